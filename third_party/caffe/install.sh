@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds Caffe where the cache has none, and installs it into the project's virtual environment:
+# the programs and the module, each behind caffe_select.py, which chooses the build at run time.
+# Usage: install.sh [cpu|cuda]
+. "$(dirname "$0")/common.sh"
+variant=${1:-cpu}
+
+build=$("$here/build.sh" "$variant")
+target=$venv/lib/caffe/$variant
+if [ "$(cat "$target/.build" 2>/dev/null)" != "$build" ]; then
+  new=$venv/lib/caffe/.$variant.new
+  rm -rf "$new" && mkdir -p "$new"
+  cp -a "$build/install/bin" "$build/install/lib" "$build/install/python" "$new/"
+  rm -f "$new"/lib/*.a
+  echo "$build" >"$new/.build"
+  rm -rf "$target" && mv "$new" "$target"
+fi
+
+site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+cp "$here/caffe_select.py" "$site/caffe_select.py"
+echo 'import caffe_select; caffe_select.install()' >"$site/caffe_select.pth"
+for program in "$target"/bin/*; do
+  launcher=$venv/bin/$(basename "$program")
+  printf '#!%s\nimport caffe_select\n\ncaffe_select.exec_program("%s")\n' "$venv/bin/python" "$(basename "$program")" >"$launcher.new"
+  chmod +x "$launcher.new" && mv "$launcher.new" "$launcher"
+done
+
+(cd / && "$venv/bin/python" -c 'import caffe; assert caffe.Net') || die "the installed module cannot be imported"
+say "installed: $("$venv/bin/python" -c 'import caffe_select; print(caffe_select.describe())')"

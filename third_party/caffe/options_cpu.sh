@@ -1,0 +1,2 @@
+# How the CPU build is configured.
+options=(-DCPU_ONLY=ON)
