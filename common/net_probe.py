@@ -1,0 +1,46 @@
+"""What Caffe makes of a prototxt, asked in a process of its own.
+
+Caffe ends its process where a net is wrong; here that becomes one line.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from common.caffe_messages import read_prototxt
+from common.errors import UserError
+
+PROBE = """
+import json, sys, caffe
+net = caffe.Net(sys.argv[1], caffe.TEST)
+params = {name: [list(blob.data.shape) for blob in blobs] for name, blobs in net.params.items()}
+blobs = {name: list(blob.data.shape) for name, blob in net.blobs.items()}
+print(json.dumps({"params": params, "blobs": blobs}))
+"""
+
+
+def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
+    """Shapes of a net's parameters and blobs, by name, as Caffe itself builds them.
+
+    Raises
+    ------
+    UserError
+        With Caffe's own reason, if it refuses the net.
+    """
+    read_prototxt(deploy, "NetParameter")
+    environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1", "CAFFE_BUILD": "cpu"}
+    command = [sys.executable, "-c", PROBE, str(deploy)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise UserError(deploy, "a net that Caffe can build", caffe_reason(done.stderr), "Mend the prototxt.")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def caffe_reason(stderr: str) -> str:
+    """The one line of Caffe's output that says why it ended."""
+    fatal = [line for line in stderr.splitlines() if re.match(r"^F\d{4}|^F\d{8}|.*Check failed", line)]
+    lines = fatal or [line for line in stderr.splitlines() if line.strip()] or ["no reason given"]
+    return re.sub(r"^F\d+ \S+\s+\d+ \S+\] ", "", lines[0] if fatal else lines[-1]).strip()

@@ -1,0 +1,31 @@
+"""Finding and opening a data set, whatever its shape."""
+
+import os
+from pathlib import Path
+
+from common.errors import UserError
+from data_prep.cells import Dataset
+from data_prep.herlev import read_herlev
+from data_prep.manifest import read_manifest
+
+DEFAULT = Path("data/herlev")
+
+
+def find_data(given: str | None) -> Path:
+    """The data set's path: what was given, else the environment's HERLEV, else data/herlev."""
+    path = Path(given or os.environ.get("HERLEV") or DEFAULT)
+    if not path.exists():
+        do = "Give --data, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
+        raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
+    return path
+
+
+def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
+    """Open a Herlev-shaped folder or a manifest (a CSV file, or a folder with cells.csv in it)."""
+    path = Path(path)
+    if path.is_file():
+        return read_manifest(path)
+    if (path / "cells.csv").is_file():
+        return read_manifest(path / "cells.csv")
+    # the phantom says of itself how many cells it has, so a small one is whole
+    return read_herlev(path, allow_partial or (path / "phantom.json").exists())

@@ -1,0 +1,160 @@
+"""One fold's data: train_lmdb, val_lmdb and mean.binaryproto, complete or absent."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.caffe_messages import read_prototxt
+from common.errors import UserError
+from common.files import (
+    digest,
+    human,
+    partial_path,
+    read_json,
+    remove,
+    require_space,
+    sha256_file,
+    sync_folder,
+    write_json,
+)
+from common.run_folder import RunConfig
+from data_prep.cells import Cell, Dataset
+from data_prep.folds import Split, inner_split, train_test_cells
+from data_prep.lmdb_check import describe, verify
+from data_prep.mean_image import MeanImage, read_mean, write_mean
+from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
+from data_prep.profiles import Profile
+from data_prep.views import rng, spread
+
+LMDBS = ("train_lmdb", "val_lmdb")
+PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
+
+
+def fold_cells(
+    dataset: Dataset, split: Split, fold: int, config: RunConfig
+) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Training, validation and test cells; `inner` validates on a fifth of the training cells.
+
+    The paper selects its snapshot on the very fold it reports, so there validation and test are one.
+    """
+    train, test = train_test_cells(dataset, split, fold)
+    if config.select != "inner":
+        return train, test, test
+    train, validation = inner_split(train, config.protocol, config.seed)
+    return train, validation, test
+
+
+def class_labels(cells: Sequence[Cell], config: RunConfig, shuffled: bool = False) -> list[int]:
+    """The labels to train on: 2 or 7 classes; the control deals them out anew, at random."""
+    labels = [cell.class7 if config.classes == 7 else cell.label for cell in cells]
+    if None in labels:
+        raise UserError("--classes", "seven classes in the data set", "a data set of two", "Use --classes 2.")
+    if shuffled:
+        labels = [labels[i] for i in rng(config.seed, "control", "shuffle").permutation(len(labels))]
+    return labels
+
+
+def sources(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile) -> tuple[Source, Source]:
+    """What the training and the validation LMDB of a fold are made of."""
+    train, validation, _ = fold_cells(dataset, split, fold, config)
+    shuffled = config.control == "shuffle"
+    full = {label: range(grid.views) for label, grid in profile.train.items()}
+    some = dict.fromkeys((0, 1), spread(profile.test.views, profile.validation_views))
+    common = {"seed": config.seed, "encoding": config.encoding}
+    return (
+        Source(train, class_labels(train, config, shuffled), "train", profile.train, full, **common),
+        Source(
+            validation, class_labels(validation, config), "test", {0: profile.test, 1: profile.test}, some, **common
+        ),
+    )
+
+
+def views_in(source: Source) -> int:
+    """How many views a source makes."""
+    return sum(len(source.indices[cell.label]) for cell in source.cells)
+
+
+def need_bytes(*parts: Source) -> int:
+    """Disk that the LMDBs of these sources take at most."""
+    return sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
+
+
+def fold_key(split: Split, fold: int, config: RunConfig, profile: Profile) -> str:
+    """The fingerprint of a fold's data: everything it follows from."""
+    grids = {str(label): list(grid) for label, grid in profile.train.items()}
+    counts = [grids, list(profile.test), profile.validation_views]
+    return digest(
+        split["fingerprint"], fold, config.select, config.classes, config.control, config.seed, config.encoding, counts
+    )
+
+
+def build_fold(
+    target: Path, dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile, workers: int
+) -> str:
+    """Build a fold's data under `target`; what is there and whole is kept. Returns one line for the user."""
+    key = fold_key(split, fold, config, profile)
+    train, validation = sources(dataset, split, fold, config, profile)
+    record_file = target / "fold.json"
+    if record_file.exists() and any((target / name).exists() for name in LMDBS):  # else given back: build again
+        verify_fold(target, key)
+        return f"{target} is already complete"
+    require_fillers(config.classes)
+    for name in LMDBS:
+        remove(target / name)
+        remove(partial_path(target / name))
+    require_space(target, need_bytes(train, validation))
+    mean = MeanImage()
+    record = {"fold": fold, "fingerprint": key, "split": split["fingerprint"]}
+    try:
+        for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
+            partial = partial_path(target / name)
+            entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, lambda _, n=name: n)
+            record[name] = describe(partial, entries)
+            (partial / "lock.mdb").unlink(missing_ok=True)
+        write_mean(target / "mean.binaryproto", mean.value())
+        for name in LMDBS:
+            partial_path(target / name).rename(target / name)
+    finally:
+        for name in LMDBS:
+            remove(partial_path(target / name))
+    record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
+    record["validation_views"] = len(validation.indices[0])
+    (target / "snapshots").mkdir(exist_ok=True)
+    sync_folder(target)
+    write_json(record_file, record)
+    size = sum(record[name]["bytes"] for name in LMDBS)
+    entries = [record[name]["entries"] for name in LMDBS]
+    return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
+
+
+def require_fillers(classes: int) -> None:
+    """The hand-written net must have one output a class: a label beyond them reads out of bounds."""
+    path = Path("prototxt/seven_class" if classes == 7 else "prototxt") / "train_val.prototxt"
+    net = read_prototxt(Path(__file__).parent.parent / path, "NetParameter")
+    outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"][-1]
+    if outputs != classes:
+        raise UserError(path, f"{classes} outputs of the last layer", f"{outputs}", "Mend its num_output.")
+
+
+def verify_fold(target: Path, key: str | None = None) -> dict:
+    """Check a fold's LMDBs and mean against their record and return it; another key is refused."""
+    record = read_json(target / "fold.json", "tools/build_lmdb.py")
+    do = "Remove the fold's folder and build it again."
+    if key is not None and record.get("fingerprint") != key:
+        found = f"{str(record.get('fingerprint'))[:16]}... of another split, seed or profile"
+        raise UserError(target, f"data of fingerprint {key[:16]}...", found, do)
+    for name in LMDBS:
+        verify(target / name, record[name])
+    mean = target / "mean.binaryproto"
+    read_mean(mean)
+    if sha256_file(mean) != record["mean"]:
+        raise UserError(mean, "the mean image of this fold's training views", "another one", do)
+    return record
+
+
+def drop_lmdbs(target: Path) -> int:
+    """Give a fold's disk back once its model is selected; returns the bytes freed."""
+    freed = sum(path.stat().st_size for name in LMDBS for path in (target / name).glob("*"))
+    for name in LMDBS:
+        shutil.rmtree(target / name, ignore_errors=True)
+    return freed

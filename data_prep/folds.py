@@ -1,0 +1,106 @@
+"""Five-fold cross-validation over cells (paper: "Evaluation Methods"), frozen as JSON."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from common.errors import UserError
+from common.files import digest, read_json, write_json
+from data_prep.cells import Cell, Dataset
+
+PROTOCOLS = ("cell", "field")
+FOLDS = 5
+
+Split = dict[str, Any]
+
+
+def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> list[list[str]]:
+    """Deal cells to folds, stratified by the seven classes (or the label); `field` keeps groups whole."""
+    strata = np.array([cell.label if cell.class7 is None else cell.class7 for cell in cells])
+    if protocol == "cell":
+        splitter, groups = StratifiedKFold(n_folds, shuffle=True, random_state=seed), None
+    else:
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        groups = [cell.group for cell in cells]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: a small set's own choice
+        parts = splitter.split(np.zeros(len(cells)), strata, groups)
+        return [sorted(cells[i].id for i in test) for _, test in parts]
+
+
+def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS) -> Split:
+    """Deal a data set's cells to folds.
+
+    Parameters
+    ----------
+    protocol : {"cell", "field"}
+        `cell` is the paper's; `field` keeps all cells of one group in one fold.
+    seed : int
+        The same seed gives the same folds on any machine with the pinned scikit-learn.
+
+    Returns
+    -------
+    dict
+        protocol, seed, dataset_fingerprint, folds (five sorted lists of cell ids), fingerprint.
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError("--protocol", f"one of {', '.join(PROTOCOLS)}", protocol, "Choose one of them.")
+    if protocol == "field":
+        _require_groups(dataset, n_folds)
+    smallest = min(sum(c.label == label for c in dataset.cells) for label in (0, 1))
+    if smallest < n_folds:
+        found = f"{smallest} in one of the two"
+        raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
+    split = {
+        "protocol": protocol,
+        "seed": seed,
+        "dataset_fingerprint": dataset.fingerprint(),
+        "folds": _assign(dataset.cells, protocol, seed, n_folds),
+    }
+    return {**split, "fingerprint": digest(split)}
+
+
+def _require_groups(dataset: Dataset, n_folds: int) -> None:
+    groups = {cell.group for cell in dataset.cells}
+    if None in groups or len(groups) < n_folds:
+        found = f"{len(groups - {None})} groups, {sum(c.group is None for c in dataset.cells)} cells without one"
+        do = "Give every cell its group, or use --protocol cell."
+        raise UserError(dataset.root, f"a group for every cell and at least {n_folds} groups", found, do)
+
+
+def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[Cell], list[Cell]]:
+    """Carve a validation set (one fifth) out of training cells, by the same protocol."""
+    chosen = set(_assign(cells, protocol, seed, FOLDS)[0])
+    return [c for c in cells if c.id not in chosen], [c for c in cells if c.id in chosen]
+
+
+def train_test_cells(dataset: Dataset, split: Split, fold: int) -> tuple[list[Cell], list[Cell]]:
+    """The training and the test cells of one fold, each sorted by id."""
+    if not 0 <= fold < len(split["folds"]):
+        raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
+    test = set(split["folds"][fold])
+    return [c for c in dataset.cells if c.id not in test], [c for c in dataset.cells if c.id in test]
+
+
+def read_split(path: Path) -> Split:
+    """Read a frozen split and check that nobody changed it."""
+    split = read_json(path, "tools/build_lmdb.py")
+    do = "Remove the run folder and build it again."
+    try:
+        body = {key: split[key] for key in ("protocol", "seed", "dataset_fingerprint", "folds")}
+        ids = [cell_id for fold in body["folds"] for cell_id in fold]
+        intact = split["fingerprint"] == digest(body)
+    except (KeyError, TypeError) as error:
+        raise UserError(path, "protocol, seed, dataset_fingerprint, folds, fingerprint", f"{error}", do) from None
+    if not intact or len(set(ids)) != len(ids):
+        raise UserError(path, "the split as it was written", "another content than its fingerprint's", do)
+    return split
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Freeze a split as JSON."""
+    write_json(path, split)

@@ -1,0 +1,105 @@
+"""Reader of the Herlev set (paper: "Herlev Dataset", Table 1)."""
+
+from pathlib import Path
+
+from common.errors import UserError
+from data_prep.cells import Cell, Dataset, counts
+from data_prep.herlev_classes import CLASSES
+from data_prep.image_file import image_size
+from data_prep.nucleus import centroid
+
+LITTER = {"thumbs.db", "desktop.ini"}  # left by file browsers
+
+
+def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
+    """Read a Herlev-shaped folder: seven class folders of `<stem>.BMP` with `<stem>-d.bmp`.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the class folders; the case of the extensions does not matter.
+    allow_partial : bool
+        Accept other counts than 74/70/98/182/146/197/150 and missing class folders.
+
+    Raises
+    ------
+    UserError
+        For any file, mask or class folder that is missing, extra or damaged; nothing is skipped.
+    """
+    _require_class_folders(root, allow_partial)
+    pairs = [
+        (index, image, mask)
+        for index, known in enumerate(CLASSES)
+        for image, mask in _image_mask_pairs(root / known.folder)
+    ]
+    stems: dict[str, Path] = {}
+    for _, image, _ in pairs:
+        if image.stem in stems:
+            raise UserError(image, "a stem of its own", f"the stem of {stems[image.stem]}", "Remove one of the two.")
+        stems[image.stem] = image
+    cells = [_cell(index, image, mask) for index, image, mask in pairs]
+    if not allow_partial:
+        _require_counts(root, cells)
+    if not cells:
+        raise UserError(root, "cell images", "none", "Point --data at the folder that holds the class folders.")
+    return Dataset(_name(root), root, tuple(cells), tuple(known.name for known in CLASSES))
+
+
+def mask_of(image: Path) -> Path:
+    """The mask beside an image, in whatever case it is written."""
+    wanted = f"{image.stem}-d.bmp".lower()
+    for path in image.parent.iterdir():
+        if path.name.lower() == wanted:
+            return path
+    raise UserError(image, f"its mask {image.stem}-d.bmp", "none", "Get the mask again from the data set's source.")
+
+
+def _name(root: Path) -> str:
+    return "phantom" if (root / "phantom.json").exists() else "herlev"
+
+
+def _require_class_folders(root: Path, allow_partial: bool) -> None:
+    if not root.is_dir():
+        found = "a file" if root.exists() else "no such folder"
+        raise UserError(root, "the Herlev folder", found, "Point --data (or HERLEV) at your copy.")
+    known = {item.folder for item in CLASSES}
+    folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    extra, missing = sorted(folders - known), sorted(known - folders)
+    if extra:
+        raise UserError(
+            root / extra[0], f"only the class folders {', '.join(sorted(known))}", "this one", "Move it away."
+        )
+    if missing and not (allow_partial and folders):
+        raise UserError(root, f"class folders {', '.join(missing)}", "none of that name", "Get the whole set again.")
+
+
+def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
+    images: dict[str, Path] = {}
+    masks: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name.startswith(".") or path.name.lower() in LITTER:
+            continue
+        if path.suffix.lower() != ".bmp" or not path.is_file():
+            raise UserError(path, "only <stem>.BMP and <stem>-d.bmp in a class folder", "this", "Move it away.")
+        is_mask = path.stem.lower().endswith("-d")
+        (masks if is_mask else images)[path.stem[:-2] if is_mask else path.stem] = path
+    for stem in sorted(images.keys() ^ masks.keys()):
+        if stem in images:
+            raise UserError(images[stem], f"its mask {stem}-d.bmp beside it", "none", "Get the mask again.")
+        raise UserError(
+            masks[stem], f"its image {stem}.BMP beside it", "none", "Get the image again or move the mask away."
+        )
+    return [(images[stem], masks[stem]) for stem in sorted(images)]
+
+
+def _cell(index: int, image: Path, mask: Path) -> Cell:
+    centre = centroid(mask, image_size(image))
+    return Cell(image.stem, image, CLASSES[index].label, index, centre, image.stem.split("-")[0])
+
+
+def _require_counts(root: Path, cells: list[Cell]) -> None:
+    for known, found in zip(CLASSES, counts(cells), strict=True):
+        if found != known.count:
+            what = f"{abs(found - known.count)} {'missing' if found < known.count else 'too many'}"
+            do = "Get the whole set again, or use --allow-partial for a subset."
+            raise UserError(root / known.folder, f"{known.count} cells", f"{found} ({what})", do)

@@ -1,0 +1,57 @@
+"""The mean image over the training set (paper: "Convolutional Neural Networks", input)."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.caffe_messages import caffe_pb2, read_binary
+from common.errors import UserError
+from common.files import complete_or_absent
+from data_prep.views import SIZE
+
+SHAPE = (3, SIZE, SIZE)
+DO = "Build the fold again with tools/build_lmdb.py."
+
+
+class MeanImage:
+    """Adds views up in whole numbers, so that neither their order nor their number costs precision."""
+
+    def __init__(self):
+        self.total = np.zeros(SHAPE, np.int64)
+        self.count = 0
+
+    def add(self, total: np.ndarray, count: int) -> None:
+        """Add the sum, integers (3, 256, 256), of `count` views."""
+        self.total += total
+        self.count += count
+
+    def value(self) -> np.ndarray:
+        """The mean, float32 (3, 256, 256), BGR."""
+        return (self.total / self.count).astype(np.float32)
+
+
+def write_mean(path: Path, mean: np.ndarray) -> None:
+    """Write a mean image (3, 256, 256) as the BlobProto that Caffe's compute_image_mean writes."""
+    blob = caffe_pb2().BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
+    blob.data.extend(mean.ravel().tolist())
+    with complete_or_absent(path, need_bytes=4 * mean.size) as partial:
+        partial.write_bytes(blob.SerializeToString())
+
+
+def read_mean(path: Path) -> np.ndarray:
+    """Read a mean image, float32 (3, 256, 256), BGR.
+
+    Raises
+    ------
+    UserError
+        If the file is no BlobProto, has another size, or values that no mean of 8-bit images has.
+    """
+    blob = read_binary(path, "BlobProto", DO)
+    shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
+    values = np.array(blob.data, np.float32)
+    if shape[-3:] != SHAPE or values.size != np.prod(SHAPE):
+        found = f"{' x '.join(map(str, shape))} with {values.size} values"
+        raise UserError(path, f"a mean image of {' x '.join(map(str, SHAPE))} (channels BGR, rows, columns)", found, DO)
+    if not ((values >= 0) & (values <= 255)).all():
+        raise UserError(path, "mean values in 0..255", f"{values.min():g}..{values.max():g}", DO)
+    return values.reshape(SHAPE)

@@ -1,0 +1,42 @@
+"""The nucleus in a mask: where its centre is, how large it is."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from data_prep.herlev_classes import NUCLEUS
+from data_prep.image_file import read_mask
+
+
+def nucleus_pixels(path: Path) -> np.ndarray:
+    """Bool (H, W): the nucleus of a mask in Herlev's colours, or all that is not black in a grey one."""
+    mask = read_mask(path)
+    if (mask[..., 0] == mask[..., 1]).all() and (mask[..., 1] == mask[..., 2]).all():
+        return mask[..., 0] > 0
+    return (mask == np.array(NUCLEUS[::-1], np.uint8)).all(axis=2)
+
+
+def centroid(path: Path, image_shape: tuple[int, int]) -> tuple[float, float]:
+    """Centroid (x, y) of all nucleus pixels, 0-based, sub-pixel (paper: "Patch extraction").
+
+    Raises
+    ------
+    UserError
+        If the mask has another size than its image or no nucleus.
+    """
+    nucleus = nucleus_pixels(path)
+    if nucleus.shape != tuple(image_shape):
+        sizes = [f"{w} x {h}" for h, w in (image_shape, nucleus.shape)]
+        raise UserError(path, f"a mask of its image's size {sizes[0]}", sizes[1], "Get image and mask from one source.")
+    rows, columns = np.nonzero(nucleus)
+    if not rows.size:
+        raise UserError(
+            path, f"nucleus pixels in RGB {NUCLEUS} (or a grey mask)", "none", "Give the mask of this cell again."
+        )
+    return float(columns.mean()), float(rows.mean())
+
+
+def area(path: Path) -> int:
+    """Nucleus area in pixels."""
+    return int(nucleus_pixels(path).sum())

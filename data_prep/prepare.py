@@ -1,0 +1,89 @@
+"""From a user's request to a run folder with its frozen split and one fold's data."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import complete_or_absent
+from common.run_folder import CONTROLS, RUNS, SELECTIONS, RunConfig, fold_folder, locked, open_run, read_config
+from data_prep.cells import Dataset
+from data_prep.dataset import find_data, open_dataset
+from data_prep.fold_data import build_fold
+from data_prep.folds import PROTOCOLS, Split, make_split, read_split, write_split
+from data_prep.patch_lmdb import ENCODINGS
+from data_prep.profiles import Profile, read_profile
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks of data preparation."""
+
+    data: str | None = None
+    profile: str = "paper"
+    protocol: str = "cell"
+    select: str = "paper"
+    classes: int = 2
+    control: str | None = None
+    encoding: str = "raw"
+    seed: int = 1
+    allow_partial: bool = False
+
+    def check(self) -> None:
+        """Refuse a choice that does not exist, naming the option."""
+        choices = {"protocol": PROTOCOLS, "select": SELECTIONS, "control": CONTROLS, "encoding": ENCODINGS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known and getattr(self, name) is not None:
+                raise UserError(f"--{name}", f"one of {', '.join(known)}", getattr(self, name), "Choose one of them.")
+        read_profile(self.profile)
+
+
+def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[Path, Dataset, Split, Profile]:
+    """Open the data set and the run, and freeze the split; or find all three again."""
+    request.check()
+    dataset = open_dataset(find_data(request.data), request.allow_partial)
+    split = make_split(dataset, request.protocol, request.seed)
+    config = RunConfig(
+        data=str(find_data(request.data).absolute()),
+        dataset=dataset.name,
+        fingerprint=split["dataset_fingerprint"],
+        cells=len(dataset.cells),
+        phantom=(dataset.root / "phantom.json").exists(),
+        **{k: getattr(request, k) for k in vars(request) if k != "data"},
+    )
+    run = open_run(config, name, runs)
+    if (run / "split.json").exists():
+        split = read_split(run / "split.json")  # frozen: a newer scikit-learn may deal otherwise
+        if split["dataset_fingerprint"] != config.fingerprint:
+            raise UserError(run / "split.json", "the split of this data set", "another's", "Give another --run.")
+    else:
+        write_split(run / "split.json", split)
+        write_cells(run / "cells.csv", dataset)
+    return run, dataset, split, run_profile(config)
+
+
+def run_profile(config: RunConfig) -> Profile:
+    """The profile of a run: Herlev's unbalanced plan, or a manifest's."""
+    return read_profile(config.profile, "herlev" if config.dataset in ("herlev", "phantom") else "manifest")
+
+
+def write_cells(path: Path, dataset: Dataset) -> None:
+    """Write one line a cell: what the tables and figures need to know of it."""
+    with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "class7", "class_name", "label", "group", "x", "y"])
+        for cell in dataset.cells:
+            kind = cell.label if cell.class7 is None else cell.class7
+            row = [cell.id, cell.class7, dataset.class_names[kind], cell.label, cell.group]
+            writer.writerow([*("" if value is None else value for value in row), *(f"{v:.9g}" for v in cell.centre)])
+
+
+def prepare_fold(request: Request, fold: int, workers: int, name: str | None, runs: Path = RUNS) -> tuple[Path, str]:
+    """Build one fold of a run; returns its folder and a line for the user."""
+    run, dataset, split, profile = prepare_run(request, name, runs)
+    target = fold_folder(run, fold)
+    if not 0 <= fold < len(split["folds"]):
+        raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
+    with locked(target):
+        line = build_fold(target, dataset, split, fold, read_config(run), profile, workers)
+    return target, line

@@ -1,0 +1,113 @@
+"""View plans and their rendering (paper: "Data Augmentation", "Herlev Dataset").
+
+A plan is pure and seeded; rendering is separate. A view is two resamplings, as in the paper: rotate
+about the nucleus centre and cut 128 x 128, then up-sample to 256 x 256.
+"""
+
+import hashlib
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from data_prep.cells import Cell
+
+PATCH = 128  # pixels cut from the cell image (paper: m)
+SIZE = 256  # pixels after up-sampling, what CaffeNet was trained at
+MAX_SHIFT = 10  # pixels (paper: d)
+REACH = math.ceil((PATCH / 2 + MAX_SHIFT) * math.sqrt(2)) + 2  # farthest source pixel of any view
+
+
+class View(NamedTuple):
+    """One view of a cell: degrees counter-clockwise, then the shift of its centre in pixels."""
+
+    angle: float
+    dx: int
+    dy: int
+
+
+class Grid(NamedTuple):
+    """How many rotations and, at each of them, translations (paper: Nr, Nt)."""
+
+    rotations: int
+    translations: int
+
+    @property
+    def views(self) -> int:
+        """How many views the grid makes of one cell."""
+        return self.rotations * self.translations
+
+
+def rng(seed: int, *names: str | int) -> np.random.Generator:
+    """A generator that depends on the seed and the names alone."""
+    text = "\x1f".join([str(seed), *map(str, names)])
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big"))
+
+
+def plan_view(cell_id: str, purpose: str, grid: Grid, index: int, seed: int) -> View:
+    """The view number `index` of a cell: rotation index // Nt, a translation of its own."""
+    dx, dy = rng(seed, cell_id, purpose, index).integers(-MAX_SHIFT, MAX_SHIFT, 2, endpoint=True)
+    return View(360.0 * (index // grid.translations) / grid.rotations, int(dx), int(dy))
+
+
+def plan(cell: Cell, purpose: str, grid: Grid, seed: int) -> list[View]:
+    """All views of a cell: every rotation with every translation, each translation drawn afresh.
+
+    Parameters
+    ----------
+    purpose : {"train", "test"}
+        Training and test views of one cell are drawn apart; validation LMDBs hold the test views.
+    """
+    return [plan_view(cell.id, purpose, grid, index, seed) for index in range(grid.views)]
+
+
+def spread(total: int, wanted: int) -> list[int]:
+    """`wanted` view indices out of `total`, spread evenly over the rotations."""
+    return [index * total // wanted for index in range(min(wanted, total))]
+
+
+def shift_centre(cell: Cell, limit: int, seed: int) -> Cell:
+    """The cell with its true centre moved by up to `limit` pixels in x and y (paper: Table 3, delta)."""
+    if not limit:
+        return cell
+    dx, dy = rng(seed, cell.id, f"shift{limit}").integers(-limit, limit, 2, endpoint=True)
+    return Cell(**{**vars(cell), "centre": (cell.centre[0] + int(dx), cell.centre[1] + int(dy))})
+
+
+def neighbourhood(image: np.ndarray, centre: tuple[float, float]) -> tuple[np.ndarray, tuple[float, float]]:
+    """The part of an image that any view can reach, and the centre in it: all that needs to be kept."""
+    x, y = (math.floor(value) for value in centre)
+    left, top = max(0, x - REACH), max(0, y - REACH)
+    part = image[top : max(0, y + REACH + 1), left : max(0, x + REACH + 1)]
+    return np.ascontiguousarray(part), (centre[0] - left, centre[1] - top)
+
+
+def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.ndarray:
+    """Render one view.
+
+    Parameters
+    ----------
+    image : ndarray, uint8 (H, W, 3), BGR
+    centre : (float, float)
+        Nucleus centre (x, y) in pixels of `image`.
+
+    Returns
+    -------
+    ndarray, uint8 (256, 256, 3), BGR
+        The centre of the patch (between its four middle pixels) is the shifted nucleus centre, exactly;
+        so views at angles 90 degrees apart sample the very same points, and zeros lie outside the image.
+    """
+    radians = math.radians(view.angle)
+    cos, sin = round(math.cos(radians), 15), round(math.sin(radians), 15)
+    # from a pixel of the patch to one of the image: shift, then turn back about the nucleus
+    x0, y0 = view.dx - (PATCH - 1) / 2, view.dy - (PATCH - 1) / 2
+    back = np.array(
+        [
+            [cos, -sin, centre[0] + cos * x0 - sin * y0],
+            [sin, cos, centre[1] + sin * x0 + cos * y0],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patch = cv2.warpAffine(image, back, (PATCH, PATCH), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.resize(patch, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
