@@ -1,0 +1,1 @@
+"""Fine-tuning ConvNet-T with `caffe train`: resolved prototxt, weights, snapshots, selection."""

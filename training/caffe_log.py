@@ -1,0 +1,80 @@
+"""Reading the log that `caffe train` writes."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NUMBER = r"([-+0-9.eE]+|-?nan|-?inf)"
+TRAIN = re.compile(rf"Iteration (\d{{1,12}}) \(.*\), loss = {NUMBER}")
+RATE = re.compile(rf"Iteration (\d{{1,12}}), lr = {NUMBER}")
+TESTING = re.compile(r"Iteration (\d{1,12}), Testing net")
+OUTPUT = re.compile(rf"Test net output #\d+: (\w+) = {NUMBER}")
+
+
+@dataclass
+class LogRecord:
+    """What a log says: `train` rows (iteration, loss, lr), `test` rows (iteration, loss, accuracy)."""
+
+    train: list[tuple[int, float, float]] = field(default_factory=list)
+    test: list[tuple[int, float, float]] = field(default_factory=list)
+
+
+class LogReader:
+    """Takes a log line by line; a resumed run's later word on an iteration replaces the earlier one."""
+
+    def __init__(self):
+        self.loss: dict[int, float] = {}
+        self.rate: dict[int, float] = {}
+        self.outputs: dict[int, dict[str, float]] = {}
+        self.testing: int | None = None
+
+    def feed(self, line: str) -> tuple[str, int] | None:
+        """Take one line; says ("train" | "test", iteration) where it brought something new."""
+        if found := TESTING.search(line):
+            self.testing = int(found[1])
+            self.outputs[self.testing] = {}
+        elif found := TRAIN.search(line):
+            return self._keep("train", self.loss, found)
+        elif found := RATE.search(line):
+            self._keep("rate", self.rate, found)
+        elif (found := OUTPUT.search(line)) and self.testing is not None:
+            value = _number(found[2])
+            if value is not None:
+                self.outputs[self.testing][found[1]] = value
+                return "test", self.testing
+        return None
+
+    def _keep(self, kind: str, table: dict[int, float], found: re.Match) -> tuple[str, int] | None:
+        value = _number(found[2])
+        if value is None:
+            return None
+        table[int(found[1])] = value
+        return kind, int(found[1])
+
+    def record(self) -> LogRecord:
+        """All that was read so far, by iteration; a test that was cut short is left out."""
+        train = [(i, loss, self.rate.get(i, float("nan"))) for i, loss in sorted(self.loss.items())]
+        whole = {i: o for i, o in sorted(self.outputs.items()) if {"loss", "accuracy"} <= o.keys()}
+        return LogRecord(train, [(i, o["loss"], o["accuracy"]) for i, o in whole.items()])
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def read_lines(lines: Iterable[str]) -> LogRecord:
+    """Parse a log's lines."""
+    reader = LogReader()
+    for line in lines:
+        reader.feed(line)
+    return reader.record()
+
+
+def parse(path: Path) -> LogRecord:
+    """Parse a log file, whatever else is in it."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return read_lines(file)

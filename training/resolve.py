@@ -1,0 +1,90 @@
+"""The hand-written prototxt files, resolved for one fold: its numbers of views and its paths."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from common.caffe_messages import caffe_pb2, read_prototxt, write_prototxt
+from common.files import write_text
+from common.run_folder import RunConfig
+from data_prep.profiles import Profile
+
+ROOT = Path(__file__).parent.parent
+PREFIX = "convnet_t"
+NOTE = "# Resolved for this fold from {source}; the hand-written file is the definition.\n"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One fold's solver in numbers."""
+
+    iterations_per_epoch: int
+    epochs: int
+    batch_size: int
+
+    @property
+    def max_iter(self) -> int:
+        """Iterations in all."""
+        return self.iterations_per_epoch * self.epochs
+
+
+def prototxt_folder(classes: int) -> Path:
+    """Where the hand-written net of two or seven classes lies."""
+    return ROOT / "prototxt" / ("seven_class" if classes == 7 else "")
+
+
+def data_layer(net: Message, phase: int) -> Message:
+    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
+    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
+
+
+def transferred_layers(net: Message) -> list[str]:
+    """Layers with a smaller learning rate than the solver's: those that come from the source net."""
+    return [layer.name for layer in net.layer if layer.param and 0 < layer.param[0].lr_mult < 1]
+
+
+def resolve_net(net: Message, fold: Path, record: dict, profile: Profile) -> None:
+    """Point a train_val net at a fold's LMDBs and mean, with the profile's batch sizes."""
+    for phase, name in ((0, "train_lmdb"), (1, "val_lmdb")):
+        layer = data_layer(net, phase)
+        layer.data_param.source = str(fold / name)
+        layer.transform_param.mean_file = str(fold / "mean.binaryproto")
+    if profile.batch_size:
+        data_layer(net, 0).data_param.batch_size = profile.batch_size
+    # one batch a cell, so that test_iter = cells covers the LMDB exactly once
+    data_layer(net, 1).data_param.batch_size = record["validation_views"]
+
+
+def resolve_solver(solver: Message, net: Message, fold: Path, record: dict, profile: Profile) -> Schedule:
+    """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
+    written_epoch = solver.test_interval
+    batch = data_layer(net, 0).data_param.batch_size
+    epoch = math.ceil(record["train_lmdb"]["entries"] / batch)
+    epochs = profile.epochs or solver.max_iter // written_epoch
+    step = max(1, round(epochs * solver.stepsize / solver.max_iter))
+    solver.net = str(fold / "train_val.prototxt")
+    solver.test_iter[0] = record["cells"][1]
+    solver.test_interval = solver.snapshot = epoch
+    solver.stepsize, solver.max_iter = step * epoch, epochs * epoch
+    solver.display = max(1, min(solver.display, epoch // 10))
+    solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
+    return Schedule(epoch, epochs, batch)
+
+
+def resolve_fold(fold: Path, record: dict, config: RunConfig, profile: Profile, gpu: bool) -> Schedule:
+    """Write a fold's train_val, solver and deploy prototxt into its folder."""
+    folder = prototxt_folder(config.classes)
+    net = read_prototxt(folder / "train_val.prototxt", "NetParameter")
+    solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
+    resolve_net(net, fold, record, profile)
+    schedule = resolve_solver(solver, net, fold, record, profile)
+    solver.random_seed = config.seed
+    solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpu else caffe_pb2().SolverParameter.CPU
+    deploy = (folder / "deploy.prototxt").read_text(encoding="utf-8")
+    texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
+    for name, text in texts.items():
+        source = (folder / f"{name}.prototxt").relative_to(ROOT)
+        write_text(fold / f"{name}.prototxt", NOTE.format(source=source) + text)
+    return schedule

@@ -1,0 +1,53 @@
+"""The source net's weights: where they are, and whether they are what the transfer needs."""
+
+import os
+from pathlib import Path
+
+from common.caffe_messages import read_prototxt
+from common.errors import UserError
+from common.files import sha256_file
+from common.net_probe import probe_net
+from common.weights_file import Shapes, check_weights
+from training.resolve import ROOT, prototxt_folder, transferred_layers
+
+REFERENCE = "bvlc_reference_caffenet.caffemodel"
+PLACES = (Path(REFERENCE), ROOT / "models/bvlc_reference_caffenet" / REFERENCE)
+DO = f"Get {REFERENCE} with tools/download_weights.py, or give another with --weights."
+
+
+def find_weights(given: str | None) -> Path | None:
+    """What was given, else the environment's WEIGHTS, else where download_weights puts them, else None."""
+    given = given or os.environ.get("WEIGHTS")
+    if given:
+        return Path(given)
+    return next((path for path in PLACES if path.exists()), None)
+
+
+def transferred_shapes(classes: int, shapes: Shapes) -> Shapes:
+    """Of a net's parameter shapes, those of the transferred layers (conv1 to conv5)."""
+    net = read_prototxt(prototxt_folder(classes) / "train_val.prototxt", "NetParameter")
+    return {name: shapes[name] for name in transferred_layers(net)}
+
+
+def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = None) -> dict:
+    """Require conv1 to conv5 whole in `path`, and none of the new layers; says what the file is.
+
+    A file that holds the new layers too is a snapshot: `-weights` would copy them without a word.
+    """
+    shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
+    transferred = transferred_shapes(classes, shapes)
+    net = check_weights(path, transferred, DO)
+    names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
+    new = sorted((set(shapes) - set(transferred)) & names)
+    if new:
+        found = f"a snapshot of ConvNet-T itself, with {', '.join(new)}"
+        raise UserError(path, "the source net's weights", found, "To go on with a run, run tools/train.py without it.")
+    return {"path": str(path), "name": path.name, "sha256": sha256_file(path)}
+
+
+def require_weights(given: str | None) -> Path:
+    """As `find_weights`, but none is an error: starting from scratch is never by accident."""
+    path = find_weights(given)
+    if path is None:
+        raise UserError(REFERENCE, "the source net's weights", "none", f"{DO} Or use --from-scratch.")
+    return path

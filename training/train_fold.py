@@ -1,0 +1,91 @@
+"""Training one fold: resolve, check, run or resume Caffe, select, prune."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import read_json, remove, require_space, sha256_file
+from common.net_probe import probe_net
+from common.run_folder import locked, note_weights, read_config
+from data_prep.fold_data import verify_fold
+from data_prep.prepare import run_profile
+from training.gpu import gpu_arguments
+from training.resolve import prototxt_folder, resolve_fold
+from training.run_caffe import train
+from training.select_model import select_model
+from training.snapshots import newest_complete, prune
+from training.source_weights import REFERENCE, check_source_weights
+
+SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a user may choose of a fold's training; the numbers are the prototxt's and the profile's."""
+
+    weights: Path | None = None  # None: Gaussian initial values
+    gpu: str | None = None
+    keep_snapshots: bool = False
+
+
+def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = print) -> dict:
+    """Train a fold to its end, from the newest whole snapshot if there is one; returns model.json.
+
+    Raises
+    ------
+    UserError
+        For a fold, weights or prototxt that do not fit, before Caffe starts.
+    """
+    with locked(fold):
+        model_file = fold / "model.json"
+        if model_file.exists():
+            return _finished(fold, model_file, say)
+        record = verify_fold(fold)
+        config = read_config(fold.parent)
+        gpu = gpu_arguments(options.gpu)
+        schedule = resolve_fold(fold, record, config, run_profile(config), bool(gpu))
+        shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
+        start, arguments = _start(fold, options, config.classes, shapes, say)
+        require_space(fold, SNAPSHOT_BYTES * schedule.epochs)
+        say(
+            f"{fold}: {record['train_lmdb']['entries']:,} views, {schedule.epochs} epochs of "
+            f"{schedule.iterations_per_epoch} iterations of {schedule.batch_size}, select {config.select}"
+        )
+        if start < schedule.max_iter:
+            solver = ["-solver", str(fold / "solver.prototxt")]
+            train([*solver, *arguments, *gpu], schedule, start, fold / "train.log", say)
+        model = select_model(fold, config.select, schedule)
+        if not options.keep_snapshots:
+            prune(fold / "snapshots", Path(model["snapshot"]))
+        return model
+
+
+def _finished(fold: Path, model_file: Path, say: Callable[[str], None]) -> dict:
+    model = read_json(model_file, "tools/train.py")
+    snapshot = fold / model["snapshot"]
+    if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
+        do = f"Remove {model_file} and run tools/train.py again."
+        raise UserError(snapshot, "the selected model", "none, or a changed one", do)
+    say(f"{fold} is already trained: iteration {model['iteration']} selected")
+    return model
+
+
+def _start(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: Callable) -> tuple[int, list[str]]:
+    """Where training starts, as an iteration and Caffe's arguments."""
+    snapshot, passed = newest_complete(fold / "snapshots", shapes)
+    for line in passed:
+        say(line)
+    if snapshot:
+        say(f"resuming from iteration {snapshot.iteration}: a continuation, not a repetition of an unbroken run")
+        return snapshot.iteration, ["-snapshot", str(snapshot.state)]
+    remove(fold / "train.log")
+    if options.weights is None:
+        say("!! no source weights: every layer starts from Gaussian random values; this is not transfer learning !!")
+        note_weights(fold.parent, None)
+        return 0, []
+    facts = check_source_weights(options.weights, classes, shapes)
+    if facts["name"] != REFERENCE:
+        say(f"note: source weights {facts['name']} are not {REFERENCE}")
+    note_weights(fold.parent, facts)
+    return 0, ["-weights", str(options.weights)]
