@@ -1,0 +1,38 @@
+"""Ten crops of a view, as Caffe's Data layer makes them (paper: "multiple crop testing")."""
+
+import numpy as np
+
+CROPS = 10  # centre and four corners, each with its mirror (paper: Nc)
+
+
+def corners(size: int, crop: int) -> list[tuple[int, int]]:
+    """Row and column of the centre crop, then of the four corners; the centre offset is Caffe's."""
+    centre, far = (size - crop) // 2, size - crop
+    return [(centre, centre), (0, 0), (0, far), (far, 0), (far, far)]
+
+
+def crop_views(views: np.ndarray, mean: np.ndarray, crop: int, count: int = CROPS) -> np.ndarray:
+    """Subtract the mean and cut the first `count` crops of each view: each place, then its mirror.
+
+    Parameters
+    ----------
+    views : ndarray, uint8 (V, 256, 256, 3), BGR
+    mean : ndarray, float32 (3, 256, 256), BGR
+        Subtracted before cropping, pixel by pixel in float32, as Caffe's data transformer does.
+    crop : int
+        Side of the net's input (227).
+
+    Returns
+    -------
+    ndarray, float32 (V * count, 3, crop, crop)
+        All crops of the first view, then of the second, and so on; the first is the centre crop.
+    """
+    out = np.empty((len(views), count, 3, crop, crop), np.float32)
+    places = corners(views.shape[1], crop)
+    for view, crops in zip(views, out, strict=True):
+        centred = np.subtract(view.transpose(2, 0, 1), mean, dtype=np.float32)
+        for index, target in enumerate(crops):
+            row, column = places[index // 2]
+            part = centred[:, row : row + crop, column : column + crop]
+            target[...] = part[..., ::-1] if index % 2 else part
+    return out.reshape(-1, 3, crop, crop)

@@ -1,0 +1,140 @@
+"""The score files of a fold, read strictly: a wrong number must stop, not reach a table."""
+
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from common.errors import UserError
+
+DO = "Score the fold again with tools/cross_validate.py."
+TOLERANCE = 1e-4  # scores are means of float32 probabilities
+
+
+class Scores(NamedTuple):
+    """scores.csv as arrays, one entry per cell in the order of the ids asked for."""
+
+    labels: np.ndarray
+    class7: np.ndarray
+    scores: np.ndarray
+    spread: np.ndarray
+    probs: np.ndarray
+
+
+class ViewScores(NamedTuple):
+    """view_scores.csv as arrays (n cells, V views).
+
+    `angles` in degrees and the shifts `dx`, `dy` in pixels of the original image; `scores` the mean over a
+    view's crops, `centre` the centre crop's alone.
+    """
+
+    angles: np.ndarray
+    dx: np.ndarray
+    dy: np.ndarray
+    scores: np.ndarray
+    centre: np.ndarray
+
+
+def read_scores(path: Path, ids: list[str], classes: int) -> Scores:
+    """Read scores.csv of a net with `classes` outputs; it must hold exactly the cells `ids`."""
+    names = [f"prob_{k}" for k in range(classes)]
+    found = {}
+    for line, row in read_rows(path, ["id", "class7", "label", "score", "spread", *names]):
+        where = f"{path}:{line}"
+        if row["id"] in found:
+            raise UserError(where, "unique ids", f"{row['id']} twice", DO)
+        class7 = integer(where, "class7", row["class7"], 7) if row["class7"] else -1
+        values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
+        _check_row(where, values, classes)
+        found[row["id"]] = (integer(where, "label", row["label"], 2), class7, values)
+    _same_ids(path, set(found), set(ids))
+    rows = [found[cell] for cell in ids]
+    numbers = np.array([row[2] for row in rows], np.float64).reshape(len(rows), 2 + classes)
+    labels, class7 = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
+    return Scores(labels, class7, numbers[:, 0], numbers[:, 1], numbers[:, 2:])
+
+
+def _check_row(where: str, values: list[float], classes: int) -> None:
+    score, probs = values[0], values[2:]
+    if abs(sum(probs) - 1) > TOLERANCE:
+        raise UserError(where, "probabilities that add up to 1", f"{sum(probs):.6g}", DO)
+    abnormal = sum(probs[1:] if classes == 2 else probs[3:])
+    if abs(score - abnormal) > TOLERANCE:
+        raise UserError(where, f"the score P(abnormal) = {abnormal:.6g}", f"{score:.6g}", DO)
+
+
+def read_views(path: Path, ids: list[str]) -> ViewScores:
+    """Read view_scores.csv; every cell of `ids` must have the same number of views, numbered from 0."""
+    found: dict[str, dict[int, list[float]]] = {cell: {} for cell in ids}
+    for line, row in read_rows(path, ["id", "view", "angle", "dx", "dy", "score", "score_centre"]):
+        where = f"{path}:{line}"
+        if row["id"] not in found:
+            raise UserError(where, "a cell of this fold", row["id"], DO)
+        view = integer(where, "view", row["view"], 1_000_000)
+        if view in found[row["id"]]:
+            raise UserError(where, "every view once", f"view {view} of {row['id']} twice", DO)
+        place = [number(where, name, row[name]) for name in ("angle", "dx", "dy")]
+        score = [fraction(where, name, row[name]) for name in ("score", "score_centre")]
+        found[row["id"]][view] = place + score
+    count = max((len(views) for views in found.values()), default=0)
+    for cell, views in found.items():
+        if count == 0 or sorted(views) != list(range(count)):
+            raise UserError(path, f"views 0 to {count - 1} of {cell}", f"{len(views)} views", DO)
+    numbers = np.array([[found[cell][view] for view in range(count)] for cell in ids])
+    return ViewScores(*np.moveaxis(numbers, 2, 0))
+
+
+def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV with exactly these columns, each with its line number."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, None)
+            if header != columns:
+                found = ",".join(header or ["nothing"])[:120]
+                raise UserError(path, f"columns {','.join(columns)}", found, DO)
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise UserError(path, "a CSV file", "no such file", DO) from None
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise UserError(path, "a CSV file", str(error), DO) from None
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise UserError(f"{path}:{line}", f"{len(columns)} values", f"{len(row)}", DO)
+    return [(line, dict(zip(columns, row, strict=True))) for line, row in rows]
+
+
+def number(where: str, name: str, text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(where, f"a finite number as {name}", repr(text)[:40], DO)
+    return value
+
+
+def fraction(where: str, name: str, text: str) -> float:
+    """A number in [0, 1]; a mean of float32 may pass 1 by rounding and is clipped."""
+    value = number(where, name, text)
+    if not -1e-6 <= value <= 1 + 1e-6:
+        raise UserError(where, f"{name} between 0 and 1", text, DO)
+    return min(max(value, 0.0), 1.0)
+
+
+def integer(where: str, name: str, text: str, below: int) -> int:
+    """A whole number from 0 to below - 1, written in plain digits."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < below):
+        raise UserError(where, f"{name} from 0 to {below - 1}", repr(text)[:40], DO)
+    return int(text)
+
+
+def _same_ids(path: Path, found: set[str], expected: set[str]) -> None:
+    if strange := sorted(found - expected):
+        raise UserError(path, "only cells of this fold of split.json", strange[0], DO)
+    if lost := sorted(expected - found):
+        have = f"{len(found)}, without {lost[0]}"
+        raise UserError(path, f"all {len(expected)} cells of the fold", have, DO)

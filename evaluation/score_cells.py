@@ -1,0 +1,123 @@
+"""Scores of cells: views x crops probabilities each, averaged (paper: random-view aggregation, "Transfer Learning")."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_prep.cells import Cell
+from data_prep.herlev_classes import CLASSES
+from data_prep.image_file import read_image
+from data_prep.views import Grid, View, neighbourhood, plan_view, render, shift_centre, spread
+from evaluation.crops import CROPS, crop_views
+
+Scorer = Callable[[np.ndarray], np.ndarray]
+VIEWS_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """One cell's scores.
+
+    Attributes
+    ----------
+    prob : ndarray, float64 (K,)
+        Mean probabilities over views and crops.
+    view_scores, centre_scores : ndarray, float64 (V,)
+        P(abnormal) of each view: mean over its crops, and of its centre crop alone.
+    """
+
+    cell: Cell
+    views: list[tuple[int, View]]
+    prob: np.ndarray
+    view_scores: np.ndarray
+    centre_scores: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """P(abnormal), averaged over views and crops."""
+        return float(abnormal(self.prob))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of a cell's test views, and of each view's crops, are scored."""
+
+    views: int
+    crops: int = CROPS
+
+
+def abnormal(prob: np.ndarray) -> np.ndarray:
+    """P(abnormal) of probabilities (..., K): the second of two classes, or the abnormal ones of seven."""
+    if prob.shape[-1] == 2:
+        return prob[..., 1]
+    return prob[..., [index for index, known in enumerate(CLASSES) if known.label]].sum(axis=-1)
+
+
+def planned_views(cell: Cell, grid: Grid, count: int, seed: int) -> list[tuple[int, View]]:
+    """The first `count` of a cell's test views, spread over the rotations, with their index in the plan."""
+    return [(i, plan_view(cell.id, "test", grid, i, seed)) for i in spread(grid.views, count)]
+
+
+def render_views(cell: Cell, views: Sequence[View]) -> np.ndarray:
+    """Views of a cell, uint8 (V, 256, 256, 3), BGR."""
+    region, centre = neighbourhood(read_image(cell.image), cell.centre)
+    return np.stack([render(region, centre, view) for view in views])
+
+
+def _batches(cells: Sequence[Cell], plans: list[list], mean: np.ndarray, crop: int, counts: Counts) -> Iterator[tuple]:
+    """Crops of a few views at a time; the next ones are rendered by a thread while the net runs."""
+
+    def prepare(cell: Cell, views: Sequence[View]) -> np.ndarray:
+        return crop_views(render_views(cell, views), mean, crop, counts.crops)
+
+    jobs = [
+        (index, cell, [view for _, view in plans[index][start : start + VIEWS_AT_ONCE]])
+        for index, cell in enumerate(cells)
+        for start in range(0, len(plans[index]), VIEWS_AT_ONCE)
+    ]
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(prepare, *jobs[0][1:]) if jobs else None
+        for number, (index, _, _) in enumerate(jobs):
+            crops = following.result()
+            following = pool.submit(prepare, *jobs[number + 1][1:]) if number + 1 < len(jobs) else None
+            yield index, crops
+
+
+def score_cells(
+    scorer: Scorer,
+    cells: Sequence[Cell],
+    mean: np.ndarray,
+    crop: int,
+    grid: Grid,
+    counts: Counts,
+    seed: int,
+    shift: int = 0,
+) -> Iterator[CellScore]:
+    """Score cells one after another.
+
+    Parameters
+    ----------
+    mean : ndarray, float32 (3, 256, 256)
+        Of the training set the scorer's model was trained on.
+    shift : int
+        Move each true centre by up to so many pixels first (paper: Table 3, delta 5 and 10).
+    """
+    moved = [shift_centre(cell, shift, seed) for cell in cells]
+    plans = [planned_views(cell, grid, counts.views, seed) for cell in moved]
+    parts: list[np.ndarray] = []
+    done = 0
+    for index, crops in _batches(moved, plans, mean, crop, counts):
+        if index != done:
+            yield _collect(cells[done], plans[done], parts, counts.crops)
+            parts, done = [], index
+        parts.append(scorer(crops))
+    if parts:
+        yield _collect(cells[done], plans[done], parts, counts.crops)
+
+
+def _collect(cell: Cell, views: list, parts: list[np.ndarray], crops: int) -> CellScore:
+    prob = np.concatenate(parts).astype(np.float64).reshape(len(views), crops, -1)
+    score = abnormal(prob)
+    return CellScore(cell, views, prob.mean(axis=(0, 1)), score.mean(axis=1), score[:, 0])
