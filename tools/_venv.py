@@ -1,0 +1,14 @@
+"""Every tool imports this first: it runs in the project's own Python, whether .venv is activated or not."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv/bin/python"
+
+if Path(sys.prefix) != ROOT / ".venv" and "VIRTUAL_ENV" not in os.environ:
+    if not PYTHON.exists():
+        sys.exit(f"{sys.argv[0]}: the project's Python {PYTHON.relative_to(ROOT)} is missing. Run: make caffe")
+    os.execv(PYTHON, [str(PYTHON), *sys.argv])
+sys.path.insert(0, str(ROOT))

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Build one fold's train_lmdb, val_lmdb and mean.binaryproto, and make them the ones the prototxt reads."""
+
+import argparse
+
+import _venv  # noqa: F401
+
+from common.cli import run
+from common.options import DATA_HELP, RUN_OPTIONS, add_run_options
+
+EPILOG = f"""\
+{DATA_HELP}
+Everything is written to runs/<run>/fold<K>/; the link data/fold then points there. A second call keeps what is whole.
+
+  tools/build_lmdb.py --fold 3
+  tools/build_lmdb.py --fold 0 --data my_cells.csv --profile quick
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--fold", type=int, required=True, help="fold to hold out, 0 to 4")
+    add_run_options(parser, profile="paper")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Build the fold and point data/fold at it."""
+    args = arguments()
+    from common.run_folder import make_current
+    from data_prep.prepare import Request, prepare_fold
+
+    request = Request(**{name: getattr(args, name) for name in RUN_OPTIONS})
+    fold, line = prepare_fold(request, args.fold, max(1, args.workers), args.run)
+    make_current(fold)
+    print(line)
+    print("data/fold points there. Next: tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ...")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Score cells of one's own with a trained model. For research alone: this is not a medical device."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import _venv  # noqa: F401
+
+from common.cli import run
+from common.errors import UserError
+
+EPILOG = """\
+The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
+The output is CSV: image, centre, score = P(abnormal), its spread over views, and the class at threshold 0.5.
+
+  tools/classify.py cell.png --centre 61,48
+  tools/classify.py field.png --centre 61,48 --centre 210,300 --views 10
+  tools/classify.py --csv cells.csv        (columns image, nucleus_x, nucleus_y)
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("image", nargs="?", type=Path, help="a colour image, 8 bits a channel")
+    parser.add_argument(
+        "--centre", action="append", default=[], metavar="X,Y", help="a nucleus centre; may be repeated"
+    )
+    parser.add_argument("--csv", type=Path, help="cells of many images instead")
+    parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
+    parser.add_argument("--views", type=int, default=100, help="views of each cell, 1 to 100 (default: 100)")
+    parser.add_argument("--gpu", help="number, or none (default: the first one, where Caffe was built for it)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Score and print."""
+    args = arguments()
+    if bool(args.csv) == bool(args.image):
+        raise UserError("arguments", "an image with --centre, or --csv", "both or neither", "See --help.")
+    centres = [_centre(text) for text in args.centre]
+    if args.image and not centres:
+        raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
+    from common.run_folder import find_fold
+    from evaluation.classify import cell_at, cells_of_csv, classify, to_csv
+
+    cells = cells_of_csv(args.csv) if args.csv else [cell_at(args.image, *xy, n) for n, xy in enumerate(centres)]
+    to_csv(classify(find_fold(args.fold_folder), cells, args.views, args.gpu), sys.stdout)
+
+
+def _centre(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError("--centre", "X,Y", text, "Give two numbers with a comma between them.") from None
+    return x, y
+
+
+if __name__ == "__main__":
+    run(main)

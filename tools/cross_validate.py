@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Reproduce the paper: every fold through build, train and evaluate, then the report; resumable."""
+
+import argparse
+
+import _venv  # noqa: F401
+
+from common.cli import run
+from common.errors import UserError
+from common.options import DATA_HELP, RUN_OPTIONS, add_run_options
+
+EPILOG = f"""\
+{DATA_HELP}
+The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test.
+A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
+
+  tools/cross_validate.py --data data/herlev --profile paper --protocol cell
+  tools/cross_validate.py --data data/herlev --profile quick --protocol field --folds 0,1
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
+    add_run_options(parser, profile="paper")
+    parser.add_argument("--weights", help="source .caffemodel (default: WEIGHTS, else where download_weights puts it)")
+    parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+    parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
+    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
+    parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Do all that is missing, then write the report."""
+    args = arguments()
+    from data_prep.prepare import Request
+    from evaluation.cross_validate import CrossValidateOptions, cross_validate, folds_of
+    from evaluation.report import default_out, write_report
+    from evaluation.results import load_run
+    from training.gpu import describe
+    from training.source_weights import require_weights
+
+    print(describe(args.gpu))
+    try:
+        folds = folds_of(args.folds) if args.folds else None
+    except ValueError:
+        raise UserError("--folds", "numbers such as 0,2", args.folds, "Give them without spaces.") from None
+    options = CrossValidateOptions(
+        weights=None if args.from_scratch else require_weights(args.weights),
+        folds=folds,
+        gpu=args.gpu,
+        workers=max(1, args.workers),
+        shift=args.shift,
+        keep=args.keep,
+        name=args.run,
+    )
+    folder = cross_validate(Request(**{name: getattr(args, name) for name in RUN_OPTIONS}), options)
+    result = load_run(folder)
+    print(f"report: {write_report([result], default_out([result]), progress=True)}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Fine-tune ConvNet-T on the fold that build_lmdb made, with `caffe train`; a second call resumes."""
+
+import argparse
+from pathlib import Path
+
+import _venv  # noqa: F401
+
+from common.cli import run
+
+EPILOG = """\
+Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
+Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
+
+  tools/train.py
+  tools/train.py --fold-folder runs/herlev-cell-paper/fold3 --gpu 0
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--fold-folder", help="the fold's folder (default: data/fold)")
+    parser.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet")
+    parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--keep-snapshots", action="store_true", help="keep those that are not selected")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train the fold and say which snapshot was selected."""
+    args = arguments()
+    from common.run_folder import find_fold
+    from training.gpu import describe
+    from training.source_weights import require_weights
+    from training.train_fold import TrainOptions, train_fold
+
+    print(describe(args.gpu))
+    weights = None if args.from_scratch else require_weights(args.weights)
+    fold = find_fold(args.fold_folder)
+    model = train_fold(fold, TrainOptions(weights, args.gpu, args.keep_snapshots))
+    print(
+        f"selected ({model['select']}): {Path(fold) / model['snapshot']}, epoch {model['epoch']:g}, "
+        f"validation loss {model['val_loss']}, patch accuracy {model['val_accuracy']}"
+    )
+    print("Next: tools/evaluate.py")
+
+
+if __name__ == "__main__":
+    run(main)
