@@ -1,0 +1,121 @@
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from data_prep.cells import Cell, Dataset
+from data_prep.folds import inner_split, make_split, read_split, train_test_cells, write_split
+from data_prep.herlev_classes import CLASSES
+
+SEEDS = st.integers(0, 2**31 - 1)
+FEW = settings(max_examples=25, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """Herlev's proportions, 183 cells, three or four to a field of one label each."""
+    image = tmp_path_factory.mktemp("cells") / "one.BMP"
+    image.write_bytes(b"the fingerprint wants bytes, the folds no pixels")
+    found = []
+    for class7, known in enumerate(CLASSES):
+        for i in range(known.count // 5):
+            found.append(Cell(f"{class7}-{i:03d}", image, known.label, class7, (1.0, 2.0), f"{known.label}-{len(found) // 4}"))
+    return Dataset("made", image.parent, tuple(found), tuple(known.name for known in CLASSES))
+
+
+def per_fold(split, dataset, fact):
+    return [Counter(fact(dataset.by_id()[i]) for i in fold) for fold in split["folds"]]
+
+
+@FEW
+@given(seed=SEEDS, protocol=st.sampled_from(["cell", "field"]))
+def test_folds_are_a_partition(cells, seed, protocol):
+    split = make_split(cells, protocol, seed)
+    assert len(split["folds"]) == 5
+    assert sorted(i for fold in split["folds"] for i in fold) == [c.id for c in cells.cells]
+    for fold in range(5):
+        train, test = train_test_cells(cells, split, fold)
+        assert len(train) + len(test) == len(cells.cells)
+        assert not {c.id for c in train} & {c.id for c in test}
+        assert [c.id for c in test] == split["folds"][fold]
+
+
+@FEW
+@given(seed=SEEDS)
+def test_field_protocol_never_splits_a_field(cells, seed):
+    folds = per_fold(make_split(cells, "field", seed), cells, lambda c: c.group)
+    assert sum(len(groups) for groups in folds) == len({c.group for c in cells.cells})
+
+
+def test_cell_protocol_does_split_fields(cells):
+    folds = per_fold(make_split(cells, "cell", 1), cells, lambda c: c.group)
+    assert sum(len(groups) for groups in folds) > len({c.group for c in cells.cells})
+
+
+@FEW
+@given(seed=SEEDS)
+def test_folds_are_stratified_by_the_seven_classes(cells, seed):
+    folds = per_fold(make_split(cells, "cell", seed), cells, lambda c: c.class7)
+    for class7 in range(7):
+        found = [fold[class7] for fold in folds]
+        assert max(found) - min(found) <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_field_folds_are_stratified_by_label(cells, seed):
+    whole = sum(c.label for c in cells.cells) / len(cells.cells)
+    for fold in per_fold(make_split(cells, "field", seed), cells, lambda c: c.label):
+        assert fold[1] / fold.total() == pytest.approx(whole, abs=0.12)
+
+
+def test_same_seed_same_split_and_another_seed_another(cells):
+    shuffled = Dataset(cells.name, cells.root, tuple(reversed(cells.cells)), cells.class_names)
+    assert make_split(shuffled, "cell", 3) == make_split(cells, "cell", 3)
+    assert make_split(cells, "cell", 4)["folds"] != make_split(cells, "cell", 3)["folds"]
+
+
+@pytest.mark.parametrize("protocol", ["cell", "field"])
+def test_inner_split_carves_out_of_training_cells_by_the_same_protocol(cells, protocol):
+    train, test = train_test_cells(cells, make_split(cells, protocol, 1), 2)
+    inner, validation = inner_split(train, protocol, 1)
+    assert sorted(inner + validation) == sorted(train)
+    assert not set(validation) & set(test)
+    assert len(validation) == pytest.approx(len(train) / 5, abs=6)
+    shared = {c.group for c in inner} & {c.group for c in validation}
+    assert bool(shared) == (protocol == "cell")
+
+
+def swap(split):
+    split["folds"][0][0], split["folds"][1][0] = split["folds"][1][0], split["folds"][0][0]
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        swap,
+        lambda split: split["folds"][0].pop(),
+        lambda split: split.update(seed=2),
+        lambda split: split.update(dataset_fingerprint="0" * 64),
+        lambda split: split.pop("folds"),
+        lambda split: split.update(fingerprint="0" * 64),
+    ],
+)
+def test_a_changed_split_is_refused(cells, tmp_path, tamper):
+    path = tmp_path / "split.json"
+    split = make_split(cells, "cell", 1)
+    write_split(path, split)
+    assert read_split(path) == split
+    changed = json.loads(path.read_text())
+    tamper(changed)
+    path.write_text(json.dumps(changed))
+    with pytest.raises(UserError, match="split.json"):
+        read_split(path)
+
+
+def test_field_needs_groups(cells):
+    bare = Dataset("bare", cells.root, tuple(Cell(**{**vars(c), "group": None}) for c in cells.cells), cells.class_names)
+    with pytest.raises(UserError, match="a group for every cell"):
+        make_split(bare, "field", 1)
