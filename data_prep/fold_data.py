@@ -26,6 +26,7 @@ from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
 from data_prep.views import rng, spread
 
+ROOT = Path(__file__).parent.parent
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
 
@@ -95,10 +96,11 @@ def build_fold(
     key = fold_key(split, fold, config, profile)
     train, validation = sources(dataset, split, fold, config, profile)
     record_file = target / "fold.json"
-    if record_file.exists() and any((target / name).exists() for name in LMDBS):  # else given back: build again
+    # else given back, or giving it back was cut short: build again
+    if record_file.exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
         verify_fold(target, key)
         return f"{target} is already complete"
-    require_fillers(config.classes)
+    require_outputs(config.classes)
     for name in LMDBS:
         remove(target / name)
         remove(partial_path(target / name))
@@ -127,21 +129,36 @@ def build_fold(
     return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
 
 
-def require_fillers(classes: int) -> None:
-    """The hand-written net must have one output a class: a label beyond them reads out of bounds."""
-    path = Path("prototxt/seven_class" if classes == 7 else "prototxt") / "train_val.prototxt"
-    net = read_prototxt(Path(__file__).parent.parent / path, "NetParameter")
-    outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"][-1]
-    if outputs != classes:
-        raise UserError(path, f"{classes} outputs of the last layer", f"{outputs}", "Mend its num_output.")
+def require_outputs(classes: int) -> None:
+    """The hand-written net must have one output a class: a label beyond them reads out of bounds in Caffe."""
+    folder = ROOT / ("prototxt/seven_class" if classes == 7 else "prototxt")
+    for path in (folder / "train_val.prototxt", folder / "deploy.prototxt"):
+        net = read_prototxt(path, "NetParameter")
+        outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
+        if outputs[-1:] != [classes]:
+            raise UserError(path, f"{classes} outputs of the last layer", f"{outputs[-1:]}", "Mend its num_output.")
+
+
+def read_record(target: Path) -> dict:
+    """A fold's record, fold.json, with everything in it that others rely on."""
+    record = read_json(target / "fold.json", "tools/build_lmdb.py")
+    kinds = {"fold": int, "fingerprint": str, "split": str, "mean": str, "cells": list, "validation_views": int}
+    lmdb = {"entries": int, "bytes": int, "sha256": str}
+    wanted = [(record, kinds)] + [(record.get(name) if isinstance(record, dict) else None, lmdb) for name in LMDBS]
+    for value, fields in wanted:
+        wrong = [n for n, kind in fields.items() if not isinstance(value, dict) or not isinstance(value.get(n), kind)]
+        if wrong:
+            do = "Remove the fold's folder and build it again."
+            raise UserError(target / "fold.json", f"a fold's record with {', '.join(fields)}", f"no {wrong[0]}", do)
+    return record
 
 
 def verify_fold(target: Path, key: str | None = None) -> dict:
     """Check a fold's LMDBs and mean against their record and return it; another key is refused."""
-    record = read_json(target / "fold.json", "tools/build_lmdb.py")
+    record = read_record(target)
     do = "Remove the fold's folder and build it again."
-    if key is not None and record.get("fingerprint") != key:
-        found = f"{str(record.get('fingerprint'))[:16]}... of another split, seed or profile"
+    if key is not None and record["fingerprint"] != key:
+        found = f"{record['fingerprint'][:16]}... of another split, fold, seed or profile"
         raise UserError(target, f"data of fingerprint {key[:16]}...", found, do)
     for name in LMDBS:
         verify(target / name, record[name])

@@ -21,6 +21,12 @@ Split = dict[str, Any]
 def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> list[list[str]]:
     """Deal cells to folds, stratified by the seven classes (or the label); `field` keeps groups whole."""
     strata = np.array([cell.label if cell.class7 is None else cell.class7 for cell in cells])
+    if np.bincount(strata).max() < n_folds:  # scikit-learn refuses where every class is smaller than the folds
+        strata = np.array([cell.label for cell in cells])
+    if np.bincount(strata).max() < n_folds:
+        raise UserError(
+            "--select", f"{n_folds} training cells of one label", f"{np.bincount(strata).max()}", "Add cells."
+        )
     if protocol == "cell":
         splitter, groups = StratifiedKFold(n_folds, shuffle=True, random_state=seed), None
     else:

@@ -77,6 +77,8 @@ def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
     images: dict[str, Path] = {}
     masks: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not path.name.isprintable():  # not UTF-8, or a line end that would forge a line in every list
+            raise UserError(path, "a name of printable characters", "another", "Rename it.")
         if path.name.startswith(".") or path.name.lower() in LITTER:
             continue
         if path.suffix.lower() != ".bmp" or not path.is_file():

@@ -1,5 +1,6 @@
 """Reading an image file, with every way it can be wrong named."""
 
+import os
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from common.errors import UserError
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field; above it a header is taken for damaged or hostile
+HEADER_BYTES = 128
 ANOTHER_COPY = "Get this file again from the data set's source."
 
 
@@ -42,40 +44,66 @@ def parse_header(data: bytes) -> Header | None:
     return None
 
 
-def _decode(path: Path, flags: int) -> tuple[np.ndarray, Header | None]:
-    """Decode an image file of a believable size."""
+def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
+    """The first `count` bytes of a file, or all of them, and the size of the whole."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > 4 * MAX_PIXELS + HEADER_BYTES:
+                raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
+            return file.read(count), size
     except FileNotFoundError:
         raise UserError(path, "an image file", "no such file", ANOTHER_COPY) from None
     except OSError as error:
         raise UserError(path, "a readable image file", error.strerror or "an error", "Mend its permissions.") from None
-    if not data:
+
+
+def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
+    """The header of an image file whose first bytes are `data`, refused where it cannot be true."""
+    if not size:
         raise UserError(path, "an image file", "an empty file", ANOTHER_COPY)
     try:
         header = parse_header(data)
     except ValueError as error:
         raise UserError(path, "a whole image file", str(error), ANOTHER_COPY) from None
-    if header and not 0 < header.width * header.height <= MAX_PIXELS:
+    if header and not (header.width > 0 and 0 < header.width * header.height <= MAX_PIXELS):
         found = f"a header that claims {header.width} x {header.height}"
         raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
     if header and data[:2] == b"BM":
-        _require_whole_bmp(path, data, header)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if image is None:
+        _require_whole_bmp(path, data, size, header)
+    return header
+
+
+def _decode(path: Path, flags: int) -> tuple[np.ndarray, Header | None]:
+    """Decode an image file of a believable size."""
+    data, size = _read(path)
+    header = _checked_header(path, data, size)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # a size that OpenCV itself refuses
+        image = None
+    if image is None or 0 in image.shape or (header and image.shape[:2] != (header.height, header.width)):
         found = f"{len(data)} bytes that start with {data[:4]!r} and cannot be decoded"
         raise UserError(path, "a BMP, PNG, JPEG or TIFF image", found, ANOTHER_COPY)
     return image, header
 
 
-def _require_whole_bmp(path: Path, data: bytes, header: Header) -> None:
+def _require_whole_bmp(path: Path, data: bytes, size: int, header: Header) -> None:
     # OpenCV fills the rows that a cut BMP lacks with whatever is in memory
     (offset, compression) = struct.unpack_from("<I", data, 10)[0], 0
     if len(data) >= 34 and struct.unpack_from("<I", data, 14)[0] >= 40:
         (compression,) = struct.unpack_from("<I", data, 30)
     need = offset + (header.width * header.bits + 31) // 32 * 4 * header.height
-    if compression == 0 and len(data) < need:
-        raise UserError(path, f"{need} bytes of a {header.width} x {header.height} BMP", f"{len(data)}", ANOTHER_COPY)
+    if compression == 0 and size < need:
+        raise UserError(path, f"{need} bytes of a {header.width} x {header.height} BMP", f"{size}", ANOTHER_COPY)
+
+
+def _require_colour(path: Path, header: Header) -> None:
+    # OpenCV makes three channels of a BMP of 16 or 32 bits a pixel without a word
+    kind = f"{header.bits} bits a pixel"
+    if header.palette or header.bits != 24:
+        kind = "a palette image" if header.palette else kind
+        raise UserError(path, "a colour image of 3 channels of 8 bits", kind, "Convert it to 24-bit RGB.")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -88,9 +116,9 @@ def read_image(path: Path) -> np.ndarray:
         16-bit, and for one that claims an absurd size.
     """
     image, header = _decode(path, cv2.IMREAD_UNCHANGED)
+    if header:
+        _require_colour(path, header)
     kind = f"{image.shape[2] if image.ndim == 3 else 1} channel(s) of {image.dtype.itemsize * 8} bits"
-    if header and header.palette:
-        kind = "a palette image"
     if kind != "3 channel(s) of 8 bits":
         raise UserError(path, "a colour image of 3 channels of 8 bits", kind, "Convert it to 24-bit RGB.")
     return image
@@ -102,13 +130,9 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width, from the header alone where the format allows."""
-    with path.open("rb") as file:
-        start = file.read(64)
-    try:
-        header = parse_header(start)
-    except ValueError:
-        header = None
+    """Height and width of a colour image, from the header alone where the format allows; errors as `read_image`'s."""
+    header = _checked_header(path, *_read(path, HEADER_BYTES))
     if header is None:
         return read_image(path).shape[:2]
+    _require_colour(path, header)
     return header.height, header.width

@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 from common.errors import UserError
 from data_prep.cells import Cell, Dataset
@@ -14,6 +16,8 @@ LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
 CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
 COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
+LINE_LIMIT = 100_000
+MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
 
 
 def read_manifest(path: Path) -> Dataset:
@@ -32,16 +36,26 @@ def read_manifest(path: Path) -> Dataset:
     cells: list[Cell] = []
     seen: set[str] = set()
     sizes: dict[Path, tuple[int, int]] = {}
+    _require_count(path)
     for line, row in manifest_rows(path):
         cell = _cell(path, line, row, sizes, seen)
         seen.add(cell.id)
         cells.append(cell)
     if not cells:
         raise UserError(path, "cells", "a header alone", "Add one line a cell.")
-    names = (
-        tuple(known.name for known in CLASSES) if all(c.class7 is not None for c in cells) else ("normal", "abnormal")
-    )
-    return Dataset(path.stem if path.stem != "cells" else path.parent.name, path.parent, tuple(cells), names)
+    names: tuple[str, ...] = tuple(known.name for known in CLASSES)
+    if any(cell.class7 is None for cell in cells):
+        cells, names = [replace(cell, class7=None) for cell in cells], ("normal", "abnormal")
+    name = path.stem if path.stem != "cells" else path.parent.name
+    # those two names choose Herlev's own plan of views
+    return Dataset(f"{name}-manifest" if name in ("herlev", "phantom") else name, path.parent, tuple(cells), names)
+
+
+def _require_count(path: Path) -> None:
+    """Refuse too many lines while none is kept, so that memory stays flat however long the file is."""
+    for number, (line, _) in enumerate(manifest_rows(path), 1):
+        if number > MAX_CELLS:
+            raise UserError(f"{path}, line {line}", f"at most {MAX_CELLS:,} cells", "more", "Split the manifest.")
 
 
 def manifest_rows(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
@@ -52,7 +66,7 @@ def manifest_rows(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[in
     csv.field_size_limit(FIELD_LIMIT)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(_lines(file), strict=True)
             header = [name.strip() for name in next(reader, [])]
             _require_columns(path, header, required)
             for row in reader:
@@ -68,8 +82,16 @@ def manifest_rows(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[in
         raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
 
 
+def _lines(file: TextIO) -> Iterator[str]:
+    """A file's lines, none longer than the limit: one endless line would fill the memory."""
+    while line := file.readline(LINE_LIMIT):
+        if len(line) == LINE_LIMIT:
+            raise csv.Error(f"a line of {LINE_LIMIT:,} characters or more")
+        yield line
+
+
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:
-    have, do = set(header), "See the README's section on one's own cells."
+    have, do = set(header), "See docs/own_cells.md."
     centre = {"nucleus_x", "nucleus_y"} <= have or "mask" in have
     complete = set(required) <= have if required else {"image", "label"} <= have and centre
     if not complete or len(have) != len(header):

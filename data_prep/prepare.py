@@ -9,7 +9,7 @@ from common.files import complete_or_absent
 from common.run_folder import CONTROLS, RUNS, SELECTIONS, RunConfig, fold_folder, locked, open_run, read_config
 from data_prep.cells import Dataset
 from data_prep.dataset import find_data, open_dataset
-from data_prep.fold_data import build_fold
+from data_prep.fold_data import build_fold, fold_key
 from data_prep.folds import PROTOCOLS, Split, make_split, read_split, write_split
 from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
@@ -51,15 +51,27 @@ def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[
         phantom=(dataset.root / "phantom.json").exists(),
         **{k: getattr(request, k) for k in vars(request) if k != "data"},
     )
-    run = open_run(config, name, runs)
-    if (run / "split.json").exists():
+    with locked(runs / (name or config.default_name()), wait=True):  # two folds of one run may start at once
+        run = open_run(config, name, runs)
+        if not (run / "cells.csv").exists():
+            write_cells(run / "cells.csv", dataset)
+        if not (run / "split.json").exists():
+            write_split(run / "split.json", split)
         split = read_split(run / "split.json")  # frozen: a newer scikit-learn may deal otherwise
-        if split["dataset_fingerprint"] != config.fingerprint:
-            raise UserError(run / "split.json", "the split of this data set", "another's", "Give another --run.")
-    else:
-        write_split(run / "split.json", split)
-        write_cells(run / "cells.csv", dataset)
+    if split["dataset_fingerprint"] != config.fingerprint:
+        raise UserError(run / "split.json", "the split of this data set", "another's", "Give another --run.")
     return run, dataset, split, run_profile(config)
+
+
+def expected_key(fold: Path) -> str:
+    """The fingerprint that the data in a run's fold folder must carry: of that run's split and of that fold."""
+    folder = fold.resolve()
+    config, split = read_config(folder.parent), read_split(folder.parent / "split.json")
+    number = folder.name.removeprefix("fold")
+    if not number.isdecimal() or int(number) >= len(split["folds"]):
+        do = "Give a fold's folder that tools/build_lmdb.py made."
+        raise UserError(fold, f"a folder fold0 to fold{len(split['folds']) - 1} of a run", folder.name, do)
+    return fold_key(split, int(number), config, run_profile(config))
 
 
 def run_profile(config: RunConfig) -> Profile:

@@ -64,7 +64,8 @@ def plan(cell: Cell, purpose: str, grid: Grid, seed: int) -> list[View]:
 
 def spread(total: int, wanted: int) -> list[int]:
     """`wanted` view indices out of `total`, spread evenly over the rotations."""
-    return [index * total // wanted for index in range(min(wanted, total))]
+    wanted = min(wanted, total)
+    return [index * total // wanted for index in range(wanted)]
 
 
 def shift_centre(cell: Cell, limit: int, seed: int) -> Cell:
@@ -95,8 +96,9 @@ def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.nda
     Returns
     -------
     ndarray, uint8 (256, 256, 3), BGR
-        The centre of the patch (between its four middle pixels) is the shifted nucleus centre, exactly;
-        so views at angles 90 degrees apart sample the very same points, and zeros lie outside the image.
+        The centre of the patch (between its four middle pixels) is the shifted nucleus centre, sub-pixel;
+        so views at angles 90 degrees apart sample the same points (to the 1/32 of a pixel that OpenCV
+        rounds to), and zeros lie outside the image.
     """
     radians = math.radians(view.angle)
     cos, sin = round(math.cos(radians), 15), round(math.sin(radians), 15)

@@ -12,13 +12,13 @@ from common.errors import UserError
 from common.run_folder import read_config
 from data_prep.cells import Cell
 from data_prep.image_file import image_size
-from data_prep.manifest import manifest_rows
+from data_prep.manifest import inside, manifest_rows
 from data_prep.mean_image import read_mean
 from data_prep.prepare import run_profile
 from evaluation.open_fold import Refusal, find_deploy, selected_model
 from evaluation.score_cells import CellScore, Counts, score_cells
 from evaluation.scorer import CaffeScorer
-from training.gpu import gpu_arguments
+from training.gpu import gpu_number
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
 
@@ -46,7 +46,7 @@ def cells_of_csv(path: Path) -> list[Cell]:
         except ValueError:
             found = f"{row['nucleus_x']}, {row['nucleus_y']}"
             raise UserError(f"{path}, line {line}", "two numbers", found, "Give pixels, 0-based.") from None
-        cells.append(cell_at(path.parent / row["image"], x, y, len(cells)))
+        cells.append(cell_at(inside(path.parent, row["image"], f"{path}, line {line}"), x, y, len(cells)))
     return cells
 
 
@@ -54,9 +54,8 @@ def classify(folder: Path, cells: Sequence[Cell], views: int, gpu: str | None) -
     """Score cells with the model and the mean image of a trained fold, in the cells' order."""
     config = read_config(folder.resolve().parent)
     profile, mean = run_profile(config), read_mean(folder / "mean.binaryproto")
-    device = gpu_arguments(gpu)
     model = selected_model(folder, Refusal(False, print), lambda line: print(line, file=sys.stderr))
-    scorer = CaffeScorer(find_deploy(folder, config), model, int(device[1]) if device else None)
+    scorer = CaffeScorer(find_deploy(folder, config), model, gpu_number(gpu))
     counts = Counts(views, profile.crops)
     return score_cells(scorer, cells, mean, scorer.crop, profile.test, counts, config.seed)
 

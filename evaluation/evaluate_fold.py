@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from common.errors import UserError
 from common.files import sha256_file, write_json
 from common.run_folder import locked, machine
 from data_prep.prepare import run_profile
@@ -14,7 +15,7 @@ from evaluation.open_fold import EvaluateOptions, FoldToScore, open_fold
 from evaluation.score_cells import CellScore, Counts, score_cells
 from evaluation.scorer import CaffeScorer
 from evaluation.write_scores import write_scores, write_view_scores
-from training.gpu import describe, device, gpu_arguments
+from training.gpu import describe, device, gpu_number, tf32_in_use
 
 
 def evaluate_fold(folder: Path, options: EvaluateOptions, say: Callable[[str], None] = print) -> list[CellScore]:
@@ -28,9 +29,10 @@ def evaluate_fold(folder: Path, options: EvaluateOptions, say: Callable[[str], N
     with locked(folder):
         fold = open_fold(folder, options, say)
         profile = run_profile(fold.config)
+        if options.views is not None and not 1 <= options.views <= profile.test.views:
+            raise UserError("--views", f"1 to {profile.test.views}", str(options.views), "Choose a number in that range.")
         counts = Counts(options.views or profile.test_views, options.crops or profile.crops)
-        gpu = gpu_arguments(options.gpu)
-        scorer = CaffeScorer(fold.deploy, fold.model, int(gpu[1]) if gpu else None, options.batch)
+        scorer = CaffeScorer(fold.deploy, fold.model, gpu_number(options.gpu), options.batch)
         say(f"{folder}: {len(fold.cells)} cells x {counts.views} views x {counts.crops} crops with {fold.model}")
         arguments = (fold.mean, scorer.crop, profile.test, counts, fold.config.seed, options.shift)
         start = time.perf_counter()
@@ -59,7 +61,7 @@ def _timing(fold: FoldToScore, counts: Counts, seconds: float, options: Evaluate
         "device": device(options.gpu),
         "caffe": describe(options.gpu),
         "machine": machine(),
-        "tf32": False,
+        "tf32": tf32_in_use(options.gpu),
         "model": str(fold.model),
         "model_sha256": sha256_file(fold.model),
     }

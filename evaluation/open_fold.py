@@ -11,10 +11,12 @@ from common.files import read_json, sha256_file
 from common.run_folder import RunConfig, read_config
 from data_prep.cells import Cell, Dataset
 from data_prep.dataset import open_dataset
-from data_prep.fold_data import fold_cells
+from data_prep.fold_data import fold_cells, read_record
 from data_prep.folds import read_split
 from data_prep.mean_image import read_mean
+from data_prep.prepare import expected_key
 from training.resolve import prototxt_folder
+from training.select_model import read_model
 from training.snapshots import list_snapshots
 
 Refuse = Callable[[str | Path, str, str], None]
@@ -54,7 +56,7 @@ def open_fold(folder: Path, options: EvaluateOptions, say: Callable[[str], None]
     UserError
         Naming what does not fit; `force` says what it overrides and goes on.
     """
-    record = read_json(folder / "fold.json", "tools/build_lmdb.py")
+    record = read_record(folder)
     run = folder.resolve().parent
     config, split = read_config(run), read_split(run / "split.json")
     dataset = open_dataset(Path(config.data), config.allow_partial)
@@ -63,6 +65,8 @@ def open_fold(folder: Path, options: EvaluateOptions, say: Callable[[str], None]
         refuse(config.data, "the data set this run was built from", "another, or a changed one")
     if record["split"] != split["fingerprint"]:
         refuse(folder / "fold.json", "data of this run's split", "another split's")
+    if record["fingerprint"] != expected_key(folder):
+        refuse(folder / "fold.json", "this run's data of this fold", "those of another fold, seed or profile")
     mean_file = folder / "mean.binaryproto"
     mean = read_mean(mean_file)
     if sha256_file(mean_file) != record["mean"]:
@@ -107,8 +111,10 @@ def selected_model(folder: Path, refuse: Refuse, say: Callable[[str], None]) -> 
     """The model that tools/train.py selected; the newest snapshot where Caffe was started by hand."""
     selected = folder / "model.json"
     if selected.exists():
-        model = read_json(selected, "tools/train.py")
+        model = read_model(folder)
         snapshot = folder / model["snapshot"]
+        if model.get("data") not in (None, read_record(folder)["fingerprint"]):
+            refuse(selected, "a model trained on this fold", "one of another fold, split or seed")
         if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
             refuse(snapshot, "the model that tools/train.py selected", "none, or a changed one")
         return snapshot

@@ -21,6 +21,7 @@ from evaluation.results import RunResult
 from evaluation.style import STYLE, save
 from evaluation.table import Table
 from evaluation.tables import all_tables
+from evaluation.tables_net import architecture_tables
 
 NAME = "report.html"
 OURS = {NAME, "tables", "figures"}
@@ -60,7 +61,7 @@ def write_report(runs: Sequence[RunResult], out: Path, progress: bool = False) -
     if not runs:
         raise UserError("report", "at least one run", "none", "Name a run's folder.")
     _require_replaceable(out)
-    tables = all_tables(runs)
+    tables = [*architecture_tables(runs), *all_tables(runs)]
     with complete_or_absent(out) as partial:
         partial.mkdir()
         for table in tables:

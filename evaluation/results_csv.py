@@ -66,7 +66,7 @@ def _check_row(where: str, values: list[float], classes: int) -> None:
 
 
 def read_views(path: Path, ids: list[str]) -> ViewScores:
-    """Read view_scores.csv; every cell of `ids` must have the same number of views, numbered from 0."""
+    """Read view_scores.csv; every cell of `ids` must have the same views, by their number in the plan."""
     found: dict[str, dict[int, list[float]]] = {cell: {} for cell in ids}
     for line, row in read_rows(path, ["id", "view", "angle", "dx", "dy", "score", "score_centre"]):
         where = f"{path}:{line}"
@@ -78,11 +78,11 @@ def read_views(path: Path, ids: list[str]) -> ViewScores:
         place = [number(where, name, row[name]) for name in ("angle", "dx", "dy")]
         score = [fraction(where, name, row[name]) for name in ("score", "score_centre")]
         found[row["id"]][view] = place + score
-    count = max((len(views) for views in found.values()), default=0)
+    plan = sorted(max(found.values(), key=len, default={}))
     for cell, views in found.items():
-        if count == 0 or sorted(views) != list(range(count)):
-            raise UserError(path, f"views 0 to {count - 1} of {cell}", f"{len(views)} views", DO)
-    numbers = np.array([[found[cell][view] for view in range(count)] for cell in ids])
+        if not plan or sorted(views) != plan:
+            raise UserError(path, f"the same {len(plan)} views of every cell", f"{len(views)} of {cell}", DO)
+    numbers = np.array([[found[cell][view] for view in plan] for cell in ids])
     return ViewScores(*np.moveaxis(numbers, 2, 0))
 
 

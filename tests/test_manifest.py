@@ -89,3 +89,14 @@ def test_errors_name_file_and_line(folder, line, message):
 def test_header_is_checked(folder, header):
     with pytest.raises(UserError, match="columns"):
         read_manifest(write(folder, f"{header}\n"))
+
+
+def test_names_of_both_kinds_make_a_two_class_set(tmp_path):
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 30, 3), 90, np.uint8))
+    path = tmp_path / "phantom.csv"
+    path.write_text("image,label,nucleus_x,nucleus_y\na.png,normal,3,4\nb.png,severe dysplasia,3,4\n", encoding="utf-8")
+    found = read_manifest(path)
+    assert [cell.class7 for cell in found.cells] == [None, None]
+    assert [found.class_names[cell.label] for cell in found.cells] == ["normal", "abnormal"]
+    assert found.name == "phantom-manifest"  # Herlev's plan of views is not for a manifest

@@ -44,7 +44,9 @@ def main() -> None:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from common.run_folder import find_fold
     from evaluation.classify import cell_at, cells_of_csv, classify, to_csv
+    from training.gpu import settle
 
+    settle(args.gpu)
     cells = cells_of_csv(args.csv) if args.csv else [cell_at(args.image, *xy, n) for n, xy in enumerate(centres)]
     to_csv(classify(find_fold(args.fold_folder), cells, args.views, args.gpu), sys.stdout)
 

@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
     parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
     return parser.parse_args()
@@ -39,9 +40,10 @@ def main() -> None:
     from evaluation.cross_validate import CrossValidateOptions, cross_validate, folds_of
     from evaluation.report import default_out, write_report
     from evaluation.results import load_run
-    from training.gpu import describe
+    from training.gpu import describe, settle
     from training.source_weights import require_weights
 
+    settle(args.gpu, args.tf32)
     print(describe(args.gpu))
     try:
         folds = folds_of(args.folds) if args.folds else None

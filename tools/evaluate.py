@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shift", type=int, default=0, help="move true centres by up to so many pixels (paper: 5, 10)")
     parser.add_argument("--model", type=Path, help="another .caffemodel than the selected one")
     parser.add_argument("--gpu", help="number, or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
     parser.add_argument("--batch", type=int, help="crops the net takes at once")
     parser.add_argument("--force", action="store_true", help="go on where parts do not belong together, and say which")
     return parser.parse_args()
@@ -39,11 +40,12 @@ def main() -> None:
     from evaluation.evaluate_fold import evaluate_fold
     from evaluation.open_fold import EvaluateOptions
     from evaluation.print_scores import summary
-    from training.gpu import describe
+    from training.gpu import describe, settle
 
+    settle(args.gpu, args.tf32)
     print(describe(args.gpu))
     fold = find_fold(args.fold_folder)
-    options = EvaluateOptions(**{k: v for k, v in vars(args).items() if k != "fold_folder"})
+    options = EvaluateOptions(**{k: v for k, v in vars(args).items() if k not in ("fold_folder", "tf32")})
     scores = evaluate_fold(fold, options)
     print(summary(fold, scores))
     print(f"{fold / ('scores.csv' if not args.shift else f'scores_shift{args.shift}.csv')} written")

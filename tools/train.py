@@ -24,6 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet")
     parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
     parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
     parser.add_argument("--keep-snapshots", action="store_true", help="keep those that are not selected")
     return parser.parse_args()
 
@@ -32,10 +33,11 @@ def main() -> None:
     """Train the fold and say which snapshot was selected."""
     args = arguments()
     from common.run_folder import find_fold
-    from training.gpu import describe
+    from training.gpu import describe, settle
     from training.source_weights import require_weights
     from training.train_fold import TrainOptions, train_fold
 
+    settle(args.gpu, args.tf32)
     print(describe(args.gpu))
     weights = None if args.from_scratch else require_weights(args.weights)
     fold = find_fold(args.fold_folder)

@@ -1,0 +1,146 @@
+"""Looking for leaks: views of the training LMDB that the validation LMDB holds too, duplicates inside a data set."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import lmdb
+import numpy as np
+
+from common.caffe_messages import caffe_pb2
+from data_prep.cells import Dataset
+from data_prep.fold_data import LMDBS, read_record
+from data_prep.image_file import read_image
+from data_prep.lmdb_check import verify
+
+SIDE = 16  # of a perceptual hash: 16 x 16 comparisons
+# bits of 256 in which two hashes of one picture may differ; measured on Herlev: a copy with noise, JPEG or another
+# brightness differs in 18 at most, two cells in 29 at least, two cells' views (with their black corners) in 15
+NEAR = 20
+NEAR_VIEWS = 10
+BLOCK = 32  # hashes compared with all others at once: 32 x 100,000 x 32 bytes
+
+
+class Leak(NamedTuple):
+    """Two pictures that should have nothing in common; `distance` in bits of 256 where `kind` is "near"."""
+
+    kind: str  # "cell": views of one cell; "exact": the same pixels; "near": alike but for small changes
+    first: str
+    second: str
+    distance: int
+
+
+class Pictures(NamedTuple):
+    """Names, checksums of the pixels, and perceptual hashes uint64 (N, 4), of N pictures."""
+
+    names: list[str]
+    exact: list[bytes]
+    near: np.ndarray
+
+
+def perceptual_hash(image: np.ndarray) -> np.ndarray:
+    """Whether each of 16 x 16 places is brighter than its right neighbour: uint64 (4,) of an image (H, W, 3).
+
+    Noise, compression and a change of brightness or contrast turn few of the 256 bits.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey.astype(np.float32), (SIDE + 1, SIDE), interpolation=cv2.INTER_AREA)
+    return np.packbits(small[:, :-1] > small[:, 1:]).view(np.uint64)
+
+
+def near_pairs(first: np.ndarray, second: np.ndarray, limit: int = NEAR) -> Iterator[tuple[int, int, int]]:
+    """Indices and distance of all pairs of hashes, uint64 (N, 4) and (M, 4), at most `limit` bits apart."""
+    for start in range(0, len(second), BLOCK):
+        part = second[start : start + BLOCK, None]
+        distance = np.bitwise_count(part ^ first[None]).sum(axis=2, dtype=np.int32)
+        for row, column in np.argwhere(distance <= limit).tolist():
+            yield column, start + row, int(distance[row, column])
+
+
+def read_views(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Key and image, uint8 (256, 256, 3) BGR, of every record of a patch LMDB."""
+    with lmdb.open(str(folder), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        for key, value in transaction.cursor():
+            datum = caffe_pb2().Datum.FromString(value)
+            pixels = np.frombuffer(datum.data, np.uint8)
+            if datum.encoded:
+                image = cv2.imdecode(pixels, cv2.IMREAD_COLOR)
+            else:
+                image = pixels.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
+            yield key.decode(errors="replace"), np.ascontiguousarray(image)
+
+
+def describe(pictures: Iterator[tuple[str, np.ndarray]]) -> Pictures:
+    """Hash pictures one after another; none is kept."""
+    names, exact, near = [], [], []
+    for name, image in pictures:
+        names.append(name)
+        exact.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest())
+        near.append(perceptual_hash(image))
+    return Pictures(names, exact, np.array(near, np.uint64).reshape(len(names), 4))
+
+
+def audit_fold(fold: Path) -> list[Leak]:
+    """Compare a fold's training LMDB with its validation LMDB: by cell, by pixels, by perceptual hash.
+
+    Raises
+    ------
+    UserError
+        If an LMDB is not the one that was written; nothing is read from it then.
+    """
+    record = read_record(fold)
+    for name in LMDBS:
+        verify(fold / name, record[name])
+    return compare(*(describe(read_views(fold / name)) for name in LMDBS))
+
+
+def compare(train: Pictures, validation: Pictures) -> list[Leak]:
+    """Every leak between the views of two LMDBs; the first one of each cell stands for the others."""
+    known = {_cell(name): name for name in reversed(train.names)}
+    cells = {_cell(name): name for name in reversed(validation.names)}
+    leaks = [Leak("cell", known[cell], cells[cell], 0) for cell in sorted(known.keys() & cells.keys())]
+    exact = dict(zip(reversed(train.exact), reversed(train.names), strict=True))
+    same = {n: exact[digest] for n, digest in zip(validation.names, validation.exact, strict=True) if digest in exact}
+    leaks += [Leak("exact", first, second, 0) for second, first in same.items()]
+    for i, j, distance in near_pairs(train.near, validation.near, NEAR_VIEWS):
+        if validation.names[j] not in same:
+            leaks.append(Leak("near", train.names[i], validation.names[j], distance))
+    return leaks
+
+
+def _cell(key: str) -> str:
+    return key.split("_", 1)[-1]
+
+
+def audit_dataset(dataset: Dataset) -> list[Leak]:
+    """Exact and near duplicates among a data set's images; turned and mirrored copies are found too."""
+    turned = [describe((cell.id, turn(read_image(cell.image))) for cell in dataset.cells) for turn in TURNS]
+    plain, leaks, seen = turned[0], [], set()
+    for other in turned:
+        exact: dict[bytes, list[int]] = {}
+        for index, digest in enumerate(plain.exact):
+            exact.setdefault(digest, []).append(index)
+        pairs = [(i, j, -1) for j, digest in enumerate(other.exact) for i in exact.get(digest, [])]
+        pairs += list(near_pairs(plain.near, other.near))
+        for i, j, distance in pairs:
+            pair = (min(i, j), max(i, j))
+            if i != j and pair not in seen and not _one_image(dataset, *pair):
+                seen.add(pair)
+                kind = "exact" if distance < 0 else "near"
+                leaks.append(Leak(kind, plain.names[pair[0]], plain.names[pair[1]], max(0, distance)))
+    return sorted(leaks)
+
+
+def _one_image(dataset: Dataset, first: int, second: int) -> bool:
+    """Whether two cells are two places of one image, as a manifest allows."""
+    return dataset.cells[first].image == dataset.cells[second].image
+
+
+def _turns() -> Sequence:
+    turns = [lambda image, k=k: np.ascontiguousarray(np.rot90(image, k)) for k in range(4)]
+    return [*turns, *(lambda image, turn=turn: turn(image[:, ::-1]) for turn in turns)]
+
+
+TURNS = _turns()

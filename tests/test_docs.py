@@ -1,0 +1,138 @@
+import os
+import re
+import shlex
+import subprocess
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from workplace import ROOT
+
+from data_prep import profiles
+from data_prep.cells import counts
+from data_prep.folds import PROTOCOLS
+from data_prep.manifest import LABELS, read_manifest
+from evaluation.classify import cells_of_csv
+
+OWN_CELLS = ROOT / "docs/own_cells.md"
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
+PAGES = [page for page in PAGES if page.exists()]
+COMMAND = re.compile(r"(?:\.venv/bin/python +)?tools/(\w+\.(?:py|sh))([^`\n]*)")
+FOLDERS = "common|data_prep|docs|evaluation|models|prototxt|tests|third_party|tools|training"
+MENTIONED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+)`|\]\((?!\w+:|#)([\w./-]+)[^)]*\)")
+MADE = (".caffemodel", ".binaryproto")  # files that are never committed
+WIDTH, HEIGHT = 640, 480
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def commands(page):
+    """(tool, the words after it) of every command line on a page, in a listing or in a sentence."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for tool, rest in COMMAND.findall(text):
+        words = (
+            shlex.split(re.split(r"\s[#|>&;]|\s{3,}|[),;](?=\s|$)", rest)[0].replace("'", "")) if "--" in rest else []
+        )
+        yield tool, words
+
+
+@cache
+def help_of(tool):
+    done = subprocess.run([ROOT / "tools" / tool, "--help"], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_there_is_something_to_check():
+    tools = {tool for tool, _ in commands(OWN_CELLS)}
+    assert {"build_lmdb.py", "cross_validate.py", "classify.py", "model_card.py"} <= tools
+    assert ["--data", "my_cells/cells.csv", "--profile", "quick", "--fold", "0"] in [w for _, w in commands(OWN_CELLS)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_line_exists_and_has_its_options(page):
+    for tool, words in commands(page):
+        assert os.access(ROOT / "tools" / tool, os.X_OK), f"tools/{tool} is missing or not executable"
+        if tool.endswith(".sh"):
+            continue
+        known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", help_of(tool)))
+        options = [word.split("=")[0] for word in words if word.startswith("--")]
+        assert set(options) <= known, f"{tool}: no option {set(options) - known}"
+        for option, values in (("--profile", profiles.names()), ("--protocol", PROTOCOLS)):
+            if option in words:
+                assert re.sub(r"\W.*", "", words[words.index(option) + 1]) in values
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_named_exists(page):
+    for named, linked in MENTIONED.findall(page.read_text(encoding="utf-8")):
+        path = ROOT / named if named else page.parent / linked
+        assert named.endswith(MADE) or path.exists(), f"{page.name} names {named or linked}"
+
+
+def test_no_page_tells_of_a_machine():
+    for page in PAGES:
+        found = re.search(r"(?<![\w.:/<])/(?:home|work|root|tmp|mnt|opt)/", page.read_text(encoding="utf-8"))
+        assert not found, f"{page.name}: {found}"
+
+
+@pytest.fixture
+def own_cells(tmp_path):
+    """The documented manifest with files for it: images, and a grey mask with its nucleus about (30.5, 20)."""
+    text = blocks(OWN_CELLS, "csv")[0]
+    for path in {cell for line in text.splitlines()[1:] for cell in line.split(",") if cell.endswith(".png")}:
+        (tmp_path / "my_cells" / path).parent.mkdir(parents=True, exist_ok=True)
+        image = np.full((HEIGHT, WIDTH, 3), 200, np.uint8)
+        if "mask" in path:
+            image = np.zeros((HEIGHT, WIDTH), np.uint8)
+            image[19:22, 30:32] = 255
+        assert cv2.imwrite(str(tmp_path / "my_cells" / path), image)
+    manifest = tmp_path / "my_cells/cells.csv"
+    manifest.write_text(text, encoding="utf-8")
+    return manifest
+
+
+def test_the_documented_manifest_reads(own_cells):
+    found = read_manifest(own_cells)
+    assert (found.name, counts(found.cells, 2)) == ("my_cells", [3, 2])
+    assert {cell.id: cell.centre for cell in found.cells} == {
+        "cell_0001": (63.5, 71.0),
+        "cell_0002": (30.5, 20.0),
+        "p02_07_a": (210.0, 305.25),
+        "p02_07_b": (412.0, 118.0),
+        "field_01": (96.0, 400.0),
+    }
+    assert {cell.group for cell in found.cells} == {"patient01", "patient02", "patient03"}
+
+
+def test_every_column_of_a_manifest_is_documented(own_cells):
+    header = own_cells.read_text().splitlines()[0].split(",")
+    rows = re.findall(r"^\| (`.*?`) \|", OWN_CELLS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(rows)) == header
+    assert all(f"`{name}`" in OWN_CELLS.read_text() for name in LABELS if not name.isdigit())
+
+
+def test_the_documented_list_of_new_cells_reads(tmp_path):
+    (tmp_path / "new.csv").write_text(blocks(OWN_CELLS, "csv")[1], encoding="utf-8")
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
+    assert [cell.centre for cell in cells_of_csv(tmp_path / "new.csv")] == [(63.5, 71.0), (210.0, 305.25)]
+
+
+@pytest.mark.parametrize("pixel_um", [0.1005, 0.25, 0.402])
+def test_the_documented_rescaling_keeps_the_centre_on_the_nucleus(pixel_um):
+    space = {}
+    exec(blocks(OWN_CELLS, "python")[0], space)
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[80:101, 50:91] = 255
+    image = cv2.GaussianBlur(image, (0, 0), 5)
+    found, (x, y) = space["rescale"](image, (70, 90), pixel_um)
+    factor = pixel_um / 0.201
+    assert found.shape[:2] == (round(200 * factor), round(300 * factor))
+    weight = found[..., 0].astype(float)
+    columns, rows = np.arange(found.shape[1]), np.arange(found.shape[0])
+    assert x == pytest.approx((weight.sum(0) * columns).sum() / weight.sum(), abs=0.05)
+    assert y == pytest.approx((weight.sum(1) * rows).sum() / weight.sum(), abs=0.05)
+    assert weight.sum() == pytest.approx(image[..., 0].sum() * factor**2, rel=0.02)
