@@ -16,6 +16,7 @@ from common.errors import UserError
 
 NAME = "caffe.proto.caffe_pb2"
 MAX_TEXT = 16_000_000  # bytes; the largest net of Caffe's zoo is 100 kB
+MAX_BINARY = 2**31 - 1  # bytes; protobuf's own limit
 
 
 def caffe_pb2() -> ModuleType:
@@ -50,6 +51,8 @@ def read_prototxt(path: Path, message: str) -> Message:
         raise UserError(path, f"a {message} prototxt", "no such file", "Give the right path.") from None
     except UnicodeDecodeError:
         raise UserError(path, f"a {message} prototxt", "a file that is not text", "Give the right file.") from None
+    except OSError as error:
+        raise UserError(path, f"a {message} prototxt", error.strerror or str(error), "Give the right file.") from None
     return parse_prototxt(text, message, path)
 
 
@@ -70,9 +73,14 @@ def read_binary(path: Path, message: str, do: str) -> Message:
     """Read a binary message (NetParameter, SolverState, BlobProto), refusing what is no such thing."""
     path = Path(path)
     try:
+        if path.stat().st_size > MAX_BINARY:
+            found = f"{path.stat().st_size:,} bytes"
+            raise UserError(path, f"a {message} file of at most {MAX_BINARY:,} bytes", found, do)
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(path, f"a {message} file", "no such file", do) from None
+    except OSError as error:
+        raise UserError(path, f"a {message} file", error.strerror or str(error), do) from None
     if not data:
         raise UserError(path, f"a {message} file", "an empty file", do)
     try:

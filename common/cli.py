@@ -33,3 +33,8 @@ def run(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:  # the machine's doing, not ours: permissions, a full disk, a folder in a file's place
+        where, found = error.filename or "a file or folder", error.strerror or str(error)
+        do = "Put that right and run the same command again."
+        print(f"{tool}: {UserError(where, 'to read or write it', found, do)}", file=sys.stderr)
+        sys.exit(2)

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 
+def printable(text: str) -> str:
+    """A line whose unprintable characters are written out: a file name must not forge a second line."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class UserError(Exception):
     """Something a person can put right; tools print it as one line and exit with 2.
 
@@ -21,6 +26,4 @@ class UserError(Exception):
         super().__init__(where, expected, found, do)
 
     def __str__(self) -> str:
-        line = f"{self.where}: expected {self.expected}, found {self.found}. {self.do}"
-        # a hostile file name must not forge a second line or move the terminal's cursor
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+        return printable(f"{self.where}: expected {self.expected}, found {self.found}. {self.do}")

@@ -12,10 +12,25 @@ from typing import Any
 
 from common.errors import UserError
 
+MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
+
 
 def partial_path(final: Path) -> Path:
     """Where `final` is written until it is complete: beside it, so that the rename is atomic."""
     return final.with_name(f".{final.name}.partial")
+
+
+def own_partial(final: Path) -> Path:
+    """A partial path that no other process writes; what dead processes left under theirs is removed."""
+    for path in final.parent.iterdir():
+        middle = path.name.removeprefix(f".{final.name}.").removesuffix(".partial")
+        if middle.isdecimal() and path.name == f".{final.name}.{middle}.partial" and not _alive(int(middle)):
+            remove(path)
+    return final.with_name(f".{final.name}.{os.getpid()}.partial")
+
+
+def _alive(process: int) -> bool:
+    return process != os.getpid() and Path(f"/proc/{process}").exists()
 
 
 def remove(path: Path) -> None:
@@ -49,16 +64,13 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
     require_space(final.parent, need_bytes)
-    partial = partial_path(final)
-    remove(partial)
+    partial = own_partial(final)
     try:
         yield partial
         if partial.is_file():
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
-        if final.is_dir() and not final.is_symlink():
-            shutil.rmtree(final)
-        partial.replace(final)
+        _take_name(partial, final)
         sync_folder(final.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -66,6 +78,17 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
         raise
     finally:
         remove(partial)
+
+
+def _take_name(partial: Path, final: Path) -> None:
+    """Rename `partial`; an older folder steps aside first: killed in between, half a folder is never left."""
+    if final.is_dir() and not final.is_symlink():
+        old = final.with_name(f".{final.name}.{os.getpid()}.old")
+        final.rename(old)
+        partial.rename(final)
+        shutil.rmtree(old)
+    else:
+        partial.replace(final)
 
 
 def disk_full(path: Path, need_bytes: int) -> UserError:
@@ -98,10 +121,13 @@ def write_json(final: Path, value: Any) -> None:
 def read_json(path: Path, made_by: str) -> Any:
     """Read JSON that a tool of ours wrote; `made_by` names the tool in the error."""
     try:
+        if path.stat().st_size > MAX_JSON:
+            found = human(path.stat().st_size)
+            raise UserError(path, f"at most {human(MAX_JSON)} of JSON", found, f"Remove it and run {made_by} again.")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(path, "a JSON file", "no such file", f"Run {made_by} first.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
         raise UserError(path, "JSON", f"{error}", f"Remove it and run {made_by} again.") from None
 
 

@@ -31,7 +31,9 @@ def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
         With Caffe's own reason, if it refuses the net.
     """
     read_prototxt(deploy, "NetParameter")
-    environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1", "CAFFE_BUILD": "cpu"}
+    environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"}
+    if (Path(sys.prefix) / "lib/caffe/cpu").is_dir():  # quicker to start than the CUDA build
+        environment["CAFFE_BUILD"] = "cpu"
     command = [sys.executable, "-c", PROBE, str(deploy)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

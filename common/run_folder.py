@@ -65,7 +65,9 @@ def open_run(config: RunConfig, name: str | None = None, runs: Path = RUNS) -> P
         _require_same(record, read_config(run), config)
         return run
     run.mkdir(parents=True, exist_ok=True)
-    write_json(record, {"command": command_line(), **_to_record(config), "weights": None, **environment()})
+    write_json(
+        record, {"command": command_line(), **_to_record(config), "weights": None, "tf32": False, **environment()}
+    )
     return run
 
 
@@ -101,12 +103,15 @@ def fold_folder(run: Path, fold: int) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of a run for oneself; a second process is refused rather than let in."""
+def locked(folder: Path, wait: bool = False) -> Iterator[int]:
+    """Hold a folder of a run for oneself; a second process is refused (or waits) rather than let in.
+
+    Yields the lock's file descriptor: a child that inherits it goes on holding the folder if we are killed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             file.seek(0)
             found = f"process {file.read().strip() or 'another'} at work in it"
@@ -114,7 +119,7 @@ def locked(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield file.fileno()
 
 
 def make_current(fold: Path) -> None:
@@ -136,10 +141,16 @@ def find_fold(given: str | None) -> Path:
     return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
 
 
+def note_in_record(run: Path, **facts) -> None:
+    """Write facts into the run's record."""
+    with locked(run, wait=True):  # folds of one run may be trained side by side
+        record = read_json(run / "run.json", "tools/build_lmdb.py")
+        write_json(run / "run.json", {**record, **facts})
+
+
 def note_weights(run: Path, weights: dict | None) -> None:
     """Write into the run's record which source weights it starts from; None is Gaussian initial values."""
-    record = read_json(run / "run.json", "tools/build_lmdb.py")
-    write_json(run / "run.json", {**record, "weights": weights})
+    note_in_record(run, weights=weights)
 
 
 def command_line() -> list[str]:

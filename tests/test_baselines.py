@@ -90,10 +90,7 @@ def test_all_baselines_are_json():
     found = all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, {c.id: 5 for c in cells})
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {"majority", "file_name", "first_number", "nucleus_area", "sibling_share"}
-    assert (
-        "skipped"
-        in all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, None)["nucleus_area"]
-    )
+    assert "skipped" in all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, None)["nucleus_area"]
 
 
 @pytest.fixture(scope="module")

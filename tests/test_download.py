@@ -61,7 +61,9 @@ def test_a_second_call_asks_nobody(server, tmp_path):
     assert Handler.requests == ["/good"]
 
 
-@pytest.mark.parametrize(("path", "said"), [("cut", "cut short"), ("other", "a file of sha1"), ("missing", "Not Found")])
+@pytest.mark.parametrize(
+    ("path", "said"), [("cut", "cut short"), ("other", "a file of sha1"), ("missing", "Not Found")]
+)
 def test_a_wrong_file_leaves_nothing(server, tmp_path, path, said):
     with pytest.raises(UserError, match=said):
         download(tmp_path / "net.caffemodel", [f"{server}/{path}"], SHA1, 1)
@@ -90,7 +92,14 @@ def test_the_readme_gives_the_reference_nets_facts():
 
 def test_the_tool_says_in_one_line_what_it_tried(server, tmp_path):
     (tmp_path / "stale").write_bytes(b"x")
-    command = [sys.executable, ROOT / "tools/download_weights.py", "--url", f"{server}/good", "--out", tmp_path / "stale"]
+    command = [
+        sys.executable,
+        ROOT / "tools/download_weights.py",
+        "--url",
+        f"{server}/good",
+        "--out",
+        tmp_path / "stale",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

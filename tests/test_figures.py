@@ -26,9 +26,7 @@ def texts(figure):
 
 
 def dots(axes):
-    return np.concatenate(
-        [c.get_offsets() for c in axes.collections if (c.get_facecolor() == to_rgba(YELLOW)).all()]
-    )
+    return np.concatenate([c.get_offsets() for c in axes.collections if (c.get_facecolor() == to_rgba(YELLOW)).all()])
 
 
 def test_grid_places_every_tile_and_fills_the_rest():
@@ -76,9 +74,7 @@ def test_file_names_cannot_break_a_figure():
 
 def test_examples_draw_what_fits_on_a_line_and_at_least_one():
     big, small = [cell_image(30, 900)] * 5, [cell_image(30, 100)] * 5
-    figure = figures_cells.examples(
-        [("big", 0, big), ("small", 1, small), ("huge", 1, [cell_image(20, 2000)])]
-    )
+    figure = figures_cells.examples([("big", 0, big), ("small", 1, small), ("huge", 1, [cell_image(20, 2000)])])
     assert len(figure.axes) == 1 + 5 + 1
     assert "big (normal)" in texts(figure) and "20 µm" not in texts(figure)
     assert "20 µm" in texts(figures_cells.examples([("small", 0, small)], 0.201))

@@ -11,7 +11,7 @@ from data_prep.folds import inner_split, make_split, read_split, train_test_cell
 from data_prep.herlev_classes import CLASSES
 
 SEEDS = st.integers(0, 2**31 - 1)
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,9 @@ def cells(tmp_path_factory):
     found = []
     for class7, known in enumerate(CLASSES):
         for i in range(known.count // 5):
-            found.append(Cell(f"{class7}-{i:03d}", image, known.label, class7, (1.0, 2.0), f"{known.label}-{len(found) // 4}"))
+            found.append(
+                Cell(f"{class7}-{i:03d}", image, known.label, class7, (1.0, 2.0), f"{known.label}-{len(found) // 4}")
+            )
     return Dataset("made", image.parent, tuple(found), tuple(known.name for known in CLASSES))
 
 
@@ -115,7 +117,17 @@ def test_a_changed_split_is_refused(cells, tmp_path, tamper):
         read_split(path)
 
 
+def test_classes_smaller_than_the_folds_are_stratified_by_label(cells):
+    """The smallest phantom: two or three cells of each class."""
+    few = [c for k in range(7) for c in [c for c in cells.cells if c.class7 == k][:2]]
+    split = make_split(Dataset("few", cells.root, tuple(few), cells.class_names), "cell", 1)
+    labels = [sorted(cells.by_id()[i].label for i in fold) for fold in split["folds"]]
+    assert all(set(found) == {0, 1} for found in labels)
+
+
 def test_field_needs_groups(cells):
-    bare = Dataset("bare", cells.root, tuple(Cell(**{**vars(c), "group": None}) for c in cells.cells), cells.class_names)
+    bare = Dataset(
+        "bare", cells.root, tuple(Cell(**{**vars(c), "group": None}) for c in cells.cells), cells.class_names
+    )
     with pytest.raises(UserError, match="a group for every cell"):
         make_split(bare, "field", 1)

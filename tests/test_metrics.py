@@ -168,9 +168,7 @@ def test_operating_point_and_roc_need_both_classes():
     assert operating_point([1, 1], [0.1, 0.2]) is None
     assert roc_points([0, 0], [0.1, 0.2]) is None
     points = roc_points(*both_classes(1))
-    assert sk.auc(points["fpr"], points["tpr"]) == pytest.approx(
-        binary_metrics(*both_classes(1))["auc"], abs=1e-12
-    )
+    assert sk.auc(points["fpr"], points["tpr"]) == pytest.approx(binary_metrics(*both_classes(1))["auc"], abs=1e-12)
 
 
 def test_calibration_is_scikit_learns():
@@ -184,8 +182,6 @@ def test_calibration_is_scikit_learns():
 
 def test_calibration_error_by_hand():
     # bin 0.2-0.3: mean 0.25, none abnormal; the last bin holds 1.0: mean 0.975, all abnormal
-    assert expected_calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.95, 1.0]) == pytest.approx(
-        0.5 * 0.25 + 0.5 * 0.025
-    )
+    assert expected_calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.95, 1.0]) == pytest.approx(0.5 * 0.25 + 0.5 * 0.025)
     assert calibration_curve([0, 1], [0.0, 1.0])["count"].tolist() == [1, 1]
     assert expected_calibration_error([0, 1], [0.0, 1.0]) == 0.0

@@ -59,9 +59,7 @@ def whole(tmp_path_factory):
     base = tmp_path_factory.mktemp("whole")
     folder = write_synthetic_run(base / "run <b>&amp;", classes=7, seed=4, cells=42, folds=(0, 2))
     scores = (folder / "fold0/scores.csv").read_text().splitlines()[1:]
-    wrong = min(scores, key=lambda row: float(row.split(",")[3]) if row.split(",")[2] == "1" else 2).split(
-        ","
-    )
+    wrong = min(scores, key=lambda row: float(row.split(",")[3]) if row.split(",")[2] == "1" else 2).split(",")
     replace_everywhere(folder, wrong[0], "<script>alert(1)")
     text = (folder / "fold0/scores.csv").read_text()
     text = re.sub(r"(?m)^(<script>alert\(1\),\d,1),.*$", r"\1,0.125,0.01,.875,0,0,.125,0,0,0", text)
@@ -121,9 +119,7 @@ def test_page_says_what_must_be_said(whole):
 def test_nothing_is_fetched_and_nothing_runs(whole):
     source = whole[0].read_text(encoding="utf-8")
     page = Page(source)
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form", "svg"} & {
-        tag for tag, _ in page.tags
-    }
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form", "svg"} & {tag for tag, _ in page.tags}
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on") or name == "srcset"]
         assert attributes.get("src", "data:image/").startswith("data:image/")
@@ -157,9 +153,7 @@ def test_tables_and_figures_lie_beside(whole):
     folder = whole[0].parent
     assert {path.name for path in folder.iterdir()} == {"report.html", "tables", "figures"}
     stems = {path.stem for path in (folder / "figures").iterdir()}
-    assert {p.name for p in (folder / "figures").iterdir()} == {
-        f"{s}.{end}" for s in stems for end in ("png", "svg")
-    }
+    assert {p.name for p in (folder / "figures").iterdir()} == {f"{s}.{end}" for s in stems for end in ("png", "svg")}
     tables = {path.name for path in (folder / "tables").iterdir()}
     assert {"table3.csv", "table3.json", "table4.csv", "baselines.json"} <= tables
 
@@ -265,9 +259,7 @@ def test_escaping():
         made = report_html.text(value)
         assert not set("<>\"'\x1b\x07\n") & set(made)
     made = report_html.words_table([HOSTILE], [[HOSTILE]]) + report_html.listing(HOSTILE, f"{HOSTILE}\n\tx")
-    made += report_html.picture(HOSTILE, HOSTILE, b"x", "image/png", 1) + report_html.absent(
-        HOSTILE, HOSTILE, HOSTILE
-    )
+    made += report_html.picture(HOSTILE, HOSTILE, b"x", "image/png", 1) + report_html.absent(HOSTILE, HOSTILE, HOSTILE)
     assert "<script" not in made and HOSTILE in Page(made).text()
 
 

@@ -27,9 +27,7 @@ def runs(tmp_path_factory):
         "seven": {"classes": 7, "folds": [0, 2], "seed": 4},
         "mine": {"dataset": "mine", "shift": False},
     }
-    return {
-        name: load_run(write_synthetic_run(root / name, cells=70, **kind)) for name, kind in kinds.items()
-    }
+    return {name: load_run(write_synthetic_run(root / name, cells=70, **kind)) for name, kind in kinds.items()}
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +145,7 @@ def test_notes_follow_the_run(runs):
 
 
 def test_a_complete_herlev_run_is_placed_in_the_papers_interval(runs):
-    placed = [
-        n for n in all_tables([edited(runs["cell"], dataset={"name": "herlev"})])[0].notes if "lies" in n
-    ]
+    placed = [n for n in all_tables([edited(runs["cell"], dataset={"name": "herlev"})])[0].notes if "lies" in n]
     assert len(placed) == 1
     assert not [n for n in all_tables([runs["cell"]])[0].notes if "lies" in n]
 
@@ -158,14 +154,10 @@ def test_views(runs):
     run = runs["cell"]
     found = accuracy_by_views(run)
     assert [item["views"] for item in found] == [1, 5, 10, 25, 50, 100]
-    assert found[-1]["acc"] == pytest.approx(
-        accuracy_score(run.pooled("labels"), run.pooled("scores") >= 0.5)
-    )
+    assert found[-1]["acc"] == pytest.approx(accuracy_score(run.pooled("labels"), run.pooled("scores") >= 0.5))
     assert found == accuracy_by_views(run)
     assert found != accuracy_by_views(run, seed=1)
-    single = np.concatenate(
-        [((f.views.scores >= 0.5) == f.labels[:, None]).mean(1) for f in run.folds]
-    ).mean()
+    single = np.concatenate([((f.views.scores >= 0.5) == f.labels[:, None]).mean(1) for f in run.folds]).mean()
     assert accuracy_by_views(run, counts=(1,), draws=2000)[0]["acc"] == pytest.approx(single, abs=0.005)
     centre = centre_crop_accuracy(run)
     assert 0.5 < centre["one_view"] <= 1
@@ -188,9 +180,7 @@ def test_angles_find_a_net_that_learnt_the_angle(runs):
 def test_baselines_are_counted_on_the_scored_cells(runs, tables):
     run = runs["seven"]
     named = run.baselines["nucleus_area"]["predictions"]
-    right = np.mean(
-        [named[cell][0] == label for cell, label in zip(run.ids, run.pooled("labels"), strict=True)]
-    )
+    right = np.mean([named[cell][0] == label for cell, label in zip(run.ids, run.pooled("labels"), strict=True)])
     found = [line for line in tables["baselines"].rows if line[0].startswith("seven") and "area" in line[1]]
     assert found[0][2] == f"{100 * right:.1f}"
     broken = load_run(run.folder)

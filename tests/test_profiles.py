@@ -1,0 +1,74 @@
+"""The trap: the net can see how far a view was turned, so the rotation grid must not tell the class."""
+
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+
+from common.errors import UserError
+from data_prep import profiles
+from data_prep.profiles import names, read_profile
+from data_prep.views import Grid, plan_view
+
+SHAPES = ("herlev", "manifest")
+
+
+def shares(grid):
+    """Share of a class's views at each rotation modulo a right angle, by the very plan that is rendered."""
+    angles = [
+        Fraction(plan_view("a", "train", grid, i, 1).angle).limit_denominator(1000) % 90 for i in range(grid.views)
+    ]
+    return {angle: Fraction(count, grid.views) for angle, count in Counter(angles).items()}
+
+
+def same_angles(profile):
+    return shares(profile.train[0]) == shares(profile.train[1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", names())
+def test_both_classes_are_turned_alike(name, shape):
+    profile = read_profile(name, shape)
+    assert set(shares(profile.train[0])) == set(shares(profile.train[1]))
+    assert same_angles(profile)
+
+
+def write(monkeypatch, tmp_path, normal, abnormal):
+    text = profiles.FILE.read_text(encoding="utf-8")
+    start = text.index("[smallest]")
+    bad = text[start:].replace("abnormal = [3, 1], normal = [3, 3]", f"abnormal = {abnormal}, normal = {normal}", 1)
+    assert bad != text[start:]
+    path = tmp_path / "profiles.toml"
+    path.write_text(bad, encoding="utf-8")
+    monkeypatch.setattr(profiles, "FILE", path)
+    return read_profile("smallest")
+
+
+@pytest.mark.parametrize(
+    ("normal", "abnormal", "alike"),
+    [
+        ([11, 1], [4, 1], False),  # the grids by which a net learnt the angle instead of the cell
+        ([20, 14], [10, 10], True),  # the paper's
+        ([4, 3], [1, 4], True),
+        ([5, 1], [3, 1], False),
+        ([8, 1], [4, 2], False),
+        ([6, 1], [3, 1], True),
+    ],
+)
+def test_the_check_can_fail(monkeypatch, tmp_path, normal, abnormal, alike):
+    assert same_angles(write(monkeypatch, tmp_path, normal, abnormal)) is alike
+
+
+@pytest.mark.parametrize("name", names())
+def test_herlev_classes_have_about_as_many_views_each(name):
+    train = read_profile(name).train
+    assert 242 * train[0].views == pytest.approx(675 * train[1].views, rel=0.1)
+
+
+def test_test_views_are_a_hundred_for_every_profile():
+    assert {read_profile(name).test for name in names()} == {Grid(10, 10)}
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(UserError, match="--profile: expected one of paper, quick, smallest"):
+        read_profile("huge")

@@ -1,0 +1,213 @@
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_prep.cells import Cell
+from data_prep.profiles import read_profile
+from data_prep.views import MAX_SHIFT, Grid, View, neighbourhood, plan, plan_view, render, shift_centre, spread
+
+NORMAL, ABNORMAL = Grid(20, 14), Grid(10, 10)
+
+
+def cell(name="153958345-153958392-001", centre=(60.0, 50.0)):
+    return Cell(name, None, 0, 0, centre, None)
+
+
+def noise(rng, height=300, width=280):
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+# the plan
+
+
+@pytest.mark.parametrize(("grid", "step", "views"), [(NORMAL, 18, 280), (ABNORMAL, 36, 100)])
+def test_every_rotation_is_combined_with_every_translation(grid, step, views):
+    found = plan(cell(), "train", grid, 1)
+    assert len(found) == views == grid.views
+    angles = Counter(round(view.angle, 9) for view in found)
+    assert angles == dict.fromkeys(range(0, 360, step), grid.translations)
+
+
+def test_the_paper_profile_is_the_papers_plan():
+    paper = read_profile("paper")
+    assert (paper.train, paper.test) == ({0: NORMAL, 1: ABNORMAL}, ABNORMAL)
+    assert (675 * paper.train[1].views, 242 * paper.train[0].views) == (67_500, 67_760)
+    assert read_profile("paper", "manifest").train == {0: ABNORMAL, 1: ABNORMAL}
+    assert (paper.validation_views, paper.test_views, paper.crops) == (100, 100, 10)
+
+
+def test_translations_are_whole_pixels_of_the_papers_range_drawn_afresh():
+    views = [view for i in range(40) for view in plan(cell(f"cell{i}"), "train", ABNORMAL, 1)]
+    shifts = [shift for view in views for shift in (view.dx, view.dy)]
+    assert all(type(shift) is int for shift in shifts)
+    counts = Counter(shifts)
+    assert set(counts) == set(range(-MAX_SHIFT, MAX_SHIFT + 1)) == set(range(-10, 11))
+    assert max(counts.values()) < 1.35 * len(shifts) / 21  # uniform; 381 are expected of each, deviation 19
+    one = plan(cell(), "train", ABNORMAL, 1)
+    assert len({(v.dx, v.dy) for v in one}) > 80  # and not ten pairs used ten times
+    assert abs(np.corrcoef([v.dx for v in views], [v.dy for v in views])[0, 1]) < 0.06
+
+
+def test_a_view_depends_on_seed_cell_purpose_and_index_alone():
+    expected = plan_view("a", "train", ABNORMAL, 37, 5)
+    plan(cell("other"), "test", NORMAL, 9)
+    np.random.default_rng().random()
+    assert plan_view("a", "train", ABNORMAL, 37, 5) == expected
+    elsewhere = replace(cell("a"), label=1, class7=6, centre=(1.0, 1.0), group="g")
+    assert plan(elsewhere, "train", ABNORMAL, 5)[37] == expected
+    several = [[plan_view(*key[:2], ABNORMAL, i, key[2]) for i in range(20)] for key in
+               (("a", "train", 5), ("b", "train", 5), ("a", "test", 5), ("a", "train", 6))]  # fmt: skip
+    assert len({tuple((v.dx, v.dy) for v in views) for views in several}) == 4
+
+
+def test_plans_stay_what_they_were():
+    """The numbers of the first release: another generator or another key would change every data set."""
+    expected = [View(0.0, 5, -9), View(36.0, -1, -9), View(324.0, 10, -5)]
+    assert [plan_view("a", "train", ABNORMAL, i, 1) for i in (0, 11, 99)] == expected
+
+
+@given(total=st.integers(1, 300), wanted=st.integers(1, 300))
+def test_spread_is_distinct_and_even(total, wanted):
+    found = spread(total, wanted)
+    assert len(found) == min(total, wanted) == len(set(found))
+    assert 0 <= min(found) <= max(found) < total
+    gaps = [b - a for a, b in pairwise(found)]
+    assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+def test_shifted_centres_stay_within_the_limit():
+    moved = [shift_centre(cell(f"cell{i}"), 5, 1) for i in range(300)]
+    shifts = {(c.centre[0] - 60.0, c.centre[1] - 50.0) for c in moved}
+    assert {dx for dx, _ in shifts} == {dy for _, dy in shifts} == set(range(-5, 6))
+    assert shift_centre(cell(), 0, 1) == cell()
+
+
+# rendering
+
+
+def reference_sample(image, x, y):
+    """Bi-linear interpolation in float64; zeros outside."""
+    x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
+    out = np.zeros((*x.shape, 3))
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        i, j = y0 + row, x0 + column
+        weight = (1 - np.abs(y - i)) * (1 - np.abs(x - j))
+        inside = (i >= 0) & (i < image.shape[0]) & (j >= 0) & (j < image.shape[1])
+        values = image[np.clip(i, 0, image.shape[0] - 1), np.clip(j, 0, image.shape[1] - 1)].astype(np.float64)
+        out += (weight * inside)[..., None] * values
+    return out
+
+
+def reference_enlarge(patch):
+    """Twice the size, bi-linear, pixel centres at halves, the border repeated (Caffe's and OpenCV's convention)."""
+    at = np.clip((np.arange(256) + 0.5) / 2 - 0.5, 0, 127)
+    y, x = np.meshgrid(at, at, indexing="ij")
+    return reference_sample(patch, x, y)
+
+
+def reference_patch(image, centre, view):
+    """The first resampling alone: turn counter-clockwise about the centre, shift, cut 128 x 128."""
+    offset = np.arange(128) - 63.5
+    v, u = np.meshgrid(offset + view.dy, offset + view.dx, indexing="ij")
+    turn = np.deg2rad(view.angle)
+    # rows grow downwards: what a counter-clockwise turn brings to (u, v) was clockwise of it
+    x = centre[0] + np.cos(turn) * u - np.sin(turn) * v
+    y = centre[1] + np.sin(turn) * u + np.cos(turn) * v
+    return reference_sample(image, x, y)
+
+
+def reference(image, centre, view):
+    return reference_enlarge(np.rint(reference_patch(image, centre, view)))
+
+
+INTERPOLATION = 8  # grey levels: 1/32 of a pixel, in x and y, on the steepest edge of `picture`
+
+
+def picture(seed, height=300, width=280):
+    """As smooth as a cell's image: OpenCV rounds positions to 1/32 of a pixel, which white noise would magnify."""
+    image = cv2.GaussianBlur(noise(np.random.default_rng(seed), height, width), (0, 0), 1.5)
+    return cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)
+
+
+CENTRES = st.tuples(st.floats(-5, 285), st.floats(-5, 305))
+VIEWS = st.builds(View, st.floats(0, 360, exclude_max=True), st.integers(-10, 10), st.integers(-10, 10))
+
+
+@settings(max_examples=40)
+@given(centre=CENTRES, view=VIEWS)
+def test_rendering_against_float64(centre, view):
+    image = picture(1)
+    difference = np.abs(render(image, centre, view) - reference(image, centre, view))
+    assert difference.max() <= INTERPOLATION
+    assert difference.mean() < 0.5
+
+
+@pytest.mark.parametrize("centre", [(140.5, 150.5), (30.5, 20.5), (279.5, 0.5)])
+def test_rendering_is_exact_where_no_pixel_is_between_others(rng, centre):
+    image = noise(rng)
+    padded = np.pad(image, ((200, 200), (200, 200), (0, 0)))
+    left, top = int(centre[0] - 63.5) - 3 + 200, int(centre[1] - 63.5) + 10 + 200
+    patch = padded[top : top + 128, left : left + 128]
+    found = render(image, centre, View(0.0, -3, 10))
+    assert found.shape == (256, 256, 3)
+    assert found.dtype == np.uint8
+    # 128 pixels were cut, then enlarged: the means of two by two are the patch, blurred a little
+    assert np.abs(found - reference_enlarge(patch)).max() <= 1
+
+
+@settings(max_examples=40)
+@given(centre=CENTRES, view=VIEWS.filter(lambda v: v.angle < 270))
+def test_views_at_right_angles_are_each_other_turned(centre, view):
+    """They sample the same points, so the blur of resampling cannot tell the net one angle from the other."""
+    image = picture(2)
+    turned = View(view.angle + 90, view.dy, -view.dx)
+    difference = np.abs(np.rot90(render(image, centre, view)).astype(int) - render(image, centre, turned))
+    assert difference.max() <= INTERPOLATION
+    assert difference.mean() < 0.5
+
+
+def test_angles_are_counter_clockwise():
+    image = np.zeros((201, 201, 3), np.uint8)
+    image[95:106, 150:161] = 255  # to the right of the centre
+    rows, columns, _ = np.nonzero(render(image, (100.0, 100.0), View(90.0, 0, 0)))
+    assert rows.mean() < 40  # comes to the top
+    assert abs(columns.mean() - 127.5) < 2
+
+
+def test_zeros_lie_outside():
+    image = np.full((200, 200, 3), 255, np.uint8)
+    view = render(image, (-0.5, -0.5), View(0.0, 0, 0))
+    assert not view[:127, :127].any() and not view[:127, 129:].any() and not view[129:, :127].any()
+    assert (view[129:, 129:] == 255).all()
+    assert not render(image, (-120.0, 30.0), View(45.0, 0, 0)).any()
+
+
+@settings(max_examples=40)
+@given(centre=st.tuples(st.floats(0, 499), st.floats(0, 449)), view=VIEWS)
+def test_the_neighbourhood_is_all_that_a_view_needs(centre, view):
+    image = picture(3, 450, 500)
+    part, moved = neighbourhood(image, centre)
+    assert part.size < image.size
+    difference = np.abs(render(part, moved, view).astype(int) - render(image, centre, view))
+    assert difference.max() <= INTERPOLATION
+    assert difference.mean() < 0.1
+
+
+def test_there_are_two_resamplings(rng):
+    image = noise(rng)
+    centre, view = (140.3, 150.8), View(36.0, 4, -7)
+    turn = np.deg2rad(36)
+    at = (np.arange(256) + 0.5) / 2 - 0.5 - 63.5
+    v, u = np.meshgrid(at - 7, at + 4, indexing="ij")
+    fused = reference_sample(
+        image, centre[0] + np.cos(turn) * u - np.sin(turn) * v, centre[1] + np.sin(turn) * u + np.cos(turn) * v
+    )
+    found = render(image, centre, view)
+    assert np.abs(found - fused).max() > 20
+    assert np.abs(found - reference(image, centre, view)).mean() < 1
