@@ -1,10 +1,11 @@
 # make run    sets everything up and does the main job at quick size
 # make test   sets everything up and runs the tests
+# make caffe CUDA=1   builds Caffe for GPUs too; docs/gpu.md has its options
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv caffe caffe-test run test faults fuzz bench lint clean
+.PHONY: venv caffe caffe-cuda-check caffe-test run test faults fuzz bench lint clean
 
 venv: $(VENV)/.complete
 
@@ -14,6 +15,11 @@ $(VENV)/.complete: requirements.txt requirements-dev.txt
 
 caffe: venv
 	third_party/caffe/install.sh cpu
+	[ "$(CUDA)" != 1 ] || third_party/caffe/install.sh cuda
+
+# compiles and links the CUDA build into the cache; needs nvcc and no GPU, and installs nothing of Caffe
+caffe-cuda-check: venv
+	third_party/caffe/cuda_check.sh
 
 caffe-test: caffe
 	third_party/caffe/test.sh cpu
@@ -27,3 +33,9 @@ lint: venv
 
 run: caffe
 	tools/quick_start.sh
+
+faults: caffe
+	$(BIN)/python -m pytest tests/faults
+
+fuzz: caffe
+	FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/faults/test_fuzz.py

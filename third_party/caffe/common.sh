@@ -9,3 +9,10 @@ cache=${DEEPPAP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deeppap}
 
 say() { printf 'caffe: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
+
+# A folder to write into, with so many MiB free: said before the work, not by a compiler in its midst.
+room() { # folder, MiB, the variable that moves it
+  mkdir -p "$1" 2>/dev/null && [ -w "$1" ] || die "$1: expected a folder that can be written to, found none. Mend its rights, or set $3 to another."
+  local free; free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$2" ] || die "$1: expected $2 MiB of free disk, found $free. Free some, or set $3 to a folder on another disk."
+}

@@ -6,12 +6,18 @@
 variant=${1:-cpu}
 
 build=$("$here/build.sh" "$variant")
+if [ "$variant" = cuda ]; then
+  . "$here/nvidia.sh"
+  toolkit=$(cuda_toolkit)
+fi
 target=$venv/lib/caffe/$variant
 if [ "$(cat "$target/.build" 2>/dev/null)" != "$build" ]; then
   new=$venv/lib/caffe/.$variant.new
-  rm -rf "$new" && mkdir -p "$new"
+  rm -rf "$new"
+  room "$new" 100 VENV
   cp -a "$build/install/bin" "$build/install/lib" "$build/install/python" "$new/"
   rm -f "$new"/lib/*.a
+  [ "$variant" != cuda ] || link_libraries "$new/lib"
   echo "$build" >"$new/.build"
   rm -rf "$target" && mv "$new" "$target"
 fi
@@ -25,5 +31,5 @@ for program in "$target"/bin/*; do
   chmod +x "$launcher.new" && mv "$launcher.new" "$launcher"
 done
 
-(cd / && "$venv/bin/python" -c 'import caffe; assert caffe.Net') || die "the installed module cannot be imported"
+(cd / && CAFFE_BUILD=$variant "$venv/bin/python" -c 'import caffe; assert caffe.Net') || die "the installed module cannot be imported"
 say "installed: $("$venv/bin/python" -c 'import caffe_select; print(caffe_select.describe())')"

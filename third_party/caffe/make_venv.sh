@@ -5,6 +5,14 @@ python=${1:-python3}
 
 command -v "$python" >/dev/null || die "expected the program $python, found none. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python: expected Python 3.11 or newer, found $("$python" -V). Name a newer one: make PYTHON=/path/to/python3"
+room "$(dirname "$venv")" 1000 VENV
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || { rm -rf "$venv"; die "$python could not make a virtual environment (its words are above). On Debian: apt-get install python3-venv"; }
 say "installing the pinned Python packages"
-"$venv/bin/pip" install -q --disable-pip-version-check -r "$root/requirements-dev.txt" || die "pip could not install requirements-dev.txt (its words are above). Mend that and run again."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+"$venv/bin/pip" install -q --disable-pip-version-check -r "$root/requirements-dev.txt" 2>"$log" || {
+  # without a network pip ends by saying that there is no such package
+  reason=$(grep -m 1 -oE 'Temporary failure in name resolution|Network is unreachable|Connection refused|No space left on device' "$log" ||
+    grep -m 1 '^ERROR: ' "$log" || tail -n 1 "$log")
+  die "pip could not install requirements-dev.txt (${reason%.}). Mend that and run again."
+}

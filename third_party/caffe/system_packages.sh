@@ -27,6 +27,6 @@ trap 'rm -f "$log"' EXIT
 say "installing system libraries:$missing"
 export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get update >"$log" 2>&1 && $as_root $line >>"$log" 2>&1 || {
-  tail -n 5 "$log" >&2
-  die "apt-get could not install the system libraries (its last lines are above). Mend that, or run: $line"
+  reason=$(grep -m 1 -E '^[WE]: Failed to fetch|^E: ' "$log" || tail -n 1 "$log")
+  die "apt-get could not install the system libraries (${reason%.}). Mend that, or run: $line"
 }
