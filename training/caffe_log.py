@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NUMBER = r"([-+0-9.eE]+|-?nan|-?inf)"
+NUMBER = r"(-?nan|-?inf|[-+0-9.eE]+)"
 TRAIN = re.compile(rf"Iteration (\d{{1,12}}) \(.*\), loss = {NUMBER}")
 RATE = re.compile(rf"Iteration (\d{{1,12}}), lr = {NUMBER}")
 TESTING = re.compile(r"Iteration (\d{1,12}), Testing net")

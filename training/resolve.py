@@ -7,6 +7,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from common.caffe_messages import caffe_pb2, read_prototxt, write_prototxt
+from common.errors import UserError
 from common.files import write_text
 from common.run_folder import RunConfig
 from data_prep.profiles import Profile
@@ -73,15 +74,25 @@ def resolve_solver(solver: Message, net: Message, fold: Path, record: dict, prof
     return Schedule(epoch, epochs, batch)
 
 
-def resolve_fold(fold: Path, record: dict, config: RunConfig, profile: Profile, gpu: bool) -> Schedule:
-    """Write a fold's train_val, solver and deploy prototxt into its folder."""
+def share_batch(net: Message, gpus: int) -> None:
+    """Divide the training batch among several GPUs: Caffe gives each one a batch of the size in the prototxt."""
+    layer = data_layer(net, 0).data_param
+    if layer.batch_size % max(1, gpus):
+        do = "Show fewer to Caffe with CUDA_VISIBLE_DEVICES, or use --gpu 0."
+        raise UserError("--gpu all", f"a number of GPUs that divides the batch of {layer.batch_size}", str(gpus), do)
+    layer.batch_size //= max(1, gpus)
+
+
+def resolve_fold(fold: Path, record: dict, config: RunConfig, profile: Profile, gpus: int) -> Schedule:
+    """Write a fold's train_val, solver and deploy prototxt into its folder; gpus 0 is the CPU."""
     folder = prototxt_folder(config.classes)
     net = read_prototxt(folder / "train_val.prototxt", "NetParameter")
     solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
     resolve_net(net, fold, record, profile)
     schedule = resolve_solver(solver, net, fold, record, profile)
+    share_batch(net, gpus)
     solver.random_seed = config.seed
-    solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpu else caffe_pb2().SolverParameter.CPU
+    solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpus else caffe_pb2().SolverParameter.CPU
     deploy = (folder / "deploy.prototxt").read_text(encoding="utf-8")
     texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
     for name, text in texts.items():

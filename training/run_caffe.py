@@ -18,8 +18,10 @@ from common.net_probe import caffe_reason
 from training.caffe_log import LogReader
 from training.resolve import Schedule
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # models are selected by the log, whatever the user's environment silences; no year: parse_log.py knows none
 LOGGING = {"GLOG_minloglevel": "0", "GLOG_logtostderr": "1", "GLOG_log_year_in_prefix": "0"}
+
 
 def caffe_program() -> str:
     """The `caffe` of this Python's environment."""
@@ -34,9 +36,17 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
-def train(arguments: list[str], schedule: Schedule, start: int, log: Path, say: Callable[[str], None] = print) -> None:
+def train(
+    arguments: list[str],
+    schedule: Schedule,
+    start: int,
+    log: Path,
+    say: Callable[[str], None] = print,
+    hold: int | None = None,
+) -> None:
     """Run `caffe train` to its end, its output appended to `log`.
 
+    `hold` is the descriptor of the fold's lock: if we are killed, Caffe still holds it while it writes its snapshot.
     On Ctrl-C, SIGTERM or SIGHUP Caffe is asked to stop, writes a snapshot, and KeyboardInterrupt goes on.
 
     Raises
@@ -45,6 +55,16 @@ def train(arguments: list[str], schedule: Schedule, start: int, log: Path, say: 
         With Caffe's own reason, if it ends in an error.
     """
     command = [caffe_program(), "train", "-sigint_effect", "stop", "-sighup_effect", "stop", *arguments]
+    try:
+        _run(command, schedule, start, log, say, hold)
+    except OSError as error:
+        free = f"{error.strerror or error} ({human(shutil.disk_usage(log.parent).free)} of disk free)"
+        raise UserError(log, "a writable log", free, "Free some space and run the same command again.") from error
+
+
+def _run(
+    command: list[str], schedule: Schedule, start: int, log: Path, say: Callable[[str], None], hold: int | None
+) -> None:
     with log.open("a", encoding="utf-8", errors="replace") as file:
         process = subprocess.Popen(
             command,
@@ -55,6 +75,7 @@ def train(arguments: list[str], schedule: Schedule, start: int, log: Path, say: 
             errors="replace",
             env={**os.environ, **LOGGING},
             start_new_session=True,
+            pass_fds=() if hold is None else (hold,),
             preexec_fn=_die_with_parent,
         )
         tail: list[str] = []
@@ -64,11 +85,9 @@ def train(arguments: list[str], schedule: Schedule, start: int, log: Path, say: 
             say("stopping: Caffe writes a snapshot first")
             _stop(process, file)
             raise
-        except OSError as error:
+        except OSError:  # the log cannot be written
             _stop(process, None)
-            raise UserError(
-                log, "a writable log", error.strerror or str(error), "Free some space and run again."
-            ) from error
+            raise
     if process.wait():
         raise _failure(process.returncode, tail, log)
 
@@ -98,7 +117,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file, tai
 
 def _stop(process: subprocess.Popen, file) -> None:
     """Ask Caffe to stop; it writes its snapshot and ends. A second Ctrl-C does not cut that short."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
     try:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGINT)
@@ -107,7 +126,8 @@ def _stop(process: subprocess.Popen, file) -> None:
                 file.write(line)
         process.wait()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _failure(status: int, tail: list[str], log: Path) -> UserError:

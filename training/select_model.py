@@ -3,17 +3,22 @@
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import sha256_file, write_json
+from common.files import read_json, sha256_file, write_json
+from common.weights_file import Shapes, check_weights
 from training.caffe_log import parse
 from training.resolve import Schedule
 from training.snapshots import list_snapshots
 
 
-def select_model(fold: Path, rule: str, schedule: Schedule) -> dict:
+def select_model(
+    fold: Path, rule: str, schedule: Schedule, shapes: Shapes | None = None, fingerprint: str | None = None
+) -> dict:
     """Choose a snapshot by `rule` and write model.json.
 
     `paper` and `inner` take the lowest validation loss among the snapshots at the end of an epoch (the
     earlier one where two are equal); `last` the end of training. What the validation LMDB holds differs.
+    With the net's `shapes` the chosen file must be whole: on a full disk Caffe may cut one short and end well.
+    `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied.
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
@@ -26,6 +31,9 @@ def select_model(fold: Path, rule: str, schedule: Schedule) -> dict:
         found = f"snapshots {sorted(snapshots)} and tests {sorted(tests)}"
         raise UserError(fold, "a snapshot with a validation loss in train.log", found, "Run tools/train.py again.")
     iteration = choice[0]
+    if shapes:
+        do = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
+        check_weights(snapshots[iteration].model, shapes, do)
     loss, accuracy = tests.get(iteration, (None, None))
     model = {
         "snapshot": str(snapshots[iteration].model.relative_to(fold)),
@@ -35,6 +43,16 @@ def select_model(fold: Path, rule: str, schedule: Schedule) -> dict:
         "val_loss": loss,
         "val_accuracy": accuracy,
         "sha256": sha256_file(snapshots[iteration].model),
+        "data": fingerprint,
     }
     write_json(fold / "model.json", model)
+    return model
+
+
+def read_model(fold: Path) -> dict:
+    """What select_model recorded."""
+    model = read_json(fold / "model.json", "tools/train.py")
+    if not isinstance(model, dict) or not all(isinstance(model.get(key), str) for key in ("snapshot", "sha256")):
+        do = "Remove it and run tools/train.py again."
+        raise UserError(fold / "model.json", "a selected model with snapshot and sha256", "something else", do)
     return model

@@ -11,6 +11,7 @@ from common.weights_file import Shapes, check_weights
 from training.resolve import ROOT, prototxt_folder, transferred_layers
 
 REFERENCE = "bvlc_reference_caffenet.caffemodel"
+SHA1 = "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"
 PLACES = (Path(REFERENCE), ROOT / "models/bvlc_reference_caffenet" / REFERENCE)
 DO = f"Get {REFERENCE} with tools/download_weights.py, or give another with --weights."
 
@@ -35,6 +36,8 @@ def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = N
     A file that holds the new layers too is a snapshot: `-weights` would copy them without a word.
     """
     shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
+    if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != SHA1:
+        raise UserError(path, f"sha1 {SHA1}", found, f"{DO} A file of other weights needs another name.")
     transferred = transferred_shapes(classes, shapes)
     net = check_weights(path, transferred, DO)
     names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}

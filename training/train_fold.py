@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import read_json, remove, require_space, sha256_file
+from common.files import remove, require_space, sha256_file
 from common.net_probe import probe_net
-from common.run_folder import locked, note_weights, read_config
-from data_prep.fold_data import verify_fold
-from data_prep.prepare import run_profile
-from training.gpu import gpu_arguments
+from common.run_folder import locked, note_in_record, note_weights, read_config
+from data_prep.fold_data import require_outputs, verify_fold
+from data_prep.prepare import expected_key, run_profile
+from training.gpu import gpu_arguments, gpu_count, tf32_in_use
 from training.resolve import prototxt_folder, resolve_fold
 from training.run_caffe import train
-from training.select_model import select_model
+from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
 from training.source_weights import REFERENCE, check_source_weights
 
@@ -37,14 +37,15 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
     UserError
         For a fold, weights or prototxt that do not fit, before Caffe starts.
     """
-    with locked(fold):
+    with locked(fold) as lock:
         model_file = fold / "model.json"
         if model_file.exists():
             return _finished(fold, model_file, say)
-        record = verify_fold(fold)
+        record = verify_fold(fold, expected_key(fold))
         config = read_config(fold.parent)
+        require_outputs(config.classes)
         gpu = gpu_arguments(options.gpu)
-        schedule = resolve_fold(fold, record, config, run_profile(config), bool(gpu))
+        schedule = resolve_fold(fold, record, config, run_profile(config), gpu_count(options.gpu))
         shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
         start, arguments = _start(fold, options, config.classes, shapes, say)
         require_space(fold, SNAPSHOT_BYTES * schedule.epochs)
@@ -53,16 +54,18 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             f"{schedule.iterations_per_epoch} iterations of {schedule.batch_size}, select {config.select}"
         )
         if start < schedule.max_iter:
+            if tf32_in_use(options.gpu):
+                note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
-            train([*solver, *arguments, *gpu], schedule, start, fold / "train.log", say)
-        model = select_model(fold, config.select, schedule)
+            train([*solver, *arguments, *gpu], schedule, start, fold / "train.log", say, hold=lock)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"])
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
 
 
 def _finished(fold: Path, model_file: Path, say: Callable[[str], None]) -> dict:
-    model = read_json(model_file, "tools/train.py")
+    model = read_model(fold)
     snapshot = fold / model["snapshot"]
     if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
         do = f"Remove {model_file} and run tools/train.py again."

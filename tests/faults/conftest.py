@@ -1,0 +1,95 @@
+"""What the injected failures share. Every test in this folder carries the mark `faults`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from fault_tools import Disk, can_mount
+from workplace import ROOT, make_workplace, run_tool, tool_environment
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in Path(item.path).parents:
+            item.add_marker(pytest.mark.faults)
+
+
+TRAINED = ("snapshots", "model.json", "train.log", "*.csv", "*.npz", "evaluation.json")
+
+
+@pytest.fixture
+def untrained(copy_of, built_fold):
+    """A copy of the built fold as it was before any training, and its workplace: (place, fold)."""
+    return copy_of(built_fold, *TRAINED)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A workplace of the test's own."""
+    return make_workplace(tmp_path / "own")
+
+
+@pytest.fixture
+def refused():
+    """Run a tool that must refuse: exit status 2, one line, no traceback; returns the line."""
+
+    def run(place, tool, *words, **options) -> str:
+        done = run_tool(place, tool, *words, status=2, **options)
+        assert "Traceback" not in done.stderr, done.stderr
+        # a bar of progress may stand before it in its line
+        lines = [line[line.index(f"{tool}.py: ") :] for line in done.stderr.splitlines() if f"{tool}.py: " in line]
+        assert len(lines) == 1, done.stderr
+        assert "expected " in lines[0] and ", found " in lines[0], lines[0]
+        return lines[0]
+
+    return run
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Make a real disk of so many bytes: (size) -> folder; skipped where this user may not mount one."""
+    made = []
+
+    def make(size: int) -> Disk:
+        if not can_mount(tmp_path):
+            pytest.skip("a small disk needs the right to mount a tmpfs")
+        made.append(Disk(tmp_path / f"disk{len(made)}", size))
+        return made[-1]
+
+    yield make
+    for disk in made:
+        disk.unmount()
+
+
+@pytest.fixture
+def start(place):
+    """Start a tool in the background: (tool, *words) -> Popen; whatever still runs at the end is killed."""
+    running = []
+
+    def begin(tool, *words, herlev=None, where=place) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [f"tools/{tool}.py", *map(str, words)],
+            cwd=where,
+            env=tool_environment(herlev),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            os.kill(process.pid, 9)
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def project_files():
+    """Every Python file of the project itself, tests left out."""
+    parts = ("common", "data_prep", "training", "evaluation", "tools", "third_party")
+    return sorted(path for part in parts for path in (ROOT / part).rglob("*.py"))

@@ -1,0 +1,67 @@
+"""A damaged data.mdb is found by its record before a reader can die of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from fault_tools import flip_byte
+from workplace import ROOT, run_tool
+
+from common.errors import UserError
+from data_prep.fold_data import verify_fold
+from data_prep.leaks import audit_fold
+from training.train_fold import TrainOptions, train_fold
+
+READ = (
+    "import lmdb, sys; e = lmdb.open(sys.argv[1], readonly=True, lock=False); print(sum(1 for _ in e.begin().cursor()))"
+)
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+DAMAGE = {
+    "truncated": (truncate, "bytes, found"),
+    "one page short": (lambda path: os.truncate(path, path.stat().st_size - 4096), "bytes, found"),
+    "a page too long": (lambda path: os.truncate(path, path.stat().st_size + 4096), "bytes, found"),
+    "a flipped byte": (lambda path: flip_byte(path, path.stat().st_size // 3), "sha256"),
+    "emptied": (lambda path: os.truncate(path, 0), "bytes, found 0"),
+    "gone": (lambda path: path.unlink(), "no such file"),
+}
+
+
+@pytest.mark.parametrize("name", ["train_lmdb", "val_lmdb"])
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_is_found_before_reading(untrained, kind, name):
+    _, fold = untrained
+    damage, words = DAMAGE[kind]
+    path = fold / name / "data.mdb"
+    damage(path)
+    for reader in (verify_fold, audit_fold, lambda fold: train_fold(fold, TrainOptions(None, "none"))):
+        with pytest.raises(UserError) as caught:
+            reader(fold)
+        assert caught.value.where == str(path) and words in str(caught.value)
+        assert "build it again" in str(caught.value)
+
+
+def test_without_the_check_a_reader_would_die(untrained):
+    """Why the check is there: LMDB itself notices nothing and the process ends by SIGBUS."""
+    _, fold = untrained
+    truncate(fold / "train_lmdb/data.mdb")
+    done = subprocess.run([sys.executable, "-c", READ, fold / "train_lmdb"], cwd=ROOT, capture_output=True)
+    assert done.returncode in (-signal.SIGBUS, -signal.SIGSEGV) or b"Error" in done.stderr
+
+
+def test_what_the_message_says_to_do_works(untrained, phantom, refused):
+    place, fold = untrained
+    truncate(fold / "train_lmdb/data.mdb")
+    build = ("build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1")
+    line = refused(place, *build, herlev=phantom)
+    assert "train_lmdb/data.mdb" in line
+    shutil.rmtree(fold)
+    run_tool(place, *build, herlev=phantom)
+    assert verify_fold(fold)["train_lmdb"]["entries"] == 144

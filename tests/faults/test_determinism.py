@@ -1,0 +1,80 @@
+"""Data preparation gives the same bytes whatever the machine's circumstances; another seed gives others."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from fault_tools import final_names
+from workplace import make_workplace, run_tool
+
+from data_prep.dataset import open_dataset
+from data_prep.phantom import make_phantom
+
+COMMAND = ("--fold", "1", "--profile", "smallest", "--run", "run")
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cells") / "phantom"
+    make_phantom(root, 20, workers=1)
+    return root
+
+
+def prepared(folder, cells, *words):
+    """Every byte that data preparation leaves, but for run.json (it says when and how)."""
+    place = make_workplace(folder)
+    done = run_tool(place, "build_lmdb", *COMMAND, *words, herlev=cells)
+    assert "training" in done.stdout
+    return {name: digest for name, digest in final_names(place / "runs/run").items() if name != "run.json"}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, cells):
+    return prepared(tmp_path_factory.mktemp("expected") / "place", cells, "--workers", "1")
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_workers(tmp_path, cells, expected, workers):
+    assert prepared(tmp_path / "place", cells, "--workers", workers) == expected
+    assert {"fold1/train_lmdb/data.mdb", "fold1/mean.binaryproto", "split.json", "cells.csv"} <= expected.keys()
+
+
+def test_another_directory_order(tmp_path, cells, expected):
+    """The same files created in reverse, in another folder with another name."""
+    copy = tmp_path / "elsewhere"
+    for folder in sorted(cells.iterdir(), reverse=True):
+        if folder.is_file():
+            copy.mkdir(exist_ok=True)
+            shutil.copy(folder, copy)
+            continue
+        (copy / folder.name).mkdir(parents=True)
+        for path in sorted(folder.iterdir(), reverse=True):
+            shutil.copy(path, copy / folder.name)
+    assert prepared(tmp_path / "place", copy, "--workers", "1") == expected
+
+
+def test_the_reader_sorts_whatever_the_system_lists(cells, monkeypatch):
+    whole = open_dataset(cells)
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: sorted(listed(path), reverse=True))
+    backwards = open_dataset(cells)
+    monkeypatch.setattr(Path, "iterdir", lambda path: sorted(listed(path), key=lambda p: hash(p.name)))
+    assert backwards.cells == whole.cells == open_dataset(cells).cells
+    assert backwards.fingerprint() == whole.fingerprint()
+
+
+def test_any_locale_time_zone_and_hash_seed(tmp_path, cells, expected, monkeypatch):
+    strange = {"LC_ALL": "tr_TR.UTF-8", "LANG": "C", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "PYTHONUTF8": "0"}
+    for name, value in strange.items():
+        monkeypatch.setitem(os.environ, name, value)
+    assert prepared(tmp_path / "turkish", cells, "--workers", "1") == expected
+    monkeypatch.setitem(os.environ, "LC_ALL", "C")
+    assert prepared(tmp_path / "c", cells, "--workers", "1") == expected
+
+
+def test_another_seed_gives_another_set(tmp_path, cells, expected):
+    other = prepared(tmp_path / "place", cells, "--workers", "1", "--seed", "2")
+    assert other.keys() == expected.keys()
+    same = {name for name in other if other[name] == expected[name]}
+    assert same == {"cells.csv"}, "cells are cells, whatever the seed"

@@ -1,0 +1,171 @@
+"""A full disk, on a real small one: which path, how much it needs, nothing half-made, and the same again works."""
+
+import shutil
+import threading
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+
+import numpy as np
+import pytest
+from fault_tools import final_names, leftovers
+from synthetic_run import write_synthetic_run
+from workplace import make_workplace, run_tool
+
+from common import files
+from common.errors import UserError
+from common.files import sha256_file, write_json
+from common.run_folder import read_config
+from data_prep.fold_data import sources
+from data_prep.folds import read_split
+from data_prep.mean_image import read_mean, write_mean
+from data_prep.patch_lmdb import write_patch_lmdb
+from data_prep.prepare import run_profile
+from training import train_fold as training
+from training.download import download
+from training.train_fold import TrainOptions, train_fold
+
+BUILD = ("--fold", "0", "--profile", "smallest", "--workers", "1")
+
+
+@pytest.fixture
+def no_foresight(monkeypatch):
+    """The check beforehand sees a free disk, as where somebody else fills it up meanwhile."""
+    monkeypatch.setattr(files, "require_space", lambda folder, need: None)
+    monkeypatch.setattr(training, "require_space", lambda folder, need: None)
+
+
+def test_an_lmdb_that_cannot_fit_is_refused_beforehand(small_disk, phantom, refused):
+    disk = small_disk(8 << 20)
+    place = make_workplace(disk.folder / "place")
+    line = refused(place, "build_lmdb", *BUILD, herlev=phantom)
+    assert "runs/phantom-cell-smallest/fold0: expected 31.1 MB of free disk, found 8." in line
+    assert not list(place.rglob("*.mdb"))
+    disk.resize(64 << 20)
+    run_tool(place, "build_lmdb", *BUILD, herlev=phantom)
+
+
+def test_a_disk_that_fills_up_while_the_lmdb_is_written(small_disk, built_fold, dataset):
+    config, split = read_config(built_fold.parent), read_split(built_fold.parent / "split.json")
+    train, _ = sources(dataset, split, 0, config, run_profile(config))
+    disk = small_disk(8 << 20)
+    target = disk.folder / "train_lmdb"
+    with pytest.raises(UserError) as caught:
+        write_patch_lmdb(target, train, True, 1)
+    assert caught.value.where == str(target)
+    assert "29.5 MB for it" in str(caught.value) and "a full disk" in str(caught.value)
+    shutil.rmtree(target)
+    disk.resize(64 << 20)
+    assert write_patch_lmdb(target, train, True, 1) == 144
+
+
+@pytest.mark.parametrize("foresight", [True, False])
+def test_a_mean_image_on_a_full_disk(small_disk, foresight, request):
+    if not foresight:
+        request.getfixturevalue("no_foresight")
+    disk = small_disk(400 << 10)
+    mean = np.full((3, 256, 256), 7, np.float32)
+    with pytest.raises(UserError) as caught:
+        write_mean(disk.folder / "mean.binaryproto", mean)
+    assert str(disk.folder) in caught.value.where and "786.4 kB" in str(caught.value)
+    assert list(disk.folder.iterdir()) == []
+    disk.resize(4 << 20)
+    write_mean(disk.folder / "mean.binaryproto", mean)
+    assert (read_mean(disk.folder / "mean.binaryproto") == mean).all()
+
+
+def test_a_text_file_on_a_full_disk_keeps_the_old_one(small_disk, no_foresight):
+    disk = small_disk(64 << 10)
+    path = disk.folder / "run.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(UserError, match="a full disk"):
+        write_json(path, {"new": "x" * 100_000})
+    assert files.read_json(path, "a test") == {"old": 1}
+    assert not leftovers(disk.folder)
+
+
+def test_snapshots_that_cannot_fit_are_refused_beforehand(small_disk, untrained, refused):
+    _, fold = untrained
+    disk = small_disk(80 << 20)
+    place = make_workplace(disk.folder / "place")
+    shutil.copytree(fold.parent, place / "runs/run")
+    line = refused(place, "train", "--fold-folder", "runs/run/fold0", "--from-scratch", "--gpu", "none")
+    assert "runs/run/fold0: expected 120.0 MB of free disk" in line
+
+
+def test_a_disk_that_fills_up_while_caffe_writes_its_snapshot(
+    small_disk, untrained, source_weights, no_foresight, monkeypatch
+):
+    _, fold = untrained
+    disk = small_disk(64 << 20)
+    monkeypatch.chdir(disk.folder)
+    shutil.copytree(fold.parent, disk.folder / "run")
+    fold = disk.folder / "run/fold0"
+    options, said = TrainOptions(source_weights, "none"), []
+    with pytest.raises(UserError) as caught:
+        train_fold(fold, options, said.append)
+    assert "disk" in str(caught.value) or "snapshots" in str(caught.value)
+    assert not (fold / "model.json").exists(), "a cut snapshot was selected"
+    disk.resize(256 << 20)
+    model = train_fold(fold, options, said.append)
+    assert any(line.startswith("passing over iteration 9") for line in said), said
+    assert model["iteration"] == 9
+    assert sha256_file(fold / model["snapshot"]) == model["sha256"]
+
+
+def test_a_report_on_a_full_disk(small_disk, tmp_path, refused, place):
+    run = write_synthetic_run(tmp_path / "run")
+    disk = small_disk(96 << 10)
+    line = refused(place, "report", run, "--out", disk.folder / "report")
+    assert str(disk.folder / "report") in line and "a full disk" in line
+    assert list(disk.folder.iterdir()) == []
+    disk.resize(64 << 20)
+    run_tool(place, "report", run, "--out", disk.folder / "report")
+    assert (disk.folder / "report/report.html").is_file()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A file of 2 MB behind a real HTTP server of this machine: its address and sha1."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "weights").write_bytes(np.random.default_rng(1).bytes(2_000_000))
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/weights", sha256_file(folder / "weights", "sha1")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("foresight", [True, False])
+def test_a_download_on_a_full_disk(small_disk, served, foresight, request):
+    if not foresight:
+        request.getfixturevalue("no_foresight")
+    url, sha1 = served
+    disk = small_disk(1 << 20)
+    target = disk.folder / "weights.caffemodel"
+    with pytest.raises(UserError) as caught:
+        download(target, [url], sha1, need_bytes=2_000_000)
+    assert str(disk.folder) in caught.value.where and "2.0 MB" in str(caught.value)
+    assert final_names(disk.folder) == {} and not leftovers(disk.folder)
+    disk.resize(8 << 20)
+    assert "verified" in download(target, [url], sha1, need_bytes=2_000_000)
+    assert "sha1 is right" in download(target, [url], sha1, need_bytes=2_000_000)
+
+
+def test_a_download_of_another_file_is_refused(served, tmp_path):
+    url, sha1 = served
+    target = tmp_path / "out" / "weights.caffemodel"
+    with pytest.raises(UserError, match="expected a file of sha1 0000"):
+        download(target, [url], "0" * 40, need_bytes=0)
+    assert not target.exists() and not leftovers(target.parent)
+    download(target, [url], sha1, need_bytes=0)
+    target.write_bytes(target.read_bytes()[:-1])
+    with pytest.raises(UserError, match="Remove it"):
+        download(target, [url], sha1, need_bytes=0)

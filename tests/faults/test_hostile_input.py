@@ -1,0 +1,248 @@
+"""Input that means harm: climbing paths, forged names, HTML, files far too large; and nothing is unpickled."""
+
+import ast
+import csv
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+from caffe_nets import read_datums
+from synthetic_run import write_synthetic_run
+from workplace import ROOT, run_tool
+
+from common.caffe_messages import MAX_TEXT, read_prototxt
+from common.errors import UserError
+from common.files import MAX_JSON, read_json
+from data_prep.dataset import open_dataset
+from data_prep.manifest import LINE_LIMIT, MAX_CELLS, manifest_rows, read_manifest
+from evaluation.classify import cells_of_csv
+from evaluation.report import write_report
+from evaluation.results import load_run
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Write a manifest beside one image: (rows) -> its path."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    image = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    cv2.imwrite(str(folder / "a.png"), image)
+    cv2.imwrite(str(tmp_path / "outside.png"), image)
+
+    def write(*rows, header=("image", "label", "nucleus_x", "nucleus_y")):
+        path = folder / "cells.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *rows])
+        return path
+
+    return write
+
+
+CLIMBS = ["../outside.png", "x/../../outside.png", "/etc/passwd", "", "a.png\0.png", "link.png", "linked/outside.png"]
+
+
+@pytest.mark.parametrize("name", CLIMBS)
+def test_a_path_that_leaves_the_manifests_folder_is_refused(manifest, name):
+    path = manifest(["a.png", 0, 5, 5], [name, 1, 5, 5])
+    (path.parent / "link.png").symlink_to(path.parent.parent / "outside.png")
+    (path.parent / "linked").symlink_to(path.parent.parent)
+    for read in (read_manifest, cells_of_csv):
+        with pytest.raises(UserError) as caught:
+            read(path)
+        assert "line 3" in caught.value.where or "NUL" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_mask_that_leaves_the_folder_is_refused(manifest):
+    path = manifest(["a.png", 0, "../outside.png"], header=("image", "label", "mask"))
+    with pytest.raises(UserError, match="line 2: expected a path inside"):
+        read_manifest(path)
+
+
+NAMES = [
+    "quote'\"s",
+    "Zelle-äöü-細胞",
+    "=1+1",
+    "semi;colon,comma",
+    "<script>alert(1)</script>".replace("/", "_"),
+    "-rf",
+]
+
+
+def test_strange_file_names_go_through_everything(phantom, tmp_path, place):
+    """From the folder to the LMDB's keys, cells.csv and back."""
+    root = tmp_path / "cells"
+    shutil.copytree(phantom, root)
+    folder = root / "severe_dysplastic"
+    for name, image in zip(NAMES, sorted(folder.glob("*[0-9].BMP")), strict=False):
+        image.with_name(f"{image.stem}-d.bmp").rename(folder / f"{name}-d.bmp")
+        image.rename(folder / f"{name}.BMP")
+    run_tool(place, "build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1", "--run", "run", herlev=root)
+    fold = place / "runs/run/fold0"
+    keys = [key for name in ("train_lmdb", "val_lmdb") for key, _ in read_datums(fold / name)]
+    assert set(NAMES) <= {key.split("_", 1)[1] for key in keys}
+    with (fold.parent / "cells.csv").open(newline="", encoding="utf-8") as file:
+        assert set(NAMES) <= {row["id"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("name", [b"a\nforged: line", b"\xff\xfe", b"\x1b[2Jcleared", b"a\rb"])
+def test_names_that_could_forge_output_are_refused_in_one_line(phantom, tmp_path, name):
+    root = tmp_path / "cells"
+    shutil.copytree(phantom, root)
+    image = next((root / "severe_dysplastic").glob("*[0-9].BMP"))
+    image.rename(image.parent / os.fsdecode(name + b".BMP"))
+    with pytest.raises(UserError, match="a name of printable characters") as caught:
+        open_dataset(root)
+    assert str(caught.value).isprintable()
+
+
+def test_a_message_is_one_printable_line_whatever_is_in_it():
+    text = str(UserError("a\nb\x1b[1m\udcff", "x\ty", "\u202egnp.exe", "do\r"))
+    assert text.isprintable() and "\n" not in text and "\\n" in text
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>&amp;'
+
+
+def test_html_in_a_stem_is_escaped_in_the_report(tmp_path):
+    run = write_synthetic_run(tmp_path / "run", folds=2)
+    victim = load_run(run).folds[0].ids[0]
+    for path in [*run.glob("*.csv"), *run.glob("*.json"), *run.glob("fold*/*.csv")]:
+        text = path.read_text()
+        evil = EVIL.replace('"', '\\"') if path.suffix == ".json" else '"' + EVIL.replace('"', '""') + '"'
+        path.write_text(text.replace(victim, evil))
+    model = run / "fold0/train_val.prototxt"
+    model.write_text(f"# {EVIL}\n")
+    assert EVIL in load_run(run).folds[0].ids
+    page = write_report([load_run(run)], tmp_path / "report").read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(page)
+    assert not [tag for tag, attrs in tags.found if tag == "script" or "onerror" in attrs]
+    assert "<script>" not in page and "default-src 'none'" in page
+
+
+def grown(function, *arguments):
+    """How many kB the process' peak memory grew by."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError) as caught:
+        function(*arguments)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, str(caught.value)
+
+
+def test_a_gigabyte_of_prototxt_or_json_is_not_read(tmp_path):
+    path = tmp_path / "solver.prototxt"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    kilobytes, text = grown(read_prototxt, path, "SolverParameter")
+    assert kilobytes < 20_000 and f"at most {MAX_TEXT:,} bytes, found 1,073,741,824" in text
+    kilobytes, text = grown(read_json, path, "a test")
+    assert kilobytes < 20_000 and f"at most {MAX_JSON // 10**6}.0 MB of JSON, found 1.1 GB" in text
+
+
+MILLION = """
+import resource, sys
+from pathlib import Path
+from common.errors import UserError
+from data_prep.manifest import manifest_rows, read_manifest
+kind, path = sys.argv[1], Path(sys.argv[2])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+if kind == "rows":
+    print(sum(1 for _ in manifest_rows(path)))
+else:
+    try:
+        read_manifest(path)
+    except UserError as error:
+        print(error)
+print(peak() - before)
+"""
+
+
+def test_a_manifest_of_a_million_lines_takes_no_memory(manifest):
+    path = manifest()
+    with path.open("a", encoding="utf-8") as file:
+        for block in range(100):
+            file.writelines(f"a.png,1,{i % 39}.5,{block % 39}.25\n" for i in range(10_000))
+    command = [sys.executable, "-c", MILLION]
+    done = subprocess.run([*command, "rows", path], cwd=ROOT, capture_output=True, text=True, check=True)
+    rows, kilobytes = map(int, done.stdout.split())
+    assert rows == 1_000_000 and kilobytes < 20_000
+    done = subprocess.run([*command, "read", path], cwd=ROOT, capture_output=True, text=True, check=True)
+    line, kilobytes = done.stdout.splitlines()
+    assert f"line {MAX_CELLS + 2}: expected at most {MAX_CELLS:,} cells" in line
+    assert int(kilobytes) < 20_000
+
+
+def test_one_endless_line_takes_no_memory(manifest):
+    path = manifest(["a.png", 0, 5, 5])
+    with path.open("r+b") as file:
+        file.truncate(1 << 30)
+    kilobytes, text = grown(lambda: list(manifest_rows(path)))
+    assert kilobytes < 20_000 and (f"a line of {LINE_LIMIT:,} characters" in text or "NUL" in text)
+    path.write_text("image,label,nucleus_x,nucleus_y\n" + "a" * 3_000_000)
+    with pytest.raises(UserError, match="a line of|field larger"):
+        read_manifest(path)
+
+
+FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle", "yaml"}
+CALLS = {"eval", "exec", "compile", "__import__"}
+
+
+def test_nothing_is_unpickled_or_evaluated_anywhere(project_files):
+    """numpy.load may read .npz without pickles only; no library that loads pickles is imported."""
+    assert len(project_files) > 60
+    found = []
+    for path in project_files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name.split(".")[0] for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [(node.module or "").split(".")[0]]
+            found += [f"{path}: imports {name}" for name in names if name in FORBIDDEN]
+            if not isinstance(node, ast.Call):
+                continue
+            if isinstance(node.func, ast.Name) and node.func.id in CALLS:
+                found.append(f"{path}:{node.lineno}: {node.func.id}")
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "load" and _is_numpy(node.func.value):
+                safe = any(k.arg == "allow_pickle" and getattr(k.value, "value", True) is False for k in node.keywords)
+                found += [] if safe else [f"{path}:{node.lineno}: np.load without allow_pickle=False"]
+    assert found == []
+
+
+def _is_numpy(node) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("np", "numpy")
+
+
+def test_a_pickle_in_place_of_the_nets_arrays_is_not_loaded(tmp_path):
+    """net_figures.npz with an object inside would run code where pickles are allowed."""
+    run = write_synthetic_run(tmp_path / "run", folds=1)
+    touched = tmp_path / "touched"
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(touched),)
+
+    array = np.empty(1, object)
+    array[0] = Evil()
+    np.savez(run / "fold0/net_figures.npz", conv1_after=array, input=array, cell_id=array, pool1=array)
+    try:
+        write_report([load_run(run)], tmp_path / "report")
+    except UserError as error:
+        assert "net_figures.npz" in str(error)
+    assert not touched.exists()

@@ -1,0 +1,165 @@
+"""Interrupted trainings: every signal leaves a resumable run, and a rerun says what it passed over."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from workplace import run_tool
+
+from common.errors import UserError
+from common.run_folder import locked
+from training.snapshots import list_snapshots, newest_complete
+from training.train_fold import TrainOptions, train_fold
+
+PATIENCE = 600  # seconds, on a machine that does much else
+MODEL, STATE = "convnet_t_iter_{}.caffemodel", "convnet_t_iter_{}.solverstate"
+
+
+def wait_for(condition, seconds=PATIENCE):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what the test waited for never came"
+        time.sleep(0.002)
+
+
+def iterations(fold) -> list[int]:
+    log = fold / "train.log"
+    return [int(i) for i in re.findall(r"Iteration (\d+) \(", log.read_text())] if log.exists() else []
+
+
+def caffe_of(process) -> int:
+    """The process number of the `caffe train` that a tool started."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    names = {int(child): Path(f"/proc/{child}/comm").read_text() for child in children}
+    return next(child for child, name in names.items() if name.startswith("caffe"))
+
+
+def test_every_signal_leaves_a_resumable_run(untrained, source_weights, net_shapes, start):
+    """SIGINT, SIGTERM, SIGHUP one after another in one training, then kill -9 between a snapshot's two files."""
+    place, fold = untrained
+    words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
+    reached = 0
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        process = start("train", *words, where=place)
+        wait_for(lambda: iterations(fold)[-1:] > [reached] or process.poll() is not None)  # noqa: B023
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130, out + err
+        assert "stopping: Caffe writes a snapshot first" in out and "carries on" in err and "Traceback" not in err
+        assert f"resuming from iteration {reached}" in out if reached else "resuming" not in out
+        snapshot, passed = newest_complete(fold / "snapshots", net_shapes)
+        assert snapshot.iteration > reached and not passed
+        reached = snapshot.iteration
+    process = start("train", *words, where=place)
+    wait_for(lambda: iterations(fold)[-1:] > [reached])
+    caffe = caffe_of(process)
+    process.send_signal(signal.SIGINT)
+    # kill Caffe itself as soon as its next .caffemodel has begun, before its .solverstate is whole
+    wait_for(lambda: list_snapshots(fold / "snapshots")[0].iteration > reached or process.poll() is not None)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(caffe, signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    cut = list_snapshots(fold / "snapshots")[0]
+    assert cut.iteration > reached
+    done = run_tool(place, "train", *words)
+    if f"passing over iteration {cut.iteration}" in done.stdout:
+        assert f"resuming from iteration {reached}: a continuation, not a repetition" in done.stdout
+    else:  # it came too late and the pair was whole
+        assert f"resuming from iteration {cut.iteration}" in done.stdout
+    assert "selected (paper)" in done.stdout and iterations(fold)[-1] <= 9
+    again = run_tool(place, "train", *words)
+    assert "is already trained: iteration 9 selected" in again.stdout
+
+
+def snapshot_pair(folder, iteration, model, shapes):
+    """A whole pair: real weights, and a SolverState with the right number of histories."""
+    from common.caffe_messages import caffe_pb2
+
+    folder.mkdir(exist_ok=True)
+    shutil.copy(model, folder / MODEL.format(iteration))
+    state = caffe_pb2().SolverState(iter=iteration, learned_net=MODEL.format(iteration))
+    for _ in range(sum(map(len, shapes.values()))):
+        state.history.add().data.append(0.0)
+    (folder / STATE.format(iteration)).write_bytes(state.SerializeToString())
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size - 100)
+
+
+def of_another_iteration(path):
+    from common.caffe_messages import caffe_pb2, read_binary
+
+    state = read_binary(path, "SolverState", "")
+    state.iter = 3
+    path.write_bytes(caffe_pb2().SolverState(iter=3, history=state.history).SerializeToString())
+
+
+BREAKS = {
+    "the state is missing": lambda f: (f / STATE.format(8)).unlink(),
+    "the model is missing": lambda f: (f / MODEL.format(8)).unlink(),
+    "the state is cut": lambda f: cut(f / STATE.format(8)),
+    "the model is cut": lambda f: cut(f / MODEL.format(8)),
+    "the state is empty": lambda f: (f / STATE.format(8)).write_bytes(b""),
+    "the state is of another iteration": lambda f: of_another_iteration(f / STATE.format(8)),
+}
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+def test_the_newest_whole_pair_is_taken_and_the_other_named(tmp_path, trained_model, net_shapes, kind):
+    folder = tmp_path / "snapshots"
+    for iteration in (4, 8):
+        snapshot_pair(folder, iteration, trained_model, net_shapes)
+    assert newest_complete(folder, net_shapes)[0].iteration == 8
+    BREAKS[kind](folder)
+    found, passed = newest_complete(folder, net_shapes)
+    assert found.iteration == 4
+    assert len(passed) == 1 and passed[0].startswith("passing over iteration 8: ")
+    assert "training goes on from the one before" in passed[0]
+
+
+def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, source_weights, start):
+    """Caffe outlives a tool that is killed -9 by the time it takes to write its snapshot; a rerun must not meet it."""
+    place, fold = untrained
+    process = start("train", "--fold-folder", fold, "--weights", source_weights, "--gpu", "none", where=place)
+    wait_for(lambda: iterations(fold))
+    caffe = caffe_of(process)
+    os.kill(caffe, signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    try:
+        with pytest.raises(UserError, match="a folder nobody else works in"), locked(fold):
+            pass
+        with pytest.raises(UserError, match="a folder nobody else works in"):
+            train_fold(fold, TrainOptions(source_weights, "none"))
+    finally:
+        os.kill(caffe, signal.SIGCONT)
+
+    def free():
+        try:
+            with locked(fold):
+                return True
+        except UserError:
+            return False
+
+    wait_for(free)
+    assert not Path(f"/proc/{caffe}/exe").exists(), "Caffe still runs"
+    assert list((fold / "snapshots").glob("*.solverstate")), "Caffe ended without its snapshot"
+
+
+def test_a_cut_model_is_not_selected(copy_of, trained_fold, net_shapes):
+    """On a full disk Caffe may cut the last snapshot short and still end well."""
+    from training.resolve import Schedule
+    from training.select_model import select_model
+
+    _, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "model.json")
+    model = next((fold / "snapshots").glob("*.caffemodel"))
+    cut(model)
+    with pytest.raises(UserError, match="caffemodel: expected .* Remove it and run tools/train.py again"):
+        select_model(fold, "paper", Schedule(9, 1, 16), net_shapes)
+    assert not (fold / "model.json").exists()

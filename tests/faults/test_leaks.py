@@ -1,0 +1,137 @@
+"""Leaks: folds that overlap, fields that are split, test views in a training LMDB, duplicates in a data set."""
+
+import shutil
+from dataclasses import replace
+
+import cv2
+import lmdb
+import numpy as np
+import pytest
+from caffe_nets import raw_datum, read_datums
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from workplace import run_tool
+
+from common.files import read_json, write_json
+from data_prep.cells import Cell, Dataset
+from data_prep.dataset import open_dataset
+from data_prep.folds import FOLDS, _assign, inner_split, make_split, train_test_cells
+from data_prep.image_file import read_image
+from data_prep.leaks import NEAR_VIEWS, audit_dataset, audit_fold, read_views
+from data_prep.lmdb_check import describe
+
+
+def cells_of(groups):
+    """Cells in fields of the given sizes; a field has one label."""
+    return [
+        Cell(f"{field}-{index}", None, field % 2, (field % 2) * 3 + field % 3, (1.0, 1.0), str(field))
+        for field, size in enumerate(groups)
+        for index in range(size)
+    ]
+
+
+@settings(max_examples=60, derandomize=True)
+@given(st.integers(0, 2**31 - 1), st.lists(st.integers(1, 6), min_size=24, max_size=60))
+def test_folds_partition_the_cells_and_keep_fields_whole(seed, groups):
+    cells = cells_of(groups)
+    ids = sorted(cell.id for cell in cells)
+    group = {cell.id: cell.group for cell in cells}
+    for protocol in ("cell", "field"):
+        folds = _assign(cells, protocol, seed, FOLDS)
+        assert sorted(i for fold in folds for i in fold) == ids
+        assert folds == _assign(cells, protocol, seed, FOLDS)
+        if protocol == "field":
+            fields = [{group[i] for i in fold} for fold in folds]
+            assert sum(map(len, fields)) == len(set().union(*fields)), "a field in two folds"
+        train, validation = inner_split(cells, protocol, seed)
+        assert not {c.id for c in train} & {c.id for c in validation}
+        if protocol == "field":
+            assert not {c.group for c in train} & {c.group for c in validation}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_training_and_test_cells_share_nothing(dataset, seed):
+    for protocol in ("cell", "field"):
+        split = make_split(dataset, protocol, seed)
+        for fold in range(FOLDS):
+            train, test = train_test_cells(dataset, split, fold)
+            assert not {c.id for c in train} & {c.id for c in test}
+            assert len(train) + len(test) == len(dataset.cells)
+            if protocol == "field":
+                assert not {c.group for c in train} & {c.group for c in test}
+
+
+def plant(fold, image, key):
+    """Put a view into the training LMDB as if it had always been there."""
+    folder = fold / "train_lmdb"
+    with lmdb.open(str(folder), map_size=1 << 26) as environment, environment.begin(write=True) as transaction:
+        transaction.put(key.encode(), raw_datum(image, 0).SerializeToString())
+    (folder / "lock.mdb").unlink()
+    record = read_json(fold / "fold.json", "a test")
+    write_json(fold / "fold.json", {**record, "train_lmdb": describe(folder, record["train_lmdb"]["entries"] + 1)})
+
+
+def test_a_fold_without_a_leak(built_fold):
+    assert audit_fold(built_fold) == []
+
+
+def jpeg(image):
+    return cv2.imdecode(cv2.imencode(".jpg", image, [1, 85])[1], cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda image: image, "exact"),
+        (jpeg, "near"),
+        (lambda image: (image * 0.9 + 8).astype(np.uint8), "near"),
+        (lambda image: cv2.GaussianBlur(image, (0, 0), 1.0), "near"),
+    ],
+)
+def test_a_planted_test_view_is_found(untrained, change, kind):
+    place, fold = untrained
+    victim, image = list(read_views(fold / "val_lmdb"))[3]
+    plant(fold, change(image), "00000900_innocent")
+    leaks = audit_fold(fold)
+    assert [(leak.kind, leak.first, leak.second) for leak in leaks] == [(kind, "00000900_innocent", victim)]
+    assert leaks[0].distance <= NEAR_VIEWS
+    if kind == "exact":
+        done = run_tool(place, "audit_leaks", "--fold-folder", fold, status=1)
+        assert f"exact: 00000900_innocent and {victim}" in done.stdout
+
+
+def test_another_view_of_a_test_cell_is_found_by_its_cell(untrained, rng):
+    _, fold = untrained
+    key, _ = read_datums(fold / "val_lmdb")[0]
+    cell = key.split("_", 1)[1]
+    plant(fold, rng.integers(0, 256, (256, 256, 3), np.uint8), f"00000900_{cell}")
+    assert [(leak.kind, leak.second) for leak in audit_fold(fold)] == [("cell", key)]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda image: image, "exact"),
+        (lambda image: np.ascontiguousarray(np.rot90(image)), "exact"),
+        (lambda image: image[:, ::-1], "exact"),
+        (jpeg, "near"),
+        (lambda image: jpeg(image[::-1]), "near"),
+    ],
+)
+def test_duplicates_inside_a_data_set_are_reported(phantom, tmp_path, change, kind):
+    root = tmp_path / "cells"
+    shutil.copytree(phantom, root)
+    original = open_dataset(root).cells[7]
+
+    other = root / "severe_dysplastic" / "1-1-001.BMP"
+    cv2.imwrite(str(other), change(read_image(original.image)))
+
+    dataset = open_dataset(phantom)
+    twin = replace(original, id="1-1-001", image=other)
+    leaks = audit_dataset(Dataset("twins", root, (*dataset.cells, twin), dataset.class_names))
+    assert [(leak.kind, {leak.first, leak.second}) for leak in leaks] == [(kind, {"1-1-001", original.id})]
+
+
+def test_the_phantom_has_no_duplicates(phantom, workplace):
+    done = run_tool(workplace, "audit_leaks", "--data", phantom)
+    assert "no leak(s) found" in done.stdout
