@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_JOBS ?= 2
 
 .PHONY: venv caffe caffe-cuda-check caffe-test run test faults fuzz bench lint clean
 
@@ -25,7 +26,7 @@ caffe-test: caffe
 	third_party/caffe/test.sh cpu
 
 test: caffe
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 lint: venv
 	$(BIN)/ruff check .

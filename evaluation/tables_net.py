@@ -46,7 +46,7 @@ def architecture_table(classes: int) -> Table:
     name = "table2" if classes == 2 else "table2_seven"
     title = f"Table 2: ConvNet-T, {classes} classes, as Caffe builds it"
     notes = [
-        "lr_mult: weights / biases; a ReLU follows every layer with parameters but the last, dropout 0.5 fc6_t and fc7_t",
+        "lr_mult: weights / biases; a ReLU follows every layer with parameters but the last",
         "parameters count weights and biases",
     ]
     return Table(name, title, COLUMNS, rows, notes)
