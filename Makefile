@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv caffe caffe-cuda-check caffe-test run test faults fuzz bench lint clean
+.PHONY: venv caffe caffe-cuda-check caffe-test run test faults fuzz lint
 
 venv: $(VENV)/.complete
 

@@ -11,7 +11,9 @@ def corners(size: int, crop: int) -> list[tuple[int, int]]:
     return [(centre, centre), (0, 0), (0, far), (far, 0), (far, far)]
 
 
-def crop_views(views: np.ndarray, mean: np.ndarray, crop: int, count: int = CROPS) -> np.ndarray:
+def crop_views(
+    views: np.ndarray, mean: np.ndarray, crop: int, count: int = CROPS, into: np.ndarray | None = None
+) -> np.ndarray:
     """Subtract the mean and cut the first `count` crops of each view: each place, then its mirror.
 
     Parameters
@@ -21,13 +23,17 @@ def crop_views(views: np.ndarray, mean: np.ndarray, crop: int, count: int = CROP
         Subtracted before cropping, pixel by pixel in float32, as Caffe's data transformer does.
     crop : int
         Side of the net's input (227).
+    into : ndarray, float32 (at least V * count, 3, crop, crop), optional
+        Memory to use again: new memory for so many pixels costs more than the crops themselves.
 
     Returns
     -------
     ndarray, float32 (V * count, 3, crop, crop)
         All crops of the first view, then of the second, and so on; the first is the centre crop.
     """
-    out = np.empty((len(views), count, 3, crop, crop), np.float32)
+    if into is None:
+        into = np.empty((len(views) * count, 3, crop, crop), np.float32)
+    out = into[: len(views) * count].reshape(len(views), count, 3, crop, crop)
     places = corners(views.shape[1], crop)
     for view, crops in zip(views, out, strict=True):
         centred = np.subtract(view.transpose(2, 0, 1), mean, dtype=np.float32)

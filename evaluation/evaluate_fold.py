@@ -14,6 +14,7 @@ from evaluation.net_figures import write_net_figures
 from evaluation.open_fold import EvaluateOptions, FoldToScore, open_fold
 from evaluation.score_cells import CellScore, Counts, score_cells
 from evaluation.scorer import CaffeScorer
+from evaluation.view_scorer import ViewScorer
 from evaluation.write_scores import write_scores, write_view_scores
 from training.gpu import describe, device, gpu_number, tf32_in_use
 
@@ -30,14 +31,15 @@ def evaluate_fold(folder: Path, options: EvaluateOptions, say: Callable[[str], N
         fold = open_fold(folder, options, say)
         profile = run_profile(fold.config)
         if options.views is not None and not 1 <= options.views <= profile.test.views:
-            raise UserError("--views", f"1 to {profile.test.views}", str(options.views), "Choose a number in that range.")
+            raise UserError("--views", f"1 to {profile.test.views}", str(options.views), "Choose one in that range.")
         counts = Counts(options.views or profile.test_views, options.crops or profile.crops)
         scorer = CaffeScorer(fold.deploy, fold.model, gpu_number(options.gpu), options.batch)
+        takes = ViewScorer(scorer, fold.deploy, fold.mean, counts.crops) if scorer.gpu is not None else scorer
         say(f"{folder}: {len(fold.cells)} cells x {counts.views} views x {counts.crops} crops with {fold.model}")
         arguments = (fold.mean, scorer.crop, profile.test, counts, fold.config.seed, options.shift)
         start = time.perf_counter()
         bar = tqdm(
-            score_cells(scorer, fold.cells, *arguments), total=len(fold.cells), desc="score", unit="cell", disable=None
+            score_cells(takes, fold.cells, *arguments), total=len(fold.cells), desc="score", unit="cell", disable=None
         )
         scores = list(bar)
         seconds = time.perf_counter() - start

@@ -39,11 +39,16 @@ def _facts(run: RunResult) -> dict[str, str]:
         "Seed": str(facts.get("seed")),
         "Data set": _dataset(facts["dataset"]),
         "Weights": _weights(facts.get("weights")),
-        "Scored on": "; ".join(dict.fromkeys(str(fold.evaluation.get("device", "?")) for fold in run.folds)) or "-",
+        "Scored on": "; ".join(dict.fromkeys(_device(fold.evaluation) for fold in run.folds)) or "-",
         "Versions": _pairs(facts.get("versions")),
         "Machine": _pairs(facts.get("machine")),
         "Started": str(facts.get("started", "?")),
     }
+
+
+def _device(evaluation: dict[str, Any]) -> str:
+    precision = "TF32" if evaluation.get("tf32") else "float32"
+    return f"{evaluation.get('device', '?')}, {precision}"
 
 
 def _dataset(facts: dict[str, Any]) -> str:

@@ -11,9 +11,11 @@ from data_prep.herlev_classes import CLASSES
 from data_prep.image_file import read_image
 from data_prep.views import Grid, View, neighbourhood, plan_view, render, shift_centre, spread
 from evaluation.crops import CROPS, crop_views
+from evaluation.render_pool import rendered
+from evaluation.view_scorer import ViewScorer
 
-Scorer = Callable[[np.ndarray], np.ndarray]
-VIEWS_AT_ONCE = 10
+Scorer = Callable[[np.ndarray], np.ndarray] | ViewScorer
+VIEWS_AT_ONCE = 10  # on the CPU; where the net makes the crops, as many as its batch takes
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,43 @@ def render_views(cell: Cell, views: Sequence[View]) -> np.ndarray:
     return np.stack([render(region, centre, view) for view in views])
 
 
-def _batches(cells: Sequence[Cell], plans: list[list], mean: np.ndarray, crop: int, counts: Counts) -> Iterator[tuple]:
-    """Crops of a few views at a time; the next ones are rendered by a thread while the net runs."""
-
-    def prepare(cell: Cell, views: Sequence[View]) -> np.ndarray:
-        return crop_views(render_views(cell, views), mean, crop, counts.crops)
-
-    jobs = [
-        (index, cell, [view for _, view in plans[index][start : start + VIEWS_AT_ONCE]])
+def _chunks(cells: Sequence[Cell], plans: list[list], size: int) -> list[tuple[int, Cell, list[View]]]:
+    """Up to `size` views of one cell at a time, with the cell's index."""
+    return [
+        (index, cell, [view for _, view in plans[index][start : start + size]])
         for index, cell in enumerate(cells)
-        for start in range(0, len(plans[index]), VIEWS_AT_ONCE)
+        for start in range(0, len(plans[index]), size)
     ]
+
+
+def _scored(
+    scorer: Scorer, cells: Sequence[Cell], plans: list[list], mean: np.ndarray, crop: int, counts: Counts
+) -> Iterator[tuple[int, np.ndarray]]:
+    """A cell's index and the probabilities of some views' crops, in order."""
+    if isinstance(scorer, ViewScorer):
+        chunks = _chunks(cells, plans, scorer.views)
+        for (index, *_), views in zip(chunks, rendered([chunk[1:] for chunk in chunks]), strict=True):
+            yield index, scorer(views)
+    else:
+        for index, crops in _batches(cells, plans, mean, crop, counts):
+            yield index, scorer(crops)
+
+
+def _batches(cells: Sequence[Cell], plans: list[list], mean: np.ndarray, crop: int, counts: Counts) -> Iterator[tuple]:
+    """Crops of a few views at a time, valid until the next; those are rendered by a thread while the net runs."""
+    jobs = _chunks(cells, plans, VIEWS_AT_ONCE)
+    largest = max((len(views) for *_, views in jobs), default=0) * counts.crops
+    memory = [np.empty((largest, 3, crop, crop), np.float32) for _ in range(2)]
+
+    def prepare(number: int) -> np.ndarray:
+        _, cell, views = jobs[number]
+        return crop_views(render_views(cell, views), mean, crop, counts.crops, memory[number % 2])
+
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(prepare, *jobs[0][1:]) if jobs else None
+        following = pool.submit(prepare, 0) if jobs else None
         for number, (index, _, _) in enumerate(jobs):
             crops = following.result()
-            following = pool.submit(prepare, *jobs[number + 1][1:]) if number + 1 < len(jobs) else None
+            following = pool.submit(prepare, number + 1) if number + 1 < len(jobs) else None
             yield index, crops
 
 
@@ -107,14 +130,11 @@ def score_cells(
     moved = [shift_centre(cell, shift, seed) for cell in cells]
     plans = [planned_views(cell, grid, counts.views, seed) for cell in moved]
     parts: list[np.ndarray] = []
-    done = 0
-    for index, crops in _batches(moved, plans, mean, crop, counts):
-        if index != done:
-            yield _collect(cells[done], plans[done], parts, counts.crops)
-            parts, done = [], index
-        parts.append(scorer(crops))
-    if parts:
-        yield _collect(cells[done], plans[done], parts, counts.crops)
+    for index, prob in _scored(scorer, moved, plans, mean, crop, counts):
+        parts.append(prob)
+        if sum(map(len, parts)) == len(plans[index]) * counts.crops:
+            yield _collect(cells[index], plans[index], parts, counts.crops)
+            parts = []
 
 
 def _collect(cell: Cell, views: list, parts: list[np.ndarray], crops: int) -> CellScore:

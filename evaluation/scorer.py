@@ -43,7 +43,7 @@ class CaffeScorer:
         else:
             caffe.set_device(gpu)
             caffe.set_mode_gpu()
-        self.model = model
+        self.model, self.gpu = model, gpu
         self.net = caffe.Net(str(deploy), caffe.TEST, weights=str(model))
         self.crop = facts["blobs"]["data"][-1]
         self.classes = facts["blobs"]["prob"][-1]
@@ -52,9 +52,13 @@ class CaffeScorer:
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
         parts = [self._forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
-        if not all(np.isfinite(part).all() for part in parts):  # finite weights can still overflow
+        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
+
+    def finite(self, prob: np.ndarray) -> np.ndarray:
+        """The same probabilities, refused where they are none: finite weights can still overflow."""
+        if not np.isfinite(prob).all():
             raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
-        return np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32)
+        return prob
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         data = self.net.blobs["data"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import lmdb
 import numpy as np
-from workplace import ROOT
+from checkout import ROOT
 
 from common.caffe_messages import caffe_pb2, read_prototxt, write_prototxt
 from data_prep.mean_image import write_mean

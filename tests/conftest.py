@@ -16,8 +16,8 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from caffe_nets import gaussian_weights  # noqa: E402
+from checkout import ROOT, make_checkout, run_tool  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from workplace import ROOT, make_workplace, run_tool  # noqa: E402
 
 from common.net_probe import probe_net  # noqa: E402
 from data_prep.dataset import open_dataset  # noqa: E402
@@ -55,21 +55,21 @@ def source_weights(tmp_path_factory, net_shapes):
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory):
+def checkout(tmp_path_factory):
     """A folder to run tools in as from the project's root: nothing is written into the project."""
-    return make_workplace(tmp_path_factory.mktemp("workplace"))
+    return make_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture(scope="session")
-def built_fold(workplace, phantom):
+def built_fold(checkout, phantom):
     """Fold 0 of the phantom, profile smallest: 32 cells to train on, 8 to validate."""
-    run_tool(workplace, "build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1", herlev=phantom)
-    return workplace / "runs/phantom-cell-smallest/fold0"
+    run_tool(checkout, "build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1", herlev=phantom)
+    return checkout / "runs/phantom-cell-smallest/fold0"
 
 
 @pytest.fixture(scope="session")
-def train_output(workplace, built_fold, source_weights):
-    return run_tool(workplace, "train", "--fold-folder", built_fold, "--weights", source_weights, "--gpu", "none")
+def train_output(checkout, built_fold, source_weights):
+    return run_tool(checkout, "train", "--fold-folder", built_fold, "--weights", source_weights, "--gpu", "none")
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +79,8 @@ def trained_fold(built_fold, train_output):
 
 
 @pytest.fixture(scope="session")
-def evaluate_output(workplace, trained_fold):
-    return run_tool(workplace, "evaluate", "--fold-folder", trained_fold, "--gpu", "none")
+def evaluate_output(checkout, trained_fold):
+    return run_tool(checkout, "evaluate", "--fold-folder", trained_fold, "--gpu", "none")
 
 
 @pytest.fixture(scope="session")
@@ -96,10 +96,10 @@ def trained_model(trained_fold):
 
 @pytest.fixture
 def copy_of(tmp_path):
-    """Copy a fold with its run's records into a workplace of one's own: (fold, leave out) -> (workplace, fold)."""
+    """Copy a fold with its run's records into a checkout of one's own: (fold, leave out) -> (checkout, fold)."""
 
     def copy(fold: Path, *leave_out: str) -> tuple[Path, Path]:
-        place = make_workplace(tmp_path / "place")
+        place = make_checkout(tmp_path / "place")
         run = place / "runs" / fold.parent.name
         run.mkdir(parents=True)
         for record in fold.parent.glob("*.*"):

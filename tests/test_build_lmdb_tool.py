@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from workplace import make_workplace, run_tool, tool_environment
+from checkout import make_checkout, run_tool, tool_environment
 
 from common.errors import UserError
 from data_prep.phantom import make_phantom
@@ -19,7 +19,7 @@ def times(fold):
 
 @pytest.fixture
 def place(tmp_path):
-    return make_workplace(tmp_path / "place")
+    return make_checkout(tmp_path / "place")
 
 
 def test_as_written(place, tmp_path):

@@ -191,7 +191,7 @@ def test_a_build_is_made_once(ready):
 @pytest.mark.parametrize(
     ("ninja", "expected"),
     [
-        ("echo 'a.cpp:3: error: boom'; exit 1", "compile failed: a.cpp:3: error: boom."),
+        ("echo 'warning: error_already_set'; echo 'a.cpp:3: error: boom'; exit 1", "failed: a.cpp:3: error: boom."),
         ("echo 'fatal error: No space left on device'; exit 1", "No space left on device"),
         ("exit 1", "compile failed: no word."),
     ],

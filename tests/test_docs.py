@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from workplace import ROOT
+from checkout import ROOT
 
 from data_prep import profiles
 from data_prep.cells import counts

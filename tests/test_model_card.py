@@ -2,8 +2,8 @@ import json
 import re
 
 import pytest
+from checkout import ROOT, make_checkout, run_tool
 from synthetic_run import write_synthetic_run
-from workplace import ROOT, make_workplace, run_tool
 
 from common.errors import UserError
 from common.files import sha256_file
@@ -204,7 +204,7 @@ def test_a_readme_written_by_hand_is_kept_and_a_card_replaced(run, tmp_path):
 
 
 def test_the_tool_writes_the_card_and_no_weights(tmp_path):
-    place = make_workplace(tmp_path / "place")
+    place = make_checkout(tmp_path / "place")
     make_run(place / "runs/phantom-cell-quick")
     done = run_tool(place, "model_card", "runs/phantom-cell-quick", "--name", "mine")
     assert done.stdout == "card: models/mine/readme.md\n"

@@ -8,7 +8,7 @@ import caffe
 import numpy as np
 import pytest
 from caffe_nets import hand_written, net_on_fold
-from workplace import ROOT
+from checkout import ROOT
 
 from common.caffe_messages import read_binary, write_prototxt
 from common.net_probe import probe_net

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from workplace import ROOT
+from checkout import ROOT
 
 from evaluation.scorer import CaffeScorer
 

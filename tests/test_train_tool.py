@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workplace import run_tool, tool_environment
+from checkout import run_tool, tool_environment
 
 from common.caffe_messages import read_prototxt, write_prototxt
 from common.files import sha256_file
@@ -59,7 +59,7 @@ def test_caffes_own_parse_log_reads_it(trained_fold, monkeypatch):
     assert [row["LearningRate"] for row in train] == [row[2] for row in ours.train]
 
 
-def short_run(workplace, fold, out, weights, seed):
+def short_run(checkout, fold, out, weights, seed):
     """Three iterations of the fold's resolved solver by `caffe train` itself."""
     solver = read_prototxt(fold / "solver.prototxt", "SolverParameter")
     solver.random_seed, solver.max_iter, solver.snapshot = seed, 3, 0
@@ -68,17 +68,17 @@ def short_run(workplace, fold, out, weights, seed):
     path.write_text(write_prototxt(solver))
     command = [Path(sys.prefix) / "bin/caffe", "train", "-solver", path, "-weights", weights]
     environment = tool_environment(**LOGGING)
-    done = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True)
     return read_lines(done.stderr.splitlines())
 
 
-def test_one_seed_gives_the_same_losses_and_another_does_not(workplace, trained_fold, source_weights, tmp_path):
+def test_one_seed_gives_the_same_losses_and_another_does_not(checkout, trained_fold, source_weights, tmp_path):
     first = parse(trained_fold / "train.log")
-    again = short_run(workplace, trained_fold, tmp_path, source_weights, 1)
+    again = short_run(checkout, trained_fold, tmp_path, source_weights, 1)
     assert len(again.train) == 3
     assert again.train == first.train[:3]
     assert again.test[0] == first.test[0]
-    other = short_run(workplace, trained_fold, tmp_path, source_weights, 2)
+    other = short_run(checkout, trained_fold, tmp_path, source_weights, 2)
     assert len(other.train) == 3
     assert other.train != again.train
 
@@ -120,8 +120,8 @@ def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, ne
     assert before.train[:3] == parse(trained_fold / "train.log").train[:3]
 
 
-def test_a_trained_fold_is_not_trained_again(workplace, trained_fold):
+def test_a_trained_fold_is_not_trained_again(checkout, trained_fold):
     before = (trained_fold / "model.json").stat().st_mtime_ns
-    done = run_tool(workplace, "train", "--fold-folder", trained_fold, "--from-scratch", "--gpu", "none")
+    done = run_tool(checkout, "train", "--fold-folder", trained_fold, "--from-scratch", "--gpu", "none")
     assert "already trained: iteration 9 selected" in done.stdout
     assert (trained_fold / "model.json").stat().st_mtime_ns == before

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from workplace import ROOT
+from checkout import ROOT
 
 from data_prep.views import SIZE, Grid, View
 from evaluation.crops import crop_views

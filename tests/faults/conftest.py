@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, make_checkout, run_tool, tool_environment
 from fault_tools import Disk, can_mount
-from workplace import ROOT, make_workplace, run_tool, tool_environment
 
 HERE = Path(__file__).parent
 
@@ -22,14 +22,14 @@ TRAINED = ("snapshots", "model.json", "train.log", "*.csv", "*.npz", "evaluation
 
 @pytest.fixture
 def untrained(copy_of, built_fold):
-    """A copy of the built fold as it was before any training, and its workplace: (place, fold)."""
+    """A copy of the built fold as it was before any training, and its checkout: (place, fold)."""
     return copy_of(built_fold, *TRAINED)
 
 
 @pytest.fixture
 def place(tmp_path):
-    """A workplace of the test's own."""
-    return make_workplace(tmp_path / "own")
+    """A checkout of the test's own."""
+    return make_checkout(tmp_path / "own")
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from checkout import ROOT, run_tool
 from fault_tools import bmp, filled_bmp, leftovers
-from workplace import ROOT, run_tool
 
 from common.errors import UserError
 from data_prep.dataset import open_dataset

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from checkout import ROOT, run_tool
 from fault_tools import flip_byte
-from workplace import ROOT, run_tool
 
 from common.errors import UserError
 from data_prep.fold_data import verify_fold

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 from caffe_nets import gaussian_weights
+from checkout import ROOT
 from fault_tools import final_names
-from workplace import ROOT
 
 from common.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError

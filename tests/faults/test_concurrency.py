@@ -5,8 +5,8 @@ import os
 import threading
 
 import pytest
+from checkout import make_checkout, run_tool
 from fault_tools import final_names, leftovers
-from workplace import make_workplace, run_tool
 
 from common.errors import UserError
 from common.files import complete_or_absent, own_partial, read_json, write_json, write_text
@@ -38,7 +38,7 @@ def test_two_folds_of_one_new_run(place, phantom, start, tmp_path):
     for process in both:
         _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
-    alone = make_workplace(tmp_path / "alone")
+    alone = make_checkout(tmp_path / "alone")
     for words in folds:
         run_tool(alone, "build_lmdb", *words, herlev=phantom)
     ours, theirs = (

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from checkout import make_checkout, run_tool
 from fault_tools import final_names
-from workplace import make_workplace, run_tool
 
 from data_prep.dataset import open_dataset
 from data_prep.phantom import make_phantom
@@ -23,7 +23,7 @@ def cells(tmp_path_factory):
 
 def prepared(folder, cells, *words):
     """Every byte that data preparation leaves, but for run.json (it says when and how)."""
-    place = make_workplace(folder)
+    place = make_checkout(folder)
     done = run_tool(place, "build_lmdb", *COMMAND, *words, herlev=cells)
     assert "training" in done.stdout
     return {name: digest for name, digest in final_names(place / "runs/run").items() if name != "run.json"}

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 from caffe_nets import gaussian_weights
+from checkout import make_checkout, run_tool
 from fault_tools import final_names
-from workplace import make_workplace, run_tool
 
 from training.caffe_log import parse
 
@@ -51,7 +51,7 @@ def one_core(monkeypatch):
 def test_forty_cells_on_one_core_twice(one_core, tmp_path, net_shapes):
     folds, printed = [], []
     for name in ("first", "second"):
-        fold, out, used, _ = whole_way(make_workplace(tmp_path / name), net_shapes)
+        fold, out, used, _ = whole_way(make_checkout(tmp_path / name), net_shapes)
         assert used < LIMIT
         folds.append(fold)
         printed.append([line for line in out.splitlines() if "Sens" in line or line[-1:].isdigit()])

@@ -7,9 +7,9 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import numpy as np
 import pytest
+from checkout import make_checkout, run_tool
 from fault_tools import final_names, leftovers
 from synthetic_run import write_synthetic_run
-from workplace import make_workplace, run_tool
 
 from common import files
 from common.errors import UserError
@@ -36,7 +36,7 @@ def no_foresight(monkeypatch):
 
 def test_an_lmdb_that_cannot_fit_is_refused_beforehand(small_disk, phantom, refused):
     disk = small_disk(8 << 20)
-    place = make_workplace(disk.folder / "place")
+    place = make_checkout(disk.folder / "place")
     line = refused(place, "build_lmdb", *BUILD, herlev=phantom)
     assert "runs/phantom-cell-smallest/fold0: expected 31.1 MB of free disk, found 8." in line
     assert not list(place.rglob("*.mdb"))
@@ -86,7 +86,7 @@ def test_a_text_file_on_a_full_disk_keeps_the_old_one(small_disk, no_foresight):
 def test_snapshots_that_cannot_fit_are_refused_beforehand(small_disk, untrained, refused):
     _, fold = untrained
     disk = small_disk(80 << 20)
-    place = make_workplace(disk.folder / "place")
+    place = make_checkout(disk.folder / "place")
     shutil.copytree(fold.parent, place / "runs/run")
     line = refused(place, "train", "--fold-folder", "runs/run/fold0", "--from-scratch", "--gpu", "none")
     assert "runs/run/fold0: expected 120.0 MB of free disk" in line

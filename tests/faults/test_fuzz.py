@@ -6,10 +6,10 @@ import string
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from fault_tools import bmp
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from workplace import ROOT
 
 from common.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from common.errors import UserError

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 from caffe_nets import read_datums
+from checkout import ROOT, run_tool
 from synthetic_run import write_synthetic_run
-from workplace import ROOT, run_tool
 
 from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError

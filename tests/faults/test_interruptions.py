@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workplace import run_tool
+from checkout import run_tool
 
 from common.errors import UserError
 from common.run_folder import locked

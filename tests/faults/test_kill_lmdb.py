@@ -10,8 +10,8 @@ import time
 
 import pytest
 from caffe_nets import read_datums
+from checkout import make_checkout, run_tool, tool_environment
 from fault_tools import final_names, leftovers
-from workplace import make_workplace, run_tool, tool_environment
 
 from common.errors import UserError
 from data_prep.fold_data import LMDBS, build_fold, drop_lmdbs, verify_fold
@@ -62,7 +62,7 @@ def forks(place, phantom):
 
 
 def test_twenty_kills_leave_nothing_half_made(place, phantom, forks, tmp_path):
-    other = make_workplace(tmp_path / "unbroken")
+    other = make_checkout(tmp_path / "unbroken")
     run_tool(other, "build_lmdb", *COMMAND, herlev=phantom)
     _, wait = forks()
     begun = time.monotonic()

@@ -8,9 +8,9 @@ import lmdb
 import numpy as np
 import pytest
 from caffe_nets import raw_datum, read_datums
+from checkout import run_tool
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from workplace import run_tool
 
 from common.files import read_json, write_json
 from data_prep.cells import Cell, Dataset
@@ -132,6 +132,6 @@ def test_duplicates_inside_a_data_set_are_reported(phantom, tmp_path, change, ki
     assert [(leak.kind, {leak.first, leak.second}) for leak in leaks] == [(kind, {"1-1-001", original.id})]
 
 
-def test_the_phantom_has_no_duplicates(phantom, workplace):
-    done = run_tool(workplace, "audit_leaks", "--data", phantom)
+def test_the_phantom_has_no_duplicates(phantom, checkout):
+    done = run_tool(checkout, "audit_leaks", "--data", phantom)
     assert "no leak(s) found" in done.stdout

@@ -150,7 +150,7 @@ def test_a_fold_outside_a_run_has_no_key(scorable, tmp_path):
 
 
 def test_force_of_the_tool_says_what_it_overrides(copy_of, trained_fold, other_folds, refused):
-    from workplace import run_tool
+    from checkout import run_tool
 
     place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "*.csv")
     exchange(fold, other_folds["another fold"], "mean.binaryproto")

@@ -25,11 +25,12 @@ if [ ! -f "$archive" ]; then
 fi
 tar -xf "$archive" -C "$work" --wildcards '*/libs/python/src/*'
 rm -rf "$work"/*/libs/python/src/numpy
-# Python 3.11 made these macros values; older Boost assigns to them
-find "$work" -path '*/libs/python/src/*.cpp' -exec sed -i -E 's/Py_(TYPE|SIZE|REFCNT)\(([^()]+)\) = (.*);/Py_SET_\1(\2, \3);/' {} +
+# older Boost assigns to these two, which Python 3.11 made values
+printf '%s\n' '#include <Python.h>' '#undef Py_TYPE' '#undef Py_SIZE' '#define Py_TYPE(o) (((PyObject*)(o))->ob_type)' \
+  '#define Py_SIZE(o) (((PyVarObject*)(o))->ob_size)' >"$work/assignable.h"
 
 say "compiling Boost.Python and the module for $("$python" -V)"
-flags=(-O2 -fPIC -fvisibility=hidden -w -DNDEBUG -DBOOST_PYTHON_SOURCE -DBOOST_PYTHON_STATIC_LIB -DBOOST_BIND_GLOBAL_PLACEHOLDERS -I"$include" -I"$numpy")
+flags=(-include "$work/assignable.h" -O2 -fPIC -fvisibility=hidden -w -DNDEBUG -DBOOST_PYTHON_SOURCE -DBOOST_PYTHON_STATIC_LIB -DBOOST_BIND_GLOBAL_PLACEHOLDERS -I"$include" -I"$numpy")
 find "$work" -path '*/libs/python/src/*.cpp' | xargs -P "${JOBS:-$(nproc)}" -I{} sh -c 'c="$1"; shift; "$@" -c "$c" -o "$0/$(echo "$c" | tr / _).o"' "$work" {} c++ "${flags[@]}"
 # the module's own command, with this Python's headers in place of the build's
 mapfile -t own < <(ninja -C "$build/build" -t commands pycaffe | grep -- '-c .*_caffe\.cpp' | tail -n 1 | tr ' ' '\n' |

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def make_workplace(folder: Path) -> Path:
+def make_checkout(folder: Path) -> Path:
     """A folder that looks like the project's root to a command: tools/ and prototxt/ are links."""
     folder.mkdir(exist_ok=True)
     for name in ("tools", "prototxt"):
