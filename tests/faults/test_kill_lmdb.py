@@ -22,7 +22,8 @@ COMMAND = ("--fold", "0", "--profile", "smallest", "--workers", "1")
 
 def data_of(fold):
     """What must be the same again: the LMDBs, the mean and their record."""
-    return {n: h for n, h in final_names(fold).items() if n.endswith((".mdb", ".binaryproto", "fold.json"))}
+    wanted = ("data.mdb", ".binaryproto", "fold.json")  # a reader of the LMDB leaves its lock.mdb behind
+    return {n: h for n, h in final_names(fold).items() if n.endswith(wanted)}
 
 
 # imports everything once and then forks: twenty starts of Python would take a minute
