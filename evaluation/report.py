@@ -68,7 +68,8 @@ def write_report(runs: Sequence[RunResult], out: Path, progress: bool = False) -
             table.write(partial / "tables")
         plans = list(_plans(runs))
         pictures = [
-            _draw(plan, partial / "figures") for plan in tqdm(plans, "figures", unit="figure", disable=not progress)
+            _draw(plan, partial / "figures")
+            for plan in tqdm(plans, "figures", unit="figure", disable=None if progress else True)
         ]
         write_text(partial / NAME, _page(runs, tables, pictures))
     return out / NAME
