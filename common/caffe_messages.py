@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 
 from common.errors import UserError
 
+ROOT = Path(__file__).parent.parent
 NAME = "caffe.proto.caffe_pb2"
 MAX_TEXT = 16_000_000  # bytes; the largest net of Caffe's zoo is 100 kB
 MAX_BINARY = 2**31 - 1  # bytes; protobuf's own limit
@@ -31,6 +32,11 @@ def caffe_pb2() -> ModuleType:
         sys.modules[NAME] = module
         spec.loader.exec_module(module)
     return sys.modules[NAME]
+
+
+def prototxt_folder(classes: int) -> Path:
+    """Where the hand-written net of two or seven classes lies."""
+    return ROOT / "prototxt" / ("seven_class" if classes == 7 else "")
 
 
 def read_prototxt(path: Path, message: str) -> Message:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.caffe_messages import read_prototxt
+from common.caffe_messages import prototxt_folder, read_prototxt
 from common.errors import UserError
 from common.files import (
     digest,
@@ -26,7 +26,6 @@ from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
 from data_prep.views import rng, spread
 
-ROOT = Path(__file__).parent.parent
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
 
@@ -110,7 +109,7 @@ def build_fold(
     try:
         for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
             partial = partial_path(target / name)
-            entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, lambda _, n=name: n)
+            entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name)
             record[name] = describe(partial, entries)
             (partial / "lock.mdb").unlink(missing_ok=True)
         write_mean(target / "mean.binaryproto", mean.value())
@@ -131,7 +130,7 @@ def build_fold(
 
 def require_outputs(classes: int) -> None:
     """The hand-written net must have one output a class: a label beyond them reads out of bounds in Caffe."""
-    folder = ROOT / ("prototxt/seven_class" if classes == 7 else "prototxt")
+    folder = prototxt_folder(classes)
     for path in (folder / "train_val.prototxt", folder / "deploy.prototxt"):
         net = read_prototxt(path, "NetParameter")
         outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]

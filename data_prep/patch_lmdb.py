@@ -3,7 +3,7 @@
 import ctypes
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from multiprocessing import get_context
@@ -114,7 +114,7 @@ def _rendered(source: Source, chunks: list, workers: int) -> Iterator[tuple[list
 
 
 def write_patch_lmdb(
-    path: Path, source: Source, shuffled: bool, workers: int, mean: MeanImage | None = None, note: Callable = str
+    path: Path, source: Source, shuffled: bool, workers: int, mean: MeanImage | None = None, title: str | None = None
 ) -> int:
     """Write an LMDB and return its number of records; `mean` collects the views' sum on the way.
 
@@ -129,7 +129,7 @@ def write_patch_lmdb(
     path.mkdir(parents=True)
     # not writemap: there a full disk is a SIGBUS
     environment = lmdb.open(str(path), map_size=need + (64 << 20), sync=False, metasync=False)
-    bar = tqdm(total=len(cell), desc=note(path.name), unit="view", smoothing=0.05, disable=None)
+    bar = tqdm(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05, disable=None)
     try:
         index = 0
         for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers), strict=True):

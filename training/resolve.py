@@ -6,13 +6,12 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from common.caffe_messages import caffe_pb2, read_prototxt, write_prototxt
+from common.caffe_messages import ROOT, caffe_pb2, prototxt_folder, read_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import write_text
 from common.run_folder import RunConfig
 from data_prep.profiles import Profile
 
-ROOT = Path(__file__).parent.parent
 PREFIX = "convnet_t"
 NOTE = "# Resolved for this fold from {source}; the hand-written file is the definition.\n"
 
@@ -29,11 +28,6 @@ class Schedule:
     def max_iter(self) -> int:
         """Iterations in all."""
         return self.iterations_per_epoch * self.epochs
-
-
-def prototxt_folder(classes: int) -> Path:
-    """Where the hand-written net of two or seven classes lies."""
-    return ROOT / "prototxt" / ("seven_class" if classes == 7 else "")
 
 
 def data_layer(net: Message, phase: int) -> Message:

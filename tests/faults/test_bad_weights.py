@@ -9,11 +9,11 @@ from caffe_nets import gaussian_weights
 from checkout import ROOT
 from fault_tools import final_names
 
+from common import caffe_messages
 from common.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError
 from common.net_probe import probe_net
 from common.weights_file import check_weights
-from data_prep import fold_data
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
 from evaluation.scorer import CaffeScorer
@@ -194,7 +194,7 @@ def test_a_wrong_mean_image_is_named(kind, untrained):
 def own_prototxt(tmp_path, monkeypatch):
     """The project's prototxt folder, copied so that a test may change it."""
     shutil.copytree(ROOT / "prototxt", tmp_path / "root/prototxt")
-    monkeypatch.setattr(fold_data, "ROOT", tmp_path / "root")
+    monkeypatch.setattr(caffe_messages, "ROOT", tmp_path / "root")
     return tmp_path / "root/prototxt"
 
 
