@@ -18,9 +18,7 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
     parser.add_argument("--control", help="shuffle: train on labels dealt out at random")
     parser.add_argument("--encoding", default="raw", help="raw, or png: less disk, more decoding")
     parser.add_argument("--seed", type=int, default=1, help="of folds, views and order (default: 1)")
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), help="processes that render (default: all cores)"
-    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads that render (default: all cores)")
     parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
 

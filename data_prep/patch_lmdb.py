@@ -1,12 +1,9 @@
 """Writes views as a patch LMDB that Caffe's Data layer reads (Caffe Datum, keys `%08d_<cell>`)."""
 
-import ctypes
-import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +22,7 @@ from data_prep.views import SIZE, Grid, neighbourhood, plan_view, render, rng
 
 RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in
-CHUNK = 64  # views a worker renders at once, and a transaction holds
+CHUNK = 64  # views a worker renders at once, and a transaction holds; 257 would overflow their sum
 ENCODINGS = ("raw", "png")
 
 
@@ -55,56 +52,51 @@ def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
     return cell, view
 
 
-_source: Source  # of this worker, set once when it starts
+class _Renderer:
+    """Renders chunks of records; all its threads share the neighbourhoods that were read."""
 
+    def __init__(self, source: Source):
+        self.source = source
+        # at most 140 kB each, whatever the size of the images
+        self.region = lru_cache(maxsize=512)(self._region)
 
-def _start_worker(source: Source, in_pool: bool = True) -> None:
-    global _source
-    _source = source
-    if in_pool:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no orphans of a killed parent
-    cv2.setNumThreads(1)
-    _region.cache_clear()
+    def _region(self, cell: int) -> tuple[np.ndarray, tuple[float, float]]:
+        item = self.source.cells[cell]
+        return neighbourhood(read_image(item.image), item.centre)
 
-
-@lru_cache(maxsize=512)  # neighbourhoods of at most 140 kB, whatever the size of the images
-def _region(cell: int) -> tuple[np.ndarray, tuple[float, float]]:
-    item = _source.cells[cell]
-    return neighbourhood(read_image(item.image), item.centre)
-
-
-def _render_chunk(cells: np.ndarray, views: np.ndarray) -> tuple[list[bytes], np.ndarray]:
-    """Serialized datums of a chunk, and the sum of its views, uint32 (3, 256, 256)."""
-    datums, total = [], np.zeros((3, SIZE, SIZE), np.uint32)
-    message = caffe_pb2().Datum(channels=3, height=SIZE, width=SIZE)
-    for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
-        item, (region, centre) = _source.cells[cell], _region(cell)
-        view = plan_view(item.id, _source.purpose, _source.grids[item.label], index, _source.seed)
-        image = render(region, centre, view)
-        planes = np.ascontiguousarray(image.transpose(2, 0, 1))
-        total += planes
-        message.label = int(_source.labels[cell])
-        if _source.encoding == "png":
-            message.encoded = True
-            message.data = cv2.imencode(".png", image)[1].tobytes()
-        else:
-            message.data = planes.tobytes()
-        datums.append(message.SerializeToString())
-    return datums, total
+    def __call__(self, cells: np.ndarray, views: np.ndarray) -> tuple[list[bytes], np.ndarray]:
+        """Serialized datums of a chunk, and the sum of its views, uint16 (3, 256, 256)."""
+        source = self.source
+        datums, total = [], np.zeros((3, SIZE, SIZE), np.uint16)  # 64 x 255 fits
+        message = caffe_pb2().Datum(channels=3, height=SIZE, width=SIZE)
+        for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
+            item, (region, centre) = source.cells[cell], self.region(cell)
+            view = plan_view(item.id, source.purpose, source.grids[item.label], index, source.seed)
+            image = render(region, centre, view)
+            planes = np.stack(cv2.split(image))
+            total += planes
+            message.label = int(source.labels[cell])
+            if source.encoding == "png":
+                message.encoded = True
+                message.data = cv2.imencode(".png", image)[1].tobytes()
+            else:
+                message.data = planes.tobytes()
+            datums.append(message.SerializeToString())
+        return datums, total
 
 
 def _rendered(source: Source, chunks: list, workers: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Rendered chunks in order; at most two a worker are under way, so memory stays flat."""
-    if workers == 1:
-        _start_worker(source, in_pool=False)
-        yield from (_render_chunk(*chunk) for chunk in chunks)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (source,)) as pool:
+    """Rendered chunks in order; at most two a worker are under way, so memory stays flat.
+
+    Threads, not processes: OpenCV, NumPy and LMDB all let go of Python's lock, and a view need not be copied twice.
+    """
+    cv2.setNumThreads(1)  # each worker is one thread
+    renderer = _Renderer(source)
+    with ThreadPoolExecutor(workers) as pool:
         pending: deque = deque()
         try:
             for chunk in chunks:
-                pending.append(pool.submit(_render_chunk, *chunk))
+                pending.append(pool.submit(renderer, *chunk))
                 if len(pending) >= 2 * workers:
                     yield pending.popleft().result()
             while pending:
