@@ -1,5 +1,6 @@
 """Scores of cells: views x crops probabilities each, averaged (paper: random-view aggregation, "Transfer Learning")."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from data_prep.image_file import read_image
 from data_prep.views import Grid, View, neighbourhood, plan_view, render, shift_centre, spread
 from evaluation.crops import CROPS, crop_views
 from evaluation.render_pool import rendered
+from evaluation.scorer import CPU_BATCH
 from evaluation.view_scorer import ViewScorer
 
 Scorer = Callable[[np.ndarray], np.ndarray] | ViewScorer
-VIEWS_AT_ONCE = 10  # on the CPU; where the net makes the crops, as many as its batch takes
 
 
 @dataclass(frozen=True)
@@ -86,25 +87,31 @@ def _scored(
         for (index, *_), views in zip(chunks, rendered([chunk[1:] for chunk in chunks]), strict=True):
             yield index, scorer(views)
     else:
-        for index, crops in _batches(cells, plans, mean, crop, counts):
+        for index, crops in _batches(scorer, cells, plans, mean, crop, counts):
             yield index, scorer(crops)
 
 
-def _batches(cells: Sequence[Cell], plans: list[list], mean: np.ndarray, crop: int, counts: Counts) -> Iterator[tuple]:
-    """Crops of a few views at a time, valid until the next; those are rendered by a thread while the net runs."""
-    jobs = _chunks(cells, plans, VIEWS_AT_ONCE)
-    largest = max((len(views) for *_, views in jobs), default=0) * counts.crops
-    memory = [np.empty((largest, 3, crop, crop), np.float32) for _ in range(2)]
+def _threads() -> int:
+    """As many threads as Caffe takes."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) else len(os.sched_getaffinity(0))
 
-    def prepare(number: int) -> np.ndarray:
-        _, cell, views = jobs[number]
-        return crop_views(render_views(cell, views), mean, crop, counts.crops, memory[number % 2])
 
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(prepare, 0) if jobs else None
-        for number, (index, _, _) in enumerate(jobs):
-            crops = following.result()
-            following = pool.submit(prepare, number + 1) if number + 1 < len(jobs) else None
+def _batches(
+    scorer: Scorer, cells: Sequence[Cell], plans: list[list], mean: np.ndarray, crop: int, counts: Counts
+) -> Iterator[tuple[int, np.ndarray]]:
+    """A cell's index and the crops of some of its views, made by all cores; valid until the next."""
+    at_once = max(1, getattr(scorer, "batch", CPU_BATCH) // counts.crops)
+    room = getattr(scorer, "room", lambda count: np.empty((count, 3, crop, crop), np.float32))
+    with ThreadPoolExecutor(_threads()) as pool:
+        for index, cell, views in _chunks(cells, plans, at_once):
+            region, centre = neighbourhood(read_image(cell.image), cell.centre)
+            crops = room(len(views) * counts.crops)
+
+            def make(view: View, out: np.ndarray, region=region, centre=centre) -> None:
+                crop_views(render(region, centre, view)[None], mean, crop, counts.crops, out)
+
+            list(pool.map(make, views, crops.reshape(len(views), counts.crops, *crops.shape[1:])))
             yield index, crops
 
 

@@ -60,12 +60,18 @@ class CaffeScorer:
             raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
         return prob
 
-    def _forward(self, crops: np.ndarray) -> np.ndarray:
+    def room(self, count: int) -> np.ndarray:
+        """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""
         data = self.net.blobs["data"]
-        if data.data.shape != crops.shape:
-            data.reshape(*crops.shape)
+        if data.data.shape[0] != count:
+            data.reshape(count, *data.data.shape[1:])
             self.net.reshape()
-        data.data[...] = crops
+        return data.data
+
+    def _forward(self, crops: np.ndarray) -> np.ndarray:
+        data = self.room(len(crops))
+        if crops.ctypes.data != data.ctypes.data:  # else made in place
+            data[...] = crops
         return self.net.forward()["prob"].copy()
 
     def activations(self, crop: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -7,7 +7,8 @@ import pytest
 
 from data_prep.views import Grid, shift_centre
 from evaluation.crops import crop_views
-from evaluation.score_cells import VIEWS_AT_ONCE, Counts, abnormal, planned_views, render_views, score_cells
+from evaluation.score_cells import Counts, abnormal, planned_views, render_views, score_cells
+from evaluation.scorer import CPU_BATCH
 
 GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)
@@ -34,7 +35,7 @@ def cells(dataset):
     return [dataset.cells[0], dataset.cells[-1], dataset.cells[10]]
 
 
-@pytest.mark.parametrize(("views", "crops"), [(1, 1), (3, 10), (12, 2)])
+@pytest.mark.parametrize(("views", "crops"), [(1, 1), (3, 10), (12, 2), (12, 10)])
 def test_means_over_views_and_crops(cells, views, crops):
     scorer = Recorder()
     found = list(score_cells(scorer, cells, MEAN, 227, GRID, Counts(views, crops), seed=1))
@@ -57,7 +58,7 @@ def test_means_over_views_and_crops(cells, views, crops):
         assert s.centre_scores == pytest.approx(table[:, 0, 1])
     # every cell costs views x crops, some views at a time
     assert sum(map(len, scorer.crops)) == len(cells) * views * crops
-    assert max(map(len, scorer.crops)) == min(views, VIEWS_AT_ONCE) * crops
+    assert max(map(len, scorer.crops)) == min(views, CPU_BATCH // crops) * crops
 
 
 def test_a_cell_does_not_depend_on_its_neighbours(cells):

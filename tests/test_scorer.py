@@ -39,6 +39,14 @@ def test_scoring_is_repeatable_and_each_crop_stands_alone(scorer, crops):
     assert np.abs(scorer(crops[::-1])[::-1] - expected).max() <= 1e-6
 
 
+def test_crops_made_in_the_nets_own_memory(scorer, crops):
+    expected = scorer(crops)
+    for count in (9, 3, 9):  # within the batch of 7, and beyond it
+        room = scorer.room(count)
+        room[...] = crops[:count]
+        assert np.abs(scorer(room) - expected[:count]).max() <= 1e-6
+
+
 def test_no_crops(scorer):
     assert scorer(np.empty((0, 3, 227, 227), np.float32)).shape == (0, 2)
 
