@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv caffe caffe-cuda-check caffe-test run test faults fuzz lint
+.PHONY: venv caffe caffe-cuda-check caffe-test run test bench faults fuzz lint
 
 venv: $(VENV)/.complete
 
@@ -34,6 +34,11 @@ lint: venv
 
 run: caffe
 	tools/quick_start.sh
+
+# on a machine with nothing else to do; some minutes
+bench: caffe
+	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
+	tools/bench.py
 
 faults: caffe
 	$(BIN)/python -m pytest tests/faults

@@ -120,7 +120,8 @@ def write_patch_lmdb(
     need = len(cell) * ENTRY_BYTES
     path.mkdir(parents=True)
     # not writemap: there a full disk is a SIGBUS
-    environment = lmdb.open(str(path), map_size=need + (64 << 20), sync=False, metasync=False)
+    map_size = need + (64 << 20)
+    environment = lmdb.open(str(path), map_size=map_size, sync=False, metasync=False)
     bar = tqdm(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05, disable=None)
     try:
         index = 0
@@ -132,6 +133,8 @@ def write_patch_lmdb(
             if mean is not None:
                 mean.add(total, len(datums))
             bar.update(len(datums))
+            if index % (64 * CHUNK) == 0:
+                environment.set_mapsize(map_size)  # maps the file anew: lets go of the pages that were touched
         environment.sync(True)
     except lmdb.MapFullError as error:
         raise UserError(path, f"at most {need:,} bytes of views", "more", "Report this, with the command.") from error

@@ -31,10 +31,10 @@ def timing_net(out: Path, batch: int, native: bool) -> Path:
     return out
 
 
-def whole_model(weights: Path, out: Path, seed: int = 1) -> Path:
+def whole_model(weights: Path | None, out: Path, seed: int = 1) -> Path:
     """Write a .caffemodel with a source net's convolutions and seeded Gaussian values in the layers it lacks."""
     rng = np.random.default_rng(seed)
-    source = layers_of(read_binary(weights, "NetParameter", "Give a .caffemodel."))
+    source = layers_of(read_binary(weights, "NetParameter", "Give a .caffemodel.")) if weights else {}
     net = caffe_pb2().NetParameter(name="ConvNet-T")
     for name, shapes in probe_net(prototxt_folder(2) / "deploy.prototxt")["params"].items():
         layer = net.layer.add(name=name)
@@ -50,4 +50,5 @@ def whole_model(weights: Path, out: Path, seed: int = 1) -> Path:
 def _values(blobs: list[Message] | None, index: int, shape: list[int], rng: np.random.Generator) -> np.ndarray:
     if blobs and len(blobs[index].data) == np.prod(shape):
         return blob_array(blobs[index]).reshape(shape)
-    return rng.normal(0, 0.01, shape) if len(shape) > 1 else np.zeros(shape)
+    # small enough that no probability ends at 0 or 1, where all engines would agree
+    return rng.normal(0, np.prod(shape[1:]) ** -0.5, shape) if len(shape) > 1 else np.zeros(shape)

@@ -7,8 +7,6 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from data_prep.herlev_classes import CLASSES
-from data_prep.phantom import make_phantom, make_phantom_manifest
 
 EPILOG = """\
 It is a drawing: no figure obtained from it is a result. An existing folder is not touched.
@@ -33,6 +31,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Draw the set and say what is in it."""
     args = arguments()
+    from data_prep.herlev_classes import CLASSES
+    from data_prep.phantom import make_phantom, make_phantom_manifest
+
     if args.manifest:
         print(make_phantom_manifest(args.out, args.cells, args.seed, args.workers))
         return

@@ -7,22 +7,27 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from evaluation.report import default_out, write_report
-from evaluation.results import load_run
 
 
-def main() -> int:
-    """Read the runs, write the report, print where it is."""
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder that cross_validate.py made")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: RUN/report; several: report-A-B beside the first"
     )
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Read the runs, write the report, print where it is."""
+    args = arguments()
+    from evaluation.report import default_out, write_report
+    from evaluation.results import load_run
+
     runs = [load_run(path) for path in args.runs]
     page = write_report(runs, args.out or default_out(runs), progress=True)
     print(f"report: {page}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What `make bench` measures: every ratio in one run, the two sides in turn."""

@@ -1,0 +1,60 @@
+"""ConvNet-T in PyTorch, read from the prototxt and the .caffemodel: an outside measure, nothing else uses it."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from common.caffe_messages import read_binary, read_prototxt
+from common.weights_file import blob_array, layers_of
+
+
+def torch_net(deploy: Path, model: Path) -> nn.Sequential:
+    """The layers of a deploy prototxt that is a plain chain, with the model's weights."""
+    net = read_prototxt(deploy, "NetParameter")
+    weights = layers_of(read_binary(model, "NetParameter", "Give a .caffemodel."))
+    layers: list[nn.Module] = []
+    for layer in net.layer:
+        blobs = [torch.from_numpy(blob_array(blob)) for blob in weights.get(layer.name, [])]
+        layers += MAKERS[layer.type](layer, blobs)
+    return nn.Sequential(*layers).eval()
+
+
+def _convolution(layer, blobs) -> list[nn.Module]:
+    given = layer.convolution_param
+    outputs, inputs, kernel = blobs[0].shape[:3]
+    stride, pad = (list(given.stride) or [1])[0], (list(given.pad) or [0])[0]
+    made = nn.Conv2d(inputs * given.group, outputs, kernel, stride, pad, groups=given.group)
+    return [_filled(made, blobs)]
+
+
+def _inner_product(layer, blobs) -> list[nn.Module]:
+    outputs, inputs = blobs[0].shape
+    return [nn.Flatten(), _filled(nn.Linear(inputs, outputs), blobs)]
+
+
+def _filled(made: nn.Module, blobs) -> nn.Module:
+    made.weight.data, made.bias.data = blobs[0], blobs[1].reshape(-1)
+    return made
+
+
+def _pooling(layer, _blobs) -> list[nn.Module]:
+    given = layer.pooling_param
+    return [nn.MaxPool2d(given.kernel_size, given.stride, ceil_mode=True)]  # Caffe rounds up
+
+
+def _lrn(layer, _blobs) -> list[nn.Module]:
+    given = layer.lrn_param
+    return [nn.LocalResponseNorm(given.local_size, given.alpha, given.beta, given.k)]
+
+
+MAKERS = {
+    "Input": lambda *_: [],
+    "Dropout": lambda *_: [],  # the identity when testing
+    "Convolution": _convolution,
+    "InnerProduct": _inner_product,
+    "Pooling": _pooling,
+    "LRN": _lrn,
+    "ReLU": lambda *_: [nn.ReLU(inplace=True)],
+    "Softmax": lambda *_: [nn.Softmax(dim=1)],
+}

@@ -1,0 +1,31 @@
+"""What the benchmarks work on: a phantom, a model of ConvNet-T, and a folder for what they write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.caffe_messages import prototxt_folder
+from data_prep.dataset import Dataset, open_dataset
+from data_prep.phantom import make_phantom
+from evaluation.gpu_nets import whole_model
+
+CELLS = 60
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything a benchmark needs."""
+
+    folder: Path
+    dataset: Dataset
+    deploy: Path
+    model: Path
+    rounds: int
+
+
+def prepare(folder: Path, rounds: int) -> Work:
+    """Draw the phantom and write the model, both seeded; nothing else is needed."""
+    folder = folder.absolute()  # a tool that is measured runs elsewhere
+    folder.mkdir(parents=True, exist_ok=True)
+    make_phantom(folder / "phantom", CELLS)
+    model = whole_model(None, folder / "random.caffemodel")
+    return Work(folder, open_dataset(folder / "phantom"), prototxt_folder(2) / "deploy.prototxt", model, rounds)
