@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing import get_context
@@ -19,7 +20,8 @@ BATCH = 50
 
 def crops() -> np.ndarray:
     """The same crops for every engine, float32 (50, 3, 227, 227)."""
-    return np.random.default_rng(1).normal(0, 50, (BATCH, *INPUT)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    return rng.normal(rng.uniform(-80, 80, (BATCH, 1, 1, 1)), 50, (BATCH, *INPUT)).astype(np.float32)
 
 
 def caffe(deploy: Path, model: Path, _threads: int) -> Callable[[], np.ndarray]:
@@ -46,7 +48,7 @@ def opencv(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:
     return forward
 
 
-def torch(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:
+def pytorch(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:
     """PyTorch, eager, float32."""
     import torch
 
@@ -62,7 +64,7 @@ def torch(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:
     return forward
 
 
-ENGINES = {"caffe": caffe, "opencv": opencv, "torch": torch}
+ENGINES = {"caffe": caffe, "opencv": opencv, "torch": pytorch}
 
 
 def _serve(pipe, engine: str, deploy: Path, model: Path, threads: int) -> None:
@@ -93,8 +95,6 @@ class Engine:
 
 
 def _task(engines: list[Engine]):
-    import time
-
     def run() -> float:
         start = time.perf_counter()
         for engine in engines:

@@ -106,7 +106,9 @@ def caffe_files(build: Path, module: Path | None, work: Path) -> list[tuple[Path
     tests = build / "build/test/test.testbin"
     programs += [tests] if tests.exists() else []
     files = [(_stripped(program, work), f"caffe/bin/{program.name}") for program in programs]
-    for library in needed_libraries([*programs, *([module] if module else [])], build / "nvidia/lib64"):
+    # a module of another Python lies elsewhere and does not find its own library
+    folders = (build / "install/lib", build / "nvidia/lib64")
+    for library in needed_libraries([*programs, *([module] if module else [])], folders):
         files.append((_stripped(library, work), f"caffe/lib/{library.name}"))
     python = build / "install/python"
     files += [(path, f"caffe/{path.relative_to(python.parent)}") for path in python.rglob("*.py")]
@@ -118,9 +120,9 @@ def caffe_files(build: Path, module: Path | None, work: Path) -> list[tuple[Path
     return files
 
 
-def needed_libraries(programs: Sequence[Path], search: Path) -> list[Path]:
+def needed_libraries(programs: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
     """What the programs load, by the names they load it under."""
-    command = ["env", f"LD_LIBRARY_PATH={search}", "ldd", *map(str, programs)]
+    command = ["env", f"LD_LIBRARY_PATH={':'.join(map(str, folders))}", "ldd", *map(str, programs)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     found = {line.split("=>")[0].strip(): line.split("=>")[1].split("(")[0].strip() for line in lines if "=>" in line}
     missing = [name for name, path in found.items() if path == "not found" and not name.startswith(NVIDIA)]

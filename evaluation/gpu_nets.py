@@ -51,4 +51,4 @@ def _values(blobs: list[Message] | None, index: int, shape: list[int], rng: np.r
     if blobs and len(blobs[index].data) == np.prod(shape):
         return blob_array(blobs[index]).reshape(shape)
     # small enough that no probability ends at 0 or 1, where all engines would agree
-    return rng.normal(0, np.prod(shape[1:]) ** -0.5, shape) if len(shape) > 1 else np.zeros(shape)
+    return rng.normal(0, 0.75 * np.prod(shape[1:]) ** -0.5, shape) if len(shape) > 1 else np.zeros(shape)

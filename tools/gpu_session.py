@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gtest", type=Path, help="Caffe's test program, test.testbin")
     parser.add_argument("--gtest-data", type=Path, help="folder it runs in, the root of Caffe's source")
     parser.add_argument("--gtest-filter", default="*", help="which tests (default: all)")
-    parser.add_argument("--shards", type=int, default=4, help="test processes beside each other (default: 4)")
+    parser.add_argument("--shards", type=int, default=40, help="test processes, four at a time (default: 40)")
     parser.add_argument("--batches", default="1,10,50,100,256,500,1000", help="batches to time")
     parser.add_argument("--modes", default="native,cuDNN,cuDNN TF32", help="what to time")
     parser.add_argument("--iterations", type=int, default=20, help="of each timing (default: 20)")
