@@ -120,7 +120,7 @@ def measure(work: Work) -> list[Figure]:
             engines[name] = [Engine(work, engine, threads) for _ in range(count)]
             for one in engines[name]:
                 stack.callback(one.close)
-        seconds = alternate({n: _task(e) for n, e in engines.items()}, 2 * work.rounds, "engines")
+        seconds = alternate({n: _task(e) for n, e in engines.items()}, 4 * work.rounds, "engines")
         for name, values in seconds.items():
             figures.append(figure("engines", name, [BATCH / s for s in values], "crops/s"))
         for name, values in seconds.items():

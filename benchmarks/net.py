@@ -18,7 +18,7 @@ def measure(work: Work) -> list[Figure]:
     """Forward of the deploy net, forward-backward of the training net."""
     figures = []
     for batch in FORWARD:
-        seconds = alternate({"forward": _forward(work, batch)}, work.rounds, f"forward of {batch}")["forward"]
+        seconds = alternate({"forward": _forward(work, batch)}, 4 * work.rounds, f"forward of {batch}")["forward"]
         figures.append(figure("forward", f"batch {batch}", [batch / s for s in seconds], "images/s"))
     for batch in BOTH:
         seconds = alternate({"both": _both(work.folder, batch)}, work.rounds, f"training step of {batch}")["both"]
