@@ -2,9 +2,11 @@
 
 import os
 import time
+from statistics import median
 
 import numpy as np
 
+from benchmarks.alternate import alternate
 from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
@@ -14,39 +16,57 @@ from evaluation.scorer import CaffeScorer
 
 VIEWS = (600, 1200, 2400, 4800)
 CELLS = (1, 2, 4)
-TEST_VIEWS = 10  # of 10 crops each
+TEST_VIEWS = 5  # of 10 crops each
 SLIDE = 300_000  # cells
 
 
 def measure(work: Work) -> list[Figure]:
     """Building against views, scoring against cells, and the slide."""
+    return _building(work) + _scoring(work)
+
+
+def _building(work: Work) -> list[Figure]:
     cores = len(os.sched_getaffinity(0))
+    sizes: dict[int, tuple[int, int]] = {}
+
+    def task(views: int):
+        def run() -> float:
+            seconds, *sizes[views] = build(work.folder / "lmdb", source(work, views), cores)
+            return seconds
+
+        return run
+
+    seconds = alternate({str(views): task(views) for views in VIEWS}, work.rounds, "LMDBs of growing size")
     figures, points = [], []
     for views in VIEWS:
-        seconds, records, size = build(work.folder / "lmdb", source(work, views), cores)
-        points.append((records, seconds))
-        figures.append(figure("growth", f"LMDB of {records:,} views", [seconds], "s"))
+        records, size = sizes[views]
+        figures.append(figure("growth", f"LMDB of {records:,} views", seconds[str(views)], "s"))
         figures.append(figure("growth", f"LMDB of {records:,} views, disk a view", [size / records], "bytes"))
-    figures += _line("growth", "LMDB", points, "view")
-    figures += _scoring(work)
-    return figures
+        points.append((records, median(seconds[str(views)])))
+    return figures + _line("growth", "LMDB", points, "view")
 
 
 def _scoring(work: Work) -> list[Figure]:
     scorer = CaffeScorer(work.deploy, work.model)
     mean = np.full((3, 256, 256), 128, np.float32)
-    figures, points = [], []
-    for count in CELLS:
-        cells = work.dataset.cells[:count]
-        start = time.perf_counter()
-        list(score_cells(scorer, cells, mean, scorer.crop, Grid(10, 10), Counts(TEST_VIEWS), 1))
-        points.append((count, time.perf_counter() - start))
-        figures.append(figure("growth", f"{count} cells of 100 crops", [points[-1][1]], "s"))
-    figures += _line("growth", "scoring", points, "cell of 100 crops")
-    crop = points[-1][1] / points[-1][0] / 100
-    for crops in (1, 10, 1000):
-        hours = SLIDE * crops * crop / 3600
-        figures.append(figure("growth", f"a slide of {SLIDE:,} cells, {crops} crops each", [hours], "h"))
+
+    def task(count: int):
+        def run() -> float:
+            start = time.perf_counter()
+            cells = work.dataset.cells[:count]
+            list(score_cells(scorer, cells, mean, scorer.crop, Grid(10, 10), Counts(TEST_VIEWS), 1))
+            return time.perf_counter() - start
+
+        return run
+
+    seconds = alternate({str(count): task(count) for count in CELLS}, work.rounds, "cells")
+    crops = 10 * TEST_VIEWS
+    figures = [figure("growth", f"{c} cells of {crops} crops", seconds[str(c)], "s") for c in CELLS]
+    points = [(count, median(seconds[str(count)])) for count in CELLS]
+    figures += _line("growth", "scoring", points, f"cell of {crops} crops")
+    for each in (1, 10, 1000):
+        hours = [SLIDE * each * s / (CELLS[-1] * crops) / 3600 for s in seconds[str(CELLS[-1])]]
+        figures.append(figure("growth", f"a slide of {SLIDE:,} cells, {each} crops each", hours, "h"))
     return figures
 
 
