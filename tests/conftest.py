@@ -11,6 +11,7 @@ os.environ["GLOG_minloglevel"] = "2"  # noqa: SIM112
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil  # noqa: E402
+import signal  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -24,6 +25,7 @@ from data_prep.dataset import open_dataset  # noqa: E402
 from data_prep.phantom import make_phantom  # noqa: E402
 
 CELLS = 40
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us in the background
 settings.register_profile("deeppap", database=None, deadline=None)  # leaves nothing in the project
 settings.load_profile("deeppap")
 
