@@ -23,6 +23,7 @@ from data_prep.views import SIZE, Grid, neighbourhood, plan_view, render, rng
 RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in
 CHUNK = 64  # views a worker renders at once, and a transaction holds; 257 would overflow their sum
+MAPPED = 64  # chunks until the file is mapped anew
 ENCODINGS = ("raw", "png")
 
 
@@ -133,8 +134,8 @@ def write_patch_lmdb(
             if mean is not None:
                 mean.add(total, len(datums))
             bar.update(len(datums))
-            if index % (64 * CHUNK) == 0:
-                environment.set_mapsize(map_size)  # maps the file anew: lets go of the pages that were touched
+            if index % (MAPPED * CHUNK) == 0:
+                environment.set_mapsize(map_size)  # lets go of the pages that were touched: they count as ours
         environment.sync(True)
     except lmdb.MapFullError as error:
         raise UserError(path, f"at most {need:,} bytes of views", "more", "Report this, with the command.") from error

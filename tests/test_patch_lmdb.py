@@ -4,6 +4,7 @@ import pytest
 from caffe_nets import pixels, read_datums
 
 from common.files import sha256_file
+from data_prep import patch_lmdb
 from data_prep.image_file import read_image
 from data_prep.patch_lmdb import Source, order, write_patch_lmdb
 from data_prep.views import Grid, plan_view, render
@@ -76,6 +77,15 @@ def test_same_bytes_for_any_number_of_workers(source, written, tmp_path, workers
         write_patch_lmdb(tmp_path / f"{count}", more, True, count)
         digests.add(sha256_file(tmp_path / f"{count}" / "data.mdb"))
     assert len(digests) == 1
+
+
+def test_mapping_the_file_anew_changes_nothing(source, written, tmp_path, monkeypatch):
+    monkeypatch.setattr(patch_lmdb, "CHUNK", 4)
+    write_patch_lmdb(tmp_path / "once", source, True, 1)
+    monkeypatch.setattr(patch_lmdb, "MAPPED", 2)
+    write_patch_lmdb(tmp_path / "often", source, True, 1)
+    assert sha256_file(tmp_path / "often/data.mdb") == sha256_file(tmp_path / "once/data.mdb")
+    assert [d for _, d in read_datums(tmp_path / "often")] == [d for _, d in read_datums(written)]
 
 
 def test_another_seed_gives_other_views_in_another_order(source, written, tmp_path):
