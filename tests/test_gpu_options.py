@@ -37,7 +37,10 @@ def test_without_a_cuda_build_the_cpu_is_the_default_and_a_gpu_is_refused(enviro
     assert gpu.gpu_number(None) is None
     assert gpu.gpu_count(None) == 0
     for choice in ("0", "all"):
-        with pytest.raises(UserError, match="CUDA=1"):
+        with pytest.raises(UserError, match="found the CPU build alone.*CUDA=1"):
+            gpu.gpu_arguments(choice)
+        with monkeypatch.context() as patch, pytest.raises(UserError, match="found no GPU.*nvidia-smi"):
+            patch.setattr(gpu, "_installed", lambda build: True)
             gpu.gpu_arguments(choice)
 
 

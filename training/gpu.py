@@ -62,8 +62,10 @@ def gpu_arguments(choice: str | None) -> list[str]:
     if not cuda_build_chosen():
         if choice is None:
             return []
-        do = "Build it with make caffe CUDA=1 on a machine with a GPU, or use --gpu none."
-        raise UserError("--gpu", "a Caffe built for CUDA and a GPU", "the CPU build alone", do)
+        found, do = "the CPU build alone", "Build it with make caffe CUDA=1 on a machine with a GPU, or use --gpu none."
+        if _installed("cuda"):
+            found, do = "no GPU", "See whether nvidia-smi and CUDA_VISIBLE_DEVICES show one, or use --gpu none."
+        raise UserError("--gpu", "a Caffe built for CUDA and a GPU", found, do)
     return ["-gpu", choice or "0"]
 
 
