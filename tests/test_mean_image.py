@@ -8,6 +8,7 @@ from caffe_nets import pixels, read_datums
 
 from common.caffe_messages import read_binary
 from common.errors import UserError
+from data_prep import patch_lmdb
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 
 
@@ -55,3 +56,7 @@ def test_a_wrong_mean_is_refused(built_fold, tmp_path, change, message):
     write_mean(path, change(read_mean(built_fold / "mean.binaryproto")))
     with pytest.raises(UserError, match=message):
         read_mean(path)
+
+
+def test_the_sum_of_a_whole_chunk_of_white_views_fits():
+    assert np.iinfo(np.uint16).max >= patch_lmdb.CHUNK * 255
