@@ -8,16 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.alternate import alternate, ratios
+from benchmarks.alternate import alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
-from benchmarks.work import Work
+from benchmarks.work import GRID, Work
 from data_prep.lmdb_check import describe
 from data_prep.mean_image import MeanImage, read_mean
 from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
-from data_prep.views import Grid
 from training.run_caffe import caffe_program
 
-GRID = Grid(10, 10)
 VIEWS = 3000
 MEGABYTE = 1e6
 
@@ -67,27 +65,22 @@ def mean_image(work: Work) -> list[Figure]:
     path, mean_file = work.folder / "lmdb", work.folder / "mean.binaryproto"
     mean = MeanImage()
     _, records, _ = build(path, source(work, VIEWS), 1, mean)
-    value = mean.value()
     planes = np.random.default_rng(1).integers(0, 256, (CHUNK, 3, 256, 256), np.uint8)
 
-    def ours() -> float:
-        start = time.perf_counter()
+    def ours() -> None:
+        again = MeanImage()
         for first in range(0, records, CHUNK):
             total = np.zeros((3, 256, 256), np.uint16)
             for index in range(min(CHUNK, records - first)):
                 total += planes[index]
-            mean.add(total, 0)
-        return time.perf_counter() - start
+            again.add(total, CHUNK)
 
-    def caffes() -> float:
-        start = time.perf_counter()
-        subprocess.run(
-            [Path(caffe_program()).with_name("compute_image_mean"), path, mean_file], check=True, capture_output=True
-        )
-        return time.perf_counter() - start
+    def caffes() -> None:
+        program = Path(caffe_program()).with_name("compute_image_mean")
+        subprocess.run([program, path, mean_file], check=True, capture_output=True)
 
-    seconds = alternate({"ours": ours, "compute_image_mean": caffes}, work.rounds, "mean")
-    apart = float(np.abs(read_mean(mean_file) - value).max())
+    seconds = alternate({"ours": timed(ours), "compute_image_mean": timed(caffes)}, work.rounds, "mean")
+    apart = float(np.abs(read_mean(mean_file) - mean.value()).max())
     return [
         *(
             figure("mean image", name, [1e6 * s / records for s in values], "us/view")

@@ -1,16 +1,14 @@
 """How time and disk grow with views and workers, and what a whole slide would cost at the measured rates."""
 
 import os
-import time
 from statistics import median
 
 import numpy as np
 
-from benchmarks.alternate import alternate
+from benchmarks.alternate import Task, alternate, timed
 from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
-from benchmarks.work import Work
-from data_prep.views import Grid
+from benchmarks.work import GRID, Work, flat_mean
 from evaluation.score_cells import Counts, score_cells
 from evaluation.scorer import CaffeScorer
 
@@ -48,16 +46,11 @@ def _building(work: Work) -> list[Figure]:
 
 def _scoring(work: Work) -> list[Figure]:
     scorer = CaffeScorer(work.deploy, work.model)
-    mean = np.full((3, 256, 256), 128, np.float32)
+    mean = flat_mean()
 
-    def task(count: int):
-        def run() -> float:
-            start = time.perf_counter()
-            cells = work.dataset.cells[:count]
-            list(score_cells(scorer, cells, mean, scorer.crop, Grid(10, 10), Counts(TEST_VIEWS), 1))
-            return time.perf_counter() - start
-
-        return run
+    def task(count: int) -> Task:
+        cells = work.dataset.cells[:count]
+        return timed(lambda: list(score_cells(scorer, cells, mean, scorer.crop, GRID, Counts(TEST_VIEWS), 1)))
 
     seconds = alternate({str(count): task(count) for count in CELLS}, work.rounds, "cells")
     crops = 10 * TEST_VIEWS

@@ -1,14 +1,14 @@
 """Images a second of ConvNet-T in Caffe: forward, and forward with backward, by batch."""
 
-import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.alternate import alternate
+from benchmarks.alternate import Task, alternate, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
 from evaluation.gpu_nets import INPUT, timing_net
+from evaluation.scorer import CaffeScorer
 
 FORWARD = (1, 2, 10, 50, 100)
 BOTH = (1, 32, 64, 256)
@@ -26,34 +26,15 @@ def measure(work: Work) -> list[Figure]:
     return figures
 
 
-def _forward(work: Work, batch: int):
-    import caffe
-
-    caffe.set_mode_cpu()
-    net = caffe.Net(str(work.deploy), caffe.TEST, weights=str(work.model))
-    net.blobs["data"].reshape(batch, *INPUT)
-    net.reshape()
-    net.blobs["data"].data[...] = np.random.default_rng(1).normal(0, 50, (batch, *INPUT))
-    return _timed(net.forward)
+def _forward(work: Work, batch: int) -> Task:
+    scorer = CaffeScorer(work.deploy, work.model)
+    scorer.room(batch)[...] = np.random.default_rng(1).normal(0, 50, (batch, *INPUT))
+    return timed(scorer.net.forward)
 
 
-def _both(folder: Path, batch: int):
+def _both(folder: Path, batch: int) -> Task:
     import caffe
 
     caffe.set_mode_cpu()
     net = caffe.Net(str(timing_net(folder / f"time_{batch}.prototxt", batch, native=True)), caffe.TRAIN)
-
-    def step() -> None:
-        net.forward()
-        net.backward()
-
-    return _timed(step)
-
-
-def _timed(work):
-    def run() -> float:
-        start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
-
-    return run
+    return timed(lambda: (net.forward(), net.backward()))

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from common.caffe_messages import prototxt_folder
 from data_prep.dataset import Dataset, open_dataset
 from data_prep.phantom import make_phantom
+from data_prep.views import SIZE, Grid
 from evaluation.gpu_nets import whole_model
 
 CELLS = 60
+GRID = Grid(10, 10)
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,11 @@ class Work:
     deploy: Path
     model: Path
     rounds: int
+
+
+def flat_mean() -> np.ndarray:
+    """A mean image of one grey, float32 (3, 256, 256): subtracting it costs what any does."""
+    return np.full((3, SIZE, SIZE), 128, np.float32)
 
 
 def prepare(folder: Path, rounds: int) -> Work:

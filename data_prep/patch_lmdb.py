@@ -16,9 +16,8 @@ from common.caffe_messages import caffe_pb2
 from common.errors import UserError
 from common.files import disk_full
 from data_prep.cells import Cell
-from data_prep.image_file import read_image
 from data_prep.mean_image import MeanImage
-from data_prep.views import SIZE, Grid, neighbourhood, plan_view, render, rng
+from data_prep.views import SIZE, Grid, plan_view, read_neighbourhood, render, rng
 
 RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in
@@ -58,12 +57,7 @@ class _Renderer:
 
     def __init__(self, source: Source):
         self.source = source
-        # at most 140 kB each, whatever the size of the images
-        self.region = lru_cache(maxsize=512)(self._region)
-
-    def _region(self, cell: int) -> tuple[np.ndarray, tuple[float, float]]:
-        item = self.source.cells[cell]
-        return neighbourhood(read_image(item.image), item.centre)
+        self.region = lru_cache(maxsize=512)(read_neighbourhood)
 
     def __call__(self, cells: np.ndarray, views: np.ndarray) -> tuple[list[bytes], np.ndarray]:
         """Serialized datums of a chunk, and the sum of its views, uint16 (3, 256, 256)."""
@@ -71,7 +65,8 @@ class _Renderer:
         datums, total = [], np.zeros((3, SIZE, SIZE), np.uint16)  # 64 x 255 fits
         message = caffe_pb2().Datum(channels=3, height=SIZE, width=SIZE)
         for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
-            item, (region, centre) = source.cells[cell], self.region(cell)
+            item = source.cells[cell]
+            region, centre = self.region(item)
             view = plan_view(item.id, source.purpose, source.grids[item.label], index, source.seed)
             image = render(region, centre, view)
             planes = np.stack(cv2.split(image))

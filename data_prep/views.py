@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from data_prep.cells import Cell
+from data_prep.image_file import read_image
 
 PATCH = 128  # pixels cut from the cell image (paper: m)
 SIZE = 256  # pixels after up-sampling, what CaffeNet was trained at
@@ -82,6 +83,11 @@ def neighbourhood(image: np.ndarray, centre: tuple[float, float]) -> tuple[np.nd
     left, top = max(0, x - REACH), max(0, y - REACH)
     part = image[top : max(0, y + REACH + 1), left : max(0, x + REACH + 1)]
     return np.ascontiguousarray(part), (centre[0] - left, centre[1] - top)
+
+
+def read_neighbourhood(cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
+    """The neighbourhood of a cell in its image file, at most 140 kB, and the nucleus centre in it."""
+    return neighbourhood(read_image(cell.image), cell.centre)
 
 
 def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.ndarray:

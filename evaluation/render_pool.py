@@ -12,8 +12,7 @@ from multiprocessing.shared_memory import SharedMemory
 import numpy as np
 
 from data_prep.cells import Cell
-from data_prep.image_file import read_image
-from data_prep.views import SIZE, View, neighbourhood, render
+from data_prep.views import SIZE, View, read_neighbourhood, render
 
 SLOTS = 3  # chunks of views in memory: one being scored, two being rendered
 PIECE = 10  # views a worker renders at a time
@@ -21,9 +20,7 @@ PIECE = 10  # views a worker renders at a time
 Chunk = tuple[Cell, Sequence[View]]
 
 
-@lru_cache(maxsize=4)
-def _neighbourhood(cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
-    return neighbourhood(read_image(cell.image), cell.centre)
+_neighbourhood = lru_cache(maxsize=4)(read_neighbourhood)
 
 
 @lru_cache(maxsize=SLOTS)

@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from data_prep.cells import Cell
 from data_prep.herlev_classes import CLASSES
-from data_prep.image_file import read_image
-from data_prep.views import Grid, View, neighbourhood, plan_view, render, shift_centre, spread
+from data_prep.views import Grid, View, plan_view, read_neighbourhood, render, shift_centre, spread
 from evaluation.crops import CROPS, crop_views
 from evaluation.render_pool import rendered
 from evaluation.scorer import CPU_BATCH
@@ -65,7 +65,7 @@ def planned_views(cell: Cell, grid: Grid, count: int, seed: int) -> list[tuple[i
 
 def render_views(cell: Cell, views: Sequence[View]) -> np.ndarray:
     """Views of a cell, uint8 (V, 256, 256, 3), BGR."""
-    region, centre = neighbourhood(read_image(cell.image), cell.centre)
+    region, centre = read_neighbourhood(cell)
     return np.stack([render(region, centre, view) for view in views])
 
 
@@ -103,9 +103,10 @@ def _batches(
     """A cell's index and the crops of some of its views, made by all cores; valid until the next."""
     at_once = max(1, getattr(scorer, "batch", CPU_BATCH) // counts.crops)
     room = getattr(scorer, "room", lambda count: np.empty((count, 3, crop, crop), np.float32))
+    read_once = lru_cache(maxsize=1)(read_neighbourhood)  # a cell's chunks come one after another
     with ThreadPoolExecutor(_threads()) as pool:
         for index, cell, views in _chunks(cells, plans, at_once):
-            region, centre = neighbourhood(read_image(cell.image), cell.centre)
+            region, centre = read_once(cell)
             crops = room(len(views) * counts.crops)
 
             def make(view: View, out: np.ndarray, region=region, centre=centre) -> None:
