@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.alternate import alternate, ratios
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
-from evaluation.gpu_nets import INPUT
+from evaluation.timing_nets import INPUT
 
 BATCH = 50
 

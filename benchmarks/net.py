@@ -7,8 +7,8 @@ import numpy as np
 from benchmarks.alternate import Task, alternate, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
-from evaluation.gpu_nets import INPUT, timing_net
 from evaluation.scorer import CaffeScorer
+from evaluation.timing_nets import INPUT, timing_net
 
 FORWARD = (1, 2, 10, 50, 100)
 BOTH = (1, 32, 64, 256)

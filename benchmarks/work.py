@@ -9,7 +9,7 @@ from common.caffe_messages import prototxt_folder
 from data_prep.dataset import Dataset, open_dataset
 from data_prep.phantom import make_phantom
 from data_prep.views import SIZE, Grid
-from evaluation.gpu_nets import whole_model
+from evaluation.timing_nets import whole_model
 
 CELLS = 60
 GRID = Grid(10, 10)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from common.caffe_messages import ROOT
 from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
@@ -16,7 +17,6 @@ from evaluation import figures_cells as figures
 from evaluation.drawing import LeftOutError, Plan, class_names, has_seven, per_run
 from evaluation.results import RunResult
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES, MISSED = 12, 12  # candidates a class in Fig. 4; cells a kind of error in Fig. 10
 SHOWN_VIEWS = 10
 STRAIGHT = View(0, 0, 0)

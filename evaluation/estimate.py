@@ -1,35 +1,33 @@
 """How long, how much disk and how many images a cross-validation takes, said before it starts."""
 
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from common.caffe_messages import prototxt_folder
 from common.files import human
 from common.run_folder import RunConfig
 from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
 from data_prep.folds import Split
 from data_prep.profiles import Profile
+from training.caffe_time import caffe_time
 from training.gpu import gpu_arguments
-from training.resolve import data_layer, prototxt_folder
-from training.run_caffe import LOGGING, caffe_program
+from training.resolve import data_layer
 
 BACKWARD = 3  # a training step costs about three forward passes
-FORWARD = re.compile(r"Average Forward pass: ([\d.]+) ms")
 
 
 def forward_rate(deploy: Path, gpu: list[str]) -> float | None:
     """Images a second of a forward pass, timed by `caffe time` in a few seconds; None where that fails."""
-    command = [caffe_program(), "time", "-model", str(deploy), "-iterations", "3", *gpu]
-    environment = {**os.environ, **LOGGING}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    found = FORWARD.search(done.stderr + done.stdout)
     batch = re.search(r"dim: (\d+)", deploy.read_text(encoding="utf-8"))
-    return int(batch[1]) / float(found[1]) * 1000 if found and batch else None
+    try:
+        milliseconds, _ = caffe_time(deploy, 3, gpu)
+    except RuntimeError:
+        return None
+    return int(batch[1]) / milliseconds * 1000 if batch else None
 
 
 def work(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile) -> dict[str, int]:

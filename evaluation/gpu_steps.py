@@ -14,14 +14,13 @@ import numpy as np
 
 from common.errors import UserError
 from common.run_folder import environment
-from evaluation.gpu_nets import INPUT, timing_net
+from evaluation.timing_nets import INPUT, timing_net
+from training.caffe_time import caffe_time
 from training.gpu import card_names, gpu_arguments
-from training.run_caffe import LOGGING, caffe_program
 
 SHARDS_AT_ONCE = 4  # processes of Caffe's tests that share a card
 TFLOP_1000_CROPS = 1.35  # ConvNet-T: 0.675 GMAC a crop, forward
 MODES = {"native": (True, "0"), "cuDNN": (False, "0"), "cuDNN TF32": (False, "1")}
-TIMES = {"forward_ms": r"Average Forward pass: ([\d.]+)", "both_ms": r"Average Forward-Backward: ([\d.]+)"}
 SCORE = "from evaluation.gpu_steps import score_to_file; import sys; score_to_file(*sys.argv[1:])"
 
 
@@ -88,15 +87,12 @@ def time_step(folder: Path, batches: Sequence[int], iterations: int, gpu: str | 
         native, tf32 = MODES[mode]
         for batch in batches:
             net = timing_net(folder / f"time_{batch}_{native}.prototxt", batch, native)
-            command = [caffe_program(), "time", "-model", str(net), "-iterations", str(iterations), *gpu_arguments(gpu)]
-            process = {**os.environ, **LOGGING, "CAFFE_TF32": tf32}
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=process)
-            found = {name: re.search(pattern, done.stderr) for name, pattern in TIMES.items()}
             row = {"mode": mode, "batch": batch}
-            if done.returncode or not all(found.values()):
-                row["error"] = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            try:
+                row["forward_ms"], row["both_ms"] = caffe_time(net, iterations, gpu_arguments(gpu), CAFFE_TF32=tf32)
+            except RuntimeError as error:
+                row["error"] = str(error)
             else:
-                row |= {name: float(match[1]) for name, match in found.items()}
                 row["forward_images_s"] = batch / row["forward_ms"] * 1000
                 row["train_images_s"] = batch / row["both_ms"] * 1000
             rows.append(row)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.caffe_messages import prototxt_folder
 from common.errors import UserError
 from common.files import read_json, sha256_file
 from common.run_folder import RunConfig, read_config
@@ -15,7 +16,6 @@ from data_prep.fold_data import fold_cells, read_record
 from data_prep.folds import read_split
 from data_prep.mean_image import read_mean
 from data_prep.prepare import expected_key
-from training.resolve import prototxt_folder
 from training.select_model import read_model
 from training.snapshots import list_snapshots
 

@@ -6,11 +6,10 @@ from functools import cache
 
 from google.protobuf.message import Message
 
-from common.caffe_messages import read_prototxt
+from common.caffe_messages import prototxt_folder, read_prototxt
 from common.net_probe import probe_net
 from evaluation.results import RunResult
 from evaluation.table import Table
-from training.resolve import prototxt_folder
 
 COLUMNS = ["layer", "type", "filter", "stride", "pad", "groups", "output", "parameters", "lr_mult"]
 INPUTS = ("Input", "Data")

@@ -6,9 +6,9 @@ import lmdb
 import numpy as np
 from checkout import ROOT
 
-from common.caffe_messages import caffe_pb2, read_prototxt, write_prototxt
+from common.caffe_messages import caffe_pb2, prototxt_folder, read_prototxt, write_prototxt
 from data_prep.mean_image import write_mean
-from training.resolve import data_layer, prototxt_folder
+from training.resolve import data_layer
 
 
 def gaussian_weights(path: Path, shapes: dict[str, list], seed: int = 1, std: float = 0.02) -> Path:

@@ -81,8 +81,8 @@ def _measure(step: str, args: argparse.Namespace) -> dict | list:
 
 
 def _agree(args: argparse.Namespace) -> dict:
+    from common.caffe_messages import prototxt_folder
     from evaluation.gpu_steps import agree_step
-    from training.resolve import prototxt_folder
 
     return agree_step(args.out, prototxt_folder(2) / "deploy.prototxt", _model(args), args.crops_agree, args.gpu)
 
@@ -90,12 +90,12 @@ def _agree(args: argparse.Namespace) -> dict:
 def _score(args: argparse.Namespace) -> dict:
     import numpy as np
 
+    from common.caffe_messages import prototxt_folder
     from data_prep.dataset import open_dataset
     from data_prep.mean_image import write_mean
     from evaluation.gpu_score import score_step
     from evaluation.score_cells import Counts
     from training.gpu import gpu_number
-    from training.resolve import prototxt_folder
 
     mean = args.out / "flat.binaryproto"
     write_mean(mean, np.full((3, 256, 256), 128, np.float32))
@@ -114,7 +114,7 @@ def _train(args: argparse.Namespace) -> dict:
 
 def _model(args: argparse.Namespace) -> Path:
     """Source weights completed by seeded values: scores mean nothing, differences and times do."""
-    from evaluation.gpu_nets import whole_model
+    from evaluation.timing_nets import whole_model
     from training.source_weights import require_weights
 
     model = args.out / "whole.caffemodel"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from common.caffe_messages import ROOT
 from common.errors import UserError
 from common.files import complete_or_absent, sha256_file
 
-ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "models/bvlc_reference_caffenet"
 SIZE = 243_862_414  # bytes
 BLOCK = 1 << 20

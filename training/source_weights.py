@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from common.caffe_messages import read_prototxt
+from common.caffe_messages import ROOT, prototxt_folder, read_prototxt
 from common.errors import UserError
 from common.files import sha256_file
 from common.net_probe import probe_net
 from common.weights_file import Shapes, check_weights
-from training.resolve import ROOT, prototxt_folder, transferred_layers
+from training.resolve import transferred_layers
 
 REFERENCE = "bvlc_reference_caffenet.caffemodel"
 SHA1 = "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from common.caffe_messages import caffe_pb2, read_binary, read_prototxt, write_prototxt
+from common.caffe_messages import caffe_pb2, prototxt_folder, read_binary, read_prototxt, write_prototxt
 from common.net_probe import probe_net
 from common.weights_file import blob_array, layers_of
-from training.resolve import data_layer, prototxt_folder
+from training.resolve import data_layer
 
 ENGINES = {"Convolution": "convolution_param", "Pooling": "pooling_param", "ReLU": "relu_param", "LRN": "lrn_param"}
 CAFFE_ENGINE = 1  # ConvolutionParameter.CAFFE and its like
