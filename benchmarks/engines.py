@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.alternate import alternate, ratios
 from benchmarks.sheet import Figure, figure
+from benchmarks.timing_nets import INPUT
 from benchmarks.work import Work
-from evaluation.timing_nets import INPUT
 
 BATCH = 50
 
@@ -26,7 +26,7 @@ def crops() -> np.ndarray:
 
 def caffe(deploy: Path, model: Path, _threads: int) -> Callable[[], np.ndarray]:
     """Pycaffe; the threads come from OMP_NUM_THREADS."""
-    from evaluation.scorer import CaffeScorer
+    from engines.caffe_engine import CaffeScorer
 
     scorer = CaffeScorer(deploy, model, batch=BATCH)
     scorer.room(BATCH)[...] = crops()

@@ -9,8 +9,8 @@ from benchmarks.alternate import Task, alternate, timed
 from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from evaluation.score_cells import Counts, score_cells
-from evaluation.scorer import CaffeScorer
+from engines.caffe_engine import CaffeScorer
+from scoring.score_cells import Counts, score_cells
 
 VIEWS = (600, 1200, 2400, 4800)
 CELLS = (1, 2, 4)

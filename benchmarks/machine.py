@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.sheet import Figure, figure
 from common.run_folder import environment
-from training.gpu import describe
+from engines.device import describe
 
 SIZE = 2048  # of the square matrices: large enough for the peak, small enough for a second
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from benchmarks.alternate import Task, alternate, timed
 from benchmarks.sheet import Figure, figure
+from benchmarks.timing_nets import INPUT, timing_net
 from benchmarks.work import Work
-from evaluation.scorer import CaffeScorer
-from evaluation.timing_nets import INPUT, timing_net
+from engines.caffe_engine import CaffeScorer
 
 FORWARD = (1, 2, 10, 50, 100)
 BOTH = (1, 32, 64, 256)

@@ -3,8 +3,8 @@
 from benchmarks.alternate import alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from evaluation.score_cells import Counts, score_cells
-from evaluation.scorer import CaffeScorer
+from engines.caffe_engine import CaffeScorer
+from scoring.score_cells import Counts, score_cells
 
 VIEWS = 10  # of a cell in one round: short rounds, so that both sides meet the same machine
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from common.caffe_messages import read_binary, read_prototxt
-from common.weights_file import blob_array, layers_of
+from engines.weights_file import blob_array, layers_of
 
 
 def torch_net(deploy: Path, model: Path) -> nn.Sequential:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing_nets import whole_model
 from common.caffe_messages import prototxt_folder
 from data_prep.dataset import Dataset, open_dataset
-from data_prep.phantom import make_phantom
+from data_prep.phantom.draw_set import make_phantom
 from data_prep.views import SIZE, Grid
-from evaluation.timing_nets import whole_model
 
 CELLS = 60
 GRID = Grid(10, 10)

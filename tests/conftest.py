@@ -16,13 +16,13 @@ from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-from caffe_nets import gaussian_weights  # noqa: E402
-from checkout import ROOT, make_checkout, run_tool  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from common.net_probe import probe_net  # noqa: E402
 from data_prep.dataset import open_dataset  # noqa: E402
-from data_prep.phantom import make_phantom  # noqa: E402
+from data_prep.phantom.draw_set import make_phantom  # noqa: E402
+from engines.net_probe import probe_net  # noqa: E402
+from tests.support.caffe_nets import gaussian_weights  # noqa: E402
+from tests.support.checkout import ROOT, make_checkout, run_tool  # noqa: E402
 
 CELLS = 40
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us in the background

@@ -7,13 +7,13 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from checkout import ROOT
 
 from data_prep import profiles
 from data_prep.cells import counts
 from data_prep.folds import PROTOCOLS
 from data_prep.manifest import LABELS, read_manifest
-from evaluation.classify import cells_of_csv
+from scoring.classify import cells_of_csv
+from tests.support.checkout import ROOT
 
 OWN_CELLS = ROOT / "docs/own_cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]

@@ -43,8 +43,8 @@ def main() -> None:
     if args.image and not centres:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from common.run_folder import find_fold
-    from evaluation.classify import cell_at, cells_of_csv, classify, to_csv
-    from training.gpu import settle
+    from engines.device import settle
+    from scoring.classify import cell_at, cells_of_csv, classify, to_csv
 
     settle(args.gpu)
     cells = cells_of_csv(args.csv) if args.csv else [cell_at(args.image, *xy, n) for n, xy in enumerate(centres)]

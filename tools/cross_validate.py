@@ -37,10 +37,10 @@ def main() -> None:
     """Do all that is missing, then write the report."""
     args = arguments()
     from data_prep.prepare import Request
-    from evaluation.cross_validate import CrossValidateOptions, cross_validate, folds_of
-    from evaluation.report import default_out, write_report
-    from evaluation.results import load_run
-    from training.gpu import describe, settle
+    from engines.device import describe, settle
+    from reporting.report import default_out, write_report
+    from scoring.results import load_run
+    from studies.cross_validate import CrossValidateOptions, cross_validate, folds_of
     from training.source_weights import require_weights
 
     settle(args.gpu, args.tf32)

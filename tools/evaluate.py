@@ -37,10 +37,10 @@ def main() -> None:
     """Score the fold and print the measures and the table of classes."""
     args = arguments()
     from common.run_folder import find_fold
-    from evaluation.evaluate_fold import evaluate_fold
-    from evaluation.open_fold import EvaluateOptions
-    from evaluation.print_scores import summary
-    from training.gpu import describe, settle
+    from engines.device import describe, settle
+    from reporting.terminal import summary
+    from scoring.evaluate_fold import evaluate_fold
+    from scoring.open_fold import EvaluateOptions
 
     settle(args.gpu, args.tf32)
     print(describe(args.gpu))

@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Make the bundle and print its sizes."""
     args = arguments()
-    from evaluation.gpu_bundle import caffe_files, pack_files, pack_images, require_small
+    from benchmarks.gpu.bundle import caffe_files, pack_files, pack_images, require_small
 
     if args.out.exists():
         raise UserError(args.out, "no folder of that name", "one", "Remove it, or give another --out.")

@@ -48,9 +48,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the steps in the order given and write the figures after each."""
     args = arguments()
+    from benchmarks.gpu.report import markdown
     from common.files import read_json, write_json, write_text
-    from evaluation.gpu_report import markdown
-    from training.gpu import settle
+    from engines.device import settle
 
     settle(args.gpu)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _measure(step: str, args: argparse.Namespace) -> dict | list:
-    from evaluation import gpu_steps
+    from benchmarks.gpu import steps as gpu_steps
 
     if step == "device":
         return gpu_steps.device_step(args.gpu)
@@ -81,8 +81,8 @@ def _measure(step: str, args: argparse.Namespace) -> dict | list:
 
 
 def _agree(args: argparse.Namespace) -> dict:
+    from benchmarks.gpu.steps import agree_step
     from common.caffe_messages import prototxt_folder
-    from evaluation.gpu_steps import agree_step
 
     return agree_step(args.out, prototxt_folder(2) / "deploy.prototxt", _model(args), args.crops_agree, args.gpu)
 
@@ -90,12 +90,12 @@ def _agree(args: argparse.Namespace) -> dict:
 def _score(args: argparse.Namespace) -> dict:
     import numpy as np
 
+    from benchmarks.gpu.score import score_step
     from common.caffe_messages import prototxt_folder
     from data_prep.dataset import open_dataset
     from data_prep.mean_image import write_mean
-    from evaluation.gpu_score import score_step
-    from evaluation.score_cells import Counts
-    from training.gpu import gpu_number
+    from engines.device import gpu_number
+    from scoring.score_cells import Counts
 
     mean = args.out / "flat.binaryproto"
     write_mean(mean, np.full((3, 256, 256), 128, np.float32))
@@ -104,7 +104,7 @@ def _score(args: argparse.Namespace) -> dict:
 
 
 def _train(args: argparse.Namespace) -> dict:
-    from evaluation.gpu_train import train_step
+    from benchmarks.gpu.train import train_step
 
     words = ["--data", args.data, "--profile", args.profile, "--folds", args.folds, "--allow-partial"]
     words += ["--weights", str(args.weights)] if args.weights else ["--from-scratch"]
@@ -114,7 +114,7 @@ def _train(args: argparse.Namespace) -> dict:
 
 def _model(args: argparse.Namespace) -> Path:
     """Source weights completed by seeded values: scores mean nothing, differences and times do."""
-    from evaluation.timing_nets import whole_model
+    from benchmarks.timing_nets import whole_model
     from training.source_weights import require_weights
 
     model = args.out / "whole.caffemodel"

@@ -39,7 +39,7 @@ if [ ! -f "$work/.unpacked" ]; then
     mkdir -p data/herlev
     tar -xJf "$bundle/masks.tar.xz" -C data/herlev
     .venv/bin/python -c 'import sys; from pathlib import Path
-from evaluation.gpu_bundle import unpack_images
+from benchmarks.gpu.bundle import unpack_images
 print(unpack_images(Path(sys.argv[1]), Path("data/herlev")), "images")' "$bundle/images.tar"
   fi
   touch .unpacked

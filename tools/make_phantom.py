@@ -32,7 +32,7 @@ def main() -> None:
     """Draw the set and say what is in it."""
     args = arguments()
     from data_prep.herlev_classes import CLASSES
-    from data_prep.phantom import make_phantom, make_phantom_manifest
+    from data_prep.phantom.draw_set import make_phantom, make_phantom_manifest
 
     if args.manifest:
         print(make_phantom_manifest(args.out, args.cells, args.seed, args.workers))

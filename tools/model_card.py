@@ -28,8 +28,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Write the card and say where it is."""
     args = arguments()
-    from evaluation.model_card import write_card
-    from evaluation.results import load_run
+    from reporting.model_card import write_card
+    from scoring.results import load_run
 
     print(f"card: {write_card(load_run(args.run), args.fold, args.name)}")
 

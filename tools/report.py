@@ -22,8 +22,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Read the runs, write the report, print where it is."""
     args = arguments()
-    from evaluation.report import default_out, write_report
-    from evaluation.results import load_run
+    from reporting.report import default_out, write_report
+    from scoring.results import load_run
 
     runs = [load_run(path) for path in args.runs]
     page = write_report(runs, args.out or default_out(runs), progress=True)

@@ -33,7 +33,7 @@ def main() -> None:
     """Train the fold and say which snapshot was selected."""
     args = arguments()
     from common.run_folder import find_fold
-    from training.gpu import describe, settle
+    from engines.device import describe, settle
     from training.source_weights import require_weights
     from training.train_fold import TrainOptions, train_fold
 

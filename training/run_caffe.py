@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.files import human
-from common.net_probe import caffe_reason
+from engines.net_probe import caffe_reason
 from training.caffe_log import LogReader
 from training.resolve import Schedule
 

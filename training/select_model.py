@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, sha256_file, write_json
-from common.weights_file import Shapes, check_weights
+from engines.weights_file import Shapes, check_weights
 from training.caffe_log import parse
 from training.resolve import Schedule
 from training.snapshots import list_snapshots

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.caffe_messages import read_binary
 from common.errors import UserError
-from common.weights_file import Shapes, check_weights
+from engines.weights_file import Shapes, check_weights
 
 NAME = re.compile(r"_iter_(\d+)\.(caffemodel|solverstate)$")
 DO = "Remove it; training goes on from the one before."

@@ -6,8 +6,8 @@ from pathlib import Path
 from common.caffe_messages import ROOT, prototxt_folder, read_prototxt
 from common.errors import UserError
 from common.files import sha256_file
-from common.net_probe import probe_net
-from common.weights_file import Shapes, check_weights
+from engines.net_probe import probe_net
+from engines.weights_file import Shapes, check_weights
 from training.resolve import transferred_layers
 
 REFERENCE = "bvlc_reference_caffenet.caffemodel"

@@ -7,11 +7,11 @@ from pathlib import Path
 from common.caffe_messages import prototxt_folder
 from common.errors import UserError
 from common.files import remove, require_space, sha256_file
-from common.net_probe import probe_net
 from common.run_folder import locked, note_in_record, note_weights, read_config
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.prepare import expected_key, run_profile
-from training.gpu import gpu_arguments, gpu_count, tf32_in_use
+from engines.device import gpu_arguments, gpu_count, tf32_in_use
+from engines.net_probe import probe_net
 from training.resolve import resolve_fold
 from training.run_caffe import train
 from training.select_model import read_model, select_model

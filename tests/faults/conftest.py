@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, make_checkout, run_tool, tool_environment
-from fault_tools import Disk, can_mount
+
+from tests.support.checkout import ROOT, make_checkout, run_tool, tool_environment
+from tests.support.fault_tools import Disk, can_mount
 
 HERE = Path(__file__).parent
 

@@ -9,8 +9,6 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from checkout import ROOT, run_tool
-from fault_tools import bmp, filled_bmp, leftovers
 
 from common.errors import UserError
 from data_prep.dataset import open_dataset
@@ -18,6 +16,8 @@ from data_prep.herlev import read_herlev
 from data_prep.herlev_classes import CLASSES
 from data_prep.image_file import image_size, read_image
 from data_prep.nucleus import centroid
+from tests.support.checkout import ROOT, run_tool
+from tests.support.fault_tools import bmp, filled_bmp, leftovers
 
 BUILD = ("--fold", "0", "--profile", "smallest", "--workers", "1")
 HUGE = (2**30, 2**30)

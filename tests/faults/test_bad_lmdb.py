@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from checkout import ROOT, run_tool
-from fault_tools import flip_byte
 
 from common.errors import UserError
 from data_prep.fold_data import verify_fold
 from data_prep.leaks import audit_fold
+from tests.support.checkout import ROOT, run_tool
+from tests.support.fault_tools import flip_byte
 from training.train_fold import TrainOptions, train_fold
 
 READ = (

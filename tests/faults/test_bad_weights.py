@@ -5,18 +5,18 @@ import sys
 
 import numpy as np
 import pytest
-from caffe_nets import gaussian_weights
-from checkout import ROOT
-from fault_tools import final_names
 
 from common import caffe_messages
 from common.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError
-from common.net_probe import probe_net
-from common.weights_file import check_weights
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
-from evaluation.scorer import CaffeScorer
+from engines.caffe_engine import CaffeScorer
+from engines.net_probe import probe_net
+from engines.weights_file import check_weights
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.checkout import ROOT
+from tests.support.fault_tools import final_names
 from training.source_weights import REFERENCE, check_source_weights
 from training.train_fold import TrainOptions, train_fold
 

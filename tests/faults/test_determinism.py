@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from checkout import make_checkout, run_tool
-from fault_tools import final_names
 
 from data_prep.dataset import open_dataset
-from data_prep.phantom import make_phantom
+from data_prep.phantom.draw_set import make_phantom
+from tests.support.checkout import make_checkout, run_tool
+from tests.support.fault_tools import final_names
 
 COMMAND = ("--fold", "1", "--profile", "smallest", "--run", "run")
 

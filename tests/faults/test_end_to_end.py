@@ -7,10 +7,10 @@ import time
 from collections import Counter
 
 import pytest
-from caffe_nets import gaussian_weights
-from checkout import make_checkout, run_tool
-from fault_tools import final_names
 
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.checkout import make_checkout, run_tool
+from tests.support.fault_tools import final_names
 from training.caffe_log import parse
 
 LIMIT = 120  # seconds of one core

@@ -7,9 +7,6 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import numpy as np
 import pytest
-from checkout import make_checkout, run_tool
-from fault_tools import final_names, leftovers
-from synthetic_run import write_synthetic_run
 
 from common import files
 from common.errors import UserError
@@ -20,6 +17,9 @@ from data_prep.folds import read_split
 from data_prep.mean_image import read_mean, write_mean
 from data_prep.patch_lmdb import write_patch_lmdb
 from data_prep.prepare import run_profile
+from tests.support.checkout import make_checkout, run_tool
+from tests.support.fault_tools import final_names, leftovers
+from tests.support.synthetic_run import write_synthetic_run
 from training import train_fold as training
 from training.download import download
 from training.train_fold import TrainOptions, train_fold

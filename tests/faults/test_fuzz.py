@@ -6,8 +6,6 @@ import string
 
 import numpy as np
 import pytest
-from checkout import ROOT
-from fault_tools import bmp
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +19,8 @@ from data_prep.folds import read_split
 from data_prep.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
 from data_prep.manifest import read_manifest
 from data_prep.mean_image import read_mean
+from tests.support.checkout import ROOT
+from tests.support.fault_tools import bmp
 from training.caffe_log import read_lines
 from training.select_model import read_model
 
@@ -208,7 +208,7 @@ def small_net() -> bytes:
 @fuzz
 @given(st.one_of(damaged(small_net()), st.binary(max_size=60)))
 def test_binary_messages(tmp_path, data):
-    from common.weights_file import check_weights
+    from engines.weights_file import check_weights
 
     path = tmp_path / "x.caffemodel"
     path.write_bytes(data)

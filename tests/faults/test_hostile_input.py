@@ -12,18 +12,18 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from caffe_nets import read_datums
-from checkout import ROOT, run_tool
-from synthetic_run import write_synthetic_run
 
 from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError
 from common.files import MAX_JSON, read_json
 from data_prep.dataset import open_dataset
 from data_prep.manifest import LINE_LIMIT, MAX_CELLS, manifest_rows, read_manifest
-from evaluation.classify import cells_of_csv
-from evaluation.report import write_report
-from evaluation.results import load_run
+from reporting.report import write_report
+from scoring.classify import cells_of_csv
+from scoring.results import load_run
+from tests.support.caffe_nets import read_datums
+from tests.support.checkout import ROOT, run_tool
+from tests.support.synthetic_run import write_synthetic_run
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import run_tool
 
 from common.errors import UserError
 from common.run_folder import locked
+from tests.support.checkout import run_tool
 from training.snapshots import list_snapshots, newest_complete
 from training.train_fold import TrainOptions, train_fold
 

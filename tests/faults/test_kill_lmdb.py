@@ -9,12 +9,12 @@ import sys
 import time
 
 import pytest
-from caffe_nets import read_datums
-from checkout import make_checkout, run_tool, tool_environment
-from fault_tools import final_names, leftovers
 
 from common.errors import UserError
 from data_prep.fold_data import LMDBS, build_fold, drop_lmdbs, verify_fold
+from tests.support.caffe_nets import read_datums
+from tests.support.checkout import make_checkout, run_tool, tool_environment
+from tests.support.fault_tools import final_names, leftovers
 
 KILLS = 20
 COMMAND = ("--fold", "0", "--profile", "smallest", "--workers", "1")

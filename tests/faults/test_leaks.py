@@ -7,8 +7,6 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
-from caffe_nets import raw_datum, read_datums
-from checkout import run_tool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +17,8 @@ from data_prep.folds import FOLDS, _assign, inner_split, make_split, train_test_
 from data_prep.image_file import read_image
 from data_prep.leaks import NEAR_VIEWS, audit_dataset, audit_fold, read_views
 from data_prep.lmdb_check import describe
+from tests.support.caffe_nets import raw_datum, read_datums
+from tests.support.checkout import run_tool
 
 
 def cells_of(groups):

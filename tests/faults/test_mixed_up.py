@@ -4,12 +4,12 @@ import json
 import shutil
 
 import pytest
-from caffe_nets import gaussian_weights
 
 from common.errors import UserError
 from data_prep.fold_data import verify_fold
 from data_prep.prepare import Request, expected_key, prepare_fold
-from evaluation.open_fold import EvaluateOptions, open_fold
+from scoring.open_fold import EvaluateOptions, open_fold
+from tests.support.caffe_nets import gaussian_weights
 from training.train_fold import TrainOptions, train_fold
 
 
@@ -150,7 +150,7 @@ def test_a_fold_outside_a_run_has_no_key(scorable, tmp_path):
 
 
 def test_force_of_the_tool_says_what_it_overrides(copy_of, trained_fold, other_folds, refused):
-    from checkout import run_tool
+    from tests.support.checkout import run_tool
 
     place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "*.csv")
     exchange(fold, other_folds["another fold"], "mean.binaryproto")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
-from synthetic_run import write_synthetic_run
 
 from common.errors import UserError
-from evaluation.metrics import binary_metrics, percent
-from evaluation.results import load_run
-from evaluation.results_csv import read_scores
+from measures.metrics import binary_metrics, percent
+from scoring.results import load_run
+from scoring.score_files import read_scores
+from tests.support.synthetic_run import write_synthetic_run
 
 # few different scores, so that ties are the rule
 CELLS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=2, max_size=60)

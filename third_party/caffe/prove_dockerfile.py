@@ -5,7 +5,7 @@ A stage is a copy of the bare root; RUN is `sh -c` in a chroot with a mount name
 the instructions that our Dockerfile uses and stops at any other. It proves the recipe, not an engine: no
 layers, no cache, and the network is this machine's. To be run as root, after for example
     debootstrap --variant=minbase trixie BARE
-    third_party/caffe/prove_dockerfile.py BARE WORK --then 'python -m pytest tests/test_metrics.py'
+    third_party/caffe/prove_dockerfile.py BARE WORK --then 'python -m pytest tests/measures/test_metrics.py'
 """
 
 import argparse

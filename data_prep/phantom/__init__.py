@@ -1,0 +1,1 @@
+"""The phantom: a set of drawn cells in Herlev's shape, for trying and testing without data."""

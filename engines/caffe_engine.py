@@ -1,0 +1,84 @@
+"""The scorer: the only place that runs a net.
+
+A scorer takes crops, float32 (N, 3, crop, crop), and returns probabilities, float32 (N, K).
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from engines.net_probe import probe_net
+from engines.weights_file import check_weights
+
+CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
+GPU_BATCH = 1000  # one cell of the paper's
+
+
+class CaffeScorer:
+    """Scores crops with pycaffe, on the CPU or a GPU.
+
+    Parameters
+    ----------
+    deploy : Path
+        The deploy prototxt: input `data`, output `prob`.
+    model : Path
+        The .caffemodel of that net; refused here where Caffe would end the process or go on with random values.
+    gpu : int or None
+        The GPU's number; None for the CPU.
+    """
+
+    def __init__(self, deploy: Path, model: Path, gpu: int | None = None, batch: int | None = None):
+        facts = probe_net(deploy)
+        if not {"data", "prob"} <= facts["blobs"].keys():
+            found = ", ".join(facts["blobs"])
+            raise UserError(deploy, "blobs named data and prob", found, "Give a deploy prototxt of ConvNet-T.")
+        check_weights(model, facts["params"], "Train again, or give the model that belongs to this net.")
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        import caffe
+
+        if gpu is None:
+            caffe.set_mode_cpu()
+        else:
+            caffe.set_device(gpu)
+            caffe.set_mode_gpu()
+        self.model, self.gpu = model, gpu
+        self.net = caffe.Net(str(deploy), caffe.TEST, weights=str(model))
+        self.crop = facts["blobs"]["data"][-1]
+        self.classes = facts["blobs"]["prob"][-1]
+        self.batch = batch or (CPU_BATCH if gpu is None else GPU_BATCH)
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
+        parts = [self._forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
+        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
+
+    def finite(self, prob: np.ndarray) -> np.ndarray:
+        """The same probabilities, refused where they are none: finite weights can still overflow."""
+        if not np.isfinite(prob).all():
+            raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
+        return prob
+
+    def room(self, count: int) -> np.ndarray:
+        """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""
+        data = self.net.blobs["data"]
+        if data.data.shape[0] != count:
+            data.reshape(count, *data.data.shape[1:])
+            self.net.reshape()
+        return data.data
+
+    def _forward(self, crops: np.ndarray) -> np.ndarray:
+        data = self.room(len(crops))
+        if crops.ctypes.data != data.ctypes.data:  # else made in place
+            data[...] = crops
+        return self.net.forward()["prob"].copy()
+
+    def activations(self, crop: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Feature maps, float32 (C, H, W), of the named layers for one crop (paper: Fig. 7)."""
+        self._forward(crop[None])
+        return {name: self.net.blobs[name].data[0].copy() for name in names}
+
+    def filters(self, layer: str = "conv1") -> np.ndarray:
+        """A layer's filters, float32 (N, 3, 11, 11) for conv1 (paper: Fig. 6)."""
+        return self.net.params[layer][0].data.copy()

@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: metrics, intervals, calibration, baselines, views."""

@@ -1,0 +1,74 @@
+"""What must be said beside every figure of a run."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from measures.baselines import sibling_share
+from measures.metrics import percent
+from scoring.results import RunResult
+
+CAFFENET = "bvlc_reference_caffenet.caffemodel"
+
+
+def labels(runs: Sequence[RunResult]) -> list[str]:
+    """How each run is called in tables: its folder's name, numbered where two share it."""
+    names = [run.name for run in runs]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({i + 1})" if name in repeated else name for i, name in enumerate(names)]
+
+
+def scored(runs: Sequence[RunResult]) -> list[tuple[str, RunResult]]:
+    """The runs with at least one scored fold, under their labels."""
+    return [(label, run) for label, run in zip(labels(runs), runs, strict=True) if run.folds]
+
+
+def is_phantom(run: RunResult) -> bool:
+    """Whether the run's cells were drawn by a program."""
+    dataset = run.run["dataset"]
+    return bool(dataset.get("phantom")) or "phantom" in str(dataset.get("name", "")).lower()
+
+
+def run_notes(run: RunResult) -> list[str]:
+    """Every reason why a run's figures are not the paper's protocol, and how it was split."""
+    facts = run.run
+    notes = []
+    if is_phantom(run):
+        notes.append("the cells are a drawing (phantom): this tries the programs and is no result")
+    if facts["profile"] != "paper":
+        notes.append(f"profile {facts['profile']}: fewer views and epochs, not the paper's protocol")
+    notes += _weights(facts.get("weights"))
+    if facts.get("control"):
+        notes.append(f"control run ({facts['control']}): wrong on purpose")
+    if run.missing_folds:
+        notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
+    notes.append(_split(run))
+    if facts.get("select") == "paper":
+        notes.append("snapshot chosen by the lowest loss on the fold it is judged by, as in the paper")
+    return notes
+
+
+def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
+    """The notes of all runs, each once with the runs it holds for, after a table's own."""
+    holds: dict[str, list[str]] = {}
+    for label, run in zip(labels(runs), runs, strict=True):
+        for note in run_notes(run):
+            holds.setdefault(note, []).append(label)
+    return [*more, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
+
+
+def _weights(weights: dict | None) -> list[str]:
+    if not weights:
+        return ["started from Gaussian values: nothing was transferred from ImageNet"]
+    name = str(weights.get("name"))
+    return [] if name == CAFFENET else [f"weights {name}, not the paper's {CAFFENET}"]
+
+
+def _split(run: RunResult) -> str:
+    """How much training and test may know of each other, counted in the run's own split."""
+    protocol = f"{run.run['protocol']} folds"
+    if any(cell.group is None for cell in run.cells.values()):
+        return f"{protocol}: the data set does not say which cells were captured together"
+    share = sibling_share(list(run.cells.values()), run.split["folds"])["share"]
+    if share == 0:
+        return f"{protocol}: no test cell has a cell of its field in training"
+    return f"{protocol}: {percent(share)} % of test cells have a cell of their field in training"

@@ -1,0 +1,1 @@
+"""From cells to scores: the trained model, views and crops through an engine, and the score files."""

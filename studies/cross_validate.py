@@ -1,0 +1,88 @@
+"""All folds down all the arrows: build, train, evaluate, baselines (paper: "Evaluation Methods")."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import human, write_json
+from common.run_folder import fold_folder, locked, read_config
+from data_prep.cells import Dataset
+from data_prep.fold_data import build_fold, drop_lmdbs
+from data_prep.herlev import mask_of
+from data_prep.nucleus import area
+from data_prep.prepare import Request, prepare_run
+from measures.baselines import all_baselines
+from reporting.terminal import summary
+from scoring.evaluate_fold import evaluate_fold
+from scoring.open_fold import EvaluateOptions
+from studies.estimate import estimate
+from training.train_fold import TrainOptions, train_fold
+
+SHIFTS = (5, 10)  # pixels (paper: Table 3)
+
+
+@dataclass(frozen=True)
+class CrossValidateOptions:
+    """What a user may choose beside the run's own configuration."""
+
+    weights: Path | None = None
+    folds: Sequence[int] | None = None
+    gpu: str | None = None
+    workers: int = 1
+    shift: bool = False
+    keep: bool = False
+    name: str | None = None
+
+
+def cross_validate(request: Request, options: CrossValidateOptions, say: Callable[[str], None] = print) -> Path:
+    """Do what is missing of every fold and return the run's folder; a second call goes on where it stopped."""
+    run, dataset, split, profile = prepare_run(request, options.name)
+    folds = _folds(options.folds, len(split["folds"]))
+    config = read_config(run)
+    missing = [fold for fold in folds if not (fold_folder(run, fold) / "scores.csv").exists()]
+    if missing:
+        say(estimate(dataset, split, missing, config, profile, options.gpu))
+    if not (run / "baselines.json").exists():
+        write_json(run / "baselines.json", all_baselines(dataset, split, nucleus_areas(dataset)))
+    for fold in folds:
+        folder = fold_folder(run, fold)
+        say(f"-- fold {fold} of {len(split['folds'])}: {folder}")
+        if not (folder / "model.json").exists():
+            with locked(folder):
+                say(build_fold(folder, dataset, split, fold, config, profile, options.workers))
+        train_fold(folder, TrainOptions(options.weights, options.gpu), say)
+        _evaluate(folder, options, say)
+        if not options.keep and (folder / "train_lmdb").exists():
+            say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
+    return run
+
+
+def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
+    if wanted is None:
+        return list(range(count))
+    for fold in wanted:
+        if not 0 <= fold < count:
+            raise UserError("--folds", f"numbers from 0 to {count - 1}", str(fold), "Folds are counted from 0.")
+    return sorted(set(wanted))
+
+
+def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:
+    """The test cells' scores, at their true centres and, where wanted, at shifted ones."""
+    for shift in (0, *(SHIFTS if options.shift else ())):
+        if (folder / (f"scores_shift{shift}.csv" if shift else "scores.csv")).exists():
+            continue
+        scores = evaluate_fold(folder, EvaluateOptions(gpu=options.gpu, shift=shift), say)
+        say(summary(folder, scores))
+
+
+def nucleus_areas(dataset: Dataset) -> dict[str, int] | None:
+    """Nucleus area in pixels by cell id, from Herlev-shaped masks; None where the data set has none."""
+    if dataset.name not in ("herlev", "phantom"):
+        return None
+    return {cell.id: area(mask_of(cell.image)) for cell in dataset.cells}
+
+
+def folds_of(text: str) -> list[int]:
+    """The folds in "0,2" as numbers; ValueError for anything else."""
+    return [int(part) for part in text.split(",")]

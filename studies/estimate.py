@@ -1,0 +1,68 @@
+"""How long, how much disk and how many images a cross-validation takes, said before it starts."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from common.caffe_messages import prototxt_folder
+from common.files import human
+from common.run_folder import RunConfig
+from data_prep.cells import Dataset
+from data_prep.fold_data import need_bytes, sources, views_in
+from data_prep.folds import Split
+from data_prep.profiles import Profile
+from engines.device import gpu_arguments
+from training.caffe_time import caffe_time
+from training.resolve import data_layer
+
+BACKWARD = 3  # a training step costs about three forward passes
+
+
+def forward_rate(deploy: Path, gpu: list[str]) -> float | None:
+    """Images a second of a forward pass, timed by `caffe time` in a few seconds; None where that fails."""
+    batch = re.search(r"dim: (\d+)", deploy.read_text(encoding="utf-8"))
+    try:
+        milliseconds, _ = caffe_time(deploy, 3, gpu)
+    except RuntimeError:
+        return None
+    return int(batch[1]) / milliseconds * 1000 if batch else None
+
+
+def work(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile) -> dict[str, int]:
+    """One fold in numbers: views and bytes to build, images to train on, to validate and to score."""
+    from common.caffe_messages import read_prototxt
+
+    folder = prototxt_folder(config.classes)
+    solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
+    net = read_prototxt(folder / "train_val.prototxt", "NetParameter")
+    batch = profile.batch_size or data_layer(net, 0).data_param.batch_size
+    epochs = profile.epochs or solver.max_iter // solver.test_interval
+    train, validation = sources(dataset, split, fold, config, profile)
+    views = views_in(train)
+    return {
+        "views": views + views_in(validation),
+        "bytes": need_bytes(train, validation),
+        "train": -(-views // batch) * batch * epochs,
+        "forward": views_in(validation) * (epochs + 1) + len(split["folds"][fold]) * profile.test_views * profile.crops,
+    }
+
+
+def estimate(
+    dataset: Dataset, split: Split, folds: Sequence[int], config: RunConfig, profile: Profile, gpu: str | None
+) -> str:
+    """One line: images, disk at a time, and hours at this machine's measured rate."""
+    parts = [work(dataset, split, fold, config, profile) for fold in folds]
+    total = {key: sum(part[key] for part in parts) for key in parts[0]}
+    rate = forward_rate(prototxt_folder(config.classes) / "deploy.prototxt", gpu_arguments(gpu))
+    time = "an unknown time"
+    if rate:
+        seconds = (BACKWARD * total["train"] + total["forward"]) / rate
+        time = f"about {timedelta(seconds=round(seconds))} at the {rate:.0f} forward images/s measured now"
+    free = human(shutil.disk_usage(Path.cwd()).free)
+    disk = f"{human(max(part['bytes'] for part in parts))} of disk at a time ({free} free)"
+    return (
+        f"{len(folds)} fold(s) to do: {total['views']:,} views to render, {total['train']:,} images to train on, "
+        f"{total['forward']:,} to score; {disk}; {time}"
+    )

@@ -1,0 +1,95 @@
+"""The session for a machine with a GPU, rehearsed on the CPU, and its bundle, unpacked to the byte."""
+
+import json
+
+import pytest
+
+from benchmarks.gpu.bundle import pack_files, pack_images, require_small, unpack_images
+from benchmarks.gpu.report import markdown
+from benchmarks.gpu.steps import _gtest_figures, gtest_step
+from common.errors import UserError
+from tests.support.checkout import ROOT, run_tool
+
+PASSED = """[ RUN      ] NetTest/0.TestA
+[       OK ] NetTest/0.TestA (1 ms)
+[ RUN      ] NetTest/1.TestB
+[  FAILED  ] NetTest/1.TestB, where TypeParam = caffe::GPUDevice<float> (3 ms)
+[  PASSED  ] 1 test.
+[  FAILED  ] NetTest/1.TestB, where TypeParam = caffe::GPUDevice<float>
+"""
+ENDED = "[ RUN      ] BlobTest.TestC\nCheck failed: error == cudaSuccess\n"
+
+
+def test_images_come_back_to_the_byte(phantom, tmp_path):
+    masks = set(phantom.glob("*/*-d.bmp"))
+    images = sorted(set(phantom.glob("*/*.BMP")) - masks)[:5]
+    pack_images(images, phantom, tmp_path / "images.tar")
+    assert (tmp_path / "images.tar").stat().st_size < sum(image.stat().st_size for image in images)
+    assert unpack_images(tmp_path / "images.tar", tmp_path / "back") == 5
+    for image in images:
+        assert (tmp_path / "back" / image.relative_to(phantom)).read_bytes() == image.read_bytes()
+
+
+def test_an_image_that_would_change_is_refused(phantom, tmp_path):
+    mask = next(phantom.glob("*/*-d.bmp"))
+    odd = tmp_path / "odd.BMP"
+    odd.write_bytes(mask.read_bytes()[:-3])
+    with pytest.raises(UserError, match="a plain BMP of 24 bits"):
+        pack_images([odd], tmp_path, tmp_path / "images.tar")
+    assert not (tmp_path / "images.tar").exists()
+
+
+def test_a_bundle_above_the_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.gpu.bundle.LIMIT", 1000)
+    pack_files([(ROOT / "Makefile", "Makefile")], tmp_path / "project.tar.xz")
+    assert "project.tar.xz" in require_small(tmp_path)
+    (tmp_path / "large").write_bytes(bytes(1001))
+    with pytest.raises(UserError, match="at most"):
+        require_small(tmp_path)
+
+
+def test_what_gtest_prints_is_counted():
+    figures = _gtest_figures([PASSED, ENDED])
+    assert figures["passed"] == 1
+    assert figures["failed"] == ["NetTest/1.TestB"]
+    assert [end["in"] for end in figures["ended_early"]] == ["BlobTest.TestC"]
+
+
+def test_test_processes_run_beside_each_other_and_are_stopped(tmp_path):
+    program = tmp_path / "tests"
+    program.write_text(
+        '#!/bin/sh\n[ "$GTEST_SHARD_INDEX" = 0 ] && exec sleep 60\n'
+        'printf "[       OK ] A.B (1 ms)\\n[  PASSED  ] 1\\n"\n'
+    )
+    program.chmod(0o755)
+    figures = gtest_step(program, tmp_path, "*", 2, limit=0.5)
+    assert figures["passed"] == 1
+    assert len(figures["ended_early"]) == 1
+    assert figures["seconds"] < 30
+
+
+@pytest.mark.slow
+def test_the_session_rehearsed_on_the_cpu(checkout, phantom, source_weights, tmp_path):
+    words = ["--out", tmp_path, "--gpu", "none", "--data", phantom, "--weights", source_weights]
+    small = [
+        "--batches",
+        "1",
+        "--modes",
+        "native",
+        "--iterations",
+        "1",
+        "--crops-agree",
+        "2",
+        "--cells",
+        "1",
+        "--views",
+        "1",
+    ]
+    run_tool(checkout, "gpu_session", *words, *small, "device", "agree", "time", "score")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["agree"]["again"] == 0  # the same net twice on the same processor
+    assert figures["time"][0]["forward_ms"] > 0
+    assert figures["score"]["seconds_a_cell_views"] > 0
+    text = (tmp_path / "figures.md").read_text()
+    assert text == markdown(figures)
+    assert "| native | 1 |" in text

@@ -1,0 +1,89 @@
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from common.errors import UserError
+from data_prep.phantom.draw_set import make_phantom
+from data_prep.prepare import Request, prepare_fold, prepare_run
+from tests.support.checkout import make_checkout, run_tool, tool_environment
+
+SMALLEST = ("--profile", "smallest", "--workers", "1")
+
+
+def times(fold):
+    return {p.name: p.stat().st_mtime_ns for p in fold.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return make_checkout(tmp_path / "place")
+
+
+def test_as_written(place, tmp_path):
+    """`tools/build_lmdb.py --fold 3`: the paper's profile on the smallest phantom there is."""
+    make_phantom(tmp_path / "phantom", 14, workers=1)
+    command = ["tools/build_lmdb.py", "--fold", "3"]
+    done = subprocess.run(
+        command, cwd=place, env=tool_environment(tmp_path / "phantom"), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    fold = place / "runs/phantom-cell-paper/fold3"
+    assert (place / "data/fold").is_symlink()
+    assert (place / "data/fold").resolve() == fold
+    record = json.loads((place / "data/fold/fold.json").read_text())
+    cells, split = record["cells"], json.loads((fold.parent / "split.json").read_text())
+    abnormal = sum(cell.startswith("148") for k, part in enumerate(split["folds"]) if k != 3 for cell in part)
+    assert cells == [14 - len(split["folds"][3]), len(split["folds"][3])]
+    assert record["train_lmdb"]["entries"] == 100 * abnormal + 280 * (cells[0] - abnormal)
+    assert record["val_lmdb"]["entries"] == 100 * cells[1]
+    run = json.loads((fold.parent / "run.json").read_text())
+    assert run["command"][1:] == ["--fold", "3"]
+    shutil.rmtree(place)
+
+
+def test_a_second_call_keeps_what_is_whole_and_the_link_moves(place, phantom):
+    run_tool(place, "build_lmdb", "--fold", 1, *SMALLEST, herlev=phantom)
+    first = place / "runs/phantom-cell-smallest/fold1"
+    before = times(first)
+    again = run_tool(place, "build_lmdb", "--fold", 1, *SMALLEST, herlev=phantom)
+    assert "already complete" in again.stdout
+    assert times(first) == before
+    run_tool(place, "build_lmdb", "--fold", 4, *SMALLEST, herlev=phantom)
+    assert str((place / "data/fold").readlink()) == "../runs/phantom-cell-smallest/fold4"
+    assert times(first) == before
+    assert not [p for p in place.rglob(".*") if p.name.endswith(".partial")]
+
+
+@pytest.mark.parametrize("fold", [-1, 5])
+def test_a_fold_that_does_not_exist(phantom, tmp_path, fold):
+    with pytest.raises(UserError, match=f"--fold: expected 0 to 4, found {fold}"):
+        prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("protocol", "patient", "--protocol: expected one of cell, field"),
+        ("profile", "huge", "--profile: expected one of paper"),
+        ("data", "nowhere", "nowhere: expected a Herlev folder or a manifest CSV"),
+        ("select", "best", "--select: expected one of paper, last, inner"),
+        ("encoding", "jpeg", "--encoding: expected one of raw, png"),
+    ],
+)
+def test_what_is_asked_for_must_exist(phantom, tmp_path, option, value, message):
+    with pytest.raises(UserError, match=message):
+        prepare_run(Request(**{"data": str(phantom), option: value}), None, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_of_another_configuration_is_refused(phantom, tmp_path):
+    request = Request(data=str(phantom), profile="smallest")
+    run, *_ = prepare_run(request, "mine", tmp_path)
+    assert prepare_run(request, "mine", tmp_path)[0] == run
+    for change in ({"seed": 2}, {"profile": "quick"}, {"select": "last"}, {"protocol": "field"}):
+        (name, value), old = next(iter(change.items())), getattr(request, next(iter(change)))
+        with pytest.raises(UserError, match=f"expected {name} {old}, found {name} {value}"):
+            prepare_run(replace(request, **change), "mine", tmp_path)

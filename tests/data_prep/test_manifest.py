@@ -1,0 +1,102 @@
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from data_prep.cells import counts
+from data_prep.dataset import open_dataset
+from data_prep.herlev_classes import BACKGROUND, CLASSES, NUCLEUS
+from data_prep.manifest import read_manifest
+from data_prep.phantom.draw_set import make_phantom_manifest
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two images of 40 x 30 pixels and a mask of the first, its nucleus about (10.5, 5)."""
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((30, 40, 3), 200, np.uint8))
+    mask = np.full((30, 40, 3), BACKGROUND, np.uint8)
+    mask[4:7, 10:12] = NUCLEUS
+    cv2.imwrite(str(tmp_path / "a-d.bmp"), mask[:, :, ::-1])
+    return tmp_path
+
+
+def write(folder, text):
+    path = folder / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_documented_columns(folder):
+    path = write(folder, "image,label,nucleus_x,nucleus_y,group\na.png,normal,20.25,11,s1\nb.png,1,0,29,s2\n")
+    found = read_manifest(path)
+    assert [(c.id, c.label, c.class7, c.centre, c.group) for c in found.cells] == [
+        ("a", 0, None, (20.25, 11.0), "s1"),
+        ("b", 1, None, (0.0, 29.0), "s2"),
+    ]
+    assert (found.name, found.class_names) == ("mine", ("normal", "abnormal"))
+    assert open_dataset(path) == found
+
+
+def test_mask_instead_of_centre(folder):
+    found = read_manifest(write(folder, "image,label,mask\na.png,severe dysplasia,a-d.bmp\n"))
+    assert found.cells[0].centre == (10.5, 5.0)
+    assert (found.cells[0].label, found.cells[0].class7) == (1, 5)
+    assert found.class_names == tuple(known.name for known in CLASSES)
+
+
+def test_a_line_may_have_a_centre_where_another_has_a_mask(folder):
+    text = "image,label,nucleus_x,nucleus_y,mask\na.png,0,,,a-d.bmp\nb.png,1,3,4,\n"
+    assert [c.centre for c in read_manifest(write(folder, text)).cells] == [(10.5, 5.0), (3.0, 4.0)]
+
+
+def test_several_cells_of_one_image_get_ids_of_their_own(folder):
+    found = read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\na.png,0,1,1\na.png,1,9,9\n"))
+    assert {c.id: c.centre for c in found.cells} == {"a": (1.0, 1.0), "a_3": (9.0, 9.0)}
+
+
+def test_the_phantom_manifest_opens(tmp_path):
+    path = make_phantom_manifest(tmp_path / "hemlbc", 20, workers=1)
+    found = open_dataset(path.parent)
+    assert counts(found.cells, 2) == [10, 10]
+    assert found.name == "hemlbc"
+    assert None not in {c.group for c in found.cells}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("a.png,0,40,3", "a nucleus centre inside its image of 40 x 30, found 40, 3"),
+        ("a.png,0,4,-1", "a nucleus centre inside"),
+        ("a.png,0,,", "a nucleus centre inside"),
+        ("a.png,0,nan,3", "a nucleus centre inside"),
+        ("a.png,maybe,3,3", "a label among 0, 1, normal, abnormal.*found maybe"),
+        ("a.png,2,3,3", "a label among"),
+        ("c.png,0,3,3", "an image file, found no file"),
+        ("../a.png,0,3,3", "a path inside"),
+        ("a.png,0,3", "4 values, found 3"),
+    ],
+)
+def test_errors_name_file_and_line(folder, line, message):
+    path = write(folder, f"image,label,nucleus_x,nucleus_y\nb.png,1,5,5\n{line}\n")
+    with pytest.raises(UserError, match=f"mine.csv, line 3: expected .*{message}"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    "header", ["image,nucleus_x,nucleus_y", "image,label", "image,label,nucleus_x", "image,label,mask,colour"]
+)
+def test_header_is_checked(folder, header):
+    with pytest.raises(UserError, match="columns"):
+        read_manifest(write(folder, f"{header}\n"))
+
+
+def test_names_of_both_kinds_make_a_two_class_set(tmp_path):
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 30, 3), 90, np.uint8))
+    path = tmp_path / "phantom.csv"
+    path.write_text("image,label,nucleus_x,nucleus_y\na.png,normal,3,4\nb.png,severe dysplasia,3,4\n", encoding="utf-8")
+    found = read_manifest(path)
+    assert [cell.class7 for cell in found.cells] == [None, None]
+    assert [found.class_names[cell.label] for cell in found.cells] == ["normal", "abnormal"]
+    assert found.name == "phantom-manifest"  # Herlev's plan of views is not for a manifest

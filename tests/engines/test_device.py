@@ -1,0 +1,104 @@
+"""--gpu and --tf32 on a machine that has none of either, and on one that is made to look as if it had."""
+
+import os
+
+import pytest
+
+from common.errors import UserError
+from engines import device as gpu
+from tests.support.caffe_nets import hand_written
+from tests.support.checkout import run_tool
+from training.resolve import data_layer, share_batch
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """What settle sets is taken back after the test."""
+    kept = {name: os.environ.get(name) for name in ("CAFFE_TF32", "CAFFE_BUILD", "NVIDIA_TF32_OVERRIDE")}
+    for name in kept:
+        os.environ.pop(name, None)
+    yield os.environ
+    for name, value in kept.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+@pytest.fixture
+def cards(monkeypatch):
+    """A machine with two cards, as far as this project can tell."""
+    monkeypatch.setattr(gpu, "cuda_build_chosen", lambda: True)
+    monkeypatch.setattr(gpu, "card_names", lambda: ["Card A", "Card B"])
+
+
+def test_without_a_cuda_build_the_cpu_is_the_default_and_a_gpu_is_refused(environment, monkeypatch):
+    monkeypatch.setattr(gpu, "cuda_build_chosen", lambda: False)
+    assert gpu.gpu_arguments(None) == gpu.gpu_arguments("none") == []
+    assert gpu.gpu_number(None) is None
+    assert gpu.gpu_count(None) == 0
+    for choice in ("0", "all"):
+        with pytest.raises(UserError, match="found the CPU build alone.*CUDA=1"):
+            gpu.gpu_arguments(choice)
+        with monkeypatch.context() as patch, pytest.raises(UserError, match="found no GPU.*nvidia-smi"):
+            patch.setattr(gpu, "_installed", lambda build: True)
+            gpu.gpu_arguments(choice)
+
+
+@pytest.mark.parametrize("choice", ["-1", "0,1", "first", ""])
+def test_other_words_are_refused_with_or_without_a_gpu(cards, choice):
+    with pytest.raises(UserError, match="a number, all or none"):
+        gpu.gpu_arguments(choice)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words", "number", "count"),
+    [(None, ["-gpu", "0"], 0, 1), ("1", ["-gpu", "1"], 1, 1), ("all", ["-gpu", "all"], 0, 2), ("none", [], None, 0)],
+)
+def test_with_cards(cards, choice, words, number, count):
+    assert (gpu.gpu_arguments(choice), gpu.gpu_number(choice), gpu.gpu_count(choice)) == (words, number, count)
+
+
+def test_the_device_is_named(cards):
+    assert gpu.device("1") == "GPU, Card B"
+    assert gpu.device("all") == "GPU, Card A + Card B"
+    assert gpu.device("7") == "GPU, 7"
+    assert gpu.device("none").startswith("CPU, ")
+
+
+def test_tf32_is_off_unless_asked_for(cards, environment):
+    environment["NVIDIA_TF32_OVERRIDE"] = "1"
+    gpu.settle("0")
+    assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert "CAFFE_TF32" not in environment
+    assert not gpu.tf32_in_use("0")
+    gpu.settle("0", tf32=True)
+    assert environment["CAFFE_TF32"] == "1"
+    assert "NVIDIA_TF32_OVERRIDE" not in environment
+    assert gpu.tf32_in_use("0")
+    assert not gpu.tf32_in_use("none")
+
+
+def test_tf32_without_a_gpu_is_refused(environment):
+    with pytest.raises(UserError, match="--tf32"):
+        gpu.settle("none", tf32=True)
+
+
+def test_tools_refuse_what_this_machine_has_not(checkout):
+    if gpu.cuda_build_chosen():
+        pytest.skip("this machine has a GPU")
+    for words in (["--gpu", "0"], ["--gpu", "none", "--tf32"]):
+        done = run_tool(checkout, "train", "--from-scratch", *words, status=2)
+        assert done.stderr.count("\n") == 1
+        assert words[-1].removeprefix("0") in done.stderr
+
+
+def test_cards_share_the_batch_of_the_prototxt():
+    net = hand_written("train_val")
+    whole = data_layer(net, 0).data_param.batch_size
+    share_batch(net, 0)
+    share_batch(net, 1)
+    assert data_layer(net, 0).data_param.batch_size == whole == 256
+    share_batch(net, 4)
+    assert data_layer(net, 0).data_param.batch_size == 64
+    with pytest.raises(UserError, match="divides the batch of 64"):
+        share_batch(net, 3)

@@ -1,0 +1,49 @@
+"""tools/classify.py on cells of one's own."""
+
+import csv
+import io
+
+import pytest
+
+from tests.support.checkout import run_tool
+
+
+def rows_of(output: str) -> list[dict]:
+    return list(csv.DictReader(io.StringIO(output)))
+
+
+def test_two_centres_of_one_image(checkout, trained_fold, dataset):
+    cell = dataset.cells[0]
+    x, y = cell.centre
+    output = run_tool(
+        checkout, "classify", cell.image, "--centre", f"{x},{y}", "--centre", "3,4", "--views", "2",
+        "--fold-folder", trained_fold, "--gpu", "none",
+    )  # fmt: skip
+    rows = rows_of(output.stdout)
+    assert [row["nucleus_x"] for row in rows] == [f"{x:g}", "3"]
+    assert all(0 <= float(row["score"]) <= 1 for row in rows)
+    assert rows[0]["score"] != rows[1]["score"]
+    assert all((row["class"] == "abnormal") == (float(row["score"]) >= 0.5) for row in rows)
+
+
+def test_a_csv_gives_what_single_calls_give(checkout, trained_fold, dataset, tmp_path):
+    cell = dataset.cells[1]
+    x, y = (f"{value:g}" for value in cell.centre)
+    listing = tmp_path / "cells.csv"
+    (tmp_path / "cell.BMP").write_bytes(cell.image.read_bytes())
+    listing.write_text(f"image,nucleus_x,nucleus_y\ncell.BMP,{x},{y}\n", encoding="utf-8")
+    options = ("--views", "3", "--fold-folder", trained_fold, "--gpu", "none")
+    one = rows_of(run_tool(checkout, "classify", tmp_path / "cell.BMP", "--centre", f"{x},{y}", *options).stdout)
+    listed = rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)
+    assert listed == one
+
+
+@pytest.mark.parametrize(
+    ("centre", "said"), [("9999,4", "inside"), ("a,b", "X,Y"), ("1", "X,Y"), (None, "at least one")]
+)
+def test_a_wrong_centre_is_one_line(checkout, trained_fold, dataset, centre, said):
+    options = [] if centre is None else ["--centre", centre]
+    image = dataset.cells[0].image
+    done = run_tool(checkout, "classify", image, *options, "--fold-folder", trained_fold, status=2)
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

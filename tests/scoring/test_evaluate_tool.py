@@ -1,0 +1,78 @@
+import csv
+import json
+
+import pytest
+
+from common.files import sha256_file
+from common.run_folder import read_config
+from data_prep.dataset import open_dataset
+from data_prep.folds import read_split
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_scores_csv(evaluated_fold):
+    header, *found = rows(evaluated_fold / "scores.csv")
+    assert header == ["id", "class7", "label", "score", "spread", "prob_0", "prob_1"]
+    cells = open_dataset(evaluated_fold.parents[2] / read_config(evaluated_fold.parent).data).by_id()
+    assert [row[0] for row in found] == read_split(evaluated_fold.parent / "split.json")["folds"][0]
+    for row in found:
+        assert (int(row[1]), int(row[2])) == (cells[row[0]].class7, cells[row[0]].label)
+        score, spread, normal, abnormal = map(float, row[3:])
+        assert score == abnormal
+        assert normal + abnormal == pytest.approx(1, abs=1e-6)
+        assert 0 <= spread <= 0.5
+    assert len({row[3] for row in found}) == len(found)
+
+
+def test_view_scores_csv(evaluated_fold):
+    header, *found = rows(evaluated_fold / "view_scores.csv")
+    assert header == ["id", "view", "angle", "dx", "dy", "score", "score_centre"]
+    scores = {row[0]: row for row in rows(evaluated_fold / "scores.csv")[1:]}
+    assert {(row[1], row[2]) for row in found} == {("0", "0"), ("50", "180")}
+    for name, row in scores.items():
+        views = [float(view[5]) for view in found if view[0] == name]
+        assert len(views) == 2
+        assert sum(views) / 2 == pytest.approx(float(row[3]), abs=1e-8)
+        assert abs(views[0] - views[1]) / 2 == pytest.approx(float(row[4]), abs=1e-8)
+
+
+def test_evaluation_json_says_what_was_done(evaluated_fold):
+    facts = json.loads((evaluated_fold / "evaluation.json").read_text())
+    assert (facts["views"], facts["crops"], facts["cells"]) == (2, 2, 8)
+    assert facts["crops_per_second"] * facts["seconds_per_cell"] == pytest.approx(4)
+    assert facts["device"].startswith("CPU, ")
+    assert facts["model_sha256"] == json.loads((evaluated_fold / "model.json").read_text())["sha256"]
+
+
+def test_the_terminal_shows_measures_and_classes(evaluate_output):
+    for word in ("Sens", "Spec", "Acc", "H-mean", "F ", "AUC", "severe dysplasia", "8 cells of one fold"):
+        assert word in evaluate_output.stdout
+
+
+def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, monkeypatch):
+    from scoring.evaluate_fold import evaluate_fold
+    from scoring.open_fold import EvaluateOptions
+
+    place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb", "scores.csv", "view_scores.csv")
+    monkeypatch.chdir(place)
+    evaluate_fold(fold, EvaluateOptions(gpu="none"), say=lambda _: None)
+    for name in ("scores.csv", "view_scores.csv"):
+        assert sha256_file(fold / name) == sha256_file(evaluated_fold / name)
+    evaluate_fold(fold, EvaluateOptions(gpu="none", shift=10, views=1, crops=1), say=lambda _: None)
+    header, *found = rows(fold / "scores_shift10.csv")
+    assert (header, len(found)) == (rows(fold / "scores.csv")[0], 8)
+    assert sha256_file(fold / "scores.csv") == sha256_file(evaluated_fold / "scores.csv")
+
+
+@pytest.mark.parametrize("views", [0, -1, 101])
+def test_counts_that_do_not_exist_are_refused(evaluated_fold, views):
+    from common.errors import UserError
+    from scoring.evaluate_fold import evaluate_fold
+    from scoring.open_fold import EvaluateOptions
+
+    with pytest.raises(UserError, match="--views: expected 1 to 100"):
+        evaluate_fold(evaluated_fold, EvaluateOptions(gpu="none", views=views), say=lambda _: None)

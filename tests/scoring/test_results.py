@@ -1,0 +1,223 @@
+"""A run folder read back, and everything that can be wrong in it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from scoring.results import load_run
+from tests.support.synthetic_run import write_synthetic_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_synthetic_run(tmp_path / "run", cells=35)
+
+
+def edit(path, change):
+    lines = path.read_text(encoding="utf-8").split("\n")
+    change(lines)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def set_value(path, line, column, value):
+    def change(lines):
+        place = lines[0].split(",").index(column)
+        values = lines[line].split(",")
+        values[place] = value
+        lines[line] = ",".join(values)
+
+    edit(path, change)
+
+
+def refused(folder, *words):
+    with pytest.raises(UserError) as caught:
+        load_run(folder)
+    text = str(caught.value)
+    assert "\n" not in text
+    for word in words:
+        assert word in text
+
+
+def test_a_whole_run(run):
+    found = load_run(run)
+    assert (found.name, found.n_folds, found.classes, found.missing_folds) == ("run", 5, 2, ())
+    assert found.has_class7
+    assert found.fold_text() == "5 folds"
+    assert len(found.ids) == len(set(found.ids)) == 35
+    assert found.pooled("scores").shape == (35,)
+    assert found.pooled("shift10").shape == (35,)
+    fold = found.folds[3]
+    assert list(fold.ids) == found.split["folds"][3]
+    assert fold.views.scores.shape == (7, 100)
+    np.testing.assert_allclose(fold.views.scores.mean(axis=1), fold.scores, atol=1e-8)
+    np.testing.assert_allclose(fold.views.scores.std(axis=1), fold.spread, atol=1e-8)
+    np.testing.assert_allclose(fold.probs.sum(axis=1), 1, atol=1e-6)
+    assert [found.cells[cell].label for cell in fold.ids] == fold.labels.tolist()
+    assert fold.model["epoch"] == 3
+    assert found.baselines["majority"]["two_class"]["sens"] == 1.0
+
+
+def test_the_same_arguments_write_the_same_bytes(tmp_path):
+    first, second = (write_synthetic_run(tmp_path / name, cells=21, classes=7) for name in "ab")
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert len(files) == 4 + 5 * 10
+    for path in files:
+        assert (first / path).read_bytes() == (second / path).read_bytes()
+    other = write_synthetic_run(tmp_path / "c", cells=21, classes=7, seed=2)
+    assert (first / "fold0/scores.csv").read_bytes() != (other / "fold0/scores.csv").read_bytes()
+
+
+def test_missing_folds_are_listed(tmp_path):
+    found = load_run(write_synthetic_run(tmp_path / "r", folds=[0, 2], cells=35))
+    assert found.missing_folds == (1, 3, 4)
+    assert found.fold_text() == "folds 0,2 of 5"
+    assert load_run(write_synthetic_run(tmp_path / "s", folds=1, cells=35)).fold_text() == "fold 0 of 5"
+    none = load_run(write_synthetic_run(tmp_path / "t", folds=0, cells=35))
+    assert (none.folds, none.missing_folds) == ((), (0, 1, 2, 3, 4))
+
+
+def test_rows_may_come_in_any_order(run):
+    before = load_run(run).folds[0]
+    edit(run / "fold0/scores.csv", lambda lines: lines.__setitem__(slice(1, -1), lines[-2:0:-1]))
+    edit(run / "fold0/view_scores.csv", lambda lines: lines.__setitem__(slice(1, -1), lines[-2:0:-1]))
+    after = load_run(run).folds[0]
+    np.testing.assert_array_equal(before.scores, after.scores)
+    np.testing.assert_array_equal(before.views.scores, after.views.scores)
+
+
+def test_optional_files_may_be_absent(run):
+    for name in ("view_scores.csv", "scores_shift5.csv", "model.json", "evaluation.json"):
+        (run / "fold1" / name).unlink()
+    (run / "baselines.json").unlink()
+    found = load_run(run)
+    assert found.folds[1].views is None
+    assert found.folds[1].shift5 is None
+    assert found.baselines is None
+    assert [fold.fold for fold in found.folds_with("shift5")] == [0, 2, 3, 4]
+    assert found.fold_text(found.folds_with("shift5")) == "folds 0,2,3,4 of 5"
+
+
+def test_a_manifest_set_has_no_seven_classes(tmp_path):
+    found = load_run(write_synthetic_run(tmp_path / "r", dataset="mine", cells=35))
+    assert not found.has_class7
+    assert (found.pooled("class7") == -1).all()
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores_shift5.csv"])
+@pytest.mark.parametrize(
+    ("column", "value", "word"),
+    [
+        ("score", "nan", "finite"),
+        ("score", "inf", "finite"),
+        ("score", "0.5x", "finite"),
+        ("score", "", "finite"),
+        ("score", "1.2", "between 0 and 1"),
+        ("prob_1", "-0.1", "between 0 and 1"),
+        ("prob_0", "0.77777", "add up to 1"),
+        ("label", "2", "label from 0 to 1"),
+        ("class7", "7", "class7 from 0 to 6"),
+        ("id", "stranger", "cells of this fold"),
+    ],
+)
+def test_a_bad_value_is_refused(run, name, column, value, word):
+    set_value(run / "fold2" / name, 3, column, value)
+    refused(run, name, word)
+
+
+def test_a_score_that_is_not_the_probability_is_refused(run):
+    path = run / "fold0/scores.csv"
+    line = path.read_text().split("\n")[1].split(",")
+    set_value(path, 1, "score", f"{abs(float(line[3]) - 0.2):.6f}")
+    refused(run, "P(abnormal)")
+
+
+def test_a_label_other_than_the_data_sets_is_refused(run):
+    path = run / "fold0/scores.csv"
+    label = path.read_text().split("\n")[1].split(",")[2]
+    set_value(path, 1, "label", str(1 - int(label)))
+    refused(run, "as in cells.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda lines: lines.pop(2), "all 7 cells"),
+        (lambda lines: lines.insert(2, lines[1]), "twice"),
+        (lambda lines: lines.__setitem__(0, lines[0].replace("score", "points", 1)), "columns id,class7"),
+        (lambda lines: lines.__setitem__(2, lines[2] + ",1"), "7 values"),
+        (lambda lines: lines.__setitem__(2, '"'), "CSV"),
+        (lambda lines: lines.clear(), "columns"),
+    ],
+)
+def test_a_malformed_file_is_refused(run, change, word):
+    edit(run / "fold0/scores.csv", change)
+    refused(run, "scores.csv", word)
+
+
+def test_bytes_that_are_no_text_are_refused(run):
+    (run / "fold0/scores.csv").write_bytes(b"\xff\xfe\x00")
+    refused(run, "scores.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda lines: lines.pop(50), "views"),
+        (lambda lines: lines.__setitem__(50, lines[49]), "twice"),
+        (
+            lambda lines: lines.__setitem__(50, "stranger" + lines[50][lines[50].index(",") :]),
+            "cell of this fold",
+        ),
+        (lambda lines: lines.__setitem__(slice(1, None), [""]), "views"),
+    ],
+)
+def test_malformed_view_scores_are_refused(run, change, word):
+    edit(run / "fold0/view_scores.csv", change)
+    refused(run, "view_scores.csv", word)
+
+
+def test_a_split_of_other_cells_is_refused(run):
+    path = run / "split.json"
+    split = json.loads(path.read_text())
+    for folds, word in (
+        ([["stranger"]], "stranger"),
+        ([split["folds"][0], split["folds"][0]], "two folds"),
+        ([[]], "lists of cell ids"),
+        ([], "lists of cell ids"),
+        (["abc"], "lists of cell ids"),
+        ([[["nested"]]], "cells.csv"),
+    ):
+        path.write_text(json.dumps(split | {"folds": folds}))
+        refused(run, "split.json", word)
+
+
+def test_scores_of_another_fold_are_refused(run):
+    (run / "fold0/scores.csv").write_bytes((run / "fold1/scores.csv").read_bytes())
+    refused(run, "cells of this fold")
+
+
+@pytest.mark.parametrize("change", [{"classes": 3}, {"classes": "2"}, {"dataset": None}, {"weights": "x"}])
+def test_a_malformed_run_json_is_refused(run, change):
+    path = run / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    refused(run, "run.json", next(iter(change)))
+
+
+def test_no_run_is_refused(tmp_path):
+    refused(tmp_path / "nothing", "no such folder")
+    refused(tmp_path, "run.json", "no such file")
+    (tmp_path / "run.json").write_text("[")
+    refused(tmp_path, "run.json", "JSON")
+    (tmp_path / "run.json").write_text("[]")
+    refused(tmp_path, "JSON object")
+
+
+def test_seven_class_scores_need_seven_probabilities(tmp_path):
+    folder = write_synthetic_run(tmp_path / "r", classes=7, cells=35)
+    found = load_run(folder)
+    np.testing.assert_allclose(found.pooled("probs")[:, 3:].sum(axis=1), found.pooled("scores"), atol=1e-7)
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"classes": 2}))
+    refused(folder, "scores.csv", "columns")

@@ -1,0 +1,107 @@
+"""What the CUDA build asks of nvcc and NVIDIA's libraries, with a toolkit made of scripts; nothing is compiled."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.support.checkout import ROOT
+
+HERE = ROOT / "third_party/caffe"
+NVCC = """#!/bin/sh
+case "$1" in
+  --list-gpu-code) printf 'sm_52\\nsm_75\\nsm_80\\nsm_90\\nsm_120\\n' ;;
+  --version) printf 'Cuda compilation tools, release {release}, V{release}.1\\nBuild x\\n' ;;
+  --dryrun) echo '#$ TOP={top}/bin/..' >&2 ;;
+esac
+"""
+
+
+@pytest.fixture
+def toolkit(tmp_path):
+    """A toolkit of a given version with headers of given names."""
+
+    def make(release: str = "13.0", headers: tuple = ("cublas_v2.h", "curand.h", "cudnn.h", "nccl.h")):
+        top = tmp_path / "cuda"
+        for folder in ("bin", "include", "lib64"):
+            (top / folder).mkdir(parents=True)
+        for name in headers:
+            (top / "include" / name).write_text("")
+        (top / "include/cudnn_version.h").write_text("#define CUDNN_MAJOR 9\n")
+        (top / "lib64/libcublas.so.13").write_text("")
+        (top / "bin/nvcc").write_text(NVCC.format(release=release, top=top))
+        (top / "bin/nvcc").chmod(0o755)
+        return top
+
+    return make
+
+
+def ask(top, command: str, **more: str) -> subprocess.CompletedProcess:
+    """Run a command with the options of the CUDA build read."""
+    cleared = {k: v for k, v in os.environ.items() if k not in ("CUDA_ARCH", "CUDNN", "NCCL", "OPENCV", "CUDA_HOME")}
+    script = f". {HERE}/common.sh; . {HERE}/options_cuda.sh; toolkit=$(cuda_toolkit); {command}"
+    environment = {**cleared, "CUDA_HOME": str(top), **more}
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment)
+
+
+def test_the_default_is_what_this_nvcc_makes_of_the_usual_cards_and_ptx_of_the_newest(toolkit):
+    assert ask(toolkit(), 'echo "$(architectures) + $(ptx)"').stdout == "75 80 90 + 90\n"
+
+
+def test_named_cards_are_taken_as_they_are(toolkit):
+    assert ask(toolkit(), 'echo "$(architectures) + $(ptx)"', CUDA_ARCH="86 120").stdout == "86 120 + \n"
+
+
+def test_parts_can_be_left_out(toolkit):
+    done = ask(toolkit(), 'prepare_variant; echo "${options[*]}"', CUDNN="0", NCCL="0")
+    for word in (
+        "-DUSE_CUDNN=OFF",
+        "-DUSE_NCCL=OFF",
+        "-DUSE_OPENCV=ON",
+        "-DCUDA_ARCH_BIN=75 80 90",
+        "-DCUDA_ARCH_PTX=90",
+    ):
+        assert word in done.stdout, done.stderr
+
+
+def test_nothing_is_installed_where_the_toolkit_has_everything(toolkit):
+    done = ask(toolkit(), "prepare_variant; echo $variant_facts")
+    assert done.returncode == 0
+    assert "installing" not in done.stderr
+    assert "release 13.0" in done.stdout
+    assert "CUDNN_MAJOR 9" in done.stdout
+
+
+def test_an_unknown_cuda_is_refused_in_one_line(toolkit):
+    done = ask(toolkit("11.8"), "prepare_variant")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "expected CUDA 12 or 13, found 11" in done.stderr
+
+
+def test_no_nvcc_is_said_in_one_line(tmp_path):
+    done = ask(tmp_path / "nowhere", "true")
+    assert done.returncode == 1
+    assert "expected nvcc" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_overlay_looks_like_a_toolkit(toolkit, tmp_path):
+    ask(toolkit(), f"nvidia_overlay {tmp_path}/overlay")
+    overlay = tmp_path / "overlay"
+    assert (overlay / "include/cublas_v2.h").exists()
+    assert (overlay / "lib64/libcublas.so").resolve().name == "libcublas.so.13"
+    assert (overlay / "bin/nvcc").exists()
+
+
+def test_pins_of_both_versions_name_the_four_libraries():
+    for major in ("12", "13"):
+        lines = (HERE / f"requirements-cuda{major}.txt").read_text().splitlines()[1:]
+        assert [line.split("==")[0].split("-")[1] for line in lines] == ["cublas", "curand", "cudnn", "nccl"]
+
+
+def test_every_patch_says_why():
+    patches = sorted(HERE.glob("patches*/*.patch"))
+    assert len(patches) >= 10
+    for patch in patches:
+        assert patch.read_text().startswith("Why: "), patch

@@ -1,0 +1,106 @@
+"""tools/download_weights.py against a server of our own on loopback."""
+
+import hashlib
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from training.download import download, facts
+
+ROOT = Path(__file__).parents[2]
+CONTENT = bytes(range(256)) * 5000
+SHA1 = hashlib.sha1(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves /good, /cut (ends early), /other (other bytes); all else is 404."""
+
+    requests: list[str] = []
+
+    def do_GET(self):
+        self.requests.append(self.path)
+        body = {"/good": CONTENT, "/cut": CONTENT, "/other": b"<html>gone</html>"}.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if self.path == "/cut" else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    Handler.requests = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_the_first_address_with_the_right_file_is_taken(server, tmp_path):
+    target = tmp_path / "models" / "net.caffemodel"
+    said = download(target, [f"{server}/cut", f"{server}/other", f"{server}/missing", f"{server}/good"], SHA1, 1)
+    assert target.read_bytes() == CONTENT
+    assert "sha1 verified" in said
+    assert Handler.requests == ["/cut", "/other", "/missing", "/good"]
+
+
+def test_a_second_call_asks_nobody(server, tmp_path):
+    target = tmp_path / "net.caffemodel"
+    download(target, [f"{server}/good"], SHA1, 1)
+    download(target, [f"{server}/good"], SHA1, 1)
+    assert Handler.requests == ["/good"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("cut", "cut short"), ("other", "a file of sha1"), ("missing", "Not Found")]
+)
+def test_a_wrong_file_leaves_nothing(server, tmp_path, path, said):
+    with pytest.raises(UserError, match=said):
+        download(tmp_path / "net.caffemodel", [f"{server}/{path}"], SHA1, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_another_sha1_is_kept_and_named(server, tmp_path):
+    target = tmp_path / "net.caffemodel"
+    target.write_bytes(b"mine")
+    with pytest.raises(UserError, match=SHA1):
+        download(target, [f"{server}/good"], SHA1, 1)
+    assert target.read_bytes() == b"mine"
+
+
+def test_a_disk_too_small_is_refused_beforehand(server, tmp_path):
+    with pytest.raises(UserError, match="of free disk"):
+        download(tmp_path / "net.caffemodel", [f"{server}/good"], SHA1, 10**18)
+    assert Handler.requests == []
+
+
+def test_the_readme_gives_the_reference_nets_facts():
+    known = facts()
+    assert known["caffemodel"] == "bvlc_reference_caffenet.caffemodel"
+    assert known["sha1"] == "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"
+
+
+def test_the_tool_says_in_one_line_what_it_tried(server, tmp_path):
+    (tmp_path / "stale").write_bytes(b"x")
+    command = [
+        sys.executable,
+        ROOT / "tools/download_weights.py",
+        "--url",
+        f"{server}/good",
+        "--out",
+        tmp_path / "stale",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "stale" in done.stderr

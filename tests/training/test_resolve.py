@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from common.caffe_messages import read_prototxt
+from common.run_folder import RunConfig
+from data_prep.profiles import read_profile
+from tests.support.caffe_nets import hand_written, read_datums
+from training.resolve import data_layer, resolve_fold, transferred_layers
+
+PAPER_FOLD = {"train_lmdb": {"entries": 108_208}, "cells": [733, 184], "validation_views": 100}
+CONFIG = RunConfig(data="d", dataset="herlev", fingerprint="f", seed=5)
+
+
+def resolved(tmp_path, record=PAPER_FOLD, profile="paper", config=CONFIG, gpu=False):
+    schedule = resolve_fold(tmp_path, record, config, read_profile(profile), gpu)
+    solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
+    return schedule, solver, read_prototxt(tmp_path / "train_val.prototxt", "NetParameter")
+
+
+def test_a_paper_fold_resolves_to_the_hand_written_numbers(tmp_path):
+    schedule, solver, net = resolved(tmp_path)
+    assert (schedule.iterations_per_epoch, schedule.epochs, schedule.batch_size) == (423, 30, 256)
+    assert schedule.max_iter == 12_690
+    written = hand_written("solver")
+    for name in ("max_iter", "stepsize", "test_interval", "snapshot", "base_lr", "gamma", "momentum", "weight_decay"):
+        assert getattr(solver, name) == getattr(written, name), name
+    assert list(solver.test_iter) == list(written.test_iter) == [184]
+    assert data_layer(net, 1).data_param.batch_size == 100
+
+
+def test_paths_and_seed_are_the_folds(tmp_path):
+    _, solver, net = resolved(tmp_path)
+    assert (solver.net, solver.random_seed) == (str(tmp_path / "train_val.prototxt"), 5)
+    assert Path(solver.snapshot_prefix).parent == tmp_path / "snapshots"
+    assert [data_layer(net, phase).data_param.source for phase in (0, 1)] == [
+        str(tmp_path / "train_lmdb"),
+        str(tmp_path / "val_lmdb"),
+    ]
+    assert {data_layer(net, p).transform_param.mean_file for p in (0, 1)} == {str(tmp_path / "mean.binaryproto")}
+    assert solver.solver_mode == solver.CPU
+    assert resolved(tmp_path, gpu=True)[1].solver_mode == solver.GPU
+
+
+def test_only_counts_and_paths_change(tmp_path):
+    """Layers, multipliers, fillers, rates: what is resolved is the hand-written net."""
+    _, solver, net = resolved(tmp_path, profile="smallest")
+    written = hand_written("train_val")
+    for phase in (0, 1):
+        data_layer(net, phase).CopyFrom(data_layer(written, phase))
+    assert net == written
+    own = hand_written("solver")
+    for name in ("net", "test_iter", "test_interval", "stepsize", "max_iter", "display", "snapshot", "snapshot_prefix"):
+        solver.ClearField(name)
+        own.ClearField(name)
+    own.random_seed = 5
+    assert solver == own
+
+
+@pytest.mark.parametrize(("entries", "batch", "epoch"), [(144, 16, 9), (145, 16, 10), (1, 16, 1), (16, 16, 1)])
+def test_an_epoch_sees_every_view(tmp_path, entries, batch, epoch):
+    record = {**PAPER_FOLD, "train_lmdb": {"entries": entries}, "validation_views": 1}
+    schedule, solver, net = resolved(tmp_path, record, "smallest")
+    assert data_layer(net, 0).data_param.batch_size == batch
+    assert (schedule.iterations_per_epoch, solver.test_interval, solver.snapshot) == (epoch,) * 3
+    assert solver.display >= 1
+    assert solver.stepsize >= 1
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 6, 30])
+def test_the_rate_falls_twice_at_a_third_of_training(tmp_path, monkeypatch, epochs):
+    from dataclasses import replace
+
+    profile = replace(read_profile("quick"), epochs=epochs)
+    resolve_fold(tmp_path, PAPER_FOLD, CONFIG, profile, False)
+    solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
+    assert solver.stepsize == max(1, round(epochs / 3)) * solver.test_interval
+    assert solver.max_iter == epochs * solver.test_interval
+
+
+def test_validation_covers_the_lmdb_exactly_once(trained_fold):
+    solver = read_prototxt(trained_fold / "solver.prototxt", "SolverParameter")
+    net = read_prototxt(trained_fold / "train_val.prototxt", "NetParameter")
+    batch = data_layer(net, 1).data_param.batch_size
+    assert solver.test_iter[0] * batch == len(read_datums(trained_fold / "val_lmdb"))
+
+
+def test_seven_classes(tmp_path):
+    from dataclasses import replace
+
+    _, _, net = resolved(tmp_path, config=replace(CONFIG, classes=7))
+    outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
+    assert outputs == [1024, 256, 7]
+    assert transferred_layers(net) == ["conv1", "conv2", "conv3", "conv4", "conv5"]

@@ -1,0 +1,127 @@
+"""Training through the tools, with real Caffe on the phantom (smallest profile: nine iterations of 16)."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from common.caffe_messages import read_prototxt, write_prototxt
+from common.files import sha256_file
+from tests.support.checkout import run_tool, tool_environment
+from training.caffe_log import parse, read_lines
+from training.run_caffe import LOGGING
+from training.snapshots import newest_complete
+
+
+def test_end_to_end(trained_fold, train_output, source_weights, net_shapes):
+    assert "144 views, 1 epochs of 9 iterations of 16, select paper" in train_output.stdout
+    model = json.loads((trained_fold / "model.json").read_text())
+    assert (model["iteration"], model["epoch"], model["select"]) == (9, 1.0, "paper")
+    assert sha256_file(trained_fold / model["snapshot"]) == model["sha256"]
+    # the states and all snapshots but the selected one are gone
+    assert [p.name for p in (trained_fold / "snapshots").iterdir()] == ["convnet_t_iter_9.caffemodel"]
+    run = json.loads((trained_fold.parent / "run.json").read_text())
+    assert run["weights"]["sha256"] == sha256_file(source_weights)
+
+
+def test_the_log_is_caffes_own_and_whole(trained_fold):
+    """Models are selected by it, even where the environment silences glog, as these tests do."""
+    found = parse(trained_fold / "train.log")
+    assert [row[0] for row in found.train] == list(range(9))
+    assert [row[0] for row in found.test] == [0, 9]
+    assert {row[2] for row in found.train} == {0.01}
+    assert "Optimization Done." in (trained_fold / "train.log").read_text()
+
+
+def caffe_source():
+    """Caffe's source tree, where its build left it: tools/extra is not installed."""
+    record = Path(sys.prefix) / "lib/caffe/cpu/.build"
+    build = Path(record.read_text().strip()) if record.exists() else Path("/nowhere")
+    return build / "source"
+
+
+def test_caffes_own_parse_log_reads_it(trained_fold, monkeypatch):
+    extra = caffe_source() / "tools/extra"
+    if not extra.is_dir():
+        pytest.skip("Caffe's source is no longer in the cache: parse_log.py is not here")
+    monkeypatch.syspath_prepend(str(extra))
+    text = (extra / "parse_log.py").read_text().replace("print 'Wrote %s' % output_filename", "pass")  # Python 2's
+    module = {"__name__": "parse_log"}
+    exec(compile(text, "parse_log.py", "exec"), module)
+    train, test = module["parse_log"](str(trained_fold / "train.log"))
+    ours = parse(trained_fold / "train.log")
+    assert [(row["NumIters"], row["loss"]) for row in train] == [row[:2] for row in ours.train]
+    assert [(row["NumIters"], row["loss"], row["accuracy"]) for row in test] == ours.test
+    assert [row["LearningRate"] for row in train] == [row[2] for row in ours.train]
+
+
+def short_run(checkout, fold, out, weights, seed):
+    """Three iterations of the fold's resolved solver by `caffe train` itself."""
+    solver = read_prototxt(fold / "solver.prototxt", "SolverParameter")
+    solver.random_seed, solver.max_iter, solver.snapshot = seed, 3, 0
+    solver.snapshot_after_train = False
+    path = out / f"solver_{seed}.prototxt"
+    path.write_text(write_prototxt(solver))
+    command = [Path(sys.prefix) / "bin/caffe", "train", "-solver", path, "-weights", weights]
+    environment = tool_environment(**LOGGING)
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True)
+    return read_lines(done.stderr.splitlines())
+
+
+def test_one_seed_gives_the_same_losses_and_another_does_not(checkout, trained_fold, source_weights, tmp_path):
+    first = parse(trained_fold / "train.log")
+    again = short_run(checkout, trained_fold, tmp_path, source_weights, 1)
+    assert len(again.train) == 3
+    assert again.train == first.train[:3]
+    assert again.test[0] == first.test[0]
+    other = short_run(checkout, trained_fold, tmp_path, source_weights, 2)
+    assert len(other.train) == 3
+    assert other.train != again.train
+
+
+def wait_for(path, text, process, seconds=300):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and text in path.read_text(errors="replace"):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{text!r} never came, exit status {process.poll()}")
+
+
+def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, net_shapes):
+    place, fold = copy_of(trained_fold, "model.json", "train.log", "snapshots", "*.prototxt", "scores*", "*.npz")
+    command = ["tools/train.py", "--fold-folder", str(fold), "--weights", str(source_weights), "--gpu", "none"]
+    process = subprocess.Popen(
+        command, cwd=place, env=tool_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_for(fold / "train.log", "Iteration 2 (", process)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=300)
+    assert process.returncode == 130, error
+    assert "stopping: Caffe writes a snapshot first" in out
+    assert not (fold / "model.json").exists()
+    snapshot, passed = newest_complete(fold / "snapshots", net_shapes)
+    assert passed == []
+    assert 3 <= snapshot.iteration < 9
+    before = parse(fold / "train.log")
+
+    done = run_tool(place, "train", "--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
+    assert f"resuming from iteration {snapshot.iteration}" in done.stdout
+    after = parse(fold / "train.log")
+    assert after.train[: snapshot.iteration] == before.train[: snapshot.iteration]
+    assert [row[0] for row in after.train] == list(range(9))
+    assert [row[0] for row in after.test] == [0, 9]
+    assert json.loads((fold / "model.json").read_text())["iteration"] == 9
+    # and it started from the source weights, as the unbroken run did
+    assert before.train[:3] == parse(trained_fold / "train.log").train[:3]
+
+
+def test_a_trained_fold_is_not_trained_again(checkout, trained_fold):
+    before = (trained_fold / "model.json").stat().st_mtime_ns
+    done = run_tool(checkout, "train", "--fold-folder", trained_fold, "--from-scratch", "--gpu", "none")
+    assert "already trained: iteration 9 selected" in done.stdout
+    assert (trained_fold / "model.json").stat().st_mtime_ns == before
