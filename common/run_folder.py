@@ -2,18 +2,14 @@
 
 import fcntl
 import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, write_json
+from common.provenance import command_line, environment
 
 RUNS = Path("runs")
 CURRENT = Path("data/fold")  # a link to the fold that the hand-written prototxt files read
@@ -151,43 +147,3 @@ def note_in_record(run: Path, **facts) -> None:
 def note_weights(run: Path, weights: dict | None) -> None:
     """Write into the run's record which source weights it starts from; None is Gaussian initial values."""
     note_in_record(run, weights=weights)
-
-
-def command_line() -> list[str]:
-    """The command of this process, word by word."""
-    return [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
-
-
-def environment() -> dict:
-    """When, on what machine and with which versions."""
-    packages = ("numpy", "lmdb", "opencv-python", "scikit-learn", "protobuf")
-    versions = {name: version(name) for name in packages}
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": {"python": platform.python_version(), **versions, "project": _commit()},
-    }
-
-
-def machine() -> dict:
-    """Processor, cores and system."""
-    model = next(
-        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
-    )
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def _commit() -> str:
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

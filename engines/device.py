@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from common.errors import UserError
-from common.run_folder import machine
+from common.provenance import machine
 
 
 def cuda_build_chosen() -> bool:

@@ -8,7 +8,8 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.files import sha256_file, write_json
-from common.run_folder import locked, machine
+from common.provenance import machine
+from common.run_folder import locked
 from data_prep.prepare import run_profile
 from engines.caffe_engine import CaffeScorer
 from engines.caffe_views import ViewScorer

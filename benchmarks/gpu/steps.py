@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.timing_nets import INPUT, timing_net
 from common.errors import UserError
-from common.run_folder import environment
+from common.provenance import environment
 from engines.device import card_names, gpu_arguments
 from training.caffe_time import caffe_time
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from common.cores import usable_cores
 from common.errors import UserError
 from common.files import complete_or_absent, require_space
 from data_prep.herlev_classes import CLASSES, NUCLEUS
@@ -98,7 +99,7 @@ def _check(cells: int | None, seed: int, workers: int | None) -> int:
         raise UserError("--seed", "0 or a positive whole number", f"{seed}", "Choose another seed.")
     if workers is not None and not 1 <= workers <= 256:
         raise UserError("--workers", "1 to 256", f"{workers}", "Leave it out to use every core.")
-    return workers or len(os.sched_getaffinity(0))
+    return workers or usable_cores()
 
 
 def _write_set(out: Path, about: dict, draw: Callable, jobs: list[tuple], workers: int) -> None:
