@@ -9,38 +9,44 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, write_json
+from common.options import Request
 from common.provenance import command_line, environment
 
 RUNS = Path("runs")
 CURRENT = Path("data/fold")  # a link to the fold that the hand-written prototxt files read
-SELECTIONS = ("paper", "last", "inner")
-CONTROLS = ("shuffle",)
 # of the configuration, what run.json keeps under "dataset", and its name there
 DATASET_FIELDS = {
     "dataset": "name",
     "data": "path",
     "fingerprint": "fingerprint",
     "cells": "cells",
+    "view_plan": "view_plan",
+    "pixel_um": "pixel_um",
+    "paper": "paper",
     "phantom": "phantom",
 }
+# what records told by the data set's name alone before they kept it
+OLDER = {
+    "herlev": {"view_plan": "unbalanced", "pixel_um": 0.201, "paper": "herlev"},
+    "phantom": {"view_plan": "unbalanced", "pixel_um": None, "paper": None},
+}
+OLDER_MANIFEST = {"view_plan": "balanced", "pixel_um": None, "paper": None}
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """What distinguishes one run from another; everything else is in the files it made."""
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Request):
+    """What distinguishes one run from another: what was asked for, and the facts of the data set it was asked of.
+
+    The facts are those of data_prep.cells.Dataset: a run folder is read back where the data set is not at hand.
+    """
 
     data: str
     dataset: str
     fingerprint: str
-    profile: str = "paper"
-    protocol: str = "cell"
-    seed: int = 1
-    classes: int = 2
-    select: str = "paper"
-    control: str | None = None
-    encoding: str = "raw"
-    allow_partial: bool = False
     cells: int = 0
+    view_plan: str = "unbalanced"
+    pixel_um: float | None = None
+    paper: str | None = None
     phantom: bool = False
 
     def default_name(self) -> str:
@@ -72,16 +78,32 @@ def _to_record(config: RunConfig) -> dict:
     return {"dataset": {new: record.pop(old) for old, new in DATASET_FIELDS.items()}, **record}
 
 
+def run_record(run: Path) -> dict:
+    """run.json, with what a record of an older version lacks of its data set filled in."""
+    record = read_json(run / "run.json", "tools/build_lmdb.py")
+    facts = record.get("dataset") if isinstance(record, dict) else None
+    if not isinstance(facts, dict) or not isinstance(facts.get("name"), str):
+        raise _no_record(run, "no data set with a name")
+    facts = {**OLDER.get(facts["name"], OLDER_MANIFEST), **facts}
+    pixel = facts["pixel_um"]
+    if pixel is not None and (isinstance(pixel, bool) or not isinstance(pixel, int | float) or not pixel > 0):
+        raise _no_record(run, f"pixel_um {pixel!r}"[:60])
+    return {**record, "dataset": facts}
+
+
 def read_config(run: Path) -> RunConfig:
     """The configuration a run was made with."""
-    record = read_json(run / "run.json", "tools/build_lmdb.py")
+    record = run_record(run)
     try:
         data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
         names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
         return RunConfig(**data, **{name: record[name] for name in names})
     except (KeyError, TypeError) as error:
-        do = "Remove the run folder and build it again."
-        raise UserError(run / "run.json", "a run's configuration", f"{error}", do) from None
+        raise _no_record(run, f"{error}") from None
+
+
+def _no_record(run: Path, found: str) -> UserError:
+    return UserError(run / "run.json", "a run's configuration", found, "Remove the run folder and build it again.")
 
 
 def _require_same(record: Path, old: RunConfig, new: RunConfig) -> None:

@@ -11,12 +11,14 @@ from data_prep.cells import Cell, Dataset
 from data_prep.herlev_classes import CLASSES
 from data_prep.image_file import image_size
 from data_prep.nucleus import centroid
+from data_prep.phantom.mark import is_phantom
 
 LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
 CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
-COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id"}
+COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 LINE_LIMIT = 100_000
+PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
 
 
@@ -25,7 +27,8 @@ def read_manifest(path: Path) -> Dataset:
 
     `image` and `mask` are relative to the manifest and stay inside its folder; `label` is 0, 1, normal,
     abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together;
-    `id` (optional) else the image's name without extension, with the row number where one image holds several cells.
+    `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
+    `pixel_um` (optional) the side of a pixel in micrometres, the same in every line.
 
     Raises
     ------
@@ -36,19 +39,30 @@ def read_manifest(path: Path) -> Dataset:
     cells: list[Cell] = []
     seen: set[str] = set()
     sizes: dict[Path, tuple[int, int]] = {}
+    masks: dict[str, Path] = {}
+    pixels: set[float | None] = set()
     _require_count(path)
     for line, row in manifest_rows(path):
         cell = _cell(path, line, row, sizes, seen)
         seen.add(cell.id)
+        if row.get("mask"):
+            masks[cell.id] = path.parent / row["mask"]
+        pixels.add(_pixel_um(row.get("pixel_um"), pixels, f"{path}, line {line}"))
         cells.append(cell)
     if not cells:
         raise UserError(path, "cells", "a header alone", "Add one line a cell.")
     names: tuple[str, ...] = tuple(known.name for known in CLASSES)
     if any(cell.class7 is None for cell in cells):
         cells, names = [replace(cell, class7=None) for cell in cells], ("normal", "abnormal")
-    name = path.stem if path.stem != "cells" else path.parent.name
-    # those two names choose Herlev's own plan of views
-    return Dataset(f"{name}-manifest" if name in ("herlev", "phantom") else name, path.parent, tuple(cells), names)
+    return Dataset(
+        name=path.stem if path.stem != "cells" else path.absolute().parent.name,
+        root=path.parent,
+        cells=tuple(cells),
+        class_names=names,
+        pixel_um=pixels.pop(),
+        masks=masks,
+        phantom=is_phantom(path.parent),
+    )
 
 
 def _require_count(path: Path) -> None:
@@ -142,6 +156,21 @@ def _label(value: str, where: str) -> tuple[int, int | None]:
         known = ", ".join([*LABELS, *(item.name for item in CLASSES)])
         raise UserError(where, f"a label among {known}", value or "nothing", "Mend the label.")
     return LABELS[value.lower()], None
+
+
+def _pixel_um(value: str | None, others: set[float | None], where: str) -> float | None:
+    """The size of a pixel in one line; all lines must agree, for the net tells cells by their size too."""
+    try:
+        size = float(value) if value else None
+    except ValueError:
+        size = float("nan")
+    if size is not None and not PIXEL_RANGE[0] <= size <= PIXEL_RANGE[1]:
+        expected = f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres in pixel_um"
+        raise UserError(where, expected, f"{value}", "Give the side of a pixel, or leave the column out.")
+    if others - {size}:
+        found = f"{value or 'nothing'} after {next(iter(others)) or 'nothing'}"
+        raise UserError(where, "one pixel_um in all lines", found, "Rescale the images, see docs/own_cells.md.")
+    return size
 
 
 def _centre(row: dict[str, str], size: tuple[int, int], where: str) -> tuple[float, float]:
