@@ -44,6 +44,10 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         _require_counts(root, cells)
     if not cells:
         raise UserError(root, "cell images", "none", "Point --data at the folder that holds the class folders.")
+    return _dataset(root, cells, {image.stem: mask for _, image, mask in pairs})
+
+
+def _dataset(root: Path, cells: list[Cell], masks: dict[str, Path]) -> Dataset:
     drawn = is_phantom(root)
     return Dataset(
         name="phantom" if drawn else "herlev",
@@ -52,7 +56,7 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         class_names=tuple(known.name for known in CLASSES),
         view_plan="unbalanced",
         pixel_um=None if drawn else PIXEL_UM,
-        masks={image.stem: mask for _, image, mask in pairs},
+        masks=masks,
         paper=None if drawn else "herlev",
         phantom=drawn,
     )
