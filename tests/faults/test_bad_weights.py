@@ -9,6 +9,7 @@ import pytest
 from common import caffe_messages
 from common.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError
+from common.pinned import REFERENCE, facts
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
 from engines.caffe_engine import CaffeScorer
@@ -17,7 +18,7 @@ from engines.weights_file import check_weights
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import final_names
-from training.source_weights import REFERENCE, check_source_weights
+from training.source_weights import check_source_weights
 from training.train_fold import TrainOptions, train_fold
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
@@ -110,7 +111,7 @@ def test_another_net_is_named(net_shapes, tmp_path):
 def test_the_references_name_with_another_sha1(source_weights, net_shapes, tmp_path):
     path = tmp_path / REFERENCE
     shutil.copy(source_weights, path)
-    with pytest.raises(UserError, match="expected sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"):
+    with pytest.raises(UserError, match=f"expected sha1 {facts()['sha1']}"):
         check_source_weights(path, shapes=net_shapes)
 
 
