@@ -46,6 +46,12 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
     parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
 
 
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """What a net runs on; the names are those of engines.device.resolve."""
+    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
+
+
 def requested(args: argparse.Namespace) -> Request:
     """The request in what `add_run_options` parsed."""
     return Request(**{name: getattr(args, name) for name in RUN_OPTIONS})

@@ -78,9 +78,24 @@ def _to_record(config: RunConfig) -> dict:
     return {"dataset": {new: record.pop(old) for old, new in DATASET_FIELDS.items()}, **record}
 
 
-def run_record(run: Path) -> dict:
-    """run.json, with what a record of an older version lacks of its data set filled in."""
-    record = read_json(run / "run.json", "tools/build_lmdb.py")
+def read_config(run: Path) -> RunConfig:
+    """The configuration a run was made with."""
+    return read_run(run)[1]
+
+
+def read_run(run: Path) -> tuple[dict, RunConfig]:
+    """A run's record, run.json, and the configuration in it; what an older record lacks is filled in."""
+    record = _filled_in(run, read_json(run / "run.json", "tools/build_lmdb.py"))
+    try:
+        data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
+        names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
+        return record, RunConfig(**data, **{name: record[name] for name in names})
+    except (KeyError, TypeError) as error:
+        raise _no_record(run, f"{error}") from None
+
+
+def _filled_in(run: Path, record: dict) -> dict:
+    """A record with all of the data set's facts."""
     facts = record.get("dataset") if isinstance(record, dict) else None
     if not isinstance(facts, dict) or not isinstance(facts.get("name"), str):
         raise _no_record(run, "no data set with a name")
@@ -89,17 +104,6 @@ def run_record(run: Path) -> dict:
     if pixel is not None and (isinstance(pixel, bool) or not isinstance(pixel, int | float) or not pixel > 0):
         raise _no_record(run, f"pixel_um {pixel!r}"[:60])
     return {**record, "dataset": facts}
-
-
-def read_config(run: Path) -> RunConfig:
-    """The configuration a run was made with."""
-    record = run_record(run)
-    try:
-        data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
-        names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
-        return RunConfig(**data, **{name: record[name] for name in names})
-    except (KeyError, TypeError) as error:
-        raise _no_record(run, f"{error}") from None
 
 
 def _no_record(run: Path, found: str) -> UserError:

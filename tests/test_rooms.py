@@ -12,9 +12,10 @@ import pytest
 from tests.support.checkout import ROOT
 
 # what each room may import beside itself: rooms, or single modules where a room is open by its data types alone
-DATA_TYPES = {"data_prep.cells", "scoring.results", "scoring.score_files", "scoring.cell_score"}
+DATA_TYPES = {"data_prep.cells", "data_prep.herlev_classes"}
+DATA_TYPES |= {"scoring.results", "scoring.score_files", "scoring.cell_score"}
 # what the report's pictures and tables are drawn from: the cells again, the log, the net's shapes
-DRAWN_FROM = {"data_prep.dataset", "data_prep.image_file", "data_prep.views", "data_prep.herlev_classes"}
+DRAWN_FROM = {"data_prep.dataset", "data_prep.image_file", "data_prep.views"}
 DRAWN_FROM |= {"training.caffe_log", "engines.net_probe"}
 BELOW_SCORING = {"common", "data_prep", "engines", "training"}
 RULES = {
