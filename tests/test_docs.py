@@ -11,7 +11,8 @@ import pytest
 from data_prep import profiles
 from data_prep.cells import counts
 from data_prep.folds import PROTOCOLS
-from data_prep.manifest import LABELS, read_manifest
+from data_prep.manifest import read_manifest
+from data_prep.manifest_values import LABELS
 from scoring.classify import cells_of_csv
 from tests.support.checkout import ROOT
 
