@@ -185,7 +185,7 @@ def test_a_wrong_mean_image_is_named(kind, untrained):
     _, fold = untrained
     path = fold / "mean.binaryproto"
     path.write_bytes(data)
-    for read in (lambda: read_mean(path), lambda: train_fold(fold, TrainOptions(None, "none"))):
+    for read in (lambda: read_mean(path), lambda: train_fold(fold, TrainOptions(None))):
         with pytest.raises(UserError) as caught:
             read()
         assert caught.value.where == str(path) and words in str(caught.value)
@@ -229,7 +229,7 @@ def test_fewer_outputs_than_labels_are_refused(own_prototxt, name, untrained):
         require_outputs(2)
     _, fold = untrained
     with pytest.raises(UserError, match="2 outputs of the last layer"):
-        train_fold(fold, TrainOptions(None, "none"))
+        train_fold(fold, TrainOptions(None))
 
 
 @pytest.mark.parametrize(
