@@ -54,6 +54,8 @@ class Dataset:
         Side of a pixel in micrometres; None where nobody says.
     masks : mapping of str to Path
         Cell id to the mask with that cell's nucleus, for the cells that have one.
+    kinds : mapping of str to str
+        Cell id to what the set itself calls the cell, such as its Bethesda class, for sets that have such names.
     paper : str or None
         Where the paper has figures of this very set: their key in reporting/paper.json.
     phantom : bool
@@ -67,6 +69,7 @@ class Dataset:
     view_plan: str = "balanced"
     pixel_um: float | None = None
     masks: Mapping[str, Path] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     paper: str | None = None
     phantom: bool = False
 

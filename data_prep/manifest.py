@@ -9,11 +9,11 @@ from typing import TextIO
 from common.errors import UserError
 from data_prep.cells import Cell, Dataset
 from data_prep.herlev_classes import CLASSES
-from data_prep.manifest_values import centre_of, inside, label_of, pixel_um_of, size_of
+from data_prep.manifest_values import bethesda_label_of, centre_of, inside, label_of, pixel_um_of, size_of
 from data_prep.nucleus import centroid
 from data_prep.phantom.mark import is_phantom
 
-COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um"}
+COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 LINE_LIMIT = 100_000
 MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
@@ -25,6 +25,7 @@ def read_manifest(path: Path) -> Dataset:
     `image` and `mask` are relative to the manifest and stay inside its folder; `label` is 0, 1, normal,
     abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together;
     `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
+    `bethesda`, in place of `label`: NILM is normal, every other class of the Bethesda system abnormal; kept in `kinds`;
     `pixel_um` (optional) the side of a pixel in micrometres, the same in every line.
 
     Raises
@@ -37,6 +38,7 @@ def read_manifest(path: Path) -> Dataset:
     seen: set[str] = set()
     sizes: dict[Path, tuple[int, int]] = {}
     masks: dict[str, Path] = {}
+    kinds: dict[str, str] = {}
     pixels: set[float | None] = set()
     _require_count(path)
     for line, row in manifest_rows(path):
@@ -44,6 +46,8 @@ def read_manifest(path: Path) -> Dataset:
         seen.add(cell.id)
         if row.get("mask"):
             masks[cell.id] = path.parent / row["mask"]
+        if row.get("bethesda"):
+            kinds[cell.id] = row["bethesda"]
         pixels.add(pixel_um_of(row.get("pixel_um"), pixels, f"{path}, line {line}"))
         cells.append(cell)
     if not cells:
@@ -56,6 +60,7 @@ def read_manifest(path: Path) -> Dataset:
         class_names=names,
         pixel_um=pixels.pop(),
         masks=masks,
+        kinds=kinds,
         phantom=is_phantom(path.parent),
     )
 
@@ -109,9 +114,10 @@ def _lines(file: TextIO) -> Iterator[str]:
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:
     have, do = set(header), "See docs/own_cells.md."
     centre = {"nucleus_x", "nucleus_y"} <= have or "mask" in have
-    complete = set(required) <= have if required else {"image", "label"} <= have and centre
+    labelled = ("label" in have) != ("bethesda" in have)
+    complete = set(required) <= have if required else "image" in have and labelled and centre
     if not complete or len(have) != len(header):
-        expected = f"columns {', '.join(required) or 'image, label, and nucleus_x with nucleus_y, or mask'}"
+        expected = f"columns {', '.join(required) or 'image, label (or bethesda), and nucleus_x with nucleus_y, or mask'}"
         raise UserError(path, expected, ", ".join(header)[:200] or "an empty file", do)
     if have - COLUMNS:
         raise UserError(
@@ -124,7 +130,7 @@ def _cell(path: Path, line: int, row: dict[str, str], sizes: dict, seen: set[str
     image = inside(path.parent, row["image"], where)
     if image not in sizes:
         sizes[image] = size_of(image, where)
-    label, class7 = label_of(row["label"], where)
+    label, class7 = label_of(row["label"], where) if "label" in row else (bethesda_label_of(row["bethesda"], where), None)
     if row.get("mask"):
         centre = centroid(inside(path.parent, row["mask"], where), sizes[image])
     else:

@@ -12,6 +12,7 @@ from data_prep.cells import Dataset
 from data_prep.dataset import find_data, open_dataset
 from data_prep.fold_data import build_fold, fold_key
 from data_prep.folds import PROTOCOLS, Split, make_split, read_split, write_split
+from data_prep.image_hashes import IMAGES, write_images
 from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
 
@@ -35,6 +36,8 @@ def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[
         run = open_run(config, name, runs)
         if not (run / "cells.csv").exists():
             write_cells(run / "cells.csv", dataset)
+        if not (run / IMAGES).exists():
+            write_images(run / IMAGES, dataset)
         if not (run / "split.json").exists():
             write_split(run / "split.json", split)
         split = read_split(run / "split.json")  # frozen: a newer scikit-learn may deal otherwise
@@ -82,7 +85,8 @@ def write_cells(path: Path, dataset: Dataset) -> None:
         writer.writerow(["id", "class7", "class_name", "label", "group", "x", "y"])
         for cell in dataset.cells:
             kind = cell.label if cell.class7 is None else cell.class7
-            row = [cell.id, cell.class7, dataset.class_names[kind], cell.label, cell.group]
+            name = dataset.kinds.get(cell.id, dataset.class_names[kind])
+            row = [cell.id, cell.class7, name, cell.label, cell.group]
             writer.writerow([*("" if value is None else value for value in row), *(f"{v:.9g}" for v in cell.centre)])
 
 

@@ -1,24 +1,59 @@
-"""How sure a figure is: Wilson's interval for shares of cells, the bootstrap for all else."""
+"""How sure a figure is: whole groups are resampled where they are known; Wilson's interval where there are none."""
 
-import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Hashable, Sequence
 
 import numpy as np
+from scipy.stats import binomtest, bootstrap
 
 from measures.metrics import METRICS, checked
 
 COUNTED = ("sens", "spec", "acc")  # shares of a number of cells, for which Wilson's interval holds
+RESAMPLES = 2000
 CHUNK = 250  # resamples at a time; bounds the memory
+MOST_BCA = 2000  # units; BCa leaves out each one in turn, above it percentiles are as good
+LEVEL = 0.95
+
+Limits = tuple[float, float]
 
 
-def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share of k in n, as fractions; 95 % for z = 1.96."""
+def wilson(k: int, n: int) -> Limits:
+    """Wilson's 95 % interval of a share of k in n, as fractions."""
     if n <= 0 or not 0 <= k <= n:
         raise ValueError(f"{k} of {n} is no share")
-    share, square = k / n, z * z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return (0.0 if k == 0 else middle - half), (1.0 if k == n else middle + half)
+    low, high = binomtest(k, n).proportion_ci(LEVEL, method="wilson")
+    return float(low), float(high)
+
+
+def interval(
+    labels: Sequence[int],
+    scores: Sequence[float],
+    metric: str,
+    groups: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> Limits | None:
+    """The 95 % interval the tables print; None where the metric is undefined.
+
+    With `groups` (one name a cell), whole groups are resampled. Where no resampling can vary, since every cell is
+    right, a share's interval is Wilson's with the groups as the units. Without groups: Wilson for a share of
+    cells, else a resampling of cells, which takes them as independent.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
+    truth, score = checked(labels, scores)
+    if metric not in COUNTED:
+        return bootstrap_interval(truth, score, metric, seed, groups)
+    # the cells that the share is a share of
+    of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
+    if not of.any():
+        return None
+    right = ((score >= 0.5) == (truth == 1))[of]
+    if groups is None:
+        return wilson(int(right.sum()), int(of.sum()))
+    if right.all() or not right.any():
+        units = len(np.unique(np.asarray(groups)[of]))
+        return wilson(units if right.all() else 0, units)
+    return bootstrap_interval(truth, score, metric, seed, groups)
 
 
 def bootstrap_interval(
@@ -26,67 +61,78 @@ def bootstrap_interval(
     scores: Sequence[float],
     metric: str,
     seed: int,
-    n: int = 2000,
+    groups: Sequence[Hashable] | None = None,
+    n: int = RESAMPLES,
     threshold: float = 0.5,
-) -> tuple[float, float] | None:
-    """Percentile 95 % interval of one of METRICS over `n` resamplings of the cells, with replacement.
+) -> Limits | None:
+    """SciPy's bootstrap of one of METRICS over groups, each drawn whole, or over cells where `groups` is None.
 
-    Resamplings in which the metric is undefined do not count; None where it is undefined in all. The cells
-    are taken as independent, which cells of one field are not: the true interval is wider.
+    BCa, or percentiles where BCa does not hold: a metric undefined in some resamplings, which then do not count,
+    or equal in all, or too many units. None where it is undefined in all, or there is one unit alone.
     """
     if metric not in METRICS:
         raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
     truth, score = checked(labels, scores)
-    rng = np.random.default_rng(seed)
-    values = []
-    for start in range(0, n, CHUNK):
-        picks = rng.integers(0, len(truth), (min(CHUNK, n - start), len(truth)))
-        values.append(resampled(truth, score, picks, threshold)[metric])
-    known = np.concatenate(values)
-    known = known[~np.isnan(known)]
+    unit = np.arange(len(truth)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = int(unit.max()) + 1
+    if units < 2:
+        return None
+
+    def statistic(picks: np.ndarray, axis: int = -1) -> np.ndarray:
+        rows = picks.reshape(-1, picks.shape[axis])
+        parts = (rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK))
+        values = [weighted(truth, score, _drawn(part, units)[:, unit], threshold)[metric] for part in parts]
+        return np.concatenate(values).reshape(picks.shape[:-1])
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of a degenerate distribution, told by NaN
+        found = bootstrap(
+            (np.arange(units),),
+            statistic,
+            n_resamples=n,
+            batch=CHUNK,
+            vectorized=True,
+            confidence_level=LEVEL,
+            method="BCa" if units <= MOST_BCA else "percentile",
+            rng=np.random.default_rng(seed),
+        )
+    return _limits(found.confidence_interval, found.bootstrap_distribution)
+
+
+def _limits(limits: Sequence[float], values: np.ndarray) -> Limits | None:
+    """SciPy's limits where they are numbers, else percentiles of the resamplings that are."""
+    known = values[~np.isnan(values)]
     if not known.size:
         return None
-    low, high = np.percentile(known, (2.5, 97.5))
-    return float(low), float(high)
+    if len(known) < len(values) or not np.isfinite(limits).all():
+        limits = np.percentile(known, (50 * (1 - LEVEL), 50 * (1 + LEVEL)))
+    return float(limits[0]), float(limits[1])
 
 
-def interval(labels: Sequence[int], scores: Sequence[float], metric: str, seed: int = 0) -> tuple[float, float] | None:
-    """The 95 % interval the tables print: Wilson's for a share of cells, else the bootstrap."""
-    if metric not in COUNTED:
-        return bootstrap_interval(labels, scores, metric, seed)
-    truth, score = checked(labels, scores)
-    of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
-    right = (score >= 0.5) == truth
-    return wilson(int(right[of].sum()), int(of.sum())) if of.any() else None
+def _drawn(picks: np.ndarray, units: int) -> np.ndarray:
+    """How often each row of `picks` (R, m) draws each unit: int64 (R, units)."""
+    slot = np.arange(len(picks))[:, None] * units + picks.astype(np.int64)
+    return np.bincount(slot.ravel(), minlength=len(picks) * units).reshape(len(picks), units)
 
 
-def resampled(truth: np.ndarray, score: np.ndarray, picks: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
-    """Every metric for each row of `picks` (R, n), indices of cells: float64 (R,), NaN where undefined."""
-    drawn, called = truth[picks] == 1, (score >= threshold)[picks]
-    tp, fn = (drawn & called).sum(1), (drawn & ~called).sum(1)
-    fp, tn = (~drawn & called).sum(1), (~drawn & ~called).sum(1)
+def weighted(truth: np.ndarray, score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+    """Every metric of cells counted `weights` (R, n) times: float64 (R,), NaN where undefined."""
+    abnormal, called = truth == 1, score >= threshold
+    masks = (abnormal & called, abnormal & ~called, ~abnormal & called, ~abnormal & ~called)
+    tp, fn, fp, tn = (weights[:, mask].sum(1) for mask in masks)
     with np.errstate(invalid="ignore", divide="ignore"):
         sens, spec = tp / (tp + fn), tn / (tn + fp)
         hmean = np.where(sens + spec == 0, 0.0, 2 * sens * spec / (sens + spec))
-        acc, f = (tp + tn) / picks.shape[1], 2 * tp / (2 * tp + fp + fn)
-        return {
-            "sens": sens,
-            "spec": spec,
-            "acc": acc,
-            "hmean": hmean,
-            "f": f,
-            "auc": _auc(truth, score, picks),
-        }
+        acc, f = (tp + tn) / weights.sum(1), 2 * tp / (2 * tp + fp + fn)
+        auc = _auc(truth, score, weights)
+        return {"sens": sens, "spec": spec, "acc": acc, "hmean": hmean, "f": f, "auc": auc}
 
 
-def _auc(truth: np.ndarray, score: np.ndarray, picks: np.ndarray) -> np.ndarray:
+def _auc(truth: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """AUC as the share of (abnormal, normal) pairs in the right order, ties half."""
-    _, rank = np.unique(score, return_inverse=True)
-    levels, rows = int(rank.max()) + 1, len(picks)
-    slot = np.arange(rows)[:, None] * levels + rank[picks]
-    drawn = truth[picks] == 1
-    normal, abnormal = (
-        np.bincount(slot[mask], minlength=rows * levels).reshape(rows, levels) for mask in (~drawn, drawn)
-    )
+    order = np.argsort(score, kind="stable")
+    starts = np.unique(score[order], return_index=True)[1]
+    ordered, is_abnormal = weights[:, order], truth[order] == 1
+    normal, abnormal = (np.add.reduceat(ordered * mask, starts, axis=1) for mask in (~is_abnormal, is_abnormal))
     below = np.cumsum(normal, axis=1) - normal
     return (abnormal * (below + normal / 2)).sum(1) / (normal.sum(1) * abnormal.sum(1))
