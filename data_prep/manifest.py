@@ -117,7 +117,9 @@ def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> 
     labelled = ("label" in have) != ("bethesda" in have)
     complete = set(required) <= have if required else "image" in have and labelled and centre
     if not complete or len(have) != len(header):
-        expected = f"columns {', '.join(required) or 'image, label (or bethesda), and nucleus_x with nucleus_y, or mask'}"
+        expected = (
+            f"columns {', '.join(required) or 'image, label (or bethesda), and nucleus_x with nucleus_y, or mask'}"
+        )
         raise UserError(path, expected, ", ".join(header)[:200] or "an empty file", do)
     if have - COLUMNS:
         raise UserError(
@@ -130,7 +132,10 @@ def _cell(path: Path, line: int, row: dict[str, str], sizes: dict, seen: set[str
     image = inside(path.parent, row["image"], where)
     if image not in sizes:
         sizes[image] = size_of(image, where)
-    label, class7 = label_of(row["label"], where) if "label" in row else (bethesda_label_of(row["bethesda"], where), None)
+    if "bethesda" in row:
+        label, class7 = bethesda_label_of(row["bethesda"], where), None
+    else:
+        label, class7 = label_of(row["label"], where)
     if row.get("mask"):
         centre = centroid(inside(path.parent, row["mask"], where), sizes[image])
     else:

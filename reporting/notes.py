@@ -65,6 +65,8 @@ def _weights(weights: dict | None) -> list[str]:
 
 def _split(run: RunResult) -> str:
     """How much training and test may know of each other, counted in the run's own split."""
+    if "external" in run.run:
+        return _external(run.run["external"])
     protocol = f"{run.run['protocol']} folds"
     if any(cell.group is None for cell in run.cells.values()):
         return f"{protocol}: the data set does not say which cells were captured together"
@@ -72,3 +74,12 @@ def _split(run: RunResult) -> str:
     if share == 0:
         return f"{protocol}: no test cell has a cell of its field in training"
     return f"{protocol}: {percent(share)} % of test cells have a cell of their field in training"
+
+
+def _external(facts: dict) -> str:
+    """Who was asked, and at what size of pixel."""
+    nets = len(facts["nets"])
+    own = f"external: a set that the net has not seen; trained on {facts['trained_on']}, {nets} net(s)"
+    if facts["enlarged"] is None:
+        return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
+    return f"{own}; images enlarged {facts['enlarged']:.3f} times to {facts['training_um']:g} um a pixel"

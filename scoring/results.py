@@ -107,12 +107,21 @@ class RunResult:
         parts = [getattr(fold, field) for fold in self.folds]
         return np.concatenate([part for part in parts if part is not None])
 
+    def groups(self, folds: Sequence[FoldResult] | None = None) -> np.ndarray | None:
+        """Each scored cell's group, in the order of `pooled`; None where a cell of the data set has none."""
+        if any(cell.group is None for cell in self.cells.values()):
+            return None
+        ids = [cell for fold in (self.folds if folds is None else folds) for cell in fold.ids]
+        return np.array([self.cells[cell].group for cell in ids])
+
     def folds_with(self, field: str) -> tuple[FoldResult, ...]:
         """The folds that have an optional array: "shift5", "shift10", "views"."""
         return tuple(fold for fold in self.folds if getattr(fold, field) is not None)
 
     def fold_text(self, folds: Sequence[FoldResult] | None = None) -> str:
         """'5 folds', or 'folds 0,2 of 5' where some are missing."""
+        if self.run["protocol"] == "external":
+            return "external"
         numbers = [fold.fold for fold in (self.folds if folds is None else folds)]
         if len(numbers) == self.n_folds:
             return f"{self.n_folds} folds"

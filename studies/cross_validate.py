@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import human, write_json
+from common.files import human
 from common.run_folder import fold_folder, locked, read_config
 from data_prep.fold_data import build_fold, drop_lmdbs
-from data_prep.nucleus import nucleus_areas
 from data_prep.prepare import Request, prepare_run
 from engines.device import Device
-from measures.baselines import all_baselines
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from scoring.trained_model import TrainedModel
 from scoring.write_scores import scores_name
+from studies.baselines import ensure_baselines
 from studies.estimate import estimate
 from training.train_fold import TrainOptions, train_fold
 
@@ -43,8 +42,7 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
     missing = [fold for fold in folds if not (fold_folder(run, fold) / scores_name()).exists()]
     if missing:
         say(estimate(dataset, split, missing, config, profile, options.device))
-    if not (run / "baselines.json").exists():
-        write_json(run / "baselines.json", all_baselines(dataset, split, nucleus_areas(dataset)))
+    ensure_baselines(run / "baselines.json", dataset, split)
     for fold in folds:
         folder = fold_folder(run, fold)
         say(f"-- fold {fold} of {len(split['folds'])}: {folder}")

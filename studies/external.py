@@ -100,7 +100,9 @@ def training_images(model: TrainedModel) -> set[str]:
 def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
     """By how much the set's images are enlarged to the training set's pixel size; None where nobody knows both."""
     if mpp is not None and not PIXEL_RANGE[0] <= mpp <= PIXEL_RANGE[1]:
-        raise UserError("--mpp", f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres", f"{mpp:g}", "Give a pixel's side.")
+        raise UserError(
+            "--mpp", f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres", f"{mpp:g}", "Give a pixel's side."
+        )
     trained = model.config.pixel_um
     if asked and trained is None:
         where = model.folder.resolve().parent / "run.json"
@@ -138,8 +140,7 @@ def mean_of(each: Sequence[Sequence[CellScore]]) -> list[CellScore]:
     """Every cell's scores averaged over the nets, view by view: all of them saw the same views."""
     found = []
     for same in zip(*each, strict=True):
-        prob, views, centre = (
-            np.mean([getattr(score, name) for score in same], axis=0) for name in ("prob", "view_scores", "centre_scores")
-        )
-        found.append(replace(same[0], prob=prob, view_scores=views, centre_scores=centre))
+        names = ("prob", "view_scores", "centre_scores")
+        means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
+        found.append(replace(same[0], **means))
     return sorted(found, key=lambda score: score.cell.id)

@@ -9,15 +9,9 @@ from common.errors import UserError
 from measures.metrics import binary_metrics, percent
 from reporting.notes import scored, table_notes
 from reporting.paper import paper
+from reporting.tables.baseline_titles import TITLES
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
-
-BASELINES = {
-    "majority": "always the commonest class",
-    "file_name": "nearest file name (all its numbers), no pixels",
-    "first_number": "nearest file name (first number alone), no pixels",
-    "nucleus_area": "nucleus area alone (logistic regression)",
-}
 
 
 def baseline_table(runs: Sequence[RunResult]) -> Table | None:
@@ -31,7 +25,7 @@ def baseline_table(runs: Sequence[RunResult]) -> Table | None:
             seven = float((run.pooled("probs").argmax(axis=1) == run.pooled("class7")).mean())
         rows.append([what, "the net", *_shares(net), percent(seven)])
         data[label] = {}
-        for name, title in BASELINES.items() if run.baselines else ():
+        for name, title in TITLES.items() if run.baselines else ():
             found = _baseline(run, name)
             data[label][name] = found
             if found:

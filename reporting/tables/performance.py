@@ -8,17 +8,14 @@ import numpy as np
 from measures.intervals import interval
 from measures.metrics import METRICS, binary_metrics, mean_and_std, percent
 from reporting.notes import labels, table_notes
-from reporting.paper import accuracy_interval, paper, right_in_all
+from reporting.paper import paper, right_in_all
+from reporting.tables.beside_paper import beside_the_papers_interval, interval_notes
 from reporting.tables.table import Table
 from scoring.results import FoldResult, RunResult
 
 COLUMNS = ["method", "cells", "Sens (%)", "Spec (%)", "Acc (%)", "H-mean (%)", "F (%)", "AUC"]
 CITED = "rows marked 'cited' are other people's figures, not measured by us; '-' is not given or undefined"
 EARLIER = "the earlier methods were judged in several ways (10-fold, leave-one-out): not strictly comparable"
-INTERVALS = (
-    "95 % intervals: Wilson for Sens, Spec and Acc, else bootstrap over cells (2000 times), which cannot "
-    "vary where every cell is right; both take cells as independent"
-)
 
 
 def table3(runs: Sequence[RunResult]) -> Table | None:
@@ -33,7 +30,7 @@ def table3(runs: Sequence[RunResult]) -> Table | None:
     ours, data = _our_rows(runs)
     earlier = [_cited(item["name"], item) for item in paper()["earlier_methods"]]
     later = [_cited(item["name"], item) for item in paper()["later"]]
-    notes = table_notes(runs, CITED, EARLIER, INTERVALS, *_inside(runs))
+    notes = table_notes(runs, CITED, EARLIER, *interval_notes(runs), *beside_the_papers_interval(runs))
     return Table(
         "table3",
         "Table 3: performance (the paper's on Herlev)",
@@ -52,7 +49,9 @@ def table5(runs: Sequence[RunResult]) -> Table | None:
     earlier = paper()["hemlbc_earlier"]
     rows = [_cited("paper: ConvNet-T on HEMLBC", paper()["hemlbc"], 1978), _cited(earlier["name"], earlier)]
     ours, data = _our_rows(runs)
-    notes = table_notes(runs, CITED, INTERVALS, "HEMLBC is private: our rows are other cells than the paper's")
+    notes = table_notes(
+        runs, CITED, *interval_notes(runs), "HEMLBC is private: our rows are other cells than the paper's"
+    )
     return Table(
         "table5",
         "Table 5: performance on a set of one's own (the paper's on HEMLBC)",
@@ -63,8 +62,8 @@ def table5(runs: Sequence[RunResult]) -> Table | None:
     )
 
 
-def summary(folds: Sequence[FoldResult], pixels: int = 0) -> dict[str, Any]:
-    """Metrics of every fold, their mean and deviation, and of all cells pooled with 95 % intervals."""
+def summary(folds: Sequence[FoldResult], pixels: int = 0, groups: np.ndarray | None = None) -> dict[str, Any]:
+    """Metrics of every fold, their mean and deviation, and of all cells pooled with 95 % intervals by `groups`."""
     each = [binary_metrics(fold.labels, fold.shifted(pixels)) for fold in folds]
     truth = np.concatenate([fold.labels for fold in folds])
     score = np.concatenate([fold.shifted(pixels) for fold in folds])
@@ -73,7 +72,7 @@ def summary(folds: Sequence[FoldResult], pixels: int = 0) -> dict[str, Any]:
         "folds": [{"fold": fold.fold, **found} for fold, found in zip(folds, each, strict=True)],
         "over_folds": {name: mean_and_std([found[name] for found in each]) for name in METRICS},
         "pooled": binary_metrics(truth, score),
-        "interval": {name: interval(truth, score, name) for name in METRICS},
+        "interval": {name: interval(truth, score, name, groups) for name in METRICS},
     }
 
 
@@ -85,7 +84,7 @@ def _our_rows(runs: Sequence[RunResult]) -> tuple[list[list], dict[str, Any]]:
             folds = run.folds_with(f"shift{pixels}") if pixels else run.folds
             if not folds:
                 continue
-            found = summary(folds, pixels)
+            found = summary(folds, pixels, run.groups(folds))
             data[label][f"shift{pixels}"] = found
             what = f"{label}, centres shifted by up to {pixels} px" if pixels else label
             rows += _three_rows(what, run.fold_text(folds), found)
@@ -125,18 +124,3 @@ def _range_text(name: str, limits: tuple[float, float] | None) -> str:
 
 def _cited(name: str, known: Mapping[str, Any], cells: int | None = None) -> list:
     return [f"{name} (cited)", cells, *[figure(metric, known.get(metric)) for metric in METRICS]]
-
-
-def _inside(runs: Sequence[RunResult]) -> list[str]:
-    """For complete runs on Herlev's own cells: whether the accuracy is one the paper's would allow."""
-    low, high = accuracy_interval()
-    right, total = right_in_all()
-    limits = f"{percent(low)}-{percent(high)}"
-    found = [f"the paper's {right}/{total} right has the 95 % interval {limits} (Wilson, ours)"]
-    for label, run in zip(labels(runs), runs, strict=True):
-        if run.run["dataset"].get("name") != "herlev" or run.missing_folds or run.run["protocol"] != "cell":
-            continue
-        acc = binary_metrics(run.pooled("labels"), run.pooled("scores"))["acc"]
-        place = "inside" if low <= acc <= high else "outside"
-        found.append(f"{label}: pooled Acc {percent(acc)} lies {place} it")
-    return found
