@@ -97,8 +97,8 @@ def _cross_validate(cells: Sequence[Cell], folds: Folds, predict: Predictor) -> 
     class7: Sequence[int | None] = [None] * len(tested)
     if all(cell.class7 is not None for cell in tested):
         class7 = _predict_all(by_id, folds, predict, lambda cell: cell.class7)[0].tolist()
-        right = [cell.class7 == found for cell, found in zip(tested, class7, strict=True)]
-        result["seven_class"] = {"acc": float(np.mean(right))}
+        is_right = [cell.class7 == predicted for cell, predicted in zip(tested, class7, strict=True)]
+        result["seven_class"] = {"acc": float(np.mean(is_right))}
     pairs = zip(tested, labels.tolist(), class7, strict=True)
     return result | {"predictions": {cell.id: [label, seven] for cell, label, seven in pairs}}
 
@@ -107,7 +107,7 @@ def _predict_all(
     by_id: dict[str, Cell], folds: Folds, predict: Predictor, target: Callable[[Cell], int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predicted targets and P(abnormal) (0 or 1 where the predictor has none), fold after fold."""
-    found, chances = [], []
+    targets, chances = [], []
     for fold in folds:
         inside = set(fold)
         train = [by_id[cell] for other in folds for cell in other if cell not in inside]
@@ -115,9 +115,9 @@ def _predict_all(
         if not train or not test:
             raise ValueError("a fold with no training or no test cells")
         predicted, chance = predict(train, np.array([target(cell) for cell in train]), test)
-        found.append(predicted)
+        targets.append(predicted)
         chances.append(predicted if chance is None else chance)
-    return np.concatenate(found), np.concatenate(chances).astype(np.float64)
+    return np.concatenate(targets), np.concatenate(chances).astype(np.float64)
 
 
 def _predict_majority(train: list[Cell], targets: np.ndarray, test: list[Cell]):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from measures.metrics import METRICS, checked
+from measures.metrics import METRICS, THRESHOLD, checked, right
 
 COUNTED = ("sens", "spec", "acc")  # shares of a number of cells, for which Wilson's interval holds
 CHUNK = 250  # resamples at a time; bounds the memory
@@ -27,7 +27,7 @@ def bootstrap_interval(
     metric: str,
     seed: int,
     n: int = 2000,
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
 ) -> tuple[float, float] | None:
     """Percentile 95 % interval of one of METRICS over `n` resamplings of the cells, with replacement.
 
@@ -55,9 +55,9 @@ def interval(labels: Sequence[int], scores: Sequence[float], metric: str, seed: 
     if metric not in COUNTED:
         return bootstrap_interval(labels, scores, metric, seed)
     truth, score = checked(labels, scores)
+    # the cells that the share is a share of
     of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
-    right = (score >= 0.5) == truth
-    return wilson(int(right[of].sum()), int(of.sum())) if of.any() else None
+    return wilson(int(right(truth, score)[of].sum()), int(of.sum())) if of.any() else None
 
 
 def resampled(truth: np.ndarray, score: np.ndarray, picks: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
@@ -81,6 +81,7 @@ def resampled(truth: np.ndarray, score: np.ndarray, picks: np.ndarray, threshold
 
 def _auc(truth: np.ndarray, score: np.ndarray, picks: np.ndarray) -> np.ndarray:
     """AUC as the share of (abnormal, normal) pairs in the right order, ties half."""
+    # how often each row draws each distinct score, normal and abnormal apart: no sorting a row
     _, rank = np.unique(score, return_inverse=True)
     levels, rows = int(rank.max()) + 1, len(picks)
     slot = np.arange(rows)[:, None] * levels + rank[picks]

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 METRICS = ("sens", "spec", "acc", "hmean", "f", "auc")
+THRESHOLD = 0.5  # a score at or above it is abnormal (paper: "Evaluation Methods")
 
 
 def checked(labels: Sequence[int], scores: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +22,14 @@ def checked(labels: Sequence[int], scores: Sequence[float]) -> tuple[np.ndarray,
     return truth.astype(np.int64), score
 
 
-def binary_metrics(labels: Sequence[int], scores: Sequence[float], threshold: float = 0.5) -> dict[str, float | None]:
+def right(labels: np.ndarray, scores: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
+    """Whether each score is on its label's side of the threshold: bool, of the scores' shape."""
+    return (np.asarray(scores) >= threshold) == (np.asarray(labels) == 1)
+
+
+def binary_metrics(
+    labels: Sequence[int], scores: Sequence[float], threshold: float = THRESHOLD
+) -> dict[str, float | None]:
     """Sensitivity, specificity, accuracy, H-mean, F-measure and AUC, as fractions.
 
     A score at or above the threshold is abnormal. What one class alone leaves undefined is None.

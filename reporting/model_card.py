@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import UserError, printable
 from common.files import sha256_file, write_text
 from common.pinned import caffe_commit
 from measures.metrics import METRICS, binary_metrics
@@ -15,9 +15,11 @@ from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
-from reporting.tables.baselines import baseline_table
-from reporting.tables.performance import figure, table3, table5
-from reporting.tables.table import Table, printable
+from reporting.tables.baselines import baselines_table
+from reporting.tables.hemlbc import hemlbc_table
+from reporting.tables.performance import performance_table
+from reporting.tables.performance_rows import metric_text
+from reporting.tables.table import Table
 from scoring.results import FoldResult, RunResult
 from training.select_model import read_model
 
@@ -40,14 +42,14 @@ def write_card(run: RunResult, fold: int | None = None, name: str | None = None,
     UserError
         Where the fold has no scores or not the weights it selected, or the folder holds another readme.
     """
-    found = _fold(run, fold)
-    name = name or f"convnet_t_{slug(run.name)}_fold{found.fold}"
+    described = _fold(run, fold)
+    name = name or f"convnet_t_{slug(run.name)}_fold{described.fold}"
     if name != slug(name):
         raise UserError("--name", "letters, digits, - and _", name, "Give another name.")
     readme = models / name / "readme.md"
     if readme.exists() and MARK not in readme.read_text(encoding="utf-8", errors="replace"):
         raise UserError(readme, "no file, or an older card", "a readme written by hand", "Give another --name.")
-    write_text(readme, card(run, found, name))
+    write_text(readme, card(run, described, name))
     return readme
 
 
@@ -92,8 +94,8 @@ def _fold(run: RunResult, number: int | None) -> FoldResult:
     fold = known[number]
     snapshot = fold.folder / read_model(fold.folder)["snapshot"]
     if not snapshot.is_file() or sha256_file(snapshot) != fold.model["sha256"]:
-        found = "another file" if snapshot.is_file() else "no such file"
-        raise UserError(snapshot, "the weights that model.json names", found, "Train the fold again.")
+        there = "another file" if snapshot.is_file() else "no such file"
+        raise UserError(snapshot, "the weights that model.json names", there, "Train the fold again.")
     if (scored := fold.evaluation.get("model_sha256", fold.model["sha256"])) != fold.model["sha256"]:
         where, do = fold.folder / "evaluation.json", "Score the fold again with tools/evaluate.py."
         raise UserError(where, f"scores of the weights {fold.model['sha256'][:12]}", str(scored)[:12], do)
@@ -156,14 +158,14 @@ def _protocol(run: RunResult, fold: FoldResult) -> list[str]:
 
 
 def _figures(run: RunResult, fold: FoldResult) -> str:
-    table = table3([run]) or table5([run])
+    table = performance_table([run]) or hemlbc_table([run])
     own = binary_metrics(fold.labels, fold.scores)
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.name))]
     what = f"these weights alone, fold {fold.fold}"
-    rows.append([what, len(fold.ids), *[figure(metric, own[metric]) for metric in METRICS]])
+    rows.append([what, len(fold.ids), *[metric_text(metric, own[metric]) for metric in METRICS]])
     notes = _bullets(f"{note[0].upper()}{note[1:]}." for note in run_notes(run))
     printed = f"Printed by `tools/report.py runs/{run.name}` (Table {table.name[-1]} and the baselines)."
-    return "\n\n".join([printed, _table(table.columns, rows), notes, _baselines(baseline_table([run]))])
+    return "\n\n".join([printed, _table(table.columns, rows), notes, _baselines(baselines_table([run]))])
 
 
 def _baselines(table: Table | None) -> str:
