@@ -21,7 +21,6 @@ from reporting.tables.performance import performance_table
 from reporting.tables.performance_rows import metric_text
 from reporting.tables.table import Table
 from scoring.results import FoldResult, RunResult
-from training.select_model import read_model
 
 MODELS = Path("models")
 MARK = "<!-- written by tools/model_card.py -->"
@@ -92,7 +91,7 @@ def _fold(run: RunResult, number: int | None) -> FoldResult:
         do = "Score it with tools/evaluate.py."
         raise UserError(run.folder, "a fold with scores", "none" if number is None else f"no scores of {number}", do)
     fold = known[number]
-    snapshot = fold.folder / read_model(fold.folder)["snapshot"]
+    snapshot = fold.snapshot
     if not snapshot.is_file() or sha256_file(snapshot) != fold.model["sha256"]:
         there = "another file" if snapshot.is_file() else "no such file"
         raise UserError(snapshot, "the weights that model.json names", there, "Train the fold again.")
@@ -105,13 +104,12 @@ def _fold(run: RunResult, number: int | None) -> FoldResult:
 def _front_matter(run: RunResult, fold: FoldResult) -> str:
     data, facts = run.run["dataset"], run.run
     title = f"ConvNet-T, {data.get('name')}, {facts['protocol']} protocol, profile {facts['profile']}, fold {fold.fold}"
-    snapshot = fold.folder / fold.model["snapshot"]
     values = {
         "name": json.dumps(printable(title), ensure_ascii=False),  # a JSON string is YAML, whatever the data's name
-        "caffemodel": snapshot.name,
+        "caffemodel": fold.snapshot.name,
         "caffemodel_url": "none published",
         "license": "unspecified",
-        "sha1": sha256_file(snapshot, "sha1"),
+        "sha1": sha256_file(fold.snapshot, "sha1"),
         "caffe_commit": caffe_commit(),
     }
     return "\n".join(["---", *(f"{key}: {value}" for key, value in values.items()), "---", ""])
@@ -138,7 +136,7 @@ def _data(run: RunResult) -> str:
     rows = [[name, ("normal", "abnormal")[label], count] for (label, _, name), count in sorted(number.items())]
     name = "a drawn set (phantom)" if is_phantom(run) else f"`{printable(str(facts.get('name')))}`"
     head = f"{name}, {len(run.cells)} cells, fingerprint {_code(facts.get('fingerprint'))}."
-    about = f"{words.HERLEV}\n\n" if facts.get("name") == "herlev" else ""
+    about = f"{words.HERLEV}\n\n" if facts.get("paper") == "herlev" else ""
     return f"{head}\n\n{about}{_table(['class', 'side', 'cells'], rows)}"
 
 

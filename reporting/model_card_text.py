@@ -66,7 +66,7 @@ def limits(run: RunResult) -> list[str]:
         sentences.append(OF_CONTROL)
     if is_phantom(run):
         sentences.append(OF_PHANTOM)
-    if run.run["dataset"].get("name") == "herlev":
+    if run.run["dataset"].get("paper") == "herlev":
         sentences += OF_HERLEV
     if run.run.get("select") == "paper":
         sentences.append(OF_SELECTION)

@@ -9,6 +9,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import read_json
+from common.run_folder import filled_in
 from scoring import score_files
 from scoring.score_files import Scores, ViewScores
 
@@ -63,6 +64,14 @@ class FoldResult:
     shift10: np.ndarray | None
     model: dict[str, Any]
     evaluation: dict[str, Any]
+
+    @property
+    def snapshot(self) -> Path:
+        """The weights that were selected, as model.json names them; UserError where it names none."""
+        if not all(isinstance(self.model.get(key), str) for key in ("snapshot", "sha256")):
+            do = "Remove it and run tools/train.py again."
+            raise UserError(self.folder / "model.json", "a selected model with snapshot and sha256", "none", do)
+        return self.folder / self.model["snapshot"]
 
     def shifted(self, pixels: int) -> np.ndarray | None:
         """The scores under a shift of 0, 5 or 10 px."""
@@ -135,6 +144,7 @@ def load_run(path: Path) -> RunResult:
         raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))
     if not isinstance(run.get("weights"), dict | None):
         raise _wrong(folder / "run.json", "weights as an object or null", repr(run["weights"])[:60])
+    run = filled_in(folder, run)
     split = _object(folder / "split.json", {"folds": list})
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / "split.json", split["folds"], cells)

@@ -14,7 +14,6 @@ from data_prep.views import PATCH, View, render
 from reporting.figures.plan import LeftOutError
 from scoring.results import RunResult
 
-HERLEV_MICROMETRES = 0.201  # of one pixel (paper: "Herlev Dataset")
 STRAIGHT = View(0, 0, 0)
 
 
@@ -60,5 +59,5 @@ class CellPictures:
         return twice.reshape(PATCH, 2, PATCH, 2, 3).mean((1, 3)).round().astype(np.uint8)[..., ::-1]
 
     def micrometres(self) -> float | None:
-        """The size of a pixel, known for Herlev alone."""
-        return HERLEV_MICROMETRES if self.run.run["dataset"].get("name") == "herlev" else None
+        """The side of a pixel; None where nobody says."""
+        return self.run.run["dataset"]["pixel_um"]

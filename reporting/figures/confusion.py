@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from data_prep.herlev_classes import CLASSES, abnormal_outputs
 from measures.by_class import confusion
-from reporting.figures.classes import shown_classes
+from measures.classes import classes_of
 from reporting.figures.plan import LeftOutError, Plan, plan_of_run
 from reporting.figures.style import BLUE, clean, new_figure, styled, two_lines
 from scoring.results import RunResult
@@ -26,7 +26,7 @@ def _draw_run(run: RunResult) -> Figure:
         raise LeftOutError("no fold is scored")
     if not run.has_class7:
         raise LeftOutError("no scored cell has one of the seven classes")
-    names = {shown.index: shown.name for shown in shown_classes(run)}
+    names = {shown.index: shown.name for shown in classes_of(run)}
     in_order = [names.get(index, f"class {index + 1}") for index in range(len(CLASSES))]
     return draw(confusion(run), in_order, normal=min(abnormal_outputs(len(CLASSES))))
 

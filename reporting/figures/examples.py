@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from measures.classes import KINDS, classes_of, ids_of_class
 from reporting.figures.cell_pictures import CellPictures
-from reporting.figures.classes import KINDS, ids_of_class, shown_classes
 from reporting.figures.mosaic import SPACE, Picture, Row, flow
 from reporting.figures.plan import Plan, plan_of_run
 from reporting.figures.style import KIND_COLOURS, WIDE, styled
@@ -29,7 +29,7 @@ def plan(runs: Sequence[RunResult], number: int, pictures: CellPictures) -> Plan
 
 def _candidates(run: RunResult, pictures: CellPictures) -> list[tuple[str, int, list[np.ndarray]]]:
     classes = []
-    for index, name, label in shown_classes(run):
+    for index, name, label in classes_of(run):
         ids = ids_of_class(run, index)
         chosen = [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, CANDIDATES).round().astype(int))]
         # the image files come sorted by session: begin in the middle of the class, not at one end

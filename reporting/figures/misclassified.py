@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from measures.classes import KINDS
 from measures.metrics import THRESHOLD, right
 from reporting.figures.cell_pictures import CellPictures
-from reporting.figures.classes import KINDS
 from reporting.figures.mosaic import Picture, Row, flow
 from reporting.figures.plan import LeftOutError, Plan, plan_of_run
 from reporting.figures.style import KIND_COLOURS, WIDE, clean, styled

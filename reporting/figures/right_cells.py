@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from measures.classes import classes_of, ids_of_class
 from measures.metrics import right
 from reporting.figures.cell_pictures import CellPictures
-from reporting.figures.classes import ids_of_class, shown_classes
 from reporting.figures.plan import LeftOutError, Plan, plan_of_run
 from reporting.figures.style import clean, new_figure, styled
 from scoring.results import RunResult
@@ -46,7 +46,7 @@ def _plan(runs: Sequence[RunResult], number: int, pictures: CellPictures, label:
 def _columns(run: RunResult, pictures: CellPictures, label: int) -> list[tuple[str, list[ScoredPatch]]]:
     score_of = {cell: score for fold in run.folds for cell, score in zip(fold.ids, fold.scores, strict=True)}
     columns = []
-    for shown in shown_classes(run):
+    for shown in classes_of(run):
         if shown.label != label:
             continue
         ids = [cell for cell in ids_of_class(run, shown.index) if cell in score_of and right(label, score_of[cell])]

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from measures.classes import class_field, classes_of
 from measures.metrics import THRESHOLD, right
-from reporting.figures.classes import class_field, shown_classes
 from reporting.figures.plan import LeftOutError, Plan, plan_of_run
 from reporting.figures.style import BLACK, KIND_BACKGROUNDS, RED, WIDE, clean, new_figure, styled, two_lines
 from scoring.results import RunResult
@@ -34,7 +34,7 @@ def _classes(run: RunResult) -> list[ClassScores]:
     if not run.folds:
         raise LeftOutError("no fold is scored")
     index_of, scores = run.pooled(class_field(run)), run.pooled("scores")
-    classes = [(name, label, scores[index_of == index]) for index, name, label in shown_classes(run)]
+    classes = [(name, label, scores[index_of == index]) for index, name, label in classes_of(run)]
     return [item for item in classes if len(item[2])]
 
 

@@ -37,7 +37,7 @@ def _beside_the_papers_interval(runs: Sequence[RunResult]) -> list[str]:
     limits = f"{percent(low)}-{percent(high)}"
     notes = [f"the paper's {right}/{total} right has the 95 % interval {limits} (Wilson, ours)"]
     for label, run in zip(labels(runs), runs, strict=True):
-        if run.run["dataset"].get("name") != "herlev" or run.missing_folds or run.run["protocol"] != "cell":
+        if run.run["dataset"].get("paper") != "herlev" or run.missing_folds or run.run["protocol"] != "cell":
             continue
         acc = binary_metrics(run.pooled("labels"), run.pooled("scores"))["acc"]
         place = "inside" if low <= acc <= high else "outside"

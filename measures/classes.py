@@ -1,4 +1,4 @@
-"""The classes that the figures of a run show: the seven, or normal and abnormal."""
+"""The classes that the cells of a run fall into: the seven, or normal and abnormal."""
 
 from typing import NamedTuple
 
@@ -7,22 +7,22 @@ from scoring.results import CellRow, RunResult
 KINDS = ("normal", "abnormal")
 
 
-class ShownClass(NamedTuple):
-    """One class; `index` is 0..6 of the seven, or the label where the data set has only two."""
+class CellClass(NamedTuple):
+    """One of them; `index` is 0..6 of the seven, or the label where the data set has only two."""
 
     index: int
     name: str
     label: int
 
 
-def shown_classes(run: RunResult) -> list[ShownClass]:
+def classes_of(run: RunResult) -> list[CellClass]:
     """The classes of a run's data set that have cells, in order."""
     of_index = {_index(run, row): (row.class_name, row.label) for row in run.cells.values()}
-    return [ShownClass(index, name or KINDS[label], label) for index, (name, label) in sorted(of_index.items())]
+    return [CellClass(index, name or KINDS[label], label) for index, (name, label) in sorted(of_index.items())]
 
 
 def ids_of_class(run: RunResult, index: int) -> list[str]:
-    """The cells of one shown class, scored or not, sorted."""
+    """The cells of one class, scored or not, sorted."""
     return sorted(row.id for row in run.cells.values() if _index(run, row) == index)
 
 
