@@ -85,7 +85,7 @@ def read_config(run: Path) -> RunConfig:
 
 def read_run(run: Path) -> tuple[dict, RunConfig]:
     """A run's record, run.json, and the configuration in it; what an older record lacks is filled in."""
-    record = _filled_in(run, read_json(run / "run.json", "tools/build_lmdb.py"))
+    record = filled_in(run, read_json(run / "run.json", "tools/build_lmdb.py"))
     try:
         data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
         names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
@@ -94,8 +94,8 @@ def read_run(run: Path) -> tuple[dict, RunConfig]:
         raise _no_record(run, f"{error}") from None
 
 
-def _filled_in(run: Path, record: dict) -> dict:
-    """A record with all of the data set's facts."""
+def filled_in(run: Path, record: dict) -> dict:
+    """A record with all of the data set's facts, also where it is an older one; UserError without a data set's name."""
     facts = record.get("dataset") if isinstance(record, dict) else None
     if not isinstance(facts, dict) or not isinstance(facts.get("name"), str):
         raise _no_record(run, "no data set with a name")

@@ -44,10 +44,9 @@ def read_manifest(path: Path) -> Dataset:
     for line, row in manifest_rows(path):
         cell = _cell(path, line, row, sizes, seen)
         seen.add(cell.id)
-        if row.get("mask"):
-            masks[cell.id] = path.parent / row["mask"]
-        if row.get("bethesda"):
-            kinds[cell.id] = row["bethesda"]
+        for named, column in ((masks, "mask"), (kinds, "bethesda")):
+            if row.get(column):
+                named[cell.id] = path.parent / row[column] if column == "mask" else row[column]
         pixels.add(pixel_um_of(row.get("pixel_um"), pixels, f"{path}, line {line}"))
         cells.append(cell)
     if not cells:

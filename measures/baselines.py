@@ -107,7 +107,9 @@ def is_complete(baselines: Any) -> bool:
     return isinstance(baselines, dict) and baselines.keys() >= NAMES
 
 
-def _cross_validate(cells: Sequence[Cell], folds: Folds, predict: Predictor) -> dict[str, Any]:
+def _cross_validate(
+    cells: Sequence[Cell], folds: Folds, predict: Predictor, with_chances: bool = False
+) -> dict[str, Any]:
     """Predict every fold from the others; both tasks where the cells have seven classes.
 
     Returns {"two_class": metrics, "seven_class": {"acc"} or None,
@@ -116,17 +118,16 @@ def _cross_validate(cells: Sequence[Cell], folds: Folds, predict: Predictor) -> 
     by_id = {cell.id: cell for cell in cells}
     tested = [by_id[cell] for fold in folds for cell in fold]
     labels, chances = _predict_all(by_id, folds, predict, lambda cell: cell.label)
-    with_chances = set(chances.tolist()) - {0.0, 1.0}
     truth = np.array([cell.label for cell in tested])
     result = {"two_class": binary_metrics(truth, chances), "seven_class": None}
     class7: Sequence[int | None] = [None] * len(tested)
     if all(cell.class7 is not None for cell in tested):
         class7 = _predict_all(by_id, folds, predict, lambda cell: cell.class7)[0].tolist()
-        right = [cell.class7 == found for cell, found in zip(tested, class7, strict=True)]
-        result["seven_class"] = {"acc": float(np.mean(right))}
+        is_right = [cell.class7 == predicted for cell, predicted in zip(tested, class7, strict=True)]
+        result["seven_class"] = {"acc": float(np.mean(is_right))}
     pairs = zip(tested, labels.tolist(), class7, strict=True)
     result["predictions"] = {cell.id: [label, seven] for cell, label, seven in pairs}
-    if with_chances:  # else the predictor knows no chances, and there is no ROC curve
+    if with_chances:
         result["chances"] = {cell.id: chance for cell, chance in zip(tested, chances.tolist(), strict=True)}
     return result
 
@@ -135,7 +136,7 @@ def _predict_all(
     by_id: dict[str, Cell], folds: Folds, predict: Predictor, target: Callable[[Cell], int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predicted targets and P(abnormal) (0 or 1 where the predictor has none), fold after fold."""
-    found, chances = [], []
+    targets, chances = [], []
     for fold in folds:
         inside = set(fold)
         train = [by_id[cell] for other in folds for cell in other if cell not in inside]
@@ -143,9 +144,9 @@ def _predict_all(
         if not train or not test:
             raise ValueError("a fold with no training or no test cells")
         predicted, chance = predict(train, np.array([target(cell) for cell in train]), test)
-        found.append(predicted)
+        targets.append(predicted)
         chances.append(predicted if chance is None else chance)
-    return np.concatenate(found), np.concatenate(chances).astype(np.float64)
+    return np.concatenate(targets), np.concatenate(chances).astype(np.float64)
 
 
 def _predict_majority(train: list[Cell], targets: np.ndarray, test: list[Cell]):
@@ -177,7 +178,7 @@ def _learned(cells: Sequence[Cell], folds: Folds, features: Features, new_model:
         chances = model.predict_proba(rows)
         return model.predict(rows), chances[:, 1] if chances.shape[1] == 2 else None
 
-    return _cross_validate(cells, folds, predict)
+    return _cross_validate(cells, folds, predict, with_chances=True)
 
 
 def _rows(cells: list[Cell], features: Features) -> np.ndarray:

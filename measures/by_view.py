@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from measures.metrics import binary_metrics
+from measures.metrics import binary_metrics, right
 from scoring.results import FoldResult, RunResult
 
 COUNTS = (1, 5, 10, 25, 50, 100)
@@ -26,23 +26,24 @@ def accuracy_by_views(
     total = min(fold.views.scores.shape[1] for fold in folds)
     rng = np.random.default_rng(seed)
     table = np.array([_one_draw(folds, total, rng) for _ in range(draws)])
-    found = []
+    rows = []
     for count in (c for c in counts if c <= total):
-        right = table[:, count - 1]
-        std = float(right.std(ddof=1)) if count < total and draws > 1 else 0.0
-        found.append({"views": count, "acc": float(right.mean()), "std": std})
-    return found
+        accuracies = table[:, count - 1]
+        # all views can be drawn in one way alone: what is left of a deviation would be rounding
+        std = float(accuracies.std(ddof=1)) if count < total and draws > 1 else 0.0
+        rows.append({"views": count, "acc": float(accuracies.mean()), "std": std})
+    return rows
 
 
 def _one_draw(folds: Sequence[FoldResult], total: int, rng: np.random.Generator) -> np.ndarray:
     """Accuracy for 1, 2, ... total views in one random order per cell: float64 (total,)."""
-    right, cells = np.zeros(total), 0
+    number_right, cells = np.zeros(total), 0
     for fold in folds:
         shuffled = rng.permuted(fold.views.scores, axis=1)[:, :total]
         means = np.cumsum(shuffled, axis=1) / np.arange(1, total + 1)
-        right += ((means >= 0.5) == fold.labels[:, None]).sum(axis=0)
+        number_right += right(fold.labels[:, None], means).sum(axis=0)
         cells += len(fold.labels)
-    return right / cells
+    return number_right / cells
 
 
 def centre_crop_accuracy(run: RunResult) -> dict[str, float] | None:
@@ -51,9 +52,9 @@ def centre_crop_accuracy(run: RunResult) -> dict[str, float] | None:
     if not folds:
         return None
     labels = np.concatenate([fold.labels for fold in folds])
-    single = np.concatenate([((f.views.centre >= 0.5) == f.labels[:, None]).mean(axis=1) for f in folds])
+    single = np.concatenate([right(fold.labels[:, None], fold.views.centre).mean(axis=1) for fold in folds])
     means = np.concatenate([fold.views.centre.mean(axis=1) for fold in folds])
-    return {"one_view": float(single.mean()), "all_views": float(((means >= 0.5) == labels).mean())}
+    return {"one_view": float(single.mean()), "all_views": float(right(labels, means).mean())}
 
 
 def metrics_by_angle(run: RunResult) -> list[dict[str, Any]]:
@@ -63,10 +64,11 @@ def metrics_by_angle(run: RunResult) -> list[dict[str, Any]]:
     """
     folds = run.folds_with("views")
     angles = np.unique(np.concatenate([fold.views.angles.ravel() for fold in folds])) if folds else []
-    found = []
+    rows = []
     for angle in angles:
         labels, scores, views = [], [], 0
         for fold in folds:
+            # the file holds nine digits of an angle
             at = np.isclose(fold.views.angles, angle, rtol=0, atol=1e-6)
             count = at.sum(axis=1)
             seen = count > 0
@@ -74,6 +76,7 @@ def metrics_by_angle(run: RunResult) -> list[dict[str, Any]]:
             scores.append(sums[seen] / count[seen])
             labels.append(fold.labels[seen])
             views += int(count.sum())
-        measures = binary_metrics(np.concatenate(labels), np.minimum(np.concatenate(scores), 1))
-        found.append({"angle": float(angle), "views": views, **measures})
-    return found
+        # a mean of scores of 1 may pass 1 by rounding
+        metrics = binary_metrics(np.concatenate(labels), np.minimum(np.concatenate(scores), 1))
+        rows.append({"angle": float(angle), "views": views, **metrics})
+    return rows

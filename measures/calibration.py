@@ -38,6 +38,17 @@ def expected_calibration_error(labels: Sequence[int], scores: Sequence[float], b
     return float((gaps * curve["count"]).sum() / curve["count"].sum())
 
 
+def calibration_summary(labels: Sequence[int], scores: Sequence[float]) -> dict[str, float]:
+    """`ece`, `brier`, and `mean_score` beside `abnormal`, the share of abnormal cells that it should equal."""
+    truth, score = checked(labels, scores)
+    return {
+        "ece": expected_calibration_error(truth, score),
+        "brier": brier(truth, score),
+        "mean_score": float(score.mean()),
+        "abnormal": float(truth.mean()),
+    }
+
+
 def brier(labels: Sequence[int], scores: Sequence[float]) -> float:
     """Mean squared distance of score and label (scikit-learn's brier_score_loss)."""
     truth, score = checked(labels, scores)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from scipy.stats import binomtest, bootstrap
 
-from measures.metrics import METRICS, checked
+from measures.metrics import METRICS, THRESHOLD, checked, right
 
 COUNTED = ("sens", "spec", "acc")  # shares of a number of cells, for which Wilson's interval holds
 RESAMPLES = 2000
@@ -47,12 +47,12 @@ def interval(
     of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
     if not of.any():
         return None
-    right = ((score >= 0.5) == (truth == 1))[of]
+    hits = right(truth, score)[of]
     if groups is None:
-        return wilson(int(right.sum()), int(of.sum()))
-    if right.all() or not right.any():
+        return wilson(int(hits.sum()), int(of.sum()))
+    if hits.all() or not hits.any():
         units = len(np.unique(np.asarray(groups)[of]))
-        return wilson(units if right.all() else 0, units)
+        return wilson(units if hits.all() else 0, units)
     return bootstrap_interval(truth, score, metric, seed, groups)
 
 
@@ -63,12 +63,12 @@ def bootstrap_interval(
     seed: int,
     groups: Sequence[Hashable] | None = None,
     n: int = RESAMPLES,
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
 ) -> Limits | None:
     """SciPy's bootstrap of one of METRICS over groups, each drawn whole, or over cells where `groups` is None.
 
-    BCa, or percentiles where BCa does not hold: a metric undefined in some resamplings, which then do not count,
-    or equal in all, or too many units. None where it is undefined in all, or there is one unit alone.
+    BCa; percentiles where it does not hold: a metric undefined in some resamplings, or equal in all, or many units.
+    None where it is undefined in all, or there is one unit alone.
     """
     if metric not in METRICS:
         raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
@@ -91,7 +91,6 @@ def bootstrap_interval(
             statistic,
             n_resamples=n,
             batch=CHUNK,
-            vectorized=True,
             confidence_level=LEVEL,
             method="BCa" if units <= MOST_BCA else "percentile",
             rng=np.random.default_rng(seed),

@@ -26,13 +26,14 @@ def operating_point(
     abnormal, normal = score[truth == 1], score[truth == 0]
     if not len(abnormal) or not len(normal):
         return None
+    # a hair less: a product of floats may lie just above a whole number (0.07 * 100) and ask for one cell more
     needed = max(1, math.ceil(sensitivity * len(abnormal) - 1e-9))
     threshold = float(np.sort(abnormal)[len(abnormal) - needed])
-    found = binary_metrics(truth, score, threshold)
+    metrics = binary_metrics(truth, score, threshold)
     return {
         "threshold": threshold,
-        "sens": found["sens"],
-        "spec": found["spec"],
+        "sens": metrics["sens"],
+        "spec": metrics["spec"],
         "missed": int((abnormal < threshold).sum()),
         "abnormal": len(abnormal),
         "false_alarms": int((normal >= threshold).sum()),
@@ -67,5 +68,5 @@ def cross_fitted(folds: Sequence[FoldResult], sensitivity: float = SENSITIVITY) 
         called.append((fold.scores >= point["threshold"]).astype(float))
     if not labels:
         return None
-    found = binary_metrics(np.concatenate(labels), np.concatenate(called))
-    return {"sens": found["sens"], "spec": found["spec"]}
+    metrics = binary_metrics(np.concatenate(labels), np.concatenate(called))
+    return {"sens": metrics["sens"], "spec": metrics["spec"]}

@@ -107,8 +107,8 @@ def differences(path: Path = DIFFERENCES) -> tuple[list[str], list[list[str]]]:
 def configuration(run: RunResult) -> list[tuple[str, str]]:
     """(name, text) of the resolved prototxt files of the first scored fold that has them."""
     for fold in run.folds:
-        found = [(fold.folder / f"{name}.prototxt") for name in PROTOTXT]
-        present = [path for path in found if path.exists()]
+        files = [fold.folder / f"{name}.prototxt" for name in PROTOTXT]
+        present = [path for path in files if path.exists()]
         if present:
             return [(f"{fold.folder.name}/{path.name}", _read(path)) for path in present]
     return []

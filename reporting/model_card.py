@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import UserError, printable
 from common.files import sha256_file, write_text
 from common.pinned import caffe_commit
 from measures.metrics import METRICS, binary_metrics
@@ -15,11 +15,12 @@ from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
-from reporting.tables.baselines import baseline_table
-from reporting.tables.performance import figure, table3, table5
-from reporting.tables.table import Table, printable
+from reporting.tables.baselines import baselines_table
+from reporting.tables.hemlbc import hemlbc_table
+from reporting.tables.performance import performance_table
+from reporting.tables.performance_rows import metric_text
+from reporting.tables.table import Table
 from scoring.results import FoldResult, RunResult
-from training.select_model import read_model
 
 MODELS = Path("models")
 MARK = "<!-- written by tools/model_card.py -->"
@@ -40,14 +41,14 @@ def write_card(run: RunResult, fold: int | None = None, name: str | None = None,
     UserError
         Where the fold has no scores or not the weights it selected, or the folder holds another readme.
     """
-    found = _fold(run, fold)
-    name = name or f"convnet_t_{slug(run.name)}_fold{found.fold}"
+    described = _fold(run, fold)
+    name = name or f"convnet_t_{slug(run.name)}_fold{described.fold}"
     if name != slug(name):
         raise UserError("--name", "letters, digits, - and _", name, "Give another name.")
     readme = models / name / "readme.md"
     if readme.exists() and MARK not in readme.read_text(encoding="utf-8", errors="replace"):
         raise UserError(readme, "no file, or an older card", "a readme written by hand", "Give another --name.")
-    write_text(readme, card(run, found, name))
+    write_text(readme, card(run, described, name))
     return readme
 
 
@@ -90,10 +91,10 @@ def _fold(run: RunResult, number: int | None) -> FoldResult:
         do = "Score it with tools/evaluate.py."
         raise UserError(run.folder, "a fold with scores", "none" if number is None else f"no scores of {number}", do)
     fold = known[number]
-    snapshot = fold.folder / read_model(fold.folder)["snapshot"]
+    snapshot = fold.snapshot
     if not snapshot.is_file() or sha256_file(snapshot) != fold.model["sha256"]:
-        found = "another file" if snapshot.is_file() else "no such file"
-        raise UserError(snapshot, "the weights that model.json names", found, "Train the fold again.")
+        there = "another file" if snapshot.is_file() else "no such file"
+        raise UserError(snapshot, "the weights that model.json names", there, "Train the fold again.")
     if (scored := fold.evaluation.get("model_sha256", fold.model["sha256"])) != fold.model["sha256"]:
         where, do = fold.folder / "evaluation.json", "Score the fold again with tools/evaluate.py."
         raise UserError(where, f"scores of the weights {fold.model['sha256'][:12]}", str(scored)[:12], do)
@@ -103,13 +104,12 @@ def _fold(run: RunResult, number: int | None) -> FoldResult:
 def _front_matter(run: RunResult, fold: FoldResult) -> str:
     data, facts = run.run["dataset"], run.run
     title = f"ConvNet-T, {data.get('name')}, {facts['protocol']} protocol, profile {facts['profile']}, fold {fold.fold}"
-    snapshot = fold.folder / fold.model["snapshot"]
     values = {
         "name": json.dumps(printable(title), ensure_ascii=False),  # a JSON string is YAML, whatever the data's name
-        "caffemodel": snapshot.name,
+        "caffemodel": fold.snapshot.name,
         "caffemodel_url": "none published",
         "license": "unspecified",
-        "sha1": sha256_file(snapshot, "sha1"),
+        "sha1": sha256_file(fold.snapshot, "sha1"),
         "caffe_commit": caffe_commit(),
     }
     return "\n".join(["---", *(f"{key}: {value}" for key, value in values.items()), "---", ""])
@@ -136,7 +136,7 @@ def _data(run: RunResult) -> str:
     rows = [[name, ("normal", "abnormal")[label], count] for (label, _, name), count in sorted(number.items())]
     name = "a drawn set (phantom)" if is_phantom(run) else f"`{printable(str(facts.get('name')))}`"
     head = f"{name}, {len(run.cells)} cells, fingerprint {_code(facts.get('fingerprint'))}."
-    about = f"{words.HERLEV}\n\n" if facts.get("name") == "herlev" else ""
+    about = f"{words.HERLEV}\n\n" if facts.get("paper") == "herlev" else ""
     return f"{head}\n\n{about}{_table(['class', 'side', 'cells'], rows)}"
 
 
@@ -156,14 +156,14 @@ def _protocol(run: RunResult, fold: FoldResult) -> list[str]:
 
 
 def _figures(run: RunResult, fold: FoldResult) -> str:
-    table = table3([run]) or table5([run])
+    table = performance_table([run]) or hemlbc_table([run])
     own = binary_metrics(fold.labels, fold.scores)
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.name))]
     what = f"these weights alone, fold {fold.fold}"
-    rows.append([what, len(fold.ids), *[figure(metric, own[metric]) for metric in METRICS]])
+    rows.append([what, len(fold.ids), *[metric_text(metric, own[metric]) for metric in METRICS]])
     notes = _bullets(f"{note[0].upper()}{note[1:]}." for note in run_notes(run))
     printed = f"Printed by `tools/report.py runs/{run.name}` (Table {table.name[-1]} and the baselines)."
-    return "\n\n".join([printed, _table(table.columns, rows), notes, _baselines(baseline_table([run]))])
+    return "\n\n".join([printed, _table(table.columns, rows), notes, _baselines(baselines_table([run]))])
 
 
 def _baselines(table: Table | None) -> str:

@@ -61,16 +61,16 @@ ORDER = {
 
 def limits(run: RunResult) -> list[str]:
     """What the net must not be trusted with, for this data set and this way of choosing the snapshot."""
-    found = []
+    sentences = []
     if run.run.get("control"):
-        found.append(OF_CONTROL)
+        sentences.append(OF_CONTROL)
     if is_phantom(run):
-        found.append(OF_PHANTOM)
-    if run.run["dataset"].get("name") == "herlev":
-        found += OF_HERLEV
+        sentences.append(OF_PHANTOM)
+    if run.run["dataset"].get("paper") == "herlev":
+        sentences += OF_HERLEV
     if run.run.get("select") == "paper":
-        found.append(OF_SELECTION)
-    return [*found, *EVERY_SET]
+        sentences.append(OF_SELECTION)
+    return [*sentences, *EVERY_SET]
 
 
 def how_to_load(run: RunResult, fold: FoldResult, name: str) -> str:

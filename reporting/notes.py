@@ -24,8 +24,7 @@ def scored(runs: Sequence[RunResult]) -> list[tuple[str, RunResult]]:
 
 def is_phantom(run: RunResult) -> bool:
     """Whether the run's cells were drawn by a program."""
-    dataset = run.run["dataset"]
-    return bool(dataset.get("phantom")) or "phantom" in str(dataset.get("name", "")).lower()
+    return bool(run.run["dataset"].get("phantom"))
 
 
 def run_notes(run: RunResult) -> list[str]:

@@ -5,7 +5,8 @@ import html
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from reporting.tables.table import Table, printable
+from common.errors import printable
+from reporting.tables.table import Table
 
 CSS = Path(__file__).with_name("page.css")
 # the page may load nothing and run nothing, whatever a file name holds

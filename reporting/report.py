@@ -1,7 +1,7 @@
 """The report of one or several runs: one HTML page that needs nothing else; tables and figures beside it."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,14 +10,12 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.files import complete_or_absent, write_text
-from reporting import facts as facts
+from reporting import facts
 from reporting import page as html
-from reporting.figures.cells import plan_cells
-from reporting.figures.net import plan_net
+from reporting.figures.all_figures import all_figures
 from reporting.figures.plan import LeftOutError, Plan, slug
-from reporting.figures.scores import plan_scores
+from reporting.figures.style import STYLE, save
 from reporting.notes import labels
-from reporting.plots.style import STYLE, save
 from reporting.tables.all_tables import all_tables
 from reporting.tables.architecture import architecture_tables
 from reporting.tables.table import Table
@@ -66,7 +64,7 @@ def write_report(runs: Sequence[RunResult], out: Path, progress: bool = False) -
         partial.mkdir()
         for table in tables:
             table.write(partial / "tables")
-        plans = list(_plans(runs))
+        plans = list(all_figures(runs))
         pictures = [
             _draw(plan, partial / "figures")
             for plan in tqdm(plans, "figures", unit="figure", disable=None if progress else True)
@@ -82,18 +80,6 @@ def _require_replaceable(out: Path) -> None:
     held = {path.name for path in out.iterdir()} if out.is_dir() and not out.is_symlink() else {"no folder of its own"}
     if strange := sorted(held - OURS):
         raise UserError(out, "a new folder or an older report", strange[0], "Choose another folder with --out.")
-
-
-def _plans(runs: Sequence[RunResult]) -> Iterator[Plan]:
-    """Every figure, run after run in the paper's order; what runs share comes last."""
-    for number in range(len(runs)):
-        plans = plan_cells(runs, number) + plan_net(runs, number)
-        yield from sorted(plans, key=_paper_number)
-    yield from plan_scores(runs)
-
-
-def _paper_number(plan: Plan) -> int:
-    return int(plan.name.removeprefix("fig").split("-")[0])
 
 
 def _draw(plan: Plan, folder: Path) -> str:

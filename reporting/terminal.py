@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from common.run_folder import RunConfig
+from data_prep.herlev_classes import CLASSES
+from measures.by_class import right_per_class
 from measures.metrics import METRICS, binary_metrics, percent
 from reporting.tables.table import Table
 from scoring.cell_score import CellScore
@@ -12,22 +14,25 @@ NAMES = {"sens": "Sens", "spec": "Spec", "acc": "Acc", "hmean": "H-mean", "f": "
 
 def summary(config: RunConfig, scores: Sequence[CellScore]) -> str:
     """Sens, Spec, Acc, H-mean, F, AUC of one fold, and how many cells of each class are right."""
-    found = binary_metrics([s.cell.label for s in scores], [s.score for s in scores])
-    values = {name: percent(found[name]) for name in METRICS}
-    if found["auc"] is not None:
-        values["auc"] = f"{found['auc']:.4f}"
+    metrics = binary_metrics([s.cell.label for s in scores], [s.score for s in scores])
+    values = {name: percent(metrics[name]) for name in METRICS}
+    if metrics["auc"] is not None:
+        values["auc"] = f"{metrics['auc']:.4f}"
     texts = ", ".join(f"{NAMES[name]} {value}" for name, value in values.items())
     what = f"{config.dataset}, {config.protocol} protocol, profile {config.profile}"
     return f"{class_table(scores).text()}\n{what}, {len(scores)} cells of one fold: {texts}"
 
 
 def class_table(scores: Sequence[CellScore]) -> Table:
-    """Right per class at threshold 0.5 (paper: Table 4)."""
-    from data_prep.herlev_classes import CLASSES
-
-    groups: dict[str, list[bool]] = {}
-    for s in sorted(scores, key=lambda s: (s.cell.class7 is None, s.cell.class7 or 0, s.cell.label)):
-        name = ("normal", "abnormal")[s.cell.label] if s.cell.class7 is None else CLASSES[s.cell.class7].name
-        groups.setdefault(name, []).append((s.score >= 0.5) == bool(s.cell.label))
-    rows = [[name, sum(right), len(right), percent(sum(right) / len(right))] for name, right in groups.items()]
+    """Right per class at threshold 0.5 (paper: Table 4); cells without one of the seven classes go by their label."""
+    ordered = sorted(scores, key=lambda s: (s.cell.class7 is None, s.cell.class7 or 0, s.cell.label))
+    names = [_class_name(s) for s in ordered]
+    counts = right_per_class(names, [s.cell.label for s in ordered], [s.score for s in ordered])
+    rows = [[name, right, cells, percent(right / cells)] for name, (right, cells) in counts.items()]
     return Table("classes", "Right per class, two-class decision", ["class", "right", "cells", "%"], rows)
+
+
+def _class_name(score: CellScore) -> str:
+    if score.cell.class7 is None:
+        return ("normal", "abnormal")[score.cell.label]
+    return CLASSES[score.cell.class7].name

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.cells import Cell
-from data_prep.herlev_classes import CLASSES
+from data_prep.herlev_classes import abnormal_outputs
 from data_prep.views import View
 
 
@@ -42,6 +42,4 @@ class CellScore:
 
 def abnormal(prob: np.ndarray) -> np.ndarray:
     """P(abnormal) of probabilities (..., K): the second of two classes, or the abnormal ones of seven."""
-    if prob.shape[-1] == 2:
-        return prob[..., 1]
-    return prob[..., [index for index, known in enumerate(CLASSES) if known.label]].sum(axis=-1)
+    return prob[..., list(abnormal_outputs(prob.shape[-1]))].sum(axis=-1)

@@ -9,8 +9,9 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import read_json
-from scoring import score_files as results_csv
-from scoring.score_files import ViewScores
+from common.run_folder import filled_in
+from scoring import score_files
+from scoring.score_files import Scores, ViewScores
 
 MADE_BY = "tools/cross_validate.py"
 
@@ -63,6 +64,14 @@ class FoldResult:
     shift10: np.ndarray | None
     model: dict[str, Any]
     evaluation: dict[str, Any]
+
+    @property
+    def snapshot(self) -> Path:
+        """The weights that were selected, as model.json names them; UserError where it names none."""
+        if not all(isinstance(self.model.get(key), str) for key in ("snapshot", "sha256")):
+            do = "Remove it and run tools/train.py again."
+            raise UserError(self.folder / "model.json", "a selected model with snapshot and sha256", "none", do)
+        return self.folder / self.model["snapshot"]
 
     def shifted(self, pixels: int) -> np.ndarray | None:
         """The scores under a shift of 0, 5 or 10 px."""
@@ -144,35 +153,34 @@ def load_run(path: Path) -> RunResult:
         raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))
     if not isinstance(run.get("weights"), dict | None):
         raise _wrong(folder / "run.json", "weights as an object or null", repr(run["weights"])[:60])
+    run = filled_in(folder, run)
     split = _object(folder / "split.json", {"folds": list})
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / "split.json", split["folds"], cells)
     scored = [k for k in range(len(split["folds"])) if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, run, split["folds"][k], cells) for k in scored)
     missing = tuple(k for k in range(len(split["folds"])) if k not in scored)
-    baselines = folder / "baselines.json"
-    name = folder.resolve().name
     return RunResult(
-        name,
-        folder,
-        run,
-        split,
-        cells,
-        folds,
-        missing,
-        _object(baselines, {}) if baselines.exists() else None,
+        name=folder.resolve().name,
+        folder=folder,
+        run=run,
+        split=split,
+        cells=cells,
+        folds=folds,
+        missing_folds=missing,
+        baselines=_object_or_none(folder / "baselines.json"),
     )
 
 
 def read_cells(path: Path) -> dict[str, CellRow]:
     """Read cells.csv: one row per cell of the data set, by id."""
-    rows = results_csv.read_rows(path, ["id", "class7", "class_name", "label", "group", "x", "y"])
+    rows = score_files.read_rows(path, ["id", "class7", "class_name", "label", "group", "x", "y"])
     cells = {}
     for line, row in rows:
         where = f"{path}:{line}"
-        class7 = results_csv.integer(where, "class7", row["class7"], 7) if row["class7"] else None
-        label = results_csv.integer(where, "label", row["label"], 2)
-        centre = tuple(results_csv.number(where, c, row[c]) for c in "xy")
+        class7 = score_files.integer(where, "class7", row["class7"], 7) if row["class7"] else None
+        label = score_files.integer(where, "label", row["label"], 2)
+        centre = tuple(score_files.number(where, c, row[c]) for c in "xy")
         if row["id"] in cells:
             raise _wrong(where, "unique ids", f"{row['id']} twice")
         cells[row["id"]] = CellRow(row["id"], class7, row["class_name"], label, row["group"] or None, centre)
@@ -181,25 +189,29 @@ def read_cells(path: Path) -> dict[str, CellRow]:
 
 def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
     ids = sorted(ids)
-    scores = results_csv.read_scores(folder / "scores.csv", ids, run["classes"])
+    scores = score_files.read_scores(folder / "scores.csv", ids, run["classes"])
     if not run.get("control"):  # a control may have been scored against labels shuffled on purpose
         _check_labels(folder / "scores.csv", ids, scores, cells)
-    shifts = [folder / f"scores_shift{pixels}.csv" for pixels in (5, 10)]
-    shifted = [results_csv.read_scores(p, ids, run["classes"]).scores if p.exists() else None for p in shifts]
     views = folder / "view_scores.csv"
-    facts = [folder / name for name in ("model.json", "evaluation.json")]
     return FoldResult(
-        fold,
-        folder,
-        tuple(ids),
-        *scores,
-        results_csv.read_views(views, ids) if views.exists() else None,
-        *shifted,
-        *[_object(path, {}) if path.exists() else {} for path in facts],
+        fold=fold,
+        folder=folder,
+        ids=tuple(ids),
+        **scores._asdict(),
+        views=score_files.read_views(views, ids) if views.exists() else None,
+        shift5=_shifted_scores(folder, 5, ids, run["classes"]),
+        shift10=_shifted_scores(folder, 10, ids, run["classes"]),
+        model=_object_or_none(folder / "model.json") or {},
+        evaluation=_object_or_none(folder / "evaluation.json") or {},
     )
 
 
-def _check_labels(path: Path, ids: list[str], scores: results_csv.Scores, cells: dict[str, CellRow]) -> None:
+def _shifted_scores(folder: Path, pixels: int, ids: list[str], classes: int) -> np.ndarray | None:
+    path = folder / f"scores_shift{pixels}.csv"
+    return score_files.read_scores(path, ids, classes).scores if path.exists() else None
+
+
+def _check_labels(path: Path, ids: list[str], scores: Scores, cells: dict[str, CellRow]) -> None:
     for cell, label, class7 in zip(ids, scores.labels, scores.class7, strict=True):
         known = cells[cell]
         if (known.label, -1 if known.class7 is None else known.class7) != (label, class7):
@@ -226,6 +238,10 @@ def _object(path: Path, fields: dict[str, type]) -> dict[str, Any]:
         if not isinstance(value.get(name), kind):
             raise _wrong(path, f"{name!r} as {kind.__name__}", repr(value.get(name))[:60])
     return value
+
+
+def _object_or_none(path: Path) -> dict[str, Any] | None:
+    return _object(path, {}) if path.exists() else None
 
 
 def _wrong(where: str | Path, expected: str, found: str) -> UserError:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import UserError
+from data_prep.herlev_classes import abnormal_outputs
 
 DO = "Score the fold again with tools/cross_validate.py."
 TOLERANCE = 1e-4  # scores are means of float32 probabilities
@@ -40,49 +41,56 @@ class ViewScores(NamedTuple):
 def read_scores(path: Path, ids: list[str], classes: int) -> Scores:
     """Read scores.csv of a net with `classes` outputs; it must hold exactly the cells `ids`."""
     names = [f"prob_{k}" for k in range(classes)]
-    found = {}
+    of_cell: dict[str, tuple[int, int, list[float]]] = {}
     for line, row in read_rows(path, ["id", "class7", "label", "score", "spread", *names]):
         where = f"{path}:{line}"
-        if row["id"] in found:
+        if row["id"] in of_cell:
             raise UserError(where, "unique ids", f"{row['id']} twice", DO)
         class7 = integer(where, "class7", row["class7"], 7) if row["class7"] else -1
         values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
         _check_row(where, values, classes)
-        found[row["id"]] = (integer(where, "label", row["label"], 2), class7, values)
-    _same_ids(path, set(found), set(ids))
-    rows = [found[cell] for cell in ids]
-    numbers = np.array([row[2] for row in rows], np.float64).reshape(len(rows), 2 + classes)
-    labels, class7 = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
-    return Scores(labels, class7, numbers[:, 0], numbers[:, 1], numbers[:, 2:])
+        of_cell[row["id"]] = (integer(where, "label", row["label"], 2), class7, values)
+    _same_ids(path, set(of_cell), set(ids))
+    rows = [of_cell[cell] for cell in ids]
+    # the shape is given for a fold without a cell, whose array would have no columns
+    numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + classes)
+    return Scores(
+        labels=np.array([label for label, _, _ in rows], np.int64),
+        class7=np.array([class7 for _, class7, _ in rows], np.int64),
+        scores=numbers[:, 0],
+        spread=numbers[:, 1],
+        probs=numbers[:, 2:],
+    )
 
 
 def _check_row(where: str, values: list[float], classes: int) -> None:
     score, probs = values[0], values[2:]
     if abs(sum(probs) - 1) > TOLERANCE:
         raise UserError(where, "probabilities that add up to 1", f"{sum(probs):.6g}", DO)
-    abnormal = sum(probs[1:] if classes == 2 else probs[3:])
+    abnormal = sum(probs[index] for index in abnormal_outputs(classes))
     if abs(score - abnormal) > TOLERANCE:
         raise UserError(where, f"the score P(abnormal) = {abnormal:.6g}", f"{score:.6g}", DO)
 
 
 def read_views(path: Path, ids: list[str]) -> ViewScores:
     """Read view_scores.csv; every cell of `ids` must have the same views, by their number in the plan."""
-    found: dict[str, dict[int, list[float]]] = {cell: {} for cell in ids}
+    of_cell: dict[str, dict[int, list[float]]] = {cell: {} for cell in ids}  # by number of the view
     for line, row in read_rows(path, ["id", "view", "angle", "dx", "dy", "score", "score_centre"]):
         where = f"{path}:{line}"
-        if row["id"] not in found:
+        if row["id"] not in of_cell:
             raise UserError(where, "a cell of this fold", row["id"], DO)
         view = integer(where, "view", row["view"], 1_000_000)
-        if view in found[row["id"]]:
+        if view in of_cell[row["id"]]:
             raise UserError(where, "every view once", f"view {view} of {row['id']} twice", DO)
         place = [number(where, name, row[name]) for name in ("angle", "dx", "dy")]
         score = [fraction(where, name, row[name]) for name in ("score", "score_centre")]
-        found[row["id"]][view] = place + score
-    plan = sorted(max(found.values(), key=len, default={}))
-    for cell, views in found.items():
+        of_cell[row["id"]][view] = place + score
+    # the cell with the most views tells which views there are; whoever lacks one of them is refused
+    plan = sorted(max(of_cell.values(), key=len, default={}))
+    for cell, views in of_cell.items():
         if not plan or sorted(views) != plan:
             raise UserError(path, f"the same {len(plan)} views of every cell", f"{len(views)} of {cell}", DO)
-    numbers = np.array([[found[cell][view] for view in plan] for cell in ids])
+    numbers = np.array([[of_cell[cell][view] for view in plan] for cell in ids])  # (cells, views, the five fields)
     return ViewScores(*np.moveaxis(numbers, 2, 0))
 
 
@@ -93,8 +101,8 @@ def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]
             reader = csv.reader(file, strict=True)
             header = next(reader, None)
             if header != columns:
-                found = ",".join(header or ["nothing"])[:120]
-                raise UserError(path, f"columns {','.join(columns)}", found, DO)
+                there = ",".join(header or ["nothing"])[:120]
+                raise UserError(path, f"columns {','.join(columns)}", there, DO)
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
         raise UserError(path, "a CSV file", "no such file", DO) from None
@@ -132,9 +140,9 @@ def integer(where: str, name: str, text: str, below: int) -> int:
     return int(text)
 
 
-def _same_ids(path: Path, found: set[str], expected: set[str]) -> None:
-    if strange := sorted(found - expected):
+def _same_ids(path: Path, present: set[str], expected: set[str]) -> None:
+    if strange := sorted(present - expected):
         raise UserError(path, "only cells of this fold of split.json", strange[0], DO)
-    if lost := sorted(expected - found):
-        have = f"{len(found)}, without {lost[0]}"
+    if lost := sorted(expected - present):
+        have = f"{len(present)}, without {lost[0]}"
         raise UserError(path, f"all {len(expected)} cells of the fold", have, DO)

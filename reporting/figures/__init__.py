@@ -1,1 +1,1 @@
-"""The report's figures: what each shows and its caption."""
+"""The report's figures, one file each: what it shows, its caption and how it is drawn."""

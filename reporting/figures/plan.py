@@ -1,4 +1,4 @@
-"""A figure on its way into the report: drawn, or left out with the reason."""
+"""A figure on its way into the report: to be drawn, or left out with the reason."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from reporting.notes import labels
 from scoring.results import RunResult
+
+NO_VIEWS = "no run has view_scores.csv"  # why a figure of single views is left out
 
 
 class LeftOutError(Exception):
@@ -43,21 +45,17 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:60] or "run"
 
 
-def per_run(runs: Sequence[RunResult], number: int, name: str) -> tuple[str, str]:
-    """File stem and the end of the title for a figure of the run `number` alone."""
+def plan_of_run(
+    runs: Sequence[RunResult],
+    number: int,
+    name: str,
+    title: str,
+    caption: str,
+    draw: Callable[[], Figure],
+    photo: bool = False,
+) -> Plan:
+    """A figure of the run `number` alone; among several runs its name and title say which."""
     if len(runs) == 1:
-        return name, ""
-    return f"{name}-{number + 1}-{slug(runs[number].name)}", f" ({labels(runs)[number]})"
-
-
-def has_seven(run: RunResult) -> bool:
-    """Whether every cell of the data set has one of the seven classes."""
-    return all(row.class7 is not None for row in run.cells.values())
-
-
-def class_names(run: RunResult) -> list[tuple[int, str, int]]:
-    """The classes of a run's data set that have cells: (class7 or label, name, label), in order."""
-    by_seven = has_seven(run)
-    found = {(row.class7 if by_seven else row.label): (row.class_name, row.label) for row in run.cells.values()}
-    plain = ("normal", "abnormal")
-    return [(index, name or plain[label], label) for index, (name, label) in sorted(found.items())]
+        return Plan(name, title, caption, draw, photo)
+    name, title = f"{name}-{number + 1}-{slug(runs[number].name)}", f"{title} ({labels(runs)[number]})"
+    return Plan(name, title, caption, draw, photo)

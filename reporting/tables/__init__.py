@@ -1,1 +1,1 @@
-"""The report's tables."""
+"""The report's tables, one file each."""

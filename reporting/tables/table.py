@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.errors import printable
 from common.files import write_json, write_text
 
 
@@ -45,7 +46,10 @@ class Table:
         return [[show(value) for value in row] for row in self.rows]
 
     def text(self) -> str:
-        """Aligned plain text: title, columns, rows, notes; all but the first column to the right."""
+        """Aligned plain text: title, columns, rows, notes; all but the first column to the right.
+
+        Nothing in it can move a terminal's cursor, whatever a class or a run is called.
+        """
         lines = [[printable(v) for v in row] for row in [self.columns, *self.text_rows()]]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
 
@@ -83,8 +87,3 @@ def show(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def printable(text: str) -> str:
-    """Text that cannot move a terminal's cursor, whatever a class or a run is called."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -16,6 +16,9 @@ from common.errors import UserError
 from reporting import facts as report_facts
 from reporting import page as report_html
 from reporting import report
+from reporting.figures import confusion
+from reporting.figures.all_figures import all_figures
+from reporting.figures.plan import LeftOutError
 from reporting.report import default_out, write_report
 from scoring.results import load_run
 from tests.support.checkout import ROOT
@@ -80,7 +83,7 @@ def bare(tmp_path):
 
 
 def no_figures(monkeypatch):
-    monkeypatch.setattr(report, "_plans", lambda runs: iter(()))
+    monkeypatch.setattr(report, "all_figures", lambda runs: iter(()))
 
 
 def test_page_has_every_section_table_and_figure(whole):
@@ -168,7 +171,7 @@ def test_same_runs_give_the_same_bytes(whole, bare, tmp_path):
     assert content(first) == content(second)
     from reporting.figures.plan import Plan  # pictures of cells too
 
-    plans = [plan for plan in report._plans([whole[1]]) if plan.photo]
+    plans = [plan for plan in all_figures([whole[1]]) if plan.photo]
     assert len(plans) == 5 and all(isinstance(plan, Plan) for plan in plans)
     plan = plans[-1]
     assert report._draw(plan, tmp_path / "a") == report._draw(plan, tmp_path / "b")
@@ -182,8 +185,7 @@ def test_without_the_data_set_the_report_says_so(bare, tmp_path):
 
 
 def test_another_data_set_in_its_place_is_not_shown(whole):
-    from reporting.figures.cells import CellPictures
-    from reporting.figures.plan import LeftOutError
+    from reporting.figures.cell_pictures import CellPictures
 
     run = whole[1]
     run.run["dataset"]["fingerprint"], kept = "0" * 64, run.run["dataset"]["fingerprint"]
@@ -196,7 +198,7 @@ def test_another_data_set_in_its_place_is_not_shown(whole):
 
 
 def test_pickled_arrays_are_refused(bare):
-    from reporting.figures.net import plan_net
+    from reporting.figures import filters
 
     class Touch:
         def __reduce__(self):
@@ -204,7 +206,7 @@ def test_pickled_arrays_are_refused(bare):
 
     np.savez(bare.folder / "fold0/net_figures.npz", conv1_after=np.array([Touch()], dtype=object))
     with pytest.raises(UserError, match="net_figures.npz"):
-        plan_net([bare], 0)[1].draw()
+        filters.plan([bare], 0).draw()
     assert not (bare.folder / "run-by-pickle").exists()
 
 
@@ -219,7 +221,7 @@ def test_runs_stand_side_by_side(bare, tmp_path, monkeypatch):
 
 def test_figures_of_a_shared_data_set_are_drawn_once(bare, tmp_path):
     other = load_run(write_synthetic_run(tmp_path / "other", cells=35, folds=1, seed=1))
-    names = [plan.name for plan in report._plans([bare, other])]
+    names = [plan.name for plan in all_figures([bare, other])]
     assert len(set(names)) == len(names)
     assert sum(name.startswith("fig2") for name in names) == 1
     assert sum(name.startswith("fig10") for name in names) == 2
@@ -229,6 +231,12 @@ def test_a_run_without_scores_still_reports(tmp_path):
     run = load_run(write_synthetic_run(tmp_path / "new", cells=35, folds=0))
     said = Page(write_report([run], tmp_path / "out").read_text(encoding="utf-8")).text()
     assert "no fold is scored yet" in said and "Left out: no fold is scored." in said
+
+
+def test_a_seven_class_run_without_scores_leaves_its_confusion_out(tmp_path):
+    run = load_run(write_synthetic_run(tmp_path / "new", cells=35, folds=0, classes=7))
+    with pytest.raises(LeftOutError, match="no fold is scored"):
+        confusion.plan([run], 0).draw()
 
 
 def test_a_folder_that_is_no_report_is_never_cleared(bare, tmp_path, monkeypatch):

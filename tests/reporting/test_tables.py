@@ -8,11 +8,11 @@ import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from common.errors import UserError
+from measures.by_class import confusion, seven_errors
 from measures.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
+from measures.performance import summary
 from reporting.notes import run_notes
 from reporting.tables.all_tables import all_tables
-from reporting.tables.classes import confusion, seven_errors
-from reporting.tables.performance import summary
 from reporting.tables.table import Table
 from scoring.results import load_run
 from tests.support.synthetic_run import write_synthetic_run
@@ -53,7 +53,7 @@ def edited(run, **change):
 
 def test_all_tables_are_there(tables):
     assert list(tables) == [
-        *["table3", "table4", "table5", "seven_classes", "confusion", "baselines"],
+        *["table3", "table4", "table5", "seven_classes", "confusion", "comparison", "baselines"],
         *["operating_point", "calibration", "views", "angles", "speed"],
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from reporting.plots.style import clean, new_figure
+from reporting.figures.style import clean, new_figure
 
 TEXT_LINE, SPACE = 0.15, 0.08  # inches: a line of text, and between two pictures
 

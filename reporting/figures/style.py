@@ -9,13 +9,16 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from common.errors import printable
+
 # Okabe and Ito's palette; line styles and markers say the same a second time
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-NORMAL_BACKGROUND, ABNORMAL_BACKGROUND = "#DCEBF7", "#FBE3D8"
+KIND_COLOURS, KIND_BACKGROUNDS = (BLUE, RED), ("#DCEBF7", "#FBE3D8")  # by label: normal, abnormal
+DIAGONAL = "#AAAAAA"
 WIDE, NARROW = 7.2, 4.2  # inches: a text page's width, and a single panel
 
 STYLE = {
@@ -70,9 +73,29 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return png, svg
 
 
+def curve_style(number: int) -> dict:
+    """Colour, line style and marker of the curve `number` (from 0), as options of `plot`: each tells it apart alone."""
+    kinds = {"color": COLOURS, "linestyle": LINES, "marker": MARKERS}
+    return {name: styles[number % len(styles)] for name, styles in kinds.items()}
+
+
+def percent_tick(value: float, _position: int | None = None) -> str:
+    """An axis label; nothing above 100 %, where the axis leaves room for a marker."""
+    return f"{round(100 * value, 3):g} %" if value <= 1.000001 else ""
+
+
+def two_lines(name: str) -> str:
+    """Break a long class name at the space nearest its middle, so that neighbours do not touch."""
+    spaces = [index for index, letter in enumerate(name) if letter == " "]
+    if len(name) < 12 or not spaces:
+        return name
+    at = min(spaces, key=lambda index: abs(index - len(name) / 2))
+    return f"{name[:at]}\n{name[at + 1 :]}"
+
+
 def clean(text: object, limit: int = 60) -> str:
     """Text from outside as a figure can draw it: printable and not longer than `limit`."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+    line = printable(str(text))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

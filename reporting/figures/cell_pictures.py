@@ -1,0 +1,63 @@
+"""The pictures of a run's cells, read from its data set."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from common.caffe_messages import ROOT
+from common.errors import UserError
+from data_prep.cells import Cell
+from data_prep.dataset import open_dataset
+from data_prep.image_file import read_image
+from data_prep.views import PATCH, View, render
+from reporting.figures.plan import LeftOutError
+from scoring.results import RunResult
+
+STRAIGHT = View(0, 0, 0)
+
+
+class CellPictures:
+    """The pictures of a run's cells, as long as its data set is where it was and still the same."""
+
+    def __init__(self, run: RunResult):
+        self.run = run
+
+    @cached_property
+    def _cells(self) -> dict[str, Cell] | str:
+        """The cells by id, or why there are none."""
+        facts = self.run.run["dataset"]
+        given = Path(str(facts.get("path", "")))
+        # a path without a root is meant from where the tool was started, most often the project's folder
+        places = [place for place in (given, ROOT / given) if str(given) != "." and place.exists()]
+        if not places:
+            return f"the data set is no longer at {given}"
+        try:
+            dataset = open_dataset(places[0], allow_partial=True)
+            same = dataset.fingerprint() == facts.get("fingerprint")
+        except (UserError, OSError) as error:
+            return f"the data set cannot be read ({error})"
+        return dataset.by_id() if same else f"the data set at {given} is not the one this run was made from"
+
+    def cell(self, cell_id: str) -> Cell:
+        """One cell; LeftOutError where the data set is gone or another one."""
+        if isinstance(self._cells, str):
+            raise LeftOutError(self._cells)
+        if cell_id not in self._cells:
+            raise LeftOutError(f"the data set has no cell {cell_id}")
+        return self._cells[cell_id]
+
+    def image(self, cell_id: str) -> np.ndarray:
+        """The whole image, uint8 (H, W, 3) RGB."""
+        return read_image(self.cell(cell_id).image)[..., ::-1]
+
+    def patch(self, cell_id: str, view: View = STRAIGHT) -> np.ndarray:
+        """One view at the patch's own size, uint8 (128, 128, 3) RGB."""
+        cell = self.cell(cell_id)
+        # a view is rendered at twice the patch's size, for the net: the mean of 2 x 2 pixels undoes it
+        twice = render(read_image(cell.image), cell.centre, view)
+        return twice.reshape(PATCH, 2, PATCH, 2, 3).mean((1, 3)).round().astype(np.uint8)[..., ::-1]
+
+    def micrometres(self) -> float | None:
+        """The side of a pixel; None where nobody says."""
+        return self.run.run["dataset"]["pixel_um"]

@@ -1,0 +1,24 @@
+"""Whether the net learnt cells or how their views were turned: metrics by rotation angle."""
+
+from collections.abc import Sequence
+
+from measures.by_view import metrics_by_angle
+from measures.metrics import percent
+from reporting.notes import scored, table_notes
+from reporting.tables.table import Table, filled
+from scoring.results import RunResult
+
+COLUMNS = ["run", "angle (degrees)", "views", "Sens (%)", "Spec (%)", "Acc (%)"]
+NOTE = "figures that change with the angle mean that the net learnt how views were turned, not cells"
+
+
+def angles_table(runs: Sequence[RunResult]) -> Table | None:
+    """Sensitivity and specificity from the views of one rotation angle at a time; None without view scores."""
+    rows, data = [], {}
+    for label, run in scored(runs):
+        data[label] = metrics_by_angle(run)
+        what = f"{label}, {run.fold_text(run.folds_with('views'))}"
+        for item in data[label]:
+            shares = [percent(item[name]) for name in ("sens", "spec", "acc")]
+            rows.append([what, f"{item['angle']:g}", item["views"], *shares])
+    return filled("angles", "By rotation angle", COLUMNS, rows, table_notes(runs, NOTE), data)

@@ -1,0 +1,33 @@
+"""Which of the seven classes a seven-class net takes for which."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_prep.herlev_classes import CLASSES
+from measures.by_class import confusion
+from measures.metrics import percent
+from reporting.notes import labels, table_notes
+from reporting.tables.table import Table
+from scoring.results import RunResult
+
+COLUMNS = ["true class", *[known.name for known in CLASSES], "right (%)"]
+
+
+def confusion_tables(runs: Sequence[RunResult]) -> list[Table]:
+    """One confusion matrix for each seven-class net, named confusion, confusion2, ..."""
+    tables: list[Table] = []
+    for label, run in zip(labels(runs), runs, strict=True):
+        if run.classes != 7 or not run.has_class7 or not run.folds:
+            continue
+        name = f"confusion{len(tables) + 1 if tables else ''}"
+        title = f"Seven classes: true class (rows) by most likely class (columns), {label}, {run.fold_text()}"
+        counts = confusion(run)
+        rows = [_row(index, row) for index, row in enumerate(counts)]
+        tables.append(Table(name, title, COLUMNS, rows, table_notes([run]), {"counts": counts.tolist()}))
+    return tables
+
+
+def _row(index: int, counts: np.ndarray) -> list:
+    total = int(counts.sum())
+    return [CLASSES[index].name, *map(int, counts), percent(counts[index] / total if total else None)]

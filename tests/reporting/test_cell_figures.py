@@ -1,0 +1,54 @@
+"""Figures made of the cells' own pictures, on plain arrays (paper: Fig. 2, 4, 8, 9 and 10)."""
+
+import numpy as np
+from matplotlib.colors import to_rgba
+
+from reporting.figures import examples, misclassified, right_cells, views
+from reporting.figures.style import YELLOW, clean
+from tests.support.figures import cell_image, texts
+
+
+def dots(axes):
+    return np.concatenate([c.get_offsets() for c in axes.collections if (c.get_facecolor() == to_rgba(YELLOW)).all()])
+
+
+def views_of_cell(title="cell"):
+    patches = np.stack([cell_image(128, 128) for _ in range(10)])
+    shifted = [(50.0 + i, 40.0 - i) for i in range(10)]
+    return views.ViewsOfCell(title, cell_image(), (50.0, 40.0), shifted, patches, patches)
+
+
+def test_views_dot_the_shifted_centres_and_the_middle_of_each_patch():
+    cell = views_of_cell()
+    whole, _, shifted = views.draw([cell]).axes
+    assert np.array_equal(dots(whole), cell.shifted)
+    assert len(dots(shifted)) == 10
+    assert np.array_equal(dots(shifted)[:2], [[63.5, 63.5], [63.5 + 128 + 6, 63.5]])
+
+
+def test_file_names_cannot_break_a_figure():
+    """A name with a dollar sign is not a formula, and a control character is spelt out."""
+    figure = views.draw([views_of_cell("a$x^$_\x1b[2J")])
+    assert "a$x^$_\\x1b[2J" in texts(figure)
+    assert len(clean("x" * 500)) == 60
+
+
+def test_examples_draw_what_fits_on_a_line_and_at_least_one():
+    big, small = [cell_image(30, 900)] * 5, [cell_image(30, 100)] * 5
+    figure = examples.draw([("big", 0, big), ("small", 1, small), ("huge", 1, [cell_image(20, 2000)])])
+    assert len(figure.axes) == 1 + 5 + 1
+    assert "big (normal)" in texts(figure) and "20 µm" not in texts(figure)
+    assert "20 µm" in texts(examples.draw([("small", 0, small)], 0.201))
+
+
+def test_misclassified_says_how_many_there_are():
+    missed = [misclassified.Missed(cell_image(), f"c{i}", "columnar", 0.9, 0) for i in range(2)]
+    said = texts(misclassified.draw(missed, (0, 7)))
+    assert "abnormal called normal: 0" in said
+    assert "normal called abnormal: 7, the 2 furthest from the threshold shown" in said
+    assert "score 0.90" in said and "c1" in said
+
+
+def test_scored_patches_show_scores_and_ids():
+    figure = right_cells.draw([("light", [(cell_image(), "a-1", 0.994)]), ("severe", [])])
+    assert all(part in texts(figure) for part in ("light", "score 0.99", "a-1"))
