@@ -37,16 +37,13 @@ def read_manifest(path: Path) -> Dataset:
     cells: list[Cell] = []
     seen: set[str] = set()
     sizes: dict[Path, tuple[int, int]] = {}
-    masks: dict[str, Path] = {}
-    kinds: dict[str, str] = {}
-    pixels: set[float | None] = set()
+    masks, kinds, pixels = {}, {}, set()
     _require_count(path)
     for line, row in manifest_rows(path):
         cell = _cell(path, line, row, sizes, seen)
         seen.add(cell.id)
-        for named, column in ((masks, "mask"), (kinds, "bethesda")):
-            if row.get(column):
-                named[cell.id] = path.parent / row[column] if column == "mask" else row[column]
+        masks |= {cell.id: path.parent / row["mask"]} if row.get("mask") else {}
+        kinds |= {cell.id: row["bethesda"]} if row.get("bethesda") else {}
         pixels.add(pixel_um_of(row.get("pixel_um"), pixels, f"{path}, line {line}"))
         cells.append(cell)
     if not cells:

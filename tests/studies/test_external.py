@@ -48,7 +48,7 @@ def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path)
     assert {cell.class_name for cell in run.cells.values()} == {"NILM", "HSIL", "LSIL"}
     table = json.loads((checkout / "runs/seen/report/tables/own_classes.json").read_text())
     assert {row[1]: row[3] for row in table["rows"]} == {"NILM": 2, "HSIL": 2, "LSIL": 2}
-    done = run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=1)
+    done = run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=2)
     assert "pixel_um" in done.stderr  # nobody knows the phantom's
 
 
@@ -58,7 +58,7 @@ def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, p
     cv2.imwrite(str(tmp_path / "set/renamed.png"), cv2.imread(str(cell.image)))
     manifest = write_manifest(tmp_path / "set/cells.csv", [["renamed.png", *cell.centre, "NILM"]])
     words = ["--fold-folder", trained_fold, "--gpu", "none"]
-    assert "renamed.png" in run_tool(checkout, "validate", manifest, *words, status=1).stderr
+    assert "renamed.png" in run_tool(checkout, "validate", manifest, *words, status=2).stderr
 
 
 def test_checksums_are_read_back(dataset, tmp_path):
