@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--loose", nargs="+", default=[], metavar="NAME", help="--folds: see tools/train_detector.py")
     parser.add_argument("--iterations", type=int, help="--folds: of the solver (default: solver.prototxt's)")
+    parser.add_argument("--crops", type=int, default=16000, help="--folds: training crops of each (default: 16000)")
     parser.add_argument("--seed", type=int, default=1, help="--folds: of folds, crops and net (default: 1)")
     return parser.parse_args()
 
@@ -52,7 +53,8 @@ def main() -> None:
     if args.folds is not None:
         require_foldable(args.detector, args.weights, args.folds)
         sets = open_sets(args.fields, args.mpp, args.loose)
-        results = cross_validate(args.runs, sets, args.folds, args.seed, args.iterations, args.confidence, args.radius)
+        training = (args.crops, args.iterations, args.seed)
+        results = cross_validate(args.runs, sets, args.folds, training, args.confidence, args.radius)
     else:
         detector = open_detector(args.detector, args.weights, args.confidence)
         sets = open_sets(args.fields, args.mpp, args.loose)

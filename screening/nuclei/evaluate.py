@@ -31,21 +31,22 @@ def cross_validate(
     folder: Path,
     sets: Sequence[FieldSet],
     folds: int,
-    seed: int = 1,
-    iterations: int | None = None,
+    training: tuple[int, int | None, int] = (16000, None, 1),
     confidence: float | None = None,
     radius: float = RADIUS,
     say: Callable[[str], None] = print,
 ) -> dict[str, list[Matched]]:
     """What nets found in the fields that they were not trained on, by set; one net a fold, trained in `folder`.
 
+    `training` is TrainRequest's crops, iterations and seed; the seed deals out the fields as well.
+
     Every field is kept whole and is judged once. A second call finds the nets that are trained already.
     """
     results: dict[str, list[Matched]] = {}
     for fold in range(folds):
-        train, test = split_sets(sets, fold, folds, seed)
+        train, test = split_sets(sets, fold, folds, training[2])
         say(f"fold {fold} of {folds}: {sum(len(s.fields) for s in train)} fields to train on")
-        weights = train_fcn(folder / f"fold{fold}", TrainRequest(train, iterations=iterations, seed=seed), say)
+        weights = train_fcn(folder / f"fold{fold}", TrainRequest(train, *training), say)
         for name, found in detect_all(open_detector("fcn", weights, confidence), test, radius).items():
             results.setdefault(name, []).extend(found)
     return results

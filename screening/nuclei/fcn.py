@@ -57,7 +57,7 @@ class FcnDetector:
         centres = to_original(places, channel.shape, image.shape[:2])
         fine = smooth(rescale(darkness(image, background), mpp, REGION_MPP))
         scale = np.array([fine.shape[1] / image.shape[1], fine.shape[0] / image.shape[0]])
-        regions = outline_at(fine, (centres + 0.5) * scale - 0.5)
+        regions, _ = outline_at(fine, (centres + 0.5) * scale - 0.5)
         nuclei = []
         for region, centre, height in zip(regions, centres.tolist(), heights.tolist(), strict=True):
             shape = nucleus_of(region, height, fine.shape, image.shape[:2])

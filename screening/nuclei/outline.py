@@ -3,22 +3,24 @@
 import cv2
 import numpy as np
 
-from screening.nuclei.region_measures import measure
-from screening.nuclei.regions import PAD, WORK_MPP, Region, candidates
-from screening.nuclei.threshold import confidence_of
+from screening.nuclei.darkness import darkness, rescale
+from screening.nuclei.region_measures import measure, tighten
+from screening.nuclei.regions import PAD, WORK_MPP, Region, candidates, smooth
+from screening.nuclei.threshold import confidence_of, pad
 
+TYPICAL, SURE = 3.5, 0.5  # micrometres; the confidence of an outline that is believed
 REACH = 6.0  # micrometres about a centre in which an outline is looked for where no region holds it
 
 
-def outline_at(channel: np.ndarray, centres: np.ndarray) -> list[Region]:
+def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], np.ndarray]:
     """The best region about every centre, float64 (N, 2) of x, y, in a smoothed field uint8 (H, W) at WORK_MPP.
 
-    That is the threshold detector's best candidate with this centre and no other in it; where there is none, what is
-    darker than half way from the centre to the darkness about it.
+    That is the threshold detector's best candidate with this centre and no other in it, with its confidence, float64
+    (N,); where there is none, what is darker than half way from the centre to the darkness about it, and 0.
     """
     limits = np.array(channel.shape[::-1]) - 1
     seeds = np.clip(np.rint(centres).astype(int), 0, limits)[:, ::-1].reshape(-1, 2)
-    padded = cv2.copyMakeBorder(channel, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT)
+    padded = pad(channel)
     best: list[Region | None] = [None] * len(seeds)
     scores = np.zeros(len(seeds))
     for region in candidates(channel, seeds):
@@ -28,7 +30,20 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> list[Region]:
         score = confidence_of(values)
         if score > scores[inside[0]]:
             best[inside[0]], scores[inside[0]] = region, score
-    return [region or half_way(channel, *seed) for region, seed in zip(best, seeds.tolist(), strict=True)]
+    regions = [
+        tighten(region, padded) if region else half_way(channel, *seed)
+        for region, seed in zip(best, seeds.tolist(), strict=True)
+    ]
+    return regions, scores
+
+
+def radii(image: np.ndarray, mpp: float, points: np.ndarray) -> np.ndarray:
+    """Radii in micrometres, float64 (N,), of the nuclei at points (N, 2) of x, y; TYPICAL where no outline is sure."""
+    channel = smooth(rescale(darkness(image), mpp, WORK_MPP))
+    scale = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
+    regions, scores = outline_at(channel, (points + 0.5) * scale - 0.5)
+    areas = np.array([np.count_nonzero(region.mask) for region in regions]) * WORK_MPP**2
+    return np.where(scores >= SURE, np.sqrt(areas / np.pi), TYPICAL)
 
 
 def holds(region: Region, seeds: np.ndarray) -> np.ndarray:

@@ -18,18 +18,23 @@ ABOVE_GLASS = tuple(range(40, 232, 10))
 PAD = 8  # pixels round the image and round a region's box: room for the ring about a region
 FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
-SPLIT_BELOW = 0.9  # solidity under which a region may be several nuclei that touch
+SPLIT_BELOW = 0.93  # solidity under which a region may be several nuclei that touch
+NARROW = 0.7  # a waist below this share of the nuclei's own width is no nucleus's shape: they are several
 ALIKE = 0.05  # log of area within which a region in the same box is the one of another threshold over again
 PIECES = 6  # more than that is no clump of nuclei
 
 
 @dataclass(frozen=True)
 class Region:
-    """A candidate: `mask` bool (h, w), its upper left corner at row `top`, column `left` of the padded field."""
+    """A candidate: `mask` bool (h, w), its upper left corner at row `top`, column `left` of the padded field.
+
+    `clump` bool (h, w) is what it was parted from, if it was: what else is in that is no surroundings.
+    """
 
     mask: np.ndarray
     top: int
     left: int
+    clump: np.ndarray | None = None
 
 
 def disc(radius: float) -> np.ndarray:
@@ -83,26 +88,32 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Itera
         seen.add(key)
         top, left, height, width = top - PAD, left - PAD, height + 2 * PAD, width + 2 * PAD
         mask = numbers[top : top + height, left : left + width] == number
-        if area <= largest:
+        pieces, waist = split(mask) if area >= 2 * smallest and solidity(mask) < SPLIT_BELOW else ([], 1.0)
+        if area <= largest and waist > NARROW:
             yield Region(mask, top, left)
-        if area >= 2 * smallest and solidity(mask) < SPLIT_BELOW:
-            for piece in split(mask):
-                if smallest <= np.count_nonzero(piece) <= largest:
-                    yield Region(piece, top, left)
+        for piece in pieces:
+            if smallest <= np.count_nonzero(piece) <= largest:
+                yield Region(piece, top, left, mask)
 
 
-def split(mask: np.ndarray) -> list[np.ndarray]:
-    """The nuclei that touch in a region, each bool (h, w), parted at its waists; none where there is one middle."""
+def split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
+    """The nuclei that touch in a region, each bool (h, w), parted at its waists, and the width of the widest waist.
+
+    That width is a share of the smaller nucleus's beside it; no nuclei and 1 where the region has one middle.
+    """
     depth = cv2.GaussianBlur(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3), (0, 0), 1)
     middles = peak_local_max(
         depth, min_distance=int(APART / WORK_MPP), threshold_abs=DEEP / WORK_MPP, exclude_border=False
     )
     if not 2 <= len(middles) <= PIECES:
-        return []
+        return [], 1.0
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(middles.T)] = np.arange(1, len(middles) + 1)
     pieces = watershed(-depth, markers, mask=mask)
-    return [pieces == number for number in range(1, len(middles) + 1)]
+    seam = cv2.morphologyEx(pieces.astype(np.int16), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    seam &= cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    waist = float(depth[seam].max(initial=0) / depth[tuple(middles.T)].min())
+    return [pieces == number for number in range(1, len(middles) + 1)], waist
 
 
 def contour(mask: np.ndarray) -> np.ndarray:

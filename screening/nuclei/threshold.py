@@ -5,14 +5,14 @@ import numpy as np
 
 from screening.nuclei.darkness import darkness, rescale, to_original
 from screening.nuclei.nucleus import Nucleus, require_field
-from screening.nuclei.region_measures import measure
+from screening.nuclei.region_measures import measure, tighten
 from screening.nuclei.regions import PAD, WORK_MPP, Region, candidates, contour, smooth
 
 # Weights of region_measures.MEASURES and their constant: a logistic regression of "lies on a mark" over Cervix93's
 # training frames and ISBI 2014's fields, rounded
-WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3])
+WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3, -1.0])
 CONSTANT = -35.2
-CONFIDENCE = 0.6  # where F was highest in Cervix93's training frames
+CONFIDENCE = 0.65  # where F was highest in Cervix93's training frames
 OVERLAP = 0.1  # share of a region that a better one may already have taken
 BORDER_UM = 2.3  # nearer to the border a nucleus is cut in half, and neither marked nor scored
 
@@ -38,20 +38,27 @@ class ThresholdDetector:
         channel = smooth(rescale(darkness(image, background), mpp, WORK_MPP))
         regions, scores = scored_regions(channel)
         chosen = choose(regions, scores, self.confidence, tuple(n + 2 * PAD for n in channel.shape))
-        nuclei = [nucleus_of(regions[i], scores[i], channel.shape, image.shape[:2]) for i in chosen]
+        padded = pad(channel)
+        tight = {i: tighten(regions[i], padded) for i in chosen}
+        nuclei = [nucleus_of(tight[i], scores[i], channel.shape, image.shape[:2]) for i in chosen]
         return within(nuclei, image.shape[:2], mpp)
 
 
 def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
     """Every candidate of a smoothed field, and its confidence, float64 (N,)."""
-    padded = cv2.copyMakeBorder(channel, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT)
+    padded = pad(channel)
     found = [(region, values) for region in candidates(channel) if (values := measure(region, padded)) is not None]
     values = np.array([values for _, values in found]).reshape(-1, len(WEIGHTS))
     return [region for region, _ in found], confidence_of(values)
 
 
+def pad(channel: np.ndarray) -> np.ndarray:
+    """A smoothed field with room about it, as regions are placed in it."""
+    return cv2.copyMakeBorder(channel, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT)
+
+
 def confidence_of(values: np.ndarray) -> np.ndarray:
-    """From region_measures.MEASURES, float64 (..., 6), to 0..1."""
+    """From region_measures.MEASURES, float64 (..., 7), to 0..1."""
     return 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
 
 

@@ -1,6 +1,5 @@
 """Training the nucleus net: crops, the prototxt files resolved for a folder, `caffe train`, its weights."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +71,11 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
         schedule = resolve(folder, request)
         shapes = probe_net(PROTOTXT / "deploy.prototxt")["params"]
         last = _run(folder, schedule, shapes, say, lock)
-        check_weights(last.model, shapes, "Train again.")
+        net = check_weights(last.model, shapes, "Train again.")
+        for index in reversed([i for i, layer in enumerate(net.layer) if layer.type == "Data"]):
+            del net.layer[index]  # they name this folder: the same training elsewhere gives the same bytes
         with complete_or_absent(weights) as partial:
-            shutil.copyfile(last.model, partial)
+            partial.write_bytes(net.SerializeToString(deterministic=True))
         write_json(folder / RECORD, {**record, "sha256": sha256_file(weights)})
         for spent in ("crops", "snapshots"):
             remove(folder / spent)
@@ -95,7 +96,7 @@ def _crops(folder: Path, request: TrainRequest, record: dict) -> None:
     remove(folder / "snapshots")  # of crops that are no more
     write_json(folder / RECORD, record)
     with complete_or_absent(folder / "crops") as partial:
-        write_crops(partial, request.sets, request.crops, request.seed)
+        write_crops(partial, "train", request.sets, request.crops, request.seed)
     return None
 
 
