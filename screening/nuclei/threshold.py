@@ -9,7 +9,7 @@ from screening.nuclei.region_measures import measure, tighten
 from screening.nuclei.regions import PAD, WORK_MPP, Region, candidates, contour, smooth
 
 # Weights of region_measures.MEASURES and their constant: a logistic regression of "lies on a mark" over Cervix93's
-# training frames and ISBI 2014's fields, rounded
+# training frames and ISBI 2014's fields, rounded; the last, for pieces of a clump, was set by hand afterwards
 WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3, -1.0])
 CONSTANT = -35.2
 CONFIDENCE = 0.65  # where F was highest in Cervix93's training frames
