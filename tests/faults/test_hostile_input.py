@@ -12,7 +12,6 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from scoring.classify import cells_of_csv
 
 from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError
