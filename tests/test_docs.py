@@ -7,20 +7,21 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from scoring.classify import cells_of_csv
 
 from data_prep import profiles
 from data_prep.cells import counts
 from data_prep.folds import PROTOCOLS
 from data_prep.manifest import read_manifest
 from data_prep.manifest_values import LABELS
+from scoring.own_cells import places_of_csv
 from tests.support.checkout import ROOT
 
 OWN_CELLS = ROOT / "docs/own_cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
 PAGES = [page for page in PAGES if page.exists()]
 COMMAND = re.compile(r"(?:\.venv/bin/python +)?tools/(\w+\.(?:py|sh))([^`\n]*)")
-FOLDERS = "benchmarks|common|data_prep|docs|evaluation|models|prototxt|tests|third_party|tools|training"
+FOLDERS = "benchmarks|common|data_prep|docs|engines|measures|models|prototxt|reporting|scoring|screening|studies|tests"
+FOLDERS += "|third_party|tools|training"
 MENTIONED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+)`|\]\((?!\w+:|#)([\w./-]+)[^)]*\)")
 MADE = (".caffemodel", ".binaryproto")  # files that are never committed
 WIDTH, HEIGHT = 640, 480
@@ -119,7 +120,7 @@ def test_the_documented_list_of_new_cells_reads(tmp_path):
     (tmp_path / "new.csv").write_text(blocks(OWN_CELLS, "csv")[1], encoding="utf-8")
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
-    assert [cell.centre for cell in cells_of_csv(tmp_path / "new.csv")] == [(63.5, 71.0), (210.0, 305.25)]
+    assert [cell.centre for cell in places_of_csv(tmp_path / "new.csv")] == [(63.5, 71.0), (210.0, 305.25)]
 
 
 @pytest.mark.parametrize("pixel_um", [0.1005, 0.25, 0.402])

@@ -12,7 +12,6 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from scoring.classify import cells_of_csv
 
 from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError
@@ -20,6 +19,7 @@ from common.files import MAX_JSON, read_json
 from data_prep.dataset import open_dataset
 from data_prep.manifest import LINE_LIMIT, MAX_CELLS, manifest_rows, read_manifest
 from reporting.report import write_report
+from scoring.own_cells import places_of_csv
 from scoring.results import load_run
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import ROOT, run_tool
@@ -52,7 +52,7 @@ def test_a_path_that_leaves_the_manifests_folder_is_refused(manifest, name):
     path = manifest(["a.png", 0, 5, 5], [name, 1, 5, 5])
     (path.parent / "link.png").symlink_to(path.parent.parent / "outside.png")
     (path.parent / "linked").symlink_to(path.parent.parent)
-    for read in (read_manifest, cells_of_csv):
+    for read in (read_manifest, places_of_csv):
         with pytest.raises(UserError) as caught:
             read(path)
         assert "line 3" in caught.value.where or "NUL" in str(caught.value)
@@ -159,6 +159,7 @@ import resource, sys
 from pathlib import Path
 from common.errors import UserError
 from data_prep.manifest import manifest_rows, read_manifest
+from scoring.own_cells import places_of_csv
 kind, path = sys.argv[1], Path(sys.argv[2])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()

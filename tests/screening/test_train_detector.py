@@ -1,0 +1,188 @@
+"""Training the nucleus net through its tools, with real Caffe, for a few iterations on drawn fields."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.files import sha256_file
+from screening.nuclei.detectors import open_detector
+from screening.nuclei.fcn_data import FieldSet
+from screening.nuclei.fields import read_fields
+from screening.nuclei.nucleus import Nucleus
+from screening.nuclei.train_fcn import TrainRequest, resolve, train_fcn
+from tests.support.checkout import run_tool
+from tests.support.drawn_field import MPP, draw_field, write_fields
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_fields(tmp_path_factory.mktemp("fields") / "drawn", 3)
+
+
+@pytest.fixture(scope="module")
+def options(folder):
+    return ["--fields", folder, "--mpp", MPP, "--crops", 32, "--iterations", 4]
+
+
+@pytest.fixture(scope="module")
+def trained(checkout, options):
+    """The folder that the tool trains in, and what it prints."""
+    done = run_tool(checkout, "train_detector", *options, "--out", "runs/detector")
+    return checkout / "runs/detector", done.stdout
+
+
+def test_weights_record_and_log_are_left_and_nothing_else(trained):
+    where, printed = trained
+    names = {path.name for path in where.iterdir()}
+    files = {"nucleus_fcn.caffemodel", "detector.json", "train.log", "solver.prototxt", "train_val.prototxt", ".lock"}
+    assert names == files
+    record = json.loads((where / "detector.json").read_text())
+    assert record["sha256"] == sha256_file(where / "nucleus_fcn.caffemodel")
+    assert (record["sets"][0]["name"], record["sets"][0]["fields"], record["iterations"]) == ("drawn", 3, 4)
+    assert "trained: runs/detector/nucleus_fcn.caffemodel" in printed
+    assert "Optimization Done." in (where / "train.log").read_text()
+
+
+def test_the_same_command_trains_nothing_twice(checkout, options, trained):
+    before = sha256_file(trained[0] / "nucleus_fcn.caffemodel")
+    assert "already trained" in run_tool(checkout, "train_detector", *options, "--out", "runs/detector").stdout
+    assert sha256_file(trained[0] / "nucleus_fcn.caffemodel") == before
+
+
+def test_same_seed_same_weights_another_seed_others(checkout, options, trained):
+    for seed, same in ((1, True), (2, False)):
+        run_tool(checkout, "train_detector", *options, "--out", f"runs/seed{seed}", "--seed", seed)
+        weights = checkout / f"runs/seed{seed}/nucleus_fcn.caffemodel"
+        assert (sha256_file(weights) == sha256_file(trained[0] / weights.name)) == same
+
+
+def test_another_training_in_the_same_folder_is_refused(checkout, options, trained):
+    done = run_tool(checkout, "train_detector", *options, "--out", "runs/detector", "--seed", 3, status=2)
+    assert "expected a record of this very training" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--fields", "nowhere", "--mpp", "0.25"], "no such folder"),
+        (["--fields", "{folder}", "--mpp", "0.25", "--crops", "0"], "--crops: expected at least 1"),
+        (["--fields", "{folder}", "--mpp", "25"], "pixel size"),
+        (["--fields", "{folder}", "--mpp", "0.25", "--loose", "x"], "--loose"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_no_weights(checkout, folder, options, found):
+    words = [word.format(folder=folder) for word in options]
+    done = run_tool(checkout, "train_detector", *words, "--out", "runs/mistake", status=2)
+    assert found in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (checkout / "runs/mistake").exists()
+
+
+def test_training_goes_on_from_the_newest_whole_snapshot(tmp_path, folder, monkeypatch):
+    request = TrainRequest([FieldSet(read_fields(folder), MPP)], 32, 6)
+
+    def in_twos(where, request):
+        schedule = resolve(where, request)
+        solver = where / "solver.prototxt"
+        solver.write_text(solver.read_text().replace("snapshot: 6", "snapshot: 2"))
+        return schedule
+
+    monkeypatch.setattr("screening.nuclei.train_fcn.resolve", in_twos)
+    monkeypatch.setattr("screening.nuclei.train_fcn.complete_or_absent", _complete_but_for(".caffemodel"))
+    with pytest.raises(InterruptedError):
+        train_fcn(tmp_path, request, say=lambda _: None)
+    monkeypatch.undo()
+    monkeypatch.setattr("screening.nuclei.train_fcn.resolve", in_twos)
+    newest = tmp_path / "snapshots/nucleus_fcn_iter_6.caffemodel"
+    newest.write_bytes(newest.read_bytes()[:500])
+    lines = []
+    train_fcn(tmp_path, request, lines.append)
+    assert lines[0].startswith("passing over iteration 6")
+    assert lines[1].startswith("resuming from iteration 4")
+    assert open_detector("fcn", tmp_path / "nucleus_fcn.caffemodel")
+
+
+def _complete_but_for(suffix):
+    """common.files.complete_or_absent that is interrupted before a file of this kind."""
+    from common.files import complete_or_absent
+
+    def interrupted(path, *more):
+        if path.suffix == suffix:
+            raise InterruptedError
+        return complete_or_absent(path, *more)
+
+    return interrupted
+
+
+@pytest.fixture(scope="module")
+def detector(trained):
+    return open_detector("fcn", trained[0] / "nucleus_fcn.caffemodel", confidence=0.0)
+
+
+def test_the_net_detects_in_grey_and_colour_at_any_size(detector):
+    image, _ = draw_field(1)
+    for field in (image, image[..., 1].copy(), image[:37, :53].copy(), image[:3, :3].copy()):
+        found = detector.detect(field, MPP)
+        assert all(isinstance(n, Nucleus) and n.area_um2 > 0 and len(n.outline) for n in found)
+        assert all(0 <= n.x < field.shape[1] and 0 <= n.y < field.shape[0] for n in found)
+    assert detector.detect(image, MPP) == detector.detect(image, MPP)
+
+
+def test_the_map_does_not_depend_on_which_way_up_the_field_is(detector):
+    channel = np.random.default_rng(1).integers(0, 255, (64, 96), np.uint8)
+    whole = detector.map(channel)
+    assert whole.shape == (32, 48)
+    for turn in (np.flipud, np.fliplr):
+        assert np.allclose(turn(detector.map(np.ascontiguousarray(turn(channel)))), whole, atol=1e-5)
+
+
+def test_weights_cut_short_are_refused(trained, tmp_path):
+    cut = tmp_path / "cut.caffemodel"
+    cut.write_bytes((trained[0] / "nucleus_fcn.caffemodel").read_bytes()[:3000])
+    with pytest.raises(UserError, match="expected"):
+        open_detector("fcn", cut)
+
+
+def test_evaluation_writes_pictures_and_figures(checkout, folder):
+    words = ["--fields", folder, "--mpp", MPP, "--out", "runs/evaluation"]
+    done = run_tool(checkout, "evaluate_detector", *words)
+    assert "threshold on drawn at 0.25 um a pixel" in done.stdout
+    out = checkout / "runs/evaluation"
+    scores = json.loads((out / "scores.json").read_text())["drawn"]
+    assert scores["f"] > 0.9
+    assert f"F {scores['f']:.3f}" in done.stdout
+    assert cv2.imread(str(out / "drawn/frame001.png")).shape == (480, 640, 3)
+    rows = (out / "detections.csv").read_text().splitlines()
+    assert len(rows) == 1 + scores["hits"] + scores["missed"] + scores["false"]
+    run_tool(checkout, "evaluate_detector", *words)  # replaces a former evaluation
+    done = run_tool(checkout, "evaluate_detector", *words[:-1], "runs", status=2)  # and nothing else
+    assert "something else" in done.stderr
+
+
+def test_every_fold_is_trained_and_every_field_judged_once(checkout, folder):
+    words = ["--fields", folder, "--mpp", MPP, "--detector", "fcn", "--folds", 3, "--iterations", 2, "--crops", 32]
+    done = run_tool(checkout, "evaluate_detector", *words, "--runs", "runs/folds")
+    assert "3 fields, 36 nuclei marked" in done.stdout
+    assert len(list((checkout / "runs/folds").glob("fold*/nucleus_fcn.caffemodel"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--folds", "3"], "--folds: expected --detector fcn, found threshold"),
+        (["--folds", "3", "--detector", "fcn", "--weights", "x"], "--folds: expected no --weights"),
+        (["--folds", "1", "--detector", "fcn"], "--folds: expected at least 2"),
+        (["--folds", "4", "--detector", "fcn"], "at least 4 fields"),
+        (["--detector", "fcn"], "weights: expected the nucleus net's .caffemodel"),
+        (["--detector", "yolo"], "found yolo"),
+        (["--confidence", "7"], "confidence: expected a number from 0 to 1"),
+    ],
+)
+def test_a_mistake_in_an_evaluation_is_one_line(checkout, folder, options, found):
+    done = run_tool(checkout, "evaluate_detector", "--fields", folder, "--mpp", MPP, *options, status=2)
+    assert found in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
