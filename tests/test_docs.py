@@ -120,7 +120,7 @@ def test_the_documented_list_of_new_cells_reads(tmp_path):
     (tmp_path / "new.csv").write_text(blocks(OWN_CELLS, "csv")[1], encoding="utf-8")
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
-    assert [cell.centre for cell in places_of_csv(tmp_path / "new.csv")] == [(63.5, 71.0), (210.0, 305.25)]
+    assert [(place.x, place.y) for place in places_of_csv(tmp_path / "new.csv")] == [(63.5, 71.0), (210.0, 305.25)]
 
 
 @pytest.mark.parametrize("pixel_um", [0.1005, 0.25, 0.402])

@@ -159,7 +159,6 @@ import resource, sys
 from pathlib import Path
 from common.errors import UserError
 from data_prep.manifest import manifest_rows, read_manifest
-from scoring.own_cells import places_of_csv
 kind, path = sys.argv[1], Path(sys.argv[2])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
