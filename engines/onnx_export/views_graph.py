@@ -1,4 +1,4 @@
-"""The net with its input made ready inside: whole views in, their probabilities out (paper: "multiple crop testing")."""
+"""The net with its input made ready inside: views in, their probabilities out (paper: "multiple crop testing")."""
 
 import numpy as np
 from google.protobuf.message import Message

@@ -9,10 +9,8 @@ from tests.support.caffe_nets import gaussian_weights
 def write_net(folder: Path, layers: str, shape: tuple[int, ...] = (2, 4, 13, 11)) -> tuple[Path, Path]:
     """Write a deploy prototxt of an input `data` and these layers, and a .caffemodel of it."""
     dims = " ".join(f"dim: {size}" for size in shape)
+    entry = f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ {dims} }} }} }}'
     deploy = folder / "deploy.prototxt"
-    deploy.write_text(
-        f'name: "small" layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ {dims} }} }} }}\n{layers}',
-        encoding="utf-8",
-    )
+    deploy.write_text(f'name: "small"\n{entry}\n{layers}\n', encoding="utf-8")
     shapes = probe_net(deploy)["params"]
     return deploy, gaussian_weights(folder / "small.caffemodel", shapes, std=0.2)
