@@ -1,0 +1,1 @@
+"""Fields and slides: nuclei found, every cell scored, and written as other programs open it."""
