@@ -46,10 +46,10 @@ class Axis:
         return (value + 0.5) * self.scale - 0.5
 
     def cover(self, low: float, high: float) -> Span:
-        """Lattice pixels that cover the image from `low` to `high`, from a multiple of ALIGN on."""
-        first = max(0, math.floor(self.to_lattice(low)) // ALIGN * ALIGN)
-        last = min(self.count - 1, math.ceil(self.to_lattice(high)))
-        return Span(min(first, self.count - 1), max(1, last - first + 1))
+        """Lattice pixels that cover the image from `low` to `high`: from a multiple of ALIGN to the next."""
+        first = min(max(0, math.floor(self.to_lattice(low))), self.count - 1) // ALIGN * ALIGN
+        last = math.ceil(self.to_lattice(high)) // ALIGN * ALIGN + ALIGN - 1
+        return Span(first, max(1, min(last, self.count - 1) - first + 1))
 
     def source(self, span: Span) -> Span:
         """Image pixels that a span of the lattice is made of."""
