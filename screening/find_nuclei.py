@@ -11,17 +11,10 @@ from screening.tiles import owned
 
 DIGITS, NOISE = 2, 6  # digits of a centre that are kept, and of those beyond which its tile's own counting shows
 
-WORK_MPP = 0.25  # micrometres a pixel for a detector that names no size of its own
 
-
-def work_mpp(detector: Detector) -> float:
-    """The pixel size that a detector works at: it is given pixels of that size, so that it resamples none itself."""
-    return getattr(detector, "work_mpp", WORK_MPP)
-
-
-def detected(look: Look, detector: Detector, mpp: float, glass: float) -> list[Nucleus]:
+def detected(look: Look, detector: Detector, glass: float) -> list[Nucleus]:
     """All nuclei that the detector finds in a tile and its margin, in pixels of the whole image."""
-    found = detector.detect(look.for_detector(), mpp, background=glass)
+    found = detector.detect(look.for_detector(), detector.work_mpp, background=glass)
     centres = look.from_detector(np.array([(n.x, n.y) for n in found]))
     moved = []
     for nucleus, (x, y) in zip(found, centres, strict=True):

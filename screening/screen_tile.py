@@ -15,7 +15,7 @@ from scoring.cell_views import ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 from screening.cells import ScreenedCell
-from screening.find_nuclei import detected, own_nuclei, work_mpp
+from screening.find_nuclei import detected, own_nuclei
 from screening.given_nuclei import GivenNuclei
 from screening.look import Look, TrainingPixels
 from screening.nuclei.darkness import background_of
@@ -50,9 +50,9 @@ def cells_of(plan: Plan, tile: Box) -> Part:
     image = opened(plan.image)
     if plan.nuclei is None:
         detector = _detector(plan.settings.detector, plan.settings.weights)
-        work = work_mpp(detector)
-        look = Look(image.slide, tile, plan.mpp, plan.settings.training_mpp, work, detector.margin_um)
-        nuclei = own_nuclei(detected(look, detector, work, image.glass), tile, plan.size, image.tissue)
+        sizes = (plan.settings.training_mpp, detector.work_mpp)
+        look = Look(image.slide, tile, plan.mpp, *sizes, detector.margin_um)
+        nuclei = own_nuclei(detected(look, detector, image.glass), tile, plan.size, image.tissue)
     else:
         nuclei = GivenNuclei(Path(plan.nuclei)).inside(tile, plan.size)
         if not nuclei:

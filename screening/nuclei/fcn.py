@@ -36,6 +36,7 @@ class FcnDetector:
     """
 
     name = "fcn"
+    work_mpp = WORK_MPP
     margin_um = 40.0  # what the net sees to each side, and the rim of an outline
 
     def __init__(self, weights: Path, confidence: float | None = None, deploy: Path = DEPLOY):

@@ -44,11 +44,14 @@ def smooth(channel: np.ndarray) -> np.ndarray:
 def above_surroundings(channel: np.ndarray) -> np.ndarray:
     """How much darker each pixel is than what is wider than a nucleus about it, uint8 (H, W)."""
     small = 4  # the opening's disc is large, and its result smooth: a quarter of the resolution will do
-    size = tuple(max(1, n // small) for n in channel.shape[::-1])
-    coarse = cv2.resize(channel, size, interpolation=cv2.INTER_AREA)
+    height, width = channel.shape
+    # whole blocks of pixels, so that a tile's are those of the image
+    whole = cv2.copyMakeBorder(channel, 0, -height % small, 0, -width % small, cv2.BORDER_REPLICATE)
+    size = (whole.shape[1] // small, whole.shape[0] // small)
+    coarse = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     radius = WIDEST / WORK_MPP
     coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc(radius / small))
-    opened = cv2.resize(coarse, channel.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    opened = cv2.resize(coarse, whole.shape[::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
 

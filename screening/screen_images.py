@@ -1,0 +1,75 @@
+"""The driver on one machine: plan every image, run the tiles that are missing, write the results."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from common.run_folder import locked
+from screening.merge import missing_tiles
+from screening.plan import Plan, Settings
+from screening.plan_image import plan_image, remove_parts, tiles_of_plan
+from screening.result import ImageResult
+from screening.screen_tile import Receipt, screen_tile
+from screening.slides.slide import Box
+from screening.write_results import WORST, write_results
+
+PARTS = "parts"
+Work = list[tuple[Plan, list[Box]]]
+
+
+def plan_images(
+    paths: Sequence[Path], out: Path, settings: Settings, mpp: float | None = None, nuclei: Path | None = None
+) -> Work:
+    """A plan and its tiles for each image; whatever is wrong with any of them is told before any is screened."""
+    plans = [plan_image(path, settings, out / PARTS, mpp, nuclei) for path in paths]
+    return [(plan, tiles_of_plan(plan)) for plan in plans]
+
+
+def run_here(plan: Plan, tiles: Sequence[Box], done: Callable[[Receipt], None]) -> None:
+    """Screen tiles one after another in this process; `done` hears of each."""
+    for tile in tiles:
+        done(screen_tile(plan, tile))
+
+
+def screen_images(
+    paths: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    mpp: float | None = None,
+    nuclei: Path | None = None,
+    packed: bool = False,
+    shown: int = WORST,
+    keep_parts: bool = False,
+    run: Callable = run_here,
+) -> list[ImageResult]:
+    """Screen images and write all results into `out`; what an interrupted call finished is not done again.
+
+    Parameters
+    ----------
+    run : callable
+        Runs missing tiles, as `run_here` does; another may run them elsewhere.
+
+    Raises
+    ------
+    UserError
+        See `plan_image`; and where another process is at work in `out`.
+    """
+    with locked(out):
+        work = plan_images(paths, out, settings, mpp, nuclei)
+        missing = [(plan, missing_tiles(plan, tiles)) for plan, tiles in work]
+        cells = 0
+        with tqdm(total=sum(len(t) for _, t in missing), desc="screen", unit="tile", disable=None) as bar:
+
+            def done(receipt: Receipt) -> None:
+                nonlocal cells
+                cells += receipt.cells
+                bar.set_postfix(cells=cells, refresh=False)
+                bar.update()
+
+            for plan, tiles in missing:
+                run(plan, tiles, done)
+        results = write_results(out, work, packed, shown)
+        if not keep_parts:
+            remove_parts(work[0][0])
+        return results

@@ -1,0 +1,56 @@
+"""What a call's options stand for, checked before any image is opened."""
+
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import sha256_file
+from engines.device import Device
+from scoring.trained_model import TrainedModel
+from screening.nuclei.detectors import open_detector
+from screening.plan import Settings
+
+HERLEV_MPP = 0.201  # micrometres a pixel (paper: "Herlev Dataset"); what a run's record does not state otherwise
+VIEWS, CROPS = 2, 10  # docs/fields.md has what they cost in AUC against 100 x 10
+
+
+def settings_of(
+    model: TrainedModel,
+    device: Device,
+    detector: str = "threshold",
+    weights: Path | None = None,
+    views: int | None = None,
+    crops: int | None = None,
+    grey_as_colour: bool = False,
+) -> Settings:
+    """The settings of a call.
+
+    Raises
+    ------
+    UserError
+        For a count out of range, a detector that does not exist, or weights that are not its own.
+    """
+    open_detector(detector, weights)  # so that a mistake is told at once
+    views = min(VIEWS, model.profile.test.views) if views is None else views
+    crops = CROPS if crops is None else crops
+    return Settings(
+        fold=str(model.folder),
+        model_sha256=model.sha256,
+        engine=device.engine,
+        precision=device.precision,
+        gpu=device.gpu,
+        tf32=device.tf32,
+        views=model.views(views).count,
+        crops=model.crops(crops),
+        training_mpp=float(model.run["dataset"].get("um_per_pixel") or HERLEV_MPP),
+        detector=detector,
+        weights=None if weights is None else str(weights),
+        weights_sha256=None if weights is None else sha256_file(weights),
+        grey_as_colour=grey_as_colour,
+    )
+
+
+def require_tile(side: int) -> int:
+    """A tile's side, refused where it is too small to be worth its surroundings or too large for the memory."""
+    if not 256 <= side <= 4096:
+        raise UserError("--tile", "256 to 4096 pixels", f"{side}", "Leave it out for 2048.")
+    return side
