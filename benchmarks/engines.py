@@ -26,11 +26,11 @@ def crops() -> np.ndarray:
 
 def caffe(deploy: Path, model: Path, _threads: int) -> Callable[[], np.ndarray]:
     """Pycaffe; the threads come from OMP_NUM_THREADS."""
-    from engines.caffe_engine import CaffeScorer
+    from engines.caffe_engine import CaffeEngine
 
-    scorer = CaffeScorer(deploy, model, batch=BATCH)
-    scorer.room(BATCH)[...] = crops()
-    return lambda: scorer.net.forward()["prob"]
+    engine = CaffeEngine(deploy, model, batch=BATCH)
+    engine.room(BATCH)[...] = crops()
+    return lambda: engine.net.forward()["prob"]
 
 
 def opencv(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:

@@ -9,8 +9,9 @@ from benchmarks.alternate import Task, alternate, timed
 from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from engines.caffe_engine import CaffeScorer
-from scoring.score_cells import Counts, score_cells
+from engines.caffe_engine import CaffeEngine
+from scoring.cell_views import ViewChoice, of_data_set
+from scoring.score_cells import score_cells
 
 VIEWS = (600, 1200, 2400, 4800)
 CELLS = (1, 2, 4)
@@ -45,12 +46,12 @@ def _building(work: Work) -> list[Figure]:
 
 
 def _scoring(work: Work) -> list[Figure]:
-    scorer = CaffeScorer(work.deploy, work.model)
-    mean = flat_mean()
+    ready = CaffeEngine(work.deploy, work.model).view_input(flat_mean())
+    choice = ViewChoice(GRID, TEST_VIEWS, seed=1)
 
     def task(count: int) -> Task:
         cells = work.dataset.cells[:count]
-        return timed(lambda: list(score_cells(scorer, cells, mean, scorer.crop, GRID, Counts(TEST_VIEWS), 1)))
+        return timed(lambda: list(score_cells(ready, [of_data_set(cell, choice) for cell in cells])))
 
     seconds = alternate({str(count): task(count) for count in CELLS}, work.rounds, "cells")
     crops = 10 * TEST_VIEWS

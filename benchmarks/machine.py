@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.sheet import Figure, figure
 from common.run_folder import environment
-from engines.device import describe
+from engines.device import Device
 
 SIZE = 2048  # of the square matrices: large enough for the peak, small enough for a second
 
@@ -15,7 +15,7 @@ SIZE = 2048  # of the square matrices: large enough for the peak, small enough f
 def facts() -> dict:
     """Processor, system, versions, and which Caffe runs on which BLAS kernels with how many threads."""
     load = os.getloadavg()[0]
-    return {**environment(), "caffe": describe("none"), "load_before": load, "memory_bytes": _memory()}
+    return {**environment(), "caffe": Device().describe(), "load_before": load, "memory_bytes": _memory()}
 
 
 def _memory() -> int:

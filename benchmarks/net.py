@@ -8,7 +8,7 @@ from benchmarks.alternate import Task, alternate, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.timing_nets import INPUT, timing_net
 from benchmarks.work import Work
-from engines.caffe_engine import CaffeScorer
+from engines.caffe_engine import CaffeEngine
 
 FORWARD = (1, 2, 10, 50, 100)
 BOTH = (1, 32, 64, 256)
@@ -27,9 +27,9 @@ def measure(work: Work) -> list[Figure]:
 
 
 def _forward(work: Work, batch: int) -> Task:
-    scorer = CaffeScorer(work.deploy, work.model)
-    scorer.room(batch)[...] = np.random.default_rng(1).normal(0, 50, (batch, *INPUT))
-    return timed(scorer.net.forward)
+    engine = CaffeEngine(work.deploy, work.model)
+    engine.room(batch)[...] = np.random.default_rng(1).normal(0, 50, (batch, *INPUT))
+    return timed(engine.net.forward)
 
 
 def _both(folder: Path, batch: int) -> Task:

@@ -3,27 +3,29 @@
 from benchmarks.alternate import alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from engines.caffe_engine import CaffeScorer
-from scoring.score_cells import Counts, score_cells
+from engines.caffe_engine import CaffeEngine
+from engines.crops import CROPS
+from scoring.cell_views import ViewChoice, of_data_set
+from scoring.score_cells import score_cells
 
 VIEWS = 10  # of a cell in one round: short rounds, so that both sides meet the same machine
 
 
 def measure(work: Work) -> list[Figure]:
     """Crops a second of both, their ratio, and seconds a cell with the paper's 1000 crops."""
-    scorer = CaffeScorer(work.deploy, work.model)
-    mean = flat_mean()
-    counts = Counts(VIEWS)
+    engine = CaffeEngine(work.deploy, work.model)
+    ready = engine.view_input(flat_mean())
+    choice = ViewChoice(GRID, VIEWS, seed=1)
     cells = iter(work.dataset.cells * 100)
-    crops = VIEWS * counts.crops
+    crops = VIEWS * CROPS
 
     def evaluate() -> None:
-        list(score_cells(scorer, [next(cells)], mean, scorer.crop, GRID, counts, 1))
+        list(score_cells(ready, [of_data_set(next(cells), choice)]))
 
     def bare() -> None:
-        scorer.room(scorer.batch)
-        for _ in range(crops // scorer.batch):
-            scorer.net.forward()
+        engine.room(engine.batch)
+        for _ in range(crops // engine.batch):
+            engine.net.forward()
 
     tasks = {"evaluate": timed(evaluate), "bare forward": timed(bare)}
     seconds = alternate(tasks, 4 * work.rounds, "scoring")

@@ -23,4 +23,10 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
 
 
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """What a net runs on; the names are those of engines.device.resolve."""
+    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
+    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
+
+
 RUN_OPTIONS = ("data", "profile", "protocol", "select", "classes", "control", "encoding", "seed", "allow_partial")

@@ -78,11 +78,16 @@ def _to_record(config: RunConfig) -> dict:
 
 def read_config(run: Path) -> RunConfig:
     """The configuration a run was made with."""
+    return read_run(run)[1]
+
+
+def read_run(run: Path) -> tuple[dict, RunConfig]:
+    """A run's record, run.json, and the configuration in it."""
     record = read_json(run / "run.json", "tools/build_lmdb.py")
     try:
         data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
         names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
-        return RunConfig(**data, **{name: record[name] for name in names})
+        return record, RunConfig(**data, **{name: record[name] for name in names})
     except (KeyError, TypeError) as error:
         do = "Remove the run folder and build it again."
         raise UserError(run / "run.json", "a run's configuration", f"{error}", do) from None

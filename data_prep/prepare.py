@@ -65,8 +65,13 @@ def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[
 
 def expected_key(fold: Path) -> str:
     """The fingerprint that the data in a run's fold folder must carry: of that run's split and of that fold."""
+    home = fold.resolve().parent
+    return key_of(fold, read_config(home), read_split(home / "split.json"))
+
+
+def key_of(fold: Path, config: RunConfig, split: Split) -> str:
+    """As `expected_key`, of a run that has been read already."""
     folder = fold.resolve()
-    config, split = read_config(folder.parent), read_split(folder.parent / "split.json")
     number = folder.name.removeprefix("fold")
     if not number.isdecimal() or int(number) >= len(split["folds"]):
         do = "Give a fold's folder that tools/build_lmdb.py made."

@@ -1,7 +1,4 @@
-"""The scorer: the only place that runs a net.
-
-A scorer takes crops, float32 (N, 3, crop, crop), and returns probabilities, float32 (N, K).
-"""
+"""Caffe, the reference engine that every other one is proven against; the only place that runs a Caffe net."""
 
 import os
 from pathlib import Path
@@ -9,6 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from engines.caffe_blobs import shaped_input
+from engines.caffe_views import CaffeViews
+from engines.crops import CROPS
+from engines.device import Device
+from engines.engine import Engine, ViewInput
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
 
@@ -16,8 +18,8 @@ CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
 GPU_BATCH = 1000  # one cell of the paper's
 
 
-class CaffeScorer:
-    """Scores crops with pycaffe, on the CPU or a GPU.
+class CaffeEngine(Engine):
+    """Runs a net with pycaffe, on the CPU or a GPU.
 
     Parameters
     ----------
@@ -25,11 +27,13 @@ class CaffeScorer:
         The deploy prototxt: input `data`, output `prob`.
     model : Path
         The .caffemodel of that net; refused here where Caffe would end the process or go on with random values.
-    gpu : int or None
-        The GPU's number; None for the CPU.
+    batch : int, optional
+        Crops at once; a whole cell of the paper's on a GPU.
     """
 
-    def __init__(self, deploy: Path, model: Path, gpu: int | None = None, batch: int | None = None):
+    name = "caffe"
+
+    def __init__(self, deploy: Path, model: Path, device: Device = Device(), batch: int | None = None):  # noqa: B008 (frozen)
         facts = probe_net(deploy)
         if not {"data", "prob"} <= facts["blobs"].keys():
             found = ", ".join(facts["blobs"])
@@ -38,16 +42,17 @@ class CaffeScorer:
         os.environ.setdefault("GLOG_minloglevel", "2")
         import caffe
 
-        if gpu is None:
+        if device.number is None:
             caffe.set_mode_cpu()
         else:
-            caffe.set_device(gpu)
+            caffe.set_device(device.number)
             caffe.set_mode_gpu()
-        self.model, self.gpu = model, gpu
+        self.deploy, self.model, self.on_gpu = deploy, model, device.number is not None
+        self.hardware, self.precision = device.hardware, device.precision
         self.net = caffe.Net(str(deploy), caffe.TEST, weights=str(model))
         self.crop = facts["blobs"]["data"][-1]
         self.classes = facts["blobs"]["prob"][-1]
-        self.batch = batch or (CPU_BATCH if gpu is None else GPU_BATCH)
+        self.batch = batch or (GPU_BATCH if self.on_gpu else CPU_BATCH)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
@@ -62,11 +67,11 @@ class CaffeScorer:
 
     def room(self, count: int) -> np.ndarray:
         """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""
-        data = self.net.blobs["data"]
-        if data.data.shape[0] != count:
-            data.reshape(count, *data.data.shape[1:])
-            self.net.reshape()
-        return data.data
+        return shaped_input(self.net, "data", (count, 3, self.crop, self.crop))
+
+    def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
+        """Whole views go to a GPU as they are, since crops are eight times their size; the CPU takes crops."""
+        return CaffeViews(self, mean, crops) if self.on_gpu else super().view_input(mean, crops)
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         data = self.room(len(crops))

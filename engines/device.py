@@ -1,11 +1,115 @@
-"""Which GPU Caffe runs on, if any, and in what precision."""
+"""What a net runs on: which engine, which GPU if any, and in what precision; resolved once and handed on."""
 
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 from common.errors import UserError
 from common.run_folder import machine
+
+CHOICES = "number, all or none"
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a command runs its nets on.
+
+    Attributes
+    ----------
+    gpu : str or None
+        A card's number, or "all"; None for the CPU.
+    tf32 : bool
+        Whether a GPU may round to TF32.
+    engine : str
+        What scores: "caffe", the reference, or another of `engines.open_engine`. Training is always Caffe's.
+    precision : str
+        Of the engine that scores.
+    """
+
+    gpu: str | None = None
+    tf32: bool = False
+    engine: str = "caffe"
+    precision: str = "float32"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments of the `caffe` program."""
+        return [] if self.gpu is None else ["-gpu", self.gpu]
+
+    @property
+    def number(self) -> int | None:
+        """The one GPU that scores, the first of all; None for the CPU."""
+        if self.gpu is None:
+            return None
+        return 0 if self.gpu == "all" else int(self.gpu)
+
+    @property
+    def count(self) -> int:
+        """How many GPUs train at once; 0 for the CPU."""
+        if self.gpu is None:
+            return 0
+        return max(1, len(card_names())) if self.gpu == "all" else 1
+
+    @property
+    def hardware(self) -> str:
+        """The processor and its threads, or the cards."""
+        if self.gpu is None:
+            facts = machine()
+            return f"CPU, {facts['processor']}, {os.environ.get('OMP_NUM_THREADS') or facts['cores']} threads"
+        names = card_names()
+        if self.gpu == "all":
+            return "GPU, " + (" + ".join(names) or "all")
+        return "GPU, " + (names[int(self.gpu)] if int(self.gpu) < len(names) else self.gpu)
+
+    def describe(self) -> str:
+        """One line: which Caffe, and what it runs on."""
+        import caffe_select
+
+        where = "the CPU" if self.gpu is None else "all GPUs" if self.gpu == "all" else f"GPU {self.gpu}"
+        precision = ", TF32" if self.tf32 else ""
+        return f"{caffe_select.describe()}; running on {where}{precision}, Python {sys.version.split()[0]}"
+
+
+def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", precision: str = "float32") -> Device:
+    """The device that --gpu, --tf32, --engine and --precision mean here; sets the environment they stand for.
+
+    To be called once a command, before Caffe is imported or started. Without --gpu it is the first GPU where Caffe
+    was built for one, else the CPU.
+
+    Raises
+    ------
+    UserError
+        If a GPU is asked for, or TF32, and the Caffe that runs here has none.
+    """
+    if gpu == "none" and _installed("cpu"):
+        os.environ.setdefault("CAFFE_BUILD", "cpu")  # a CUDA build takes a card's memory even where it computes on none
+    card = _card(gpu)
+    if tf32 and card is None:
+        raise UserError("--tf32", "a GPU to compute on", "the CPU, which has float32 alone", "Leave --tf32 out.")
+    if tf32:
+        os.environ["CAFFE_TF32"] = "1"
+    in_use = card is not None and os.environ.get("CAFFE_TF32") == "1"
+    if in_use:
+        os.environ.pop("NVIDIA_TF32_OVERRIDE", None)
+    else:
+        os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # NVIDIA's own switch, where libraries disagree
+    return Device(card, in_use, engine, "tf32" if in_use and precision == "float32" else precision)
+
+
+def _card(choice: str | None) -> str | None:
+    if choice not in (None, "all", "none") and not choice.isdecimal():
+        raise UserError("--gpu", f"a {CHOICES}", choice, "Choose one of them.")
+    if choice == "none":
+        return None
+    if not cuda_build_chosen():
+        if choice is None:
+            return None
+        found, do = "the CPU build alone", "Build it with make caffe CUDA=1 on a machine with a GPU, or use --gpu none."
+        if _installed("cuda"):
+            found, do = "no GPU", "See whether nvidia-smi and CUDA_VISIBLE_DEVICES show one, or use --gpu none."
+        raise UserError("--gpu", "a Caffe built for CUDA and a GPU", found, do)
+    return choice or "0"
 
 
 def cuda_build_chosen() -> bool:
@@ -21,70 +125,6 @@ def _installed(build: str) -> bool:
     return (caffe_select.BUILDS / build).is_dir()
 
 
-def settle(choice: str | None, tf32: bool = False) -> None:
-    """Check --gpu and --tf32 and set the environment they stand for; before Caffe is imported or started.
-
-    Raises
-    ------
-    UserError
-        If a GPU is asked for, or TF32, and the Caffe that runs here has none.
-    """
-    if choice == "none" and _installed("cpu"):
-        os.environ.setdefault("CAFFE_BUILD", "cpu")  # a CUDA build takes a card's memory even where it computes on none
-    gpu = gpu_arguments(choice)
-    if tf32 and not gpu:
-        raise UserError("--tf32", "a GPU to compute on", "the CPU, which has float32 alone", "Leave --tf32 out.")
-    if tf32:
-        os.environ["CAFFE_TF32"] = "1"
-    if tf32_in_use(choice):
-        os.environ.pop("NVIDIA_TF32_OVERRIDE", None)
-    else:
-        os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # NVIDIA's own switch, where libraries disagree
-
-
-def tf32_in_use(choice: str | None) -> bool:
-    """Whether what runs on --gpu `choice` may round to TF32."""
-    return bool(gpu_arguments(choice)) and os.environ.get("CAFFE_TF32") == "1"
-
-
-def gpu_arguments(choice: str | None) -> list[str]:
-    """Arguments of `caffe train` for --gpu: a number, all, none; None takes the first GPU where Caffe has one.
-
-    Raises
-    ------
-    UserError
-        If a GPU is asked for and the Caffe that runs here has none.
-    """
-    if choice not in (None, "all", "none") and not choice.isdecimal():
-        raise UserError("--gpu", "a number, all or none", choice, "Choose one of them.")
-    if choice == "none":
-        return []
-    if not cuda_build_chosen():
-        if choice is None:
-            return []
-        found, do = "the CPU build alone", "Build it with make caffe CUDA=1 on a machine with a GPU, or use --gpu none."
-        if _installed("cuda"):
-            found, do = "no GPU", "See whether nvidia-smi and CUDA_VISIBLE_DEVICES show one, or use --gpu none."
-        raise UserError("--gpu", "a Caffe built for CUDA and a GPU", found, do)
-    return ["-gpu", choice or "0"]
-
-
-def gpu_number(choice: str | None) -> int | None:
-    """The one GPU that scores, the first of all; None for the CPU."""
-    gpu = gpu_arguments(choice)
-    if not gpu:
-        return None
-    return 0 if gpu[1] == "all" else int(gpu[1])
-
-
-def gpu_count(choice: str | None) -> int:
-    """How many GPUs train at once; 0 for the CPU."""
-    gpu = gpu_arguments(choice)
-    if not gpu:
-        return 0
-    return max(1, len(card_names())) if gpu[1] == "all" else 1
-
-
 def card_names() -> list[str]:
     """Names of the cards that CUDA shows to this process."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
@@ -95,25 +135,3 @@ def card_names() -> list[str]:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return []
-
-
-def device(choice: str | None) -> str:
-    """The processor and its threads, or the cards, that Caffe runs on."""
-    gpu = gpu_arguments(choice)
-    if not gpu:
-        facts = machine()
-        return f"CPU, {facts['processor']}, {os.environ.get('OMP_NUM_THREADS') or facts['cores']} threads"
-    names = card_names()
-    if gpu[1] == "all":
-        return "GPU, " + (" + ".join(names) or "all")
-    return "GPU, " + (names[int(gpu[1])] if int(gpu[1]) < len(names) else gpu[1])
-
-
-def describe(choice: str | None) -> str:
-    """One line: what Caffe runs on."""
-    import caffe_select
-
-    gpu = gpu_arguments(choice)
-    where = f"{'all GPUs' if gpu[1] == 'all' else f'GPU {gpu[1]}'}" if gpu else "the CPU"
-    precision = ", TF32" if tf32_in_use(choice) else ""
-    return f"{caffe_select.describe()}; running on {where}{precision}, Python {sys.version.split()[0]}"

@@ -7,21 +7,20 @@ card, and are the very same float32 values as engines.crops makes.
 import numpy as np
 from google.protobuf.message import Message
 
-from data_prep.views import SIZE
 from engines.crops import corners
 
 NEGATED_MEAN, MIRROR, VIEWS = "negated_mean", "mirror", "views"
 
 
-def view_net(deploy: Message, crop: int, crops: int, views: int) -> Message:
-    """A deploy net whose input `views` (V, 3, 256, 256) feeds `data` with V * crops crops.
+def view_net(deploy: Message, crop: int, crops: int, views: int, size: int) -> Message:
+    """A deploy net whose input `views` (V, 3, size, size) feeds `data` with V * crops crops.
 
     The crops come place by place: the first crop of every view, then the second of every view.
     """
     net = type(deploy)(name=deploy.name)
     for name, shape in (
-        (VIEWS, (views, 3, SIZE, SIZE)),
-        (NEGATED_MEAN, (3, SIZE, SIZE)),
+        (VIEWS, (views, 3, size, size)),
+        (NEGATED_MEAN, (3, size, size)),
         ("window", (1, 1, crop, crop)),
     ):
         layer = net.layer.add(name=name, type="Input", top=[name])
@@ -31,11 +30,11 @@ def view_net(deploy: Message, crop: int, crops: int, views: int) -> Message:
     if crops > 1:
         mirror = net.layer.add(name=MIRROR, type="InnerProduct", bottom=["centred"], top=["mirrored"])
         mirror.inner_product_param.axis = 3
-        mirror.inner_product_param.num_output = SIZE
+        mirror.inner_product_param.num_output = size
         mirror.inner_product_param.bias_term = False
     for index in range(crops):
-        row, column = corners(SIZE, crop)[index // 2]
-        _add_crop(net, index, row, SIZE - crop - column if index % 2 else column)
+        row, column = corners(size, crop)[index // 2]
+        _add_crop(net, index, row, size - crop - column if index % 2 else column)
     net.layer.add(
         name="data", type="Concat", bottom=[f"crop{i}" for i in range(crops)], top=["data"]
     ).concat_param.axis = 0
@@ -50,9 +49,9 @@ def _add_crop(net: Message, index: int, row: int, column: int) -> None:
     layer.crop_param.offset.extend((row, column))
 
 
-def mirror_weights() -> np.ndarray:
-    """Weights that turn a row of pixels about, float32 (256, 256): one 1 in each row, so the product is exact."""
-    return np.fliplr(np.eye(SIZE, dtype=np.float32))
+def mirror_weights(size: int) -> np.ndarray:
+    """Weights that turn a row of pixels about, float32 (size, size): one 1 in each row, so the product is exact."""
+    return np.fliplr(np.eye(size, dtype=np.float32))
 
 
 def by_view(prob: np.ndarray, views: int) -> np.ndarray:

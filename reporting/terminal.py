@@ -1,25 +1,23 @@
 """A fold's measures and its table of classes, for the terminal."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from common.files import read_json
+from common.run_folder import RunConfig
 from measures.metrics import METRICS, binary_metrics, percent
 from reporting.tables.table import Table
-from scoring.score_cells import CellScore
+from scoring.cell_score import CellScore
 
 NAMES = {"sens": "Sens", "spec": "Spec", "acc": "Acc", "hmean": "H-mean", "f": "F", "auc": "AUC"}
 
 
-def summary(fold: Path, scores: Sequence[CellScore]) -> str:
+def summary(config: RunConfig, scores: Sequence[CellScore]) -> str:
     """Sens, Spec, Acc, H-mean, F, AUC of one fold, and how many cells of each class are right."""
-    run = read_json(fold.resolve().parent / "run.json", "tools/build_lmdb.py")
     found = binary_metrics([s.cell.label for s in scores], [s.score for s in scores])
     values = {name: percent(found[name]) for name in METRICS}
     if found["auc"] is not None:
         values["auc"] = f"{found['auc']:.4f}"
     texts = ", ".join(f"{NAMES[name]} {value}" for name, value in values.items())
-    what = f"{run['dataset']['name']}, {run['protocol']} protocol, profile {run['profile']}"
+    what = f"{config.dataset}, {config.protocol} protocol, profile {config.profile}"
     return f"{class_table(scores).text()}\n{what}, {len(scores)} cells of one fold: {texts}"
 
 

@@ -1,69 +1,94 @@
-"""Scoring one fold's test cells with its selected model."""
+"""Scoring one fold's test cells with its trained model."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from common.errors import UserError
-from common.files import sha256_file, write_json
+from common.files import write_json
 from common.run_folder import locked, machine
-from data_prep.prepare import run_profile
-from engines.caffe_engine import CaffeScorer
-from engines.caffe_views import ViewScorer
-from engines.device import describe, device, gpu_number, tf32_in_use
-from scoring.net_arrays import write_net_figures
-from scoring.open_fold import EvaluateOptions, FoldToScore, open_fold
-from scoring.score_cells import CellScore, Counts, score_cells
-from scoring.write_scores import write_scores, write_view_scores
+from data_prep.cells import Cell
+from data_prep.dataset import open_dataset
+from data_prep.fold_data import fold_cells
+from engines.device import Device
+from scoring.cell_score import CellScore
+from scoring.cell_views import of_data_set
+from scoring.net_arrays import write_net_arrays
+from scoring.refusal import Refusal
+from scoring.score_cells import score_cells
+from scoring.trained_model import TrainedModel
+from scoring.write_scores import scores_name, write_scores, write_view_scores
 
 
-def evaluate_fold(folder: Path, options: EvaluateOptions, say: Callable[[str], None] = print) -> list[CellScore]:
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What a user may choose; None takes the profile's count."""
+
+    views: int | None = None
+    crops: int | None = None
+    shift: int = 0
+    batch: int | None = None
+    force: bool = False
+
+
+def evaluate_fold(
+    model: TrainedModel, device: Device, options: EvaluateOptions, say: Callable[[str], None] = print
+) -> list[CellScore]:
     """Score a fold's test cells and write scores.csv (or scores_shift<d>.csv), views and timings.
 
     Returns
     -------
     list of CellScore
         In the order of the cells' ids.
+
+    Raises
+    ------
+    UserError
+        For a count out of range, or a data set that is not the one the run was built from.
     """
+    folder = model.folder
     with locked(folder):
-        fold = open_fold(folder, options, say)
-        profile = run_profile(fold.config)
-        if options.views is not None and not 1 <= options.views <= profile.test.views:
-            raise UserError("--views", f"1 to {profile.test.views}", str(options.views), "Choose one in that range.")
-        counts = Counts(options.views or profile.test_views, options.crops or profile.crops)
-        scorer = CaffeScorer(fold.deploy, fold.model, gpu_number(options.gpu), options.batch)
-        takes = ViewScorer(scorer, fold.deploy, fold.mean, counts.crops) if scorer.gpu is not None else scorer
-        say(f"{folder}: {len(fold.cells)} cells x {counts.views} views x {counts.crops} crops with {fold.model}")
-        arguments = (fold.mean, scorer.crop, profile.test, counts, fold.config.seed, options.shift)
+        choice, crops = model.views(options.views), model.crops(options.crops)
+        cells = held_out_cells(model, Refusal(options.force, say))
+        engine = model.engine(device, options.batch)
+        say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
+        ready = engine.view_input(model.mean, crops)
+        jobs = (of_data_set(cell, choice, options.shift) for cell in cells)
         start = time.perf_counter()
-        bar = tqdm(
-            score_cells(takes, fold.cells, *arguments), total=len(fold.cells), desc="score", unit="cell", disable=None
-        )
-        scores = list(bar)
+        scores = list(tqdm(score_cells(ready, jobs), total=len(cells), desc="score", unit="cell", disable=None))
         seconds = time.perf_counter() - start
-        name = f"scores_shift{options.shift}.csv" if options.shift else "scores.csv"
         if not options.shift:
             write_view_scores(folder / "view_scores.csv", scores)
-            write_net_figures(fold, scorer, profile.test)
-            write_json(folder / "evaluation.json", _timing(fold, counts, seconds, options))
-        write_scores(folder / name, scores)
+            write_net_arrays(model, device, cells[0])
+            counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
+            write_json(folder / "evaluation.json", {**counts, **_facts(model, device, counts, seconds)})
+        write_scores(folder / scores_name(options.shift), scores)
         return scores
 
 
-def _timing(fold: FoldToScore, counts: Counts, seconds: float, options: EvaluateOptions) -> dict:
-    crops = len(fold.cells) * counts.views * counts.crops
+def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
+    """The cells that the fold holds out, from the data set that its run was built from."""
+    config = model.config
+    dataset = open_dataset(Path(config.data), config.allow_partial)
+    if dataset.fingerprint() != model.split["dataset_fingerprint"]:
+        refuse(config.data, "the data set this run was built from", "another, or a changed one")
+    return fold_cells(dataset, model.split, model.record["fold"], config)[2]
+
+
+def _facts(model: TrainedModel, device: Device, counts: dict[str, int], seconds: float) -> dict:
+    """How the scores were made, for evaluation.json."""
+    crops = counts["cells"] * counts["views"] * counts["crops"]
     return {
-        "views": counts.views,
-        "crops": counts.crops,
-        "cells": len(fold.cells),
-        "seconds_per_cell": seconds / len(fold.cells),
+        "seconds_per_cell": seconds / counts["cells"],
         "crops_per_second": crops / seconds,
-        "device": device(options.gpu),
-        "caffe": describe(options.gpu),
+        "engine": device.engine,
+        "precision": device.precision,
+        "device": device.hardware,
+        "caffe": device.describe(),
         "machine": machine(),
-        "tf32": tf32_in_use(options.gpu),
-        "model": str(fold.model),
-        "model_sha256": sha256_file(fold.model),
+        "tf32": device.tf32,
+        "model": str(model.weights),
+        "model_sha256": model.sha256,
     }

@@ -5,33 +5,34 @@ from pathlib import Path
 import numpy as np
 
 from common.caffe_messages import read_binary
-from common.files import complete_or_absent, read_json
-from data_prep.views import Grid
-from engines.caffe_engine import CaffeScorer
+from common.files import complete_or_absent
+from data_prep.cells import Cell
+from engines.caffe_engine import CaffeEngine
 from engines.crops import crop_views
+from engines.device import Device
 from engines.weights_file import blob_array, layers_of
-from scoring.open_fold import FoldToScore
-from scoring.score_cells import planned_views, render_views
+from scoring.cell_views import render_views
+from scoring.trained_model import TrainedModel
 
 FIGURE_LAYERS = ("pool1", "pool2", "pool5")
 
 
-def write_net_figures(fold: FoldToScore, scorer: CaffeScorer, grid: Grid) -> None:
-    """Keep what Fig. 6 and 7 show: conv1's filters before and after, and the maps of the fold's first cell."""
-    cell = fold.cells[0]
-    view = render_views(cell, [view for _, view in planned_views(cell, grid, 1, fold.config.seed)])
-    crop = crop_views(view, fold.mean, scorer.crop, 1)[0]
-    arrays = {"conv1_after": scorer.filters(), "input": crop, "cell_id": np.array(cell.id)}
-    arrays |= scorer.activations(crop, FIGURE_LAYERS)
-    before = _source_filters(fold.folder)
+def write_net_arrays(model: TrainedModel, device: Device, cell: Cell) -> None:
+    """Keep what Fig. 6 and 7 show: conv1's filters before and after, and the maps of a cell's first view."""
+    caffe = CaffeEngine(model.deploy, model.weights, device, batch=1)  # whatever scored: only Caffe shows its layers
+    view = render_views(cell, [view for _, view in model.views(1).of(cell.id)])
+    crop = crop_views(view, model.mean, caffe.crop, 1)[0]
+    arrays = {"conv1_after": caffe.filters(), "input": crop, "cell_id": np.array(cell.id)}
+    arrays |= caffe.activations(crop, FIGURE_LAYERS)
+    before = _source_filters(model)
     if before is not None:
         arrays["conv1_before"] = before
-    with complete_or_absent(fold.folder / "net_figures.npz") as partial, partial.open("wb") as file:
+    with complete_or_absent(model.folder / "net_figures.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def _source_filters(folder: Path) -> np.ndarray | None:
-    weights = read_json(folder.resolve().parent / "run.json", "tools/build_lmdb.py").get("weights")
+def _source_filters(model: TrainedModel) -> np.ndarray | None:
+    weights = model.run.get("weights")
     if not weights or not Path(weights["path"]).exists():
         return None
     return blob_array(layers_of(read_binary(Path(weights["path"]), "NetParameter", ""))["conv1"][0])

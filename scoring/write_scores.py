@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common.files import complete_or_absent
-from scoring.score_cells import CellScore
+from scoring.cell_score import CellScore
 
 
 def _number(value: float) -> str:
@@ -19,13 +19,18 @@ def _write(path: Path, header: list[str], rows: Iterable[list]) -> None:
         writer.writerows(rows)
 
 
+def scores_name(shift: int = 0) -> str:
+    """The name of a fold's score file, with every true centre moved by up to `shift` pixels."""
+    return f"scores_shift{shift}.csv" if shift else "scores.csv"
+
+
 def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
     """Write id, class, label, score (mean P(abnormal)), spread over views, and every class's probability."""
     classes = len(scores[0].prob)
     header = ["id", "class7", "label", "score", "spread", *(f"prob_{k}" for k in range(classes))]
     rows = [
         [s.cell.id, "" if s.cell.class7 is None else s.cell.class7, s.cell.label]
-        + [_number(v) for v in (s.score, s.view_scores.std(), *s.prob)]
+        + [_number(v) for v in (s.score, s.spread, *s.prob)]
         for s in scores
     ]
     _write(path, header, rows)

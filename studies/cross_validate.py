@@ -12,10 +12,12 @@ from data_prep.fold_data import build_fold, drop_lmdbs
 from data_prep.herlev import mask_of
 from data_prep.nucleus import area
 from data_prep.prepare import Request, prepare_run
+from engines.device import Device
 from measures.baselines import all_baselines
 from reporting.terminal import summary
-from scoring.evaluate_fold import evaluate_fold
-from scoring.open_fold import EvaluateOptions
+from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from scoring.trained_model import TrainedModel
+from scoring.write_scores import scores_name
 from studies.estimate import estimate
 from training.train_fold import TrainOptions, train_fold
 
@@ -28,7 +30,7 @@ class CrossValidateOptions:
 
     weights: Path | None = None
     folds: Sequence[int] | None = None
-    gpu: str | None = None
+    device: Device = Device()
     workers: int = 1
     shift: bool = False
     keep: bool = False
@@ -40,9 +42,9 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
     run, dataset, split, profile = prepare_run(request, options.name)
     folds = _folds(options.folds, len(split["folds"]))
     config = read_config(run)
-    missing = [fold for fold in folds if not (fold_folder(run, fold) / "scores.csv").exists()]
+    missing = [fold for fold in folds if not (fold_folder(run, fold) / scores_name()).exists()]
     if missing:
-        say(estimate(dataset, split, missing, config, profile, options.gpu))
+        say(estimate(dataset, split, missing, config, profile, options.device))
     if not (run / "baselines.json").exists():
         write_json(run / "baselines.json", all_baselines(dataset, split, nucleus_areas(dataset)))
     for fold in folds:
@@ -51,7 +53,7 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
         if not (folder / "model.json").exists():
             with locked(folder):
                 say(build_fold(folder, dataset, split, fold, config, profile, options.workers))
-        train_fold(folder, TrainOptions(options.weights, options.gpu), say)
+        train_fold(folder, TrainOptions(options.weights, options.device), say)
         _evaluate(folder, options, say)
         if not options.keep and (folder / "train_lmdb").exists():
             say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
@@ -69,11 +71,13 @@ def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
 
 def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:
     """The test cells' scores, at their true centres and, where wanted, at shifted ones."""
-    for shift in (0, *(SHIFTS if options.shift else ())):
-        if (folder / (f"scores_shift{shift}.csv" if shift else "scores.csv")).exists():
-            continue
-        scores = evaluate_fold(folder, EvaluateOptions(gpu=options.gpu, shift=shift), say)
-        say(summary(folder, scores))
+    shifts = [shift for shift in (0, *(SHIFTS if options.shift else ())) if not (folder / scores_name(shift)).exists()]
+    if not shifts:
+        return
+    model = TrainedModel.open(folder, say=say)
+    for shift in shifts:
+        scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)
+        say(summary(model.config, scores))
 
 
 def nucleus_areas(dataset: Dataset) -> dict[str, int] | None:

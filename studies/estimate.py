@@ -13,7 +13,7 @@ from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
 from data_prep.folds import Split
 from data_prep.profiles import Profile
-from engines.device import gpu_arguments
+from engines.device import Device
 from training.caffe_time import caffe_time
 from training.resolve import data_layer
 
@@ -50,12 +50,12 @@ def work(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: 
 
 
 def estimate(
-    dataset: Dataset, split: Split, folds: Sequence[int], config: RunConfig, profile: Profile, gpu: str | None
+    dataset: Dataset, split: Split, folds: Sequence[int], config: RunConfig, profile: Profile, device: Device
 ) -> str:
     """One line: images, disk at a time, and hours at this machine's measured rate."""
     parts = [work(dataset, split, fold, config, profile) for fold in folds]
     total = {key: sum(part[key] for part in parts) for key in parts[0]}
-    rate = forward_rate(prototxt_folder(config.classes) / "deploy.prototxt", gpu_arguments(gpu))
+    rate = forward_rate(prototxt_folder(config.classes) / "deploy.prototxt", device.arguments)
     time = "an unknown time"
     if rate:
         seconds = (BACKWARD * total["train"] + total["forward"]) / rate

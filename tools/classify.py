@@ -9,6 +9,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
+from common.options import add_device_options
 
 EPILOG = """\
 The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
@@ -30,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, help="cells of many images instead")
     parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
     parser.add_argument("--views", type=int, default=100, help="views of each cell, 1 to 100 (default: 100)")
-    parser.add_argument("--gpu", help="number, or none (default: the first one, where Caffe was built for it)")
+    add_device_options(parser)
     return parser.parse_args()
 
 
@@ -43,12 +44,17 @@ def main() -> None:
     if args.image and not centres:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from common.run_folder import find_fold
-    from engines.device import settle
-    from scoring.classify import cell_at, cells_of_csv, classify, to_csv
+    from engines.device import resolve
+    from scoring.own_cells import cells_at, place_in, places_of_csv, to_csv
+    from scoring.score_cells import score_cells
+    from scoring.trained_model import TrainedModel
 
-    settle(args.gpu)
-    cells = cells_of_csv(args.csv) if args.csv else [cell_at(args.image, *xy, n) for n, xy in enumerate(centres)]
-    to_csv(classify(find_fold(args.fold_folder), cells, args.views, args.gpu), sys.stdout)
+    device = resolve(args.gpu, args.tf32)
+    model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
+    choice = model.views(args.views)
+    places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]
+    ready = model.engine(device).view_input(model.mean, model.crops())
+    to_csv(score_cells(ready, cells_at(places, choice)), sys.stdout)
 
 
 def _centre(text: str) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import DATA_HELP, RUN_OPTIONS, add_run_options
+from common.options import DATA_HELP, RUN_OPTIONS, add_device_options, add_run_options
 
 EPILOG = f"""\
 {DATA_HELP}
@@ -26,8 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weights", help="source .caffemodel (default: WEIGHTS, else where download_weights puts it)")
     parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
-    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
-    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
+    add_device_options(parser)
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
     return parser.parse_args()
@@ -37,14 +36,14 @@ def main() -> None:
     """Do all that is missing, then write the report."""
     args = arguments()
     from data_prep.prepare import Request
-    from engines.device import describe, settle
+    from engines.device import resolve
     from reporting.report import default_out, write_report
     from scoring.results import load_run
     from studies.cross_validate import CrossValidateOptions, cross_validate, folds_of
     from training.source_weights import require_weights
 
-    settle(args.gpu, args.tf32)
-    print(describe(args.gpu))
+    device = resolve(args.gpu, args.tf32)
+    print(device.describe())
     try:
         folds = folds_of(args.folds) if args.folds else None
     except ValueError:
@@ -52,7 +51,7 @@ def main() -> None:
     options = CrossValidateOptions(
         weights=None if args.from_scratch else require_weights(args.weights),
         folds=folds,
-        gpu=args.gpu,
+        device=device,
         workers=max(1, args.workers),
         shift=args.shift,
         keep=args.keep,

@@ -7,6 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
+from common.options import add_device_options
 
 EPILOG = """\
 Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
@@ -26,8 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--crops", type=int, choices=range(1, 11), metavar="1..10", help="crops of each view")
     parser.add_argument("--shift", type=int, default=0, help="move true centres by up to so many pixels (paper: 5, 10)")
     parser.add_argument("--model", type=Path, help="another .caffemodel than the selected one")
-    parser.add_argument("--gpu", help="number, or none (default: the first one, where Caffe was built for it)")
-    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
+    add_device_options(parser)
     parser.add_argument("--batch", type=int, help="crops the net takes at once")
     parser.add_argument("--force", action="store_true", help="go on where parts do not belong together, and say which")
     return parser.parse_args()
@@ -37,18 +37,19 @@ def main() -> None:
     """Score the fold and print the measures and the table of classes."""
     args = arguments()
     from common.run_folder import find_fold
-    from engines.device import describe, settle
+    from engines.device import resolve
     from reporting.terminal import summary
-    from scoring.evaluate_fold import evaluate_fold
-    from scoring.open_fold import EvaluateOptions
+    from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+    from scoring.trained_model import TrainedModel
+    from scoring.write_scores import scores_name
 
-    settle(args.gpu, args.tf32)
-    print(describe(args.gpu))
-    fold = find_fold(args.fold_folder)
-    options = EvaluateOptions(**{k: v for k, v in vars(args).items() if k not in ("fold_folder", "tf32")})
-    scores = evaluate_fold(fold, options)
-    print(summary(fold, scores))
-    print(f"{fold / ('scores.csv' if not args.shift else f'scores_shift{args.shift}.csv')} written")
+    device = resolve(args.gpu, args.tf32)
+    print(device.describe())
+    model = TrainedModel.open(find_fold(args.fold_folder), args.model, args.force)
+    options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
+    scores = evaluate_fold(model, device, options)
+    print(summary(model.config, scores))
+    print(f"{model.folder / scores_name(args.shift)} written")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
+from common.options import add_device_options
 
 EPILOG = """\
 Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
@@ -23,8 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fold-folder", help="the fold's folder (default: data/fold)")
     parser.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet")
     parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
-    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
-    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
+    add_device_options(parser)
     parser.add_argument("--keep-snapshots", action="store_true", help="keep those that are not selected")
     return parser.parse_args()
 
@@ -33,15 +33,15 @@ def main() -> None:
     """Train the fold and say which snapshot was selected."""
     args = arguments()
     from common.run_folder import find_fold
-    from engines.device import describe, settle
+    from engines.device import resolve
     from training.source_weights import require_weights
     from training.train_fold import TrainOptions, train_fold
 
-    settle(args.gpu, args.tf32)
-    print(describe(args.gpu))
+    device = resolve(args.gpu, args.tf32)
+    print(device.describe())
     weights = None if args.from_scratch else require_weights(args.weights)
     fold = find_fold(args.fold_folder)
-    model = train_fold(fold, TrainOptions(weights, args.gpu, args.keep_snapshots))
+    model = train_fold(fold, TrainOptions(weights, device, args.keep_snapshots))
     print(
         f"selected ({model['select']}): {Path(fold) / model['snapshot']}, epoch {model['epoch']:g}, "
         f"validation loss {model['val_loss']}, patch accuracy {model['val_accuracy']}"

@@ -10,7 +10,7 @@ from common.files import remove, require_space, sha256_file
 from common.run_folder import locked, note_in_record, note_weights, read_config
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.prepare import expected_key, run_profile
-from engines.device import gpu_arguments, gpu_count, tf32_in_use
+from engines.device import Device
 from engines.net_probe import probe_net
 from training.resolve import resolve_fold
 from training.run_caffe import train
@@ -26,7 +26,7 @@ class TrainOptions:
     """What a user may choose of a fold's training; the numbers are the prototxt's and the profile's."""
 
     weights: Path | None = None  # None: Gaussian initial values
-    gpu: str | None = None
+    device: Device = Device()
     keep_snapshots: bool = False
 
 
@@ -45,8 +45,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         record = verify_fold(fold, expected_key(fold))
         config = read_config(fold.parent)
         require_outputs(config.classes)
-        gpu = gpu_arguments(options.gpu)
-        schedule = resolve_fold(fold, record, config, run_profile(config), gpu_count(options.gpu))
+        schedule = resolve_fold(fold, record, config, run_profile(config), options.device.count)
         shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
         start, arguments = _start(fold, options, config.classes, shapes, say)
         require_space(fold, SNAPSHOT_BYTES * schedule.epochs)
@@ -55,10 +54,10 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             f"{schedule.iterations_per_epoch} iterations of {schedule.batch_size}, select {config.select}"
         )
         if start < schedule.max_iter:
-            if tf32_in_use(options.gpu):
+            if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
-            train([*solver, *arguments, *gpu], schedule, start, fold / "train.log", say, hold=lock)
+            train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
         model = select_model(fold, config.select, schedule, shapes, record["fingerprint"])
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))

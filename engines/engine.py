@@ -1,0 +1,112 @@
+"""What an engine is: a net that is run. Crops or whole views in, probabilities out; no caller asks which one it has."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from engines.crops import CROPS, crop_views
+
+Fill = Callable[[np.ndarray, np.ndarray], None]
+
+
+class ViewInput(ABC):
+    """An engine made ready for the views of one training set: their mean image and their number of crops.
+
+    Attributes
+    ----------
+    at_once : int
+        Views that it takes at once.
+    crops : int
+        Crops of each view that it scores (paper: Nc).
+    ahead : bool
+        Whether the next views are rendered by other processes while these are scored; else by all cores in between.
+    shape, dtype
+        Of one view's place in the input's memory.
+    fill : callable
+        `fill(view, place)` puts one view, uint8 (256, 256, 3) BGR, into its place; safe in threads, and where
+        `ahead` is true in other processes.
+    """
+
+    at_once: int
+    crops: int
+    shape: tuple[int, ...]
+    dtype: type
+    fill: Fill
+    ahead = False
+
+    def memory(self, count: int) -> np.ndarray:
+        """Room for `count` views, (count, *shape), until the next call: what is made there need not be copied."""
+        return np.empty((count, *self.shape), self.dtype)
+
+    @abstractmethod
+    def __call__(self, memory: np.ndarray) -> np.ndarray:
+        """Probabilities of every view's crops, float32 (count, crops, K); the first crop is the centre's."""
+
+
+class Engine(ABC):
+    """A net that is run.
+
+    Attributes
+    ----------
+    name, precision : str
+        As the user chooses them, such as "caffe" and "float32"; recorded with every score.
+    hardware : str
+        The processor or the card that it computes on.
+    batch : int
+        Crops that it takes at once.
+    crop, classes : int
+        Side of its input in pixels, and its number of outputs.
+    """
+
+    name: str
+    precision: str
+    hardware: str
+    batch: int
+    crop: int
+    classes: int
+
+    @abstractmethod
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop), mean subtracted, BGR.
+
+        Raises
+        ------
+        UserError
+            Where they are not finite.
+        """
+
+    def room(self, count: int) -> np.ndarray:
+        """Memory for crops, float32 (count, 3, crop, crop), until the next call; the engine's own where it has one."""
+        return np.empty((count, 3, self.crop, self.crop), np.float32)
+
+    def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
+        """The engine made ready for whole views; `mean` is float32 (3, 256, 256), BGR."""
+        return CroppedInput(self, mean, crops)
+
+
+def cut_into(view: np.ndarray, place: np.ndarray, mean: np.ndarray) -> None:
+    """Cut a view's crops, mean subtracted, into `place`, float32 (crops, 3, crop, crop)."""
+    crop_views(view[None], mean, place.shape[-1], len(place), place)
+
+
+class CroppedInput(ViewInput):
+    """For an engine that takes crops: they are cut into its own memory by all cores."""
+
+    dtype = np.float32
+
+    def __init__(self, engine: Engine, mean: np.ndarray, crops: int):
+        self.engine, self.crops = engine, crops
+        self.at_once = max(1, engine.batch // crops)
+        self.shape = (crops, 3, engine.crop, engine.crop)
+        self.fill = partial(cut_into, mean=mean)
+
+    def memory(self, count: int) -> np.ndarray:
+        """Room in the engine's own input."""
+        return self.engine.room(count * self.crops).reshape(count, *self.shape)
+
+    def __call__(self, memory: np.ndarray) -> np.ndarray:
+        """Probabilities of every view's crops, float32 (count, crops, K)."""
+        prob = self.engine(memory.reshape(-1, *self.shape[1:]))
+        return prob.reshape(len(memory), self.crops, -1)

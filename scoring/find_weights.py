@@ -1,0 +1,44 @@
+"""Which .caffemodel of a fold is scored, and whether it is this fold's."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import read_json, sha256_file
+from scoring.refusal import Refusal
+from training.select_model import read_model
+from training.snapshots import list_snapshots
+
+
+def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Path:
+    """Weights that the user names; `record` is the fold's."""
+    home = weights.resolve().parent.parent / "fold.json"
+    origin = read_json(home, "tools/train.py").get("fingerprint") if home.exists() else None
+    if origin != record["fingerprint"]:
+        found = "one of another fold, split or seed" if origin else "one of unknown origin"
+        refuse(weights, "a model trained on this fold", found)
+    if not weights.is_file():
+        raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
+    return weights
+
+
+def selected_weights(
+    folder: Path, record: dict[str, Any], refuse: Refusal, say: Callable[[str], None]
+) -> tuple[Path, dict[str, Any]]:
+    """The model that tools/train.py selected, and model.json; the newest snapshot where Caffe was started by hand."""
+    selected = folder / "model.json"
+    if selected.exists():
+        model = read_model(folder)
+        snapshot = folder / model["snapshot"]
+        if model.get("data") not in (None, record["fingerprint"]):
+            refuse(selected, "a model trained on this fold", "one of another fold, split or seed")
+        if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
+            refuse(snapshot, "the model that tools/train.py selected", "none, or a changed one")
+        return snapshot, model
+    snapshots = [s.model for s in list_snapshots(folder / "snapshots") if s.model.exists()]
+    if not snapshots:
+        do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
+        raise UserError(folder / "snapshots", "a trained model", "none", do)
+    say(f"no model was selected by tools/train.py; taking the newest snapshot {snapshots[0].name}")
+    return snapshots[0], {}

@@ -1,0 +1,171 @@
+"""A trained net with all that belongs to it, opened and checked once and then handed on."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.caffe_messages import prototxt_folder
+from common.errors import UserError
+from common.files import sha256_file
+from common.run_folder import RunConfig, read_run
+from data_prep.fold_data import read_record
+from data_prep.folds import Split, read_split
+from data_prep.image_file import read_image
+from data_prep.mean_image import read_mean
+from data_prep.prepare import key_of, run_profile
+from data_prep.profiles import Profile
+from engines.device import Device
+from engines.engine import Engine
+from engines.open_engine import open_engine
+from scoring.cell_score import CellScore
+from scoring.cell_views import ViewChoice, of_pixels
+from scoring.find_weights import chosen_weights, selected_weights
+from scoring.own_cells import require_inside
+from scoring.refusal import Refusal
+from scoring.score_cells import score_cells
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fold's net, ready to score.
+
+    Attributes
+    ----------
+    folder : Path
+        The fold's folder.
+    run, record, origin : dict
+        run.json, fold.json and model.json; `origin` is empty where Caffe was started by hand.
+    config : RunConfig
+    split : dict
+        The run's split, with the ids of every fold.
+    profile : Profile
+        Its counts of views and crops, and the plan of test views.
+    deploy, weights : Path
+        Prototxt and .caffemodel.
+    sha256 : str
+        Of the weights.
+    mean : ndarray, float32 (3, 256, 256), BGR
+        Of the training views (paper: "Convolutional Neural Networks", input).
+    """
+
+    folder: Path
+    run: dict[str, Any]
+    record: dict[str, Any]
+    origin: dict[str, Any]
+    config: RunConfig
+    split: Split
+    profile: Profile
+    deploy: Path
+    weights: Path
+    sha256: str
+    mean: np.ndarray = field(repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str,
+        weights: Path | None = None,
+        force: bool = False,
+        say: Callable[[str], None] = print,
+    ) -> "TrainedModel":
+        """Open a fold's net and refuse what does not belong to it: the mean, the data or the weights of another.
+
+        Parameters
+        ----------
+        folder : path
+            A fold's folder, such as runs/herlev-cell-paper/fold3.
+        weights : path, optional
+            Another .caffemodel than the selected one.
+        force : bool
+            Say what does not belong together and go on.
+
+        Raises
+        ------
+        UserError
+            Naming the file that is missing or does not fit.
+        """
+        folder = Path(folder)
+        record, home = read_record(folder), folder.resolve().parent
+        run, config = read_run(home)
+        split = read_split(home / "split.json")
+        refuse = Refusal(force, say)
+        if record["split"] != split["fingerprint"]:
+            refuse(folder / "fold.json", "data of this run's split", "another split's")
+        if record["fingerprint"] != key_of(folder, config, split):
+            refuse(folder / "fold.json", "this run's data of this fold", "those of another fold, seed or profile")
+        mean_file = folder / "mean.binaryproto"
+        mean = read_mean(mean_file)
+        if sha256_file(mean_file) != record["mean"]:
+            refuse(mean_file, "the mean image of this fold's training views", "another one")
+        if weights is None:
+            path, origin = selected_weights(folder, record, refuse, say)
+        else:
+            path, origin = chosen_weights(weights, record, refuse), {}
+        resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
+        deploy = resolved if resolved.exists() else prototxt_folder(config.classes) / "deploy.prototxt"
+        profile, sha256 = run_profile(config), sha256_file(path)
+        return cls(folder, run, record, origin, config, split, profile, deploy, path, sha256, mean)
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the net: 2 or 7."""
+        return self.config.classes
+
+    def views(self, count: int | None = None) -> ViewChoice:
+        """The first `count` of a cell's test views; without one, as many as the run's profile has."""
+        wanted = self.profile.test_views if count is None else count
+        return ViewChoice(self.profile.test, wanted, self.config.seed)
+
+    def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
+        """The net in the engine that a device names; Caffe on the CPU without one."""
+        return open_engine(self.deploy, self.weights, device or Device(), batch)
+
+    def score(
+        self,
+        image: Path | str | np.ndarray,
+        centres: Iterable[Sequence[float]],
+        views: int | None = None,
+        crops: int | None = None,
+        engine: Engine | None = None,
+    ) -> list[CellScore]:
+        """Score cells of one image.
+
+        Parameters
+        ----------
+        image : path, or ndarray uint8 (H, W, 3), BGR
+            Its pixels of the training set's size (Herlev: 0.201 um).
+        centres : pairs of float
+            Nucleus centres (x, y) in pixels, 0-based, x the column.
+        views, crops : int, optional
+            Of each cell and of each view; without them, the run's counts.
+        engine : Engine, optional
+            What `engine()` gave, to use again for many images.
+
+        Returns
+        -------
+        list of CellScore
+            In the order of the centres; `.score` is P(abnormal).
+
+        Raises
+        ------
+        UserError
+            For an image that is none, a centre outside it, or a count out of range.
+        """
+        source = Path("<memory>") if isinstance(image, np.ndarray) else Path(image)
+        pixels = image if isinstance(image, np.ndarray) else read_image(source)
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+            found = f"{pixels.dtype} {pixels.shape}"
+            raise UserError(source, "uint8 pixels (H, W, 3), BGR", found, "Convert the image.")
+        choice = self.views(views)
+        cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in centres]
+        ready = (engine or self.engine()).view_input(self.mean, self.crops(crops))
+        return list(score_cells(ready, cells))
+
+    def crops(self, count: int | None = None) -> int:
+        """Crops of a view: `count`, checked, or the run's own number."""
+        if count is not None and not 1 <= count <= 10:
+            raise UserError("--crops", "1 to 10", str(count), "Choose one in that range.")
+        return self.profile.crops if count is None else count
