@@ -34,8 +34,8 @@ class Axis:
 
     @property
     def reach(self) -> float:
-        """Image pixels on either side of its centre that a lattice pixel is a mean of: a triangle's half width."""
-        return max(1.0, self.scale)
+        """Image pixels on either side of its centre that a lattice pixel is made of."""
+        return 1.0 if self.scale < 1 else self.scale / 2 + 0.5
 
     def to_lattice(self, value: float) -> float:
         """A coordinate of the image on the lattice."""
@@ -58,11 +58,16 @@ class Axis:
         return Span(first, last - first + 1)
 
     def weights(self, span: Span, source: Span) -> csr_matrix:
-        """How much each image pixel of `source` counts in each lattice pixel of `span`, float32."""
+        """How much each image pixel of `source` counts in each lattice pixel of `span`, float32.
+
+        A larger pixel is the mean of what it covers, a smaller one interpolated between two, as OpenCV's
+        INTER_AREA and INTER_LINEAR do.
+        """
         centres = (np.arange(span.first, span.first + span.count) + 0.5) * self.scale - 0.5
         width = 2 * math.ceil(self.reach) + 1
         pixels = np.floor(centres)[:, None].astype(np.int64) + np.arange(-(width // 2), width // 2 + 1)
-        weight = np.clip(1 - np.abs(pixels - centres[:, None]) / self.reach, 0, None)
+        apart = np.abs(pixels - centres[:, None])
+        weight = np.clip(1 - apart if self.scale < 1 else (self.scale + 1) / 2 - apart, 0, 1)
         weight[(pixels < 0) | (pixels >= self.size)] = 0
         weight /= weight.sum(axis=1, keepdims=True)
         rows, taps = np.nonzero(weight)

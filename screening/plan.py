@@ -28,7 +28,8 @@ class Settings:
     training_mpp : float
         Micrometres a pixel that the net was trained at; views are cut from pixels of this size.
     detector : str
-        Its name; `weights` and `weights_sha256` of those it needs.
+        Its name; `weights` and `weights_sha256` of those it needs; `confidence` that a nucleus must have, None the
+        detector's own.
     tile : int
         Pixels a side that a tile owns.
     grey_as_colour : bool
@@ -45,6 +46,7 @@ class Settings:
     detector: str
     weights: str | None = None
     weights_sha256: str | None = None
+    confidence: float | None = None
     gpu: str | None = None
     tf32: bool = False
     tile: int = 2048

@@ -49,7 +49,7 @@ def cells_of(plan: Plan, tile: Box) -> Part:
     """The cells of a tile, scored, in order of y and x."""
     image = opened(plan.image)
     if plan.nuclei is None:
-        detector = _detector(plan.settings.detector, plan.settings.weights)
+        detector = _detector(plan.settings)
         sizes = (plan.settings.training_mpp, detector.work_mpp)
         look = Look(image.slide, tile, plan.mpp, *sizes, detector.margin_um)
         nuclei = own_nuclei(detected(look, detector, image.glass), tile, plan.size, image.tissue)
@@ -104,5 +104,6 @@ def _net(settings: Settings) -> tuple[ViewInput, ViewChoice]:
 
 
 @lru_cache(maxsize=1)
-def _detector(name: str, weights: str | None) -> Detector:
-    return open_detector(name, None if weights is None else Path(weights))
+def _detector(settings: Settings) -> Detector:
+    weights = None if settings.weights is None else Path(settings.weights)
+    return open_detector(settings.detector, weights, settings.confidence)

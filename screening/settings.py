@@ -21,6 +21,7 @@ def settings_of(
     views: int | None = None,
     crops: int | None = None,
     grey_as_colour: bool = False,
+    confidence: float | None = None,
 ) -> Settings:
     """The settings of a call.
 
@@ -29,7 +30,7 @@ def settings_of(
     UserError
         For a count out of range, a detector that does not exist, or weights that are not its own.
     """
-    open_detector(detector, weights)  # so that a mistake is told at once
+    open_detector(detector, weights, confidence)  # so that a mistake is told at once
     views = min(VIEWS, model.profile.test.views) if views is None else views
     crops = CROPS if crops is None else crops
     return Settings(
@@ -46,6 +47,7 @@ def settings_of(
         weights=None if weights is None else str(weights),
         weights_sha256=None if weights is None else sha256_file(weights),
         grey_as_colour=grey_as_colour,
+        confidence=confidence,
     )
 
 

@@ -33,6 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mpp", type=float, help="micrometres a pixel, where the file does not state it")
     parser.add_argument("--detector", default="threshold", help="threshold (needs nothing) or fcn (default: threshold)")
     parser.add_argument("--detector-weights", type=Path, help="fcn's .caffemodel")
+    parser.add_argument(
+        "--confidence", type=float, help="least confidence of a nucleus, 0 to 1 (default: the detector's)"
+    )
     parser.add_argument("--nuclei", type=Path, help="score these nuclei of one image: .geojson, .geojson.gz or .csv")
     parser.add_argument("--views", type=int, help="views of each cell (default: 2)")
     parser.add_argument("--crops", type=int, help="crops of each view, 1 to 10 (default: 10)")
@@ -68,7 +71,7 @@ def main() -> int:
         raise UserError("--shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
     device = resolve(**{name: getattr(args, name) for name in ("gpu", "tf32", "engine", "precision") if name in args})
     model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
-    counts = (args.views, args.crops, args.grey_as_colour)
+    counts = (args.views, args.crops, args.grey_as_colour, args.confidence)
     settings = settings_of(model, device, args.detector, args.detector_weights, *counts)
     settings = replace(settings, tile=require_tile(args.tile))
     out = args.out or Path("screen") / images[0].stem

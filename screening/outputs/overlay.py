@@ -14,7 +14,7 @@ SIDE = 2048  # pixels of the picture at most; a slide is made smaller
 FONT, WHITE, BLACK = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255), (20, 20, 20)
 RING = 7.0  # micrometres: a ring's radius where there is no outline
 SMALLEST = 2  # pixels of a ring's radius on a slide made small
-STRIP = 46  # pixels below the picture for scale bar and legend
+STRIP = 66  # pixels below the picture for scale bar and legend
 
 
 class Overlay:
@@ -41,7 +41,7 @@ class Overlay:
         abnormal = cell.score >= ABNORMAL
         self.cells, self.abnormal = self.cells + 1, self.abnormal + abnormal
         colour = colours.colour_of(cell.score)[::-1]
-        thick = (2 if abnormal else 1) if self.scale > 0.5 else 1
+        thick = (3 if abnormal else 2) if self.scale > 0.5 else 1
         if cell.outline is not None and self.scale > 0.5:
             points = np.rint(((cell.outline + 0.5) * self.scale - 0.5) * 16).astype(np.int32).reshape(-1, 1, 2)
             for colour_, width in ((WHITE, thick + 2), (colour, thick)):
@@ -73,7 +73,8 @@ class Overlay:
             abnormal = step / len(colours.STEPS) >= ABNORMAL
             cv2.circle(strip, (at + 8, 23), 8, colour[::-1], 3 if abnormal else 2, cv2.LINE_AA)
             at = _words(strip, colours.label_of(step), at + 22, 28) + 16
-        _words(strip, f"{self.cells} cells, {self.abnormal} at {ABNORMAL:g} or above. Not a medical device.", at, 28)
+        found = f"{self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more (thick). Not a medical device."
+        _words(strip, found, 10, 58)
         return strip
 
 
