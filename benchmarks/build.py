@@ -1,6 +1,5 @@
 """Views and LMDB records a second, by encoding and number of workers; the mean beside compute_image_mean."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -11,6 +10,7 @@ import numpy as np
 from benchmarks.alternate import alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work
+from common.cores import usable_cores
 from data_prep.lmdb_check import describe
 from data_prep.mean_image import MeanImage, read_mean
 from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
@@ -39,7 +39,7 @@ def build(path: Path, what: Source, workers: int, mean: MeanImage | None = None)
 
 def measure(work: Work) -> list[Figure]:
     """Raw and png, one worker and all cores."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     sizes: dict[str, tuple[int, int]] = {}
 
     def task(name: str, encoding: str, workers: int):

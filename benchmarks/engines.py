@@ -14,6 +14,7 @@ from benchmarks.alternate import alternate, ratios
 from benchmarks.sheet import Figure, figure
 from benchmarks.timing_nets import INPUT
 from benchmarks.work import Work
+from common.cores import usable_cores
 
 BATCH = 50
 
@@ -108,7 +109,7 @@ def _task(engines: list[Engine]):
 
 def measure(work: Work) -> list[Figure]:
     """Crops a second of Caffe, of Caffe as one process a core, of cv2.dnn, and of PyTorch where it is installed."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     kinds = {"Caffe": ("caffe", 1, cores), f"Caffe, {cores} processes of one thread": ("caffe", cores, 1)}
     kinds["cv2.dnn"] = ("opencv", 1, cores)
     if importlib.util.find_spec("torch"):

@@ -1,6 +1,5 @@
 """How time and disk grow with views and workers, and what a whole slide would cost at the measured rates."""
 
-import os
 from statistics import median
 
 import numpy as np
@@ -9,6 +8,7 @@ from benchmarks.alternate import Task, alternate, timed
 from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
+from common.cores import usable_cores
 from engines.caffe_engine import CaffeEngine
 from scoring.cell_views import ViewChoice, of_data_set
 from scoring.score_cells import score_cells
@@ -25,7 +25,7 @@ def measure(work: Work) -> list[Figure]:
 
 
 def _building(work: Work) -> list[Figure]:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     sizes: dict[int, tuple[int, int]] = {}
 
     def task(views: int):

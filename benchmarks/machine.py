@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from benchmarks.sheet import Figure, figure
-from common.run_folder import environment
+from common.provenance import environment
 from engines.device import Device
 
 SIZE = 2048  # of the square matrices: large enough for the peak, small enough for a second

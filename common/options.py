@@ -1,26 +1,49 @@
-"""Options that several tools share."""
+"""What distinguishes one run from another, as a user asks for it: the one list, and its options."""
 
 import argparse
-import os
+from dataclasses import dataclass, fields
+
+from common.cores import usable_cores
 
 DATA_HELP = """\
 The data set is --data, else the environment's HERLEV, else data/herlev: a folder in Herlev's shape or a manifest CSV.
 """
+SELECTIONS = ("paper", "last", "inner")
+CONTROLS = ("shuffle",)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run's options; all but `data` stand in its record as they were asked for."""
+
+    data: str | None = None
+    profile: str = "paper"
+    protocol: str = "cell"
+    select: str = "paper"
+    classes: int = 2
+    control: str | None = None
+    encoding: str = "raw"
+    seed: int = 1
+    allow_partial: bool = False
+
+
+RUN_OPTIONS = tuple(field.name for field in fields(Request))
+ASKED = Request()  # what holds where an option is left out
 
 
 def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
-    """What distinguishes one run from another; the names are those of data_prep.prepare.Request."""
+    """An option for each field of Request, and how to carry the run out; `profile` is that tool's default."""
     parser.add_argument("--data", help="data set (see below)")
     parser.add_argument("--profile", default=profile, help=f"counts of views, see profiles.toml (default: {profile})")
-    parser.add_argument("--protocol", default="cell", help="cell (the paper's) or field (no field in two folds)")
-    parser.add_argument("--select", default="paper", help="paper, last, or inner (validate on training cells)")
-    parser.add_argument("--classes", type=int, default=2, choices=(2, 7), help="classes to tell apart")
+    parser.add_argument("--protocol", default=ASKED.protocol, help="cell (the paper's) or field (none in two folds)")
+    parser.add_argument("--select", default=ASKED.select, help="paper, last, or inner (validate on training cells)")
+    parser.add_argument("--classes", type=int, default=ASKED.classes, choices=(2, 7), help="classes to tell apart")
     parser.add_argument("--control", help="shuffle: train on labels dealt out at random")
-    parser.add_argument("--encoding", default="raw", help="raw, or png: less disk, more decoding")
-    parser.add_argument("--seed", type=int, default=1, help="of folds, views and order (default: 1)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads that render (default: all cores)")
-    parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
+    parser.add_argument("--encoding", default=ASKED.encoding, help="raw, or png: less disk, more decoding")
+    parser.add_argument("--seed", type=int, default=ASKED.seed, help="of folds, views and order (default: 1)")
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
+    parser.add_argument("--workers", type=int, default=usable_cores(), help="threads that render (default: all cores)")
+    parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
@@ -29,4 +52,6 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
 
 
-RUN_OPTIONS = ("data", "profile", "protocol", "select", "classes", "control", "encoding", "seed", "allow_partial")
+def requested(args: argparse.Namespace) -> Request:
+    """The request in what `add_run_options` parsed."""
+    return Request(**{name: getattr(args, name) for name in RUN_OPTIONS})

@@ -2,49 +2,51 @@
 
 import fcntl
 import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, write_json
+from common.options import Request
+from common.provenance import command_line, environment
 
 RUNS = Path("runs")
 CURRENT = Path("data/fold")  # a link to the fold that the hand-written prototxt files read
-SELECTIONS = ("paper", "last", "inner")
-CONTROLS = ("shuffle",)
 # of the configuration, what run.json keeps under "dataset", and its name there
 DATASET_FIELDS = {
     "dataset": "name",
     "data": "path",
     "fingerprint": "fingerprint",
     "cells": "cells",
+    "view_plan": "view_plan",
+    "pixel_um": "pixel_um",
+    "paper": "paper",
     "phantom": "phantom",
 }
+# what records told by the data set's name alone before they kept it
+OLDER = {
+    "herlev": {"view_plan": "unbalanced", "pixel_um": 0.201, "paper": "herlev"},
+    "phantom": {"view_plan": "unbalanced", "pixel_um": None, "paper": None},
+}
+OLDER_MANIFEST = {"view_plan": "balanced", "pixel_um": None, "paper": None}
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """What distinguishes one run from another; everything else is in the files it made."""
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Request):
+    """What distinguishes one run from another: what was asked for, and the facts of the data set it was asked of.
+
+    The facts are those of data_prep.cells.Dataset: a run folder is read back where the data set is not at hand.
+    """
 
     data: str
     dataset: str
     fingerprint: str
-    profile: str = "paper"
-    protocol: str = "cell"
-    seed: int = 1
-    classes: int = 2
-    select: str = "paper"
-    control: str | None = None
-    encoding: str = "raw"
-    allow_partial: bool = False
     cells: int = 0
+    view_plan: str = "unbalanced"
+    pixel_um: float | None = None
+    paper: str | None = None
     phantom: bool = False
 
     def default_name(self) -> str:
@@ -82,15 +84,30 @@ def read_config(run: Path) -> RunConfig:
 
 
 def read_run(run: Path) -> tuple[dict, RunConfig]:
-    """A run's record, run.json, and the configuration in it."""
-    record = read_json(run / "run.json", "tools/build_lmdb.py")
+    """A run's record, run.json, and the configuration in it; what an older record lacks is filled in."""
+    record = _filled_in(run, read_json(run / "run.json", "tools/build_lmdb.py"))
     try:
         data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
         names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
         return record, RunConfig(**data, **{name: record[name] for name in names})
     except (KeyError, TypeError) as error:
-        do = "Remove the run folder and build it again."
-        raise UserError(run / "run.json", "a run's configuration", f"{error}", do) from None
+        raise _no_record(run, f"{error}") from None
+
+
+def _filled_in(run: Path, record: dict) -> dict:
+    """A record with all of the data set's facts."""
+    facts = record.get("dataset") if isinstance(record, dict) else None
+    if not isinstance(facts, dict) or not isinstance(facts.get("name"), str):
+        raise _no_record(run, "no data set with a name")
+    facts = {**OLDER.get(facts["name"], OLDER_MANIFEST), **facts}
+    pixel = facts["pixel_um"]
+    if pixel is not None and (isinstance(pixel, bool) or not isinstance(pixel, int | float) or not pixel > 0):
+        raise _no_record(run, f"pixel_um {pixel!r}"[:60])
+    return {**record, "dataset": facts}
+
+
+def _no_record(run: Path, found: str) -> UserError:
+    return UserError(run / "run.json", "a run's configuration", found, "Remove the run folder and build it again.")
 
 
 def _require_same(record: Path, old: RunConfig, new: RunConfig) -> None:
@@ -156,43 +173,3 @@ def note_in_record(run: Path, **facts) -> None:
 def note_weights(run: Path, weights: dict | None) -> None:
     """Write into the run's record which source weights it starts from; None is Gaussian initial values."""
     note_in_record(run, weights=weights)
-
-
-def command_line() -> list[str]:
-    """The command of this process, word by word."""
-    return [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
-
-
-def environment() -> dict:
-    """When, on what machine and with which versions."""
-    packages = ("numpy", "lmdb", "opencv-python", "scikit-learn", "protobuf")
-    versions = {name: version(name) for name in packages}
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": {"python": platform.python_version(), **versions, "project": _commit()},
-    }
-
-
-def machine() -> dict:
-    """Processor, cores and system."""
-    model = next(
-        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
-    )
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def _commit() -> str:
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

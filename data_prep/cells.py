@@ -1,7 +1,7 @@
 """The cell: the only thing a reader of a data set hands on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.files import digest, sha256_file
@@ -37,12 +37,38 @@ class Cell:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Cells with a name; sorted by id, so that no directory order reaches anything after it."""
+    """Cells, and all that differs between data sets; nothing after the reader asks which one it is.
+
+    Attributes
+    ----------
+    name : str
+    root : Path
+    cells : tuple of Cell
+        Sorted by id, so that no directory order reaches anything after it.
+    class_names : tuple of str
+        Of the seven classes where the cells have them, else of the two labels.
+    view_plan : str
+        The training views' key in profiles.toml: "unbalanced" gives normal cells more of them (paper: "Patch
+        extraction"), "balanced" all cells as many.
+    pixel_um : float or None
+        Side of a pixel in micrometres; None where nobody says.
+    masks : mapping of str to Path
+        Cell id to the mask with that cell's nucleus, for the cells that have one.
+    paper : str or None
+        Where the paper has figures of this very set: their key in reporting/paper.json.
+    phantom : bool
+        Whether the cells were drawn by a program: no figure of them is a result.
+    """
 
     name: str
     root: Path
     cells: tuple[Cell, ...]
     class_names: tuple[str, ...]
+    view_plan: str = "balanced"
+    pixel_um: float | None = None
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    paper: str | None = None
+    phantom: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "cells", tuple(sorted(self.cells, key=lambda cell: cell.id)))

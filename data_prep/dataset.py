@@ -7,6 +7,7 @@ from common.errors import UserError
 from data_prep.cells import Dataset
 from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
+from data_prep.phantom.mark import is_phantom
 
 DEFAULT = Path("data/herlev")
 
@@ -28,4 +29,4 @@ def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
     if (path / "cells.csv").is_file():
         return read_manifest(path / "cells.csv")
     # the phantom says of itself how many cells it has, so a small one is whole
-    return read_herlev(path, allow_partial or (path / "phantom.json").exists())
+    return read_herlev(path, allow_partial or is_phantom(path))

@@ -7,7 +7,9 @@ from data_prep.cells import Cell, Dataset, counts
 from data_prep.herlev_classes import CLASSES
 from data_prep.image_file import image_size
 from data_prep.nucleus import centroid
+from data_prep.phantom.mark import is_phantom
 
+PIXEL_UM = 0.201  # side of a pixel (paper: "Herlev Dataset")
 LITTER = {"thumbs.db", "desktop.ini"}  # left by file browsers
 
 
@@ -42,20 +44,22 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         _require_counts(root, cells)
     if not cells:
         raise UserError(root, "cell images", "none", "Point --data at the folder that holds the class folders.")
-    return Dataset(_name(root), root, tuple(cells), tuple(known.name for known in CLASSES))
+    return _dataset(root, cells, {image.stem: mask for _, image, mask in pairs})
 
 
-def mask_of(image: Path) -> Path:
-    """The mask beside an image, in whatever case it is written."""
-    wanted = f"{image.stem}-d.bmp".lower()
-    for path in image.parent.iterdir():
-        if path.name.lower() == wanted:
-            return path
-    raise UserError(image, f"its mask {image.stem}-d.bmp", "none", "Get the mask again from the data set's source.")
-
-
-def _name(root: Path) -> str:
-    return "phantom" if (root / "phantom.json").exists() else "herlev"
+def _dataset(root: Path, cells: list[Cell], masks: dict[str, Path]) -> Dataset:
+    drawn = is_phantom(root)
+    return Dataset(
+        name="phantom" if drawn else "herlev",
+        root=root,
+        cells=tuple(cells),
+        class_names=tuple(known.name for known in CLASSES),
+        view_plan="unbalanced",
+        pixel_um=None if drawn else PIXEL_UM,
+        masks=masks,
+        paper=None if drawn else "herlev",
+        phantom=drawn,
+    )
 
 
 def _require_class_folders(root: Path, allow_partial: bool) -> None:

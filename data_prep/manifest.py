@@ -9,12 +9,11 @@ from typing import TextIO
 from common.errors import UserError
 from data_prep.cells import Cell, Dataset
 from data_prep.herlev_classes import CLASSES
-from data_prep.image_file import image_size
+from data_prep.manifest_values import centre_of, inside, label_of, pixel_um_of, size_of
 from data_prep.nucleus import centroid
+from data_prep.phantom.mark import is_phantom
 
-LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
-CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
-COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id"}
+COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 LINE_LIMIT = 100_000
 MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
@@ -25,7 +24,8 @@ def read_manifest(path: Path) -> Dataset:
 
     `image` and `mask` are relative to the manifest and stay inside its folder; `label` is 0, 1, normal,
     abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together;
-    `id` (optional) else the image's name without extension, with the row number where one image holds several cells.
+    `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
+    `pixel_um` (optional) the side of a pixel in micrometres, the same in every line.
 
     Raises
     ------
@@ -36,19 +36,35 @@ def read_manifest(path: Path) -> Dataset:
     cells: list[Cell] = []
     seen: set[str] = set()
     sizes: dict[Path, tuple[int, int]] = {}
+    masks: dict[str, Path] = {}
+    pixels: set[float | None] = set()
     _require_count(path)
     for line, row in manifest_rows(path):
         cell = _cell(path, line, row, sizes, seen)
         seen.add(cell.id)
+        if row.get("mask"):
+            masks[cell.id] = path.parent / row["mask"]
+        pixels.add(pixel_um_of(row.get("pixel_um"), pixels, f"{path}, line {line}"))
         cells.append(cell)
     if not cells:
         raise UserError(path, "cells", "a header alone", "Add one line a cell.")
-    names: tuple[str, ...] = tuple(known.name for known in CLASSES)
+    cells, names = _one_kind_of_class(cells)
+    return Dataset(
+        name=path.stem if path.stem != "cells" else path.absolute().parent.name,
+        root=path.parent,
+        cells=tuple(cells),
+        class_names=names,
+        pixel_um=pixels.pop(),
+        masks=masks,
+        phantom=is_phantom(path.parent),
+    )
+
+
+def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:
+    """The cells and their classes' names: the seven where every line names one, else the two labels."""
     if any(cell.class7 is None for cell in cells):
-        cells, names = [replace(cell, class7=None) for cell in cells], ("normal", "abnormal")
-    name = path.stem if path.stem != "cells" else path.parent.name
-    # those two names choose Herlev's own plan of views
-    return Dataset(f"{name}-manifest" if name in ("herlev", "phantom") else name, path.parent, tuple(cells), names)
+        return [replace(cell, class7=None) for cell in cells], ("normal", "abnormal")
+    return cells, tuple(known.name for known in CLASSES)
 
 
 def _require_count(path: Path) -> None:
@@ -107,50 +123,15 @@ def _cell(path: Path, line: int, row: dict[str, str], sizes: dict, seen: set[str
     where = f"{path}, line {line}"
     image = inside(path.parent, row["image"], where)
     if image not in sizes:
-        sizes[image] = _size(image, where)
-    label, class7 = _label(row["label"], where)
+        sizes[image] = size_of(image, where)
+    label, class7 = label_of(row["label"], where)
     if row.get("mask"):
         centre = centroid(inside(path.parent, row["mask"], where), sizes[image])
     else:
-        centre = _centre(row, sizes[image], where)
+        centre = centre_of(row, sizes[image], where)
     name = row.get("id") or Path(row["image"]).stem
     if name in seen and not row.get("id"):
         name = f"{name}_{line}"
     if name in seen:
         raise UserError(where, "an id of its own", name, "Give every cell another id.")
     return Cell(name, image, label, class7, centre, row.get("group") or None)
-
-
-def inside(folder: Path, relative: str, where: str) -> Path:
-    """A path below `folder`, refused where it climbs out of it or is absolute."""
-    path = folder / relative
-    if not relative or "\0" in relative or not path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(where, f"a path inside {folder}", relative or "nothing", "Put the file beside the manifest.")
-    return path
-
-
-def _size(image: Path, where: str) -> tuple[int, int]:
-    if not image.is_file():
-        raise UserError(where, "an image file", f"no file {image}", "Mend the path or add the file.")
-    return image_size(image)
-
-
-def _label(value: str, where: str) -> tuple[int, int | None]:
-    if value in CLASS7:
-        return CLASSES[CLASS7[value]].label, CLASS7[value]
-    if value.lower() not in LABELS:
-        known = ", ".join([*LABELS, *(item.name for item in CLASSES)])
-        raise UserError(where, f"a label among {known}", value or "nothing", "Mend the label.")
-    return LABELS[value.lower()], None
-
-
-def _centre(row: dict[str, str], size: tuple[int, int], where: str) -> tuple[float, float]:
-    try:
-        x, y = float(row.get("nucleus_x", "")), float(row.get("nucleus_y", ""))
-    except ValueError:
-        x = y = float("nan")
-    if not (-0.5 <= x <= size[1] - 0.5 and -0.5 <= y <= size[0] - 0.5):
-        found = f"{row.get('nucleus_x')}, {row.get('nucleus_y')}"
-        expected = f"a nucleus centre inside its image of {size[1]} x {size[0]}"
-        raise UserError(where, expected, found, "Give pixels, 0-based, x the column.")
-    return x, y

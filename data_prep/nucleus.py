@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from data_prep.cells import Dataset
 from data_prep.herlev_classes import NUCLEUS
 from data_prep.image_file import read_mask
 
@@ -40,3 +41,10 @@ def centroid(path: Path, image_shape: tuple[int, int]) -> tuple[float, float]:
 def area(path: Path) -> int:
     """Nucleus area in pixels."""
     return int(nucleus_pixels(path).sum())
+
+
+def nucleus_areas(dataset: Dataset) -> dict[str, int] | None:
+    """Nucleus area in pixels by cell id; None unless every cell has a mask."""
+    if any(cell.id not in dataset.masks for cell in dataset.cells):
+        return None
+    return {cell.id: area(dataset.masks[cell.id]) for cell in dataset.cells}

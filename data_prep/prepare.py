@@ -1,12 +1,13 @@
 """From a user's request to a run folder with its frozen split and one fold's data."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import complete_or_absent
-from common.run_folder import CONTROLS, RUNS, SELECTIONS, RunConfig, fold_folder, locked, open_run, read_config
+from common.options import CONTROLS, SELECTIONS, Request
+from common.run_folder import RUNS, RunConfig, fold_folder, locked, open_run, read_config
 from data_prep.cells import Dataset
 from data_prep.dataset import find_data, open_dataset
 from data_prep.fold_data import build_fold, fold_key
@@ -15,42 +16,21 @@ from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user asks of data preparation."""
-
-    data: str | None = None
-    profile: str = "paper"
-    protocol: str = "cell"
-    select: str = "paper"
-    classes: int = 2
-    control: str | None = None
-    encoding: str = "raw"
-    seed: int = 1
-    allow_partial: bool = False
-
-    def check(self) -> None:
-        """Refuse a choice that does not exist, naming the option."""
-        choices = {"protocol": PROTOCOLS, "select": SELECTIONS, "control": CONTROLS, "encoding": ENCODINGS}
-        for name, known in choices.items():
-            if getattr(self, name) not in known and getattr(self, name) is not None:
-                raise UserError(f"--{name}", f"one of {', '.join(known)}", getattr(self, name), "Choose one of them.")
-        read_profile(self.profile)
+def check(request: Request) -> None:
+    """Refuse a choice that does not exist, naming the option."""
+    choices = {"protocol": PROTOCOLS, "select": SELECTIONS, "control": CONTROLS, "encoding": ENCODINGS}
+    for name, known in choices.items():
+        if getattr(request, name) not in known and getattr(request, name) is not None:
+            raise UserError(f"--{name}", f"one of {', '.join(known)}", getattr(request, name), "Choose one of them.")
+    read_profile(request.profile)
 
 
 def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[Path, Dataset, Split, Profile]:
     """Open the data set and the run, and freeze the split; or find all three again."""
-    request.check()
+    check(request)
     dataset = open_dataset(find_data(request.data), request.allow_partial)
     split = make_split(dataset, request.protocol, request.seed)
-    config = RunConfig(
-        data=str(find_data(request.data).absolute()),
-        dataset=dataset.name,
-        fingerprint=split["dataset_fingerprint"],
-        cells=len(dataset.cells),
-        phantom=(dataset.root / "phantom.json").exists(),
-        **{k: getattr(request, k) for k in vars(request) if k != "data"},
-    )
+    config = _config(request, dataset, split)
     with locked(runs / (name or config.default_name()), wait=True):  # two folds of one run may start at once
         run = open_run(config, name, runs)
         if not (run / "cells.csv").exists():
@@ -61,6 +41,17 @@ def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[
     if split["dataset_fingerprint"] != config.fingerprint:
         raise UserError(run / "split.json", "the split of this data set", "another's", "Give another --run.")
     return run, dataset, split, run_profile(config)
+
+
+def _config(request: Request, dataset: Dataset, split: Split) -> RunConfig:
+    facts = {name: getattr(dataset, name) for name in ("view_plan", "pixel_um", "paper", "phantom")}
+    return RunConfig(
+        **{**asdict(request), "data": str(find_data(request.data).absolute())},
+        dataset=dataset.name,
+        fingerprint=split["dataset_fingerprint"],
+        cells=len(dataset.cells),
+        **facts,
+    )
 
 
 def expected_key(fold: Path) -> str:
@@ -80,8 +71,8 @@ def key_of(fold: Path, config: RunConfig, split: Split) -> str:
 
 
 def run_profile(config: RunConfig) -> Profile:
-    """The profile of a run: Herlev's unbalanced plan, or a manifest's."""
-    return read_profile(config.profile, "herlev" if config.dataset in ("herlev", "phantom") else "manifest")
+    """The profile of a run, with the training views of its data set's plan."""
+    return read_profile(config.profile, config.view_plan)
 
 
 def write_cells(path: Path, dataset: Dataset) -> None:

@@ -8,6 +8,8 @@ from common.errors import UserError
 from data_prep.views import Grid
 
 FILE = Path(__file__).parent.parent / "profiles.toml"
+VIEW_PLANS = ("unbalanced", "balanced")
+AGAIN = "Remove the run folder and build it again."
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ def names() -> list[str]:
     return list(tomllib.loads(FILE.read_text(encoding="utf-8")))
 
 
-def read_profile(name: str, dataset_shape: str = "herlev") -> Profile:
-    """Read one profile for a Herlev-shaped data set or a manifest."""
+def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
+    """Read one profile, with the training views of a data set's view plan."""
     known = tomllib.loads(FILE.read_text(encoding="utf-8"))
     if name not in known:
         raise UserError("--profile", f"one of {', '.join(known)}", name, f"Choose one, or add it to {FILE.name}.")
     values = known[name]
-    grids = values[dataset_shape]
+    if view_plan not in VIEW_PLANS:
+        raise UserError("the data set's view plan", f"one of {', '.join(VIEW_PLANS)}", repr(view_plan)[:60], AGAIN)
+    grids = values[view_plan]
     return Profile(
         name=name,
         train={0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])},

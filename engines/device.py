@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from common.errors import UserError
-from common.run_folder import machine
+from common.provenance import machine
 
 CHOICES = "number, all or none"
 

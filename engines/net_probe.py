@@ -13,13 +13,7 @@ from pathlib import Path
 from common.caffe_messages import read_prototxt
 from common.errors import UserError
 
-PROBE = """
-import json, sys, caffe
-net = caffe.Net(sys.argv[1], caffe.TEST)
-params = {name: [list(blob.data.shape) for blob in blobs] for name, blobs in net.params.items()}
-blobs = {name: list(blob.data.shape) for name, blob in net.blobs.items()}
-print(json.dumps({"params": params, "blobs": blobs}))
-"""
+PROGRAM = Path(__file__).with_name("net_probe_main.py")
 
 
 def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
@@ -34,7 +28,7 @@ def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
     environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"}
     if (Path(sys.prefix) / "lib/caffe/cpu").is_dir():  # quicker to start than the CUDA build
         environment["CAFFE_BUILD"] = "cpu"
-    command = [sys.executable, "-c", PROBE, str(deploy)]
+    command = [sys.executable, "-P", PROGRAM, deploy]  # -P: files beside it are no modules of its own
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise UserError(deploy, "a net that Caffe can build", caffe_reason(done.stderr), "Mend the prototxt.")

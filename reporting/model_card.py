@@ -9,6 +9,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import sha256_file, write_text
+from common.pinned import caffe_commit
 from measures.metrics import METRICS, binary_metrics
 from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
@@ -21,7 +22,6 @@ from scoring.results import FoldResult, RunResult
 from training.select_model import read_model
 
 MODELS = Path("models")
-CAFFE_COMMIT = "99bd99795dcdf0b1d3086a8d67ab1782a8a08383"
 MARK = "<!-- written by tools/model_card.py -->"
 
 
@@ -110,7 +110,7 @@ def _front_matter(run: RunResult, fold: FoldResult) -> str:
         "caffemodel_url": "none published",
         "license": "unspecified",
         "sha1": sha256_file(snapshot, "sha1"),
-        "caffe_commit": CAFFE_COMMIT,
+        "caffe_commit": caffe_commit(),
     }
     return "\n".join(["---", *(f"{key}: {value}" for key, value in values.items()), "---", ""])
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from common.files import write_json
-from common.run_folder import locked, machine
+from common.provenance import machine
+from common.run_folder import locked
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.fold_data import fold_cells

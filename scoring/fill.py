@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from common.cores import usable_cores
 from data_prep.views import View, render
 from engines.engine import ViewInput
 from scoring.cell_views import CellViews
@@ -29,7 +30,7 @@ def chunks(cells: Iterable[CellViews], size: int) -> Iterator[Chunk]:
 def threads() -> int:
     """As many threads as Caffe takes."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdecimal() and int(wanted) else len(os.sched_getaffinity(0))
+    return int(wanted) if wanted.isdecimal() and int(wanted) else usable_cores()
 
 
 def filled_in_turn(view_input: ViewInput, cells: Iterable[CellViews]) -> Iterator[tuple[Chunk, np.ndarray]]:

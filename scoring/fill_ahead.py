@@ -1,6 +1,5 @@
 """Filling an engine's input by processes of their own while the engine computes (Caffe holds Python's lock then)."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,6 +11,7 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
+from common.cores import usable_cores
 from data_prep.views import View, render
 from engines.engine import Fill, ViewInput
 from scoring.cell_views import CellViews, Region
@@ -82,7 +82,7 @@ def filled_ahead(
     view_input: ViewInput, cells: Iterable[CellViews], workers: int | None = None
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """As `filled_in_turn`, the next chunks being rendered meanwhile."""
-    workers = workers or max(1, len(os.sched_getaffinity(0)) - 1)
+    workers = workers or max(1, usable_cores() - 1)
     shape, dtype = view_input.shape, np.dtype(view_input.dtype)
     size = view_input.at_once * int(np.prod(shape)) * dtype.itemsize
     with _slots(size) as slots, ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:

@@ -7,10 +7,8 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import human, write_json
 from common.run_folder import fold_folder, locked, read_config
-from data_prep.cells import Dataset
 from data_prep.fold_data import build_fold, drop_lmdbs
-from data_prep.herlev import mask_of
-from data_prep.nucleus import area
+from data_prep.nucleus import nucleus_areas
 from data_prep.prepare import Request, prepare_run
 from engines.device import Device
 from measures.baselines import all_baselines
@@ -78,13 +76,6 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
     for shift in shifts:
         scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)
         say(summary(model.config, scores))
-
-
-def nucleus_areas(dataset: Dataset) -> dict[str, int] | None:
-    """Nucleus area in pixels by cell id, from Herlev-shaped masks; None where the data set has none."""
-    if dataset.name not in ("herlev", "phantom"):
-        return None
-    return {cell.id: area(mask_of(cell.image)) for cell in dataset.cells}
 
 
 def folds_of(text: str) -> list[int]:

@@ -7,12 +7,13 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from scoring.classify import cells_of_csv
 
 from data_prep import profiles
 from data_prep.cells import counts
 from data_prep.folds import PROTOCOLS
-from data_prep.manifest import LABELS, read_manifest
-from scoring.classify import cells_of_csv
+from data_prep.manifest import read_manifest
+from data_prep.manifest_values import LABELS
 from tests.support.checkout import ROOT
 
 OWN_CELLS = ROOT / "docs/own_cells.md"

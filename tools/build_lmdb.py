@@ -6,7 +6,7 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import DATA_HELP, RUN_OPTIONS, add_run_options
+from common.options import DATA_HELP, add_run_options, requested
 
 EPILOG = f"""\
 {DATA_HELP}
@@ -29,10 +29,9 @@ def main() -> None:
     """Build the fold and point data/fold at it."""
     args = arguments()
     from common.run_folder import make_current
-    from data_prep.prepare import Request, prepare_fold
+    from data_prep.prepare import prepare_fold
 
-    request = Request(**{name: getattr(args, name) for name in RUN_OPTIONS})
-    fold, line = prepare_fold(request, args.fold, max(1, args.workers), args.run)
+    fold, line = prepare_fold(requested(args), args.fold, max(1, args.workers), args.run)
     make_current(fold)
     print(line)
     print("data/fold points there. Next: tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ...")

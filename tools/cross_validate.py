@@ -7,7 +7,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import DATA_HELP, RUN_OPTIONS, add_device_options, add_run_options
+from common.options import DATA_HELP, add_device_options, add_run_options, requested
 
 EPILOG = f"""\
 {DATA_HELP}
@@ -35,7 +35,6 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Do all that is missing, then write the report."""
     args = arguments()
-    from data_prep.prepare import Request
     from engines.device import resolve
     from reporting.report import default_out, write_report
     from scoring.results import load_run
@@ -57,7 +56,7 @@ def main() -> None:
         keep=args.keep,
         name=args.run,
     )
-    folder = cross_validate(Request(**{name: getattr(args, name) for name in RUN_OPTIONS}), options)
+    folder = cross_validate(requested(args), options)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), progress=True)}")
 

@@ -20,7 +20,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Download and say where it is."""
     args = arguments()
-    from training.download import MODEL, download, facts
+    from common.pinned import MODEL, facts
+    from training.download import download
 
     known = facts()
     target = args.out or MODEL / known["caffemodel"]

@@ -2,16 +2,11 @@
 """Pack Caffe's CUDA build, Herlev, weights and this project for a machine that has a GPU and no network."""
 
 import argparse
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.errors import UserError
 
 EPILOG = """\
 Make the build first, without OpenCV:   OPENCV=0 CUDA_ARCH=90 make caffe-cuda-check
@@ -40,45 +35,10 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Make the bundle and print its sizes."""
     args = arguments()
-    from benchmarks.gpu.bundle import caffe_files, pack_files, pack_images, require_small
+    from benchmarks.gpu.bundle import Contents, make_bundle
 
-    if args.out.exists():
-        raise UserError(args.out, "no folder of that name", "one", "Remove it, or give another --out.")
-    args.out.mkdir(parents=True)
-    root = Path(__file__).resolve().parent.parent
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root, capture_output=True, text=True)
-    pack_files(
-        ((root / name, name) for name in listed.stdout.split("\n") if (root / name).is_file()),
-        args.out / "project.tar.xz",
-    )
-    shutil.copy(root / "tools/gpu_session.sh", args.out)
-    if args.build:
-        with tempfile.TemporaryDirectory() as work:
-            pack_files(caffe_files(args.build, args.module, Path(work)), args.out / "caffe.tar.xz")
-    if args.data:
-        masks = sorted(args.data.glob("*/*-d.bmp"))
-        pack_files(((path, str(path.relative_to(args.data))) for path in masks), args.out / "masks.tar.xz")
-        images = sorted(set(args.data.glob("*/*.[bB][mM][pP]")) - set(masks))
-        pack_images(images, args.data, args.out / "images.tar")
-    if args.weights:
-        shutil.copy(args.weights, args.out / "weights.caffemodel")
-    if args.packages:
-        _packages(args, root)
-    print(require_small(args.out))
-
-
-def _packages(args: argparse.Namespace, root: Path) -> None:
-    names = tuple(args.packages.split(","))
-    pins = [line for line in (root / "requirements.txt").read_text().split() if line.split("==")[0] in names]
-    tags = [
-        word
-        for tag in ("2_28", "2_17", "2014")
-        for word in ("--platform", f"manylinux{'_' * (tag != '2014')}{tag}_x86_64")
-    ]
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(args.out)]
-    done = subprocess.run([*command, "--python-version", args.python, *tags, *pins])
-    if done.returncode:
-        raise UserError("--packages", "wheels that pip can fetch", "pip's words above", "Carry them by hand.")
+    packages = tuple(args.packages.split(",")) if args.packages else ()
+    print(make_bundle(args.out, Contents(args.build, args.module, args.data, args.weights, args.python, packages)))
 
 
 if __name__ == "__main__":

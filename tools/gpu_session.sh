@@ -38,9 +38,7 @@ if [ ! -f "$work/.unpacked" ]; then
   if [ -f "$bundle/images.tar" ]; then
     mkdir -p data/herlev
     tar -xJf "$bundle/masks.tar.xz" -C data/herlev
-    .venv/bin/python -c 'import sys; from pathlib import Path
-from benchmarks.gpu.bundle import unpack_images
-print(unpack_images(Path(sys.argv[1]), Path("data/herlev")), "images")' "$bundle/images.tar"
+    .venv/bin/python -m benchmarks.gpu.images "$bundle/images.tar" data/herlev
   fi
   touch .unpacked
 fi

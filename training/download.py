@@ -1,7 +1,6 @@
 """Downloading the source weights: verified, complete or absent, safe to repeat."""
 
 import hashlib
-import re
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -10,19 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from common.caffe_messages import ROOT
 from common.errors import UserError
 from common.files import complete_or_absent, sha256_file
 
-MODEL = ROOT / "models/bvlc_reference_caffenet"
 SIZE = 243_862_414  # bytes
 BLOCK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
-
-
-def facts(readme: Path = MODEL / "readme.md") -> dict[str, str]:
-    """The front matter of a model's readme: caffemodel, caffemodel_url, sha1."""
-    return dict(re.findall(r"^(\w+): (\S.*)$", readme.read_text(encoding="utf-8").split("---")[1], re.MULTILINE))
 
 
 def download(target: Path, urls: Sequence[str], sha1: str, need_bytes: int = SIZE) -> str:

@@ -3,16 +3,15 @@
 import os
 from pathlib import Path
 
-from common.caffe_messages import ROOT, prototxt_folder, read_prototxt
+from common.caffe_messages import prototxt_folder, read_prototxt
 from common.errors import UserError
 from common.files import sha256_file
+from common.pinned import MODEL, REFERENCE, facts
 from engines.net_probe import probe_net
 from engines.weights_file import Shapes, check_weights
 from training.resolve import transferred_layers
 
-REFERENCE = "bvlc_reference_caffenet.caffemodel"
-SHA1 = "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"
-PLACES = (Path(REFERENCE), ROOT / "models/bvlc_reference_caffenet" / REFERENCE)
+PLACES = (Path(REFERENCE), MODEL / REFERENCE)
 DO = f"Get {REFERENCE} with tools/download_weights.py, or give another with --weights."
 
 
@@ -36,8 +35,9 @@ def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = N
     A file that holds the new layers too is a snapshot: `-weights` would copy them without a word.
     """
     shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
-    if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != SHA1:
-        raise UserError(path, f"sha1 {SHA1}", found, f"{DO} A file of other weights needs another name.")
+    sha1 = facts()["sha1"]
+    if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
+        raise UserError(path, f"sha1 {sha1}", found, f"{DO} A file of other weights needs another name.")
     transferred = transferred_shapes(classes, shapes)
     net = check_weights(path, transferred, DO)
     names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}

@@ -7,6 +7,7 @@ from pathlib import Path
 from common.caffe_messages import prototxt_folder
 from common.errors import UserError
 from common.files import remove, require_space, sha256_file
+from common.pinned import REFERENCE
 from common.run_folder import locked, note_in_record, note_weights, read_config
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.prepare import expected_key, run_profile
@@ -16,7 +17,7 @@ from training.resolve import resolve_fold
 from training.run_caffe import train
 from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
-from training.source_weights import REFERENCE, check_source_weights
+from training.source_weights import check_source_weights
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 

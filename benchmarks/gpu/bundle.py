@@ -1,92 +1,86 @@
-"""Packing what a machine with a GPU and nothing else needs, small; unpacking gives every file back to the byte."""
+"""Packing Caffe, data and this project, small, for a machine that has a GPU and no network."""
 
-import io
 import lzma
 import shutil
-import struct
 import subprocess
+import sys
 import tarfile
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from benchmarks.gpu.caffe_files import caffe_files
+from benchmarks.gpu.images import pack_images
+from common.caffe_messages import ROOT
 from common.errors import UserError
 from common.files import complete_or_absent, human
 
-BMP_HEADER = 54  # bytes, where the pixels begin at once
-LOSSLESS = [cv2.IMWRITE_WEBP_QUALITY, 101]
 LIMIT = 60_000_000
-# the C and C++ run time and NVIDIA's driver: that machine has its own, newer or fitting its card
-SYSTEM = (
-    "libc.",
-    "libm.",
-    "libdl.",
-    "librt.",
-    "libpthread.",
-    "ld-linux",
-    "libstdc++",
-    "libgcc_s",
-    "linux-vdso",
-    "libcuda.",
-)
-NVIDIA = ("libcudart", "libcublas", "libcurand", "libcudnn", "libnccl", "libnvrtc", "libnvJitLink")
+MANYLINUX = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
-def pack_images(images: Sequence[Path], root: Path, out: Path) -> None:
-    """Pack BMP images of 24 bits as lossless WebP, with what else their files hold; a third of their size."""
-    with complete_or_absent(out) as partial, tarfile.open(partial, "w") as archive:
-        for image in images:
-            data = image.read_bytes()
-            packed = _packed(data)
-            if packed is None or _unpacked(packed) != data:
-                raise UserError(image, "a plain BMP of 24 bits", "another kind", "Leave it out.")
-            _add(archive, str(image.relative_to(root)), packed)
+@dataclass(frozen=True)
+class Contents:
+    """What goes into a bundle beside the project itself; None or nothing is left out.
+
+    `module` is a _caffe.so for the other machine's Python, `packages` are names in requirements.txt.
+    """
+
+    build: Path | None = None
+    module: Path | None = None
+    data: Path | None = None
+    weights: Path | None = None
+    python: str = "3.12"
+    packages: tuple[str, ...] = ()
 
 
-def unpack_images(archive: Path, root: Path) -> int:
-    """Write back the files that pack_images took; returns how many."""
-    count = 0
-    with tarfile.open(archive) as members:
-        for member in members:
-            target = root / member.name
-            if not target.resolve().is_relative_to(root.resolve()):
-                raise UserError(archive, "files inside its folder", member.name, "Make the bundle again.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(_unpacked(members.extractfile(member).read()))
-            count += 1
-    return count
+def make_bundle(out: Path, contents: Contents) -> str:
+    """Make the folder `out`, which must not exist; returns its parts and their sizes, a line each.
+
+    Raises
+    ------
+    UserError
+        If the folder is there already, a part cannot be had, or all of them are too large together.
+    """
+    if out.exists():
+        raise UserError(out, "no folder of that name", "one", "Remove it, or give another --out.")
+    out.mkdir(parents=True)
+    pack_files(_project(), out / "project.tar.xz")
+    shutil.copy(ROOT / "tools/gpu_session.sh", out)
+    if contents.build:
+        with tempfile.TemporaryDirectory() as work:
+            pack_files(caffe_files(contents.build, contents.module, Path(work)), out / "caffe.tar.xz")
+    if contents.data:
+        _pack_data(contents.data, out)
+    if contents.weights:
+        shutil.copy(contents.weights, out / "weights.caffemodel")
+    if contents.packages:
+        _fetch_packages(contents, out)
+    return require_small(out)
 
 
-def _rows(data: bytes) -> tuple[int, int, int]:
-    """Height, width and bytes that fill up each row, by a BMP's header."""
-    width, height = struct.unpack_from("<ii", data, 18)
-    return abs(height), width, -3 * width % 4
+def _project() -> list[tuple[Path, str]]:
+    """Every file of the project as it lies here, committed or not."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split("\n")
+    return [(ROOT / name, name) for name in names if (ROOT / name).is_file()]
 
 
-def _packed(data: bytes) -> bytes | None:
-    """Header, the rows' fill (real files have other bytes than zeros there), then the pixels in the file's order."""
-    height, width, fill = _rows(data)
-    if len(data) != BMP_HEADER + height * (3 * width + fill):
-        return None
-    rows = np.frombuffer(data, np.uint8, offset=BMP_HEADER).reshape(height, 3 * width + fill)
-    pixels = np.ascontiguousarray(rows[:, : 3 * width]).reshape(height, width, 3)
-    return data[:BMP_HEADER] + rows[:, 3 * width :].tobytes() + cv2.imencode(".webp", pixels, LOSSLESS)[1].tobytes()
+def _pack_data(data: Path, out: Path) -> None:
+    masks = sorted(data.glob("*/*-d.bmp"))
+    pack_files(((path, str(path.relative_to(data))) for path in masks), out / "masks.tar.xz")
+    pack_images(sorted(set(data.glob("*/*.[bB][mM][pP]")) - set(masks)), data, out / "images.tar")
 
 
-def _unpacked(packed: bytes) -> bytes:
-    height, width, fill = _rows(packed)
-    start = BMP_HEADER + height * fill
-    pixels = cv2.imdecode(np.frombuffer(packed, np.uint8, offset=start), cv2.IMREAD_COLOR)
-    filled = np.frombuffer(packed, np.uint8, height * fill, BMP_HEADER).reshape(height, fill)
-    return packed[:BMP_HEADER] + np.hstack([pixels.reshape(height, 3 * width), filled]).tobytes()
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    archive.addfile(info, io.BytesIO(data))
+def _fetch_packages(contents: Contents, out: Path) -> None:
+    """The pinned packages' wheels for the other machine's Python."""
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    pins = [pin for pin in pins if pin.split("==")[0] in contents.packages]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(out)]
+    platforms = [word for tag in MANYLINUX for word in ("--platform", tag)]
+    if subprocess.run([*command, "--python-version", contents.python, *platforms, *pins]).returncode:
+        raise UserError("--packages", "wheels that pip can fetch", "pip's words above", "Carry them by hand.")
 
 
 def pack_files(files: Iterable[tuple[Path, str]], out: Path) -> None:
@@ -98,44 +92,6 @@ def pack_files(files: Iterable[tuple[Path, str]], out: Path) -> None:
     ):
         for file, name in sorted(files, key=lambda pair: pair[1]):
             archive.add(file, name)
-
-
-def caffe_files(build: Path, module: Path | None, work: Path) -> list[tuple[Path, str]]:
-    """A finished build's programs, module and tests with the libraries they load, stripped; NVIDIA's left out."""
-    programs = [build / "install/bin" / name for name in ("caffe", "compute_image_mean")]
-    tests = build / "build/test/test.testbin"
-    programs += [tests] if tests.exists() else []
-    files = [(_stripped(program, work), f"caffe/bin/{program.name}") for program in programs]
-    # a module of another Python lies elsewhere and does not find its own library
-    folders = (build / "install/lib", build / "nvidia/lib64")
-    for library in needed_libraries([*programs, *([module] if module else [])], folders):
-        files.append((_stripped(library, work), f"caffe/lib/{library.name}"))
-    python = build / "install/python"
-    files += [(path, f"caffe/{path.relative_to(python.parent)}") for path in python.rglob("*.py")]
-    files += [(path, f"caffe/{path.relative_to(python.parent)}") for path in python.rglob("*.npy")]
-    own = module or python / "caffe/_caffe.so"
-    files.append((_stripped(own, work), "caffe/python/caffe/_caffe.so"))
-    data = build / "source/src/caffe/test/test_data"
-    files += [(path, f"caffe/test/src/caffe/test/test_data/{path.name}") for path in data.glob("*")]
-    return files
-
-
-def needed_libraries(programs: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
-    """What the programs load, by the names they load it under."""
-    command = ["env", f"LD_LIBRARY_PATH={':'.join(map(str, folders))}", "ldd", *map(str, programs)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    found = {line.split("=>")[0].strip(): line.split("=>")[1].split("(")[0].strip() for line in lines if "=>" in line}
-    missing = [name for name, path in found.items() if path == "not found" and not name.startswith(NVIDIA)]
-    if missing:
-        raise UserError(programs[0], "all its libraries", f"no {', '.join(missing)}", "Build Caffe again.")
-    return [Path(path) for name, path in sorted(found.items()) if not name.startswith((*SYSTEM, *NVIDIA))]
-
-
-def _stripped(file: Path, work: Path) -> Path:
-    copy = work / file.name
-    shutil.copy(file, copy)
-    subprocess.run(["strip", "--strip-unneeded", str(copy)], check=True)
-    return copy
 
 
 def require_small(folder: Path) -> str:

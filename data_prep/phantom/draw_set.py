@@ -16,10 +16,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from common.cores import usable_cores
 from common.errors import UserError
 from common.files import complete_or_absent, require_space
 from data_prep.herlev_classes import CLASSES, NUCLEUS
 from data_prep.phantom.cell import draw_cell
+from data_prep.phantom.mark import MARK
 from data_prep.phantom.names import Place, class_counts, places
 from data_prep.phantom.styles import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND
 
@@ -98,7 +100,7 @@ def _check(cells: int | None, seed: int, workers: int | None) -> int:
         raise UserError("--seed", "0 or a positive whole number", f"{seed}", "Choose another seed.")
     if workers is not None and not 1 <= workers <= 256:
         raise UserError("--workers", "1 to 256", f"{workers}", "Leave it out to use every core.")
-    return workers or len(os.sched_getaffinity(0))
+    return workers or usable_cores()
 
 
 def _write_set(out: Path, about: dict, draw: Callable, jobs: list[tuple], workers: int) -> None:
@@ -117,7 +119,7 @@ def _write_set(out: Path, about: dict, draw: Callable, jobs: list[tuple], worker
                 lines = ["image,label,nucleus_x,nucleus_y,group", *rows]
                 (partial / "cells.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
             (partial / "README.txt").write_text(README, encoding="utf-8")
-            (partial / "phantom.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+            (partial / MARK).write_text(json.dumps(about) + "\n", encoding="utf-8")
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
         raise UserError(out, "a folder that can be made", f"{error.strerror}", "Choose another place.") from None
 
@@ -126,7 +128,7 @@ def _is_there(out: Path, about: dict) -> bool:
     if not os.path.lexists(out):
         return False
     try:
-        found = json.loads((out / "phantom.json").read_text(encoding="utf-8"))
+        found = json.loads((out / MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
     images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*")) if found == about else 0

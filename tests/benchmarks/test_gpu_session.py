@@ -1,12 +1,16 @@
 """The session for a machine with a GPU, rehearsed on the CPU, and its bundle, unpacked to the byte."""
 
 import json
+import subprocess
+import sys
+import tarfile
 
 import pytest
 
-from benchmarks.gpu.bundle import pack_files, pack_images, require_small, unpack_images
+from benchmarks.gpu.bundle import pack_files, require_small
+from benchmarks.gpu.gtest import _gtest_figures, gtest_step
+from benchmarks.gpu.images import pack_images, unpack_images
 from benchmarks.gpu.report import markdown
-from benchmarks.gpu.steps import _gtest_figures, gtest_step
 from common.errors import UserError
 from tests.support.checkout import ROOT, run_tool
 
@@ -28,6 +32,20 @@ def test_images_come_back_to_the_byte(phantom, tmp_path):
     assert unpack_images(tmp_path / "images.tar", tmp_path / "back") == 5
     for image in images:
         assert (tmp_path / "back" / image.relative_to(phantom)).read_bytes() == image.read_bytes()
+
+
+def test_a_bundle_holds_the_project_and_the_data(checkout, phantom, tmp_path):
+    out = tmp_path / "bundle"
+    printed = run_tool(checkout, "gpu_bundle", "--data", phantom, "--packages", "", "--out", out).stdout
+    assert {path.name for path in out.iterdir()} == {"project.tar.xz", "gpu_session.sh", "masks.tar.xz", "images.tar"}
+    assert "in all: " in printed
+    with tarfile.open(out / "project.tar.xz") as archive:
+        assert {"README.md", "tools/gpu_session.py", "engines/net_probe_main.py"} <= set(archive.getnames())
+    # as tools/gpu_session.sh unpacks them
+    command = [sys.executable, "-m", "benchmarks.gpu.images", out / "images.tar", tmp_path / "back"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "40 images\n"
+    line = run_tool(checkout, "gpu_bundle", "--out", out, status=2).stderr
+    assert "expected no folder of that name" in line
 
 
 def test_an_image_that_would_change_is_refused(phantom, tmp_path):

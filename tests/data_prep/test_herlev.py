@@ -9,7 +9,7 @@ from common.errors import UserError
 from data_prep.cells import counts
 from data_prep.herlev import read_herlev
 from data_prep.herlev_classes import BACKGROUND, CLASSES, CYTOPLASM, NUCLEUS, UNLABELLED
-from data_prep.nucleus import centroid
+from data_prep.nucleus import centroid, nucleus_areas
 from data_prep.phantom.names import class_counts
 
 
@@ -84,7 +84,23 @@ def test_a_subset_is_refused_unless_allowed(phantom, tmp_path):
     shutil.copytree(phantom, other, ignore=shutil.ignore_patterns("phantom.json"))
     with pytest.raises(UserError, match=r"normal_superficiel: expected 74 cells, found 3 \(71 missing\)"):
         read_herlev(other)
-    assert len(read_herlev(other, allow_partial=True).cells) == 40
+    found = read_herlev(other, allow_partial=True)
+    assert len(found.cells) == 40
+    assert (found.name, found.view_plan, found.pixel_um, found.paper, found.phantom) == (
+        "herlev",
+        "unbalanced",
+        0.201,
+        "herlev",
+        False,
+    )
+
+
+def test_a_phantom_says_that_it_is_one_and_has_masks(dataset):
+    assert (dataset.name, dataset.view_plan, dataset.paper, dataset.phantom) == ("phantom", "unbalanced", None, True)
+    assert dataset.pixel_um is None  # drawn cells have no size
+    areas = nucleus_areas(dataset)
+    assert areas.keys() == dataset.by_id().keys()
+    assert min(areas.values()) > 0
 
 
 def paint(path, size, parts):

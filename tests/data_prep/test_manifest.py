@@ -7,6 +7,7 @@ from data_prep.cells import counts
 from data_prep.dataset import open_dataset
 from data_prep.herlev_classes import BACKGROUND, CLASSES, NUCLEUS
 from data_prep.manifest import read_manifest
+from data_prep.nucleus import nucleus_areas
 from data_prep.phantom.draw_set import make_phantom_manifest
 
 
@@ -99,4 +100,42 @@ def test_names_of_both_kinds_make_a_two_class_set(tmp_path):
     found = read_manifest(path)
     assert [cell.class7 for cell in found.cells] == [None, None]
     assert [found.class_names[cell.label] for cell in found.cells] == ["normal", "abnormal"]
-    assert found.name == "phantom-manifest"  # Herlev's plan of views is not for a manifest
+    # whatever its file is called, it is a manifest
+    assert (found.name, found.view_plan, found.phantom, found.paper) == ("phantom", "balanced", False, None)
+
+
+def test_a_manifest_may_state_its_pixel_size(folder):
+    head = "image,label,nucleus_x,nucleus_y,pixel_um"
+    assert read_manifest(write(folder, f"{head}\na.png,0,5,5,0.25\nb.png,1,5,5,0.250\n")).pixel_um == 0.25
+    assert read_manifest(write(folder, f"{head}\na.png,0,5,5,\n")).pixel_um is None
+    wrong = {
+        "250": "0.01 to 10",
+        "0": "0.01 to 10",
+        "nan": "0.01 to 10",
+        "small": "0.01 to 10",
+        "": "one pixel_um in all",
+    }
+    for value, expected in wrong.items():
+        with pytest.raises(UserError, match=f"line 3: expected {expected}"):
+            read_manifest(write(folder, f"{head}\na.png,0,5,5,0.25\nb.png,1,5,5,{value}\n"))
+
+
+def test_a_manifest_with_masks_has_nucleus_areas(tmp_path):
+    for name, side in (("a", 4), ("b", 6)):
+        mask = np.zeros((20, 30), np.uint8)
+        mask[3 : 3 + side, 5 : 5 + side] = 255
+        cv2.imwrite(str(tmp_path / f"{name}_mask.png"), mask)
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((20, 30, 3), 90, np.uint8))
+    path = tmp_path / "cells.csv"
+    path.write_text("image,label,mask\na.png,0,a_mask.png\nb.png,1,b_mask.png\n", encoding="utf-8")
+    assert nucleus_areas(read_manifest(path)) == {"a": 16, "b": 36}
+    text = "image,label,mask,nucleus_x,nucleus_y\na.png,0,a_mask.png,,\nb.png,1,,5,5\n"
+    path.write_text(text, encoding="utf-8")
+    assert nucleus_areas(read_manifest(path)) is None  # one cell without a mask
+
+
+def test_a_manifest_is_called_the_same_from_wherever_it_is_opened(folder, monkeypatch):
+    path = folder / "cells.csv"
+    path.write_text("image,label,nucleus_x,nucleus_y\na.png,0,5,5\n", encoding="utf-8")
+    monkeypatch.chdir(folder)
+    assert read_manifest("cells.csv").fingerprint() == read_manifest(path).fingerprint()

@@ -2,7 +2,6 @@ import csv
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,8 +15,9 @@ from data_prep.phantom.cell import draw_mask
 from data_prep.phantom.draw_set import _herlev_cell, make_phantom, make_phantom_manifest
 from data_prep.phantom.names import FIELD_CELLS, class_counts, places
 from data_prep.phantom.styles import PAP
+from tests.support.checkout import ROOT
 
-TOOL = Path(__file__).resolve().parents[2] / "tools/make_phantom.py"
+TOOL = ROOT / "tools/make_phantom.py"
 CELLS = 100
 
 

@@ -7,10 +7,8 @@ import pytest
 
 from common.errors import UserError
 from data_prep import profiles
-from data_prep.profiles import names, read_profile
+from data_prep.profiles import VIEW_PLANS, names, read_profile
 from data_prep.views import Grid, plan_view
-
-SHAPES = ("herlev", "manifest")
 
 
 def shares(grid):
@@ -25,10 +23,10 @@ def same_angles(profile):
     return shares(profile.train[0]) == shares(profile.train[1])
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("plan", VIEW_PLANS)
 @pytest.mark.parametrize("name", names())
-def test_both_classes_are_turned_alike(name, shape):
-    profile = read_profile(name, shape)
+def test_both_classes_are_turned_alike(name, plan):
+    profile = read_profile(name, plan)
     assert set(shares(profile.train[0])) == set(shares(profile.train[1]))
     assert same_angles(profile)
 
@@ -72,3 +70,8 @@ def test_test_views_are_a_hundred_for_every_profile():
 def test_an_unknown_profile_is_refused():
     with pytest.raises(UserError, match="--profile: expected one of paper, quick, smallest"):
         read_profile("huge")
+
+
+def test_an_unknown_view_plan_is_refused():
+    with pytest.raises(UserError, match="expected one of unbalanced, balanced, found 'herlev'"):
+        read_profile("quick", "herlev")

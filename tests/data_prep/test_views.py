@@ -38,7 +38,7 @@ def test_the_paper_profile_is_the_papers_plan():
     paper = read_profile("paper")
     assert (paper.train, paper.test) == ({0: NORMAL, 1: ABNORMAL}, ABNORMAL)
     assert (675 * paper.train[1].views, 242 * paper.train[0].views) == (67_500, 67_760)
-    assert read_profile("paper", "manifest").train == {0: ABNORMAL, 1: ABNORMAL}
+    assert read_profile("paper", "balanced").train == {0: ABNORMAL, 1: ABNORMAL}
     assert (paper.validation_views, paper.test_views, paper.crops) == (100, 100, 10)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engines.caffe_engine import CaffeScorer
+from engines.caffe_engine import CaffeEngine
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
@@ -9,7 +9,7 @@ DEPLOY = ROOT / "prototxt/deploy.prototxt"
 
 @pytest.fixture(scope="module")
 def scorer(trained_model):
-    return CaffeScorer(DEPLOY, trained_model, batch=7)
+    return CaffeEngine(DEPLOY, trained_model, batch=7)
 
 
 @pytest.fixture(scope="module")

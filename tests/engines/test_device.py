@@ -13,7 +13,7 @@ from training.resolve import data_layer, share_batch
 
 @pytest.fixture
 def environment(monkeypatch):
-    """What settle sets is taken back after the test."""
+    """What resolve sets is taken back after the test."""
     kept = {name: os.environ.get(name) for name in ("CAFFE_TF32", "CAFFE_BUILD", "NVIDIA_TF32_OVERRIDE")}
     for name in kept:
         os.environ.pop(name, None)
@@ -33,54 +33,57 @@ def cards(monkeypatch):
 
 def test_without_a_cuda_build_the_cpu_is_the_default_and_a_gpu_is_refused(environment, monkeypatch):
     monkeypatch.setattr(gpu, "cuda_build_chosen", lambda: False)
-    assert gpu.gpu_arguments(None) == gpu.gpu_arguments("none") == []
-    assert gpu.gpu_number(None) is None
-    assert gpu.gpu_count(None) == 0
+    assert gpu.resolve(None) == gpu.resolve("none") == gpu.Device()
+    assert gpu.Device().arguments == []
+    assert gpu.Device().number is None
+    assert gpu.Device().count == 0
     for choice in ("0", "all"):
         with pytest.raises(UserError, match="found the CPU build alone.*CUDA=1"):
-            gpu.gpu_arguments(choice)
+            gpu.resolve(choice)
         with monkeypatch.context() as patch, pytest.raises(UserError, match="found no GPU.*nvidia-smi"):
             patch.setattr(gpu, "_installed", lambda build: True)
-            gpu.gpu_arguments(choice)
+            gpu.resolve(choice)
 
 
 @pytest.mark.parametrize("choice", ["-1", "0,1", "first", ""])
-def test_other_words_are_refused_with_or_without_a_gpu(cards, choice):
+def test_other_words_are_refused_with_or_without_a_gpu(cards, environment, choice):
     with pytest.raises(UserError, match="a number, all or none"):
-        gpu.gpu_arguments(choice)
+        gpu.resolve(choice)
 
 
 @pytest.mark.parametrize(
     ("choice", "words", "number", "count"),
     [(None, ["-gpu", "0"], 0, 1), ("1", ["-gpu", "1"], 1, 1), ("all", ["-gpu", "all"], 0, 2), ("none", [], None, 0)],
 )
-def test_with_cards(cards, choice, words, number, count):
-    assert (gpu.gpu_arguments(choice), gpu.gpu_number(choice), gpu.gpu_count(choice)) == (words, number, count)
+def test_with_cards(cards, environment, choice, words, number, count):
+    device = gpu.resolve(choice)
+    assert (device.arguments, device.number, device.count) == (words, number, count)
 
 
-def test_the_device_is_named(cards):
-    assert gpu.device("1") == "GPU, Card B"
-    assert gpu.device("all") == "GPU, Card A + Card B"
-    assert gpu.device("7") == "GPU, 7"
-    assert gpu.device("none").startswith("CPU, ")
+def test_the_device_is_named(cards, environment):
+    assert gpu.resolve("1").hardware == "GPU, Card B"
+    assert gpu.resolve("all").hardware == "GPU, Card A + Card B"
+    assert gpu.resolve("7").hardware == "GPU, 7"
+    assert gpu.resolve("none").hardware.startswith("CPU, ")
 
 
 def test_tf32_is_off_unless_asked_for(cards, environment):
     environment["NVIDIA_TF32_OVERRIDE"] = "1"
-    gpu.settle("0")
+    assert gpu.resolve("0").precision == "float32"
     assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
     assert "CAFFE_TF32" not in environment
-    assert not gpu.tf32_in_use("0")
-    gpu.settle("0", tf32=True)
+    assert not gpu.resolve("0").tf32
+    device = gpu.resolve("0", tf32=True)
+    assert (device.tf32, device.precision) == (True, "tf32")
     assert environment["CAFFE_TF32"] == "1"
     assert "NVIDIA_TF32_OVERRIDE" not in environment
-    assert gpu.tf32_in_use("0")
-    assert not gpu.tf32_in_use("none")
+    assert gpu.resolve("0").tf32  # as the environment says
+    assert not gpu.resolve("none").tf32
 
 
 def test_tf32_without_a_gpu_is_refused(environment):
     with pytest.raises(UserError, match="--tf32"):
-        gpu.settle("none", tf32=True)
+        gpu.resolve("none", tf32=True)
 
 
 def test_tools_refuse_what_this_machine_has_not(checkout):

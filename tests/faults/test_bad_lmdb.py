@@ -41,7 +41,7 @@ def test_damage_is_found_before_reading(untrained, kind, name):
     damage, words = DAMAGE[kind]
     path = fold / name / "data.mdb"
     damage(path)
-    for reader in (verify_fold, audit_fold, lambda fold: train_fold(fold, TrainOptions(None, "none"))):
+    for reader in (verify_fold, audit_fold, lambda fold: train_fold(fold, TrainOptions(None))):
         with pytest.raises(UserError) as caught:
             reader(fold)
         assert caught.value.where == str(path) and words in str(caught.value)

@@ -9,15 +9,16 @@ import pytest
 from common import caffe_messages
 from common.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError
+from common.pinned import REFERENCE, facts
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
-from engines.caffe_engine import CaffeScorer
+from engines.caffe_engine import CaffeEngine
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import final_names
-from training.source_weights import REFERENCE, check_source_weights
+from training.source_weights import check_source_weights
 from training.train_fold import TrainOptions, train_fold
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
@@ -110,7 +111,7 @@ def test_another_net_is_named(net_shapes, tmp_path):
 def test_the_references_name_with_another_sha1(source_weights, net_shapes, tmp_path):
     path = tmp_path / REFERENCE
     shutil.copy(source_weights, path)
-    with pytest.raises(UserError, match="expected sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"):
+    with pytest.raises(UserError, match=f"expected sha1 {facts()['sha1']}"):
         check_source_weights(path, shapes=net_shapes)
 
 
@@ -130,7 +131,7 @@ def test_a_wrong_model_never_reaches_the_scorer(trained_model, tmp_path, fault):
     change(path)
     words = "fc8_t" if "boundary" in fault else words  # of a whole net another layer is last
     with pytest.raises(UserError, match=words):
-        CaffeScorer(DEPLOY, path)
+        CaffeEngine(DEPLOY, path)
 
 
 def test_weights_that_overflow_give_no_score(trained_model, tmp_path):
@@ -139,7 +140,7 @@ def test_weights_that_overflow_give_no_score(trained_model, tmp_path):
         if layer.name in ("fc6_t", "fc7_t", "fc8_t"):
             layer.blobs[0].data[:] = (np.array(layer.blobs[0].data, np.float32) * np.float32(1e18)).tolist()
     write(tmp_path / "diverged.caffemodel", net)
-    scorer = CaffeScorer(DEPLOY, tmp_path / "diverged.caffemodel")
+    scorer = CaffeEngine(DEPLOY, tmp_path / "diverged.caffemodel")
     crops = np.random.default_rng(1).normal(0, 50, (1, 3, 227, 227)).astype(np.float32)
     with pytest.raises(UserError, match="diverged.caffemodel: expected finite probabilities, found NaN"):
         scorer(crops)
@@ -184,7 +185,7 @@ def test_a_wrong_mean_image_is_named(kind, untrained):
     _, fold = untrained
     path = fold / "mean.binaryproto"
     path.write_bytes(data)
-    for read in (lambda: read_mean(path), lambda: train_fold(fold, TrainOptions(None, "none"))):
+    for read in (lambda: read_mean(path), lambda: train_fold(fold, TrainOptions(None))):
         with pytest.raises(UserError) as caught:
             read()
         assert caught.value.where == str(path) and words in str(caught.value)
@@ -228,7 +229,7 @@ def test_fewer_outputs_than_labels_are_refused(own_prototxt, name, untrained):
         require_outputs(2)
     _, fold = untrained
     with pytest.raises(UserError, match="2 outputs of the last layer"):
-        train_fold(fold, TrainOptions(None, "none"))
+        train_fold(fold, TrainOptions(None))
 
 
 @pytest.mark.parametrize(

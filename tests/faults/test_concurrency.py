@@ -55,7 +55,7 @@ def test_a_fold_in_use_is_refused_with_the_process_that_uses_it(untrained, phant
         line = refused(place, *build, herlev=phantom)
         assert f"{fold.name}: expected a folder nobody else works in, found process {os.getpid()} at work" in line
         with pytest.raises(UserError, match="Wait until it has ended"):
-            train_fold(fold, TrainOptions(None, "none"))
+            train_fold(fold, TrainOptions(None))
     assert "already complete" in run_tool(place, *build, herlev=phantom).stdout
 
 

@@ -100,7 +100,7 @@ def test_a_disk_that_fills_up_while_caffe_writes_its_snapshot(
     monkeypatch.chdir(disk.folder)
     shutil.copytree(fold.parent, disk.folder / "run")
     fold = disk.folder / "run/fold0"
-    options, said = TrainOptions(source_weights, "none"), []
+    options, said = TrainOptions(source_weights), []
     with pytest.raises(UserError) as caught:
         train_fold(fold, options, said.append)
     assert "disk" in str(caught.value) or "snapshots" in str(caught.value)

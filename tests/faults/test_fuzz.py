@@ -143,7 +143,8 @@ def test_json_records(tmp_path, name, data):
     path = tmp_path / name
     if whole is None:
         path.unlink(missing_ok=True)
-        whole = json.loads((open_run(RunConfig("d", "herlev", "f"), "", tmp_path) / name).read_text())
+        config = RunConfig(data="d", dataset="herlev", fingerprint="f")
+        whole = json.loads((open_run(config, "", tmp_path) / name).read_text())
     kind = data.draw(st.sampled_from(["bytes", "replaced", "other"]))
     if kind == "bytes":
         path.write_bytes(data.draw(damaged(json.dumps(whole).encode())))

@@ -136,7 +136,7 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, s
         with pytest.raises(UserError, match="a folder nobody else works in"), locked(fold):
             pass
         with pytest.raises(UserError, match="a folder nobody else works in"):
-            train_fold(fold, TrainOptions(source_weights, "none"))
+            train_fold(fold, TrainOptions(source_weights))
     finally:
         os.kill(caffe, signal.SIGCONT)
 

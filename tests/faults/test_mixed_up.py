@@ -8,7 +8,9 @@ import pytest
 from common.errors import UserError
 from data_prep.fold_data import verify_fold
 from data_prep.prepare import Request, expected_key, prepare_fold
-from scoring.open_fold import EvaluateOptions, open_fold
+from scoring.evaluate_fold import held_out_cells
+from scoring.refusal import Refusal
+from scoring.trained_model import TrainedModel
 from tests.support.caffe_nets import gaussian_weights
 from training.train_fold import TrainOptions, train_fold
 
@@ -39,7 +41,7 @@ def test_a_part_of_another_fold_stops_training(untrained, other_folds, kind, nam
     _, fold = untrained
     path = exchange(fold, other_folds[kind], name)
     with pytest.raises(UserError) as caught:
-        train_fold(fold, TrainOptions(None, "none"))
+        train_fold(fold, TrainOptions(None))
     assert caught.value.where.startswith(str(path))
     assert "build it again" in str(caught.value)
 
@@ -51,12 +53,13 @@ def test_a_whole_fold_of_another_run_or_number_stops_training(untrained, other_f
         exchange(fold, other_folds[kind], name)
     assert verify_fold(fold), "whole in itself"
     with pytest.raises(UserError, match="of another split, fold, seed or profile"):
-        train_fold(fold, TrainOptions(None, "none"))
+        train_fold(fold, TrainOptions(None))
 
 
-def open_with(fold, **options):
+def open_with(fold, model=None, force=False):
     said = []
-    return open_fold(fold, EvaluateOptions(gpu="none", **options), said.append), said
+    opened = TrainedModel.open(fold, model, force, said.append)
+    return held_out_cells(opened, Refusal(force, said.append)), said
 
 
 @pytest.fixture
@@ -74,8 +77,8 @@ def refuses(fold, where, words, **options):
 
 
 def test_whole_folds_are_opened(scorable):
-    opened, said = open_with(scorable)
-    assert len(opened.cells) == 8 and said == []
+    cells, said = open_with(scorable)
+    assert len(cells) == 8 and said == []
 
 
 @pytest.mark.parametrize("kind", OTHERS)

@@ -18,10 +18,10 @@ from reporting import page as report_html
 from reporting import report
 from reporting.report import default_out, write_report
 from scoring.results import load_run
+from tests.support.checkout import ROOT
 from tests.support.synthetic_cells import write_cell_pictures, write_net_arrays
 from tests.support.synthetic_run import write_synthetic_run
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>alert(1)$&'\"x"
 GONE = "the data set is no longer at data/phantom"
 SECTIONS = ("run", "notes", "tables", "figures", "differences", "configuration")

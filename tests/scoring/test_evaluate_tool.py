@@ -54,15 +54,17 @@ def test_the_terminal_shows_measures_and_classes(evaluate_output):
 
 
 def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, monkeypatch):
-    from scoring.evaluate_fold import evaluate_fold
-    from scoring.open_fold import EvaluateOptions
+    from engines.device import Device
+    from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+    from scoring.trained_model import TrainedModel
 
     place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb", "scores.csv", "view_scores.csv")
     monkeypatch.chdir(place)
-    evaluate_fold(fold, EvaluateOptions(gpu="none"), say=lambda _: None)
+    model = TrainedModel.open(fold)
+    evaluate_fold(model, Device(), EvaluateOptions(), say=lambda _: None)
     for name in ("scores.csv", "view_scores.csv"):
         assert sha256_file(fold / name) == sha256_file(evaluated_fold / name)
-    evaluate_fold(fold, EvaluateOptions(gpu="none", shift=10, views=1, crops=1), say=lambda _: None)
+    evaluate_fold(model, Device(), EvaluateOptions(shift=10, views=1, crops=1), say=lambda _: None)
     header, *found = rows(fold / "scores_shift10.csv")
     assert (header, len(found)) == (rows(fold / "scores.csv")[0], 8)
     assert sha256_file(fold / "scores.csv") == sha256_file(evaluated_fold / "scores.csv")
@@ -71,8 +73,9 @@ def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, 
 @pytest.mark.parametrize("views", [0, -1, 101])
 def test_counts_that_do_not_exist_are_refused(evaluated_fold, views):
     from common.errors import UserError
-    from scoring.evaluate_fold import evaluate_fold
-    from scoring.open_fold import EvaluateOptions
+    from engines.device import Device
+    from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+    from scoring.trained_model import TrainedModel
 
     with pytest.raises(UserError, match="--views: expected 1 to 100"):
-        evaluate_fold(evaluated_fold, EvaluateOptions(gpu="none", views=views), say=lambda _: None)
+        evaluate_fold(TrainedModel.open(evaluated_fold), Device(), EvaluateOptions(views=views), say=lambda _: None)

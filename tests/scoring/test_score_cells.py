@@ -1,21 +1,26 @@
-"""Aggregation over views and crops, by hand, with a scorer that is no net."""
+"""Aggregation over views and crops, by hand, with an engine that is no net."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from data_prep.views import Grid, shift_centre
-from engines.caffe_engine import CPU_BATCH
 from engines.crops import crop_views
-from scoring.score_cells import Counts, abnormal, planned_views, render_views, score_cells
+from engines.engine import Engine
+from scoring.cell_score import abnormal
+from scoring.cell_views import ViewChoice, of_data_set, of_pixels, render_views
+from scoring.score_cells import score_cells
 
 GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)
 
 
-class Recorder:
+class Recorder(Engine):
     """Probabilities from each crop's own pixels; keeps what it was given."""
+
+    crop, batch = 227, 50
 
     def __init__(self, classes=2):
         self.weights = np.random.default_rng(classes).normal(size=(3, classes))
@@ -30,6 +35,12 @@ class Recorder:
         return self.prob(crops)
 
 
+def score(cells, views, crops, engine=None, shift=0):
+    choice = ViewChoice(GRID, views, seed=1)
+    ready = (engine or Recorder()).view_input(MEAN, crops)
+    return list(score_cells(ready, (of_data_set(cell, choice, shift) for cell in cells)))
+
+
 @pytest.fixture(scope="module")
 def cells(dataset):
     return [dataset.cells[0], dataset.cells[-1], dataset.cells[10]]
@@ -38,10 +49,10 @@ def cells(dataset):
 @pytest.mark.parametrize(("views", "crops"), [(1, 1), (3, 10), (12, 2), (12, 10)])
 def test_means_over_views_and_crops(cells, views, crops):
     scorer = Recorder()
-    found = list(score_cells(scorer, cells, MEAN, 227, GRID, Counts(views, crops), seed=1))
+    found = score(cells, views, crops, scorer)
     assert [s.cell for s in found] == cells
     for s in found:
-        plan = planned_views(s.cell, GRID, views, 1)
+        plan = ViewChoice(GRID, views, 1).of(s.cell.id)
         assert s.views == plan
         by_hand = [
             [
@@ -56,42 +67,61 @@ def test_means_over_views_and_crops(cells, views, crops):
         assert s.score == pytest.approx(table[:, :, 1].mean())
         assert s.view_scores == pytest.approx(table[:, :, 1].mean(axis=1))
         assert s.centre_scores == pytest.approx(table[:, 0, 1])
-    # every cell costs views x crops, some views at a time
+    # every cell costs views x crops; whole batches, whichever cells they hold
     assert sum(map(len, scorer.crops)) == len(cells) * views * crops
-    assert max(map(len, scorer.crops)) == min(views, CPU_BATCH // crops) * crops
+    at_once = scorer.batch // crops * crops
+    assert all(len(part) == at_once for part in scorer.crops[:-1])
+    assert max(map(len, scorer.crops)) == min(len(cells) * views * crops, at_once)
 
 
 def test_a_cell_does_not_depend_on_its_neighbours(cells):
-    together = list(score_cells(Recorder(), cells, MEAN, 227, GRID, Counts(11, 2), seed=1))
+    together = score(cells, 11, 2)
     for cell, s in zip(cells, together, strict=True):
-        (alone,) = score_cells(Recorder(), [cell], MEAN, 227, GRID, Counts(11, 2), seed=1)
+        (alone,) = score([cell], 11, 2)
         assert np.array_equal(alone.prob, s.prob)
-    assert list(score_cells(Recorder(), [], MEAN, 227, GRID, Counts(1, 1), seed=1)) == []
+    assert score([], 1, 1) == []
 
 
 def test_seven_classes_score_the_sum_of_the_abnormal_ones(cells):
-    (found,) = score_cells(Recorder(7), cells[:1], MEAN, 227, GRID, Counts(2, 3), seed=1)
+    (found,) = score(cells[:1], 2, 3, Recorder(7))
     assert found.prob.shape == (7,)
     assert found.score == pytest.approx(found.prob[3:].sum())
     assert abnormal(np.array([[0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1]])) == pytest.approx([0.4])
     assert abnormal(np.array([0.3, 0.7])) == pytest.approx(0.7)
 
 
-def test_planned_views_spread_over_the_rotations(cells):
-    assert [i for i, _ in planned_views(cells[0], GRID, 5, 1)] == [0, 20, 40, 60, 80]
-    assert [round(v.angle) for _, v in planned_views(cells[0], GRID, 5, 1)] == [0, 72, 144, 216, 288]
-    every = planned_views(cells[0], GRID, 100, 1)
-    assert [i for i, _ in every] == list(range(100))
-    assert planned_views(cells[0], GRID, 150, 1) == every  # there are no more
+def test_planned_views_spread_over_the_rotations():
+    five = ViewChoice(GRID, 5, 1).of("cell")
+    assert [i for i, _ in five] == [0, 20, 40, 60, 80]
+    assert [round(v.angle) for _, v in five] == [0, 72, 144, 216, 288]
+    assert [i for i, _ in ViewChoice(GRID, 100, 1).of("cell")] == list(range(100))
+
+
+@pytest.mark.parametrize("count", [0, -1, 101])
+def test_views_that_there_are_not_are_refused(count):
+    with pytest.raises(UserError, match="--views: expected 1 to 100"):
+        ViewChoice(GRID, count, 1)
+
+
+def test_a_cell_of_pixels_scores_by_what_surrounds_it(cells):
+    """Wherever the same pixels lie in a picture, and whatever the row: the same views, the same score."""
+    choice, ready = ViewChoice(GRID, 3, 1), Recorder().view_input(MEAN, 2)
+    field = np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
+    twice = np.concatenate([field, field], axis=1)
+    found = [of_pixels(field, (200.25, 190.5), choice, "a"), of_pixels(twice, (600.25, 190.5), choice, "b")]
+    other = of_pixels(twice, (601.25, 190.5), choice, "b")
+    one, two, three = score_cells(ready, [*found, other])
+    assert one.views == two.views != three.views
+    assert np.array_equal(one.prob, two.prob) and not np.array_equal(two.prob, three.prob)
 
 
 def test_shifted_centres_change_what_is_scored_and_keep_the_cell(cells):
-    plain = list(score_cells(Recorder(), cells, MEAN, 227, GRID, Counts(2, 1), seed=1))
-    moved = list(score_cells(Recorder(), cells, MEAN, 227, GRID, Counts(2, 1), seed=1, shift=10))
+    plain = score(cells, 2, 1)
+    moved = score(cells, 2, 1, shift=10)
     assert [s.cell for s in moved] == cells
     for cell, a, b in zip(cells, plain, moved, strict=True):
         if shift_centre(cell, 10, 1).centre != cell.centre:
             assert not np.array_equal(a.prob, b.prob)
         direct = replace(cell, centre=shift_centre(cell, 10, 1).centre)
-        (same,) = score_cells(Recorder(), [direct], MEAN, 227, GRID, Counts(2, 1), seed=1)
+        (same,) = score([direct], 2, 1)
         assert np.array_equal(same.prob, b.prob)

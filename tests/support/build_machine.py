@@ -6,7 +6,9 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "third_party" / "caffe"
+from tests.support.checkout import ROOT
+
+SCRIPTS = ROOT / "third_party" / "caffe"
 # what the scripts may find; c++ and its companions too, so that a test can take one away
 PROGRAMS = (
     "awk bash c++ cat chmod cmake cp cut date df dirname dpkg-query env find flock grep gzip head id ldd mkdir mktemp "

@@ -141,6 +141,9 @@ def _run_json(protocol: str, dataset: str, classes: int, seed: int, count: int) 
     facts = {"command": ["tools/cross_validate.py", "--profile", "quick"], "profile": "quick"}
     facts |= {"protocol": protocol, "seed": seed, "classes": classes, "select": "paper", "control": None}
     facts["dataset"] = {"name": dataset, "path": f"data/{dataset}", "fingerprint": "f" * 64, "cells": count}
+    own = dataset == "herlev"
+    facts["dataset"] |= {"pixel_um": 0.201 if own else None, "paper": "herlev" if own else None}
+    facts["dataset"] |= {"phantom": "phantom" in dataset, "view_plan": "balanced"}
     name = "bvlc_reference_caffenet.caffemodel"
     facts["weights"] = {"path": f"models/{name}", "sha256": "1" * 64, "name": name}
     facts["versions"] = {"caffe": "1.0.0", "python": "3.11", "numpy": "2"}

@@ -5,14 +5,13 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from common.errors import UserError
-from training.download import download, facts
+from tests.support.checkout import ROOT
+from training.download import download
 
-ROOT = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 5000
 SHA1 = hashlib.sha1(CONTENT).hexdigest()
 
@@ -82,12 +81,6 @@ def test_a_disk_too_small_is_refused_beforehand(server, tmp_path):
     with pytest.raises(UserError, match="of free disk"):
         download(tmp_path / "net.caffemodel", [f"{server}/good"], SHA1, 10**18)
     assert Handler.requests == []
-
-
-def test_the_readme_gives_the_reference_nets_facts():
-    known = facts()
-    assert known["caffemodel"] == "bvlc_reference_caffenet.caffemodel"
-    assert known["sha1"] == "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"
 
 
 def test_the_tool_says_in_one_line_what_it_tried(server, tmp_path):

@@ -1,0 +1,62 @@
+"""A run's record: what it keeps, and that records of older versions are still read."""
+
+import json
+
+import pytest
+
+from common.errors import UserError
+from common.options import Request
+from common.run_folder import RunConfig, open_run, read_config
+
+FACTS = {"view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False}
+
+
+def config(dataset="mine", **facts):
+    return RunConfig(data="/d", dataset=dataset, fingerprint="f", cells=3, **{**FACTS, **facts})
+
+
+def older(run):
+    """The record as it was before it kept what the data set's name told."""
+    path = run / "run.json"
+    record = json.loads(path.read_text())
+    for name in ("view_plan", "pixel_um", "paper"):
+        del record["dataset"][name]
+    path.write_text(json.dumps(record))
+    return run
+
+
+def test_a_record_gives_back_its_configuration(tmp_path):
+    assert read_config(open_run(config(classes=7, seed=5), None, tmp_path)) == config(classes=7, seed=5)
+
+
+def test_every_option_of_a_request_is_in_the_record(tmp_path):
+    record = json.loads((open_run(config(), None, tmp_path) / "run.json").read_text())
+    assert vars(Request()).keys() - {"data"} <= record.keys()
+    assert record["dataset"] == {**FACTS, "name": "mine", "path": "/d", "fingerprint": "f", "cells": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "pixel", "paper"),
+    [
+        ("herlev", "unbalanced", 0.201, "herlev"),
+        ("phantom", "unbalanced", None, None),
+        ("mine", "balanced", None, None),
+    ],
+)
+def test_an_older_record_is_read(tmp_path, name, plan, pixel, paper):
+    run = older(open_run(config(name, phantom=name == "phantom"), None, tmp_path))
+    found = read_config(run)
+    assert (found.view_plan, found.pixel_um, found.paper) == (plan, pixel, paper)
+    # the same data set still finds its run again
+    same = config(name, view_plan=plan, pixel_um=pixel, paper=paper, phantom=name == "phantom")
+    assert open_run(same, None, tmp_path) == run
+
+
+@pytest.mark.parametrize("pixel", ["0.2", 0, -1, True, [0.2]])
+def test_a_pixel_size_that_is_none_is_refused(tmp_path, pixel):
+    path = open_run(config(), None, tmp_path) / "run.json"
+    record = json.loads(path.read_text())
+    record["dataset"]["pixel_um"] = pixel
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match="expected a run's configuration, found pixel_um"):
+        read_config(path.parent)

@@ -1,0 +1,80 @@
+"""All folds down all the arrows, by the tool: what it leaves, that it goes on, and what it refuses."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.support.checkout import make_checkout, run_tool
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return make_checkout(tmp_path_factory.mktemp("cross_validated"))
+
+
+@pytest.fixture(scope="module")
+def manifest(place):
+    """Ten cells with masks, the abnormal ones' nuclei larger, under a name that once was another set's."""
+    folder, rng = place / "cells", np.random.default_rng(1)
+    folder.mkdir()
+    rows = ["image,label,mask,pixel_um"]
+    for index in range(10):
+        label = index % 2
+        image = rng.integers(120, 200, (90, 80, 3)).astype(np.uint8)
+        mask = np.zeros((90, 80), np.uint8)
+        cv2.circle(mask, (40, 45), 8 + 6 * label, 255, -1)
+        image[mask > 0] //= 2
+        cv2.imwrite(str(folder / f"{index}.png"), image)
+        cv2.imwrite(str(folder / f"{index}_mask.png"), mask)
+        rows.append(f"{index}.png,{label},{index}_mask.png,0.25")
+    (folder / "herlev.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder / "herlev.csv"
+
+
+@pytest.fixture(scope="module")
+def cross_validated(place, manifest, source_weights):
+    """One fold of five, with shifted centres: (run folder, what was printed)."""
+    words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]
+    done = run_tool(place, "cross_validate", *words, "--folds", "1", "--shift", "--workers", "1")
+    return place / "runs/herlev-cell-smallest", done.stdout, words
+
+
+@pytest.mark.slow
+def test_a_fold_leaves_scores_baselines_and_a_report(cross_validated):
+    run, printed, _ = cross_validated
+    assert "1 fold(s) to do: " in printed
+    assert [path.name for path in run.glob("fold*")] == ["fold1"]
+    for name in ("scores.csv", "scores_shift5.csv", "scores_shift10.csv"):
+        with (run / "fold1" / name).open(newline="") as file:
+            assert len(list(csv.DictReader(file))) == 2, name
+    assert not (run / "fold1/train_lmdb").exists()  # given back, for want of --keep
+    assert (run / "report/report.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_manifest_with_masks_has_its_nucleus_area_baseline(cross_validated):
+    run, _, _ = cross_validated
+    assert json.loads((run / "baselines.json").read_text())["nucleus_area"]["two_class"]["acc"] == 1
+    facts = json.loads((run / "run.json").read_text())["dataset"]
+    told = {"name": "herlev", "view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False, "cells": 10}
+    assert facts.items() >= told.items()
+
+
+@pytest.mark.slow
+def test_a_second_call_does_only_what_is_missing(cross_validated, place):
+    run, _, words = cross_validated
+    before = (run / "fold1/scores.csv").stat().st_mtime_ns
+    printed = run_tool(place, "cross_validate", *words, "--folds", "1", "--shift", "--workers", "1").stdout
+    assert "fold(s) to do" not in printed
+    assert (run / "fold1/scores.csv").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(("folds", "message"), [("5", "numbers from 0 to 4, found 5"), ("0, x", "numbers such as 0,2")])
+def test_folds_that_are_none_are_refused(place, manifest, source_weights, folds, message):
+    words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]
+    done = run_tool(place, "cross_validate", *words, "--folds", folds, status=2)
+    assert f"--folds: expected {message}" in done.stderr
+    assert "Traceback" not in done.stderr
