@@ -40,9 +40,7 @@ def plan_image(
     width, height = slide.levels[0]
     pixel_size = _pixel_size(path, slide, mpp)
     _require_large_enough(path, slide, pixel_size, settings.training_mpp)
-    if not slide.colour and not settings.grey_as_colour:
-        do = "Its cells can be found but not scored; --grey-as-colour scores them all the same."
-        raise UserError(path, "a colour image for a net of colour", "a grey one", do)
+    _require_colour(path, slide, settings)
     kept = None
     if nuclei is not None:
         parts.mkdir(parents=True, exist_ok=True)
@@ -77,6 +75,12 @@ def _pixel_size(path: Path, slide: Slide, given: float | None) -> float:
         do = "Give it with --mpp, in micrometres a pixel: a guess would change every score."
         raise UserError(path, "an image that states its pixel size", "none", do)
     return found
+
+
+def _require_colour(path: Path, slide: Slide, settings: Settings) -> None:
+    if not slide.colour and not settings.grey_as_colour:
+        do = "Its cells can be found but not scored; --grey-as-colour scores them all the same."
+        raise UserError(path, "a colour image for a net of colour", "a grey one", do)
 
 
 def _require_large_enough(path: Path, slide: Slide, mpp: float, training_mpp: float) -> None:

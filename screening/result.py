@@ -53,10 +53,9 @@ class ImageResult:
         """What the terminal says of the image."""
         found = [f"{self.plan.name}: {self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"]
         for damage in list(self.damages)[:5]:
-            box = damage.box
-            found.append(
-                f"!! {self.plan.name}: {box.width} x {box.height} pixels at {box.x}, {box.y} cannot be read ({damage.why})"
-            )
+            x, y, width, height = damage.box
+            what = f"{width} x {height} pixels at {x}, {y} cannot be read"
+            found.append(f"!! {self.plan.name}: {what} ({damage.why})")
         if len(self.damages) > 5:
             found.append(f"!! and {len(self.damages) - 5} more, all in screen.json")
         if self.left_out:

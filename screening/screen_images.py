@@ -57,19 +57,24 @@ def screen_images(
     """
     with locked(out):
         work = plan_images(paths, out, settings, mpp, nuclei)
-        missing = [(plan, missing_tiles(plan, tiles)) for plan, tiles in work]
-        cells = 0
-        with tqdm(total=sum(len(t) for _, t in missing), desc="screen", unit="tile", disable=None) as bar:
-
-            def done(receipt: Receipt) -> None:
-                nonlocal cells
-                cells += receipt.cells
-                bar.set_postfix(cells=cells, refresh=False)
-                bar.update()
-
-            for plan, tiles in missing:
-                run(plan, tiles, done)
+        run_missing(work, run)
         results = write_results(out, work, packed, shown)
         if not keep_parts:
             remove_parts(work[0][0])
         return results
+
+
+def run_missing(work: Work, run: Callable = run_here) -> None:
+    """Run every tile whose part is not there, under a progress bar."""
+    missing = [(plan, missing_tiles(plan, tiles)) for plan, tiles in work]
+    cells = 0
+    with tqdm(total=sum(len(t) for _, t in missing), desc="screen", unit="tile", disable=None) as bar:
+
+        def done(receipt: Receipt) -> None:
+            nonlocal cells
+            cells += receipt.cells
+            bar.set_postfix(cells=cells, refresh=False)
+            bar.update()
+
+        for plan, tiles in missing:
+            run(plan, tiles, done)

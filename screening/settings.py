@@ -8,8 +8,8 @@ from engines.device import Device
 from scoring.trained_model import TrainedModel
 from screening.nuclei.detectors import open_detector
 from screening.plan import Settings
+from screening.slides.slide import PIXEL_SIZES
 
-HERLEV_MPP = 0.201  # micrometres a pixel (paper: "Herlev Dataset"); what a run's record does not state otherwise
 VIEWS, CROPS = 2, 10  # docs/fields.md has what they cost in AUC against 100 x 10
 
 
@@ -22,13 +22,15 @@ def settings_of(
     crops: int | None = None,
     grey_as_colour: bool = False,
     confidence: float | None = None,
+    training_mpp: float | None = None,
 ) -> Settings:
     """The settings of a call.
 
     Raises
     ------
     UserError
-        For a count out of range, a detector that does not exist, or weights that are not its own.
+        For a count out of range, a detector that does not exist, weights that are not its own, or a net whose run
+        does not state the pixel size it was trained at.
     """
     open_detector(detector, weights, confidence)  # so that a mistake is told at once
     views = min(VIEWS, model.profile.test.views) if views is None else views
@@ -42,13 +44,24 @@ def settings_of(
         tf32=device.tf32,
         views=model.views(views).count,
         crops=model.crops(crops),
-        training_mpp=float(model.run["dataset"].get("um_per_pixel") or HERLEV_MPP),
+        training_mpp=_training_mpp(model, training_mpp),
         detector=detector,
         weights=None if weights is None else str(weights),
         weights_sha256=None if weights is None else sha256_file(weights),
         grey_as_colour=grey_as_colour,
         confidence=confidence,
     )
+
+
+def _training_mpp(model: TrainedModel, given: float | None) -> float:
+    found = model.config.pixel_um if given is None else given
+    if found is None:
+        do = "Give it with --training-mpp: the images are resampled to it."
+        raise UserError(model.folder, "a run that states the pixel size of its training images", "none", do)
+    if not PIXEL_SIZES[0] <= found <= PIXEL_SIZES[1]:
+        expected = f"{PIXEL_SIZES[0]:g} to {PIXEL_SIZES[1]:g} micrometres a pixel"
+        raise UserError("--training-mpp", expected, f"{found:g}", "Give that of the training images.")
+    return float(found)
 
 
 def require_tile(side: int) -> int:

@@ -31,6 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for the results (default: screen/<name of the first image>)")
     parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
     parser.add_argument("--mpp", type=float, help="micrometres a pixel, where the file does not state it")
+    parser.add_argument("--training-mpp", type=float, help="of the training images, where the run does not state it")
     parser.add_argument("--detector", default="threshold", help="threshold (needs nothing) or fcn (default: threshold)")
     parser.add_argument("--detector-weights", type=Path, help="fcn's .caffemodel")
     parser.add_argument(
@@ -71,7 +72,7 @@ def main() -> int:
         raise UserError("--shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
     device = resolve(**{name: getattr(args, name) for name in ("gpu", "tf32", "engine", "precision") if name in args})
     model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
-    counts = (args.views, args.crops, args.grey_as_colour, args.confidence)
+    counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
     settings = settings_of(model, device, args.detector, args.detector_weights, *counts)
     settings = replace(settings, tile=require_tile(args.tile))
     out = args.out or Path("screen") / images[0].stem

@@ -73,8 +73,8 @@ class Overlay:
             abnormal = step / len(colours.STEPS) >= ABNORMAL
             cv2.circle(strip, (at + 8, 23), 8, colour[::-1], 3 if abnormal else 2, cv2.LINE_AA)
             at = _words(strip, colours.label_of(step), at + 22, 28) + 16
-        found = f"{self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more (thick). Not a medical device."
-        _words(strip, found, 10, 58)
+        found = f"{self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more (thick)."
+        _words(strip, f"{found} Not a medical device.", 10, 58)
         return strip
 
 
