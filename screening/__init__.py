@@ -1,0 +1,1 @@
+"""Fields and slides: find the nuclei, score every cell."""

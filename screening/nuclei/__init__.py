@@ -1,0 +1,1 @@
+"""Finding nuclei in a field of view: one interface, two detectors."""

@@ -1,0 +1,99 @@
+"""Training crops of the nucleus net: cut from fields, turned, scaled and jittered, with the map to learn."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from screening.nuclei.darkness import darkness, rescale
+from screening.nuclei.fields import Field
+from screening.nuclei.fcn_scale import STRIDE, WORK_MPP
+
+CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
+SIGMA = 1.75  # micrometres: the bump drawn on a nucleus; those of a binucleate cell still have a valley between them
+PEAK, UNKNOWN = 200, 255  # in the target map; train_val.prototxt says what becomes of them
+RIM = 3.0  # micrometres along a field's border where cut nuclei may or may not be marked
+NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
+AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
+SCALE, GAIN, OFFSET, NOISE = 0.25, 0.30, 8.0, 3.0  # log of size, log of contrast, grey values, grey values
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A field at the net's pixel size.
+
+    `channel` is its darkness, uint8 (H, W); `points` float64 (N, 2) of x, y in it; `weights` float64 (N,) say how
+    often each nucleus is chosen; `unknown` uint8 (H, W) is 255 where nothing is known of nuclei.
+    """
+
+    channel: np.ndarray
+    points: np.ndarray
+    weights: np.ndarray
+    unknown: np.ndarray
+
+
+def prepare(field: Field, mpp: float, weights: np.ndarray, unknown: np.ndarray | None = None) -> Prepared:
+    """Rescale a field of `mpp` micrometres a pixel for cutting; `unknown` uint8 (H, W) is in the image's own pixels."""
+    image = field.image()
+    channel = rescale(darkness(image), mpp, WORK_MPP)
+    ratio = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
+    points = (field.points + 0.5) * ratio - 0.5
+    if unknown is None:
+        unknown = np.zeros(image.shape[:2], np.uint8)
+    unknown = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    rim = round(RIM / WORK_MPP)
+    inner = np.full(unknown.shape, 255, np.uint8)
+    inner[rim:-rim, rim:-rim] = unknown[rim:-rim, rim:-rim]
+    return Prepared(channel, points, np.asarray(weights, np.float64), inner)
+
+
+def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One crop, uint8 (128, 128), and its target, uint8 (64, 64); `shares` (F,) says how often each field is chosen."""
+    field = fields[rng.choice(len(fields), p=shares)]
+    matrix = _placement(field, rng)
+    image = cv2.warpAffine(field.channel, matrix, (CROP, CROP), flags=cv2.INTER_CUBIC)
+    hidden = cv2.warpAffine(
+        field.unknown, matrix, (CROP, CROP), flags=cv2.INTER_NEAREST, borderValue=UNKNOWN
+    )
+    points = field.points @ matrix[:, :2].T + matrix[:, 2]
+    return _jitter(image, rng), target(points, hidden[::STRIDE, ::STRIDE])
+
+
+def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
+    """The affine map from field to crop: a place, a turn, perhaps a mirror, a size."""
+    height, width = field.channel.shape
+    if len(field.points) and rng.random() < AT_NUCLEI:
+        at = rng.choice(len(field.points), p=field.weights / field.weights.sum())
+        centre = field.points[at] + rng.uniform(-NEAR, NEAR, 2) / WORK_MPP
+    else:
+        centre = rng.uniform((0, 0), (width, height))
+    turn, scale = rng.uniform(0, 2 * math.pi), math.exp(rng.uniform(-SCALE, SCALE))
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    if rng.random() < 0.5:
+        linear[:, 0] *= -1
+    return np.column_stack([linear, (CROP - 1) / 2 - linear @ centre])
+
+
+def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another stain, lamp and focus."""
+    value = image.astype(np.float32) * math.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-OFFSET, OFFSET)
+    if rng.random() < 0.3:
+        value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.4, 1.0))
+    value += rng.normal(0, rng.uniform(0, NOISE), value.shape)
+    return np.clip(np.rint(value), 0, 255).astype(np.uint8)
+
+
+def target(points: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """The map to learn, uint8 (h, w): a bump of 200 on every point (x, y in crop pixels), 255 where `hidden` is."""
+    height, width = hidden.shape
+    u, v = STRIDE * np.arange(width) + (STRIDE - 1) / 2, STRIDE * np.arange(height) + (STRIDE - 1) / 2
+    bumps = np.zeros((height, width))
+    for x, y in points:
+        if -CROP / 4 < x < 1.25 * CROP and -CROP / 4 < y < 1.25 * CROP:
+            one = np.exp(-((v - y)[:, None] ** 2 + (u - x)[None] ** 2) / (2 * (SIGMA / WORK_MPP) ** 2))
+            np.maximum(bumps, one, out=bumps)
+    values = np.rint(PEAK * bumps).astype(np.uint8)
+    return np.where(hidden > 0, UNKNOWN, values).astype(np.uint8)

@@ -1,0 +1,106 @@
+"""Dark regions of the size of a nucleus, at every threshold: the candidates of the threshold detector."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from skimage.feature import peak_local_max
+from skimage.segmentation import watershed
+
+WORK_MPP = 0.45  # micrometres a pixel: the smallest nucleus still has 70 pixels
+SMOOTH = 0.5  # micrometres
+AREAS = (14.0, 260.0)  # square micrometres: from a pyknotic nucleus to a large abnormal one
+WIDEST = 10.0  # micrometres: radius beyond which what is dark is cytoplasm or a fold, not a nucleus
+ABOVE_SURROUNDINGS = (6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 120, 140, 165)  # of 255
+ABOVE_GLASS = tuple(range(40, 232, 10))
+PAD = 8  # pixels round the image and round a region's box: room for the ring about a region
+FULL = 0.4  # share of its box that a region must fill to be worth measuring
+APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
+SPLIT_BELOW = 0.9  # solidity under which a region may be several nuclei that touch
+PIECES = 6  # more than that is no clump of nuclei
+
+
+@dataclass(frozen=True)
+class Region:
+    """A candidate: `mask` bool (h, w), its upper left corner at row `top`, column `left` of the padded field."""
+
+    mask: np.ndarray
+    top: int
+    left: int
+
+
+def disc(radius: float) -> np.ndarray:
+    """A round structuring element of `radius` pixels."""
+    size = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+
+
+def smooth(channel: np.ndarray) -> np.ndarray:
+    """A field's darkness at WORK_MPP without the grain of its pixels, uint8 (H, W)."""
+    return cv2.GaussianBlur(channel, (0, 0), SMOOTH / WORK_MPP)
+
+
+def above_surroundings(channel: np.ndarray) -> np.ndarray:
+    """How much darker each pixel is than what is wider than a nucleus about it, uint8 (H, W)."""
+    small = 4  # the opening's disc is large, and its result smooth: a quarter of the resolution will do
+    size = tuple(max(1, n // small) for n in channel.shape[::-1])
+    coarse = cv2.resize(channel, size, interpolation=cv2.INTER_AREA)
+    radius = WIDEST / WORK_MPP
+    coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc(radius / small))
+    opened = cv2.resize(coarse, channel.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
+
+
+def candidates(channel: np.ndarray) -> Iterator[Region]:
+    """Regions of a smoothed field, uint8 (H, W) at WORK_MPP, above every threshold over surroundings and over glass."""
+    for image, levels in ((above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
+        padded = np.pad(image, PAD)
+        for level in levels:
+            yield from _at(padded > level)
+
+
+def _at(binary: np.ndarray) -> Iterator[Region]:
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=4)
+    smallest, largest = (area / WORK_MPP**2 for area in AREAS)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    full = areas >= FULL * stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
+    fits = (areas >= smallest) & (areas <= 2 * largest) & full
+    fits[0] = False  # what lies outside
+    for number in np.flatnonzero(fits).tolist():
+        left, top, width, height, area = stats[number].tolist()
+        top, left, height, width = top - PAD, left - PAD, height + 2 * PAD, width + 2 * PAD
+        mask = numbers[top : top + height, left : left + width] == number
+        if area <= largest:
+            yield Region(mask, top, left)
+        if area >= 2 * smallest and solidity(mask) < SPLIT_BELOW:
+            for piece in split(mask):
+                if smallest <= np.count_nonzero(piece) <= largest:
+                    yield Region(piece, top, left)
+
+
+def split(mask: np.ndarray) -> list[np.ndarray]:
+    """The nuclei that touch in a region, each bool (h, w), parted at its waists; none where there is one middle."""
+    depth = cv2.GaussianBlur(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3), (0, 0), 1)
+    middles = peak_local_max(
+        depth, min_distance=int(APART / WORK_MPP), threshold_abs=DEEP / WORK_MPP, exclude_border=False
+    )
+    if not 2 <= len(middles) <= PIECES:
+        return []
+    markers = np.zeros(mask.shape, np.int32)
+    markers[tuple(middles.T)] = np.arange(1, len(middles) + 1)
+    pieces = watershed(-depth, markers, mask=mask)
+    return [pieces == number for number in range(1, len(middles) + 1)]
+
+
+def contour(mask: np.ndarray) -> np.ndarray:
+    """The longest outline of a region, int32 (N, 1, 2) of x, y."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return max(found, key=len)
+
+
+def solidity(mask: np.ndarray) -> float:
+    """A region's share of its convex hull, 0..1, both counted in pixels."""
+    hull = cv2.convexHull(contour(mask))
+    pixels = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1  # Pick's formula, near enough
+    return min(1.0, np.count_nonzero(mask) / pixels)
