@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CELL_MPP = 0.201  # micrometres a pixel of the set that the cell net was trained on
-
 from screening.nuclei.matching import Matched
 
+CELL_MPP = 0.201  # micrometres a pixel of the set that the cell net was trained on
 NORMAL = ("Negative for intraepithelial lesion", "normal", "0")  # every other label is abnormal
 
 
@@ -77,7 +76,8 @@ def report(scores: DetectionScores, mpp: float, shift: float = 10.0) -> str:
         f"precision {scores.precision:.3f}, recall {scores.recall:.3f}, F {scores.f:.3f}",
     ]
     if scores.abnormal:
-        lines.append(f"recall of abnormal cells {_ratio(*scores.abnormal):.3f} ({scores.abnormal[0]}/{scores.abnormal[1]})")
+        hits, marks = scores.abnormal
+        lines.append(f"recall of abnormal cells {_ratio(hits, marks):.3f} ({hits}/{marks})")
         lines += [f"  {label or 'no class'}: {hits}/{marks}" for label, (hits, marks) in scores.by_label.items()]
     if scores.errors.size:
         mean, median, high = scores.errors.mean(), *np.percentile(scores.errors, (50, 95))
@@ -86,5 +86,6 @@ def report(scores: DetectionScores, mpp: float, shift: float = 10.0) -> str:
             f"centres off by {mean:.1f} pixels on average, {median:.1f} median, {high:.1f} at 95 % "
             f"({mean * mpp:.2f}, {median * mpp:.2f}, {high * mpp:.2f} um)"
         )
-        lines.append(f"{100 * within:.1f} % of hits within the {shift:g} pixels of {CELL_MPP} um that the cell net bears")
+        bears = f"the {shift:g} pixels of {CELL_MPP} um that the cell net was trained to bear"
+        lines.append(f"{100 * within:.1f} % of hits within {bears}")
     return "\n".join(lines)

@@ -33,7 +33,8 @@ def open_detector(name: str, weights: Path | None = None, confidence: float | No
         return ThresholdDetector(confidence)
     if name == "fcn":
         if weights is None:
-            raise UserError("weights", "the nucleus net's .caffemodel", "none", "Make one with tools/train_detector.py.")
+            do = "Make them with tools/train_detector.py."
+            raise UserError("weights", "the nucleus net's .caffemodel", "none", do)
         from screening.nuclei.fcn import FcnDetector
 
         return FcnDetector(Path(weights), confidence)

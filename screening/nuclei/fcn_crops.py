@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from screening.nuclei.darkness import darkness, rescale
-from screening.nuclei.fields import Field
 from screening.nuclei.fcn_scale import STRIDE, WORK_MPP
+from screening.nuclei.fields import Field
+from screening.nuclei.loose_marks import tidy
 
 CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
 SIGMA = 1.75  # micrometres: the bump drawn on a nucleus; those of a binucleate cell still have a valley between them
@@ -17,7 +18,7 @@ PEAK, UNKNOWN = 200, 255  # in the target map; train_val.prototxt says what beco
 RIM = 3.0  # micrometres along a field's border where cut nuclei may or may not be marked
 NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
 AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
-SCALE, GAIN, OFFSET, NOISE = 0.25, 0.30, 8.0, 3.0  # log of size, log of contrast, grey values, grey values
+SCALE, GAIN, OFFSET, NOISE = 0.3, 0.3, 8.0, 3.0  # log of size, log of contrast, grey values, grey values
 
 
 @dataclass(frozen=True)
@@ -34,35 +35,32 @@ class Prepared:
     unknown: np.ndarray
 
 
-def prepare(field: Field, mpp: float, weights: np.ndarray, unknown: np.ndarray | None = None) -> Prepared:
-    """Rescale a field of `mpp` micrometres a pixel for cutting; `unknown` uint8 (H, W) is in the image's own pixels."""
+def prepare(field: Field, mpp: float, weights: np.ndarray, loose: bool = False) -> Prepared:
+    """A field of `mpp` micrometres a pixel, ready to be cut; `loose` marks are tidied first."""
     image = field.image()
+    points, unknown = tidy(image, mpp, field.points) if loose else (field.points, np.zeros(image.shape[:2], np.uint8))
     channel = rescale(darkness(image), mpp, WORK_MPP)
-    ratio = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
-    points = (field.points + 0.5) * ratio - 0.5
-    if unknown is None:
-        unknown = np.zeros(image.shape[:2], np.uint8)
-    unknown = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    scale = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
+    known = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
     rim = round(RIM / WORK_MPP)
-    inner = np.full(unknown.shape, 255, np.uint8)
-    inner[rim:-rim, rim:-rim] = unknown[rim:-rim, rim:-rim]
-    return Prepared(channel, points, np.asarray(weights, np.float64), inner)
+    hidden = np.full(known.shape, UNKNOWN, np.uint8)
+    hidden[rim:-rim, rim:-rim] = known[rim:-rim, rim:-rim]
+    return Prepared(channel, (points + 0.5) * scale - 0.5, np.asarray(weights, np.float64), hidden)
 
 
 def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """One crop, uint8 (128, 128), and its target, uint8 (64, 64); `shares` (F,) says how often each field is chosen."""
     field = fields[rng.choice(len(fields), p=shares)]
     matrix = _placement(field, rng)
-    image = cv2.warpAffine(field.channel, matrix, (CROP, CROP), flags=cv2.INTER_CUBIC)
-    hidden = cv2.warpAffine(
-        field.unknown, matrix, (CROP, CROP), flags=cv2.INTER_NEAREST, borderValue=UNKNOWN
-    )
+    size = (CROP, CROP)
+    image = cv2.warpAffine(field.channel, matrix, size, flags=cv2.INTER_CUBIC)  # bare glass outside the field
+    hidden = cv2.warpAffine(field.unknown, matrix, size, flags=cv2.INTER_NEAREST, borderValue=UNKNOWN)
     points = field.points @ matrix[:, :2].T + matrix[:, 2]
     return _jitter(image, rng), target(points, hidden[::STRIDE, ::STRIDE])
 
 
 def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
-    """The affine map from field to crop: a place, a turn, perhaps a mirror, a size."""
+    """The affine map from field to crop: a place, a turn, perhaps a mirror, a size; float64 (2, 3)."""
     height, width = field.channel.shape
     if len(field.points) and rng.random() < AT_NUCLEI:
         at = rng.choice(len(field.points), p=field.weights / field.weights.sum())
@@ -82,18 +80,18 @@ def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     value = image.astype(np.float32) * math.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-OFFSET, OFFSET)
     if rng.random() < 0.3:
         value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.4, 1.0))
-    value += rng.normal(0, rng.uniform(0, NOISE), value.shape)
+    value += rng.uniform(0, NOISE) * rng.standard_normal(value.shape, np.float32)
     return np.clip(np.rint(value), 0, 255).astype(np.uint8)
 
 
 def target(points: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """The map to learn, uint8 (h, w): a bump of 200 on every point (x, y in crop pixels), 255 where `hidden` is."""
     height, width = hidden.shape
-    u, v = STRIDE * np.arange(width) + (STRIDE - 1) / 2, STRIDE * np.arange(height) + (STRIDE - 1) / 2
+    u, v = (STRIDE * np.arange(n) + (STRIDE - 1) / 2 for n in (width, height))
     bumps = np.zeros((height, width))
+    reach = 4 * SIGMA / WORK_MPP
     for x, y in points:
-        if -CROP / 4 < x < 1.25 * CROP and -CROP / 4 < y < 1.25 * CROP:
+        if -reach < x < u[-1] + reach and -reach < y < v[-1] + reach:
             one = np.exp(-((v - y)[:, None] ** 2 + (u - x)[None] ** 2) / (2 * (SIGMA / WORK_MPP) ** 2))
             np.maximum(bumps, one, out=bumps)
-    values = np.rint(PEAK * bumps).astype(np.uint8)
-    return np.where(hidden > 0, UNKNOWN, values).astype(np.uint8)
+    return np.where(hidden > 0, UNKNOWN, np.rint(PEAK * bumps)).astype(np.uint8)

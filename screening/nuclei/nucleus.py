@@ -52,6 +52,11 @@ def require_field(image: np.ndarray, mpp: float) -> None:
     if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and shape[2] == 3)) or 0 in shape:
         found = f"{image.dtype} {shape}"
         raise UserError("image", "uint8 (H, W) or (H, W, 3)", found, "Convert it to 8 bits, grey or colour.")
+    require_mpp(mpp)
+
+
+def require_mpp(mpp: float) -> None:
+    """Refuse a pixel size, in micrometres, that no microscope has."""
     low, high = PIXEL_SIZES
     if not low <= mpp <= high:
         found, do = f"{mpp:g}", "Give the image's own pixel size, e.g. 0.25."

@@ -52,20 +52,25 @@ def above_surroundings(channel: np.ndarray) -> np.ndarray:
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
 
-def candidates(channel: np.ndarray) -> Iterator[Region]:
-    """Regions of a smoothed field, uint8 (H, W) at WORK_MPP, above every threshold over surroundings and over glass."""
+def candidates(channel: np.ndarray, seeds: np.ndarray | None = None) -> Iterator[Region]:
+    """Regions of a smoothed field, uint8 (H, W) at WORK_MPP, above every threshold over surroundings and over glass.
+
+    With `seeds`, int (N, 2) of row, column, only regions that hold one: what the net found needs an outline, no search.
+    """
     for image, levels in ((above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
         padded = np.pad(image, PAD)
         for level in levels:
-            yield from _at(padded > level)
+            yield from _at(padded > level, seeds)
 
 
-def _at(binary: np.ndarray) -> Iterator[Region]:
+def _at(binary: np.ndarray, seeds: np.ndarray | None) -> Iterator[Region]:
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=4)
     smallest, largest = (area / WORK_MPP**2 for area in AREAS)
     areas = stats[:, cv2.CC_STAT_AREA]
     full = areas >= FULL * stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
     fits = (areas >= smallest) & (areas <= 2 * largest) & full
+    if seeds is not None:
+        fits &= np.bincount(numbers[tuple(seeds.T + PAD)], minlength=len(fits)) > 0
     fits[0] = False  # what lies outside
     for number in np.flatnonzero(fits).tolist():
         left, top, width, height, area = stats[number].tolist()

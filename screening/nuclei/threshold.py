@@ -38,7 +38,7 @@ class ThresholdDetector:
         channel = smooth(rescale(darkness(image, background), mpp, WORK_MPP))
         regions, scores = scored_regions(channel)
         chosen = choose(regions, scores, self.confidence, tuple(n + 2 * PAD for n in channel.shape))
-        nuclei = [_nucleus(regions[i], scores[i], channel.shape, image.shape[:2]) for i in chosen]
+        nuclei = [nucleus_of(regions[i], scores[i], channel.shape, image.shape[:2]) for i in chosen]
         return within(nuclei, image.shape[:2], mpp)
 
 
@@ -47,7 +47,12 @@ def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
     padded = cv2.copyMakeBorder(channel, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT)
     found = [(region, values) for region in candidates(channel) if (values := measure(region, padded)) is not None]
     values = np.array([values for _, values in found]).reshape(-1, len(WEIGHTS))
-    return [region for region, _ in found], 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
+    return [region for region, _ in found], confidence_of(values)
+
+
+def confidence_of(values: np.ndarray) -> np.ndarray:
+    """From region_measures.MEASURES, float64 (..., 6), to 0..1."""
+    return 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
 
 
 def choose(regions: list[Region], scores: np.ndarray, least: float, shape: tuple[int, int]) -> list[int]:
@@ -66,7 +71,8 @@ def choose(regions: list[Region], scores: np.ndarray, least: float, shape: tuple
     return chosen
 
 
-def _nucleus(region: Region, score: float, shape: tuple[int, int], original: tuple[int, int]) -> Nucleus:
+def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: tuple[int, int]) -> Nucleus:
+    """A region of a field of `shape` (H, W) as a nucleus of the `original` one."""
     rows, columns = np.nonzero(region.mask)
     corner = np.array([region.left - PAD, region.top - PAD])
     centre = to_original(np.array([columns.mean(), rows.mean()]) + corner, shape, original)[0]

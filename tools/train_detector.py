@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Train the nucleus net with `caffe train` on folders of fields whose nuclei are marked; a second call resumes."""
+
+import argparse
+from pathlib import Path
+
+import _venv  # noqa: F401
+
+from common.cli import run
+
+EPILOG = """\
+A folder of fields holds images with <stem>.csv (row,col, 1-based, no header), or nuclei.csv (image, nucleus_x,
+nucleus_y, 0-based, and bethesda where classes are known), or <stem>_GT.png masks. Each has its pixel size; Cervix93's
+is not stated, and 0.22 is what its nuclei look like.
+
+  tools/train_detector.py --fields fields/cervix93 --mpp 0.22
+  tools/train_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --loose cric --out runs/detector
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--fields", type=Path, nargs="+", required=True, help="folders of fields")
+    parser.add_argument("--mpp", type=float, nargs="+", required=True, help="micrometres a pixel, one or one a folder")
+    parser.add_argument("--loose", nargs="+", default=[], metavar="NAME", help="folders whose marks leave nuclei out")
+    parser.add_argument("--out", type=Path, default=Path("runs/detector"), help="folder (default: runs/detector)")
+    parser.add_argument("--crops", type=int, default=16000, help="training crops to cut (default: 16000)")
+    parser.add_argument("--iterations", type=int, help="of the solver (default: solver.prototxt's)")
+    parser.add_argument("--seed", type=int, default=1, help="of crops and net (default: 1)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train the net and name its weights."""
+    args = arguments()
+    from common.errors import UserError
+    from screening.nuclei.field_sets import open_sets
+    from screening.nuclei.train_fcn import TrainRequest, train_fcn
+
+    for option in ("crops", "iterations"):
+        if (value := getattr(args, option)) is not None and value < 1:
+            raise UserError(f"--{option}", "at least 1", f"{value}", "Give a larger number.")
+    sets = open_sets(args.fields, args.mpp, args.loose)
+    weights = train_fcn(args.out, TrainRequest(sets, args.crops, args.iterations, args.seed))
+    print(f"trained: {weights}")
+    print(f"Next: tools/evaluate_detector.py --detector fcn --weights {weights} --fields ... --mpp ...")
+
+
+if __name__ == "__main__":
+    run(main)
