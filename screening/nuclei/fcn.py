@@ -7,8 +7,8 @@ import numpy as np
 
 from common.caffe_messages import ROOT
 from common.errors import UserError
-from common.net_probe import probe_net
-from common.weights_file import check_weights
+from engines.net_probe import probe_net
+from engines.weights_file import check_weights
 from screening.nuclei.darkness import darkness, rescale, to_original
 from screening.nuclei.fcn_scale import STRIDE, WORK_MPP
 from screening.nuclei.maxima import maxima

@@ -8,9 +8,9 @@ from pathlib import Path
 from common.caffe_messages import ROOT, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import complete_or_absent, digest, read_json, remove, sha256_file, write_json, write_text
-from common.net_probe import probe_net
 from common.run_folder import locked
-from common.weights_file import check_weights
+from engines.net_probe import probe_net
+from engines.weights_file import check_weights
 from screening.nuclei.fcn_crops import CROP
 from screening.nuclei.fcn_data import FieldSet, require_sets, write_crops
 from screening.nuclei.fcn_scale import WORK_MPP
