@@ -1,7 +1,9 @@
 """Which detected nuclei are hits: the protocol of Cervix93 for points, and its like for masks; one to one."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -15,15 +17,23 @@ RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in wh
 class Matched:
     """What a detector found in one field, beside what is there.
 
-    `found` float64 (N, 2) and `points` float64 (M, 2) are x, y in pixels; `pairs` int (K, 2) are the hits, a row a
-    pair (detected, marked); the rest of `found` is false, the rest of `points` is missed.
+    `found` float64 (N, 2) is x, y of the `nuclei`, `points` float64 (M, 2) of the field's marks, in pixels; `pairs`
+    int (K, 2) are the hits, a row a pair (detected, marked); the rest of `found` is false, of `points` missed.
     """
 
     field: Field
-    found: np.ndarray
-    points: np.ndarray
+    nuclei: list[Nucleus]
     pairs: np.ndarray
-    confidence: np.ndarray
+
+    @cached_property
+    def found(self) -> np.ndarray:
+        """Centres of the nuclei."""
+        return centres(self.nuclei)
+
+    @property
+    def points(self) -> np.ndarray:
+        """Centres of the marks."""
+        return self.field.points
 
     @property
     def errors(self) -> np.ndarray:
@@ -41,14 +51,24 @@ class Matched:
         return np.setdiff1d(np.arange(len(self.points)), self.pairs[:, 1])
 
 
-def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS) -> Matched:
-    """Pair detected with marked nuclei: by the mask where the field has one, else by distance."""
-    found = np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
-    confidence = np.array([n.confidence for n in nuclei], np.float64)
+def centres(nuclei: list[Nucleus]) -> np.ndarray:
+    """X and y of nuclei, float64 (N, 2)."""
+    return np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
+
+
+def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: bool = False) -> Matched:
+    """Pair detected with marked nuclei: by the mask where the field has one, else a mark in the disc is a hit.
+
+    With `regions`, a mark inside a nucleus's outline is a hit as well: the disc stands for detectors that give points.
+    """
+    found, mask = centres(nuclei), field.mask()
     distance = np.linalg.norm(found[:, None] - field.points[None], axis=2)
-    mask = field.mask()
     allowed = distance <= radius if mask is None else _inside(found, mask, len(field.points))
-    return Matched(field, found, field.points, assign(distance, allowed), confidence)
+    if regions and mask is None:
+        for row, nucleus in enumerate(nuclei):
+            if nucleus.outline is not None:
+                allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
+    return Matched(field, nuclei, assign(distance, allowed))
 
 
 def _inside(found: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Dark regions of the size of a nucleus, at every threshold: the candidates of the threshold detector."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ PAD = 8  # pixels round the image and round a region's box: room for the ring ab
 FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
 SPLIT_BELOW = 0.9  # solidity under which a region may be several nuclei that touch
+ALIKE = 0.05  # log of area within which a region in the same box is the one of another threshold over again
 PIECES = 6  # more than that is no clump of nuclei
 
 
@@ -57,13 +59,14 @@ def candidates(channel: np.ndarray, seeds: np.ndarray | None = None) -> Iterator
 
     With `seeds`, int (N, 2) of row, column, only regions that hold one: what the net found needs an outline, no search.
     """
+    seen: set[tuple] = set()
     for image, levels in ((above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
         padded = np.pad(image, PAD)
         for level in levels:
-            yield from _at(padded > level, seeds)
+            yield from _at(padded > level, seeds, seen)
 
 
-def _at(binary: np.ndarray, seeds: np.ndarray | None) -> Iterator[Region]:
+def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Iterator[Region]:
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=4)
     smallest, largest = (area / WORK_MPP**2 for area in AREAS)
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -74,6 +77,10 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None) -> Iterator[Region]:
     fits[0] = False  # what lies outside
     for number in np.flatnonzero(fits).tolist():
         left, top, width, height, area = stats[number].tolist()
+        key = (left // 2, top // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
+        if key in seen:
+            continue
+        seen.add(key)
         top, left, height, width = top - PAD, left - PAD, height + 2 * PAD, width + 2 * PAD
         mask = numbers[top : top + height, left : left + width] == number
         if area <= largest:
