@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Detect, match and print; write the pictures where they are wanted."""
     args = arguments()
-    from screening.nuclei.detection_scores import pool, report
+    from screening.nuclei.detection_scores import report
     from screening.nuclei.detectors import open_detector
     from screening.nuclei.evaluate import cross_validate, detect_all, require_foldable
     from screening.nuclei.evaluation_folder import write_evaluation
@@ -59,7 +59,7 @@ def main() -> None:
         results = detect_all(detector, sets, args.radius)
     for one in sets:
         print(f"{args.detector} on {one.name} at {one.mpp:g} um a pixel")
-        print(report(pool(results[one.name]), one.mpp))
+        print(report(results[one.name], one.mpp))
     if args.out:
         write_evaluation(args.out, sets, results)
         print(f"{args.out} written")

@@ -1,7 +1,13 @@
 """Which detected nuclei are hits: the protocol of Cervix93 for points, and its like for masks; one to one."""
 
 from dataclasses import dataclass
+<<<<<<< HEAD
 
+=======
+from functools import cached_property
+
+import cv2
+>>>>>>> detect
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -15,6 +21,7 @@ RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in wh
 class Matched:
     """What a detector found in one field, beside what is there.
 
+<<<<<<< HEAD
     `found` float64 (N, 2) and `points` float64 (M, 2) are x, y in pixels; `pairs` int (K, 2) are the hits, a row a
     pair (detected, marked); the rest of `found` is false, the rest of `points` is missed.
     """
@@ -24,6 +31,25 @@ class Matched:
     points: np.ndarray
     pairs: np.ndarray
     confidence: np.ndarray
+=======
+    `found` float64 (N, 2) is x, y of the `nuclei`, `points` float64 (M, 2) of the field's marks, in pixels; `pairs`
+    int (K, 2) are the hits, a row a pair (detected, marked); the rest of `found` is false, of `points` missed.
+    """
+
+    field: Field
+    nuclei: list[Nucleus]
+    pairs: np.ndarray
+
+    @cached_property
+    def found(self) -> np.ndarray:
+        """Centres of the nuclei."""
+        return centres(self.nuclei)
+
+    @property
+    def points(self) -> np.ndarray:
+        """Centres of the marks."""
+        return self.field.points
+>>>>>>> detect
 
     @property
     def errors(self) -> np.ndarray:
@@ -41,6 +67,7 @@ class Matched:
         return np.setdiff1d(np.arange(len(self.points)), self.pairs[:, 1])
 
 
+<<<<<<< HEAD
 def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS) -> Matched:
     """Pair detected with marked nuclei: by the mask where the field has one, else by distance."""
     found = np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
@@ -49,6 +76,26 @@ def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS) -> Matche
     mask = field.mask()
     allowed = distance <= radius if mask is None else _inside(found, mask, len(field.points))
     return Matched(field, found, field.points, assign(distance, allowed), confidence)
+=======
+def centres(nuclei: list[Nucleus]) -> np.ndarray:
+    """X and y of nuclei, float64 (N, 2)."""
+    return np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
+
+
+def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: bool = False) -> Matched:
+    """Pair detected with marked nuclei: by the mask where the field has one, else a mark in the disc is a hit.
+
+    With `regions`, a mark inside a nucleus's outline is a hit as well: the disc stands for detectors that give points.
+    """
+    found, mask = centres(nuclei), field.mask()
+    distance = np.linalg.norm(found[:, None] - field.points[None], axis=2)
+    allowed = distance <= radius if mask is None else _inside(found, mask, len(field.points))
+    if regions and mask is None:
+        for row, nucleus in enumerate(nuclei):
+            if nucleus.outline is not None:
+                allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
+    return Matched(field, nuclei, assign(distance, allowed))
+>>>>>>> detect
 
 
 def _inside(found: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
