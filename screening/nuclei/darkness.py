@@ -4,10 +4,7 @@ import cv2
 import numpy as np
 
 BLOCK = 8  # pixels a side that are averaged before the glass is looked for: noise is not the brightest glass
-<<<<<<< HEAD
-=======
 MOST = 2.0  # of absorbance: a seventh of the light
->>>>>>> detect
 GLASS = 98  # percentile of those blocks; some of every field is bare, or nearly so
 
 
@@ -36,8 +33,6 @@ def darkness(image: np.ndarray, background: float | None = None) -> np.ndarray:
     return cv2.LUT(channel, table)
 
 
-<<<<<<< HEAD
-=======
 def absorbance(image: np.ndarray, background: float | None = None) -> np.ndarray:
     """Absorbance (natural logarithm) over MOST, uint8 (H, W): 0 bare glass, 255 where at most exp(-MOST) comes through.
 
@@ -51,7 +46,6 @@ def absorbance(image: np.ndarray, background: float | None = None) -> np.ndarray
     return cv2.LUT(channel, table)
 
 
->>>>>>> detect
 def rescale(channel: np.ndarray, mpp: float, work: float) -> np.ndarray:
     """The same field at `work` micrometres a pixel, uint8 (H, W)."""
     height, width = (max(1, round(n * mpp / work)) for n in channel.shape[:2])

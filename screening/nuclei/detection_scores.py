@@ -5,11 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-<<<<<<< HEAD
-from screening.nuclei.matching import Matched
-=======
 from screening.nuclei.matching import Matched, match
->>>>>>> detect
 
 CELL_MPP = 0.201  # micrometres a pixel of the set that the cell net was trained on
 NORMAL = ("Negative for intraepithelial lesion", "normal", "0")  # every other label is abnormal
@@ -72,23 +68,15 @@ def pool(results: Sequence[Matched]) -> DetectionScores:
     )
 
 
-<<<<<<< HEAD
-def report(scores: DetectionScores, mpp: float, shift: float = 10.0) -> str:
-    """The lines that a person reads; `shift` is what the cell net was trained to bear, in its pixels of 0.201 um."""
-=======
 def report(results: Sequence[Matched], mpp: float, shift: float = 10.0) -> str:
     """The lines that a person reads; `shift` is what the cell net was trained to bear, in its pixels of 0.201 um."""
     scores = pool(results)
->>>>>>> detect
     lines = [
         f"{scores.fields} fields, {scores.hits + scores.missed} nuclei marked, {scores.hits + scores.false} detected: "
         f"{scores.hits} hits, {scores.missed} missed, {scores.false} false",
         f"precision {scores.precision:.3f}, recall {scores.recall:.3f}, F {scores.f:.3f}",
     ]
-<<<<<<< HEAD
-=======
     lines += by_region(results)
->>>>>>> detect
     if scores.abnormal:
         hits, marks = scores.abnormal
         lines.append(f"recall of abnormal cells {_ratio(hits, marks):.3f} ({hits}/{marks})")
@@ -103,8 +91,6 @@ def report(results: Sequence[Matched], mpp: float, shift: float = 10.0) -> str:
         bears = f"the {shift:g} pixels of {CELL_MPP} um that the cell net was trained to bear"
         lines.append(f"{100 * within:.1f} % of hits within {bears}")
     return "\n".join(lines)
-<<<<<<< HEAD
-=======
 
 
 def by_region(results: Sequence[Matched]) -> list[str]:
@@ -115,4 +101,3 @@ def by_region(results: Sequence[Matched]) -> list[str]:
     marked = f", of abnormal cells {_ratio(*scores.abnormal):.3f}" if scores.abnormal else ""
     counts = f"precision {scores.precision:.3f}, recall {scores.recall:.3f}{marked}, F {scores.f:.3f}"
     return [f"with a mark inside an outline as a hit too: {counts}"]
->>>>>>> detect

@@ -62,17 +62,10 @@ def rows(result: Matched) -> list[tuple]:
     """x, y, confidence, outcome, error and class of everything found or marked in a field."""
     labels = result.field.labels or ("",) * len(result.points)
     lines = [
-<<<<<<< HEAD
-        (*_place(result.found[i]), f"{result.confidence[i]:.4f}", "hit", f"{error:.2f}", labels[j])
-        for (i, j), error in zip(result.pairs.tolist(), result.errors, strict=True)
-    ]
-    lines += [(*_place(result.found[i]), f"{result.confidence[i]:.4f}", "false", "", "") for i in result.false]
-=======
         (*_place(result.found[i]), f"{result.nuclei[i].confidence:.4f}", "hit", f"{error:.2f}", labels[j])
         for (i, j), error in zip(result.pairs.tolist(), result.errors, strict=True)
     ]
     lines += [(*_place(result.found[i]), f"{result.nuclei[i].confidence:.4f}", "false", "", "") for i in result.false]
->>>>>>> detect
     return lines + [(*_place(result.points[j]), "", "missed", "", labels[j]) for j in result.missed]
 
 

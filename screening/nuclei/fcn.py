@@ -9,11 +9,7 @@ from common.caffe_messages import ROOT
 from common.errors import UserError
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
-<<<<<<< HEAD
-from screening.nuclei.darkness import darkness, rescale, to_original
-=======
 from screening.nuclei.darkness import absorbance, darkness, rescale, to_original
->>>>>>> detect
 from screening.nuclei.fcn_scale import STRIDE, WORK_MPP
 from screening.nuclei.maxima import maxima
 from screening.nuclei.nucleus import Nucleus, require_field
@@ -40,10 +36,7 @@ class FcnDetector:
     """
 
     name = "fcn"
-<<<<<<< HEAD
     work_mpp = WORK_MPP
-=======
->>>>>>> detect
     margin_um = 40.0  # what the net sees to each side, and the rim of an outline
 
     def __init__(self, weights: Path, confidence: float | None = None, deploy: Path = DEPLOY):
@@ -60,18 +53,10 @@ class FcnDetector:
     def detect(self, image: np.ndarray, mpp: float, background: float | None = None) -> list[Nucleus]:
         """See `Detector.detect`."""
         require_field(image, mpp)
-<<<<<<< HEAD
-        dark = darkness(image, background)
-        channel = rescale(dark, mpp, WORK_MPP)
-        places, heights = maxima(self.map(channel), self.confidence)
-        centres = to_original(places, channel.shape, image.shape[:2])
-        fine = smooth(rescale(dark, mpp, REGION_MPP))
-=======
         channel = rescale(absorbance(image, background), mpp, WORK_MPP)
         places, heights = maxima(self.map(channel), self.confidence)
         centres = to_original(places, channel.shape, image.shape[:2])
         fine = smooth(rescale(darkness(image, background), mpp, REGION_MPP))
->>>>>>> detect
         scale = np.array([fine.shape[1] / image.shape[1], fine.shape[0] / image.shape[0]])
         regions = outline_at(fine, (centres + 0.5) * scale - 0.5)
         nuclei = []
@@ -81,11 +66,7 @@ class FcnDetector:
         return within(nuclei, image.shape[:2], mpp)
 
     def map(self, channel: np.ndarray) -> np.ndarray:
-<<<<<<< HEAD
-        """The map of nuclei, float32 (ceil(H/2), ceil(W/2)), of a field's darkness, uint8 (H, W) at WORK_MPP."""
-=======
         """The map of nuclei, float32 (ceil(H/2), ceil(W/2)), of a field's absorbance, uint8 (H, W) at WORK_MPP."""
->>>>>>> detect
         height, width = channel.shape
         size = tuple(-(-n // MULTIPLE) * MULTIPLE for n in channel.shape)
         padded = np.zeros(size, np.float32)  # bare glass

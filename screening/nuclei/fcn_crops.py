@@ -7,11 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-<<<<<<< HEAD
-from screening.nuclei.darkness import darkness, rescale
-=======
 from screening.nuclei.darkness import absorbance, rescale
->>>>>>> detect
 from screening.nuclei.fcn_scale import STRIDE, WORK_MPP
 from screening.nuclei.fields import Field
 from screening.nuclei.loose_marks import tidy
@@ -22,22 +18,14 @@ PEAK, UNKNOWN = 200, 255  # in the target map; train_val.prototxt says what beco
 RIM = 3.0  # micrometres along a field's border where cut nuclei may or may not be marked
 NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
 AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
-<<<<<<< HEAD
-SCALE, GAIN, OFFSET, NOISE = 0.3, 0.3, 8.0, 3.0  # log of size, log of contrast, grey values, grey values
-=======
 SCALE, GAIN, OFFSET, NOISE = 0.25, 0.3, 5.0, 2.0  # log of size, log of contrast, grey values, grey values
->>>>>>> detect
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A field at the net's pixel size.
 
-<<<<<<< HEAD
-    `channel` is its darkness, uint8 (H, W); `points` float64 (N, 2) of x, y in it; `weights` float64 (N,) say how
-=======
     `channel` is its absorbance, uint8 (H, W); `points` float64 (N, 2) of x, y in it; `weights` float64 (N,) say how
->>>>>>> detect
     often each nucleus is chosen; `unknown` uint8 (H, W) is 255 where nothing is known of nuclei.
     """
 
@@ -51,11 +39,7 @@ def prepare(field: Field, mpp: float, weights: np.ndarray, loose: bool = False) 
     """A field of `mpp` micrometres a pixel, ready to be cut; `loose` marks are tidied first."""
     image = field.image()
     points, unknown = tidy(image, mpp, field.points) if loose else (field.points, np.zeros(image.shape[:2], np.uint8))
-<<<<<<< HEAD
-    channel = rescale(darkness(image), mpp, WORK_MPP)
-=======
     channel = rescale(absorbance(image), mpp, WORK_MPP)
->>>>>>> detect
     scale = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
     known = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
     rim = round(RIM / WORK_MPP)

@@ -12,11 +12,7 @@ from screening.nuclei.threshold import scored_regions
 
 MOVED = 3.5  # micrometres that a mark may be moved to the middle of the region that it lies in
 MOVED_CONFIDENCE = 0.3
-<<<<<<< HEAD
-UNMARKED_CONFIDENCE, UNMARKED_UM2 = 0.5, 25.0  # a region like that and without a mark may be a nucleus; a lobe of a
-=======
 UNMARKED_CONFIDENCE, UNMARKED_UM2 = 0.3, 20.0  # a region like that and without a mark may be a nucleus; a lobe of a
->>>>>>> detect
 # leukocyte's is smaller, and is to be learnt as none
 
 

@@ -1,13 +1,9 @@
 """Which detected nuclei are hits: the protocol of Cervix93 for points, and its like for masks; one to one."""
 
 from dataclasses import dataclass
-<<<<<<< HEAD
-
-=======
 from functools import cached_property
 
 import cv2
->>>>>>> detect
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -21,17 +17,6 @@ RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in wh
 class Matched:
     """What a detector found in one field, beside what is there.
 
-<<<<<<< HEAD
-    `found` float64 (N, 2) and `points` float64 (M, 2) are x, y in pixels; `pairs` int (K, 2) are the hits, a row a
-    pair (detected, marked); the rest of `found` is false, the rest of `points` is missed.
-    """
-
-    field: Field
-    found: np.ndarray
-    points: np.ndarray
-    pairs: np.ndarray
-    confidence: np.ndarray
-=======
     `found` float64 (N, 2) is x, y of the `nuclei`, `points` float64 (M, 2) of the field's marks, in pixels; `pairs`
     int (K, 2) are the hits, a row a pair (detected, marked); the rest of `found` is false, of `points` missed.
     """
@@ -49,7 +34,6 @@ class Matched:
     def points(self) -> np.ndarray:
         """Centres of the marks."""
         return self.field.points
->>>>>>> detect
 
     @property
     def errors(self) -> np.ndarray:
@@ -67,16 +51,6 @@ class Matched:
         return np.setdiff1d(np.arange(len(self.points)), self.pairs[:, 1])
 
 
-<<<<<<< HEAD
-def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS) -> Matched:
-    """Pair detected with marked nuclei: by the mask where the field has one, else by distance."""
-    found = np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
-    confidence = np.array([n.confidence for n in nuclei], np.float64)
-    distance = np.linalg.norm(found[:, None] - field.points[None], axis=2)
-    mask = field.mask()
-    allowed = distance <= radius if mask is None else _inside(found, mask, len(field.points))
-    return Matched(field, found, field.points, assign(distance, allowed), confidence)
-=======
 def centres(nuclei: list[Nucleus]) -> np.ndarray:
     """X and y of nuclei, float64 (N, 2)."""
     return np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
@@ -95,7 +69,6 @@ def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: 
             if nucleus.outline is not None:
                 allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
     return Matched(field, nuclei, assign(distance, allowed))
->>>>>>> detect
 
 
 def _inside(found: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:

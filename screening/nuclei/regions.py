@@ -1,9 +1,6 @@
 """Dark regions of the size of a nucleus, at every threshold: the candidates of the threshold detector."""
 
-<<<<<<< HEAD
-=======
 import math
->>>>>>> detect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,10 +19,7 @@ PAD = 8  # pixels round the image and round a region's box: room for the ring ab
 FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
 SPLIT_BELOW = 0.9  # solidity under which a region may be several nuclei that touch
-<<<<<<< HEAD
-=======
 ALIKE = 0.05  # log of area within which a region in the same box is the one of another threshold over again
->>>>>>> detect
 PIECES = 6  # more than that is no clump of nuclei
 
 
@@ -52,7 +46,6 @@ def smooth(channel: np.ndarray) -> np.ndarray:
 def above_surroundings(channel: np.ndarray) -> np.ndarray:
     """How much darker each pixel is than what is wider than a nucleus about it, uint8 (H, W)."""
     small = 4  # the opening's disc is large, and its result smooth: a quarter of the resolution will do
-<<<<<<< HEAD
     height, width = channel.shape
     # whole blocks of pixels, so that a tile's are those of the image
     whole = cv2.copyMakeBorder(channel, 0, -height % small, 0, -width % small, cv2.BORDER_REPLICATE)
@@ -61,13 +54,6 @@ def above_surroundings(channel: np.ndarray) -> np.ndarray:
     radius = WIDEST / WORK_MPP
     coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc(radius / small))
     opened = cv2.resize(coarse, whole.shape[::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
-=======
-    size = tuple(max(1, n // small) for n in channel.shape[::-1])
-    coarse = cv2.resize(channel, size, interpolation=cv2.INTER_AREA)
-    radius = WIDEST / WORK_MPP
-    coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc(radius / small))
-    opened = cv2.resize(coarse, channel.shape[::-1], interpolation=cv2.INTER_LINEAR)
->>>>>>> detect
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
 
@@ -76,15 +62,6 @@ def candidates(channel: np.ndarray, seeds: np.ndarray | None = None) -> Iterator
 
     With `seeds`, int (N, 2) of row, column, only regions that hold one: what the net found needs an outline, no search.
     """
-<<<<<<< HEAD
-    for image, levels in ((above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
-        padded = np.pad(image, PAD)
-        for level in levels:
-            yield from _at(padded > level, seeds)
-
-
-def _at(binary: np.ndarray, seeds: np.ndarray | None) -> Iterator[Region]:
-=======
     seen: set[tuple] = set()
     for image, levels in ((above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
         padded = np.pad(image, PAD)
@@ -93,7 +70,6 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None) -> Iterator[Region]:
 
 
 def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Iterator[Region]:
->>>>>>> detect
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=4)
     smallest, largest = (area / WORK_MPP**2 for area in AREAS)
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -104,13 +80,10 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Itera
     fits[0] = False  # what lies outside
     for number in np.flatnonzero(fits).tolist():
         left, top, width, height, area = stats[number].tolist()
-<<<<<<< HEAD
-=======
         key = (left // 2, top // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
         if key in seen:
             continue
         seen.add(key)
->>>>>>> detect
         top, left, height, width = top - PAD, left - PAD, height + 2 * PAD, width + 2 * PAD
         mask = numbers[top : top + height, left : left + width] == number
         if area <= largest:

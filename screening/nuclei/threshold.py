@@ -27,10 +27,7 @@ class ThresholdDetector:
     """
 
     name = "threshold"
-<<<<<<< HEAD
     work_mpp = WORK_MPP
-=======
->>>>>>> detect
     margin_um = 40.0
 
     def __init__(self, confidence: float | None = None):
