@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv caffe caffe-cuda-check caffe-test run test bench faults fuzz lint
+.PHONY: venv caffe caffe-cuda-check caffe-test run test slides screen bench faults fuzz lint
 
 venv: $(VENV)/.complete
 
@@ -34,6 +34,14 @@ lint: venv
 
 run: caffe
 	tools/quick_start.sh
+
+# what field images and slides need beside Caffe
+slides: venv
+	$(BIN)/python -m pip install -q -r requirements-slides.txt
+
+# fields and slides, on a phantom field unless IMAGE is given
+screen: caffe slides
+	tools/quick_screen.sh
 
 # on a machine with nothing else to do; some minutes
 bench: caffe
