@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv caffe caffe-cuda-check caffe-test run test slides screen bench faults fuzz lint
+.PHONY: venv caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint
 
 venv: $(VENV)/.complete
 
@@ -38,6 +38,10 @@ run: caffe
 # what field images and slides need beside Caffe
 slides: venv
 	$(BIN)/python -m pip install -q -r requirements-slides.txt
+
+# what --cluster needs
+cluster: venv
+	$(BIN)/python -m pip install -q -r requirements-cluster.txt
 
 # fields and slides, on a phantom field unless IMAGE is given
 screen: caffe slides

@@ -125,6 +125,12 @@ def _installed(build: str) -> bool:
     return (caffe_select.BUILDS / build).is_dir()
 
 
+def visible_cards() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES is to be for one process a card."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return shown.split(",") if shown else [str(number) for number in range(len(card_names()))]
+
+
 def card_names() -> list[str]:
     """Names of the cards that CUDA shows to this process."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from screening.cells import ABNORMAL, ScreenedCell
 from screening.parts import Part
 from screening.plan import Plan
-from screening.slides.slide import Damage
+from screening.slides.slide import Box, Damage
 
 BINS = 20
 
 
 @dataclass
 class ImageResult:
-    """One image's cells in numbers; `damages` are the parts of it that could not be read."""
+    """One image's cells in numbers; `damages` are the parts of it that could not be read, `undone` the tiles that were
+    given up, with why.
+    """
 
     plan: Plan
     cells: int = 0
@@ -20,6 +22,7 @@ class ImageResult:
     left_out: int = 0
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     damages: dict[Damage, None] = field(default_factory=dict)  # as an ordered set: neighbours name the same one
+    undone: dict[Box, str] = field(default_factory=dict)
 
     def add_part(self, part: Part) -> None:
         """Count what a part says of itself."""
@@ -46,6 +49,7 @@ class ImageResult:
             "abnormal": self.abnormal,
             "histogram": self.histogram,
             "unreadable": [{**damage.box._asdict(), "why": damage.why} for damage in self.damages],
+            "undone": [{**tile._asdict(), "why": why} for tile, why in self.undone.items()],
             "nuclei_left_out_near_unreadable": self.left_out,
         }
 
@@ -60,4 +64,7 @@ class ImageResult:
             found.append(f"!! and {len(self.damages) - 5} more, all in screen.json")
         if self.left_out:
             found.append(f"!! {self.left_out} nuclei so near to them that a view would show it were left out")
+        for tile, why in self.undone.items():
+            what = f"{tile.width} x {tile.height} pixels at {tile.x}, {tile.y} were not screened"
+            found.append(f"!! {self.plan.name}: {what}: {why}; the same command tries again")
         return found

@@ -12,7 +12,7 @@ from screening.plan_image import plan_image, remove_parts, tiles_of_plan
 from screening.result import ImageResult
 from screening.screen_tile import Receipt, screen_tile
 from screening.slides.slide import Box
-from screening.write_results import WORST, write_results
+from screening.write_results import WORST, Undone, write_results
 
 PARTS = "parts"
 Work = list[tuple[Plan, list[Box]]]
@@ -26,10 +26,11 @@ def plan_images(
     return [(plan, tiles_of_plan(plan)) for plan in plans]
 
 
-def run_here(plan: Plan, tiles: Sequence[Box], done: Callable[[Receipt], None]) -> None:
+def run_here(pairs: Sequence[tuple[Plan, Box]], done: Callable[[Receipt], None]) -> Undone:
     """Screen tiles one after another in this process; `done` hears of each."""
-    for tile in tiles:
+    for plan, tile in pairs:
         done(screen_tile(plan, tile))
+    return {}
 
 
 def screen_images(
@@ -48,7 +49,8 @@ def screen_images(
     Parameters
     ----------
     run : callable
-        Runs missing tiles, as `run_here` does; another may run them elsewhere.
+        Runs missing tiles, as `run_here` does; another may run them elsewhere. It returns why for each that was
+        given up: the results name those, and the same call again tries them once more.
 
     Raises
     ------
@@ -57,18 +59,18 @@ def screen_images(
     """
     with locked(out):
         work = plan_images(paths, out, settings, mpp, nuclei)
-        run_missing(work, run)
-        results = write_results(out, work, packed, shown)
-        if not keep_parts:
+        undone = run_missing(work, run)
+        results = write_results(out, work, packed, shown, undone)
+        if not keep_parts and not undone:
             remove_parts(work[0][0])
         return results
 
 
-def run_missing(work: Work, run: Callable = run_here) -> None:
+def run_missing(work: Work, run: Callable = run_here) -> Undone:
     """Run every tile whose part is not there, under a progress bar."""
-    missing = [(plan, missing_tiles(plan, tiles)) for plan, tiles in work]
+    missing = [(plan, tile) for plan, tiles in work for tile in missing_tiles(plan, tiles)]
     cells = 0
-    with tqdm(total=sum(len(t) for _, t in missing), desc="screen", unit="tile", disable=None) as bar:
+    with tqdm(total=len(missing), desc="screen", unit="tile", disable=None) as bar:
 
         def done(receipt: Receipt) -> None:
             nonlocal cells
@@ -76,5 +78,4 @@ def run_missing(work: Work, run: Callable = run_here) -> None:
             bar.set_postfix(cells=cells, refresh=False)
             bar.update()
 
-        for plan, tiles in missing:
-            run(plan, tiles, done)
+        return run(missing, done)

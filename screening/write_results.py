@@ -1,6 +1,6 @@
 """Everything that screening writes, in one pass over the parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -18,18 +18,23 @@ from screening.screen_tile import opened
 from screening.slides.overview import overview
 from screening.slides.slide import Box
 
+Undone = Mapping[tuple[Plan, Box], str]  # why a tile was given up
 WORST = 500  # cells in worst.geojson, and in the gallery
 
 
 def write_results(
-    out: Path, work: Sequence[tuple[Plan, list[Box]]], packed: bool = False, shown: int = WORST
+    out: Path,
+    work: Sequence[tuple[Plan, list[Box]]],
+    packed: bool = False,
+    shown: int = WORST,
+    undone: Undone | None = None,
 ) -> list[ImageResult]:
     """Write all results of a call from its parts: tables, GeoJSON, overlays, the gallery and screen.json.
 
     Parameters
     ----------
     work : pairs of a plan and its tiles
-        All of whose parts are there.
+        All of whose parts are there, but for those of `undone`, which the results name.
     packed : bool
         Whether GeoJSON is written as .geojson.gz.
     shown : int
@@ -40,7 +45,9 @@ def write_results(
     remove(out / "screen.json")  # what is there is not this call's until it is written anew, last of all
     with TableWriter(out, f"{settings.engine} {settings.precision}", settings.model_sha256) as tables:
         for plan, tiles in work:
-            results.append(_write_image(out / Path(plan.image).stem, plan, tiles, packed, tables, worst))
+            result = ImageResult(plan, undone={t: why for (p, t), why in (undone or {}).items() if p == plan})
+            there = [tile for tile in tiles if tile not in result.undone]
+            results.append(_write_image(out / Path(plan.image).stem, result, there, packed, tables, worst))
     for plan, _ in work:
         gallery.add_image(plan, opened(plan.image).slide, [c for c in worst.cells() if c.image == plan.name])
     gallery.write(out / "gallery.html", results)
@@ -49,10 +56,10 @@ def write_results(
 
 
 def _write_image(
-    folder: Path, plan: Plan, tiles: list[Box], packed: bool, tables: TableWriter, worst_of_all: Worst
+    folder: Path, result: ImageResult, tiles: list[Box], packed: bool, tables: TableWriter, worst_of_all: Worst
 ) -> ImageResult:
     folder.mkdir(parents=True, exist_ok=True)
-    result, worst = ImageResult(plan), Worst(WORST)
+    plan, worst = result.plan, Worst(WORST)
     picture = Overlay(overview(opened(plan.image).slide, SIDE), plan.size, plan.mpp)
     with writing_geojson(folder / "cells.geojson", packed) as features:
         for part in parts_of(plan, tiles):

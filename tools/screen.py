@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import _venv  # noqa: F401
@@ -11,7 +12,7 @@ from common.cli import run
 from common.errors import UserError
 from common.options import add_device_options
 
-PARTLY = 3  # exit status where a part of an image could not be read; all else was done
+PARTLY = 3  # exit status where a part of an image could not be read or was given up; all else was done
 
 EPILOG = """\
 Writes, complete or absent, into --out: cells.csv, cells.parquet, gallery.html, screen.json, and for each image a folder
@@ -20,6 +21,7 @@ interruption does what is missing. docs/fields.md walks through it.
 
   tools/screen.py fields/ --mpp 0.25 --fold-folder runs/herlev-cell-quick/fold0
   tools/screen.py slide.svs
+  tools/screen.py slides/ --cluster local --workers 8
   tools/screen.py slide.svs --nuclei corrected.geojson --out screen/corrected
 """
 
@@ -47,8 +49,26 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gz", action="store_true", help="write .geojson.gz")
     parser.add_argument("--tile", type=int, default=2048, help="side of a tile in pixels (default: 2048)")
     parser.add_argument("--keep-parts", action="store_true", help="keep each tile's cells beside the results")
+    parser.add_argument("--cluster", help="local, a scheduler's address or its scheduler file (docs/cluster.md)")
+    parser.add_argument("--workers", type=int, help="processes of --cluster local (default: one a core, or a card)")
     add_device_options(parser)
     return parser.parse_args()
+
+
+@contextmanager
+def _runner(args: argparse.Namespace, device):
+    """What runs the tiles: this process, or a cluster's."""
+    from screening.screen_images import run_here
+
+    if not args.cluster:
+        yield run_here
+        return
+    from common.cluster.connect import connected
+    from engines.device import visible_cards
+    from screening.cluster_tiles import run_on
+
+    with connected(args.cluster, args.workers, visible_cards() if device.gpu is not None else ()) as client:
+        yield run_on(client)
 
 
 def main() -> int:
@@ -77,11 +97,12 @@ def main() -> int:
     settings = replace(settings, tile=require_tile(args.tile))
     out = args.out or Path("screen") / images[0].stem
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
-    results = screen_images(images, out, settings, *more)
+    with _runner(args, device) as run_tiles:
+        results = screen_images(images, out, settings, *more, run=run_tiles)
     for line in (line for result in results for line in result.lines()):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
-    return PARTLY if any(result.damages for result in results) else 0
+    return PARTLY if any(result.damages or result.undone for result in results) else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""The cluster that --cluster names: this machine's own, or one that somebody has started."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.cores import usable_cores
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONFIG = Path(__file__).with_name("dask.yaml")
+LOOPBACK = "127.0.0.1"
+START = "See docs/cluster.md: tools/dask.sh scheduler, and tools/dask.sh worker on every node."
+HELP = "local, a scheduler's address or its scheduler file: work on Dask's workers (docs/cluster.md)"
+
+
+def require_dask():
+    """The distributed module with our settings, or one clear line."""
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        raise UserError("--cluster", "dask.distributed", "none here", "Run: make cluster") from None
+    dask.config.update_defaults(dask.config.collect_yaml([str(CONFIG)])[0])
+    return distributed
+
+
+@contextmanager
+def connected(where: str, workers: int | None = None, cards: Sequence[str] = ()) -> Iterator["Client"]:
+    """A client of the cluster; one of this machine's own ends with it.
+
+    Parameters
+    ----------
+    where : str
+        "local", an address such as tcp://10.0.0.1:8786, or a scheduler file.
+    workers : int, optional
+        Of "local": processes; one a card where there are `cards`, else one a core.
+    cards : sequence of str
+        What CUDA_VISIBLE_DEVICES is to be for each worker of "local".
+
+    Raises
+    ------
+    UserError
+        If Dask is not installed or nobody answers there.
+    """
+    distributed = require_dask()
+    if where == "local":
+        count = workers or len(cards) or usable_cores()
+        with own_cluster(count, cards) as cluster, distributed.Client(cluster) as client:
+            yield client
+        return
+    is_file = "://" not in where and (Path(where).is_file() or where.endswith(".json"))
+    if is_file and not Path(where).is_file():
+        raise UserError(where, "a scheduler file", "no such file", START)
+    if not is_file and ":" not in where:
+        raise UserError("--cluster", "local, an address such as tcp://host:8786, or a scheduler file", where, START)
+    try:
+        client = distributed.Client(**({"scheduler_file": where} if is_file else {"address": where}), timeout=20)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        found = f"no answer ({type(error).__name__}: {error})"[:200]
+        raise UserError(f"--cluster {where}", "Dask's scheduler", found, START) from None
+    with client:
+        yield client
+
+
+def own_cluster(count: int, cards: Sequence[str] = ()):
+    """A cluster of this machine's own on the loopback interface: `count` workers of one thread, each with a nanny."""
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    path = os.pathsep.join([str(CONFIG.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    workers = {}
+    for number in range(count):
+        own = {"CUDA_VISIBLE_DEVICES": cards[number % len(cards)]} if cards else {}
+        environment = {"PYTHONPATH": path, **own}
+        options = {"nthreads": 1, "host": LOOPBACK, "env": environment, "silence_logs": 50, "dashboard": False}
+        options["dashboard_address"] = f"{LOOPBACK}:0"
+        workers[number] = {"cls": Nanny, "options": options}
+    options = {"host": LOOPBACK, "dashboard_address": f"{LOOPBACK}:0", "dashboard": False}
+    return SpecCluster(
+        workers=workers, scheduler={"cls": Scheduler, "options": options}, silence_logs=50, name="deeppap"
+    )
