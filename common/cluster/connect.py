@@ -25,7 +25,8 @@ def require_dask():
         import distributed
     except ImportError:
         raise UserError("--cluster", "dask.distributed", "none here", "Run: make cluster") from None
-    dask.config.update_defaults(dask.config.collect_yaml([str(CONFIG)])[0])
+    for settings in dask.config.collect_yaml([str(CONFIG)]):
+        dask.config.update_defaults(settings)  # below what the environment says
     return distributed
 
 

@@ -38,6 +38,7 @@ class Jobs:
         self.client, self.shared, self.done = client, shared, done
         self.session, self.number = secrets.token_hex(4), 0
         self.strikes: Counter[str] = Counter()
+        self.last_error = ""
         self.suspects: list[Job] = []
         self.given_up: dict[str, str] = {}
 
@@ -80,7 +81,7 @@ class Jobs:
             self._wait_for_worker()
         usable = self._workers()
         if self.client.nthreads() and not usable:
-            raise UserError("--cluster", "a worker that can do the work", job.errors[-1], "See docs/cluster.md.")
+            raise self._nobody()
         fresh = [worker for worker in usable if worker not in job.failed_at]
         struck = any(count >= STRIKES for count in self.strikes.values())
         self.number += 1
@@ -95,6 +96,10 @@ class Jobs:
             workers=(fresh or usable) if struck or job.failed_at else None,
             allow_other_workers=False,
         )
+
+    def _nobody(self) -> UserError:
+        do = "See docs/cluster.md."
+        return UserError("--cluster", "a worker that can do the work", self.last_error, do)
 
     def _wait_for_worker(self) -> None:
         try:
@@ -116,11 +121,12 @@ class Jobs:
             return False
         self.strikes[worker] += 1
         job.failed_at.append(worker)
-        job.errors.append(f"{outcome.error} (worker {outcome.worker})")
+        self.last_error = f"{outcome.error} (worker {outcome.worker})"
+        job.errors.append(self.last_error)
         if len(job.failed_at) < TRIES:
             return True
         if not self._workers():  # not this job: nobody can work here
-            raise UserError("--cluster", "a worker that can do the work", job.errors[-1], "See docs/cluster.md.")
+            raise self._nobody()
         self.given_up[job.name] = f"{TRIES} tries failed: {job.errors[-1]}"
         return False
 

@@ -1,0 +1,69 @@
+"""A real cluster of processes: Dask's scheduler and nodes (a nanny with its worker each), to be killed."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.checkout import ROOT
+
+
+def wait_until(true: Callable[[], object], what: str, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def tree(pid: int) -> list[int]:
+    return [pid, *(one for child in children(pid) for one in tree(child))]
+
+
+class DaskCluster:
+    """A scheduler with its file, and nodes that are started and killed one by one."""
+
+    def __init__(self, folder: Path, **environment: str):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.file, self.environment = folder, folder / "scheduler.json", {**os.environ, **environment}
+        self.running: list[subprocess.Popen] = []
+        self.start("scheduler", "--port", "0", "--scheduler-file", self.file, "--dashboard-address", "127.0.0.1:0")
+        wait_until(self.file.exists, "the scheduler")
+
+    def start(self, *words: object, around: tuple[str, ...] = ()) -> subprocess.Popen:
+        log = (self.folder / f"log{len(self.running)}.txt").open("wb")
+        command = [*around, str(ROOT / "tools/dask.sh"), *map(str, words)]
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+        log.close()
+        self.running.append(process)
+        return process
+
+    def node(self, preload: Path | None = None, around: tuple[str, ...] = (), *words: str) -> subprocess.Popen:
+        """One node; `around` are words before its command, such as unshare's."""
+        own = ("--preload", preload) if preload else ()
+        own = (*own, "--local-directory", self.folder)
+        return self.start("worker", "--scheduler-file", self.file, *own, *words, around=around)
+
+    def worker_of(self, node: subprocess.Popen) -> int:
+        """The process that works, below the node's nanny."""
+        return next(pid for pid in tree(node.pid)[1:] if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("log*.txt")))
+
+    @staticmethod
+    def kill_node(node: subprocess.Popen) -> None:
+        """A nanny and its worker at once, as where the power fails."""
+        for pid in tree(node.pid):
+            os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        for process in self.running:
+            if process.poll() is None:
+                self.kill_node(process)
+            process.wait()
