@@ -18,7 +18,9 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = 60) -> No
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Of all its threads: a nanny starts its worker from one beside the main one."""
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in found for child in path.read_text().split()]
 
 
 def tree(pid: int) -> list[int]:
