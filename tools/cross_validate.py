@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weights", help="source .caffemodel (default: WEIGHTS, else where download_weights puts it)")
     parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
+    parser.add_argument("--cluster", help="local, a scheduler's address or its scheduler file (docs/cluster.md)")
     add_device_options(parser)
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
@@ -56,7 +57,15 @@ def main() -> None:
         keep=args.keep,
         name=args.run,
     )
-    folder = cross_validate(requested(args), options)
+    if args.cluster:
+        from common.cluster.connect import connected
+        from engines.device import visible_cards
+        from studies.cluster_folds import folds_on
+
+        with connected(args.cluster, cards=visible_cards() if device.gpu is not None else ()) as client:
+            folder = cross_validate(requested(args), options, elsewhere=folds_on(client))
+    else:
+        folder = cross_validate(requested(args), options)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), progress=True)}")
 
