@@ -27,6 +27,8 @@ from scoring.own_cells import require_inside
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
 
+MEAN = "mean.binaryproto"
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -92,14 +94,7 @@ class TrainedModel:
         run, config = read_run(home)
         split = read_split(home / "split.json")
         refuse = Refusal(force, say)
-        if record["split"] != split["fingerprint"]:
-            refuse(folder / "fold.json", "data of this run's split", "another split's")
-        if record["fingerprint"] != key_of(folder, config, split):
-            refuse(folder / "fold.json", "this run's data of this fold", "those of another fold, seed or profile")
-        mean_file = folder / "mean.binaryproto"
-        mean = read_mean(mean_file)
-        if sha256_file(mean_file) != record["mean"]:
-            refuse(mean_file, "the mean image of this fold's training views", "another one")
+        _require_one_fold(folder, record, config, split, refuse)
         if weights is None:
             path, origin = selected_weights(folder, record, refuse, say)
         else:
@@ -107,7 +102,7 @@ class TrainedModel:
         resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
         deploy = resolved if resolved.exists() else prototxt_folder(config.classes) / "deploy.prototxt"
         profile, sha256 = run_profile(config), sha256_file(path)
-        return cls(folder, run, record, origin, config, split, profile, deploy, path, sha256, mean)
+        return cls(folder, run, record, origin, config, split, profile, deploy, path, sha256, read_mean(folder / MEAN))
 
     @property
     def classes(self) -> int:
@@ -169,3 +164,14 @@ class TrainedModel:
         if count is not None and not 1 <= count <= 10:
             raise UserError("--crops", "1 to 10", str(count), "Choose one in that range.")
         return self.profile.crops if count is None else count
+
+
+def _require_one_fold(folder: Path, record: dict[str, Any], config: RunConfig, split: Split, refuse: Refusal) -> None:
+    """Refuse a fold's folder whose record or mean image belongs to another split, fold, seed or profile."""
+    if record["split"] != split["fingerprint"]:
+        refuse(folder / "fold.json", "data of this run's split", "another split's")
+    if record["fingerprint"] != key_of(folder, config, split):
+        refuse(folder / "fold.json", "this run's data of this fold", "those of another fold, seed or profile")
+    read_mean(folder / MEAN)  # one that is no mean image at all gets its own line
+    if sha256_file(folder / MEAN) != record["mean"]:
+        refuse(folder / MEAN, "the mean image of this fold's training views", "another one")

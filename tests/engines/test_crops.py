@@ -12,7 +12,7 @@ from data_prep.folds import read_split
 from data_prep.mean_image import read_mean
 from data_prep.profiles import read_profile
 from engines.crops import corners, crop_views
-from scoring.score_cells import planned_views, render_views
+from scoring.cell_views import ViewChoice, render_views
 from tests.support.caffe_nets import data_net, raw_datum, write_datums
 
 
@@ -102,6 +102,6 @@ def test_the_net_is_scored_on_what_it_was_validated_on(built_fold, tmp_path):
     ids = read_split(built_fold.parent / "split.json")["folds"][0]
     theirs = forward(data_net(tmp_path, built_fold / "val_lmdb", mean, 227, len(ids), mirror=False))
     for name, crop in zip(ids, theirs, strict=True):
-        plan = planned_views(cells[name], profile.test, profile.validation_views, config.seed)
+        plan = ViewChoice(profile.test, profile.validation_views, config.seed).of(name)
         ours = crop_views(render_views(cells[name], [view for _, view in plan]), mean, 227, 1)
         assert ours.tobytes() == crop.tobytes()

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
+from scoring.classify import cells_of_csv
 
 from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError
@@ -19,7 +20,6 @@ from common.files import MAX_JSON, read_json
 from data_prep.dataset import open_dataset
 from data_prep.manifest import LINE_LIMIT, MAX_CELLS, manifest_rows, read_manifest
 from reporting.report import write_report
-from scoring.classify import cells_of_csv
 from scoring.results import load_run
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import ROOT, run_tool

@@ -1,0 +1,88 @@
+"""TrainedModel as a notebook uses it, as docs/own_cells.md writes it, and what it refuses."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from scoring.trained_model import TrainedModel
+from tests.support.checkout import ROOT, run_tool
+
+
+@pytest.fixture(scope="module")
+def model(trained_fold):
+    return TrainedModel.open(trained_fold)
+
+
+def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_path, monkeypatch, capsys):
+    code = next(
+        block
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs/own_cells.md").read_text(), re.DOTALL)
+        if "TrainedModel" in block
+    )
+    home = tmp_path / "runs"
+    home.mkdir()
+    (home / "my_cells-cell-paper-inner").symlink_to(trained_fold.parent)
+    (tmp_path / "new").mkdir()
+    field = np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "new/field.png"), field)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)  # noqa: S102 (our own documentation)
+    first, second = names["first"], names["second"]
+    assert len(first.views) == 10
+    assert first.prob.sum() == pytest.approx(1, abs=1e-6)
+    assert capsys.readouterr().out.startswith(f"{first.score} {first.spread}")
+    again = names["model"].score(field, [(210, 305.25)], views=10)
+    assert again[0].score == pytest.approx(second.score, abs=1e-6)
+
+
+def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
+    cell = dataset.cells[3]
+    x, y = (round(value, 2) for value in cell.centre)
+    (own,) = model.score(cell.image, [(x, y)], views=2)
+    words = (cell.image, "--centre", f"{x},{y}", "--views", "2", "--fold-folder", trained_fold, "--gpu", "none")
+    row = run_tool(checkout, "classify", *words).stdout.splitlines()[1].split(",")
+    assert row[3:5] == [f"{own.score:.6f}", f"{own.spread:.6f}"]
+
+
+@pytest.mark.parametrize(
+    ("image", "centres", "options", "said"),
+    [
+        (np.zeros((40, 40), np.uint8), [(1, 1)], {}, "uint8 pixels"),
+        (np.zeros((40, 40, 3), np.float32), [(1, 1)], {}, "float32"),
+        (np.zeros((40, 50, 3), np.uint8), [(45, 1), (1, 45)], {}, "50 x 40 pixels, found 1,45"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 0}, "--views: expected 1 to 100"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "--crops: expected 1 to 10"),
+        ("nothing.png", [(1, 1)], {}, "no such file"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(model, image, centres, options, said):
+    with pytest.raises(UserError, match=said):
+        model.score(image, centres, **options)
+
+
+def test_a_foreign_mean_is_refused_by_classify_too(copy_of, trained_fold, dataset):
+    place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")
+    mean = fold / "mean.binaryproto"
+    data = bytearray(mean.read_bytes())
+    data[-1] ^= 1
+    mean.write_bytes(bytes(data))
+    done = run_tool(
+        place, "classify", dataset.cells[0].image, "--centre", "30,30", "--fold-folder", fold, "--gpu", "none", status=2
+    )
+    assert "the mean image of this fold's training views" in done.stderr
+    assert not done.stdout
+
+
+def test_the_same_cell_scores_the_same_in_any_row(checkout, trained_fold, dataset, tmp_path):
+    image = dataset.cells[0].image
+    (tmp_path / "a.BMP").write_bytes(image.read_bytes())
+    (tmp_path / "b.BMP").write_bytes(image.read_bytes())
+    rows = "\n".join(["a.BMP,20,21", "b.BMP,33,30", "b.BMP,20,21", "a.BMP,20,21"])
+    (tmp_path / "cells.csv").write_text(f"image,nucleus_x,nucleus_y\n{rows}\n")
+    words = ("--csv", tmp_path / "cells.csv", "--fold-folder", trained_fold, "--views", "3", "--gpu", "none")
+    scores = [line.split(",")[3] for line in run_tool(checkout, "classify", *words).stdout.splitlines()[1:]]
+    assert scores[0] == scores[2] == scores[3] != scores[1]
