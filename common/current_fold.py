@@ -30,7 +30,7 @@ def make_current(fold: Path) -> None:
     if old == fold.resolve():
         _note(fold, here=True)
         return
-    before = os.readlink(CURRENT) if CURRENT.is_symlink() else None
+    before = str(CURRENT.readlink()) if CURRENT.is_symlink() else None
     _require_unread(old, fold)
     _point(os.path.relpath(fold, CURRENT.parent))
     try:

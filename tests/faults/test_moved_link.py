@@ -1,6 +1,5 @@
 """Caffe started by hand trains and writes through data/fold: no net may end up as another fold's."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -77,8 +76,8 @@ def test_a_link_moved_by_other_means_is_found_out(by_hand, phantom, refused):
     other = fold.parent / "fold1"
     shutil.copytree(fold, other)
     (other / "current.json").unlink()
-    os.remove("data/fold")
-    os.symlink(other, "data/fold")
+    Path("data/fold").unlink()
+    Path("data/fold").symlink_to(other)
     snapshot = stopped(process, other)
     assert not list((fold / "snapshots").iterdir())
     # made fold 1's in all but what was trained on
