@@ -9,7 +9,8 @@ from common.files import read_json, write_json
 from common.lmdb_readers import reader_of
 
 CURRENT = Path("data/fold")
-RECORD = "current.json"  # in a fold's folder: from when until when data/fold pointed to it
+# hidden in a fold's folder: from when until when data/fold pointed to it; all else there is the same each time
+RECORD = ".current.json"
 SLACK = 2.0  # seconds between Caffe's last byte of a snapshot and what the file system says of it
 
 

@@ -75,7 +75,7 @@ def test_a_link_moved_by_other_means_is_found_out(by_hand, phantom, refused):
     place, fold, process = by_hand
     other = fold.parent / "fold1"
     shutil.copytree(fold, other)
-    (other / "current.json").unlink()
+    (other / ".current.json").unlink()
     Path("data/fold").unlink()
     Path("data/fold").symlink_to(other)
     snapshot = stopped(process, other)
