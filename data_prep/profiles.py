@@ -1,5 +1,6 @@
 """Profiles: how many views, epochs and images a run takes (profiles.toml)."""
 
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,13 @@ def names() -> list[str]:
 
 
 def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
-    """Read one profile, with the training views of a data set's view plan."""
+    """Read one profile, with the training views of a data set's view plan.
+
+    Raises
+    ------
+    UserError
+        For a profile or plan that is not there, and for rotations that would tell the classes apart.
+    """
     known = tomllib.loads(FILE.read_text(encoding="utf-8"))
     if name not in known:
         raise UserError("--profile", f"one of {', '.join(known)}", name, f"Choose one, or add it to {FILE.name}.")
@@ -40,9 +47,24 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     if view_plan not in VIEW_PLANS:
         raise UserError("the data set's view plan", f"one of {', '.join(VIEW_PLANS)}", repr(view_plan)[:60], AGAIN)
     grids = values[view_plan]
+    train = {0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])}
+    _require_same_angles(f"{FILE.name}, {name}.{view_plan}", train[0], train[1])
     return Profile(
         name=name,
-        train={0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])},
+        train=train,
         test=Grid(*values["test"]),
         **{key: values[key] for key in ("validation_views", "test_views", "crops", "batch_size", "epochs")},
     )
+
+
+def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
+    """Refuse grids that differ modulo 90 degrees: a view's resampling shows its angle, the net would learn that."""
+    # n rotations stand, modulo a right angle, at the multiples of 360 / lcm(n, 4) degrees, each as often
+    steps = [math.lcm(grid.rotations, 4) // 4 for grid in (normal, abnormal)]
+    if steps[0] != steps[1]:
+        raise UserError(
+            where,
+            "rotations of both classes at the same angles modulo 90 degrees, or the net learns the angle",
+            f"{normal.rotations} of normal cells ({steps[0]} angles) and {abnormal.rotations} of abnormal ({steps[1]})",
+            "Choose numbers with the same least common multiple with 4, such as 20 and 10, or 3 and 3.",
+        )

@@ -53,8 +53,15 @@ def write(monkeypatch, tmp_path, normal, abnormal):
         ([6, 1], [3, 1], True),
     ],
 )
-def test_the_check_can_fail(monkeypatch, tmp_path, normal, abnormal, alike):
-    assert same_angles(write(monkeypatch, tmp_path, normal, abnormal)) is alike
+def test_grids_that_tell_the_class_are_refused(monkeypatch, tmp_path, normal, abnormal, alike):
+    """Refused exactly where the rendered plans differ."""
+    train = {0: Grid(*normal), 1: Grid(*abnormal)}
+    assert (shares(train[0]) == shares(train[1])) is alike
+    if alike:
+        assert write(monkeypatch, tmp_path, normal, abnormal).train == train
+    else:
+        with pytest.raises(UserError, match="smallest.unbalanced: expected .* modulo 90 degrees, or the net learns"):
+            write(monkeypatch, tmp_path, normal, abnormal)
 
 
 @pytest.mark.parametrize("name", names())
