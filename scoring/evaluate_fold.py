@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from common.errors import UserError
 from common.files import write_json
 from common.provenance import machine
 from common.run_folder import locked
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.fold_data import fold_cells
+from data_prep.views import PATCH
 from engines.device import Device
 from scoring.cell_score import CellScore
 from scoring.cell_views import of_data_set
@@ -21,6 +23,8 @@ from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 from scoring.write_scores import scores_name, write_scores, write_view_scores
+
+MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class EvaluateOptions:
     shift: int = 0
     batch: int | None = None
     force: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.shift <= MAX_CENTRE_SHIFT:
+            do = "Give the most that a centre may move."
+            raise UserError("--shift", f"0 to {MAX_CENTRE_SHIFT} pixels", str(self.shift), do)
 
 
 def evaluate_fold(

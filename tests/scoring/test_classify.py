@@ -47,3 +47,25 @@ def test_a_wrong_centre_is_one_line(checkout, trained_fold, dataset, centre, sai
     done = run_tool(checkout, "classify", image, *options, "--fold-folder", trained_fold, status=2)
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("views", [0, -1, 101, 1000])
+def test_numbers_of_views_that_do_not_exist_are_one_line(checkout, trained_fold, dataset, views):
+    options = ("--centre", "20,20", "--views", views, "--fold-folder", trained_fold)
+    done = run_tool(checkout, "classify", dataset.cells[0].image, *options, status=2)
+    assert f"--views: expected 1 to 100, found {views}" in done.stderr
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+
+
+def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset, tmp_path):
+    """Its views follow from the pixels and the centre alone."""
+    first, second = dataset.cells[:2]
+    for name, cell in (("a.BMP", first), ("b.BMP", second), ("copy.BMP", first)):
+        (tmp_path / name).write_bytes(cell.image.read_bytes())
+    places = [("a.BMP", first), ("b.BMP", second), ("copy.BMP", first), ("a.BMP", first)]
+    lines = [f"{name},{cell.centre[0]:g},{cell.centre[1]:g}" for name, cell in places]
+    listing = tmp_path / "cells.csv"
+    listing.write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    options = ("--views", "3", "--fold-folder", trained_fold, "--gpu", "none")
+    scores = [row["score"] for row in rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)]
+    assert scores[0] == scores[2] == scores[3] != scores[1]

@@ -7,6 +7,7 @@ from common.files import sha256_file
 from common.run_folder import read_config
 from data_prep.dataset import open_dataset
 from data_prep.folds import read_split
+from tests.support.checkout import run_tool
 
 
 def rows(path):
@@ -79,3 +80,12 @@ def test_counts_that_do_not_exist_are_refused(evaluated_fold, views):
 
     with pytest.raises(UserError, match="--views: expected 1 to 100"):
         evaluate_fold(TrainedModel.open(evaluated_fold), Device(), EvaluateOptions(views=views), say=lambda _: None)
+
+
+@pytest.mark.parametrize("shift", [-5, 65])
+def test_a_shift_that_is_none_is_one_line(checkout, evaluated_fold, shift):
+    before = sorted(path.name for path in evaluated_fold.iterdir())
+    done = run_tool(checkout, "evaluate", "--fold-folder", evaluated_fold, "--shift", shift, status=2)
+    assert f"--shift: expected 0 to 64 pixels, found {shift}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in evaluated_fold.iterdir()) == before
