@@ -13,7 +13,6 @@ from common.options import Request
 from common.provenance import command_line, environment
 
 RUNS = Path("runs")
-CURRENT = Path("data/fold")  # a link to the fold that the hand-written prototxt files read
 # of the configuration, what run.json keeps under "dataset", and its name there
 DATASET_FIELDS = {
     "dataset": "name",
@@ -142,25 +141,6 @@ def locked(folder: Path, wait: bool = False) -> Iterator[int]:
         file.write(str(os.getpid()))
         file.flush()
         yield file.fileno()
-
-
-def make_current(fold: Path) -> None:
-    """Point data/fold at a finished fold, in one step."""
-    CURRENT.parent.mkdir(exist_ok=True)
-    if CURRENT.exists() and not CURRENT.is_symlink():
-        raise UserError(CURRENT, "a link that build_lmdb made", "a folder", "Move it away.")
-    link = CURRENT.with_name(f".{CURRENT.name}.{os.getpid()}")
-    link.unlink(missing_ok=True)
-    link.symlink_to(os.path.relpath(fold, CURRENT.parent))
-    link.replace(CURRENT)
-
-
-def find_fold(given: str | None) -> Path:
-    """The fold's folder: what was given, else the current one."""
-    fold = Path(given) if given else CURRENT
-    if not (fold / "fold.json").exists():
-        raise UserError(fold, "a fold that tools/build_lmdb.py made", "none", "Run tools/build_lmdb.py --fold K first.")
-    return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
 
 
 def note_in_record(run: Path, **facts) -> None:

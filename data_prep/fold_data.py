@@ -17,6 +17,7 @@ from common.files import (
     sync_folder,
     write_json,
 )
+from common.lmdb_readers import reader_of
 from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
 from data_prep.folds import Split, inner_split, train_test_cells
@@ -101,6 +102,8 @@ def build_fold(
         return f"{target} is already complete"
     require_outputs(config.classes)
     for name in LMDBS:
+        if reader_of(target / name) is not None:
+            raise UserError(target / name, "an LMDB that nobody reads", "a process reading it", "Wait until it ended.")
         remove(target / name)
         remove(partial_path(target / name))
     require_space(target, need_bytes(train, validation))
@@ -169,7 +172,9 @@ def verify_fold(target: Path, key: str | None = None) -> dict:
 
 
 def drop_lmdbs(target: Path) -> int:
-    """Give a fold's disk back once its model is selected; returns the bytes freed."""
+    """Give a fold's disk back once its model is selected; returns the bytes freed, 0 while somebody reads it."""
+    if any(reader_of(target / name) is not None for name in LMDBS):
+        return 0  # and lock.mdb stays, by which others see the reader
     freed = sum(path.stat().st_size for name in LMDBS for path in (target / name).glob("*"))
     for name in LMDBS:
         shutil.rmtree(target / name, ignore_errors=True)

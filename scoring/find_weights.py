@@ -7,6 +7,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json, sha256_file
 from scoring.refusal import Refusal
+from training.origin import foreign
 from training.select_model import read_model
 from training.snapshots import list_snapshots
 
@@ -20,7 +21,19 @@ def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Pa
         refuse(weights, "a model trained on this fold", found)
     if not weights.is_file():
         raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
+    if origin == record["fingerprint"] and not _is_selected(home.parent, weights):
+        _require_own(weights, home.parent, refuse)
     return weights
+
+
+def _is_selected(fold: Path, weights: Path) -> bool:
+    """Whether it is the model that tools/train.py selected, whose bytes and data model.json knows."""
+    return (fold / "model.json").exists() and sha256_file(weights) == read_model(fold)["sha256"]
+
+
+def _require_own(snapshot: Path, fold: Path, refuse: Refusal) -> None:
+    if (found := foreign(snapshot, fold)) is not None:
+        refuse(snapshot, "a snapshot trained on this fold", found)
 
 
 def selected_weights(
@@ -40,5 +53,6 @@ def selected_weights(
     if not snapshots:
         do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
         raise UserError(folder / "snapshots", "a trained model", "none", do)
+    _require_own(snapshots[0], folder, refuse)
     say(f"no model was selected by tools/train.py; taking the newest snapshot {snapshots[0].name}")
     return snapshots[0], {}

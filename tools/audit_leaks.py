@@ -30,7 +30,7 @@ def main() -> int:
     """Print every leak and how many there are."""
     args = arguments()
     from common.errors import printable
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from data_prep.dataset import open_dataset
     from data_prep.leaks import audit_dataset, audit_fold
 

@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Build the fold and point data/fold at it."""
     args = arguments()
-    from common.run_folder import make_current
+    from common.current_fold import make_current
     from data_prep.prepare import prepare_fold
 
     fold, line = prepare_fold(requested(args), args.fold, max(1, args.workers), args.run)

@@ -43,7 +43,7 @@ def main() -> None:
     centres = [_centre(text) for text in args.centre]
     if args.image and not centres:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from engines.device import resolve
     from scoring.own_cells import cells_at, place_in, places_of_csv, to_csv
     from scoring.score_cells import score_cells

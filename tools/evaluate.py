@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score the fold and print the measures and the table of classes."""
     args = arguments()
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from engines.device import resolve
     from reporting.terminal import summary
     from scoring.evaluate_fold import EvaluateOptions, evaluate_fold

@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train the fold and say which snapshot was selected."""
     args = arguments()
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from engines.device import resolve
     from training.source_weights import require_weights
     from training.train_fold import TrainOptions, train_fold

@@ -13,6 +13,7 @@ from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.prepare import expected_key, run_profile
 from engines.device import Device
 from engines.net_probe import probe_net
+from training.origin import foreign
 from training.resolve import resolve_fold
 from training.run_caffe import train
 from training.select_model import read_model, select_model
@@ -81,6 +82,9 @@ def _start(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: C
     for line in passed:
         say(line)
     if snapshot:
+        if (found := foreign(snapshot.model, fold, by_hand=False)) is not None:
+            do = "Move the snapshots away and run the same command again; tools/evaluate.py scores them as they are."
+            raise UserError(snapshot.model, "a snapshot that tools/train.py trained on this fold", found, do)
         say(f"resuming from iteration {snapshot.iteration}: a continuation, not a repetition of an unbroken run")
         return snapshot.iteration, ["-snapshot", str(snapshot.state)]
     remove(fold / "train.log")
