@@ -7,9 +7,10 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import read_json, write_json
 from common.lmdb_readers import reader_of
+from common.run_folder import locked
 
 CURRENT = Path("data/fold")
-RECORD = "current.json"  # in a fold's folder: from when until when data/fold pointed to it
+RECORD = ".current.json"  # in a fold's folder: from when until when data/fold pointed to it
 SLACK = 2.0  # seconds between Caffe's last byte of a snapshot and what the file system says of it
 
 
@@ -26,11 +27,16 @@ def make_current(fold: Path) -> None:
     CURRENT.parent.mkdir(exist_ok=True)
     if CURRENT.exists() and not CURRENT.is_symlink():
         raise UserError(CURRENT, "a link that build_lmdb made", "a folder", "Move it away.")
+    with locked(CURRENT.parent, wait=True):  # two may build at once
+        _move(fold)
+
+
+def _move(fold: Path) -> None:
     old = CURRENT.resolve() if CURRENT.exists() else None
     if old == fold.resolve():
         _note(fold, here=True)
         return
-    before = os.readlink(CURRENT) if CURRENT.is_symlink() else None
+    before = CURRENT.readlink() if CURRENT.is_symlink() else None
     _require_unread(old, fold)
     _point(os.path.relpath(fold, CURRENT.parent))
     try:
@@ -43,7 +49,7 @@ def make_current(fold: Path) -> None:
     _note(fold, here=True)
 
 
-def _point(target: str) -> None:
+def _point(target: str | Path) -> None:
     link = CURRENT.with_name(f".{CURRENT.name}.{os.getpid()}")
     link.unlink(missing_ok=True)
     link.symlink_to(target)

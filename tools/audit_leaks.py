@@ -29,8 +29,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Print every leak and how many there are."""
     args = arguments()
-    from common.errors import printable
     from common.current_fold import find_fold
+    from common.errors import printable
     from data_prep.dataset import open_dataset
     from data_prep.leaks import audit_dataset, audit_fold
 

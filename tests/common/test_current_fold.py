@@ -96,15 +96,15 @@ def test_a_fold_knows_when_it_was_the_current_one(folds):
     assert not was_current(folds[0], time.time())
     make_current(folds[0])
     make_current(folds[1])
-    (first, until), (second, none) = (json.loads((fold / "current.json").read_text())[0] for fold in folds)
+    (first, until), (second, none) = (json.loads((fold / ".current.json").read_text())[0] for fold in folds)
     assert first <= until <= second and none is None
     assert was_current(folds[0], until) and not was_current(folds[0], until + 60) and not was_current(folds[0], 0)
     assert was_current(folds[1], second + 1e6)
     make_current(folds[0])
-    assert len(json.loads((folds[0] / "current.json").read_text())) == 2
+    assert len(json.loads((folds[0] / ".current.json").read_text())) == 2
 
 
 def test_a_record_that_is_none_is_refused(folds):
-    (folds[0] / "current.json").write_text('[["a", 1]]')
-    with pytest.raises(UserError, match=r"current.json: expected a list of \[from, until\]"):
+    (folds[0] / ".current.json").write_text('[["a", 1]]')
+    with pytest.raises(UserError, match=r"\.current.json: expected a list of \[from, until\]"):
         was_current(folds[0], 0)

@@ -1,6 +1,5 @@
 """Caffe started by hand trains and writes through data/fold: no net may end up as another fold's."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -76,9 +75,9 @@ def test_a_link_moved_by_other_means_is_found_out(by_hand, phantom, refused):
     place, fold, process = by_hand
     other = fold.parent / "fold1"
     shutil.copytree(fold, other)
-    (other / "current.json").unlink()
-    os.remove("data/fold")
-    os.symlink(other, "data/fold")
+    (other / ".current.json").unlink()
+    Path("data/fold").unlink()
+    Path("data/fold").symlink_to(other)
     snapshot = stopped(process, other)
     assert not list((fold / "snapshots").iterdir())
     # made fold 1's in all but what was trained on
