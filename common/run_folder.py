@@ -66,9 +66,7 @@ def open_run(config: RunConfig, name: str | None = None, runs: Path = RUNS) -> P
         _require_same(record, read_config(run), config)
         return run
     run.mkdir(parents=True, exist_ok=True)
-    write_json(
-        record, {"command": command_line(), **_to_record(config), "weights": None, "tf32": False, **environment()}
-    )
+    write_json(record, {"command": command_line(), **_to_record(config), "tf32": False, **environment()})
     return run
 
 
@@ -148,8 +146,3 @@ def note_in_record(run: Path, **facts) -> None:
     with locked(run, wait=True):  # folds of one run may be trained side by side
         record = read_json(run / "run.json", "tools/build_lmdb.py")
         write_json(run / "run.json", {**record, **facts})
-
-
-def note_weights(run: Path, weights: dict | None) -> None:
-    """Write into the run's record which source weights it starts from; None is Gaussian initial values."""
-    note_in_record(run, weights=weights)

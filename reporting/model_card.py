@@ -15,6 +15,7 @@ from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
+from reporting.provenance import weights_line
 from reporting.tables.baselines import baselines_table
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.performance import performance_table
@@ -116,8 +117,8 @@ def _front_matter(run: RunResult, fold: FoldResult) -> str:
 
 
 def _net(run: RunResult, fold: FoldResult) -> list[str]:
-    source, model = run.run.get("weights"), fold.model
-    start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else "none: Gaussian values"
+    source, model = run.weights_of(fold), fold.model
+    start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else weights_line(run, fold)
     folder, mean = "prototxt/seven_class" if run.classes == 7 else "prototxt", fold.folder / "mean.binaryproto"
     return [
         f"ConvNet-T of the paper, {run.classes} outputs: `{folder}/train_val.prototxt`, `{folder}/deploy.prototxt`.",

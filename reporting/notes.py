@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from measures.baselines import sibling_share
 from measures.metrics import percent
+from reporting.provenance import origin_notes
 from scoring.results import RunResult
-
-CAFFENET = "bvlc_reference_caffenet.caffemodel"
 
 
 def labels(runs: Sequence[RunResult]) -> list[str]:
@@ -35,14 +34,12 @@ def run_notes(run: RunResult) -> list[str]:
         notes.append("the cells are a drawing (phantom): this tries the programs and is no result")
     if facts["profile"] != "paper":
         notes.append(f"profile {facts['profile']}: fewer views and epochs, not the paper's protocol")
-    notes += _weights(facts.get("weights"))
+    notes += origin_notes(run)
     if facts.get("control"):
         notes.append(f"control run ({facts['control']}): wrong on purpose")
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
     notes.append(_split(run))
-    if facts.get("select") == "paper":
-        notes.append("snapshot chosen by the lowest loss on the fold it is judged by, as in the paper")
     return notes
 
 
@@ -53,13 +50,6 @@ def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
         for note in run_notes(run):
             holds.setdefault(note, []).append(label)
     return [*more, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
-
-
-def _weights(weights: dict | None) -> list[str]:
-    if not weights:
-        return ["started from Gaussian values: nothing was transferred from ImageNet"]
-    name = str(weights.get("name"))
-    return [] if name == CAFFENET else [f"weights {name}, not the paper's {CAFFENET}"]
 
 
 def _split(run: RunResult) -> str:

@@ -127,6 +127,14 @@ class RunResult:
         """The folds that have an optional array: "shift5", "shift10", "views"."""
         return tuple(fold for fold in self.folds if getattr(fold, field) is not None)
 
+    def weights_of(self, fold: FoldResult) -> dict[str, Any] | None:
+        """The source weights of a fold's model: name and sha256; None for Gaussian values, {} where nobody wrote it."""
+        trained = fold.model.get("trained")
+        if isinstance(trained, dict):
+            return trained.get("weights")
+        # older runs kept one value for all folds; it says nothing of a fold that was trained by hand
+        return self.run.get("weights", {}) if fold.model else {}
+
     def fold_text(self, folds: Sequence[FoldResult] | None = None) -> str:
         """'5 folds', or 'folds 0,2 of 5' where some are missing."""
         if self.run["protocol"] == "external":
@@ -201,9 +209,17 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
         views=score_files.read_views(views, ids) if views.exists() else None,
         shift5=_shifted_scores(folder, 5, ids, run["classes"]),
         shift10=_shifted_scores(folder, 10, ids, run["classes"]),
-        model=_object_or_none(folder / "model.json") or {},
+        model=_model(folder / "model.json"),
         evaluation=_object_or_none(folder / "evaluation.json") or {},
     )
+
+
+def _model(path: Path) -> dict[str, Any]:
+    model = _object_or_none(path) or {}
+    trained = model.get("trained")
+    if not isinstance(trained, dict | None) or not isinstance((trained or {}).get("weights"), dict | None):
+        raise _wrong(path, "what the model was trained with, as an object with weights", repr(trained)[:60])
+    return model
 
 
 def _shifted_scores(folder: Path, pixels: int, ids: list[str], classes: int) -> np.ndarray | None:

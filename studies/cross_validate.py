@@ -16,6 +16,7 @@ from scoring.trained_model import TrainedModel
 from scoring.write_scores import scores_name
 from studies.baselines import ensure_baselines
 from studies.estimate import estimate
+from training.recipe import Recipe, recipe_of, require_same
 from training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
@@ -39,6 +40,7 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
     run, dataset, split, profile = prepare_run(request, options.name)
     folds = _folds(options.folds, len(split["folds"]))
     config = read_config(run)
+    require_one_recipe(run, recipe_of(config.classes, profile, options.weights))
     missing = [fold for fold in folds if not (fold_folder(run, fold) / scores_name()).exists()]
     if missing:
         say(estimate(dataset, split, missing, config, profile, options.device))
@@ -54,6 +56,13 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
         if not options.keep and (folder / "train_lmdb").exists():
             say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
     return run
+
+
+def require_one_recipe(run: Path, recipe: Recipe) -> None:
+    """Refuse a run of which any fold, wanted now or not, was trained with anything else than what is asked for."""
+    for fold in sorted(path for path in run.glob("fold*") if path.is_dir()):
+        do = "Put that back as it was, or use another --run: the folds of one run are one experiment."
+        require_same(fold, recipe, do)
 
 
 def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:

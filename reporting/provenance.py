@@ -1,0 +1,80 @@
+"""What each fold's model says of where it comes from; what nobody recorded is called that, never guessed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scoring.results import FoldResult, RunResult
+
+CAFFENET = "bvlc_reference_caffenet.caffemodel"
+BY_HAND = (
+    "trained by caffe train itself: the newest snapshot was scored; its source weights and its losses are not recorded"
+)
+PARTS = ("solver", "train_val", "deploy", "batch_size", "epochs", "weights")
+Grouped = list[tuple[str, list[FoldResult]]]
+
+
+def grouped(folds: Sequence[FoldResult], text: Callable[[FoldResult], str]) -> Grouped:
+    """The folds by what is said of them, in the order in which it is first said; "" is left out."""
+    said: dict[str, list[FoldResult]] = {}
+    for fold in folds:
+        said.setdefault(text(fold), []).append(fold)
+    return [(words, members) for words, members in said.items() if words]
+
+
+def where(run: RunResult, folds: Sequence[FoldResult]) -> str:
+    """'' where something holds for all scored folds, else 'fold 0: ' or 'folds 0,2: '."""
+    if len(folds) == len(run.folds):
+        return ""
+    return f"fold{'s' * (len(folds) != 1)} {','.join(str(fold.fold) for fold in folds)}: "
+
+
+def weights_line(run: RunResult, fold: FoldResult) -> str:
+    """The source weights of one fold in words."""
+    weights = run.weights_of(fold)
+    if weights is None:
+        return "none: Gaussian values in every layer"
+    return f"{weights.get('name')}, sha256 {str(weights.get('sha256'))[:12]}" if weights else "not recorded"
+
+
+def weights_text(run: RunResult) -> str:
+    """The source weights of a run, fold by fold where they differ."""
+    found = grouped(run.folds, lambda fold: weights_line(run, fold))
+    return "; ".join(f"{where(run, folds)}{words}" for words, folds in found) or "-"
+
+
+def origin_notes(run: RunResult) -> list[str]:
+    """What must be said of how the folds were trained."""
+
+    def weights(fold: FoldResult) -> str:
+        known = run.weights_of(fold)
+        if known is None:
+            return "started from Gaussian values: nothing was transferred from ImageNet"
+        if not known:
+            return BY_HAND if not fold.model else "which weights it started from is not recorded"
+        return "" if known.get("name") == CAFFENET else f"weights {known.get('name')}, not the paper's {CAFFENET}"
+
+    notes = [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, weights)]
+    notes += [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, _selection)]
+    return [*notes, *_recipes(run)]
+
+
+def _selection(fold: FoldResult) -> str:
+    if fold.model.get("select") == "paper":
+        return "snapshot chosen by the lowest loss on the fold it is judged by, as in the paper"
+    return ""
+
+
+def _recipes(run: RunResult) -> list[str]:
+    """A line where the folds were not all trained with the same solver, net, counts and weights."""
+    trained = {fold.fold: fold.model.get("trained") for fold in run.folds}
+    known: dict[int, dict[str, Any]] = {number: recipe for number, recipe in trained.items() if recipe}
+    kinds: dict[str, list[int]] = {}
+    for number, recipe in known.items():
+        kinds.setdefault(str(recipe.get("fingerprint")), []).append(number)
+    if len(kinds) < 2:
+        return []
+    parts = [part for part in PARTS if len({str(recipe.get(part)) for recipe in known.values()}) > 1]
+    sides = " against ".join(f"fold{'s' * (len(n) != 1)} {','.join(map(str, n))}" for n in kinds.values())
+    return [
+        f"the folds were not trained alike ({sides}: other {', '.join(parts)}): no mean over them is one experiment's"
+    ]
