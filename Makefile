@@ -6,13 +6,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv caffe caffe-cuda-check caffe-test run test bench faults fuzz lint
+.PHONY: venv engines caffe caffe-cuda-check caffe-test run test bench faults fuzz lint
 
 venv: $(VENV)/.complete
 
 $(VENV)/.complete: requirements.txt requirements-dev.txt
 	third_party/caffe/make_venv.sh "$(PYTHON)"
 	touch $@
+
+# other engines than Caffe for scoring, and tools/export_onnx.py
+engines: venv
+	$(BIN)/python -m pip install -q -r requirements-engines.txt
 
 caffe: venv
 	third_party/caffe/install.sh cpu

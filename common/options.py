@@ -52,6 +52,12 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
 
 
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """What scores; engines.available says which there are."""
+    parser.add_argument("--engine", default="caffe", help="caffe (default), openvino or onnxruntime: make engines")
+    parser.add_argument("--precision", default="float32", help="float32 (default), or bfloat16: openvino alone")
+
+
 def requested(args: argparse.Namespace) -> Request:
     """The request in what `add_run_options` parsed."""
     return Request(**{name: getattr(args, name) for name in RUN_OPTIONS})

@@ -59,12 +59,6 @@ class CaffeEngine(Engine):
         parts = [self._forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
         return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
 
-    def finite(self, prob: np.ndarray) -> np.ndarray:
-        """The same probabilities, refused where they are none: finite weights can still overflow."""
-        if not np.isfinite(prob).all():
-            raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
-        return prob
-
     def room(self, count: int) -> np.ndarray:
         """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""
         return shaped_input(self.net, "data", (count, 3, self.crop, self.crop))

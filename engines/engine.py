@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from common.errors import UserError
 from engines.crops import CROPS, crop_views
 
 Fill = Callable[[np.ndarray, np.ndarray], None]
@@ -54,6 +56,8 @@ class Engine(ABC):
         As the user chooses them, such as "caffe" and "float32"; recorded with every score.
     hardware : str
         The processor or the card that it computes on.
+    model : Path
+        The .caffemodel whose weights it has.
     batch : int
         Crops that it takes at once.
     crop, classes : int
@@ -63,6 +67,7 @@ class Engine(ABC):
     name: str
     precision: str
     hardware: str
+    model: Path
     batch: int
     crop: int
     classes: int
@@ -76,6 +81,12 @@ class Engine(ABC):
         UserError
             Where they are not finite.
         """
+
+    def finite(self, prob: np.ndarray) -> np.ndarray:
+        """The same probabilities, refused where they are none: finite weights can still overflow."""
+        if not np.isfinite(prob).all():
+            raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
+        return prob
 
     def room(self, count: int) -> np.ndarray:
         """Memory for crops, float32 (count, 3, crop, crop), until the next call; the engine's own where it has one."""

@@ -16,6 +16,7 @@ from data_prep.dataset import open_dataset
 from data_prep.fold_data import fold_cells
 from data_prep.views import PATCH
 from engines.device import Device
+from engines.engine import Engine
 from scoring.cell_score import CellScore
 from scoring.cell_views import of_data_set
 from scoring.net_arrays import write_net_arrays
@@ -73,7 +74,7 @@ def evaluate_fold(
             write_view_scores(folder / "view_scores.csv", scores)
             write_net_arrays(model, device, cells[0])
             counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
-            write_json(folder / "evaluation.json", {**counts, **_facts(model, device, counts, seconds)})
+            write_json(folder / "evaluation.json", {**counts, **_facts(model, device, engine, counts, seconds)})
         write_scores(folder / scores_name(options.shift), scores)
         return scores
 
@@ -87,15 +88,15 @@ def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
     return fold_cells(dataset, model.split, model.record["fold"], config)[2]
 
 
-def _facts(model: TrainedModel, device: Device, counts: dict[str, int], seconds: float) -> dict:
+def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str, int], seconds: float) -> dict:
     """How the scores were made, for evaluation.json."""
     crops = counts["cells"] * counts["views"] * counts["crops"]
     return {
         "seconds_per_cell": seconds / counts["cells"],
         "crops_per_second": crops / seconds,
-        "engine": device.engine,
-        "precision": device.precision,
-        "device": device.hardware,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "device": engine.hardware,
         "caffe": device.describe(),
         "machine": machine(),
         "tf32": device.tf32,

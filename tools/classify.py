@@ -9,7 +9,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import add_device_options
+from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
 The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
     parser.add_argument("--views", type=int, default=100, help="views of each cell, 1 to 100 (default: 100)")
     add_device_options(parser)
+    add_engine_options(parser)
     return parser.parse_args()
 
 
@@ -49,7 +50,7 @@ def main() -> None:
     from scoring.score_cells import score_cells
     from scoring.trained_model import TrainedModel
 
-    device = resolve(args.gpu, args.tf32)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
     choice = model.views(args.views)
     places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]

@@ -7,7 +7,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import DATA_HELP, add_device_options, add_run_options, requested
+from common.options import DATA_HELP, add_device_options, add_engine_options, add_run_options, requested
 
 EPILOG = f"""\
 {DATA_HELP}
@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
     add_device_options(parser)
+    add_engine_options(parser)
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
     return parser.parse_args()
@@ -41,7 +42,7 @@ def main() -> None:
     from studies.cross_validate import CrossValidateOptions, cross_validate, folds_of
     from training.source_weights import require_weights
 
-    device = resolve(args.gpu, args.tf32)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
     try:
         folds = folds_of(args.folds) if args.folds else None

@@ -7,7 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import add_device_options
+from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
 Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shift", type=int, default=0, help="move true centres by up to so many pixels (paper: 5, 10)")
     parser.add_argument("--model", type=Path, help="another .caffemodel than the selected one")
     add_device_options(parser)
+    add_engine_options(parser)
     parser.add_argument("--batch", type=int, help="crops the net takes at once")
     parser.add_argument("--force", action="store_true", help="go on where parts do not belong together, and say which")
     return parser.parse_args()
@@ -43,7 +44,7 @@ def main() -> None:
     from scoring.trained_model import TrainedModel
     from scoring.write_scores import scores_name
 
-    device = resolve(args.gpu, args.tf32)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
     model = TrainedModel.open(find_fold(args.fold_folder), args.model, args.force)
     options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)

@@ -1,0 +1,99 @@
+"""Whether another engine scores as Caffe does: a fold's test cells by both, and how far the scores lie apart."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from data_prep.cells import Cell
+from engines.available import ENGINES, require_engine
+from engines.device import Device
+from scoring.cell_views import of_data_set
+from scoring.score_cells import score_cells
+from scoring.trained_model import TrainedModel
+
+THRESHOLD = 0.5
+FLOAT32_ALLOWS = 1e-5
+BFLOAT16_AUC_ALLOWS = 1e-3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far an engine's scores P(abnormal) of cells lie from Caffe's.
+
+    `changed` cells are on the other side of 0.5; by Caffe's score the farthest of them lies `farthest` from it.
+    """
+
+    engine: str
+    precision: str
+    cells: int
+    largest: float
+    mean: float
+    changed: int
+    farthest: float
+    auc_apart: float
+
+    def __str__(self) -> str:
+        changed = f"{self.changed} decisions changed" + (
+            f", up to {self.farthest:.2g} from 0.5" if self.changed else ""
+        )
+        name = f"{self.engine} {self.precision}"
+        numbers = f"largest {self.largest:.2e}, mean {self.mean:.2e}, AUC {self.auc_apart:+.2e}"
+        return f"{name:24} {self.cells} cells: {numbers}; {changed}; {'holds' if self.holds else 'DOES NOT HOLD'}"
+
+    @property
+    def holds(self) -> bool:
+        """Float32: within 1e-5 and the same decisions. Less precise: those beyond its largest error, and its AUC."""
+        if self.precision == "float32":
+            return self.largest <= FLOAT32_ALLOWS and self.changed == 0
+        return self.farthest <= self.largest and abs(self.auc_apart) < BFLOAT16_AUC_ALLOWS
+
+
+def agreement(
+    engine: str, precision: str, reference: Sequence[float], found: Sequence[float], labels: Sequence[int]
+) -> Agreement:
+    """Compare scores of the same cells; AUC stays 0 apart where the cells are of one class."""
+    reference, found = np.asarray(reference, np.float64), np.asarray(found, np.float64)
+    apart = np.abs(found - reference)
+    changed = (found >= THRESHOLD) != (reference >= THRESHOLD)
+    farthest = float(np.abs(reference[changed] - THRESHOLD).max(initial=0))
+    both = len(set(labels)) == 2
+    auc = roc_auc_score(labels, found) - roc_auc_score(labels, reference) if both else 0.0
+    numbers = (len(apart), float(apart.max()), float(apart.mean()), int(changed.sum()), farthest, float(auc))
+    return Agreement(engine, precision, *numbers)
+
+
+def prove_engines(
+    model: TrainedModel,
+    cells: Sequence[Cell],
+    device: Device,
+    others: Sequence[tuple[str, str]],
+    say: Callable[[str], None] = print,
+) -> list[Agreement]:
+    """Score cells with Caffe and with `others`, pairs of engine and precision, at the run's own counts."""
+    for engine, precision in others:
+        require_engine(engine, precision)
+    reference = _scores(model, cells, replace(device, engine="caffe", precision="float32"))
+    labels = [cell.label for cell in cells]
+    found = []
+    for engine, precision in others:
+        scores = _scores(model, cells, replace(device, engine=engine, precision=precision))
+        found.append(agreement(engine, precision, reference, scores, labels))
+        say(str(found[-1]))
+    return found
+
+
+def every_other() -> list[tuple[str, str]]:
+    """All engines but Caffe, each in all its precisions."""
+    return [(engine, precision) for engine, many in ENGINES.items() if engine != "caffe" for precision in many]
+
+
+def _scores(model: TrainedModel, cells: Sequence[Cell], device: Device) -> list[float]:
+    choice = model.views()
+    ready = model.engine(device).view_input(model.mean, model.crops())
+    jobs = (of_data_set(cell, choice) for cell in cells)
+    name = f"{device.engine} {device.precision}"
+    bar = tqdm(score_cells(ready, jobs), total=len(cells), desc=name, unit="cell", disable=None)
+    return [score.score for score in bar]
