@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Score, compare and print a line for each."""
     args = arguments()
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from engines.available import require_engine
     from engines.device import resolve
     from scoring.evaluate_fold import held_out_cells

@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score once and print both tables of measures."""
     args = arguments()
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from engines.device import resolve
     from reporting.tables.means import means_table
     from scoring.evaluate_fold import held_out_cells

@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score, write the report, print the first table."""
     args = arguments()
-    from common.run_folder import find_fold
+    from common.current_fold import find_fold
     from engines.device import resolve
     from reporting.report import default_out, write_report
     from reporting.tables.all_tables import all_tables
