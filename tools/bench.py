@@ -8,7 +8,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 
-GROUPS = ("startup", "build", "memory", "net", "score", "engines", "growth")
+GROUPS = ("startup", "build", "memory", "net", "score", "scoring_engines", "engines", "growth")
 EPILOG = """\
 Leave the machine alone meanwhile: what else runs is measured too. PyTorch is measured where it is installed
 (requirements-bench.txt). The phantom and everything else it needs is made under --folder.

@@ -7,7 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import add_device_options
+from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
 The set is a manifest CSV (docs/own_cells.md); its labels may be Bethesda classes (column bethesda; NILM is normal).
@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--crops", type=int, choices=range(1, 11), metavar="1..10", help="crops of each view")
     parser.add_argument("--run", help="name of the folder in runs/ (default: from the set and the nets)")
     add_device_options(parser)
+    add_engine_options(parser)
     parser.add_argument("--batch", type=int, help="crops the net takes at once")
     return parser.parse_args()
 
@@ -43,7 +44,7 @@ def main() -> None:
     from scoring.results import load_run
     from studies.external import ExternalOptions, validate
 
-    device = resolve(args.gpu, args.tf32)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
     folders = [find_fold(given) for given in args.fold_folder or [None]]
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
