@@ -25,6 +25,8 @@ class Request:
     encoding: str = "raw"
     seed: int = 1
     allow_partial: bool = False
+    engine: str = "caffe"
+    precision: str = "float32"
 
 
 RUN_OPTIONS = tuple(field.name for field in fields(Request))
@@ -54,10 +56,10 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """What scores; engines.available says which there are."""
-    parser.add_argument("--engine", default="caffe", help="caffe (default), openvino or onnxruntime: make engines")
-    parser.add_argument("--precision", default="float32", help="float32 (default), or bfloat16: openvino alone")
+    parser.add_argument("--engine", default=ASKED.engine, help="caffe (default), openvino or onnxruntime: make engines")
+    parser.add_argument("--precision", default=ASKED.precision, help="float32 (default), or bfloat16: openvino alone")
 
 
 def requested(args: argparse.Namespace) -> Request:
-    """The request in what `add_run_options` parsed."""
-    return Request(**{name: getattr(args, name) for name in RUN_OPTIONS})
+    """The request in what `add_run_options` parsed; an option that a tool has not is as where it is left out."""
+    return Request(**{name: getattr(args, name, getattr(ASKED, name)) for name in RUN_OPTIONS})

@@ -29,6 +29,7 @@ OLDER = {
     "herlev": {"view_plan": "unbalanced", "pixel_um": 0.201, "paper": "herlev"},
     "phantom": {"view_plan": "unbalanced", "pixel_um": None, "paper": None},
 }
+NEWER = {"engine": "caffe", "precision": "float32"}  # options that records had not before there was a choice
 OLDER_MANIFEST = {"view_plan": "balanced", "pixel_um": None, "paper": None}
 
 
@@ -54,6 +55,8 @@ class RunConfig(Request):
         parts += ["7class"] if self.classes == 7 else []
         parts += [self.select] if self.select != "paper" else []
         parts += [self.control] if self.control else []
+        parts += [self.engine] if self.engine != "caffe" else []
+        parts += [self.precision] if self.precision != "float32" else []
         parts += [f"seed{self.seed}"] if self.seed != 1 else []
         return "-".join(parts)
 
@@ -100,7 +103,7 @@ def filled_in(run: Path, record: dict) -> dict:
     pixel = facts["pixel_um"]
     if pixel is not None and (isinstance(pixel, bool) or not isinstance(pixel, int | float) or not pixel > 0):
         raise _no_record(run, f"pixel_um {pixel!r}"[:60])
-    return {**record, "dataset": facts}
+    return {**NEWER, **record, "dataset": facts}
 
 
 def _no_record(run: Path, found: str) -> UserError:

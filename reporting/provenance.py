@@ -25,7 +25,7 @@ def where(run: RunResult, folds: Sequence[FoldResult]) -> str:
     """'' where something holds for all scored folds, else 'fold 0: ' or 'folds 0,2: '."""
     if len(folds) == len(run.folds):
         return ""
-    return f"fold{'s' * (len(folds) != 1)} {','.join(str(fold.fold) for fold in folds)}: "
+    return f"{_numbers(folds)}: "
 
 
 def weights_line(run: RunResult, fold: FoldResult) -> str:
@@ -55,7 +55,7 @@ def origin_notes(run: RunResult) -> list[str]:
 
     notes = [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, weights)]
     notes += [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, _selection)]
-    return [*notes, *_recipes(run)]
+    return [*notes, *_recipes(run), *_scoring(run)]
 
 
 def _selection(fold: FoldResult) -> str:
@@ -78,3 +78,37 @@ def _recipes(run: RunResult) -> list[str]:
     return [
         f"the folds were not trained alike ({sides}: other {', '.join(parts)}): no mean over them is one experiment's"
     ]
+
+
+def _scoring(run: RunResult) -> list[str]:
+    """A line where the folds' scores were not all made alike, at their true centres and under each shift."""
+    usual = _most_common([_made(fold.how.get(0) or fold.evaluation) for fold in run.folds])
+    notes = []
+    for shift in (0, 5, 10):
+        folds = run.folds_with(f"shift{shift}") if shift else run.folds
+        kinds = grouped(folds, lambda fold, shift=shift: _made(_record(fold, shift)))
+        if any(words != usual for words, _ in kinds):
+            sides = "; ".join(f"{words} ({_numbers(members)})" for words, members in kinds)
+            what = f"scores with centres moved by up to {shift} px" if shift else "scores"
+            than = f", at the true centres {usual}" if shift else ", which do not belong together"
+            notes.append(f"{what}: {sides}{than}")
+    return notes
+
+
+def _record(fold: FoldResult, shift: int) -> dict[str, Any]:
+    return fold.how.get(shift) or ({} if shift else fold.evaluation)
+
+
+def _made(record: dict[str, Any]) -> str:
+    if not {"views", "crops"} <= record.keys():
+        return "made in a way that is not recorded"
+    precision = "tf32" if record.get("tf32") else record.get("precision", "float32")
+    return f"{record['views']} views x {record['crops']} crops by {record.get('engine', 'caffe')} in {precision}"
+
+
+def _most_common(words: list[str]) -> str:
+    return max(words, key=words.count, default="")
+
+
+def _numbers(folds: Sequence[FoldResult]) -> str:
+    return f"fold{'s' * (len(folds) != 1)} {','.join(str(fold.fold) for fold in folds)}"

@@ -22,8 +22,11 @@ from scoring.cell_views import of_data_set
 from scoring.net_arrays import write_net_arrays
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
+from scoring.score_files import scores_name
+from scoring.score_origin import write_record
+from scoring.score_way import how_scored, own_way
 from scoring.trained_model import TrainedModel
-from scoring.write_scores import scores_name, write_scores, write_view_scores
+from scoring.write_scores import write_scores, write_view_scores
 
 MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
 
@@ -49,6 +52,9 @@ def evaluate_fold(
 ) -> list[CellScore]:
     """Score a fold's test cells and write scores.csv (or scores_shift<d>.csv), views and timings.
 
+    What is not the run's own way (its counts, its selected net, Caffe) is written under a name that says so, such as
+    scores-views1-crops10.csv. Beside each file of scores lies its record of how it was made, scores.json.
+
     Returns
     -------
     list of CellScore
@@ -59,24 +65,36 @@ def evaluate_fold(
     UserError
         For a count out of range, or a data set that is not the one the run was built from.
     """
-    folder = model.folder
+    folder, refuse = model.folder, Refusal(options.force, say)
     with locked(folder):
         choice, crops = model.views(options.views), model.crops(options.crops)
-        cells = held_out_cells(model, Refusal(options.force, say))
+        cells = held_out_cells(model, refuse)
         engine = model.engine(device, options.batch)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
         ready = engine.view_input(model.mean, crops)
         jobs = (of_data_set(cell, choice, options.shift) for cell in cells)
         start = time.perf_counter()
         scores = list(tqdm(score_cells(ready, jobs), total=len(cells), desc="score", unit="cell", disable=None))
-        seconds = time.perf_counter() - start
-        if not options.shift:
-            write_view_scores(folder / "view_scores.csv", scores)
-            write_net_arrays(model, device, cells[0])
-            counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
-            write_json(folder / "evaluation.json", {**counts, **_facts(model, device, engine, counts, seconds)})
-        write_scores(folder / scores_name(options.shift), scores)
+        counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
+        facts = _facts(model, device, engine, counts, time.perf_counter() - start)
+        how = how_scored(model, counts, options.shift, device)
+        way = own_way(model, how, refuse.overridden)
+        _write(model, device, scores, how, way, {**counts, **facts})
+        say(f"{folder / scores_name(options.shift, way)} written")
         return scores
+
+
+def _write(model: TrainedModel, device: Device, scores: list[CellScore], how: dict, way: str, facts: dict) -> None:
+    """The files of one scoring; at shifted centres nothing but the scores is kept."""
+    folder = model.folder
+    if not how["shift"]:
+        write_view_scores(folder / f"view_scores{way}.csv", scores)
+        write_json(folder / f"evaluation{way}.json", facts)
+        if not way:
+            write_net_arrays(model, device, scores[0].cell)
+    path = folder / scores_name(how["shift"], way)
+    write_scores(path, scores)
+    write_record(path, how)
 
 
 def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:

@@ -21,13 +21,13 @@ def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Pa
         refuse(weights, "a model trained on this fold", found)
     if not weights.is_file():
         raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
-    if origin == record["fingerprint"] and not _is_selected(home.parent, weights):
+    if origin == record["fingerprint"] and not is_selected(home.parent, weights):
         _require_own(weights, home.parent, refuse)
     return weights
 
 
-def _is_selected(fold: Path, weights: Path) -> bool:
-    """Whether it is the model that tools/train.py selected, whose bytes and data model.json knows."""
+def is_selected(fold: Path, weights: Path) -> bool:
+    """Whether these are the weights that tools/train.py selected: model.json knows their bytes and their data."""
     return (fold / "model.json").exists() and sha256_file(weights) == read_model(fold)["sha256"]
 
 

@@ -12,6 +12,7 @@ from common.files import read_json
 from common.run_folder import filled_in
 from scoring import score_files
 from scoring.score_files import Scores, ViewScores
+from scoring.score_origin import misfit, read_record
 
 MADE_BY = "tools/cross_validate.py"
 
@@ -49,6 +50,8 @@ class FoldResult:
         Scores with every true centre moved by up to 5 or 10 px (paper: Table 3).
     model, evaluation : dict
         model.json and evaluation.json; empty where absent.
+    how : dict of int to dict
+        By shift, how those scores were made: their records, for the files that have one.
     """
 
     fold: int
@@ -64,6 +67,7 @@ class FoldResult:
     shift10: np.ndarray | None
     model: dict[str, Any]
     evaluation: dict[str, Any]
+    how: dict[int, dict[str, Any]]
 
     @property
     def snapshot(self) -> Path:
@@ -200,7 +204,7 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
     scores = score_files.read_scores(folder / "scores.csv", ids, run["classes"])
     if not run.get("control"):  # a control may have been scored against labels shuffled on purpose
         _check_labels(folder / "scores.csv", ids, scores, cells)
-    views = folder / "view_scores.csv"
+    views, model = folder / "view_scores.csv", _model(folder / "model.json")
     return FoldResult(
         fold=fold,
         folder=folder,
@@ -209,9 +213,24 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
         views=score_files.read_views(views, ids) if views.exists() else None,
         shift5=_shifted_scores(folder, 5, ids, run["classes"]),
         shift10=_shifted_scores(folder, 10, ids, run["classes"]),
-        model=_model(folder / "model.json"),
+        model=model,
         evaluation=_object_or_none(folder / "evaluation.json") or {},
+        how=_how(folder, model),
     )
+
+
+def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The records of a fold's score files; scores that do not belong to theirs or to the fold's net are refused."""
+    found = {}
+    for shift in (0, 5, 10):
+        path = folder / score_files.scores_name(shift)
+        record = read_record(path) if path.exists() else None
+        if record is None:
+            continue
+        if (wrong := misfit(path, record, shift, model)) is not None:
+            raise _wrong(path, "this fold's own scores", wrong)
+        found[shift] = record
+    return found
 
 
 def _model(path: Path) -> dict[str, Any]:
@@ -223,7 +242,7 @@ def _model(path: Path) -> dict[str, Any]:
 
 
 def _shifted_scores(folder: Path, pixels: int, ids: list[str], classes: int) -> np.ndarray | None:
-    path = folder / f"scores_shift{pixels}.csv"
+    path = folder / score_files.scores_name(pixels)
     return score_files.read_scores(path, ids, classes).scores if path.exists() else None
 
 

@@ -22,7 +22,7 @@ from engines.engine import Engine
 from engines.open_engine import open_engine
 from scoring.cell_score import CellScore
 from scoring.cell_views import ViewChoice, of_pixels
-from scoring.find_weights import chosen_weights, selected_weights
+from scoring.find_weights import chosen_weights, is_selected, selected_weights
 from scoring.own_cells import require_inside
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
@@ -51,6 +51,10 @@ class TrainedModel:
         Of the weights.
     mean : ndarray, float32 (3, 256, 256), BGR
         Of the training views (paper: "Convolutional Neural Networks", input).
+    own : bool
+        Whether the weights are those that the fold selects, not others that were asked for.
+    forced : bool
+        Whether `force` had to override anything.
     """
 
     folder: Path
@@ -64,6 +68,8 @@ class TrainedModel:
     weights: Path
     sha256: str
     mean: np.ndarray = field(repr=False)
+    own: bool = True
+    forced: bool = False
 
     @classmethod
     def open(
@@ -101,8 +107,11 @@ class TrainedModel:
             path, origin = chosen_weights(weights, record, refuse), {}
         resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
         deploy = resolved if resolved.exists() else prototxt_folder(config.classes) / "deploy.prototxt"
-        profile, sha256 = run_profile(config), sha256_file(path)
-        return cls(folder, run, record, origin, config, split, profile, deploy, path, sha256, read_mean(folder / MEAN))
+        profile, sha256, mean = run_profile(config), sha256_file(path), read_mean(folder / MEAN)
+        own = weights is None or is_selected(folder, path)
+        return cls(
+            folder, run, record, origin, config, split, profile, deploy, path, sha256, mean, own, refuse.overridden
+        )
 
     @property
     def classes(self) -> int:

@@ -12,8 +12,8 @@ from data_prep.prepare import Request, prepare_run
 from engines.device import Device
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from scoring.score_way import NO_SCORES, why_not_done
 from scoring.trained_model import TrainedModel
-from scoring.write_scores import scores_name
 from studies.baselines import ensure_baselines
 from studies.estimate import estimate
 from training.recipe import Recipe, recipe_of, require_same
@@ -41,7 +41,7 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
     folds = _folds(options.folds, len(split["folds"]))
     config = read_config(run)
     require_one_recipe(run, recipe_of(config.classes, profile, options.weights))
-    missing = [fold for fold in folds if not (fold_folder(run, fold) / scores_name()).exists()]
+    missing = [fold for fold in folds if _to_score(fold_folder(run, fold), 0)]
     if missing:
         say(estimate(dataset, split, missing, config, profile, options.device))
     ensure_baselines(run / "baselines.json", dataset, split)
@@ -65,6 +65,11 @@ def require_one_recipe(run: Path, recipe: Recipe) -> None:
         require_same(fold, recipe, do)
 
 
+def _to_score(folder: Path, shift: int) -> str | None:
+    """Why a fold is not done yet; None where its own scores are there."""
+    return why_not_done(folder, shift) if (folder / "model.json").exists() else NO_SCORES
+
+
 def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
     if wanted is None:
         return list(range(count))
@@ -76,9 +81,13 @@ def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
 
 def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:
     """The test cells' scores, at their true centres and, where wanted, at shifted ones."""
-    shifts = [shift for shift in (0, *(SHIFTS if options.shift else ())) if not (folder / scores_name(shift)).exists()]
+    reasons = {shift: _to_score(folder, shift) for shift in (0, *(SHIFTS if options.shift else ()))}
+    shifts = [shift for shift, reason in reasons.items() if reason]
     if not shifts:
         return
+    for reason in reasons.values():
+        if reason and reason != NO_SCORES:
+            say(f"scoring again: {reason}")
     model = TrainedModel.open(folder, say=say)
     for shift in shifts:
         scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)

@@ -10,8 +10,9 @@ from data_prep.cells import Dataset
 from data_prep.prepare import write_cells
 from engines.device import Device
 from scoring.cell_score import CellScore
+from scoring.score_files import scores_name
 from scoring.trained_model import TrainedModel
-from scoring.write_scores import scores_name, write_scores, write_view_scores
+from scoring.write_scores import write_scores, write_view_scores
 
 PROTOCOL = "external"
 

@@ -11,7 +11,9 @@ from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
 Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
-Written into the fold's folder: scores.csv, view_scores.csv, evaluation.json, net_figures.npz.
+Written into the fold's folder: scores.csv with scores.json, view_scores.csv, evaluation.json, net_figures.npz.
+Other counts, another --model or --force get names of their own, such as scores-views1-crops10.csv: the report and
+cross_validate.py read only the run's own scores.
 
   tools/evaluate.py
   tools/evaluate.py --views 1
@@ -42,7 +44,6 @@ def main() -> None:
     from reporting.terminal import summary
     from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
     from scoring.trained_model import TrainedModel
-    from scoring.write_scores import scores_name
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
@@ -50,7 +51,6 @@ def main() -> None:
     options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
     scores = evaluate_fold(model, device, options)
     print(summary(model.config, scores))
-    print(f"{model.folder / scores_name(args.shift)} written")
 
 
 if __name__ == "__main__":

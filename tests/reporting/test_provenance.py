@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
+from common.errors import UserError
 from reporting.facts import what_was_run
 from reporting.notes import run_notes
 from scoring.results import load_run
-from tests.support.synthetic_run import write_synthetic_run
+from tests.support.synthetic_run import write_records, write_synthetic_run
 
 RECIPE = {"solver": "s", "train_val": "n", "deploy": "d", "batch_size": 0, "epochs": 0, "fingerprint": "f"}
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
@@ -28,6 +29,14 @@ def trained(run, fold, **changes):
     path = run / f"fold{fold}/model.json"
     recipe = {**RECIPE, "weights": {"name": CAFFENET, "sha256": "1" * 64}, **changes}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"trained": recipe}))
+
+
+def rewrite(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def scoring_notes(run):
+    return [note for note in run_notes(load_run(run)) if note.startswith("scores")]
 
 
 def facts(run):
@@ -75,3 +84,44 @@ def test_folds_that_were_not_trained_alike_are_named(run):
     trained(run, 1, solver="other", epochs=7, fingerprint="g")
     (note,) = [note for note in run_notes(load_run(run)) if "trained alike" in note]
     assert "folds 0,2 against fold 1: other solver, epochs" in note
+
+
+def test_scores_that_do_not_belong_together_are_named(run):
+    write_records(run)
+    assert scoring_notes(run) == []
+    rewrite(run / "fold1/scores.json", views=1)
+    rewrite(run / "fold2/scores_shift10.json", precision="int8")
+    usual = "100 views x 10 crops by caffe in float32"
+    assert scoring_notes(run) == [
+        f"scores: {usual} (folds 0,2); 1 views x 10 crops by caffe in float32 (fold 1), which do not belong together",
+        f"scores with centres moved by up to 10 px: {usual} (folds 0,1); "
+        f"100 views x 10 crops by caffe in int8 (fold 2), at the true centres {usual}",
+    ]
+
+
+def test_shifted_scores_alone_of_another_way_are_named(run):
+    write_records(run)
+    for fold in range(3):
+        rewrite(run / f"fold{fold}/scores_shift5.json", crops=1)
+    (note,) = scoring_notes(run)
+    assert "100 views x 1 crops by caffe in float32 (folds 0,1,2), at the true centres 100 views x 10 crops" in note
+
+
+def test_what_older_files_do_not_say_is_said(run):
+    assert [note for note in scoring_notes(run) if "px: made in a way that is not recorded (folds 0,1,2)" in note]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "found"),
+    [
+        ("scores", {"model_sha256": "e" * 64}, "scores of another net, eeeeeeeeeeee"),
+        ("scores_shift5", {"model_sha256": "e" * 64}, "scores of another net, eeeeeeeeeeee"),
+        ("scores_shift5", {"shift": 10}, "scores under a shift of 10 pixels"),
+        ("scores", {"sha256": "e" * 64}, "a record of other scores"),
+    ],
+)
+def test_scores_of_something_else_are_refused(run, name, change, found):
+    write_records(run)
+    rewrite(run / f"fold1/{name}.json", **change)
+    with pytest.raises(UserError, match=f"fold1/{name}.csv: expected this fold's own scores, found {found}"):
+        load_run(run)

@@ -66,7 +66,7 @@ def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, 
     for name in ("scores.csv", "view_scores.csv"):
         assert sha256_file(fold / name) == sha256_file(evaluated_fold / name)
     evaluate_fold(model, Device(), EvaluateOptions(shift=10, views=1, crops=1), say=lambda _: None)
-    header, *found = rows(fold / "scores_shift10.csv")
+    header, *found = rows(fold / "scores_shift10-views1-crops1.csv")
     assert (header, len(found)) == (rows(fold / "scores.csv")[0], 8)
     assert sha256_file(fold / "scores.csv") == sha256_file(evaluated_fold / "scores.csv")
 
