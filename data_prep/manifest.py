@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TextIO
 
 from common.errors import UserError
+from common.files import human
+from common.memory import usable_memory
 from data_prep.cells import Cell, Dataset
 from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_values import bethesda_label_of, centre_of, inside, label_of, pixel_um_of, size_of
@@ -16,7 +18,8 @@ from data_prep.phantom.mark import is_phantom
 COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 LINE_LIMIT = 100_000
-MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
+CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text; 550 to 1,000 were measured
+SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
 
 
 def read_manifest(path: Path) -> Dataset:
@@ -36,11 +39,11 @@ def read_manifest(path: Path) -> Dataset:
     path = Path(path)
     cells: list[Cell] = []
     seen: set[str] = set()
-    sizes: dict[Path, tuple[int, int]] = {}
+    images: dict[str, tuple[Path, tuple[int, int]]] = {}
     masks, kinds, pixels = {}, {}, set()
-    _require_count(path)
+    _require_room(path)
     for line, row in manifest_rows(path):
-        cell = _cell(path, line, row, sizes, seen)
+        cell = _cell(path, line, row, images, seen)
         seen.add(cell.id)
         masks |= {cell.id: path.parent / row["mask"]} if row.get("mask") else {}
         kinds |= {cell.id: row["bethesda"]} if row.get("bethesda") else {}
@@ -68,11 +71,15 @@ def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:
     return cells, tuple(known.name for known in CLASSES)
 
 
-def _require_count(path: Path) -> None:
-    """Refuse too many lines while none is kept, so that memory stays flat however long the file is."""
-    for number, (line, _) in enumerate(manifest_rows(path), 1):
-        if number > MAX_CELLS:
-            raise UserError(f"{path}, line {line}", f"at most {MAX_CELLS:,} cells", "more", "Split the manifest.")
+def _require_room(path: Path) -> None:
+    """Refuse more cells than fit into memory while none is kept, so that no file can fill it."""
+    room, need = usable_memory() // SHARE, 0
+    for number, (line, row) in enumerate(manifest_rows(path), 1):
+        need += CELL_BYTES + sum(map(len, row.values()))
+        if need > room:
+            expected = f"cells that fit into {human(room)}, one part in {SHARE} of this machine's memory"
+            do = "Split the manifest, or use a machine with more memory."
+            raise UserError(f"{path}, line {line}", expected, f"{number:,} cells or more", do)
 
 
 def manifest_rows(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
@@ -123,19 +130,18 @@ def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> 
         )
 
 
-def _cell(path: Path, line: int, row: dict[str, str], sizes: dict, seen: set[str]) -> Cell:
+def _cell(path: Path, line: int, row: dict[str, str], images: dict, seen: set[str]) -> Cell:
     where = f"{path}, line {line}"
-    image = inside(path.parent, row["image"], where)
-    if image not in sizes:
-        sizes[image] = size_of(image, where)
+    if row["image"] not in images:  # looked at once, however many cells lie in it
+        image = inside(path.parent, row["image"], where)
+        images[row["image"]] = image, size_of(image, where)
+    image, size = images[row["image"]]
     if "bethesda" in row:
         label, class7 = bethesda_label_of(row["bethesda"], where), None
     else:
         label, class7 = label_of(row["label"], where)
-    if row.get("mask"):
-        centre = centroid(inside(path.parent, row["mask"], where), sizes[image])
-    else:
-        centre = centre_of(row, sizes[image], where)
+    mask = inside(path.parent, row["mask"], where) if row.get("mask") else None
+    centre = centroid(mask, size) if mask else centre_of(row, size, where)
     name = row.get("id") or Path(row["image"]).stem
     if name in seen and not row.get("id"):
         name = f"{name}_{line}"

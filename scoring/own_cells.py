@@ -9,11 +9,12 @@ from typing import NamedTuple, TextIO
 from common.errors import UserError
 from data_prep.image_file import image_size, read_image
 from data_prep.manifest import inside, manifest_rows
+from engines.engine import ViewInput
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
+from scoring.score_cells import score_cells
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
-IMAGES_HELD = 4  # decoded at a time: a list mostly comes image after image
 
 
 class Place(NamedTuple):
@@ -32,34 +33,46 @@ def require_inside(image: Path, x: float, y: float, size: tuple[int, int]) -> tu
     return float(x), float(y)
 
 
-def place_in(image: Path, x: float, y: float) -> Place:
-    """A place, checked to lie inside its image; errors as `require_inside`'s and `image_size`'s."""
-    return Place(image, *require_inside(image, x, y, _size(image)))
-
-
-@lru_cache(maxsize=1024)
-def _size(image: Path) -> tuple[int, int]:
-    return image_size(image)
+def places_in(image: Path, centres: Iterable[tuple[float, float]]) -> list[Place]:
+    """Places checked to lie inside their image; errors as `require_inside`'s and `image_size`'s."""
+    size = image_size(image)
+    return [Place(image, *require_inside(image, x, y, size)) for x, y in centres]
 
 
 def places_of_csv(path: Path) -> list[Place]:
     """Places listed in a CSV with the columns image, nucleus_x, nucleus_y; images relative to it."""
-    places = []
+    places, known = [], {}
     for line, row in manifest_rows(path, COLUMNS):
         try:
             x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
         except ValueError:
             found = f"{row['nucleus_x']}, {row['nucleus_y']}"
             raise UserError(f"{path}, line {line}", "two numbers", found, "Give pixels, 0-based.") from None
-        places.append(place_in(inside(path.parent, row["image"], f"{path}, line {line}"), x, y))
+        if row["image"] not in known:
+            image = inside(path.parent, row["image"], f"{path}, line {line}")
+            known[row["image"]] = (image, image_size(image))
+        image, size = known[row["image"]]
+        places.append(Place(image, *require_inside(image, x, y, size)))
     return places
 
 
-def cells_at(places: Sequence[Place], choice: ViewChoice) -> Iterator[CellViews]:
-    """The cells at these places, an image read once for all that follow one another in it."""
-    read = lru_cache(maxsize=IMAGES_HELD)(read_image)
-    for place in places:
-        yield of_pixels(read(place.image), (place.x, place.y), choice, place.image)
+def score_places(view_input: ViewInput, places: Sequence[Place], choice: ViewChoice) -> Iterator[CellScore]:
+    """Score the cells at these places, image after image, each read once; given in the order of the places."""
+    first = {image: number for number, image in enumerate(dict.fromkeys(place.image for place in places))}
+    order = sorted(range(len(places)), key=lambda row: first[places[row].image])
+    waiting: dict[int, CellScore] = {}
+    following = 0
+    for row, score in zip(order, score_cells(view_input, _cells(places, order, choice)), strict=True):
+        waiting[row] = score
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
+def _cells(places: Sequence[Place], order: Sequence[int], choice: ViewChoice) -> Iterator[CellViews]:
+    read = lru_cache(maxsize=1)(read_image)
+    for image, x, y in (places[row] for row in order):
+        yield of_pixels(read(image), (x, y), choice, image)
 
 
 def to_csv(scores: Iterable[CellScore], file: TextIO) -> None:

@@ -46,16 +46,15 @@ def main() -> None:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from common.current_fold import find_fold
     from engines.device import resolve
-    from scoring.own_cells import cells_at, place_in, places_of_csv, to_csv
-    from scoring.score_cells import score_cells
+    from scoring.own_cells import places_in, places_of_csv, score_places, to_csv
     from scoring.trained_model import TrainedModel
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
     choice = model.views(args.views)
-    places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]
+    places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
     ready = model.engine(device).view_input(model.mean, model.crops())
-    to_csv(score_cells(ready, cells_at(places, choice)), sys.stdout)
+    to_csv(score_places(ready, places, choice), sys.stdout)
 
 
 def _centre(text: str) -> tuple[float, float]:
