@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from common.errors import UserError
 from common.files import disk_full
 from common.in_order import in_order
 from data_prep.cells import Cell, by_image
@@ -32,16 +32,30 @@ class Place(NamedTuple):
 
 
 class Regions:
-    """Reads back what `cut_regions` cut; any number of threads may."""
+    """A scratch file of neighbourhoods: `cut` and then read back, by any number of threads; none is held in memory."""
 
-    def __init__(self, file: int, places: dict[str, Place]):
-        self.file, self.places = file, places
+    def __init__(self, file: int):
+        self.file, self.end, self.lock = file, 0, Lock()
+        self.places: dict[str, Place] = {}
 
     def __call__(self, cell: Cell) -> Region:
         """The neighbourhood of a cell, uint8 (H, W, 3) BGR, and the nucleus centre in it."""
         place = self.places[cell.id]
         data = os.pread(self.file, int(np.prod(place.shape)), place.start)
         return np.frombuffer(data, np.uint8).reshape(place.shape), place.centre
+
+    def cut(self, cells: Sequence[Cell]) -> None:
+        """Keep the neighbourhoods of the cells of one image."""
+        image = read_image(cells[0].image)
+        for cell in cells:
+            region, centre = neighbourhood(image, cell.centre)
+            with self.lock:
+                start, self.end = self.end, self.end + region.nbytes
+            self.places[cell.id] = Place(start, region.shape, centre)
+            left = memoryview(region).cast("B")
+            while left:  # a disk that fills up takes a part first
+                written = os.pwrite(self.file, left, start)
+                left, start = left[written:], start + written
 
 
 @contextmanager
@@ -57,28 +71,14 @@ def cut_regions(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[R
     """
     unique = list({cell.id: cell for cell in cells}.values())
     groups = [list(group) for _, group in groupby(by_image(unique), key=lambda cell: cell.image)]
-    places: dict[str, Place] = {}
-    with TemporaryFile(dir=folder, prefix=".regions", buffering=0) as file:
-        found = in_order(_cut, groups, workers)
-        for group, regions in zip(groups, tqdm(found, "images", len(groups), unit="image", disable=None), strict=True):
-            for cell, (region, centre) in zip(group, regions, strict=True):
-                places[cell.id] = Place(file.tell(), region.shape, centre)
-                _write(file, region, folder, len(unique))
-        yield Regions(file.fileno(), places)
-
-
-def _cut(cells: list[Cell]) -> list[Region]:
-    """The neighbourhoods of the cells of one image."""
-    image = read_image(cells[0].image)
-    return [neighbourhood(image, cell.centre) for cell in cells]
-
-
-def _write(file, region: np.ndarray, folder: Path, cells: int) -> None:
-    try:
-        left = memoryview(region).cast("B")
-        while left:  # a disk that fills up takes a part first
-            left = left[file.write(left) :]
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full(folder, cells * REGION_BYTES) from error
-        raise UserError(folder, "a writable folder", error.strerror or "an error", "Mend it.") from error
+    with TemporaryFile(dir=folder, prefix=".regions") as file:
+        regions = Regions(file.fileno())
+        done = in_order(regions.cut, groups, workers)
+        try:
+            for _ in tqdm(done, "images", len(groups), unit="image", disable=None):
+                pass
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise disk_full(folder / "regions", len(unique) * REGION_BYTES) from error
+            raise
+        yield regions
