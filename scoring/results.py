@@ -221,7 +221,7 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
 
 def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The records of a fold's score files; scores that do not belong to theirs or to the fold's net are refused."""
-    found = {}
+    records = {}
     for shift in (0, 5, 10):
         path = folder / score_files.scores_name(shift)
         record = read_record(path) if path.exists() else None
@@ -229,8 +229,8 @@ def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
             continue
         if (wrong := misfit(path, record, shift, model)) is not None:
             raise _wrong(path, "this fold's own scores", wrong)
-        found[shift] = record
-    return found
+        records[shift] = record
+    return records
 
 
 def _model(path: Path) -> dict[str, Any]:
