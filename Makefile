@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv engines caffe caffe-cuda-check caffe-test run test bench faults fuzz lint
+.PHONY: venv engines caffe caffe-cuda-check caffe-test run test bench faults fuzz lint results
 
 venv: $(VENV)/.complete
 
@@ -38,6 +38,10 @@ lint: venv
 
 run: caffe
 	tools/quick_start.sh
+
+# every table of the README's runs again, from the score files in results/
+results: venv
+	for run in results/*/run.json; do $(BIN)/python tools/report.py "$$(dirname "$$run")" || exit 1; done
 
 # on a machine with nothing else to do; some minutes
 bench: caffe
