@@ -95,5 +95,8 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
 
 
 def folds_of(text: str) -> list[int]:
-    """The folds in "0,2" as numbers; ValueError for anything else."""
-    return [int(part) for part in text.split(",")]
+    """The folds in "0,2" as numbers."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError("--folds", "numbers such as 0,2", text, "Give them without spaces.") from None

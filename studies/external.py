@@ -18,7 +18,7 @@ from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no
 from data_prep.manifest_values import PIXEL_RANGE
 from data_prep.resample import moved, resample
 from engines.device import Device
-from scoring.cell_score import CellScore
+from scoring.average import averaged
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
@@ -65,7 +65,8 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
         each.append(list(bar))
     how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, opened.fingerprint(), models, mean_of(each), **how)
+    scores = sorted(averaged(each), key=lambda score: score.cell.id)
+    found = Validated(dataset, path, opened.fingerprint(), models, scores, **how)
     return write_external_run(found, RUNS, options.name)
 
 
@@ -134,13 +135,3 @@ def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[Ce
 def by_image(cells: Sequence[Cell]) -> list[Cell]:
     """Cells in the order of their images."""
     return sorted(cells, key=lambda cell: (str(cell.image), cell.id))
-
-
-def mean_of(each: Sequence[Sequence[CellScore]]) -> list[CellScore]:
-    """Every cell's scores averaged over the nets, view by view: all of them saw the same views."""
-    found = []
-    for same in zip(*each, strict=True):
-        names = ("prob", "view_scores", "centre_scores")
-        means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
-        found.append(replace(same[0], **means))
-    return sorted(found, key=lambda score: score.cell.id)

@@ -6,7 +6,6 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.errors import UserError
 from common.options import DATA_HELP, add_device_options, add_engine_options, add_run_options, requested
 
 EPILOG = f"""\
@@ -44,13 +43,9 @@ def main() -> None:
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
-    try:
-        folds = folds_of(args.folds) if args.folds else None
-    except ValueError:
-        raise UserError("--folds", "numbers such as 0,2", args.folds, "Give them without spaces.") from None
     options = CrossValidateOptions(
         weights=None if args.from_scratch else require_weights(args.weights),
-        folds=folds,
+        folds=folds_of(args.folds) if args.folds else None,
         device=device,
         workers=max(1, args.workers),
         shift=args.shift,
