@@ -8,7 +8,7 @@ from common.errors import UserError
 from common.files import human
 from common.run_folder import fold_folder, locked, read_config
 from data_prep.fold_data import build_fold, drop_lmdbs
-from data_prep.prepare import Request, prepare_run
+from data_prep.prepare import Request, prepare_run, views_plan
 from engines.device import Device
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
@@ -43,7 +43,8 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
     require_one_recipe(run, recipe_of(config.classes, profile, options.weights))
     missing = [fold for fold in folds if _to_score(fold_folder(run, fold), 0)]
     if missing:
-        say(estimate(dataset, split, missing, config, profile, options.device))
+        for line in [*views_plan(config), estimate(dataset, split, missing, config, profile, options.device)]:
+            say(line)
     ensure_baselines(run / "baselines.json", dataset, split)
     for fold in folds:
         folder = fold_folder(run, fold)

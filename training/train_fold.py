@@ -11,6 +11,7 @@ from common.pinned import REFERENCE
 from common.run_folder import locked, note_in_record, read_config, read_run
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.prepare import expected_key, run_profile
+from data_prep.profiles import Profile
 from engines.device import Device
 from engines.net_probe import probe_net
 from training.origin import foreign
@@ -58,6 +59,8 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             f"{fold}: {record['train_lmdb']['entries']:,} views, {schedule.epochs} epochs of "
             f"{schedule.iterations_per_epoch} iterations of {schedule.batch_size}, select {config.select}"
         )
+        if 0 < schedule.epochs * schedule.iterations_per_epoch < run_profile(config).least_iterations:
+            say(too_few(schedule.max_iter, run_profile(config)))
         if start < schedule.max_iter:
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
@@ -67,6 +70,14 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
+
+
+def too_few(iterations: int, profile: Profile) -> str:
+    """A line for a training that is shorter than its profile wants: of few cells in Herlev's shape, or an older run."""
+    return (
+        f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
+        "few to learn much. Add cells, or bring them as a manifest in a new --run, which gets more views !!"
+    )
 
 
 def _require_file(weights: Path | None) -> None:
