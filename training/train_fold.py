@@ -21,6 +21,7 @@ from training.run_caffe import train
 from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
 from training.source_weights import check_source_weights
+from training.validation_labels import validation_labels
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 
@@ -66,7 +67,8 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold))
+        labels = validation_labels(fold, record, config.classes)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), labels)
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
