@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json
 from common.run_folder import filled_in
 from scoring import score_files
@@ -159,7 +159,7 @@ def load_run(path: Path, only: int | None = None) -> RunResult:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise UserError(folder, "a run folder", "no such folder", f"Name a folder that {MADE_BY} made.")
+        raise UserError(folder, "a run folder", "no such folder", CHECK_PATH)
     run = _object(folder / "run.json", {"classes": int, "protocol": str, "profile": str, "dataset": dict})
     if run["classes"] not in (2, 7):
         raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))

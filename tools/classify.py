@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
         "--centre", action="append", default=[], metavar="X,Y", help="a nucleus centre; may be repeated"
     )
     parser.add_argument("--csv", type=Path, help="cells of many images instead")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write there, all of it or nothing, and do not print")
     parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
     parser.add_argument("--views", type=int, default=100, help="views of each cell, 1 to 100 (default: 100)")
     add_device_options(parser)
@@ -47,7 +48,7 @@ def main() -> None:
     from common.current_fold import find_fold
     from engines.device import resolve
     from measures.learned import of_folder
-    from scoring.own_cells import cells_at, place_in, places_of_csv, to_csv
+    from scoring.own_cells import cells_at, place_in, places_of_csv, require_writable, to_csv, write_csv
     from scoring.score_cells import score_cells
     from scoring.trained_model import TrainedModel
 
@@ -57,8 +58,15 @@ def main() -> None:
         _say(f"!! {line} !!")
     choice = model.views(args.views)
     places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]
+    if args.out:
+        require_writable(args.out, [*([args.csv] if args.csv else []), *(place.image for place in places)])
     ready = model.engine(device).view_input(model.mean, model.crops())
-    to_csv(score_cells(ready, cells_at(places, choice)), sys.stdout)
+    scores = score_cells(ready, cells_at(places, choice))
+    if args.out:
+        write_csv(scores, len(places), args.out)
+        print(f"{args.out}: {len(places)} cells")
+    else:
+        to_csv(scores, sys.stdout)
 
 
 def _say(line: str) -> None:

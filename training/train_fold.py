@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.caffe_messages import prototxt_folder
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import remove, require_space, sha256_file
 from common.pinned import REFERENCE
 from common.run_folder import locked, note_in_record, read_config, read_run
@@ -84,7 +84,7 @@ def too_few(iterations: int, profile: Profile) -> str:
 
 def _require_file(weights: Path | None) -> None:
     if weights and not weights.is_file():
-        raise UserError(weights, "the source net's weights", "no such file", "Give the right path.")
+        raise UserError(weights, "the source net's weights", "no such file", CHECK_PATH)
 
 
 def _finished(fold: Path, model_file: Path, recipe: Recipe, say: Callable[[str], None]) -> dict:
