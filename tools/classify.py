@@ -12,12 +12,12 @@ from common.errors import UserError
 from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
-The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
-The output is CSV: image, centre, score = P(abnormal), its spread over views, and the class at threshold 0.5.
-
   tools/classify.py cell.png --centre 61,48
   tools/classify.py field.png --centre 61,48 --centre 210,300 --views 10
-  tools/classify.py --csv cells.csv        (columns image, nucleus_x, nucleus_y)
+  tools/classify.py --csv cells.csv --out scores.csv        (columns image, nucleus_x, nucleus_y)
+
+The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
+The output is CSV: image, centre, score = P(abnormal), its spread over views, and the class at threshold 0.5.
 """
 
 

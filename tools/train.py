@@ -10,11 +10,11 @@ from common.cli import run
 from common.options import add_device_options
 
 EPILOG = """\
-Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
-Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
-
   tools/train.py
   tools/train.py --fold-folder runs/herlev-cell-paper/fold3 --gpu 0
+
+Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
+Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
 """
 
 
