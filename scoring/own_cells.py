@@ -11,7 +11,8 @@ from tqdm import tqdm
 from common.errors import Mistakes, UserError
 from common.files import complete_or_absent
 from data_prep.image_file import read_image
-from data_prep.manifest import inside, manifest_rows
+from data_prep.manifest import manifest_rows
+from data_prep.manifest_values import inside
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 
