@@ -28,21 +28,24 @@ def fit_views(written: Profile, config: RunConfig) -> Profile:
     """
     if config.view_plan != "balanced" or config.labels is None or not all(config.labels):
         return written
+    batch, epochs = batch_and_epochs(written, config.classes)
+    least = (math.ceil(written.least_iterations / epochs) - 1) * batch + 1 if written.least_iterations else 0  # views
     grids = _even(written.train, config.labels) if written.balance else _multiples(written.train)
-    return next(
-        fitted
-        for train in grids
-        if iterations(fitted := replace(written, train=train), config) >= written.least_iterations
-    )
+    return replace(written, train=next(train for train in grids if _views(train, config) >= least))
 
 
 def iterations(profile: Profile, config: RunConfig) -> int:
     """Iterations of a fold's training, of a set dealt evenly to its folds."""
     batch, epochs = batch_and_epochs(profile, config.classes)
+    return math.ceil(_views(profile.train, config) / batch) * epochs
+
+
+def _views(train: Grids, config: RunConfig) -> int:
+    """Training views of a fold, of a set dealt evenly to its folds."""
     cells = list(config.labels)
     for _ in range(2 if config.select == "inner" else 1):  # `inner` takes another fifth, out of the training cells
         cells = [count - math.ceil(count / FOLDS) for count in cells]
-    return math.ceil(sum(cells[label] * grid.views for label, grid in profile.train.items()) / batch) * epochs
+    return sum(cells[label] * grid.views for label, grid in train.items())
 
 
 def _multiples(written: Grids) -> Iterator[Grids]:

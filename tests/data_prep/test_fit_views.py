@@ -1,6 +1,7 @@
 """More views for small sets and for the smaller class, one rotation grid for both; Herlev and older runs as before."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -9,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.run_folder import RunConfig, read_config
+from data_prep.cells import Cell, Dataset
 from data_prep.fit_views import fit_views, iterations, plan_lines
+from data_prep.fold_data import sources, views_in
+from data_prep.folds import make_split
 from data_prep.prepare import Request, prepare_fold, run_profile, views_plan
 from data_prep.profiles import names, read_profile
 from data_prep.views import Grid
@@ -109,3 +113,16 @@ def test_a_run_from_before_goes_on_as_it_began(tmp_path):
     second, line = prepare_fold(request, 1, 1, None, tmp_path / "runs", said.append)
     assert said == [] and record.read_bytes() == before
     assert "80 training and 4 validation views" in line  # 16 cells x 5, as written
+
+
+@pytest.mark.parametrize("select", ["paper", "inner"])
+def test_every_fold_of_57_and_415_cells_comes_out_even(tmp_path, select):
+    (tmp_path / "a.png").write_bytes(b"one image for all")
+    cells = [Cell(f"{i:03d}", tmp_path / "a.png", int(i >= 57), None, (0.0, 0.0), None) for i in range(57 + 415)]
+    dataset = Dataset("mine", tmp_path, tuple(cells), ("normal", "abnormal"))
+    split, config = make_split(dataset, "cell", 1), replace(MINE, select=select)
+    for fold in range(5):
+        train, _ = sources(dataset, split, fold, config, run_profile(config))
+        counts = Counter(cell.label for cell in train.cells)
+        assert max(views(run_profile(config), counts)) <= 1.1 * min(views(run_profile(config), counts))
+        assert math.ceil(views_in(train) / 32) * 3 >= 300
