@@ -39,6 +39,11 @@ def prototxt_folder(classes: int) -> Path:
     return ROOT / "prototxt" / ("seven_class" if classes == 7 else "")
 
 
+def data_layer(net: Message, phase: int) -> Message:
+    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
+    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
+
+
 def read_prototxt(path: Path, message: str) -> Message:
     """Read a prototxt: `message` is NetParameter or SolverParameter.
 

@@ -25,6 +25,8 @@ class Profile:
     crops: int
     batch_size: int
     epochs: int
+    least_iterations: int = 0  # of a training; a small set gets more views until it has them
+    balance: bool = False  # whether the smaller class gets more views until both have as many
 
 
 def names() -> list[str]:
@@ -54,6 +56,8 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
         train=train,
         test=Grid(*values["test"]),
         **{key: values[key] for key in ("validation_views", "test_views", "crops", "batch_size", "epochs")},
+        least_iterations=values.get("least_iterations", 0),
+        balance=view_plan == "balanced" and values.get("balance", True),
     )
 
 

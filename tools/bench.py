@@ -10,11 +10,11 @@ from common.cli import run
 
 GROUPS = ("startup", "build", "memory", "net", "score", "scoring_engines", "engines", "growth")
 EPILOG = """\
-Leave the machine alone meanwhile: what else runs is measured too. PyTorch is measured where it is installed
-(requirements-bench.txt). The phantom and everything else it needs is made under --folder.
-
   tools/bench.py
   tools/bench.py --only score engines --rounds 9
+
+Leave the machine alone meanwhile: what else runs is measured too. PyTorch is measured where it is installed
+(requirements-bench.txt). The phantom and everything else it needs is made under --folder.
 """
 
 

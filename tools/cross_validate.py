@@ -9,12 +9,12 @@ from common.cli import run
 from common.options import DATA_HELP, add_device_options, add_engine_options, add_run_options, requested
 
 EPILOG = f"""\
+  tools/cross_validate.py --data data/herlev --profile paper --protocol cell
+  tools/cross_validate.py --data data/herlev --profile quick --protocol field --folds 0,1
+
 {DATA_HELP}
 The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test.
 A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
-
-  tools/cross_validate.py --data data/herlev --profile paper --protocol cell
-  tools/cross_validate.py --data data/herlev --profile quick --protocol field --folds 0,1
 """
 
 

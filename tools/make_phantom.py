@@ -9,11 +9,11 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
-It is a drawing: no figure obtained from it is a result. An existing folder is not touched.
-
   tools/make_phantom.py data/phantom               917 cells in Herlev's seven class folders
   tools/make_phantom.py data/small --cells 60
   tools/make_phantom.py data/hemlbc --manifest     1,978 cells and cells.csv
+
+It is a drawing: no figure obtained from it is a result. An existing folder is not touched.
 """
 
 

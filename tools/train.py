@@ -10,11 +10,11 @@ from common.cli import run
 from common.options import add_device_options
 
 EPILOG = """\
-Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
-Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
-
   tools/train.py
   tools/train.py --fold-folder runs/herlev-cell-paper/fold3 --gpu 0
+
+Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
+Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
 """
 
 
@@ -34,6 +34,7 @@ def main() -> None:
     args = arguments()
     from common.current_fold import find_fold
     from engines.device import resolve
+    from measures.learned import of_model
     from training.source_weights import require_weights
     from training.train_fold import TrainOptions, train_fold
 
@@ -46,6 +47,8 @@ def main() -> None:
         f"selected ({model['select']}): {Path(fold) / model['snapshot']}, epoch {model['epoch']:g}, "
         f"validation loss {model['val_loss']}, patch accuracy {model['val_accuracy']}"
     )
+    if line := of_model(model):
+        print(f"!! {line} !!")
     print("Next: tools/evaluate.py")
 
 

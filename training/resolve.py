@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from common.caffe_messages import ROOT, caffe_pb2, prototxt_folder, read_prototxt, write_prototxt
+from common.caffe_messages import ROOT, caffe_pb2, data_layer, prototxt_folder, read_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import write_text
 from common.run_folder import RunConfig
@@ -28,11 +28,6 @@ class Schedule:
     def max_iter(self) -> int:
         """Iterations in all."""
         return self.iterations_per_epoch * self.epochs
-
-
-def data_layer(net: Message, phase: int) -> Message:
-    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
-    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
 
 
 def transferred_layers(net: Message) -> list[str]:

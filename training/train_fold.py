@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.caffe_messages import prototxt_folder
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import remove, require_space, sha256_file
 from common.pinned import REFERENCE
 from common.run_folder import locked, note_in_record, read_config, read_run
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.prepare import expected_key, run_profile
+from data_prep.profiles import Profile
 from engines.device import Device
 from engines.net_probe import probe_net
 from training.origin import foreign
@@ -20,6 +21,7 @@ from training.run_caffe import train
 from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
 from training.source_weights import check_source_weights
+from training.validation_labels import validation_labels
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 
@@ -58,20 +60,31 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             f"{fold}: {record['train_lmdb']['entries']:,} views, {schedule.epochs} epochs of "
             f"{schedule.iterations_per_epoch} iterations of {schedule.batch_size}, select {config.select}"
         )
+        if 0 < schedule.epochs * schedule.iterations_per_epoch < run_profile(config).least_iterations:
+            say(too_few(schedule.max_iter, run_profile(config)))
         if start < schedule.max_iter:
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold))
+        labels = validation_labels(fold, record, config.classes)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), labels)
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
 
 
+def too_few(iterations: int, profile: Profile) -> str:
+    """A line for a training that is shorter than its profile wants: of few cells in Herlev's shape, or an older run."""
+    return (
+        f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
+        "few to learn much. Add cells, or bring them as a manifest in a new --run, which gets more views !!"
+    )
+
+
 def _require_file(weights: Path | None) -> None:
     if weights and not weights.is_file():
-        raise UserError(weights, "the source net's weights", "no such file", "Give the right path.")
+        raise UserError(weights, "the source net's weights", "no such file", CHECK_PATH)
 
 
 def _finished(fold: Path, model_file: Path, recipe: Recipe, say: Callable[[str], None]) -> dict:
