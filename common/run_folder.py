@@ -53,7 +53,10 @@ class RunConfig(Request):
     labels: tuple[int, int] | None = None
 
     def default_name(self) -> str:
-        """A folder name that differs wherever the configuration does."""
+        """A folder name that differs wherever the configuration does.
+
+        A selection other than the paper's is named, under field too, so that no name ever changes what it stands for.
+        """
         parts = [self.dataset, self.protocol, self.profile]
         parts += ["7class"] if self.classes == 7 else []
         parts += [self.select] if self.select != "paper" else []

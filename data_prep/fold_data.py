@@ -25,6 +25,7 @@ from data_prep.lmdb_check import describe, verify
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
+from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
 
 LMDBS = ("train_lmdb", "val_lmdb")
@@ -76,8 +77,9 @@ def views_in(source: Source) -> int:
 
 
 def need_bytes(*parts: Source) -> int:
-    """Disk that the LMDBs of these sources take at most."""
-    return sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
+    """Disk that the LMDBs of these sources take at most, with the regions that are kept while they are written."""
+    views = sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
+    return views + REGION_BYTES * sum(len(s.cells) for s in parts)
 
 
 def fold_key(split: Split, fold: int, config: RunConfig, profile: Profile) -> str:
@@ -107,20 +109,8 @@ def build_fold(
         remove(target / name)
         remove(partial_path(target / name))
     require_space(target, need_bytes(train, validation))
-    mean = MeanImage()
     record = {"fold": fold, "fingerprint": key, "split": split["fingerprint"]}
-    try:
-        for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
-            partial = partial_path(target / name)
-            entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name)
-            record[name] = describe(partial, entries)
-            (partial / "lock.mdb").unlink(missing_ok=True)
-        write_mean(target / "mean.binaryproto", mean.value())
-        for name in LMDBS:
-            partial_path(target / name).rename(target / name)
-    finally:
-        for name in LMDBS:
-            remove(partial_path(target / name))
+    record |= _write_lmdbs(target, train, validation, workers)
     record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
     record["validation_views"] = len(validation.indices[0])
     (target / "snapshots").mkdir(exist_ok=True)
@@ -129,6 +119,25 @@ def build_fold(
     size = sum(record[name]["bytes"] for name in LMDBS)
     entries = [record[name]["entries"] for name in LMDBS]
     return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
+
+
+def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) -> dict:
+    """Write both LMDBs and the mean image, all or none of them; returns the LMDBs' part of the record."""
+    mean, record = MeanImage(), {}
+    try:
+        with cut_regions([*train.cells, *validation.cells], target, workers) as regions:
+            for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
+                partial = partial_path(target / name)
+                entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name, regions)
+                record[name] = describe(partial, entries)
+                (partial / "lock.mdb").unlink(missing_ok=True)
+        write_mean(target / "mean.binaryproto", mean.value())
+        for name in LMDBS:
+            partial_path(target / name).rename(target / name)
+    finally:
+        for name in LMDBS:
+            remove(partial_path(target / name))
+    return record
 
 
 def require_outputs(classes: int) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from common.errors import CHECK_PATH, Mistakes, UserError
+from common.files import human
+from common.memory import usable_memory
 from data_prep.cells import Cell, Dataset
 from data_prep.csv_dialect import separator_of, with_points
 from data_prep.herlev_classes import CLASSES
@@ -17,7 +19,8 @@ from data_prep.phantom.mark import is_phantom
 COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 LINE_LIMIT = 100_000
-MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
+CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text; 550 to 1,000 were measured
+SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
 
 
 def read_manifest(path: Path) -> Dataset:
@@ -39,7 +42,7 @@ def read_manifest(path: Path) -> Dataset:
     cells: list[Cell] = []
     known = Known()
     masks, kinds, mistakes = {}, {}, Mistakes()
-    _require_count(path)
+    _require_room(path)
     for line, row in manifest_rows(path, mistakes=mistakes):
         cell = cell_of(row, path.parent, line, f"{path}, line {line}", known, mistakes)
         if cell is not None:
@@ -69,11 +72,15 @@ def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:
     return cells, tuple(known.name for known in CLASSES)
 
 
-def _require_count(path: Path) -> None:
-    """Refuse too many lines while none is kept, so that memory stays flat however long the file is."""
-    for number, (line, _) in enumerate(manifest_rows(path, mistakes=Mistakes()), 1):
-        if number > MAX_CELLS:
-            raise UserError(f"{path}, line {line}", f"at most {MAX_CELLS:,} cells", "more", "Split the manifest.")
+def _require_room(path: Path) -> None:
+    """Refuse more cells than fit into memory while none is kept, so that no file can fill it."""
+    room, need = usable_memory() // SHARE, 0
+    for number, (line, row) in enumerate(manifest_rows(path, mistakes=Mistakes()), 1):
+        need += CELL_BYTES + sum(map(len, row.values()))
+        if need > room:
+            expected = f"cells that fit into {human(room)}, one part in {SHARE} of this machine's memory"
+            do = "Split the manifest, or use a machine with more memory."
+            raise UserError(f"{path}, line {line}", expected, f"{number:,} cells or more", do)
 
 
 def manifest_rows(

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from common.options import selection_caveat
 from scoring.results import FoldResult, RunResult
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
 BY_HAND = (
     "trained by caffe train itself: the newest snapshot was scored; its source weights and its losses are not recorded"
 )
+AS_IN_THE_PAPER = "snapshot chosen by the lowest loss on the fold it is judged by, as in the paper"
 PARTS = ("solver", "train_val", "deploy", "batch_size", "epochs", "weights")
 Grouped = list[tuple[str, list[FoldResult]]]
 
@@ -54,14 +56,14 @@ def origin_notes(run: RunResult) -> list[str]:
         return "" if known.get("name") == CAFFENET else f"weights {known.get('name')}, not the paper's {CAFFENET}"
 
     notes = [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, weights)]
-    notes += [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, _selection)]
+
+    def selection(fold: FoldResult) -> str:
+        if fold.model.get("select") != "paper":
+            return ""
+        return selection_caveat(run.run["protocol"], "paper") or AS_IN_THE_PAPER
+
+    notes += [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, selection)]
     return [*notes, *_recipes(run), *_scoring(run)]
-
-
-def _selection(fold: FoldResult) -> str:
-    if fold.model.get("select") == "paper":
-        return "snapshot chosen by the lowest loss on the fold it is judged by, as in the paper"
-    return ""
 
 
 def _recipes(run: RunResult) -> list[str]:

@@ -18,7 +18,7 @@ from data_prep.views import PATCH
 from engines.device import Device
 from engines.engine import Engine
 from scoring.cell_score import CellScore
-from scoring.cell_views import of_data_set
+from scoring.cell_views import cells_of_data_set
 from scoring.net_arrays import write_net_arrays
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
@@ -72,9 +72,10 @@ def evaluate_fold(
         engine = model.engine(device, options.batch)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
         ready = engine.view_input(model.mean, crops)
-        jobs = (of_data_set(cell, choice, options.shift) for cell in cells)
+        found = score_cells(ready, cells_of_data_set(cells, choice, options.shift))
         start = time.perf_counter()
-        scores = list(tqdm(score_cells(ready, jobs), total=len(cells), desc="score", unit="cell", disable=None))
+        bar = tqdm(found, total=len(cells), desc="score", unit="cell", disable=None)
+        scores = sorted(bar, key=lambda score: score.cell.id)
         counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
         facts = _facts(model, device, engine, counts, time.perf_counter() - start)
         how = how_scored(model, counts, options.shift, device)

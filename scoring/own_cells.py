@@ -13,11 +13,12 @@ from common.files import complete_or_absent
 from data_prep.image_file import read_image
 from data_prep.manifest import manifest_rows
 from data_prep.manifest_values import inside
+from engines.engine import ViewInput
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
+from scoring.score_cells import score_cells
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
-IMAGES_HELD = 4  # decoded at a time: a list mostly comes image after image
 
 
 class Place(NamedTuple):
@@ -36,9 +37,9 @@ def require_inside(image: Path | str, x: float, y: float, size: tuple[int, int])
     return float(x), float(y)
 
 
-def place_in(image: Path, x: float, y: float) -> Place:
-    """A place, checked to lie inside its image; errors as `require_inside`'s and `read_image`'s."""
-    return Place(image, *require_inside(image, x, y, _size(image)))
+def places_in(image: Path, centres: Iterable[tuple[float, float]]) -> list[Place]:
+    """Places checked to lie inside their image; errors as `require_inside`'s and `read_image`'s."""
+    return [Place(image, *require_inside(image, x, y, _size(image))) for x, y in centres]
 
 
 @lru_cache(maxsize=1024)
@@ -72,11 +73,23 @@ def _place(folder: Path, row: dict[str, str], where: str) -> Place:
     return Place(image, *require_inside(where, x, y, _size(image)))
 
 
-def cells_at(places: Sequence[Place], choice: ViewChoice) -> Iterator[CellViews]:
-    """The cells at these places, an image read once for all that follow one another in it."""
-    read = lru_cache(maxsize=IMAGES_HELD)(read_image)
-    for place in places:
-        yield of_pixels(read(place.image), (place.x, place.y), choice, place.image)
+def score_places(view_input: ViewInput, places: Sequence[Place], choice: ViewChoice) -> Iterator[CellScore]:
+    """Score the cells at these places, image after image, each read once; given in the order of the places."""
+    first = {image: number for number, image in enumerate(dict.fromkeys(place.image for place in places))}
+    order = sorted(range(len(places)), key=lambda row: first[places[row].image])
+    waiting: dict[int, CellScore] = {}
+    following = 0
+    for row, score in zip(order, score_cells(view_input, _cells(places, order, choice)), strict=True):
+        waiting[row] = score
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
+def _cells(places: Sequence[Place], order: Sequence[int], choice: ViewChoice) -> Iterator[CellViews]:
+    read = lru_cache(maxsize=1)(read_image)
+    for image, x, y in (places[row] for row in order):
+        yield of_pixels(read(image), (x, y), choice, image)
 
 
 def require_writable(out: Path, sources: Iterable[Path]) -> None:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from data_prep.cells import Cell
 from engines.available import ENGINES, require_engine
 from engines.device import Device
-from scoring.cell_views import of_data_set
+from scoring.cell_views import cells_of_data_set
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 
@@ -93,7 +93,7 @@ def every_other() -> list[tuple[str, str]]:
 def _scores(model: TrainedModel, cells: Sequence[Cell], device: Device) -> list[float]:
     choice = model.views()
     ready = model.engine(device).view_input(model.mean, model.crops())
-    jobs = (of_data_set(cell, choice) for cell in cells)
+    found = score_cells(ready, cells_of_data_set(cells, choice))
     name = f"{device.engine} {device.precision}"
-    bar = tqdm(score_cells(ready, jobs), total=len(cells), desc=name, unit="cell", disable=None)
-    return [score.score for score in bar]
+    by_id = {s.cell.id: s.score for s in tqdm(found, total=len(cells), desc=name, unit="cell", disable=None)}
+    return [by_id[cell.id] for cell in cells]

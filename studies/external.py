@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.run_folder import RUNS
-from data_prep.cells import Cell, Dataset
+from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset
 from data_prep.image_file import read_image
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
@@ -130,8 +130,3 @@ def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[Ce
     for cell in by_image(dataset.cells):
         shape, image = read(cell.image)
         yield replace(of_pixels(image, moved(cell.centre, shape, image.shape), choice, cell.image), cell=cell)
-
-
-def by_image(cells: Sequence[Cell]) -> list[Cell]:
-    """Cells in the order of their images."""
-    return sorted(cells, key=lambda cell: (str(cell.image), cell.id))

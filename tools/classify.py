@@ -48,8 +48,7 @@ def main() -> None:
     from common.current_fold import find_fold
     from engines.device import resolve
     from measures.learned import of_folder
-    from scoring.own_cells import cells_at, place_in, places_of_csv, require_writable, to_csv, write_csv
-    from scoring.score_cells import score_cells
+    from scoring.own_cells import places_in, places_of_csv, require_writable, score_places, to_csv, write_csv
     from scoring.trained_model import TrainedModel
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
@@ -57,11 +56,11 @@ def main() -> None:
     if line := of_folder(model.folder, model.origin):
         _say(f"!! {line} !!")
     choice = model.views(args.views)
-    places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]
+    places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
     if args.out:
         require_writable(args.out, [*([args.csv] if args.csv else []), *(place.image for place in places)])
     ready = model.engine(device).view_input(model.mean, model.crops())
-    scores = score_cells(ready, cells_at(places, choice))
+    scores = score_places(ready, places, choice)
     if args.out:
         write_csv(scores, len(places), args.out)
         print(f"{args.out}: {len(places)} cells")

@@ -13,7 +13,8 @@ EPILOG = f"""\
   tools/cross_validate.py --data data/herlev --profile quick --protocol field --folds 0,1
 
 {DATA_HELP}
-The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test.
+The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test,
+and chooses its snapshot on cells held back from training unless --select says otherwise; the run's name says so.
 A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
 """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from common.caffe_messages import prototxt_folder
 from common.errors import CHECK_PATH, UserError
 from common.files import remove, require_space, sha256_file
+from common.options import selection_caveat
 from common.pinned import REFERENCE
 from common.run_folder import locked, note_in_record, read_config, read_run
 from data_prep.fold_data import require_outputs, verify_fold
@@ -62,6 +63,8 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         )
         if 0 < schedule.epochs * schedule.iterations_per_epoch < run_profile(config).least_iterations:
             say(too_few(schedule.max_iter, run_profile(config)))
+        if caveat := selection_caveat(config.protocol, config.select):
+            say(f"note: {caveat}")
         if start < schedule.max_iter:
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)

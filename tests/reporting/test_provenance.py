@@ -6,8 +6,10 @@ import shutil
 import pytest
 
 from common.errors import UserError
+from common.options import CAVEAT
 from reporting.facts import what_was_run
 from reporting.notes import run_notes
+from reporting.tables.all_tables import all_tables
 from scoring.results import load_run
 from tests.support.synthetic_run import write_records, write_synthetic_run
 
@@ -58,6 +60,15 @@ def test_a_training_by_hand_is_not_given_a_history(run):
         assert facts(run)["Weights"] == "not recorded"
         assert facts(run)["Snapshot scored"] == "the newest one of a training by hand"
         record.setdefault("weights", None)
+
+
+def test_the_papers_choice_under_field_is_named_on_every_table(run):
+    rewrite(run / "run.json", protocol="field")
+    assert any(CAVEAT in note for note in run_notes(load_run(run)))
+    assert all(any(CAVEAT in note for note in table.notes) for table in all_tables([load_run(run)]))
+    for fold in range(3):
+        rewrite(run / f"fold{fold}/model.json", select="inner")
+    assert not any("snapshot" in note for note in run_notes(load_run(run)))
 
 
 def test_one_fold_by_hand_is_named(run):
