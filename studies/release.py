@@ -30,9 +30,7 @@ def release(
     onnx: bool = True,
     say: Callable[[str], None] = print,
 ) -> Path:
-    """Write a release folder, complete or absent; it is a run folder reduced to what scoring needs.
-
-    So each of its folds is opened as any fold is; tools/classify.py --release averages them.
+    """Write a release folder, complete or absent: a run folder reduced to what scoring needs, its folds opened as any.
 
     Parameters
     ----------
@@ -58,11 +56,10 @@ def release(
         for name in ("split.json", IMAGES):
             shutil.copyfile(run / name, partial / name)
         for model, fold in zip(models, chosen, strict=True):
-            place = partial / fold.folder.name
-            _copy_fold(model, place)
-            write_text(place / "readme.md", card(result, fold, out.name))
+            _copy_fold(model, partial / fold.folder.name)
+            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name))
             if onnx:
-                export_onnx(model, _proof_views(model, say), place / "onnx", say)
+                export_onnx(model, _proof_views(model, say), partial / fold.folder.name / "onnx", say)
         write_text(partial / "readme.md", release_text(result, len(chosen), out.name, onnx))
         write_text(partial / SUMS, _sums(partial))
     return out
