@@ -50,6 +50,11 @@ def training_prototxt(classes: int, adapting: bool = False) -> dict[str, Path]:
     }
 
 
+def data_layer(net: Message, phase: int) -> Message:
+    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
+    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
+
+
 def read_prototxt(path: Path, message: str) -> Message:
     """Read a prototxt: `message` is NetParameter or SolverParameter.
 

@@ -27,6 +27,8 @@ class Profile:
     epochs: int
     adapt_iterations: int = 0  # both likewise, of the net and the solver in prototxt/adapt
     adapt_batch: int = 0
+    least_iterations: int = 0  # of a training; a small set gets more views until it has them
+    balance: bool = False  # whether the smaller class gets more views until both have as many
 
 
 def names() -> list[str]:
@@ -59,6 +61,8 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
         train=train,
         test=Grid(*values["test"]),
         **{key: values[key] for key in ("validation_views", "test_views", "crops", "batch_size", "epochs")},
+        least_iterations=values.get("least_iterations", 0),
+        balance=view_plan == "balanced" and values.get("balance", True),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from common.errors import UserError, printable
 from common.files import sha256_file, write_text
 from common.pinned import caffe_commit
+from measures.learned import of_fold
 from measures.metrics import METRICS, binary_metrics
 from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
@@ -61,7 +62,7 @@ def card(run: RunResult, fold: FoldResult, name: str) -> str:
         ("Data", _data(run)),
         ("Protocol", _bullets(_protocol(run, fold))),
         ("Figures", _figures(run, fold)),
-        ("Limits", _bullets(words.limits(run))),
+        ("Limits", _bullets([*_learned(run, fold), *words.limits(run)])),
         ("How to load it", words.how_to_load(run, fold, name)),
     ]
     body = "\n".join(f"## {title}\n\n{content.strip()}\n" for title, content in sections)
@@ -142,6 +143,12 @@ def _data(run: RunResult) -> str:
     head = f"{name}, {len(run.cells)} cells, fingerprint {_code(facts.get('fingerprint'))}."
     about = f"{words.HERLEV}\n\n" if facts.get("paper") == "herlev" else ""
     return f"{head}\n\n{about}{_table(['class', 'side', 'cells'], rows)}"
+
+
+def _learned(run: RunResult, fold: FoldResult) -> list[str]:
+    """Said first of all limits where this very net has learned nothing."""
+    line = of_fold(run, fold)
+    return [f"**{line[0].upper()}{line[1:]}.**"] if line else []
 
 
 def _protocol(run: RunResult, fold: FoldResult) -> list[str]:

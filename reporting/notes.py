@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from measures.baselines import sibling_share
+from measures.learned import of_fold
 from measures.metrics import percent
-from reporting.provenance import origin_notes
+from reporting.provenance import origin_notes, where
 from scoring.results import RunResult
 
 
@@ -37,6 +38,7 @@ def run_notes(run: RunResult) -> list[str]:
     notes += origin_notes(run)
     if facts.get("control"):
         notes.append(f"control run ({facts['control']}): wrong on purpose")
+    notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := of_fold(run, fold))]
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
     notes.append(_split(run))

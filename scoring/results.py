@@ -149,8 +149,8 @@ class RunResult:
         return f"fold{'s' * (len(numbers) != 1)} {','.join(map(str, numbers))} of {self.n_folds}"
 
 
-def load_run(path: Path) -> RunResult:
-    """Read a run folder; folds without scores.csv are listed in `missing_folds`.
+def load_run(path: Path, only: int | None = None) -> RunResult:
+    """Read a run folder, or `only` one fold of it; folds without scores.csv, or not asked for, are `missing_folds`.
 
     Raises
     ------
@@ -169,7 +169,8 @@ def load_run(path: Path) -> RunResult:
     split = _object(folder / "split.json", {"folds": list})
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / "split.json", split["folds"], cells)
-    scored = [k for k in range(len(split["folds"])) if (folder / f"fold{k}" / "scores.csv").exists()]
+    wanted = range(len(split["folds"])) if only is None else [only]
+    scored = [k for k in wanted if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, run, split["folds"][k], cells) for k in scored)
     missing = tuple(k for k in range(len(split["folds"])) if k not in scored)
     return RunResult(

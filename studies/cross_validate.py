@@ -8,8 +8,9 @@ from common.errors import UserError
 from common.files import human
 from common.run_folder import fold_folder, locked, read_config
 from data_prep.fold_data import build_fold, drop_lmdbs
-from data_prep.prepare import Request, prepare_run
+from data_prep.prepare import Request, prepare_run, views_plan
 from engines.device import Device
+from measures.learned import of_model, of_scores
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from scoring.score_way import NO_SCORES, why_not_done
@@ -43,7 +44,8 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
     require_one_recipe(run, recipe_of(config.classes, profile, options.weights))
     missing = [fold for fold in folds if _to_score(fold_folder(run, fold), 0)]
     if missing:
-        say(estimate(dataset, split, missing, config, profile, options.device))
+        for line in [*views_plan(config), estimate(dataset, split, missing, config, profile, options.device)]:
+            say(line)
     ensure_baselines(run / "baselines.json", dataset, split)
     for fold in folds:
         folder = fold_folder(run, fold)
@@ -51,7 +53,9 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
         if not (folder / "model.json").exists():
             with locked(folder):
                 say(build_fold(folder, dataset, split, fold, config, profile, options.workers))
-        train_fold(folder, TrainOptions(options.weights, options.device), say)
+        model = train_fold(folder, TrainOptions(options.weights, options.device), say)
+        if line := of_model(model):
+            say(f"!! {line} !!")
         _evaluate(folder, options, say)
         if not options.keep and (folder / "train_lmdb").exists():
             say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
@@ -92,6 +96,8 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
     for shift in shifts:
         scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)
         say(summary(model.config, scores))
+        if not shift and (line := of_scores(model.origin, scores, model.classes)):
+            say(f"!! {line} !!")
 
 
 def folds_of(text: str) -> list[int]:

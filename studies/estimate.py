@@ -13,9 +13,9 @@ from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
 from data_prep.folds import Split
 from data_prep.profiles import Profile
+from data_prep.written_counts import batch_and_epochs
 from engines.device import Device
 from training.caffe_time import caffe_time
-from training.resolve import data_layer
 
 BACKWARD = 3  # a training step costs about three forward passes
 
@@ -32,13 +32,7 @@ def forward_rate(deploy: Path, gpu: list[str]) -> float | None:
 
 def work(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile) -> dict[str, int]:
     """One fold in numbers: views and bytes to build, images to train on, to validate and to score."""
-    from common.caffe_messages import read_prototxt
-
-    folder = prototxt_folder(config.classes)
-    solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
-    net = read_prototxt(folder / "train_val.prototxt", "NetParameter")
-    batch = profile.batch_size or data_layer(net, 0).data_param.batch_size
-    epochs = profile.epochs or solver.max_iter // solver.test_interval
+    batch, epochs = batch_and_epochs(profile, config.classes)
     train, validation = sources(dataset, split, fold, config, profile)
     views = views_in(train)
     return {

@@ -46,16 +46,23 @@ def main() -> None:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from common.current_fold import find_fold
     from engines.device import resolve
+    from measures.learned import of_folder
     from scoring.own_cells import cells_at, place_in, places_of_csv, to_csv
     from scoring.score_cells import score_cells
     from scoring.trained_model import TrainedModel
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
-    model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
+    model = TrainedModel.open(find_fold(args.fold_folder), say=_say)
+    if line := of_folder(model.folder, model.origin):
+        _say(f"!! {line} !!")
     choice = model.views(args.views)
     places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]
     ready = model.engine(device).view_input(model.mean, model.crops())
     to_csv(score_cells(ready, cells_at(places, choice)), sys.stdout)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # standard output is the scores
 
 
 def _centre(text: str) -> tuple[float, float]:

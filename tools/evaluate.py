@@ -41,6 +41,7 @@ def main() -> None:
     args = arguments()
     from common.current_fold import find_fold
     from engines.device import resolve
+    from measures.learned import of_scores
     from reporting.terminal import summary
     from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
     from scoring.trained_model import TrainedModel
@@ -51,6 +52,8 @@ def main() -> None:
     options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
     scores = evaluate_fold(model, device, options)
     print(summary(model.config, scores))
+    if line := of_scores(model.origin, scores, model.classes):
+        print(f"!! {line} !!")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def main() -> None:
     args = arguments()
     from common.current_fold import find_fold
     from engines.device import resolve
+    from measures.learned import of_model
     from training.start import start_of
     from training.train_fold import TrainOptions, train_fold
 
@@ -47,6 +48,8 @@ def main() -> None:
         f"selected ({model['select']}): {Path(fold) / model['snapshot']}, epoch {model['epoch']:g}, "
         f"validation loss {model['val_loss']}, patch accuracy {model['val_accuracy']}"
     )
+    if line := of_model(model):
+        print(f"!! {line} !!")
     print("Next: tools/evaluate.py")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from common.caffe_messages import ROOT, caffe_pb2, read_prototxt, training_prototxt, write_prototxt
+from common.caffe_messages import ROOT, caffe_pb2, data_layer, read_prototxt, training_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import write_text
 from common.run_folder import RunConfig
@@ -41,11 +41,6 @@ class Schedule:
         if self.iterations:
             return f"{self.iterations} iterations of {self.batch_size}"
         return f"{self.epochs} epochs of {self.iterations_per_epoch} iterations of {self.batch_size}"
-
-
-def data_layer(net: Message, phase: int) -> Message:
-    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
-    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
 
 
 def transferred_layers(net: Message) -> list[str]:

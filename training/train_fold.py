@@ -23,6 +23,7 @@ from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
 from training.source_net import SourceNet, check_source
 from training.source_weights import check_source_weights
+from training.validation_labels import validation_labels
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 
@@ -68,15 +69,26 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         require_space(fold, SNAPSHOT_BYTES * schedule.snapshots)
         entries = record["train_lmdb"]["entries"]
         say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
+        if 0 < schedule.epochs * schedule.iterations_per_epoch < run_profile(config).least_iterations:
+            say(too_few(schedule.max_iter, run_profile(config)))
         if start < schedule.max_iter:
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold))
+        labels = validation_labels(fold, record, config.classes)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), labels)
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
+
+
+def too_few(iterations: int, profile: Profile) -> str:
+    """A line for a training that is shorter than its profile wants: of few cells in Herlev's shape, or an older run."""
+    return (
+        f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
+        "few to learn much. Add cells, or bring them as a manifest in a new --run, which gets more views !!"
+    )
 
 
 def _require_file(weights: Path | None) -> None:

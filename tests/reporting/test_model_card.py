@@ -221,3 +221,12 @@ def test_the_card_of_an_adapted_net_shows_its_chain(run, tmp_path):
     assert "`prototxt/adapt/train_val.prototxt`" in text and "Source of conv1 to conv5" not in text
     assert "source of all eight layers: ConvNet-T of other-cell-quick, fold 2, sha256 bbbbbbbbbbbb" in text
     assert "from caffenet.caffemodel, sha256 cccccccccccc" in text
+
+
+def test_a_net_that_has_learned_nothing_is_the_first_of_its_limits(run, tmp_path):
+    assert "has learned little" not in text_of(run, tmp_path)
+    change(run / "fold0/model.json", val_loss=0.8)
+    text = text_of(run, tmp_path)
+    limits = text[text.index("## Limits") :].splitlines()
+    assert limits[2].startswith("- **This net has learned little or nothing: its validation loss, 0.800, is not below")
+    assert "Fold 0: this net has learned little or nothing" in text[: text.index("## Limits")]

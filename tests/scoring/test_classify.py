@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -69,3 +70,14 @@ def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset
     options = ("--views", "3", "--fold-folder", trained_fold, "--gpu", "none")
     scores = [row["score"] for row in rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)]
     assert scores[0] == scores[2] == scores[3] != scores[1]
+
+
+@pytest.mark.parametrize(("loss", "said"), [(0.9, True), (0.3, False)])
+def test_a_net_that_has_learned_nothing_says_so_on_stderr(copy_of, trained_fold, dataset, loss, said):
+    place, fold = copy_of(trained_fold, "*_lmdb", "scores*")
+    model = json.loads((fold / "model.json").read_text())
+    (fold / "model.json").write_text(json.dumps({**model, "val_loss": loss, "val_labels": [4, 4]}))
+    options = ("--centre", "20,20", "--views", "1", "--fold-folder", fold, "--gpu", "none")
+    done = run_tool(place, "classify", dataset.cells[0].image, *options)
+    assert ("!! this net has learned little or nothing: its validation loss, 0.900, is not" in done.stderr) is said
+    assert len(rows_of(done.stdout)) == 1
