@@ -58,6 +58,14 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
     parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
 
 
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """What a net starts from, one of three; training.start reads them."""
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet (default: see below)")
+    kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
+    kinds.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+
+
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """What a net runs on; the names are those of engines.device.resolve."""
     parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")

@@ -16,7 +16,7 @@ from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
-from reporting.provenance import weights_line
+from reporting.provenance import adapted_from, weights_line
 from reporting.tables.baselines import baselines_table
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.performance import performance_table
@@ -118,12 +118,15 @@ def _front_matter(run: RunResult, fold: FoldResult) -> str:
 
 
 def _net(run: RunResult, fold: FoldResult) -> list[str]:
-    source, model = run.weights_of(fold), fold.model
+    source, model, adapted = run.weights_of(fold), fold.model, adapted_from(fold) is not None
     start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else weights_line(run, fold)
     folder, mean = "prototxt/seven_class" if run.classes == 7 else "prototxt", fold.folder / "mean.binaryproto"
+    train_val = f"{'prototxt/adapt' if adapted else folder}/train_val.prototxt"
     return [
-        f"ConvNet-T of the paper, {run.classes} outputs: `{folder}/train_val.prototxt`, `{folder}/deploy.prototxt`.",
-        f"Source of conv1 to conv5: {start}.",
+        f"ConvNet-T of the paper, {run.classes} outputs: `{train_val}`, `{folder}/deploy.prototxt`.",
+        f"Adapted; source of all eight layers: {weights_line(run, fold)}."
+        if adapted
+        else f"Source of conv1 to conv5: {start}.",
         f"Snapshot: iteration {model.get('iteration', '?')}, epoch {model.get('epoch', '?')}, "
         f"sha256 {_code(model['sha256'])}.",
         f"Mean image of its training views: sha256 {_code(sha256_file(mean)) if mean.exists() else 'not recorded'}.",

@@ -13,6 +13,7 @@ from common.errors import UserError
 from common.run_folder import RUNS
 from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset
+from data_prep.fold_images import source_images
 from data_prep.image_file import read_image
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
 from data_prep.manifest_values import PIXEL_RANGE
@@ -53,6 +54,8 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     images = image_hashes(dataset)
     for home in {model.folder.resolve().parent: model for model in models}.values():
         require_no_shared_image(training_images(home), images, home.folder.resolve().parent)
+    for model in models:  # an adapted net has seen what its source had
+        require_no_shared_image(source_images(model.folder), images, model.folder)
     factor = scale(models[0], options.mpp or dataset.pixel_um, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
