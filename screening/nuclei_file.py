@@ -15,6 +15,7 @@ from common.errors import UserError
 from data_prep.manifest import FIELD_LIMIT
 from screening.nuclei.nucleus import Nucleus
 
+LARGEST_UM2 = 1000.0  # a nucleus' area; what is larger is a cell, or a region that was drawn
 MOST = 2_000_000  # nuclei; more are no slide's
 CHUNK = 1 << 20  # characters read at a time
 LONGEST = 64 << 20  # characters of one feature
@@ -157,7 +158,10 @@ def _of_ring(where: str, ring: object, mpp: float) -> Nucleus:
     if moments["m00"] <= 0:
         raise UserError(where, "an outline with an area", f"{len(outline)} points without one", DO)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
-    return Nucleus(x, y, moments["m00"] * mpp**2, math.nan, outline)
+    area = moments["m00"] * mpp**2
+    if area > LARGEST_UM2:
+        raise UserError(where, f"a nucleus, at most {LARGEST_UM2:g} um2", f"{area:.0f} um2", "Export the nuclei alone.")
+    return Nucleus(x, y, area, math.nan, outline)
 
 
 def _points(where: str, value: object) -> np.ndarray:

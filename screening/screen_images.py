@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from common.errors import UserError
+from common.files import remove
 from common.run_folder import locked
 from screening.merge import missing_tiles
 from screening.plan import Plan, Settings
@@ -22,8 +24,11 @@ def plan_images(
     paths: Sequence[Path], out: Path, settings: Settings, mpp: float | None = None, nuclei: Path | None = None
 ) -> Work:
     """A plan and its tiles for each image; whatever is wrong with any of them is told before any is screened."""
-    plans = [plan_image(path, settings, out / PARTS, mpp, nuclei) for path in paths]
-    return [(plan, tiles_of_plan(plan)) for plan in plans]
+    work = []
+    for path in paths:
+        plan = plan_image(path, settings, out / PARTS, mpp, nuclei)
+        work.append((plan, tiles_of_plan(plan)))  # while its image is open
+    return work
 
 
 def run_here(pairs: Sequence[tuple[Plan, Box]], done: Callable[[Receipt], None]) -> Undone:
@@ -57,8 +62,14 @@ def screen_images(
     UserError
         See `plan_image`; and where another process is at work in `out`.
     """
+    fresh = not out.exists()
     with locked(out):
-        work = plan_images(paths, out, settings, mpp, nuclei)
+        try:
+            work = plan_images(paths, out, settings, mpp, nuclei)
+        except UserError:
+            if fresh:
+                remove(out)
+            raise
         undone = run_missing(work, run)
         results = write_results(out, work, packed, shown, undone)
         if not keep_parts and not undone:

@@ -10,7 +10,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -83,13 +83,10 @@ class FeatureWriter:
 def writing_geojson(path: Path, packed: bool = False) -> Iterator[FeatureWriter]:
     """A file of features, complete or absent; `packed` adds .gz to its name. The same cells give the same bytes."""
     path = path.with_name(path.name + ".gz") if packed else path
-    with complete_or_absent(path) as partial, partial.open("wb") as raw:
-        binary = gzip.GzipFile("", "wb", 6, raw, mtime=0) if packed else raw
-        text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
-        writer = FeatureWriter(text)
+    with complete_or_absent(path) as partial, ExitStack() as stack:
+        file = stack.enter_context(partial.open("wb"))
+        if packed:
+            file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
+        writer = FeatureWriter(stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n")))
         yield writer
         writer.close()
-        text.flush()
-        if packed:
-            binary.close()
-        text.detach()

@@ -11,6 +11,7 @@ READERS = (
     (tiff_slide.SUFFIXES, tiff_slide.TiffSlide),
     (openslide_slide.SUFFIXES, openslide_slide.OpenSlideSlide),
 )
+OURS = ("parts", "cells.csv", "cells.parquet", "gallery.html", "screen.json")  # names in the folder of results
 SUFFIXES = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
 
 
@@ -47,9 +48,9 @@ def find_images(paths: list[Path]) -> list[Path]:
             found_there = "no such file" if not path.exists() else "none in that folder"
             raise UserError(path, f"images: {', '.join(SUFFIXES)}", found_there, "Mend the path.")
         found += inside
-    seen: dict[str, Path] = {}
+    seen: dict[str, str | Path] = dict.fromkeys(OURS, "a file of the results")
     for path in found:
         if path.stem in seen:
-            raise UserError(path, "a name of its own", f"{seen[path.stem]} of the same name", "Rename one of them.")
+            raise UserError(path, "a name of its own", f"{seen[path.stem]}, of the same name", "Rename one of them.")
         seen[path.stem] = path
     return found
