@@ -66,12 +66,12 @@ class TiffSlide:
         """A segment's pixels, BGR or grey, or why there are none."""
         page = self.pages[level]
         try:
-            count = page.databytecounts[index]
+            start, count = page.dataoffsets[index], page.databytecounts[index]
             if not count:
                 return None, "an empty segment"
-            handle = self.file.filehandle
-            handle.seek(page.dataoffsets[index])
-            pixels = page.decode(handle.read(count), index, jpegtables=page.jpegtables)[0]
+            decode, tables = page.decode, page.jpegtables  # asked for once, they read in the file themselves
+            self.file.filehandle.seek(start)
+            pixels = decode(self.file.filehandle.read(count), index, jpegtables=tables)[0]
             if pixels is None:
                 return None, "an empty segment"
             pixels = pixels[0]  # one plane deep

@@ -51,17 +51,15 @@ def write_tiff(path: Path, image: np.ndarray, mpp: float | None = MPP, **options
     return path
 
 
-def write_pyramid(path: Path, image: np.ndarray, mpp: float = MPP, first: dict | None = None, **options) -> Path:
-    """A tiled pyramid of an image, BGR: full size, a half and a quarter; `first` are options of its first page alone."""
+def write_pyramid(path: Path, image: np.ndarray, mpp: float = MPP, **options) -> Path:
+    """A tiled pyramid of an image, BGR: full size, a half and a quarter."""
     tifffile = pytest.importorskip("tifffile", reason="make slides")
     options = {"tile": (128, 128), "photometric": "rgb", "metadata": None, **options}
     with tifffile.TiffWriter(path) as writer:
         for shrink in (1, 2, 4):
             small = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
-            size = (1e4 / mpp / shrink, 1e4 / mpp / shrink)
-            own = {"subfiletype": int(shrink > 1), "resolution": size, "resolutionunit": "CENTIMETER"}
-            own |= (first or {}) if shrink == 1 else {}
-            writer.write(np.ascontiguousarray(small[..., ::-1]), **{**options, **own})
+            size = {"resolution": (1e4 / mpp / shrink, 1e4 / mpp / shrink), "resolutionunit": "CENTIMETER"}
+            writer.write(np.ascontiguousarray(small[..., ::-1]), subfiletype=int(shrink > 1), **size, **options)
     return path
 
 
