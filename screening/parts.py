@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from common.extras import extra
 from common.files import complete_or_absent
 from screening.cells import ScreenedCell
 from screening.slides.slide import Box, Damage
@@ -26,12 +27,7 @@ class Part:
 
 def require_parquet():
     """PyArrow's modules, or one clear line."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise UserError("cells.parquet", "pyarrow, which writes it", "none here", "Run: make slides") from None
-    return pyarrow, pyarrow.parquet
+    return extra("pyarrow", "cells.parquet", "slides"), extra("pyarrow.parquet", "cells.parquet", "slides")
 
 
 def write_part(path: Path, key: str, tile: Box, part: Part) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.errors import UserError
+from common.extras import extra
 from common.files import complete_or_absent
 from data_prep.phantom.draw_fields import field_of
 from data_prep.phantom.field import FIELD_MPP
@@ -117,8 +118,7 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
 
 
 def _write(path: Path, slide: MadeSlide) -> None:
-    import tifffile
-
+    tifffile = extra("tifffile", "TIFF", "slides")
     levels = slide.levels()
     total = sum((-(-(slide.side // shrink) // TILE)) ** 2 for shrink in levels)
     with (

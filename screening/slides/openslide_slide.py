@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from common.extras import extra
 from screening.slides.slide import MISSING, Box, Damage, one_pixel_size
 
 SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
@@ -17,17 +18,12 @@ class OpenSlideSlide:
     colour = True
 
     def __init__(self, path: Path):
-        try:
-            import openslide
-        except ImportError:
-            found = "no openslide-python here"
-            raise UserError(path, "OpenSlide, which reads this format", found, "Run: make slides") from None
-        self.path, self.library = path, openslide
+        self.path, self.library = path, extra("openslide", "scanners' own formats", "slides")
         self.slide = self._open()
         facts = self.slide.properties
         self.levels = [tuple(size) for size in self.slide.level_dimensions]
-        sizes = [_number(facts.get(openslide.PROPERTY_NAME_MPP_X)), _number(facts.get(openslide.PROPERTY_NAME_MPP_Y))]
-        self.mpp = one_pixel_size(path, *sizes)
+        names = self.library.PROPERTY_NAME_MPP_X, self.library.PROPERTY_NAME_MPP_Y
+        self.mpp = one_pixel_size(path, *(_number(facts.get(name)) for name in names))
 
     def _open(self):
         try:

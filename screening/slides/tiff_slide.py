@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from common.extras import extra
 from screening.slides.pixel_size import tiff_pixel_size
 from screening.slides.slide import MISSING, Box, Damage
 
@@ -20,8 +21,7 @@ class TiffSlide:
     """A TIFF in segments, which are tiles or strips; one that cannot be decoded is named and stays empty."""
 
     def __init__(self, path: Path):
-        import tifffile
-
+        tifffile = extra("tifffile", "TIFF", "slides")
         self.path = path
         try:
             self.file = tifffile.TiffFile(path)

@@ -1,5 +1,6 @@
 """Screening in the tests: settings of a small net, drawn images in every format, cells made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,10 @@ from screening.settings import settings_of
 MPP = 0.201  # micrometres a pixel of the phantom's fields
 
 
-def settings_for(fold: Path, **more) -> Settings:
-    """What `tools/screen.py --gpu none --training-mpp 0.201` makes of a fold, by 2 views of 1 crop."""
-    model = TrainedModel.open(fold)
-    return settings_of(model, Device(without_gpu=True), **{"views": 2, "crops": 1, "training_mpp": MPP, **more})
+def settings_for(fold: Path, tile: int = 2048, **more) -> Settings:
+    """What `tools/screen.py --gpu none --training-mpp 0.201` makes of a fold, by 1 view of 1 crop."""
+    given = {"views": 1, "crops": 1, "training_mpp": MPP, **more}
+    return replace(settings_of(TrainedModel.open(fold), Device(without_gpu=True), **given), tile=tile)
 
 
 def plain_settings(**more) -> Settings:
