@@ -9,10 +9,10 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
-At most 5 MB a run. tools/report.py makes the run's report from it again, but for figures that need pictures.
-
   tools/keep_results.py runs/herlev-cell-evening
   make results
+
+At most 5 MB a run. tools/report.py makes the run's report from it again, but for figures that need pictures.
 """
 
 

@@ -14,13 +14,13 @@ from common.options import add_device_options, add_engine_options
 PARTLY = 3  # exit status where a part of an image could not be read or was given up; all else was done
 
 EPILOG = """\
-Writes, complete or absent, into --out: cells.csv, cells.parquet, gallery.html, screen.json, and for each image a folder
-with cells.geojson (QuPath detections), worst.geojson (annotations) and overlay.png. The same command again after an
-interruption does what is missing. docs/fields.md walks through it.
-
   tools/screen.py fields/ --mpp 0.25 --fold-folder runs/herlev-cell-quick/fold0
   tools/screen.py slide.svs
   tools/screen.py slide.svs --nuclei corrected.geojson --out screen/corrected
+
+Writes, complete or absent, into --out: cells.csv, cells.parquet, gallery.html, screen.json, and for each image a folder
+with cells.geojson (QuPath detections), worst.geojson (annotations) and overlay.png. The same command again after an
+interruption does what is missing. docs/fields.md walks through it.
 """
 
 
