@@ -1,6 +1,7 @@
 """Writes views as a patch LMDB that Caffe's Data layer reads (Caffe Datum, keys `%08d_<cell>`)."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,13 +112,8 @@ def write_patch_lmdb(
             return write_patch_lmdb(path, source, shuffled, workers, mean, title, regions)
     cell, view = order(source, shuffled)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]
-    need = len(cell) * ENTRY_BYTES
-    path.mkdir(parents=True)
-    # not writemap: there a full disk is a SIGBUS
-    map_size = need + (64 << 20)
-    environment = lmdb.open(str(path), map_size=map_size, sync=False, metasync=False)
     bar = tqdm(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05, disable=None)
-    try:
+    with _new_lmdb(path, len(cell)) as environment, bar:
         index = 0
         for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers, regions), strict=True):
             with environment.begin(write=True) as transaction:
@@ -128,7 +124,23 @@ def write_patch_lmdb(
                 mean.add(total, len(datums))
             bar.update(len(datums))
             if index % (MAPPED * CHUNK) == 0:
-                environment.set_mapsize(map_size)  # lets go of the pages that were touched: they count as ours
+                # lets go of the pages that were touched: they count as ours
+                environment.set_mapsize(_map_size(len(cell)))
+    return len(cell)
+
+
+def _map_size(records: int) -> int:
+    return records * ENTRY_BYTES + (64 << 20)
+
+
+@contextmanager
+def _new_lmdb(path: Path, records: int) -> Iterator[lmdb.Environment]:
+    need = records * ENTRY_BYTES
+    path.mkdir(parents=True)
+    # not writemap: there a full disk is a SIGBUS
+    environment = lmdb.open(str(path), map_size=_map_size(records), sync=False, metasync=False)
+    try:
+        yield environment
         environment.sync(True)
     except lmdb.MapFullError as error:
         raise UserError(path, f"at most {need:,} bytes of views", "more", "Report this, with the command.") from error
@@ -136,9 +148,7 @@ def write_patch_lmdb(
         # a full disk reaches us as "Input/output error" or "No space left on device"
         raise disk_full(path, need) from error
     finally:
-        bar.close()
         environment.close()
-    return len(cell)
 
 
 def key(index: int, cell_id: str) -> bytes:
