@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("image", nargs="+", type=Path, help="images, slides, or folders of them")
-    parser.add_argument("--out", type=Path, help="folder for the results (default: screen/<name of the first image>)")
+    parser.add_argument("--out", type=Path, help="folder for the results (default: screen/<name of the first IMAGE>)")
     parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
     parser.add_argument("--mpp", type=float, help="micrometres a pixel, where the file does not state it")
     parser.add_argument("--training-mpp", type=float, help="of the training images, where the run does not state it")
@@ -76,7 +76,8 @@ def main() -> int:
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
     settings = settings_of(model, device, args.detector, args.detector_weights, *counts)
     settings = replace(settings, tile=require_tile(args.tile))
-    out = args.out or Path("screen") / images[0].stem
+    first = args.image[0].resolve()
+    out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
     results = screen_images(images, out, settings, *more)
     for line in (line for result in results for line in result.lines()):

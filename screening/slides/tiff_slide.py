@@ -12,7 +12,7 @@ from screening.slides.pixel_size import tiff_pixel_size
 from screening.slides.slide import MISSING, Box, Damage
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
-KEPT = 64  # decoded segments: two rows of a tile's neighbours, so that an overlap is not decoded twice
+KEPT, KEPT_BYTES = 64, 200_000_000  # decoded segments at most: so that a tile's overlap is not decoded twice
 MOST_BYTES = 300_000_000  # of one decoded segment; an image in one piece cannot be read in parts
 CONVERT = "Convert it to a tiled TIFF of 8 bits, grey or RGB."
 
@@ -38,7 +38,7 @@ class TiffSlide:
         self.colour = self.pages[0].samplesperpixel == 3
         description = self.file.ome_metadata or self.pages[0].description
         self.mpp = tiff_pixel_size(path, self.pages[0], description or "")
-        self._segment = lru_cache(maxsize=KEPT)(self._decode)
+        self._segment = lru_cache(maxsize=_worth_keeping(self.pages[0]))(self._decode)
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
         """Pixels of a box, uint8 BGR or grey, and the segments of it that could not be decoded."""
@@ -106,6 +106,11 @@ def _segment_size(page) -> tuple[int, int]:
     if page.is_tiled:
         return page.tilewidth, page.tilelength
     return page.imagewidth, min(page.rowsperstrip, page.imagelength)
+
+
+def _worth_keeping(page) -> int:
+    wide, high = _segment_size(page)
+    return max(1, min(KEPT, KEPT_BYTES // (wide * high * page.samplesperpixel)))
 
 
 def _require_kind(path: Path, page) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from screening.slides import tiff_slide
 from screening.slides.slide import Box
 from screening.slides.tiff_slide import TiffSlide
 from tests.support.drawn_field import draw_field
@@ -49,6 +50,13 @@ def test_lossy_ones_are_nearly_so(tmp_path, image, compression):
     found, damages = TiffSlide(path).read(BOXES[1])
     assert damages == []
     assert np.abs(found.astype(int) - image[90:260, 100:300]).mean() < 3
+
+
+def test_what_is_kept_of_it_is_bounded(tmp_path, image, monkeypatch):
+    monkeypatch.setattr(tiff_slide, "KEPT_BYTES", 3 * 64 * 64 * 3)
+    slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
+    assert np.array_equal(slide.read(BOXES[0])[0], image)
+    assert slide._segment.cache_info().currsize == 3
 
 
 def test_a_pyramid_has_its_levels_and_only_those(tmp_path, image):
