@@ -32,6 +32,7 @@ class OpenVinoEngine(OnnxEngine):
 
     def forward(self, crops: np.ndarray) -> np.ndarray:
         """Python's lock is free meanwhile."""
-        self.request.set_input_tensor(self.tensor(np.ascontiguousarray(crops), shared_memory=True))
+        data = np.ascontiguousarray(crops)  # by a name: the request borrows this memory and does not keep it alive
+        self.request.set_input_tensor(self.tensor(data, shared_memory=True))
         self.request.infer()
         return self.request.get_output_tensor(0).data.copy()
