@@ -53,12 +53,12 @@ def main() -> None:
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     model = TrainedModel.open(find_fold(args.fold_folder), say=_say)
-    if line := of_folder(model.folder, model.origin):
-        _say(f"!! {line} !!")
     choice = model.views(args.views)
     places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
     if args.out:
         require_writable(args.out, [*([args.csv] if args.csv else []), *(place.image for place in places)])
+    if line := of_folder(model.folder, model.origin):
+        _say(f"!! {line} !!")
     ready = model.engine(device).view_input(model.mean, model.crops())
     scores = score_places(ready, places, choice)
     if args.out:
