@@ -174,17 +174,17 @@ def test_a_complete_herlev_run_is_placed_in_the_papers_interval(tmp_path, wrong,
 
 
 @pytest.fixture(scope="module")
-def without_groups(runs, tmp_path_factory):
-    """The same runs, but nobody knows which cells were captured together."""
-    found = {}
-    for name, run in runs.items():
+def tables_by_cell(runs, tmp_path_factory):
+    """The same tables where nobody knows which cells were captured together."""
+    found = []
+    for run in runs.values():
         folder = shutil.copytree(run.folder, tmp_path_factory.mktemp("ungrouped") / run.name)
         rows = [line.split(",") for line in (folder / "cells.csv").read_text().splitlines()]
         at = rows[0].index("group")
         cells = [",".join([*row[:at], "" if number else "group", *row[at + 1 :]]) for number, row in enumerate(rows)]
         (folder / "cells.csv").write_text("\n".join(cells) + "\n")
-        found[name] = load_run(folder)
-    return found
+        found.append(load_run(folder))
+    return {table.name: table for table in all_tables(found)}
 
 
 FIGURES = {
@@ -199,21 +199,23 @@ FIGURES = {
 }
 
 
-def test_every_table_gives_intervals_by_group(runs, tables, without_groups):
-    """Table 3 and 5 in rows of their own; times and tests of two runs are no shares of cells."""
-    other = {table.name: table for table in all_tables(list(without_groups.values()))}
+def test_no_table_is_forgotten(tables):
+    """Table 3 and 5 give them in rows of their own; times and tests of two runs are no shares of cells."""
     assert FIGURES.keys() | {"table3", "table5", "comparison", "speed"} == tables.keys()
-    for name, columns in FIGURES.items():
-        by_group, by_cell = (
-            [text for line in table.rows for text in line[columns] if isinstance(text, str) and "-" in text[1:]]
-            for table in (tables[name], other[name])
-        )
-        assert len(by_group) == len(by_cell) > 1, name
-        different = sum(one != two for one, two in zip(by_group, by_cell, strict=True))
-        # where a class's cells are of as many groups and all are right, both ways are Wilson's of them
-        assert different >= {"table4": 5, "confusion": 2}.get(name, len(by_group)), name
-        for table, note in ((tables[name], BY_GROUP), (other[name], BY_CELL)):
-            assert any(note in line for line in table.notes), name
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_table_gives_intervals_by_group(name, tables, tables_by_cell):
+    by_group, by_cell = (
+        [text for line in found[name].rows for text in line[FIGURES[name]] if isinstance(text, str) and "-" in text[1:]]
+        for found in (tables, tables_by_cell)
+    )
+    assert len(by_group) == len(by_cell) > 1
+    different = sum(one != two for one, two in zip(by_group, by_cell, strict=True))
+    # where a class's cells are of as many groups and all are right, both ways are Wilson's of them
+    assert different >= {"table4": 5, "confusion": 2}.get(name, len(by_group))
+    for found, note in ((tables, BY_GROUP), (tables_by_cell, BY_CELL)):
+        assert any(note in line for line in found[name].notes)
 
 
 def test_every_figure_of_a_class_and_of_a_baseline_has_its_interval(runs, tables):
