@@ -1,7 +1,7 @@
 """How sure a figure is: whole groups are resampled where they are known; Wilson's interval where there are none."""
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from scipy.stats import binomtest, bootstrap
@@ -73,7 +73,18 @@ def bootstrap_interval(
     if metric not in METRICS:
         raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
     truth, score = checked(labels, scores)
-    unit = np.arange(len(truth)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    return resampled(lambda weights: weighted(truth, score, weights, threshold)[metric], len(truth), seed, groups, n)
+
+
+def resampled(
+    of_weights: Callable[[np.ndarray], np.ndarray],
+    cells: int,
+    seed: int,
+    groups: Sequence[Hashable] | None = None,
+    n: int = RESAMPLES,
+) -> Limits | None:
+    """The same of any value of cells counted (R, cells) times, which `of_weights` gives as float64 (R,)."""
+    unit = np.arange(cells) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     units = int(unit.max()) + 1
     if units < 2:
         return None
@@ -81,7 +92,7 @@ def bootstrap_interval(
     def statistic(picks: np.ndarray, axis: int = -1) -> np.ndarray:
         rows = picks.reshape(-1, picks.shape[axis])
         parts = (rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK))
-        values = [weighted(truth, score, _drawn(part, units)[:, unit], threshold)[metric] for part in parts]
+        values = [of_weights(_drawn(part, units)[:, unit]) for part in parts]
         return np.concatenate(values).reshape(picks.shape[:-1])
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
