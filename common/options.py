@@ -42,13 +42,14 @@ RUN_OPTIONS = tuple(field.name for field in fields(Request))
 ASKED = argparse.Namespace(**{field.name: field.default for field in fields(Request)})  # where one is left out
 
 
-def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
-    """An option for each field of Request, and how to carry the run out; `profile` is that tool's default."""
+def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str | None = None) -> None:
+    """An option for each field of Request, and how to carry the run out; the defaults are the tool's own."""
     parser.add_argument("--data", help="data set (see below)")
     parser.add_argument("--profile", default=profile, help=f"counts of views, see profiles.toml (default: {profile})")
     parser.add_argument("--protocol", default=ASKED.protocol, help="cell (the paper's) or field (none in two folds)")
-    select = "paper (by loss on the tested fold), last, or inner (validate on training cells)"
-    parser.add_argument("--select", help=f"{select}\n(default: paper; inner with --protocol field)")
+    known = "paper (by loss on the tested fold), last, or inner (validate on training cells)"
+    chosen = select or "paper; inner with --protocol field"
+    parser.add_argument("--select", default=select, help=f"{known}\n(default: {chosen})")
     parser.add_argument("--classes", type=int, default=ASKED.classes, choices=(2, 7), help="classes to tell apart")
     parser.add_argument("--control", help="shuffle: train on labels dealt out at random")
     parser.add_argument("--encoding", default=ASKED.encoding, help="raw, or png: less disk, more decoding")

@@ -28,13 +28,19 @@ def check(request: Request) -> None:
     read_profile(request.profile)
 
 
-def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[Path, Dataset, Split, Profile]:
-    """Open the data set and the run, and freeze the split; or find all three again."""
+def prepare_run(
+    request: Request, name: str | None, runs: Path = RUNS, suffix: str = ""
+) -> tuple[Path, Dataset, Split, Profile]:
+    """Open the data set and the run, and freeze the split; or find all three again.
+
+    Without a `name` the run's is made of its configuration, and of `suffix`: what else tells it apart.
+    """
     check(request)
     dataset = open_dataset(find_data(request.data), request.allow_partial)
     split = make_split(dataset, request.protocol, request.seed)
     config = _config(request, dataset, split)
-    with locked(runs / (name or config.default_name()), wait=True):  # two folds of one run may start at once
+    name = name or f"{config.default_name()}{suffix}"
+    with locked(runs / name, wait=True):  # two folds of one run may start at once
         run = open_run(config, name, runs)
         if not (run / "cells.csv").exists():
             write_cells(run / "cells.csv", dataset)

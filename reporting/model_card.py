@@ -10,13 +10,14 @@ from typing import Any
 from common.errors import UserError, printable
 from common.files import sha256_file, write_text
 from common.pinned import caffe_commit
+from measures.adapting import source_of
 from measures.learned import of_fold
 from measures.metrics import METRICS, binary_metrics
 from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
-from reporting.provenance import adapted_from, weights_line
+from reporting.provenance import weights_line
 from reporting.tables.baselines import baselines_table
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.performance import performance_table
@@ -118,7 +119,7 @@ def _front_matter(run: RunResult, fold: FoldResult) -> str:
 
 
 def _net(run: RunResult, fold: FoldResult) -> list[str]:
-    source, model, adapted = run.weights_of(fold), fold.model, adapted_from(fold) is not None
+    source, model, adapted = run.weights_of(fold), fold.model, source_of(fold) is not None
     start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else weights_line(run, fold)
     folder, mean = "prototxt/seven_class" if run.classes == 7 else "prototxt", fold.folder / "mean.binaryproto"
     train_val = f"{'prototxt/adapt' if adapted else folder}/train_val.prototxt"

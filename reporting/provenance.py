@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from common.options import selection_caveat
+from measures.adapting import source_of
 from scoring.results import FoldResult, RunResult
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
@@ -32,7 +33,7 @@ def where(run: RunResult, folds: Sequence[FoldResult]) -> str:
 
 def weights_line(run: RunResult, fold: FoldResult) -> str:
     """The source weights of one fold in words; of an adapted net the whole chain, the nearest first."""
-    if adapted_from(fold):
+    if source_of(fold):
         return ", from ".join(chain(fold.model["trained"]))
     return _weights_text(run.weights_of(fold))
 
@@ -41,12 +42,6 @@ def _weights_text(weights: dict[str, Any] | None) -> str:
     if weights is None:
         return "none: Gaussian values in every layer"
     return f"{weights.get('name')}, sha256 {str(weights.get('sha256'))[:12]}" if weights else "not recorded"
-
-
-def adapted_from(fold: FoldResult) -> dict[str, Any] | None:
-    """What is known of the trained net that a fold's was adapted from; None where it was not."""
-    source = (fold.model.get("trained") or {}).get("source")
-    return source if isinstance(source, dict) else None
 
 
 def chain(recipe: dict[str, Any]) -> list[str]:
@@ -70,7 +65,7 @@ def origin_notes(run: RunResult) -> list[str]:
     """What must be said of how the folds were trained."""
 
     def weights(fold: FoldResult) -> str:
-        if source := adapted_from(fold):
+        if source := source_of(fold):
             what = f"adapted: all eight layers began as those of {source.get('run')}, fold {source.get('fold')}"
             return f"{what}, trained on {(source.get('dataset') or {}).get('name')}; not the paper's transfer"
         known = run.weights_of(fold)

@@ -31,12 +31,12 @@ def main() -> None:
     """Write the release and say where it is."""
     args = arguments()
     from engines.device import resolve
-    from studies.cross_validate import folds_of
+    from studies.cross_validate import wanted_folds
     from studies.release import release
 
     resolve("none")
     out = args.out or Path(f"{args.run.resolve().name}-release")
-    folds = folds_of(args.folds) if args.folds else None
+    folds = wanted_folds(args.folds)
     print(f"{release(args.run, out, folds, onnx=not args.without_onnx)} written")
 
 
