@@ -52,7 +52,7 @@ screen: caffe slides
 	tools/quick_screen.sh
 
 # on a machine with nothing else to do; some minutes
-bench: caffe
+bench: caffe engines
 	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
 	tools/bench.py
 
