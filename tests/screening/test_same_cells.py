@@ -1,6 +1,8 @@
 """The same cells however an image is cut into tiles, and whatever file it comes in."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -61,6 +63,17 @@ def test_however_it_is_tiled_by_the_net_that_detects(tmp_path, trained_fold, fie
     (_, found, _), (_, expected, _) = (rows(tmp_path / "field.png", settings, tmp_path, mpp, s) for s in (300, 2048))
     assert len(expected) > 20
     assert found == expected
+
+
+def test_however_a_real_smear_is_tiled(tmp_path, trained_fold):
+    """Blood, folds and clumps, where what lies far off could matter."""
+    folder = Path(os.environ.get("FIELDS", "nowhere")) / "cric"
+    if not folder.is_dir():
+        pytest.skip("no real fields here: set FIELDS to a copy")
+    settings = settings_for(trained_fold, confidence=0.5)
+    for image in sorted(folder.glob("*.png"))[:2]:
+        (_, found, _), (_, expected, _) = (rows(image, settings, tmp_path, 0.247, side) for side in (500, 2048))
+        assert found == expected
 
 
 def test_in_whatever_file_it_comes(tmp_path, trained_fold, field):
