@@ -42,13 +42,14 @@ RUN_OPTIONS = tuple(field.name for field in fields(Request))
 ASKED = argparse.Namespace(**{field.name: field.default for field in fields(Request)})  # where one is left out
 
 
-def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
-    """An option for each field of Request, and how to carry the run out; `profile` is that tool's default."""
+def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str | None = None) -> None:
+    """An option for each field of Request, and how to carry the run out; the defaults are the tool's own."""
     parser.add_argument("--data", help="data set (see below)")
     parser.add_argument("--profile", default=profile, help=f"counts of views, see profiles.toml (default: {profile})")
     parser.add_argument("--protocol", default=ASKED.protocol, help="cell (the paper's) or field (none in two folds)")
-    select = "paper (by loss on the tested fold), last, or inner (validate on training cells)"
-    parser.add_argument("--select", help=f"{select}\n(default: paper; inner with --protocol field)")
+    known = "paper (by loss on the tested fold), last, or inner (validate on training cells)"
+    chosen = select or "paper; inner with --protocol field"
+    parser.add_argument("--select", default=select, help=f"{known}\n(default: {chosen})")
     parser.add_argument("--classes", type=int, default=ASKED.classes, choices=(2, 7), help="classes to tell apart")
     parser.add_argument("--control", help="shuffle: train on labels dealt out at random")
     parser.add_argument("--encoding", default=ASKED.encoding, help="raw, or png: less disk, more decoding")
@@ -56,6 +57,14 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
     parser.add_argument("--workers", type=int, default=usable_cores(), help="threads that render (default: all cores)")
     parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """What a net starts from, one of three; training.start reads them."""
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet (default: see below)")
+    kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
+    kinds.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:

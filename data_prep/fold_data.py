@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.caffe_messages import prototxt_folder, read_prototxt
+from common.caffe_messages import read_prototxt, training_prototxt
 from common.errors import UserError
 from common.files import (
     digest,
@@ -20,7 +20,9 @@ from common.files import (
 from common.lmdb_readers import reader_of
 from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
-from data_prep.folds import Split, inner_split, train_test_cells
+from data_prep.fold_images import write_fold_images
+from data_prep.fold_parts import fold_cells
+from data_prep.folds import Split
 from data_prep.lmdb_check import describe, verify
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
@@ -30,20 +32,6 @@ from data_prep.views import rng, spread
 
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
-
-
-def fold_cells(
-    dataset: Dataset, split: Split, fold: int, config: RunConfig
-) -> tuple[list[Cell], list[Cell], list[Cell]]:
-    """Training, validation and test cells; `inner` validates on a fifth of the training cells.
-
-    The paper selects its snapshot on the very fold it reports, so there validation and test are one.
-    """
-    train, test = train_test_cells(dataset, split, fold)
-    if config.select != "inner":
-        return train, test, test
-    train, validation = inner_split(train, config.protocol, config.seed)
-    return train, validation, test
 
 
 def class_labels(cells: Sequence[Cell], config: RunConfig, shuffled: bool = False) -> list[int]:
@@ -114,8 +102,13 @@ def build_fold(
     record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
     record["validation_views"] = len(validation.indices[0])
     (target / "snapshots").mkdir(exist_ok=True)
+    write_fold_images(target, dataset, split, fold, config)
     sync_folder(target)
     write_json(record_file, record)
+    return _built(target, record)
+
+
+def _built(target: Path, record: dict) -> str:
     size = sum(record[name]["bytes"] for name in LMDBS)
     entries = [record[name]["entries"] for name in LMDBS]
     return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
@@ -140,10 +133,10 @@ def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) 
     return record
 
 
-def require_outputs(classes: int) -> None:
+def require_outputs(classes: int, adapting: bool = False) -> None:
     """The hand-written net must have one output a class: a label beyond them reads out of bounds in Caffe."""
-    folder = prototxt_folder(classes)
-    for path in (folder / "train_val.prototxt", folder / "deploy.prototxt"):
+    files = training_prototxt(classes, adapting)
+    for path in (files["train_val"], files["deploy"]):
         net = read_prototxt(path, "NetParameter")
         outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
         if outputs[-1:] != [classes]:

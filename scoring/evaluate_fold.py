@@ -13,7 +13,7 @@ from common.provenance import machine
 from common.run_folder import locked
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
-from data_prep.fold_data import fold_cells
+from data_prep.fold_parts import fold_cells
 from data_prep.views import PATCH
 from engines.device import Device
 from engines.engine import Engine

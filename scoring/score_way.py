@@ -57,8 +57,8 @@ def why_not_done(fold: Path, shift: int) -> str | None:
         record = {"sha256": sha256_file(scores), "shift": 0, "data": read_fold(fold)["fingerprint"], **older}
     if record is None:
         return f"{scores} does not say how it was made"
-    if (found := misfit(scores, record, shift, model)) is not None:
-        return f"{scores} has {found}"
+    if (reason := misfit(scores, record, shift, model)) is not None:
+        return f"{scores} has {reason}"
     config = read_config(fold.resolve().parent)
     profile = run_profile(config)
     wanted = {"views": profile.test_views, "crops": profile.crops, "data": read_fold(fold)["fingerprint"]}

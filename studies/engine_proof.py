@@ -52,15 +52,15 @@ class Agreement:
 
 
 def agreement(
-    engine: str, precision: str, reference: Sequence[float], found: Sequence[float], labels: Sequence[int]
+    engine: str, precision: str, reference: Sequence[float], scores: Sequence[float], labels: Sequence[int]
 ) -> Agreement:
     """Compare scores of the same cells; AUC stays 0 apart where the cells are of one class."""
-    reference, found = np.asarray(reference, np.float64), np.asarray(found, np.float64)
-    apart = np.abs(found - reference)
-    changed = (found >= THRESHOLD) != (reference >= THRESHOLD)
+    reference, scores = np.asarray(reference, np.float64), np.asarray(scores, np.float64)
+    apart = np.abs(scores - reference)
+    changed = (scores >= THRESHOLD) != (reference >= THRESHOLD)
     farthest = float(np.abs(reference[changed] - THRESHOLD).max(initial=0))
     both = len(set(labels)) == 2
-    auc = roc_auc_score(labels, found) - roc_auc_score(labels, reference) if both else 0.0
+    auc = roc_auc_score(labels, scores) - roc_auc_score(labels, reference) if both else 0.0
     numbers = (len(apart), float(apart.max()), float(apart.mean()), int(changed.sum()), farthest, float(auc))
     return Agreement(engine, precision, *numbers)
 
@@ -77,12 +77,12 @@ def prove_engines(
         require_engine(engine, precision)
     reference = _scores(model, cells, replace(device, engine="caffe", precision="float32"))
     labels = [cell.label for cell in cells]
-    found = []
+    agreements = []
     for engine, precision in others:
         scores = _scores(model, cells, replace(device, engine=engine, precision=precision))
-        found.append(agreement(engine, precision, reference, scores, labels))
-        say(str(found[-1]))
-    return found
+        agreements.append(agreement(engine, precision, reference, scores, labels))
+        say(str(agreements[-1]))
+    return agreements
 
 
 def every_other() -> list[tuple[str, str]]:

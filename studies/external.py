@@ -13,12 +13,13 @@ from common.errors import UserError
 from common.run_folder import RUNS
 from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset
+from data_prep.fold_images import source_images
 from data_prep.image_file import read_image
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
 from data_prep.manifest_values import PIXEL_RANGE
 from data_prep.resample import moved, resample
 from engines.device import Device
-from scoring.cell_score import CellScore
+from scoring.average import averaged
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
@@ -53,6 +54,8 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     images = image_hashes(dataset)
     for home in {model.folder.resolve().parent: model for model in models}.values():
         require_no_shared_image(training_images(home), images, home.folder.resolve().parent)
+    for model in models:  # an adapted net has seen what its source had
+        require_no_shared_image(source_images(model.folder), images, model.folder)
     factor = scale(models[0], options.mpp or dataset.pixel_um, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
@@ -65,7 +68,8 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
         each.append(list(bar))
     how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, opened.fingerprint(), models, mean_of(each), **how)
+    scores = sorted(averaged(each), key=lambda score: score.cell.id)
+    found = Validated(dataset, path, opened.fingerprint(), models, scores, **how)
     return write_external_run(found, RUNS, options.name)
 
 
@@ -129,13 +133,3 @@ def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[Ce
     for cell in by_image(dataset.cells):
         shape, image = read(cell.image)
         yield replace(of_pixels(image, moved(cell.centre, shape, image.shape), choice, cell.image), cell=cell)
-
-
-def mean_of(each: Sequence[Sequence[CellScore]]) -> list[CellScore]:
-    """Every cell's scores averaged over the nets, view by view: all of them saw the same views."""
-    found = []
-    for same in zip(*each, strict=True):
-        names = ("prob", "view_scores", "centre_scores")
-        means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
-        found.append(replace(same[0], **means))
-    return sorted(found, key=lambda score: score.cell.id)

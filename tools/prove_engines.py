@@ -9,11 +9,11 @@ from common.cli import run
 from common.errors import UserError
 
 EPILOG = """\
-Float32 must stay within 1e-5 of Caffe's scores and change no decision; a lesser precision may change one only
-within its own largest error, and the AUC by less than 0.001. Otherwise the exit status is 1. Nothing is written.
-
   tools/prove_engines.py --fold-folder runs/herlev-cell-quick/fold0
   tools/prove_engines.py --only openvino/bfloat16
+
+Float32 must stay within 1e-5 of Caffe's scores and change no decision; a lesser precision may change one only
+within its own largest error, and the AUC by less than 0.001. Otherwise the exit status is 1. Nothing is written.
 """
 
 

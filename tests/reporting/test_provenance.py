@@ -136,3 +136,20 @@ def test_scores_of_something_else_are_refused(run, name, change, found):
     rewrite(run / f"fold1/{name}.json", **change)
     with pytest.raises(UserError, match=f"fold1/{name}.csv: expected this fold's own scores, found {found}"):
         load_run(run)
+
+
+def test_an_adapted_net_shows_its_whole_chain(run):
+    data = {"name": "herlev", "cells": 917, "fingerprint": "a" * 64}
+    first = {**RECIPE, "weights": {"name": CAFFENET, "sha256": "1" * 64}}
+    source = {"run": "herlev-cell-paper", "fold": 3, "sha256": "b" * 64, "dataset": data, "trained": first}
+    own = {"name": "convnet_t_iter_6.caffemodel", "sha256": "b" * 64}
+    for fold in range(3):
+        trained(run, fold, weights=own, source=source)
+    net = "ConvNet-T of herlev-cell-paper, fold 3, sha256 bbbbbbbbbbbb, trained on herlev (917 cells, aaaaaaaaaaaa)"
+    assert facts(run)["Weights"].endswith(f"{net}, from {CAFFENET}, sha256 111111111111")
+    (note,) = [note for note in run_notes(load_run(run)) if "adapted: " in note]
+    assert note.endswith("those of herlev-cell-paper, fold 3, trained on herlev; not the paper's transfer")
+    # an older source does not say what it was trained with
+    for fold in range(3):
+        trained(run, fold, weights=own, source={**source, "trained": {"weights": {}}})
+    assert facts(run)["Weights"].endswith(f"{net}, from not recorded")
