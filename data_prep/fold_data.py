@@ -20,7 +20,7 @@ from common.files import (
 from common.lmdb_readers import reader_of
 from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
-from data_prep.fold_images import write_fold_images
+from data_prep.fold_images import parts_of, write_fold_images
 from data_prep.fold_parts import fold_cells
 from data_prep.folds import Split
 from data_prep.lmdb_check import describe, verify
@@ -98,11 +98,12 @@ def build_fold(
         remove(partial_path(target / name))
     require_space(target, need_bytes(train, validation))
     record = {"fold": fold, "fingerprint": key, "split": split["fingerprint"]}
-    record |= _write_lmdbs(target, train, validation, workers)
+    lmdbs, known = _write_lmdbs(target, train, validation, workers)
+    record |= lmdbs
     record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
     record["validation_views"] = len(validation.indices[0])
     (target / "snapshots").mkdir(exist_ok=True)
-    write_fold_images(target, dataset, split, fold, config)
+    write_fold_images(target, parts_of(dataset, split, fold, config), known)
     sync_folder(target)
     write_json(record_file, record)
     return _built(target, record)
@@ -114,8 +115,11 @@ def _built(target: Path, record: dict) -> str:
     return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
 
 
-def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) -> dict:
-    """Write both LMDBs and the mean image, all or none of them; returns the LMDBs' part of the record."""
+def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) -> tuple[dict, dict[Path, str]]:
+    """Write both LMDBs and the mean image, all or none of them.
+
+    Returns the LMDBs' part of the record, and the checksums of the pixels of every image that was decoded.
+    """
     mean, record = MeanImage(), {}
     try:
         with cut_regions([*train.cells, *validation.cells], target, workers) as regions:
@@ -130,7 +134,7 @@ def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) 
     finally:
         for name in LMDBS:
             remove(partial_path(target / name))
-    return record
+    return record, regions.sha256
 
 
 def require_outputs(classes: int, adapting: bool = False) -> None:

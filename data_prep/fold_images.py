@@ -1,7 +1,7 @@
 """Which images a fold trains on and which it holds out, by their pixels: kept with the fold, wherever it goes."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from common.errors import UserError
@@ -28,16 +28,18 @@ def parts_of(dataset: Dataset, split: Split, fold: int, config: RunConfig) -> di
     return {"train": train, "inner": validation if config.select == "inner" else [], "test": test}
 
 
-def image_rows(parts: dict[str, list[Cell]]) -> list[Row]:
-    """A row for each cell; every image is read once."""
+def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str] | None = None) -> list[Row]:
+    """A row for each cell; every image is read once, or not at all where its checksum is `known`."""
     cells = [(cell, part) for part, members in parts.items() for cell in members]
-    known = {path: pixel_sha256(read_image(path)) for path in sorted({cell.image for cell, _ in cells})}
+    known = dict(known or {})
+    for path in sorted({cell.image for cell, _ in cells} - known.keys()):
+        known[path] = pixel_sha256(read_image(path))
     return sorted((cell.id, part, known[cell.image]) for cell, part in cells)
 
 
-def write_fold_images(target: Path, dataset: Dataset, split: Split, fold: int, config: RunConfig) -> None:
-    """Write a fold's `cell_images.csv`."""
-    rows = image_rows(parts_of(dataset, split, fold, config))
+def write_fold_images(target: Path, parts: dict[str, list[Cell]], known: Mapping[Path, str]) -> None:
+    """Write a fold's `cell_images.csv`; `known` has the checksums of images that were decoded for its views."""
+    rows = image_rows(parts, known)
     with complete_or_absent(target / FILE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 

@@ -17,6 +17,7 @@ from common.files import disk_full
 from common.in_order import in_order
 from data_prep.cells import Cell, by_image
 from data_prep.image_file import read_image
+from data_prep.image_hashes import pixel_sha256
 from data_prep.views import REACH, neighbourhood
 
 REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
@@ -37,6 +38,7 @@ class Regions:
     def __init__(self, file: int):
         self.file, self.end, self.lock = file, 0, Lock()
         self.places: dict[str, Place] = {}
+        self.sha256: dict[Path, str] = {}  # of the pixels of every image that was decoded
 
     def __call__(self, cell: Cell) -> Region:
         """The neighbourhood of a cell, uint8 (H, W, 3) BGR, and the nucleus centre in it."""
@@ -47,6 +49,7 @@ class Regions:
     def cut(self, cells: Sequence[Cell]) -> None:
         """Keep the neighbourhoods of the cells of one image."""
         image = read_image(cells[0].image)
+        self.sha256[cells[0].image] = pixel_sha256(image)
         for cell in cells:
             region, centre = neighbourhood(image, cell.centre)
             with self.lock:

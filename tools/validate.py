@@ -15,7 +15,8 @@ EPILOG = """\
 
 The set is a manifest CSV (docs/own_cells.md); its labels may be Bethesda classes (column bethesda; NILM is normal).
 A set that shares an image with the training data is refused. Several folds of one training are averaged.
-Written: runs/<set>-external-<run>-<folds>/ with its scores and report/report.html.
+Written: runs/<set>-external-<run>-<folds>/ with its scores, their record scores.json, and report/report.html; other
+counts, another engine or --mpp stand in the folder's name.
 """
 
 
