@@ -69,6 +69,8 @@ def _external(facts: dict) -> str:
     """Who was asked, and at what size of pixel."""
     nets = len(facts["nets"])
     own = f"external: a set that the net has not seen; trained on {facts['trained_on']}, {nets} net(s)"
+    if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
+        own += f"; {unlike} of its cells are unlike the training cells"
     if facts["enlarged"] is None:
         return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
     return f"{own}; images enlarged {facts['enlarged']:.3f} times to {facts['training_um']:g} um a pixel"

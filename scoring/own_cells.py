@@ -11,6 +11,7 @@ from data_prep.image_file import image_size, read_image
 from data_prep.manifest import inside, manifest_rows
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
+from scoring.unlike import COLUMN, MARKS
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
 IMAGES_HELD = 4  # decoded at a time: a list mostly comes image after image
@@ -62,10 +63,17 @@ def cells_at(places: Sequence[Place], choice: ViewChoice) -> Iterator[CellViews]
         yield of_pixels(read(place.image), (place.x, place.y), choice, place.image)
 
 
-def to_csv(scores: Iterable[CellScore], file: TextIO) -> None:
-    """Write image, centre, P(abnormal), its spread over views, and the class at threshold 0.5."""
+def to_csv(scores: Iterable[CellScore], file: TextIO) -> list[bool | None]:
+    """Write image, centre, P(abnormal), its spread over views, the class at threshold 0.5, and whether it is unlike.
+
+    Returns each cell's `unlike_training`.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class"])
+    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN])
+    marks = []
     for s in scores:
         kind = "abnormal" if s.score >= 0.5 else "normal"
-        writer.writerow([s.cell.image, *(f"{v:g}" for v in s.cell.centre), f"{s.score:.6f}", f"{s.spread:.6f}", kind])
+        numbers = [*(f"{v:g}" for v in s.cell.centre), f"{s.score:.6f}", f"{s.spread:.6f}"]
+        writer.writerow([s.cell.image, *numbers, kind, MARKS[s.unlike_training]])
+        marks.append(s.unlike_training)
+    return marks

@@ -22,6 +22,7 @@ from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
+from scoring.unlike import say_share
 from studies.external_run import Validated, write_external_run
 
 
@@ -60,12 +61,15 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         say("the size of a pixel is not known on both sides: the images are scored as they are")
     each = []
     for number, model in enumerate(models, 1):
-        ready = model.engine(options.device, options.batch).view_input(model.mean, crops)
-        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0))
+        engine = model.engine(options.device, options.batch)
+        ready, known = engine.view_input(model.mean, crops), model.known_cells(engine, say)
+        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
         bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
         each.append(list(bar))
+    scores = mean_of(each)
+    say_share([score.unlike_training for score in scores], say)
     how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, opened.fingerprint(), models, mean_of(each), **how)
+    found = Validated(dataset, path, opened.fingerprint(), models, scores, **how)
     return write_external_run(found, RUNS, options.name)
 
 
@@ -137,10 +141,14 @@ def by_image(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def mean_of(each: Sequence[Sequence[CellScore]]) -> list[CellScore]:
-    """Every cell's scores averaged over the nets, view by view: all of them saw the same views."""
+    """Every cell's scores averaged over the nets, view by view: all of them saw the same views.
+
+    How unlike training a cell is, is averaged too; not told where one of the nets cannot.
+    """
     found = []
     for same in zip(*each, strict=True):
         names = ("prob", "view_scores", "centre_scores")
         means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
-        found.append(replace(same[0], **means))
+        apart = [score.unlike for score in same]
+        found.append(replace(same[0], **means, unlike=None if None in apart else float(np.mean(apart))))
     return sorted(found, key=lambda score: score.cell.id)
