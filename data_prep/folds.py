@@ -91,6 +91,11 @@ def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[C
     return [c for c in cells if c.id not in chosen], [c for c in cells if c.id in chosen]
 
 
+def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
+    """Training cells dealt to five folds of ids, by the same protocol; the first is `inner_split`'s validation set."""
+    return _assign(cells, protocol, seed, FOLDS)
+
+
 def train_test_cells(dataset: Dataset, split: Split, fold: int) -> tuple[list[Cell], list[Cell]]:
     """The training and the test cells of one fold, sorted by id; cells that the split leaves out are in neither."""
     if not 0 <= fold < len(split["folds"]):

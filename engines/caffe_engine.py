@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from engines.caffe_blobs import shaped_input
+from engines.caffe_blobs import pooled, shaped_input
 from engines.caffe_views import CaffeViews
 from engines.crops import CROPS, CropEngine
 from engines.device import Device
@@ -32,6 +32,7 @@ class CaffeEngine(CropEngine):
     """
 
     name = "caffe"
+    shows_layers = True
 
     def __init__(self, deploy: Path, model: Path, device: Device = Device(), batch: int | None = None):  # noqa: B008 (frozen)
         facts = probe_net(deploy)
@@ -58,6 +59,20 @@ class CaffeEngine(CropEngine):
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
         parts = [self._forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
         return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
+
+    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means."""
+        self.require_layer(layer)
+        prob, shown = [np.empty((0, self.classes), np.float32)], [pooled(self.net, layer)[:0]]
+        for start in range(0, len(crops), self.batch):
+            prob.append(self._forward(crops[start : start + self.batch]))
+            shown.append(pooled(self.net, layer))
+        return self.finite(np.concatenate(prob)), np.concatenate(shown)
+
+    def require_layer(self, layer: str) -> None:
+        """UserError where the net has no blob of that name."""
+        if layer not in self.net.blobs:
+            raise UserError(self.deploy, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt.")
 
     def room(self, count: int) -> np.ndarray:
         """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""

@@ -80,3 +80,8 @@ class CroppedInput(ViewInput):
         """Probabilities of every view's crops, float32 (count, crops, K)."""
         prob = self.engine(memory.reshape(-1, *self.shape[1:]))
         return prob.reshape(len(memory), self.crops, -1)
+
+    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and the layer's output for each view's centre crop, float32 (count, C)."""
+        prob, shown = self.engine.with_layer(memory.reshape(-1, *self.shape[1:]), layer)
+        return prob.reshape(len(memory), self.crops, -1), shown[:: self.crops]

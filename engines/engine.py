@@ -44,6 +44,13 @@ class ViewInput(ABC):
     def __call__(self, memory: np.ndarray) -> np.ndarray:
         """Probabilities of every view's crops, float32 (count, crops, K); the first crop is the centre's."""
 
+    @abstractmethod
+    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and of the same pass a layer's output for each view's centre crop, float32 (count, C).
+
+        A layer of feature maps gives each map's mean; UserError of an engine that does not show its layers.
+        """
+
 
 class Engine(ABC):
     """A net that is run.
@@ -60,6 +67,8 @@ class Engine(ABC):
         Crops that it takes at once.
     crop, classes : int
         Side of its input in pixels, and its number of outputs.
+    shows_layers : bool
+        Whether it gives what its layers give, not probabilities alone: `with_layer`.
     """
 
     name: str
@@ -69,6 +78,7 @@ class Engine(ABC):
     batch: int
     crop: int
     classes: int
+    shows_layers = False
 
     @abstractmethod
     def __call__(self, crops: np.ndarray) -> np.ndarray:
@@ -79,6 +89,19 @@ class Engine(ABC):
         UserError
             Where they are not finite.
         """
+
+    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and of the same pass a layer's output for each crop, float32 (N, C): feature maps as their means.
+
+        Raises
+        ------
+        UserError
+            Where the engine does not show its layers, or the net has none of that name.
+        """
+        found = "one that gives probabilities alone"
+        raise UserError(
+            f"--engine {self.name}", f"an engine that shows the layer {layer}", found, "Use --engine caffe."
+        )
 
     def finite(self, prob: np.ndarray) -> np.ndarray:
         """The same probabilities, refused where they are none: finite weights can still overflow."""

@@ -71,6 +71,8 @@ def _external(facts: dict, pixel_um: float | None) -> str:
     """Who was asked, and at what size of pixel."""
     nets = len(facts["nets"])
     own = f"external: a set that the net has not seen; trained on {facts['trained_on']}, {nets} net(s)"
+    if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
+        own += f"; {unlike} of its cells are unlike the training cells"
     if facts["enlarged"] is None and None not in (facts["training_um"], pixel_um):
         return f"{own}; images of {pixel_um:g} um a pixel, trained at {facts['training_um']:g}, scored as they are"
     if facts["enlarged"] is None:

@@ -19,6 +19,7 @@ from engines.device import Device
 from engines.engine import Engine
 from scoring.cell_score import CellScore
 from scoring.cell_views import cells_of_data_set
+from scoring.learn_known_cells import ensure_known_cells
 from scoring.net_arrays import write_net_arrays
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
@@ -26,7 +27,9 @@ from scoring.score_files import scores_name
 from scoring.score_origin import write_record
 from scoring.score_way import how_scored, own_way
 from scoring.trained_model import TrainedModel
+from scoring.unlike import say_share, write_unlike
 from scoring.write_scores import write_scores, write_view_scores
+from scoring.write_why import write_why
 
 MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
 
@@ -68,20 +71,24 @@ def evaluate_fold(
     folder, refuse = model.folder, Refusal(options.force, say)
     with locked(folder):
         choice, crops = model.views(options.views), model.crops(options.crops)
-        cells = held_out_cells(model, refuse)
+        train, inner, cells = cells_of_fold(model, refuse)
         engine = model.engine(device, options.batch)
+        known = None if options.shift else ensure_known_cells(model, engine, train, inner, say)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
         ready = engine.view_input(model.mean, crops)
-        found = score_cells(ready, cells_of_data_set(cells, choice, options.shift))
+        jobs = score_cells(ready, cells_of_data_set(cells, choice, options.shift), known)
         start = time.perf_counter()
-        bar = tqdm(found, total=len(cells), desc="score", unit="cell", disable=None)
+        bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
         scores = sorted(bar, key=lambda score: score.cell.id)
         counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
         facts = _facts(model, device, engine, counts, time.perf_counter() - start)
         how = how_scored(model, counts, options.shift, device)
         way = own_way(model, how, refuse.overridden)
         _write(model, device, scores, how, way, {**counts, **facts})
+        if not (way or options.shift):
+            write_why(model, engine, scores)
         say(f"{folder / scores_name(options.shift, way)} written")
+        say_share([s.unlike_training for s in scores], say)
         return scores
 
 
@@ -91,6 +98,8 @@ def _write(model: TrainedModel, device: Device, scores: list[CellScore], how: di
     if not how["shift"]:
         write_view_scores(folder / f"view_scores{way}.csv", scores)
         write_json(folder / f"evaluation{way}.json", facts)
+        if scores[0].unlike is not None:
+            write_unlike(folder / f"unlike{way}.csv", scores)
         if not way:
             write_net_arrays(model, device, scores[0].cell)
     path = folder / scores_name(how["shift"], way)
@@ -100,11 +109,17 @@ def _write(model: TrainedModel, device: Device, scores: list[CellScore], how: di
 
 def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
     """The cells that the fold holds out, from the data set that its run was built from."""
+    return cells_of_fold(model, refuse)[2]
+
+
+def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Training cells, those held back from training to choose the snapshot by, if any, and test cells."""
     config = model.config
     dataset = open_dataset(Path(config.data), config.allow_partial)
     if dataset.fingerprint() != model.split["dataset_fingerprint"]:
         refuse(config.data, "the data set this run was built from", "another, or a changed one")
-    return fold_cells(dataset, model.split, model.record["fold"], config)[2]
+    train, validation, test = fold_cells(dataset, model.split, model.record["fold"], config)
+    return train, validation if config.select == "inner" else [], test
 
 
 def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str, int], seconds: float) -> dict:

@@ -16,7 +16,9 @@ from data_prep.manifest_values import inside
 from engines.engine import ViewInput
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
+from scoring.known_cells import KnownCells
 from scoring.score_cells import score_cells
+from scoring.unlike import COLUMN, MARKS
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
 
@@ -73,22 +75,27 @@ def _place(folder: Path, row: dict[str, str], where: str) -> Place:
     return Place(image, *require_inside(where, x, y, _size(image)))
 
 
-def score_places(view_input: ViewInput, places: Sequence[Place], choice: ViewChoice) -> Iterator[CellScore]:
+def score_places(
+    view_input: ViewInput, places: Sequence[Place], choice: ViewChoice, known: KnownCells | None = None
+) -> Iterator[CellScore]:
     """Score the cells at these places, image after image, each read once; given in the order of the places."""
     first = {image: number for number, image in enumerate(dict.fromkeys(place.image for place in places))}
     order = sorted(range(len(places)), key=lambda row: first[places[row].image])
     waiting: dict[int, CellScore] = {}
     following = 0
-    for row, score in zip(order, score_cells(view_input, _cells(places, order, choice)), strict=True):
+    for row, score in zip(
+        order, score_cells(view_input, cells_at([places[row] for row in order], choice), known), strict=True
+    ):
         waiting[row] = score
         while following in waiting:
             yield waiting.pop(following)
             following += 1
 
 
-def _cells(places: Sequence[Place], order: Sequence[int], choice: ViewChoice) -> Iterator[CellViews]:
+def cells_at(places: Iterable[Place], choice: ViewChoice) -> Iterator[CellViews]:
+    """The cells at these places, an image read once for all that follow one another in it."""
     read = lru_cache(maxsize=1)(read_image)
-    for image, x, y in (places[row] for row in order):
+    for image, x, y in places:
         yield of_pixels(read(image), (x, y), choice, image)
 
 
@@ -100,16 +107,23 @@ def require_writable(out: Path, sources: Iterable[Path]) -> None:
         raise UserError(out, "another file than the one that is read", "the same", "Give another --out.")
 
 
-def write_csv(scores: Iterable[CellScore], count: int, out: Path) -> None:
-    """Write what `to_csv` does into a file, complete or absent, with a bar of progress over `count` cells."""
+def write_csv(scores: Iterable[CellScore], count: int, out: Path) -> list[bool | None]:
+    """What `to_csv` does, into a file, complete or absent, with a bar of progress over `count` cells."""
     with complete_or_absent(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), file)
+        return to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), file)
 
 
-def to_csv(scores: Iterable[CellScore], file: TextIO) -> None:
-    """Write image, centre, P(abnormal), its spread over views, and the class at threshold 0.5."""
+def to_csv(scores: Iterable[CellScore], file: TextIO) -> list[bool | None]:
+    """Write image, centre, P(abnormal), its spread over views, the class at threshold 0.5, and whether it is unlike.
+
+    Returns each cell's `unlike_training`.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class"])
+    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN])
+    marks = []
     for s in scores:
         kind = "abnormal" if s.score >= 0.5 else "normal"
-        writer.writerow([s.cell.image, *(f"{v:g}" for v in s.cell.centre), f"{s.score:.6f}", f"{s.spread:.6f}", kind])
+        numbers = [*(f"{v:g}" for v in s.cell.centre), f"{s.score:.6f}", f"{s.spread:.6f}"]
+        writer.writerow([s.cell.image, *numbers, kind, MARKS[s.unlike_training]])
+        marks.append(s.unlike_training)
+    return marks

@@ -23,6 +23,7 @@ from scoring.average import averaged
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
+from scoring.unlike import say_share
 from studies.external_run import Validated, write_external_run
 
 
@@ -63,12 +64,14 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         say("the size of a pixel is not known on both sides: the images are scored as they are")
     each = []
     for number, model in enumerate(models, 1):
-        ready = model.engine(options.device, options.batch).view_input(model.mean, crops)
-        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0))
+        engine = model.engine(options.device, options.batch)
+        ready, known = engine.view_input(model.mean, crops), model.known_cells(engine, say)
+        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
         bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
         each.append(list(bar))
-    how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
     scores = sorted(averaged(each), key=lambda score: score.cell.id)
+    say_share([score.unlike_training for score in scores], say)
+    how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
     found = Validated(dataset, path, opened.fingerprint(), models, scores, **how)
     return write_external_run(found, RUNS, options.name)
 

@@ -15,6 +15,7 @@ from scoring.score_files import scores_name
 from scoring.score_origin import write_record
 from scoring.score_way import how_scored, own_way
 from scoring.trained_model import TrainedModel
+from scoring.unlike import write_unlike
 from scoring.write_scores import write_scores, write_view_scores
 
 PROTOCOL = "external"
@@ -55,6 +56,8 @@ def write_external_run(found: Validated, runs: Path, name: str | None) -> Path:
         write_cells(partial / "cells.csv", found.dataset)
         write_view_scores(fold / "view_scores.csv", found.scores)
         write_json(fold / "evaluation.json", _evaluation(found))
+        if found.scores[0].unlike is not None:
+            write_unlike(fold / "unlike.csv", found.scores)
         write_scores(fold / scores_name(), found.scores)
         write_record(fold / scores_name(), how_validated(found))
     return folder
@@ -88,6 +91,8 @@ def _record(found: Validated) -> dict:
     nets = [{"folder": str(model.folder), "sha256": model.sha256} for model in found.models]
     external = {"trained_on": first.config.dataset, "nets": nets, "enlarged": found.factor}
     external |= {"training_um": first.config.pixel_um, "views": found.views, "crops": found.crops}
+    marks = [score.unlike_training for score in found.scores]
+    external["unlike_training"] = None if None in marks else sum(marks)
     chosen = {name: first.run.get(name) for name in names}
     record = {"command": command_line(), "dataset": facts, **chosen, "protocol": PROTOCOL}
     return record | {"weights": first.run.get("weights"), "external": external, **environment()}

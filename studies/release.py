@@ -14,6 +14,7 @@ from reporting.release_text import release_text
 from scoring.cell_views import render_views
 from scoring.evaluate_fold import held_out_cells
 from scoring.export_onnx import export_onnx
+from scoring.known_cells import FILE as KNOWN_CELLS
 from scoring.refusal import Refusal
 from scoring.results import RunResult, load_run
 from scoring.trained_model import TrainedModel
@@ -80,6 +81,8 @@ def _copy_fold(model: TrainedModel, out: Path) -> None:
     shutil.copyfile(model.weights, weights)
     for name in OF_FOLD:
         shutil.copyfile(model.folder / name, out / name)
+    if (known := model.folder / KNOWN_CELLS).exists():
+        shutil.copyfile(known, out / KNOWN_CELLS)
     write_json(out / "model.json", without_paths(model.origin))
 
 

@@ -17,6 +17,7 @@ from reporting.figures import (
     roc,
     scores_by_class,
     views,
+    why,
 )
 from reporting.figures.cell_pictures import CellPictures
 from reporting.figures.plan import Plan
@@ -38,7 +39,7 @@ def all_figures(runs: Sequence[RunResult]) -> Iterator[Plan]:
 
 
 def _of_run(runs: Sequence[RunResult], number: int) -> Iterator[Plan]:
-    """Fig. 2 to 10; without 2 and 4, which show the data set alone, where an earlier run has shown the same one."""
+    """Fig. 2 to 10 and where scores come from; 2 and 4, of the data set alone, where no earlier run has them."""
     run, pictures = runs[number], CellPictures(runs[number])
     if all(run.run["dataset"] != earlier.run["dataset"] for earlier in runs[:number]):
         yield views.plan(runs, number, pictures)
@@ -48,3 +49,4 @@ def _of_run(runs: Sequence[RunResult], number: int) -> Iterator[Plan]:
     yield right_cells.plan_abnormal(runs, number, pictures)
     yield right_cells.plan_normal(runs, number, pictures)
     yield misclassified.plan(runs, number, pictures)
+    yield why.plan(runs, number, pictures)

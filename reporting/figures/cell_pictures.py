@@ -55,6 +55,11 @@ class CellPictures:
             image = neighbourhood(image, cell.centre)[0]
         return image[..., ::-1]
 
+    def neighbourhood(self, cell_id: str) -> np.ndarray:
+        """The part of the cell's image that its views can reach, uint8 (H, W, 3) RGB."""
+        cell = self.cell(cell_id)
+        return neighbourhood(read_image(cell.image), cell.centre)[0][..., ::-1]
+
     def patch(self, cell_id: str, view: View = STRAIGHT) -> np.ndarray:
         """One view at the patch's own size, uint8 (128, 128, 3) RGB."""
         cell = self.cell(cell_id)

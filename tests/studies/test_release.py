@@ -27,7 +27,7 @@ def test_what_is_in_it(released):
     folder, said = released
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     (weights,) = (name for name in names if name.endswith(".caffemodel"))
-    inside = {"fold.json", "model.json", "mean.binaryproto", "deploy.prototxt", "readme.md"}
+    inside = {"fold.json", "model.json", "known_cells.npz", "mean.binaryproto", "deploy.prototxt", "readme.md"}
     inside |= {"onnx/crops.onnx", "onnx/views.onnx"}
     at_top = {"run.json", "split.json", "images.sha256", "readme.md", "SHA256SUMS", weights}
     assert names == at_top | {f"fold0/{name}" for name in inside}
