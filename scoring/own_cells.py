@@ -1,8 +1,8 @@
 """Cells of one's own: at given centres of images, one by one or listed in a CSV."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -41,10 +41,10 @@ def require_inside(image: Path | str, x: float, y: float, size: tuple[int, int])
 
 def places_in(image: Path, centres: Iterable[tuple[float, float]]) -> list[Place]:
     """Places checked to lie inside their image; errors as `require_inside`'s and `read_image`'s."""
-    return [Place(image, *require_inside(image, x, y, _size(image))) for x, y in centres]
+    size = _size(image)
+    return [Place(image, *require_inside(image, x, y, size)) for x, y in centres]
 
 
-@lru_cache(maxsize=1024)
 def _size(image: Path) -> tuple[int, int]:
     return read_image(image).shape[:2]  # decoded whole: a cut file is to be found before the first score
 
@@ -57,22 +57,22 @@ def places_of_csv(path: Path) -> list[Place]:
     UserError
         For all mistakes of the list at once, before anything is scored.
     """
-    places, mistakes = [], Mistakes()
+    places, mistakes, size = [], Mistakes(), cache(_size)  # each image once, however many cells lie in it
     for line, row in tqdm(manifest_rows(path, COLUMNS, mistakes), desc="check", unit="cell", leave=False, disable=None):
         with mistakes.noted():
-            places.append(_place(path.parent, row, f"{path}, line {line}"))
+            places.append(_place(path.parent, row, f"{path}, line {line}", size))
     mistakes.require_none()
     return places
 
 
-def _place(folder: Path, row: dict[str, str], where: str) -> Place:
+def _place(folder: Path, row: dict[str, str], where: str, size: Callable[[Path], tuple[int, int]]) -> Place:
     try:
         x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
     except ValueError:
         found = f"{row['nucleus_x']}, {row['nucleus_y']}"
         raise UserError(where, "two numbers", found, "Give pixels, 0-based.") from None
     image = inside(folder, row["image"], where)
-    return Place(image, *require_inside(where, x, y, _size(image)))
+    return Place(image, *require_inside(where, x, y, size(image)))
 
 
 def score_places(

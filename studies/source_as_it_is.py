@@ -16,7 +16,7 @@ from data_prep.folds import read_split
 from data_prep.prepare import run_profile
 from data_prep.profiles import Profile
 from engines.device import Device
-from scoring.cell_views import ViewChoice, of_data_set
+from scoring.cell_views import ViewChoice, cells_of_data_set
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 from studies.external_run import Validated, write_external_run
@@ -48,8 +48,9 @@ def score_source(
     choice = ViewChoice(profile.test, profile.test_views, config.seed)
     say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
     ready = model.engine(device).view_input(model.mean, profile.crops)
-    jobs = score_cells(ready, (of_data_set(cell, choice) for cell in tested.cells))
-    scores = list(tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None))
+    jobs = score_cells(ready, cells_of_data_set(tested.cells, choice))
+    bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
+    scores = sorted(bar, key=lambda score: score.cell.id)
     factor = 1.0 if None not in (sizes := (config.pixel_um, model.config.pixel_um)) and sizes[0] == sizes[1] else None
     how = {"factor": factor, "mpp": None, "views": choice.count, "crops": profile.crops, "device": device}
     found = Validated(tested, Path(config.data), config.fingerprint, [model], scores, **how)
