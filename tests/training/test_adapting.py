@@ -114,6 +114,17 @@ def test_a_fold_writes_down_which_image_is_whose(trained_fold, other_fold, datas
     assert fold_images(older) == rows  # from the data set
 
 
+def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapted_fold, dataset, tmp_path):
+    """Its own run's images are others: only what its source had seen tells."""
+    seen = next(cell for cell, part, _ in fold_images(checkout / "runs/phantom-cell-smallest/fold0") if part == "train")
+    cell = dataset.by_id()[seen]
+    cv2.imwrite(str(tmp_path / "renamed.png"), cv2.imread(str(cell.image)))
+    row = f"renamed.png,{cell.label},{cell.centre[0]},{cell.centre[1]}\n"
+    (tmp_path / "cells.csv").write_text(f"image,label,nucleus_x,nucleus_y\n{row}")
+    words = [tmp_path / "cells.csv", "--fold-folder", adapted_fold, "--gpu", "none"]
+    assert "1 of the 1 images, such as renamed.png" in run_tool(checkout, "validate", *words, status=2).stderr
+
+
 def refusal(fold, source, **options):
     with pytest.raises(UserError) as caught:
         train_fold(fold, TrainOptions(source=open_source(source), **options), say=lambda _: None)
