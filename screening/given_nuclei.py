@@ -22,7 +22,7 @@ class GivenNuclei:
 
     def inside(self, tile: Box, size: tuple[int, int]) -> list[Nucleus]:
         """The nuclei that a tile owns."""
-        centres, points, starts = (np.load(self.folder / f"{n}.npy", mmap_mode="r") for n in NAMES)
+        centres, points, starts = (np.load(self.folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in NAMES)
         found = np.flatnonzero(owned(tile, size, centres[:, 0], centres[:, 1]))
         outlines = [np.array(points[starts[i] : starts[i + 1]]) for i in found]
         return [Nucleus(*map(float, centres[i]), o if len(o) else None) for i, o in zip(found, outlines, strict=True)]

@@ -138,3 +138,30 @@ def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset)
     assert "found no such folder. Check the path." in done.stderr
     done = run_tool(checkout, "classify", "nowhere.png", *words[1:], trained_fold, status=2)
     assert "nowhere.png: expected an image file, found no such file. Check the path." in done.stderr
+
+
+def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, copy_of):
+    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
+    fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")[1]  # the graph is kept beside its model
+    cell = dataset.cells[0]
+    words = (cell.image, "--centre", "20,20", "--views", "2", "--fold-folder", fold, "--gpu", "none")
+    caffe, other = (
+        rows_of(run_tool(checkout, "classify", *words, "--engine", engine).stdout)[0]
+        for engine in ("caffe", "onnxruntime")
+    )
+    assert float(other["score"]) == pytest.approx(float(caffe["score"]), abs=1e-5)
+    assert list((fold / "snapshots").glob("*.onnx"))  # it was not Caffe that scored twice
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--engine", "tensorrt"], "--engine: expected one of caffe, openvino, onnxruntime, found tensorrt"),
+        (["--precision", "bfloat16"], "--precision: expected a precision of caffe: float32, found bfloat16"),
+    ],
+)
+def test_an_engine_or_a_precision_that_does_not_exist_is_one_line(checkout, trained_fold, dataset, words, said):
+    place = (dataset.cells[0].image, "--centre", "20,20", "--fold-folder", trained_fold)
+    done = run_tool(checkout, "classify", *place, *words, status=2)
+    assert said in done.stderr
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
