@@ -54,6 +54,7 @@ def test_an_area_whose_interval_holds_a_half_is_doubted(rng):
     assert f"95 % interval {low:.2f} to {high:.2f}" in auc_doubt(labels, noise)
     assert auc_doubt(*EVEN) is None
     assert auc_doubt(labels, [1 - label for label in labels]) is not None  # worse than chance is no knowledge either
+    assert "0.50 to 0.50" in auc_doubt(labels, [0.53] * 60)  # one answer for all
     assert auc_doubt([1] * 20, noise[:20]) is None  # undefined
 
 
