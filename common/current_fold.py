@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json, write_json
 from common.lmdb_readers import reader_of
 from common.run_folder import locked
@@ -97,8 +97,18 @@ def was_current(fold: Path, when: float) -> bool:
 
 
 def find_fold(given: str | None) -> Path:
-    """The fold's folder: what was given, else the current one."""
+    """The fold's folder: what was given, else the current one; of a run's folder the folds are named."""
     fold = Path(given) if given else CURRENT
     if not (fold / "fold.json").exists():
-        raise UserError(fold, "a fold that tools/build_lmdb.py made", "none", "Run tools/build_lmdb.py --fold K first.")
+        raise _no_fold(fold, given is not None)
     return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
+
+
+def _no_fold(path: Path, given: bool) -> UserError:
+    expected = "a fold that tools/build_lmdb.py made"
+    folds = sorted(str(record.parent) for record in path.glob("fold*/fold.json"))
+    if folds:
+        return UserError(path, expected, "a whole run", f"Give one of its folds: {', '.join(folds)}.")
+    if given and not path.exists():
+        return UserError(path, expected, "no such folder", CHECK_PATH)
+    return UserError(path, expected, "none", "Run tools/build_lmdb.py --fold K first.")

@@ -1,9 +1,11 @@
 """What of a cell's picture is not its nucleus: the colour around it, and the picture's size."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
-from data_prep.cells import Cell, Dataset
+from data_prep.cells import Cell, Dataset, by_image
 from data_prep.image_file import image_size, read_image
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood
@@ -18,7 +20,8 @@ def background_colours(dataset: Dataset) -> dict[str, list[float]]:
     The region is the mask's nucleus and a margin, else a disc about the centre; the picture ends at what a view
     of the cell can reach.
     """
-    return {cell.id: _colour(dataset, cell) for cell in dataset.cells}
+    read = lru_cache(maxsize=1)(read_image)
+    return {cell.id: _colour(dataset, cell, read(cell.image)) for cell in by_image(dataset.cells)}
 
 
 def image_sizes(dataset: Dataset) -> dict[str, list[float]]:
@@ -27,8 +30,7 @@ def image_sizes(dataset: Dataset) -> dict[str, list[float]]:
     return {cell.id: [float(side) for side in sizes[cell.image][::-1]] for cell in dataset.cells}
 
 
-def _colour(dataset: Dataset, cell: Cell) -> list[float]:
-    image = read_image(cell.image)
+def _colour(dataset: Dataset, cell: Cell, image: np.ndarray) -> list[float]:
     region = np.zeros(image.shape[:2], np.uint8)
     if cell.id in dataset.masks:
         side = 2 * MARGIN + 1

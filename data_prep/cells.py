@@ -1,6 +1,6 @@
 """The cell: the only thing a reader of a data set hands on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,12 +78,21 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """Sha256 over every cell's facts and image bytes: two data sets with the same one are the same."""
-        rows = [[c.id, c.label, c.class7, list(c.centre), c.group, sha256_file(c.image)] for c in self.cells]
+        images = {path: sha256_file(path) for path in {cell.image for cell in self.cells}}
+        rows = [[c.id, c.label, c.class7, list(c.centre), c.group, images[c.image]] for c in self.cells]
         return digest(self.name, rows)
 
     def by_id(self) -> dict[str, Cell]:
         """The cells by their id."""
         return {cell.id: cell for cell in self.cells}
+
+
+def by_image(cells: Iterable[Cell]) -> list[Cell]:
+    """Cells image after image, the images in the order of their first cells: so each need be read but once."""
+    groups: dict[Path, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.image, []).append(cell)
+    return [cell for group in groups.values() for cell in group]
 
 
 def counts(cells: Sequence[Cell], classes: int = 7) -> list[int]:

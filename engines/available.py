@@ -4,6 +4,7 @@ import importlib.util
 
 from common.errors import UserError
 from common.provenance import machine
+from engines.openvino_import import import_openvino
 
 ENGINES = {
     "caffe": ("float32",),
@@ -35,6 +36,4 @@ def require_engine(engine: str, precision: str) -> None:
 
 def has_bfloat16() -> bool:
     """Whether OpenVINO computes in bfloat16 on this processor."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

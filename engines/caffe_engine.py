@@ -8,9 +8,9 @@ import numpy as np
 from common.errors import UserError
 from engines.caffe_blobs import pooled, shaped_input
 from engines.caffe_views import CaffeViews
-from engines.crops import CROPS
+from engines.crops import CROPS, CropEngine
 from engines.device import Device
-from engines.engine import Engine, ViewInput
+from engines.engine import ViewInput
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
 
@@ -18,7 +18,7 @@ CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
 GPU_BATCH = 1000  # one cell of the paper's
 
 
-class CaffeEngine(Engine):
+class CaffeEngine(CropEngine):
     """Runs a net with pycaffe, on the CPU or a GPU.
 
     Parameters

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.crops import CropEngine
 from engines.device import Device
-from engines.engine import Engine
 from engines.onnx_export.cache import cached_graph
 
 BATCH = 50  # crops; larger ones are no faster
 
 
-class OnnxEngine(Engine):
+class OnnxEngine(CropEngine):
     """An engine that runs the net's ONNX graph.
 
     Parameters

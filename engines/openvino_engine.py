@@ -5,6 +5,7 @@ import numpy as np
 from common.cores import wanted_threads
 from engines.device import Device
 from engines.onnx_engine import OnnxEngine
+from engines.openvino_import import import_openvino
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # without one it takes bfloat16 unasked where there is AMX
 
@@ -16,8 +17,7 @@ class OpenVinoEngine(OnnxEngine):
 
     def load(self, graph: bytes, device: Device) -> tuple[int, int]:
         """Compile the graph for batches of any size; a fixed one is no faster."""
-        import openvino
-
+        openvino = import_openvino()
         self.tensor = openvino.Tensor
         options = {
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
@@ -32,6 +32,7 @@ class OpenVinoEngine(OnnxEngine):
 
     def forward(self, crops: np.ndarray) -> np.ndarray:
         """Python's lock is free meanwhile."""
-        self.request.set_input_tensor(self.tensor(np.ascontiguousarray(crops), shared_memory=True))
+        data = np.ascontiguousarray(crops)  # by a name: the request borrows this memory and does not keep it alive
+        self.request.set_input_tensor(self.tensor(data, shared_memory=True))
         self.request.infer()
         return self.request.get_output_tensor(0).data.copy()

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from measures.metrics import checked, right
+from measures.intervals import weighted
+from measures.metrics import THRESHOLD, binary_metrics, checked, right
+from measures.resampling import Limits, resampled, units_of
 from scoring.results import RunResult
 
 
@@ -63,6 +65,33 @@ def compare(
     found |= {"only_first": int((right_one & ~right_two).sum()), "only_second": int((right_two & ~right_one).sum())}
     found["p_right"] = sign_flip(np.bincount(unit, right_one.astype(float) - right_two).astype(int))
     return found | delong(truth, one, two, unit)
+
+
+def gain(
+    labels: Sequence[int],
+    first: Sequence[float],
+    second: Sequence[float],
+    metric: str,
+    groups: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> tuple[float, Limits | None] | None:
+    """By how much the second scores (n,) are better than the first on the same cells, and the 95 % interval of that.
+
+    Paired: both are counted over the same resampling of groups, each drawn whole. None where the metric is undefined.
+    """
+    truth, one = checked(labels, first)
+    _, two = checked(labels, second)
+    values = [binary_metrics(truth, scores)[metric] for scores in (one, two)]
+    if None in values:
+        return None
+
+    unit = units_of(groups, len(truth))
+
+    def difference(draws: np.ndarray) -> np.ndarray:
+        old, new = (weighted(truth, scores, draws[:, unit], THRESHOLD)[metric] for scores in (one, two))
+        return new - old
+
+    return values[1] - values[0], resampled(difference, unit, seed)
 
 
 def sign_flip(differences: Sequence[int]) -> float:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from measures.baselines import sibling_share
+from measures.learned import of_fold
 from measures.metrics import percent
-from reporting.provenance import origin_notes
+from reporting.provenance import origin_notes, where
 from scoring.results import RunResult
 
 
@@ -37,6 +38,7 @@ def run_notes(run: RunResult) -> list[str]:
     notes += origin_notes(run)
     if facts.get("control"):
         notes.append(f"control run ({facts['control']}): wrong on purpose")
+    notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := of_fold(run, fold))]
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
     notes.append(_split(run))
@@ -55,7 +57,7 @@ def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
 def _split(run: RunResult) -> str:
     """How much training and test may know of each other, counted in the run's own split."""
     if "external" in run.run:
-        return _external(run.run["external"])
+        return _external(run.run["external"], run.run["dataset"].get("pixel_um"))
     protocol = f"{run.run['protocol']} folds"
     if any(cell.group is None for cell in run.cells.values()):
         return f"{protocol}: the data set does not say which cells were captured together"
@@ -65,12 +67,14 @@ def _split(run: RunResult) -> str:
     return f"{protocol}: {percent(share)} % of test cells have a cell of their field in training"
 
 
-def _external(facts: dict) -> str:
+def _external(facts: dict, pixel_um: float | None) -> str:
     """Who was asked, and at what size of pixel."""
     nets = len(facts["nets"])
     own = f"external: a set that the net has not seen; trained on {facts['trained_on']}, {nets} net(s)"
     if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
         own += f"; {unlike} of its cells are unlike the training cells"
+    if facts["enlarged"] is None and None not in (facts["training_um"], pixel_um):
+        return f"{own}; images of {pixel_um:g} um a pixel, trained at {facts['training_um']:g}, scored as they are"
     if facts["enlarged"] is None:
         return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
     return f"{own}; images enlarged {facts['enlarged']:.3f} times to {facts['training_um']:g} um a pixel"

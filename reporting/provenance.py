@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from common.options import selection_caveat
+from measures.adapting import source_of
 from scoring.results import FoldResult, RunResult
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
 BY_HAND = (
     "trained by caffe train itself: the newest snapshot was scored; its source weights and its losses are not recorded"
 )
-PARTS = ("solver", "train_val", "deploy", "batch_size", "epochs", "weights")
+AS_IN_THE_PAPER = "snapshot chosen by the lowest loss on the fold it is judged by, as in the paper"
+PARTS = ("solver", "train_val", "deploy", "batch_size", "epochs", "iterations", "weights")
 Grouped = list[tuple[str, list[FoldResult]]]
 
 
@@ -29,11 +32,27 @@ def where(run: RunResult, folds: Sequence[FoldResult]) -> str:
 
 
 def weights_line(run: RunResult, fold: FoldResult) -> str:
-    """The source weights of one fold in words."""
-    weights = run.weights_of(fold)
+    """The source weights of one fold in words; of an adapted net the whole chain, the nearest first."""
+    if source_of(fold):
+        return ", from ".join(chain(fold.model["trained"]))
+    return _weights_text(run.weights_of(fold))
+
+
+def _weights_text(weights: dict[str, Any] | None) -> str:
     if weights is None:
         return "none: Gaussian values in every layer"
     return f"{weights.get('name')}, sha256 {str(weights.get('sha256'))[:12]}" if weights else "not recorded"
+
+
+def chain(recipe: dict[str, Any]) -> list[str]:
+    """Where the weights of a training came from: each adapted net and its data, then the first weights of all."""
+    source = recipe.get("source")
+    if not isinstance(source, dict):
+        return [_weights_text(recipe.get("weights", {}))]
+    data, trained = source.get("dataset") or {}, source.get("trained")
+    net = f"ConvNet-T of {source.get('run')}, fold {source.get('fold')}, sha256 {str(source.get('sha256'))[:12]}"
+    of = f"trained on {data.get('name')} ({data.get('cells')} cells, {str(data.get('fingerprint'))[:12]})"
+    return [f"{net}, {of}", *chain(trained if isinstance(trained, dict) else {})]
 
 
 def weights_text(run: RunResult) -> str:
@@ -46,6 +65,9 @@ def origin_notes(run: RunResult) -> list[str]:
     """What must be said of how the folds were trained."""
 
     def weights(fold: FoldResult) -> str:
+        if source := source_of(fold):
+            what = f"adapted: all eight layers began as those of {source.get('run')}, fold {source.get('fold')}"
+            return f"{what}, trained on {(source.get('dataset') or {}).get('name')}; not the paper's transfer"
         known = run.weights_of(fold)
         if known is None:
             return "started from Gaussian values: nothing was transferred from ImageNet"
@@ -54,14 +76,14 @@ def origin_notes(run: RunResult) -> list[str]:
         return "" if known.get("name") == CAFFENET else f"weights {known.get('name')}, not the paper's {CAFFENET}"
 
     notes = [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, weights)]
-    notes += [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, _selection)]
+
+    def selection(fold: FoldResult) -> str:
+        if fold.model.get("select") != "paper":
+            return ""
+        return selection_caveat(run.run["protocol"], "paper") or AS_IN_THE_PAPER
+
+    notes += [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, selection)]
     return [*notes, *_recipes(run), *_scoring(run)]
-
-
-def _selection(fold: FoldResult) -> str:
-    if fold.model.get("select") == "paper":
-        return "snapshot chosen by the lowest loss on the fold it is judged by, as in the paper"
-    return ""
 
 
 def _recipes(run: RunResult) -> list[str]:

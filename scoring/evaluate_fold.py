@@ -13,12 +13,12 @@ from common.provenance import machine
 from common.run_folder import locked
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
-from data_prep.fold_data import fold_cells
+from data_prep.fold_parts import fold_cells
 from data_prep.views import PATCH
 from engines.device import Device
 from engines.engine import Engine
 from scoring.cell_score import CellScore
-from scoring.cell_views import of_data_set
+from scoring.cell_views import cells_of_data_set
 from scoring.learn_known_cells import ensure_known_cells
 from scoring.net_arrays import write_net_arrays
 from scoring.refusal import Refusal
@@ -76,9 +76,10 @@ def evaluate_fold(
         known = None if options.shift else ensure_known_cells(model, engine, train, inner, say)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
         ready = engine.view_input(model.mean, crops)
-        jobs = (of_data_set(cell, choice, options.shift) for cell in cells)
+        jobs = score_cells(ready, cells_of_data_set(cells, choice, options.shift), known)
         start = time.perf_counter()
-        scores = list(tqdm(score_cells(ready, jobs, known), total=len(cells), desc="score", unit="cell", disable=None))
+        bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
+        scores = sorted(bar, key=lambda score: score.cell.id)
         counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
         facts = _facts(model, device, engine, counts, time.perf_counter() - start)
         how = how_scored(model, counts, options.shift, device)

@@ -11,8 +11,7 @@ from common.errors import UserError
 from common.files import complete_or_absent, sha256_file
 from data_prep.herlev_classes import CLASSES
 from engines.caffe_engine import CaffeEngine
-from engines.crops import crop_views
-from engines.engine import CroppedInput
+from engines.crops import CroppedInput, crop_views
 from scoring.trained_model import TrainedModel
 
 ALLOWED = 1e-5  # between the probabilities of the views' graph and Caffe's

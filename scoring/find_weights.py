@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json, sha256_file
 from scoring.refusal import Refusal
 from training.origin import foreign
@@ -20,7 +20,7 @@ def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Pa
         found = "one of another fold, split or seed" if origin else "one of unknown origin"
         refuse(weights, "a model trained on this fold", found)
     if not weights.is_file():
-        raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
+        raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
     if origin == record["fingerprint"] and not is_selected(home.parent, weights):
         _require_own(weights, home.parent, refuse)
     return weights

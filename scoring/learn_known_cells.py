@@ -10,7 +10,7 @@ from data_prep.cells import Cell
 from data_prep.folds import inner_folds
 from data_prep.views import spread
 from engines.engine import Engine
-from scoring.cell_views import of_data_set
+from scoring.cell_views import cells_of_data_set
 from scoring.known_cells import KnownCells, find_known_cells, of_views, read_known_cells
 from scoring.score_cells import scores_with_layer
 from scoring.trained_model import TrainedModel
@@ -62,9 +62,10 @@ def learn(
 def features_of(model: TrainedModel, engine: Engine, cells: Sequence[Cell], layer: str) -> np.ndarray:
     """What a layer gives for the centre crops of cells' test views, float32 (n, V, C)."""
     choice = model.views(min(VIEWS, model.profile.test_views))
-    jobs = scores_with_layer(engine.view_input(model.mean, 1), (of_data_set(cell, choice) for cell in cells), layer)
+    jobs = scores_with_layer(engine.view_input(model.mean, 1), cells_of_data_set(cells, choice), layer)
     bar = tqdm(jobs, total=len(cells), desc="training cells", unit="cell", disable=None)
-    return np.stack([features for _, features in bar])
+    by_id = {score.cell.id: features for score, features in bar}
+    return np.stack([by_id[cell.id] for cell in cells])
 
 
 def fit(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json
 from common.run_folder import filled_in
 from scoring import score_files
@@ -149,8 +149,8 @@ class RunResult:
         return f"fold{'s' * (len(numbers) != 1)} {','.join(map(str, numbers))} of {self.n_folds}"
 
 
-def load_run(path: Path) -> RunResult:
-    """Read a run folder; folds without scores.csv are listed in `missing_folds`.
+def load_run(path: Path, only: int | None = None) -> RunResult:
+    """Read a run folder, or `only` one fold of it; folds without scores.csv, or not asked for, are `missing_folds`.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def load_run(path: Path) -> RunResult:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise UserError(folder, "a run folder", "no such folder", f"Name a folder that {MADE_BY} made.")
+        raise UserError(folder, "a run folder", "no such folder", CHECK_PATH)
     run = _object(folder / "run.json", {"classes": int, "protocol": str, "profile": str, "dataset": dict})
     if run["classes"] not in (2, 7):
         raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))
@@ -169,7 +169,8 @@ def load_run(path: Path) -> RunResult:
     split = _object(folder / "split.json", {"folds": list})
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / "split.json", split["folds"], cells)
-    scored = [k for k in range(len(split["folds"])) if (folder / f"fold{k}" / "scores.csv").exists()]
+    wanted = range(len(split["folds"])) if only is None else [only]
+    scored = [k for k in wanted if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, run, split["folds"][k], cells) for k in scored)
     missing = tuple(k for k in range(len(split["folds"])) if k not in scored)
     return RunResult(
@@ -221,7 +222,7 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
 
 def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The records of a fold's score files; scores that do not belong to theirs or to the fold's net are refused."""
-    found = {}
+    records = {}
     for shift in (0, 5, 10):
         path = folder / score_files.scores_name(shift)
         record = read_record(path) if path.exists() else None
@@ -229,8 +230,8 @@ def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
             continue
         if (wrong := misfit(path, record, shift, model)) is not None:
             raise _wrong(path, "this fold's own scores", wrong)
-        found[shift] = record
-    return found
+        records[shift] = record
+    return records
 
 
 def _model(path: Path) -> dict[str, Any]:

@@ -46,19 +46,25 @@ def _scored_by(config: RunConfig) -> dict[str, tuple[str, ...]]:
     return {"engine": (config.engine,), "precision": (config.precision, *["tf32"] * (config.precision == "float32"))}
 
 
+def record_of(fold: Path, scores: Path) -> dict[str, Any] | None:
+    """How a file of scores was made; older tools left it in evaluation.json, for scores.csv alone."""
+    record = read_record(scores)
+    if record is None and scores.name == scores_name() and (fold / "evaluation.json").exists():
+        older = read_json(fold / "evaluation.json", MADE_BY)
+        record = {"sha256": sha256_file(scores), "shift": 0, "data": read_fold(fold)["fingerprint"], **older}
+    return record
+
+
 def why_not_done(fold: Path, shift: int) -> str | None:
     """Why a fold is to be scored (again), its model being selected; None where its own scores are there."""
     scores = fold / scores_name(shift)
     if not scores.exists():
         return NO_SCORES
-    record, model = read_record(scores), read_model(fold)
-    if record is None and not shift and (fold / "evaluation.json").exists():
-        older = read_json(fold / "evaluation.json", MADE_BY)
-        record = {"sha256": sha256_file(scores), "shift": 0, "data": read_fold(fold)["fingerprint"], **older}
+    record, model = record_of(fold, scores), read_model(fold)
     if record is None:
         return f"{scores} does not say how it was made"
-    if (found := misfit(scores, record, shift, model)) is not None:
-        return f"{scores} has {found}"
+    if (reason := misfit(scores, record, shift, model)) is not None:
+        return f"{scores} has {reason}"
     config = read_config(fold.resolve().parent)
     profile = run_profile(config)
     wanted = {"views": profile.test_views, "crops": profile.crops, "data": read_fold(fold)["fingerprint"]}

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from tqdm import tqdm
 
-from data_prep.cells import Cell
+from common.files import sha256_file
 from engines.available import ENGINES, require_engine
 from engines.device import Device
-from scoring.cell_views import of_data_set
-from scoring.score_cells import score_cells
+from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from scoring.score_files import Scores, read_scores, scores_name
+from scoring.score_way import how_scored, own_way, record_of
 from scoring.trained_model import TrainedModel
 
 THRESHOLD = 0.5
@@ -52,35 +54,33 @@ class Agreement:
 
 
 def agreement(
-    engine: str, precision: str, reference: Sequence[float], found: Sequence[float], labels: Sequence[int]
+    engine: str, precision: str, reference: Sequence[float], scores: Sequence[float], labels: Sequence[int]
 ) -> Agreement:
     """Compare scores of the same cells; AUC stays 0 apart where the cells are of one class."""
-    reference, found = np.asarray(reference, np.float64), np.asarray(found, np.float64)
-    apart = np.abs(found - reference)
-    changed = (found >= THRESHOLD) != (reference >= THRESHOLD)
+    reference, scores = np.asarray(reference, np.float64), np.asarray(scores, np.float64)
+    apart = np.abs(scores - reference)
+    changed = (scores >= THRESHOLD) != (reference >= THRESHOLD)
     farthest = float(np.abs(reference[changed] - THRESHOLD).max(initial=0))
     both = len(set(labels)) == 2
-    auc = roc_auc_score(labels, found) - roc_auc_score(labels, reference) if both else 0.0
+    auc = roc_auc_score(labels, scores) - roc_auc_score(labels, reference) if both else 0.0
     numbers = (len(apart), float(apart.max()), float(apart.mean()), int(changed.sum()), farthest, float(auc))
     return Agreement(engine, precision, *numbers)
 
 
 def prove_engines(
-    model: TrainedModel,
-    cells: Sequence[Cell],
-    device: Device,
-    others: Sequence[tuple[str, str]],
-    say: Callable[[str], None] = print,
+    model: TrainedModel, device: Device, others: Sequence[tuple[str, str]], say: Callable[[str], None] = print
 ) -> list[Agreement]:
-    """Score cells with Caffe and with `others`, pairs of engine and precision, at the run's own counts."""
+    """Compare `others`, pairs of engine and precision, with Caffe on a fold's test cells at the run's own counts.
+
+    Scores that the fold has already are taken as they are; those that it lacks are made and stay there.
+    """
     for engine, precision in others:
         require_engine(engine, precision)
-    reference = _scores(model, cells, replace(device, engine="caffe", precision="float32"))
-    labels = [cell.label for cell in cells]
+    reference = _scores(model, replace(device, engine="caffe", precision="float32"), say)
     found = []
     for engine, precision in others:
-        scores = _scores(model, cells, replace(device, engine=engine, precision=precision))
-        found.append(agreement(engine, precision, reference, scores, labels))
+        scores = _scores(model, replace(device, engine=engine, precision=precision), say).scores
+        found.append(agreement(engine, precision, reference.scores, scores, reference.labels))
         say(str(found[-1]))
     return found
 
@@ -90,10 +90,17 @@ def every_other() -> list[tuple[str, str]]:
     return [(engine, precision) for engine, many in ENGINES.items() if engine != "caffe" for precision in many]
 
 
-def _scores(model: TrainedModel, cells: Sequence[Cell], device: Device) -> list[float]:
-    choice = model.views()
-    ready = model.engine(device).view_input(model.mean, model.crops())
-    jobs = (of_data_set(cell, choice) for cell in cells)
-    name = f"{device.engine} {device.precision}"
-    bar = tqdm(score_cells(ready, jobs), total=len(cells), desc=name, unit="cell", disable=None)
-    return [score.score for score in bar]
+def _scores(model: TrainedModel, device: Device, say: Callable[[str], None]) -> Scores:
+    """A fold's scores by one engine, read from their file, which is made first where there is none such."""
+    counts = {"views": model.views().count, "crops": model.crops()}
+    how = how_scored(model, counts, 0, device)
+    path = model.folder / scores_name(0, own_way(model, how, forced=False))
+    if not _made_so(model.folder, path, how):
+        evaluate_fold(model, device, EvaluateOptions(), say)
+    return read_scores(path, model.split["folds"][model.record["fold"]], model.classes)
+
+
+def _made_so(folder: Path, path: Path, how: dict[str, Any]) -> bool:
+    """Whether a file of scores is there and its record says that it was made so."""
+    record = record_of(folder, path) if path.exists() else None
+    return record is not None and {**record, **how, "sha256": sha256_file(path)} == record

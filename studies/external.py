@@ -11,14 +11,15 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.run_folder import RUNS
-from data_prep.cells import Cell, Dataset
+from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset
+from data_prep.fold_images import source_images
 from data_prep.image_file import read_image
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
 from data_prep.manifest_values import PIXEL_RANGE
 from data_prep.resample import moved, resample
 from engines.device import Device
-from scoring.cell_score import CellScore
+from scoring.average import averaged
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
@@ -54,6 +55,8 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     images = image_hashes(dataset)
     for home in {model.folder.resolve().parent: model for model in models}.values():
         require_no_shared_image(training_images(home), images, home.folder.resolve().parent)
+    for model in models:  # an adapted net has seen what its source had
+        require_no_shared_image(source_images(model.folder), images, model.folder)
     factor = scale(models[0], options.mpp or dataset.pixel_um, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
@@ -66,7 +69,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
         bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
         each.append(list(bar))
-    scores = mean_of(each)
+    scores = sorted(averaged(each), key=lambda score: score.cell.id)
     say_share([score.unlike_training for score in scores], say)
     how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
     found = Validated(dataset, path, opened.fingerprint(), models, scores, **how)
@@ -133,22 +136,3 @@ def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[Ce
     for cell in by_image(dataset.cells):
         shape, image = read(cell.image)
         yield replace(of_pixels(image, moved(cell.centre, shape, image.shape), choice, cell.image), cell=cell)
-
-
-def by_image(cells: Sequence[Cell]) -> list[Cell]:
-    """Cells in the order of their images."""
-    return sorted(cells, key=lambda cell: (str(cell.image), cell.id))
-
-
-def mean_of(each: Sequence[Sequence[CellScore]]) -> list[CellScore]:
-    """Every cell's scores averaged over the nets, view by view: all of them saw the same views.
-
-    How unlike training a cell is, is averaged too; not told where one of the nets cannot.
-    """
-    found = []
-    for same in zip(*each, strict=True):
-        names = ("prob", "view_scores", "centre_scores")
-        means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
-        apart = [score.unlike for score in same]
-        found.append(replace(same[0], **means, unlike=None if None in apart else float(np.mean(apart))))
-    return sorted(found, key=lambda score: score.cell.id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from common.errors import UserError
 from common.files import complete_or_absent, digest, read_json, write_json
@@ -11,6 +12,8 @@ from data_prep.prepare import write_cells
 from engines.device import Device
 from scoring.cell_score import CellScore
 from scoring.score_files import scores_name
+from scoring.score_origin import write_record
+from scoring.score_way import how_scored, own_way
 from scoring.trained_model import TrainedModel
 from scoring.unlike import write_unlike
 from scoring.write_scores import write_scores, write_view_scores
@@ -56,13 +59,27 @@ def write_external_run(found: Validated, runs: Path, name: str | None) -> Path:
         if found.scores[0].unlike is not None:
             write_unlike(fold / "unlike.csv", found.scores)
         write_scores(fold / scores_name(), found.scores)
+        write_record(fold / scores_name(), how_validated(found))
     return folder
 
 
 def default_name(found: Validated) -> str:
-    """The set's name, and the run and folds whose nets scored it."""
+    """The set's name, the run and folds whose nets scored it, and what is not the run's own way of scoring."""
     folds = "-".join(model.folder.resolve().name for model in found.models)
-    return f"{found.dataset.name}-external-{found.models[0].folder.resolve().parent.name}-{folds}"[:200]
+    name = f"{found.dataset.name}-external-{found.models[0].folder.resolve().parent.name}-{folds}"[:180]
+    way = own_way(found.models[0], how_validated(found), forced=False)
+    return name + way + (f"-mpp{found.mpp:g}" if found.mpp else "")
+
+
+def how_validated(found: Validated) -> dict[str, Any]:
+    """The record of the scores, as evaluate's; `nets` has each net's weights and data, and of several nets
+    `model_sha256` and `data` are digests over all of them.
+    """
+    counts = {"views": found.views, "crops": found.crops}
+    each = [how_scored(model, counts, 0, found.device) for model in found.models]
+    nets = [{name: how[name] for name in ("model_sha256", "data")} for how in each]
+    one = nets[0] if len(nets) == 1 else {name: digest([net[name] for net in nets]) for name in nets[0]}
+    return {**each[0], **one, "nets": nets, "enlarged": found.factor}
 
 
 def _record(found: Validated) -> dict:

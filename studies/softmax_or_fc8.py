@@ -11,7 +11,7 @@ from data_prep.cells import Cell
 from engines.caffe_engine import CaffeEngine
 from engines.device import Device
 from scoring.cell_score import abnormal
-from scoring.cell_views import of_data_set
+from scoring.cell_views import cells_of_data_set
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 
@@ -46,8 +46,8 @@ def both_scores(model: TrainedModel, cells: list[Cell], device: Device, views: i
     """
     engine, choice, crops = WithFc8(model, device), model.views(views), model.crops()
     ready = engine.view_input(model.mean, crops)
-    jobs = (of_data_set(cell, choice) for cell in cells)
-    scores = list(tqdm(score_cells(ready, jobs), total=len(cells), desc="score", unit="cell", disable=None))
+    found = score_cells(ready, cells_of_data_set(cells, choice))
+    scores = list(tqdm(found, total=len(cells), desc="score", unit="cell", disable=None))
     outputs = np.concatenate(engine.fc8).astype(np.float64).reshape(len(cells), choice.count * crops, -1)
-    labels = np.array([cell.label for cell in cells])
+    labels = np.array([s.cell.label for s in scores])  # image after image, as the outputs
     return BothScores(labels, np.array([s.score for s in scores]), abnormal(softmax(outputs.mean(axis=1), axis=-1)))

@@ -15,8 +15,10 @@ DPI = 200
 HEADING = "red speaks for abnormal, blue for normal; not a medical device"
 
 
-def require_picture(path: Path, cells: int) -> None:
-    """Refuse, before anything long is begun, a file that is no PNG's or more cells than fit."""
+def require_picture(path: Path, cells: int, nets: int) -> None:
+    """Refuse, before anything long is begun, a file that is no PNG's, more cells than fit, or several nets' mean."""
+    if nets > 1:
+        raise UserError("--why", "one net, by --fold-folder", f"{nets} nets", "Name one fold of the release.")
     if path.suffix.lower() != ".png":
         raise UserError("--why", "a file name that ends in .png", str(path), "Give another name.")
     if cells > MOST:

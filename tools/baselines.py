@@ -9,11 +9,11 @@ from common.cli import run
 from common.options import DATA_HELP
 
 EPILOG = f"""\
-{DATA_HELP}
-The folds are those of tools/cross_validate.py with the same --protocol and --seed.
-
   tools/baselines.py --data data/herlev --protocol cell
   tools/baselines.py --data data/herlev --protocol field
+
+{DATA_HELP}
+The folds are those of tools/cross_validate.py with the same --protocol and --seed.
 """
 
 

@@ -10,10 +10,10 @@ from common.cli import run
 from common.errors import UserError
 
 EPILOG = """\
+  tools/compare.py runs/herlev-cell-paper runs/herlev-cell-paper-scratch
+
 McNemar's exact test and DeLong's; where the cells have groups, both keep whole groups together (measures/compare.py).
 The same table is in the report of several runs.
-
-  tools/compare.py runs/herlev-cell-paper runs/herlev-cell-paper-scratch
 """
 
 

@@ -10,14 +10,14 @@ from common.cli import run
 from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
+  tools/evaluate.py
+  tools/evaluate.py --views 1
+  tools/evaluate.py --fold-folder runs/herlev-cell-paper/fold3 --shift 10
+
 Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
 Written into the fold's folder: scores.csv with scores.json, view_scores.csv, evaluation.json, net_figures.npz.
 Other counts, another --model or --force get names of their own, such as scores-views1-crops10.csv: the report and
 cross_validate.py read only the run's own scores.
-
-  tools/evaluate.py
-  tools/evaluate.py --views 1
-  tools/evaluate.py --fold-folder runs/herlev-cell-paper/fold3 --shift 10
 """
 
 
@@ -41,6 +41,7 @@ def main() -> None:
     args = arguments()
     from common.current_fold import find_fold
     from engines.device import resolve
+    from measures.learned import of_scores
     from reporting.terminal import summary
     from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
     from scoring.trained_model import TrainedModel
@@ -51,6 +52,8 @@ def main() -> None:
     options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
     scores = evaluate_fold(model, device, options)
     print(summary(model.config, scores))
+    if line := of_scores(model.origin, scores, model.classes):
+        print(f"!! {line} !!")
 
 
 if __name__ == "__main__":

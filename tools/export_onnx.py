@@ -9,12 +9,12 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
+  tools/export_onnx.py
+  tools/export_onnx.py --fold-folder runs/herlev-cell-paper/fold3 --out my_net
+
 crops.onnx takes what Caffe's deploy net takes: float32 crops (N, 3, 227, 227), BGR, mean subtracted, as `data`.
 views.onnx takes whole views, uint8 (N, 256, 256, 3), BGR, as `views`, and does the rest itself: mean, crops, mirrors,
 average. Both give `prob`. Needs make engines.
-
-  tools/export_onnx.py
-  tools/export_onnx.py --fold-folder runs/herlev-cell-paper/fold3 --out my_net
 """
 
 

@@ -8,10 +8,10 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
+  tools/softmax_or_fc8.py --fold-folder runs/herlev-cell-quick/fold0
+
 The paper says that a cell's score is the mean of "the fc8 output"; here it is the mean of probabilities. The same
 crops are averaged in both ways, so that the difference is that of the mean alone. On the CPU.
-
-  tools/softmax_or_fc8.py --fold-folder runs/herlev-cell-quick/fold0
 """
 
 

@@ -9,11 +9,11 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
-Prints, for each kind of cells, the share marked and the area under the curve that tells it from the fold's own test
-cells. Needs the fold's images. On the CPU, by Caffe.
-
   tools/unlike_study.py --fold-folder runs/herlev-cell-quick/fold0
   tools/unlike_study.py --fold-folder runs/herlev-cell-quick/fold0 --fields FIELDS/cric/nuclei.csv --mpp 0.247
+
+Prints, for each kind of cells, the share marked and the area under the curve that tells it from the fold's own test
+cells. Needs the fold's images. On the CPU, by Caffe.
 """
 
 

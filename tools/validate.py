@@ -10,12 +10,13 @@ from common.cli import run
 from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
-The set is a manifest CSV (docs/own_cells.md); its labels may be Bethesda classes (column bethesda; NILM is normal).
-A set that shares an image with the training data is refused. Several folds of one training are averaged.
-Written: runs/<set>-external-<run>-<folds>/ with its scores and report/report.html.
-
   tools/validate.py mine/cells.csv --fold-folder runs/herlev-cell-paper/fold0
   tools/validate.py fields/nuclei.csv --mpp 0.247 --fold-folder RUN/fold0 --fold-folder RUN/fold1
+
+The set is a manifest CSV (docs/own_cells.md); its labels may be Bethesda classes (column bethesda; NILM is normal).
+A set that shares an image with the training data is refused. Several folds of one training are averaged.
+Written: runs/<set>-external-<run>-<folds>/ with its scores, their record scores.json, and report/report.html; other
+counts, another engine or --mpp stand in the folder's name.
 """
 
 

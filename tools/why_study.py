@@ -8,11 +8,11 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
+  tools/why_study.py --fold-folder runs/herlev-cell-quick/fold0
+
 Of a fold's own test cells, which must have masks: two halves of each cell's views are compared with each other, and
 the evidence for the cell's own class inside the mask's nucleus is counted. Covering parts of the cell, the other
 way to ask, takes some hundred times the passes: it is tried on the first --cover cells. On the CPU, by Caffe.
-
-  tools/why_study.py --fold-folder runs/herlev-cell-quick/fold0
 """
 
 

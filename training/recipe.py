@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from common.caffe_messages import prototxt_folder, read_prototxt, write_prototxt
+from common.caffe_messages import read_prototxt, training_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import digest, read_json, sha256_file, write_json
 from data_prep.profiles import Profile
@@ -13,20 +13,24 @@ STARTED = "training.json"  # in a fold's folder, from the first iteration on: a 
 Recipe = dict[str, Any]
 
 
-def recipe_of(classes: int, profile: Profile, weights: Path | None) -> Recipe:
+def recipe_of(classes: int, profile: Profile, weights: Path | None, source: dict[str, Any] | None = None) -> Recipe:
     """What a fold would be trained with now: equal for all folds of a run, whose resolved files follow from it.
 
     The prototxt files count as Caffe reads them, so that a comment changes nothing. `weights` None is Gaussian
-    initial values. A fold's own part, its data, is fold.json's fingerprint.
+    initial values; with `source`, what is known of the trained net that they are, that net is adapted. A fold's own
+    part, its data, is fold.json's fingerprint.
     """
-    folder = prototxt_folder(classes)
+    files = training_prototxt(classes, adapting=source is not None)
     parts: Recipe = {
-        name: digest(write_prototxt(read_prototxt(folder / f"{name}.prototxt", message)))
-        for name, message in PROTOTXT.items()
+        name: digest(write_prototxt(read_prototxt(files[name], message))) for name, message in PROTOTXT.items()
     }
-    parts |= {"batch_size": profile.batch_size, "epochs": profile.epochs}  # 0: the prototxt's
+    if source is None:
+        parts |= {"batch_size": profile.batch_size, "epochs": profile.epochs}  # 0: the prototxt's
+    else:
+        parts |= {"batch_size": profile.adapt_batch, "iterations": profile.adapt_iterations}
     parts["weights"] = weights and {"path": str(weights), "name": weights.name, "sha256": sha256_file(weights)}
-    return {**parts, "fingerprint": digest({**parts, "weights": _content(parts)})}
+    recipe = {**parts, "fingerprint": digest({**parts, "weights": _content(parts)})}
+    return recipe if source is None else {**recipe, "source": source}
 
 
 def _content(recipe: Recipe) -> str | None:
@@ -57,7 +61,7 @@ def difference(first: Recipe, second: Recipe) -> list[str]:
     """The parts in which two recipes differ, each with both sides in few characters."""
     if first.get("fingerprint") == second.get("fingerprint"):
         return []
-    names = [*PROTOTXT, "batch_size", "epochs"]
+    names = [*PROTOTXT, "batch_size", "epochs", "iterations"]
     lines = [f"{n} {_short(first.get(n))} and {_short(second.get(n))}" for n in names if first.get(n) != second.get(n)]
     if _content(first) != _content(second):
         lines.append(f"weights {_named(first)} and {_named(second)}")

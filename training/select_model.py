@@ -1,5 +1,6 @@
 """Selecting the model of a fold (paper: "Network training"; method: paper, last, inner)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import UserError
@@ -10,6 +11,8 @@ from training.recipe import Recipe
 from training.resolve import Schedule
 from training.snapshots import list_snapshots
 
+OTHERS = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
+
 
 def select_model(
     fold: Path,
@@ -18,6 +21,7 @@ def select_model(
     shapes: Shapes | None = None,
     fingerprint: str | None = None,
     recipe: Recipe | None = None,
+    labels: Sequence[int] | None = None,
 ) -> dict:
     """Choose a snapshot by `rule` and write model.json.
 
@@ -25,7 +29,7 @@ def select_model(
     earlier one where two are equal); `last` the end of training. What the validation LMDB holds differs.
     With the net's `shapes` the chosen file must be whole: on a full disk Caffe may cut one short and end well.
     `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied;
-    `recipe` is what it was trained with, None where that was not recorded.
+    `recipe` is what it was trained with, None where nobody recorded it; `labels` counts validation cells by label.
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
@@ -34,8 +38,7 @@ def select_model(
         found = f"snapshots {sorted(snapshots)} and tests {sorted(tests)}"
         raise UserError(fold, "a snapshot with a validation loss in train.log", found, "Run tools/train.py again.")
     if shapes:
-        do = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
-        check_weights(snapshots[iteration].model, shapes, do)
+        check_weights(snapshots[iteration].model, shapes, OTHERS)
     loss, accuracy = tests.get(iteration, (None, None))
     model = {
         "snapshot": str(snapshots[iteration].model.relative_to(fold)),
@@ -44,6 +47,7 @@ def select_model(
         "select": rule,
         "val_loss": loss,
         "val_accuracy": accuracy,
+        "val_labels": labels,
         "sha256": sha256_file(snapshots[iteration].model),
         "data": fingerprint,
         "trained": recipe,

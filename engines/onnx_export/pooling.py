@@ -33,14 +33,14 @@ def pooling(layer: Message, _blobs: list[np.ndarray], build: Builder) -> None:
 
 def _pad_behind(name: str, window: Window, size: list[int], count: list[int]) -> list[int]:
     """Padding after the last row and column, so that the last window fits."""
-    found = []
+    paddings = []
     for kernel, stride, pad, length, windows in zip(*window[:3], size, count, strict=True):
         behind = max(0, (windows - 1) * stride + kernel - length - pad)
         if behind >= kernel or pad >= kernel:
             where = f"layer {name} of type Pooling"
             raise UserError(where, "windows that touch the image", "one beside it", "Score this net with Caffe.")
-        found.append(behind)
-    return found
+        paddings.append(behind)
+    return paddings
 
 
 def _scale(window: Window, size: list[int], count: list[int]) -> np.ndarray:

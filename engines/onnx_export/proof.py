@@ -45,11 +45,11 @@ def prove(model: Message, deploy: Path, weights: Path, data: np.ndarray) -> list
         if layer.type == "Input":
             layer.input_param.shape[0].dim[1:] = data.shape[1:]
     expected = caffe_layers(net, weights, data)
-    found = run_onnx(with_all_outputs(model), data)
+    outputs = run_onnx(with_all_outputs(model), data)
     differences = []
     for layer in net.layer:
         for name in layer.top if layer.type != "Input" else ():
-            largest = float(np.abs(found[name] - expected[name]).max())
+            largest = float(np.abs(outputs[name] - expected[name]).max())
             differences.append(LayerDifference(name, largest, float(np.abs(expected[name]).max())))
             if not differences[-1].share <= ALLOWED:  # NaN too
                 expectation = f"{name} within {ALLOWED:g} of its range of Caffe's"

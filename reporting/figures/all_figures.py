@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from reporting.figures import (
     accuracy_by_views,
     activations,
+    adapting,
     angles,
     calibration,
     confusion,
@@ -31,6 +32,7 @@ def all_figures(runs: Sequence[RunResult]) -> Iterator[Plan]:
         yield scores_by_class.plan(runs, number)
     for shared in (roc, calibration, accuracy_by_views, angles):
         yield shared.plan(runs)
+    yield from adapting.plans(runs)
     for number, run in enumerate(runs):
         if run.classes == 7:
             yield confusion.plan(runs, number)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from reporting.tables.adapting import adapting_table
 from reporting.tables.angles import angles_table
 from reporting.tables.baselines import baselines_table
 from reporting.tables.calibration import calibration_table
@@ -20,6 +21,7 @@ from scoring.results import RunResult
 
 BEFORE = (performance_table, right_per_class_table, hemlbc_table, own_classes_table, seven_classes_table)
 AFTER = (
+    adapting_table,
     comparison_table,
     baselines_table,
     operating_point_table,

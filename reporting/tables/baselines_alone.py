@@ -3,31 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from data_prep.cells import Dataset
+from data_prep.cells import Cell, Dataset
 from measures.intervals import interval
 from measures.metrics import percent
+from measures.resampling import share_interval
 from reporting.tables.baseline_titles import TITLES
+from reporting.tables.ranges import BY_CELL, BY_GROUP, shown
 from reporting.tables.table import Table
 
-COLUMNS = ["method", "Acc (%)", "95 %", "Sens (%)", "Spec (%)", "AUC", "95 % ", "seven-way Acc (%)"]
-BY_GROUP = "95 % intervals: whole groups resampled"
-BY_CELL = "95 % intervals: the data set has no groups, cells are taken as independent"
+COLUMNS = ["method", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", "seven-way Acc (%)"]
 
 
 def baselines_alone_table(dataset: Dataset, baselines: Mapping[str, Any], protocol: str) -> Table:
     """One row a baseline, its interval by group where the cells have groups; what is skipped says why."""
-    rows, notes = [], []
-    groups = {cell.id: cell.group for cell in dataset.cells}
-    labels = {cell.id: cell.label for cell in dataset.cells}
-    known = None not in groups.values()
+    rows, notes, cells = [], [], dataset.by_id()
+    known = all(cell.group is not None for cell in dataset.cells)
     for name, title in TITLES.items():
         entry = baselines[name]
         if "skipped" in entry:
             notes.append(f"{title}: skipped, {entry['skipped']}")
             continue
-        rows.append([title, *_figures(entry, labels, groups if known else None)])
+        rows.append([title, *_figures(entry, cells, known)])
     siblings = baselines["sibling_share"]
     if "share" in siblings:
         notes.append(f"{percent(siblings['share'])} % of test cells have one of their group in training")
@@ -35,21 +31,13 @@ def baselines_alone_table(dataset: Dataset, baselines: Mapping[str, Any], protoc
     return Table("baselines", title, COLUMNS, rows, [BY_GROUP if known else BY_CELL, *notes])
 
 
-def _figures(entry: Mapping[str, Any], labels: Mapping[str, int], groups: Mapping[str, str] | None) -> list:
-    ids = list(entry["predictions"])
-    truth = [labels[cell] for cell in ids]
-    units = None if groups is None else [groups[cell] for cell in ids]
-    called = np.array([entry["predictions"][cell][0] for cell in ids], float)
-    found, acc, auc = entry["two_class"], interval(truth, called, "acc", units), None
-    if "chances" in entry:
-        auc = interval(truth, [entry["chances"][cell] for cell in ids], "auc", units)
-    seven = entry["seven_class"]
-    return [
-        percent(found["acc"]),
-        "-" if acc is None else f"{percent(acc[0])}-{percent(acc[1])}",
-        percent(found["sens"]),
-        percent(found["spec"]),
-        f"{found['auc']:.3f}" if auc else None,
-        f"{auc[0]:.3f}-{auc[1]:.3f}" if auc else None,
-        percent(seven["acc"] if seven else None),
-    ]
+def _figures(entry: Mapping[str, Any], cells: Mapping[str, Cell], grouped: bool) -> list:
+    tested = [cells[cell] for cell in entry["predictions"]]
+    truth, units = [cell.label for cell in tested], [cell.group for cell in tested] if grouped else None
+    # what the measures were taken of: chances where there are some, else the answers as 0 and 1
+    scores = [entry.get("chances", {}).get(cell.id, entry["predictions"][cell.id][0]) for cell in tested]
+    two, seven = entry["two_class"], entry["seven_class"]
+    texts = [shown(two[name], interval(truth, scores, name, units)) for name in ("acc", "sens", "spec")]
+    texts.append(shown(two["auc"], interval(truth, scores, "auc", units), 3) if "chances" in entry else None)
+    right7 = [entry["predictions"][cell.id][1] == cell.class7 for cell in tested]
+    return [*texts, shown(seven["acc"], share_interval(right7, units)) if seven else None]

@@ -1,4 +1,4 @@
-"""What Tables 3 and 5 say of their intervals, and whether ours and the paper's accuracy agree."""
+"""Whether ours and the paper's accuracy agree: each beside the other's interval."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,6 @@ from measures.metrics import binary_metrics, percent
 from reporting.notes import labels
 from reporting.paper import accuracy_interval, right_in_all
 from scoring.results import RunResult
-
-BY_GROUP = (
-    "95 % intervals: whole groups of cells resampled (bootstrap, BCa where it holds); a share without any error, or "
-    "without any hit, has Wilson's interval of the groups"
-)
-BY_CELL = (
-    "95 % intervals: Wilson for Sens, Spec and Acc, else bootstrap over cells, which cannot vary where every cell is "
-    "right; no groups are known, and cells are taken as independent"
-)
-
-
-def interval_notes(runs: Sequence[RunResult]) -> list[str]:
-    """One note for each way in which these runs' intervals were made, with the runs where both ways occur."""
-    ways: dict[str, list[str]] = {}
-    for label, run in zip(labels(runs), runs, strict=True):
-        ways.setdefault(BY_CELL if run.groups() is None else BY_GROUP, []).append(label)
-    return list(ways) if len(ways) == 1 else [f"{', '.join(names)}: {way}" for way, names in ways.items()]
 
 
 def place_of(accuracy: float, limits: tuple[float, float]) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from reporting.notes import table_notes
 from reporting.paper import paper
-from reporting.tables.beside_paper import interval_notes
 from reporting.tables.performance_rows import CITED, COLUMNS, cited_row, our_rows
+from reporting.tables.ranges import interval_notes
 from reporting.tables.table import Table
 from scoring.results import RunResult
 

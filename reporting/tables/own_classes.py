@@ -7,7 +7,7 @@ import numpy as np
 from measures.intervals import interval
 from measures.metrics import percent, right
 from reporting.notes import scored, table_notes
-from reporting.tables.beside_paper import interval_notes
+from reporting.tables.ranges import interval_notes
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
 

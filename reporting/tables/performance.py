@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from reporting.notes import table_notes
 from reporting.paper import paper, right_in_all
-from reporting.tables.beside_paper import beside_the_papers_interval, interval_notes
+from reporting.tables.beside_paper import beside_the_papers_interval
 from reporting.tables.performance_rows import CITED, COLUMNS, cited_row, our_rows
+from reporting.tables.ranges import interval_notes
 from reporting.tables.table import Table
 from scoring.results import RunResult
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ DEPLOY = ROOT / "prototxt/deploy.prototxt"
 
 @pytest.fixture
 def model(trained_model, tmp_path):
-    return tmp_path / shutil.copy(trained_model, tmp_path).name
+    return Path(shutil.copy(trained_model, tmp_path))
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
-from measures.compare import compare, sign_flip
+from measures.compare import compare, gain, sign_flip
+from measures.intervals import interval
 
 
 def scores(seed, n=80):
@@ -57,3 +58,29 @@ def test_equal_scores_and_one_class_alone():
     same = compare(labels, first, first)
     assert (same["p_right"], same["p_auc"], same["difference"]) == (1.0, 1.0, 0.0)
     assert compare([1, 1], [0.2, 0.9], [0.1, 0.8])["auc"] is None
+
+
+def test_a_gain_is_the_difference_of_the_metric_and_its_interval_is_paired():
+    labels, first, second = scores(4)
+    value, limits = gain(labels, first, second, "auc")
+    assert value == pytest.approx(roc_auc_score(labels, second) - roc_auc_score(labels, first), abs=1e-12)
+    assert limits[0] < value < limits[1]
+    other, turned = gain(labels, second, first, "auc")
+    assert other == pytest.approx(-value) and turned == pytest.approx((-limits[1], -limits[0]), abs=0.02)
+    # the same cells drawn for both: scores that agree in all but one cell differ by less than either varies
+    nearly = first.copy()
+    nearly[0] = 1 - nearly[0]
+    close = gain(labels, first, nearly, "acc")[1]
+    own = interval(labels, first, "acc", np.arange(80))
+    assert close[1] - close[0] < (own[1] - own[0]) / 2
+    assert gain([1, 1], [0.2, 0.9], [0.1, 0.8], "auc") is None
+
+
+def test_a_gain_resamples_whole_groups():
+    labels, first, second = scores(5)
+    alone = gain(labels, first, second, "auc", np.arange(80))
+    thrice = [np.repeat(values, 3) for values in (labels, first, second)]
+    copied = gain(*thrice, "auc", np.repeat(np.arange(80), 3))
+    assert copied[0] == pytest.approx(alone[0]) and copied[1] == pytest.approx(alone[1], abs=1e-9)
+    narrow = gain(*thrice, "auc")[1]
+    assert narrow[1] - narrow[0] < copied[1][1] - copied[1][0]

@@ -6,8 +6,10 @@ import shutil
 import pytest
 
 from common.errors import UserError
+from common.options import CAVEAT
 from reporting.facts import what_was_run
 from reporting.notes import run_notes
+from reporting.tables.all_tables import all_tables
 from scoring.results import load_run
 from tests.support.synthetic_run import write_records, write_synthetic_run
 
@@ -58,6 +60,15 @@ def test_a_training_by_hand_is_not_given_a_history(run):
         assert facts(run)["Weights"] == "not recorded"
         assert facts(run)["Snapshot scored"] == "the newest one of a training by hand"
         record.setdefault("weights", None)
+
+
+def test_the_papers_choice_under_field_is_named_on_every_table(run):
+    rewrite(run / "run.json", protocol="field")
+    assert any(CAVEAT in note for note in run_notes(load_run(run)))
+    assert all(any(CAVEAT in note for note in table.notes) for table in all_tables([load_run(run)]))
+    for fold in range(3):
+        rewrite(run / f"fold{fold}/model.json", select="inner")
+    assert not any("snapshot" in note for note in run_notes(load_run(run)))
 
 
 def test_one_fold_by_hand_is_named(run):
@@ -125,3 +136,20 @@ def test_scores_of_something_else_are_refused(run, name, change, found):
     rewrite(run / f"fold1/{name}.json", **change)
     with pytest.raises(UserError, match=f"fold1/{name}.csv: expected this fold's own scores, found {found}"):
         load_run(run)
+
+
+def test_an_adapted_net_shows_its_whole_chain(run):
+    data = {"name": "herlev", "cells": 917, "fingerprint": "a" * 64}
+    first = {**RECIPE, "weights": {"name": CAFFENET, "sha256": "1" * 64}}
+    source = {"run": "herlev-cell-paper", "fold": 3, "sha256": "b" * 64, "dataset": data, "trained": first}
+    own = {"name": "convnet_t_iter_6.caffemodel", "sha256": "b" * 64}
+    for fold in range(3):
+        trained(run, fold, weights=own, source=source)
+    net = "ConvNet-T of herlev-cell-paper, fold 3, sha256 bbbbbbbbbbbb, trained on herlev (917 cells, aaaaaaaaaaaa)"
+    assert facts(run)["Weights"].endswith(f"{net}, from {CAFFENET}, sha256 111111111111")
+    (note,) = [note for note in run_notes(load_run(run)) if "adapted: " in note]
+    assert note.endswith("those of herlev-cell-paper, fold 3, trained on herlev; not the paper's transfer")
+    # an older source does not say what it was trained with
+    for fold in range(3):
+        trained(run, fold, weights=own, source={**source, "trained": {"weights": {}}})
+    assert facts(run)["Weights"].endswith(f"{net}, from not recorded")

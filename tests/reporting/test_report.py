@@ -302,3 +302,13 @@ def test_tool(bare, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"report: {bare.folder / 'report/report.html'}"
     assert (bare.folder / "report/report.html").exists()
+
+
+def test_a_fold_that_has_learned_nothing_is_named_before_any_figure(tmp_path):
+    folder = write_synthetic_run(tmp_path / "run", folds=2)
+    model = folder / "fold1/model.json"
+    model.write_text(json.dumps(json.loads(model.read_text()) | {"val_loss": 0.9}))
+    page = write_report([load_run(folder)], tmp_path / "report").read_text(encoding="utf-8")
+    before = page[page.index('<section id="notes">') : page.index('<section id="tables">')]
+    assert before.count("this net has learned little or nothing") == 1
+    assert "fold 1: this net has learned little or nothing: its validation loss, 0.900, is not below the 0." in before

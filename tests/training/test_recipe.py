@@ -22,7 +22,8 @@ def prototxt(tmp_path, monkeypatch):
     """A copy of the hand-written files that a test may edit: (name, old, new) -> None."""
     folder = tmp_path / "prototxt"
     shutil.copytree(prototxt_folder(2), folder)
-    monkeypatch.setattr(recipes, "prototxt_folder", lambda _: folder)
+    files = {name: folder / f"{name}.prototxt" for name in recipes.PROTOTXT}
+    monkeypatch.setattr(recipes, "training_prototxt", lambda _, adapting: files)
 
     def edit(name, old, new):
         path = folder / f"{name}.prototxt"

@@ -17,7 +17,7 @@ from training.run_caffe import LOGGING
 from training.snapshots import newest_complete
 
 
-def test_end_to_end(trained_fold, train_output, source_weights, net_shapes):
+def test_end_to_end(trained_fold, train_output, source_weights, dataset):
     assert "144 views, 1 epochs of 9 iterations of 16, select paper" in train_output.stdout
     model = json.loads((trained_fold / "model.json").read_text())
     assert (model["iteration"], model["epoch"], model["select"]) == (9, 1.0, "paper")
@@ -25,6 +25,10 @@ def test_end_to_end(trained_fold, train_output, source_weights, net_shapes):
     # the states and all snapshots but the selected one are gone
     assert [p.name for p in (trained_fold / "snapshots").iterdir()] == ["convnet_t_iter_9.caffemodel"]
     assert model["trained"]["weights"]["sha256"] == sha256_file(source_weights)
+    # the share of each label, by which a loss is told from that of a constant answer
+    split = json.loads((trained_fold.parent / "split.json").read_text())
+    cells = {cell.id: cell.label for cell in dataset.cells}
+    assert model["val_labels"] == [[cells[i] for i in split["folds"][0]].count(label) for label in (0, 1)]
     assert model["trained"] == json.loads((trained_fold / "training.json").read_text())
 
 
