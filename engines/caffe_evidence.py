@@ -11,7 +11,7 @@ from engines.caffe_blobs import shaped_input
 from engines.caffe_engine import CaffeEngine
 from engines.unit_places import unit_places
 
-LAYER = "conv3"  # by tools/why_study.py: steadier over views than conv5 and than covering parts of the cell
+LAYER = "conv3"  # by tools/why_study.py: steadier than conv5, and pass for pass than covering parts of the cell
 
 
 class CaffeEvidence:

@@ -26,11 +26,11 @@ class KnownCells:
     model_sha256 : str
         Of the weights that it belongs to.
     mean, scale : ndarray, float32 (C,)
-        Of the training cells' features: square roots, averaged over views.
+        Of the square roots of the features of the training cells' views.
     precision : ndarray, float32 (C, C)
         Of the same in units of `scale`.
     limits : ndarray, float32 (R,)
-        The distance that 1 % of the cells held out from it exceed, for means over 1, 2, ... R views.
+        The distance that 1 % of the cells held out from it exceed, for cells of 1, 2, ... R views.
     """
 
     layer: str
@@ -41,9 +41,10 @@ class KnownCells:
     limits: np.ndarray
 
     def distances(self, features: np.ndarray) -> np.ndarray:
-        """Mahalanobis' distances, float64 (n,), of cells' features, float32 (n, V, C)."""
-        apart = (of_cells(features) - self.mean) / self.scale
-        return np.sqrt(np.einsum("ni,ij,nj->n", apart, self.precision.astype(np.float64), apart).clip(0))
+        """Mahalanobis' distances, float64 (n,), of cells' features, float32 (n, V, C): means over their views."""
+        apart = (of_views(features) - self.mean) / self.scale
+        squared = ((apart @ self.precision.astype(np.float64)) * apart).sum(axis=1)
+        return np.sqrt(squared.clip(0)).reshape(features.shape[:2]).mean(axis=1)
 
     def unlike(self, features: np.ndarray) -> float:
         """A cell's distance in parts of the limit for its number of views; features float32 (V, C)."""
@@ -55,9 +56,12 @@ class KnownCells:
             np.savez_compressed(file, **{name: np.asarray(value) for name, value in vars(self).items()})
 
 
-def of_cells(features: np.ndarray) -> np.ndarray:
-    """Cells' features, float64 (n, C): the root brings a map's rare strong answers nearer to a Gaussian."""
-    return np.sqrt(features.astype(np.float64)).mean(axis=1)
+def of_views(features: np.ndarray) -> np.ndarray:
+    """Each view's features, float64 (n * V, C): the root brings a map's rare strong answers nearer to a Gaussian.
+
+    Views are not averaged first: what differs with the angle alone, as the blur of turning does, would then count.
+    """
+    return np.sqrt(features.astype(np.float64)).reshape(-1, features.shape[-1])
 
 
 def read_known_cells(folder: Path) -> KnownCells | None:

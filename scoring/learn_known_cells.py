@@ -11,14 +11,14 @@ from data_prep.folds import inner_folds
 from data_prep.views import spread
 from engines.engine import Engine
 from scoring.cell_views import cells_of_data_set
-from scoring.known_cells import KnownCells, find_known_cells, of_cells, read_known_cells
+from scoring.known_cells import KnownCells, find_known_cells, of_views, read_known_cells
 from scoring.score_cells import scores_with_layer
 from scoring.trained_model import TrainedModel
 
 LAYER = (
     "conv3"  # found the best of seven by tools/unlike_study.py; fc7, trained for the label alone, tells nearly nothing
 )
-VIEWS = 5  # of each cell, at most
+VIEWS = 3  # of each cell, at most
 SHARE = 0.01  # of held-out cells that the limit marks
 
 
@@ -69,8 +69,8 @@ def features_of(model: TrainedModel, engine: Engine, cells: Sequence[Cell], laye
 
 
 def fit(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, scale and precision of cells' features (n, V, C), float32; Ledoit and Wolf's for few cells."""
-    values = of_cells(features)
+    """Mean, scale and precision of the views' features of cells (n, V, C), float32; Ledoit and Wolf's for few."""
+    values = of_views(features)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale < 1e-6 * max(scale.max(), 1e-30)] = max(scale.max(), 1e-30)  # a map that is the same for every cell
     precision = LedoitWolf(assume_centered=True).fit((values - mean) / scale).precision_
@@ -78,7 +78,7 @@ def fit(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _limits(layer: str, pairs: list[tuple[tuple, np.ndarray]]) -> np.ndarray:
-    """For means over 1, 2, ... views, the distance that 1 % of (Gaussian, held-out cells) exceed: float32 (R,)."""
+    """For cells of 1, 2, ... views, the distance that 1 % of (Gaussian, held-out cells) exceed: float32 (R,)."""
     views = pairs[0][1].shape[1]
     limits = []
     for count in range(1, views + 1):

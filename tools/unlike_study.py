@@ -24,7 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fields", type=Path, help="a manifest of another data set")
     parser.add_argument("--mpp", type=float, help="side of its pixels in um: resampled to the training set's")
     parser.add_argument("--cells", type=int, default=100, help="cells of each kind at most (default: 100)")
-    parser.add_argument("--views", type=int, default=5, help="views of each cell (default: 5)")
+    parser.add_argument("--views", type=int, default=3, help="views of each cell (default: 3)")
     parser.add_argument("--layer", default="conv3", help="the layer that tells (default: conv3)")
     return parser.parse_args()
 

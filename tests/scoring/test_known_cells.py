@@ -36,7 +36,7 @@ def test_one_in_a_hundred_held_out_cells_is_marked_and_far_ones_are(rng):
     train, held = drawn(rng, 600), drawn(rng, 1000)
     known = known_of(train, held)
     assert sum(known.unlike(cell) > 1 for cell in held) in (9, 10)  # the limit is the tenth cell's own distance
-    assert 2 <= sum(known.unlike(cell) > 1 for cell in drawn(rng, 1000)) <= 30
+    assert sum(known.unlike(cell) > 1 for cell in drawn(rng, 1000)) <= 40
     assert all(known.unlike(cell) > 1 for cell in drawn(rng, 50, shift=3))
 
 
