@@ -12,7 +12,7 @@ from engines.open_engine import open_engine
 from scoring.cell_views import ViewChoice, of_data_set
 from scoring.score_cells import score_cells
 
-VIEWS = 10  # of a cell in one round: short rounds, so that all engines meet the same machine
+VIEWS = 5  # of a cell in one round: short rounds, so that all engines meet the same machine
 PAPERS_CROPS = 1000
 REFERENCE = "caffe float32"
 

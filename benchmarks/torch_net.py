@@ -62,7 +62,19 @@ def _pooling(layer, _blobs) -> list[nn.Module]:
 
 def _lrn(layer, _blobs) -> list[nn.Module]:
     given = layer.lrn_param
-    return [nn.LocalResponseNorm(given.local_size, given.alpha, given.beta, given.k)]
+    return [_InFloat32(nn.LocalResponseNorm(given.local_size, given.alpha, given.beta, given.k))]
+
+
+class _InFloat32(nn.Module):
+    """A layer that PyTorch has in float32 alone."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, data: torch.Tensor) -> torch.Tensor:
+        """As the layer, in the precision of its input."""
+        return self.layer(data.float()).to(data.dtype)
 
 
 MAKERS = {

@@ -1,7 +1,9 @@
 """tools/export_onnx.py on a trained fold: both files, what they say of themselves, and what they give."""
 
 import json
+import re
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from scoring.cell_views import of_data_set
 from scoring.export_onnx import export_onnx
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
-from tests.support.checkout import run_tool
+from tests.support.checkout import ROOT, run_tool
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,17 @@ def test_the_graph_of_crops_takes_caffes_input(exported, model, rng):
     assert np.abs(session.run(["prob"], {"data": crops})[0] - model.engine()(crops)).max() < 1e-5
 
 
+def test_the_documented_lines_give_a_views_score(exported, model, rng, monkeypatch, capsys):
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/engines.md").read_text(), re.MULTILINE | re.DOTALL)
+    patch = rng.integers(0, 256, (128, 128, 3), np.uint8)
+    (exported[0].parent / "my_net").symlink_to(exported[0])
+    monkeypatch.chdir(exported[0].parent)
+    exec(lines, {"patch": patch})
+    view = cv2.resize(patch, (256, 256), interpolation=cv2.INTER_LINEAR)
+    expected = model.engine()(crop_views(view[None], model.mean, 227, model.crops())).mean(axis=0)[1]
+    assert float(capsys.readouterr().out) == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):
     from engines.onnx_export import views_graph
 
@@ -77,3 +90,15 @@ def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="graph of views"):
         export_onnx(model, views, tmp_path / "out", say=lambda _: None)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["export_onnx"], ["evaluate", "--engine", "onnxruntime", "--gpu", "none"]])
+def test_a_layer_without_translation_is_refused_by_name_and_type(words, trained_fold, copy_of):
+    place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")
+    deploy = fold / "deploy.prototxt"
+    deploy.write_text(deploy.read_text().replace('type: "Softmax"', 'type: "TanH"'))
+    before = sorted(path.name for path in fold.rglob("*"))
+    done = run_tool(place, *words, "--fold-folder", fold, status=2)
+    assert "layer prob of type TanH: expected one of a type that ONNX export knows: Input, Conv" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in fold.rglob("*") if path.name != ".lock") == before

@@ -94,6 +94,26 @@ def test_a_fold_trained_otherwise_stops_the_next(cross_validated, place):
     assert not (place / "runs/herlev-cell-smallest/fold2").exists()
 
 
+@pytest.mark.slow
+def test_another_engine_is_another_run_whose_own_scores_it_makes(cross_validated, place):
+    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
+    first, _, words = cross_validated
+    words = [*words, "--folds", "1", "--workers", "1", "--engine", "onnxruntime"]
+    done = run_tool(place, "cross_validate", *words, "--run", first.name, status=2)
+    assert "run.json: expected engine caffe, found engine onnxruntime" in done.stderr
+    run_tool(place, "cross_validate", *words)
+    fold = place / "runs/herlev-cell-smallest-onnxruntime/fold1"
+    record = json.loads((fold / "scores.json").read_text())
+    assert (record["engine"], record["precision"]) == ("onnxruntime", "float32")
+    assert json.loads((fold / "evaluation.json").read_text())["engine"] == "onnxruntime"
+    report = (fold.parent / "report/report.html").read_text()
+    assert "onnxruntime" in report
+    # Caffe's of this net are not the run's own
+    run_tool(place, "evaluate", "--fold-folder", fold, "--gpu", "none")
+    assert (fold / "scores-caffe.csv").exists()
+    assert json.loads((fold / "scores.json").read_text()) == record
+
+
 @pytest.mark.parametrize(("folds", "message"), [("5", "numbers from 0 to 4, found 5"), ("0, x", "numbers such as 0,2")])
 def test_folds_that_are_none_are_refused(place, manifest, source_weights, folds, message):
     words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]
