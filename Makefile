@@ -6,13 +6,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv caffe caffe-cuda-check caffe-test run test bench faults fuzz lint
+.PHONY: venv engines caffe caffe-cuda-check caffe-test run test slides screen bench faults fuzz lint results
 
 venv: $(VENV)/.complete
 
 $(VENV)/.complete: requirements.txt requirements-dev.txt
 	third_party/caffe/make_venv.sh "$(PYTHON)"
 	touch $@
+
+# other engines than Caffe for scoring, and tools/export_onnx.py
+engines: venv
+	$(BIN)/python -m pip install -q -r requirements-engines.txt
+
+# what field images and slides need beside Caffe
+slides: venv
+	$(BIN)/python -m pip install -q -r requirements-slides.txt
 
 caffe: venv
 	third_party/caffe/install.sh cpu
@@ -35,8 +43,16 @@ lint: venv
 run: caffe
 	tools/quick_start.sh
 
+# every table of the README's runs again, from the score files in results/
+results: venv
+	for run in results/*/run.json; do $(BIN)/python tools/report.py "$$(dirname "$$run")" || exit 1; done
+
+# nuclei found, scored and shown where they lie: on phantom fields, unless IMAGE names others
+screen: caffe slides
+	tools/quick_screen.sh
+
 # on a machine with nothing else to do; some minutes
-bench: caffe
+bench: caffe engines
 	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
 	tools/bench.py
 

@@ -1,132 +1,59 @@
-"""The same net on the same cores by other means, each in a process of its own, in turn."""
+"""The same net on the same cores by every library, each in a process of its own, in turn, by batch."""
 
-import importlib.util
-import os
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks import forward_by
 from benchmarks.alternate import alternate, ratios
+from benchmarks.own_process import Make, OwnProcess, side_by_side
 from benchmarks.sheet import Figure, figure
-from benchmarks.timing_nets import INPUT
+from benchmarks.to_be_had import to_be_had
 from benchmarks.work import Work
 from common.cores import usable_cores
 
-BATCH = 50
-
-
-def crops() -> np.ndarray:
-    """The same crops for every engine, float32 (50, 3, 227, 227)."""
-    rng = np.random.default_rng(1)
-    return rng.normal(rng.uniform(-80, 80, (BATCH, 1, 1, 1)), 50, (BATCH, *INPUT)).astype(np.float32)
-
-
-def caffe(deploy: Path, model: Path, _threads: int) -> Callable[[], np.ndarray]:
-    """Pycaffe; the threads come from OMP_NUM_THREADS."""
-    from engines.caffe_engine import CaffeEngine
-
-    engine = CaffeEngine(deploy, model, batch=BATCH)
-    engine.room(BATCH)[...] = crops()
-    return lambda: engine.net.forward()["prob"]
-
-
-def opencv(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:
-    """cv2.dnn's own reader and engine."""
-    import cv2
-
-    cv2.setNumThreads(threads)
-    net = cv2.dnn.readNetFromCaffe(str(deploy), str(model))
-    data = crops()
-
-    def forward() -> np.ndarray:
-        net.setInput(data)
-        return net.forward()
-
-    return forward
-
-
-def pytorch(deploy: Path, model: Path, threads: int) -> Callable[[], np.ndarray]:
-    """PyTorch, eager, float32."""
-    import torch
-
-    from benchmarks.torch_net import torch_net
-
-    torch.set_num_threads(threads)
-    net, data = torch_net(deploy, model), torch.from_numpy(crops())
-
-    def forward() -> np.ndarray:
-        with torch.inference_mode():
-            return net(data).numpy()
-
-    return forward
-
-
-ENGINES = {"caffe": caffe, "opencv": opencv, "torch": pytorch}
-
-
-def _serve(pipe, engine: str, deploy: Path, model: Path, threads: int) -> None:
-    os.environ.update(OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")  # before any library is loaded
-    forward = ENGINES[engine](deploy, model, threads)
-    pipe.send(forward())
-    while pipe.recv():
-        forward()
-        pipe.send(None)
-
-
-class Engine:
-    """A process that runs one forward pass of 50 crops whenever it is told to."""
-
-    def __init__(self, work: Work, engine: str, threads: int):
-        context = get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        arguments = (theirs, engine, work.deploy, work.model, threads)
-        self.process = context.Process(target=_serve, args=arguments, daemon=True)
-        self.process.start()
-        theirs.close()
-        self.prob = self.pipe.recv()
-
-    def close(self) -> None:
-        """End the process."""
-        self.pipe.send(False)
-        self.process.join()
-
-
-def _task(engines: list[Engine]):
-    def run() -> float:
-        start = time.perf_counter()
-        for engine in engines:
-            engine.pipe.send(True)
-        for engine in engines:
-            engine.pipe.recv()
-        return (time.perf_counter() - start) / len(engines)
-
-    return run
+BATCHES = (1, 10, 50, 100)
+COMPARED = 50  # at this batch probabilities are compared, and Caffe as one process a core runs too
+KINDS: dict[str, tuple[Make, str, str]] = {  # how, the package it needs, the precision
+    "Caffe": (forward_by.caffe, "caffe", "float32"),
+    "OpenVINO": (forward_by.openvino, "openvino", "float32"),
+    "OpenVINO bfloat16": (forward_by.openvino_bfloat16, "openvino", "bfloat16"),
+    "ONNX Runtime": (forward_by.onnxruntime, "onnxruntime", "float32"),
+    "cv2.dnn": (forward_by.opencv, "cv2", "float32"),
+    "PyTorch": (forward_by.pytorch, "torch", "float32"),
+    "PyTorch bfloat16": (forward_by.pytorch_bfloat16, "torch", "bfloat16"),
+}
 
 
 def measure(work: Work) -> list[Figure]:
-    """Crops a second of Caffe, of Caffe as one process a core, of cv2.dnn, and of PyTorch where it is installed."""
+    """Crops a second of every library that is to be had here, over Caffe's, and how far probabilities lie apart."""
     cores = usable_cores()
-    kinds = {"Caffe": ("caffe", 1, cores), f"Caffe, {cores} processes of one thread": ("caffe", cores, 1)}
-    kinds["cv2.dnn"] = ("opencv", 1, cores)
-    if importlib.util.find_spec("torch"):
-        kinds["PyTorch"] = ("torch", 1, cores)
     figures = []
     with ExitStack() as stack:
-        engines = {}
-        for name, (engine, count, threads) in kinds.items():
-            engines[name] = [Engine(work, engine, threads) for _ in range(count)]
-            for one in engines[name]:
-                stack.callback(one.close)
-        seconds = alternate({n: _task(e) for n, e in engines.items()}, 4 * work.rounds, "engines")
-        for name, values in seconds.items():
-            figures.append(figure("engines", name, [BATCH / s for s in values], "crops/s"))
-        for name, values in seconds.items():
-            if name != "Caffe":
-                apart = float(np.abs(engines[name][0].prob - engines["Caffe"][0].prob).max())
-                figures.append(figure("engines", f"Caffe over {name}", ratios(values, seconds["Caffe"]), "x"))
-                figures.append(figure("engines", f"Caffe and {name}, probabilities apart", [apart], ""))
-    return figures
+
+        def start(make: Make, threads: int) -> OwnProcess:
+            process = OwnProcess(work, make, threads)
+            stack.callback(process.close)
+            return process
+
+        kinds = {name: start(make, cores) for name, (make, *needs) in KINDS.items() if to_be_had(name, *needs)}
+        many = [start(forward_by.caffe, 1) for _ in range(cores)]
+        apart = {name: _apart(one(COMPARED), kinds["Caffe"](COMPARED)) for name, one in kinds.items()}
+        for batch in BATCHES:
+            tasks = {name: side_by_side([one], batch) for name, one in kinds.items()}
+            if batch == COMPARED:
+                tasks[f"Caffe, {cores} processes of one thread"] = side_by_side(many, batch)
+            figures += _of_batch(batch, alternate(tasks, 4 * work.rounds, f"forward of {batch}"))
+    others = [name for name in kinds if name != "Caffe"]
+    return figures + [figure("forward", f"{n} and Caffe, probabilities apart", [apart[n]], "") for n in others]
+
+
+def _of_batch(batch: int, seconds: dict[str, list[float]]) -> list[Figure]:
+    group = f"forward of {batch}"
+    speeds = [figure(group, name, [batch / s for s in values], "crops/s") for name, values in seconds.items()]
+    others = [name for name in seconds if name != "Caffe"]
+    return speeds + [figure(group, f"{n} over Caffe", ratios(seconds["Caffe"], seconds[n]), "x") for n in others]
+
+
+def _apart(found: np.ndarray, reference: np.ndarray) -> float:
+    return float(np.abs(found - reference).max())

@@ -11,13 +11,30 @@ from engines.weights_file import blob_array, layers_of
 
 def torch_net(deploy: Path, model: Path) -> nn.Sequential:
     """The layers of a deploy prototxt that is a plain chain, with the model's weights."""
+    return nn.Sequential(*_layers(deploy, model, MAKERS)).eval()
+
+
+def training_net(deploy: Path, model: Path) -> nn.Sequential:
+    """The same net as one trains it: with dropout, and without the softmax, which the loss has."""
+    return nn.Sequential(*_layers(deploy, model, MAKERS | WHEN_TRAINING)).train()
+
+
+def in_precision(net: nn.Module, data: torch.Tensor, dtype: torch.dtype) -> tuple[nn.Module, torch.Tensor]:
+    """A net and its input in float32, or in bfloat16 and then channels last, which is how PyTorch is fast at it."""
+    if dtype is torch.float32:
+        return net, data
+    last = torch.channels_last
+    return net.to(dtype, memory_format=last), data.to(dtype, memory_format=last)
+
+
+def _layers(deploy: Path, model: Path, makers: dict) -> list[nn.Module]:
     net = read_prototxt(deploy, "NetParameter")
     weights = layers_of(read_binary(model, "NetParameter", "Give a .caffemodel."))
     layers: list[nn.Module] = []
     for layer in net.layer:
         blobs = [torch.from_numpy(blob_array(blob)) for blob in weights.get(layer.name, [])]
-        layers += MAKERS[layer.type](layer, blobs)
-    return nn.Sequential(*layers).eval()
+        layers += makers[layer.type](layer, blobs)
+    return layers
 
 
 def _convolution(layer, blobs) -> list[nn.Module]:
@@ -45,7 +62,19 @@ def _pooling(layer, _blobs) -> list[nn.Module]:
 
 def _lrn(layer, _blobs) -> list[nn.Module]:
     given = layer.lrn_param
-    return [nn.LocalResponseNorm(given.local_size, given.alpha, given.beta, given.k)]
+    return [_InFloat32(nn.LocalResponseNorm(given.local_size, given.alpha, given.beta, given.k))]
+
+
+class _InFloat32(nn.Module):
+    """A layer that PyTorch has in float32 alone."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, data: torch.Tensor) -> torch.Tensor:
+        """As the layer, in the precision of its input."""
+        return self.layer(data.float()).to(data.dtype)
 
 
 MAKERS = {
@@ -57,4 +86,8 @@ MAKERS = {
     "LRN": _lrn,
     "ReLU": lambda *_: [nn.ReLU(inplace=True)],
     "Softmax": lambda *_: [nn.Softmax(dim=1)],
+}
+WHEN_TRAINING = {
+    "Dropout": lambda layer, _: [nn.Dropout(layer.dropout_param.dropout_ratio)],
+    "Softmax": lambda *_: [],
 }

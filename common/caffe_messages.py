@@ -39,6 +39,22 @@ def prototxt_folder(classes: int) -> Path:
     return ROOT / "prototxt" / ("seven_class" if classes == 7 else "")
 
 
+def training_prototxt(classes: int, adapting: bool = False) -> dict[str, Path]:
+    """The hand-written solver, train_val and deploy of a training; a net is adapted by a solver of its own."""
+    net = prototxt_folder(classes)
+    training = ROOT / "prototxt" / "adapt" if adapting else net
+    return {
+        "solver": training / "solver.prototxt",
+        "train_val": training / "train_val.prototxt",
+        "deploy": net / "deploy.prototxt",
+    }
+
+
+def data_layer(net: Message, phase: int) -> Message:
+    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
+    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
+
+
 def read_prototxt(path: Path, message: str) -> Message:
     """Read a prototxt: `message` is NetParameter or SolverParameter.
 

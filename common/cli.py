@@ -14,7 +14,7 @@ def _interrupt(signum, _frame):
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Run a tool's `main`; a `UserError` becomes one line and exit status 2, an interruption 130.
+    """Run a tool's `main`; a `UserError` becomes a line for each mistake and exit status 2, an interruption 130.
 
     SIGTERM and SIGHUP end a tool the way Ctrl-C does, so that partial files are cleaned up.
     """
@@ -25,7 +25,8 @@ def run(main: Callable[[], int | None]) -> None:
     try:
         sys.exit(main())
     except UserError as error:
-        print(f"{tool}: {error}", file=sys.stderr)
+        for line in error.lines():
+            print(f"{tool}: {line}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print(f"{tool}: interrupted; the same command again carries on or starts over", file=sys.stderr)

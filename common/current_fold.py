@@ -4,13 +4,13 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json, write_json
 from common.lmdb_readers import reader_of
+from common.run_folder import locked
 
 CURRENT = Path("data/fold")
-# hidden in a fold's folder: from when until when data/fold pointed to it; all else there is the same each time
-RECORD = ".current.json"
+RECORD = ".current.json"  # in a fold's folder: from when until when data/fold pointed to it
 SLACK = 2.0  # seconds between Caffe's last byte of a snapshot and what the file system says of it
 
 
@@ -27,11 +27,16 @@ def make_current(fold: Path) -> None:
     CURRENT.parent.mkdir(exist_ok=True)
     if CURRENT.exists() and not CURRENT.is_symlink():
         raise UserError(CURRENT, "a link that build_lmdb made", "a folder", "Move it away.")
+    with locked(CURRENT.parent, wait=True):  # two may build at once
+        _move(fold)
+
+
+def _move(fold: Path) -> None:
     old = CURRENT.resolve() if CURRENT.exists() else None
     if old == fold.resolve():
         _note(fold, here=True)
         return
-    before = str(CURRENT.readlink()) if CURRENT.is_symlink() else None
+    before = CURRENT.readlink() if CURRENT.is_symlink() else None
     _require_unread(old, fold)
     _point(os.path.relpath(fold, CURRENT.parent))
     try:
@@ -44,7 +49,7 @@ def make_current(fold: Path) -> None:
     _note(fold, here=True)
 
 
-def _point(target: str) -> None:
+def _point(target: str | Path) -> None:
     link = CURRENT.with_name(f".{CURRENT.name}.{os.getpid()}")
     link.unlink(missing_ok=True)
     link.symlink_to(target)
@@ -92,8 +97,18 @@ def was_current(fold: Path, when: float) -> bool:
 
 
 def find_fold(given: str | None) -> Path:
-    """The fold's folder: what was given, else the current one."""
+    """The fold's folder: what was given, else the current one; of a run's folder the folds are named."""
     fold = Path(given) if given else CURRENT
     if not (fold / "fold.json").exists():
-        raise UserError(fold, "a fold that tools/build_lmdb.py made", "none", "Run tools/build_lmdb.py --fold K first.")
+        raise _no_fold(fold, given is not None)
     return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
+
+
+def _no_fold(path: Path, given: bool) -> UserError:
+    expected = "a fold that tools/build_lmdb.py made"
+    folds = sorted(str(record.parent) for record in path.glob("fold*/fold.json"))
+    if folds:
+        return UserError(path, expected, "a whole run", f"Give one of its folds: {', '.join(folds)}.")
+    if given and not path.exists():
+        return UserError(path, expected, "no such folder", CHECK_PATH)
+    return UserError(path, expected, "none", "Run tools/build_lmdb.py --fold K first.")

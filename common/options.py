@@ -10,33 +10,46 @@ The data set is --data, else the environment's HERLEV, else data/herlev: a folde
 """
 SELECTIONS = ("paper", "last", "inner")
 CONTROLS = ("shuffle",)
+BY_PROTOCOL = {"field": "inner"}  # what is selected by where nobody says; elsewhere as in the paper
+CAVEAT = "snapshot chosen by its loss on the very fold that is reported (--select paper): no honest test of new fields"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A run's options; all but `data` stand in its record as they were asked for."""
+    """A run's options; all but `data` stand in its record as they were asked for.
+
+    `select` left out (None) becomes the protocol's own: inner under field, else paper; one that is given is kept.
+    """
 
     data: str | None = None
     profile: str = "paper"
     protocol: str = "cell"
-    select: str = "paper"
+    select: str | None = None
     classes: int = 2
     control: str | None = None
     encoding: str = "raw"
     seed: int = 1
     allow_partial: bool = False
+    engine: str = "caffe"
+    precision: str = "float32"
+
+    def __post_init__(self):
+        if self.select is None:
+            object.__setattr__(self, "select", BY_PROTOCOL.get(self.protocol, "paper"))
 
 
 RUN_OPTIONS = tuple(field.name for field in fields(Request))
-ASKED = Request()  # what holds where an option is left out
+ASKED = argparse.Namespace(**{field.name: field.default for field in fields(Request)})  # where one is left out
 
 
-def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
-    """An option for each field of Request, and how to carry the run out; `profile` is that tool's default."""
+def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str | None = None) -> None:
+    """An option for each field of Request, and how to carry the run out; the defaults are the tool's own."""
     parser.add_argument("--data", help="data set (see below)")
     parser.add_argument("--profile", default=profile, help=f"counts of views, see profiles.toml (default: {profile})")
     parser.add_argument("--protocol", default=ASKED.protocol, help="cell (the paper's) or field (none in two folds)")
-    parser.add_argument("--select", default=ASKED.select, help="paper, last, or inner (validate on training cells)")
+    known = "paper (by loss on the tested fold), last, or inner (validate on training cells)"
+    chosen = select or "paper; inner with --protocol field"
+    parser.add_argument("--select", default=select, help=f"{known}\n(default: {chosen})")
     parser.add_argument("--classes", type=int, default=ASKED.classes, choices=(2, 7), help="classes to tell apart")
     parser.add_argument("--control", help="shuffle: train on labels dealt out at random")
     parser.add_argument("--encoding", default=ASKED.encoding, help="raw, or png: less disk, more decoding")
@@ -46,12 +59,31 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str) -> None:
     parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
 
 
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """What a net starts from, one of three; training.start reads them."""
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet (default: see below)")
+    kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
+    kinds.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+
+
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """What a net runs on; the names are those of engines.device.resolve."""
     parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
     parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
 
 
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """What scores; engines.available says which there are."""
+    parser.add_argument("--engine", default=ASKED.engine, help="caffe (default), openvino or onnxruntime: make engines")
+    parser.add_argument("--precision", default=ASKED.precision, help="float32 (default), or bfloat16: openvino alone")
+
+
+def selection_caveat(protocol: str, select: str | None) -> str:
+    """What must be said of the choice of a run's snapshots; "" where there is nothing beyond the paper's own."""
+    return CAVEAT if (protocol, select) == ("field", "paper") else ""
+
+
 def requested(args: argparse.Namespace) -> Request:
-    """The request in what `add_run_options` parsed."""
-    return Request(**{name: getattr(args, name) for name in RUN_OPTIONS})
+    """The request in what `add_run_options` parsed; an option that a tool has not is as where it is left out."""
+    return Request(**{name: getattr(args, name, default) for name, default in vars(ASKED).items()})

@@ -23,13 +23,15 @@ DATASET_FIELDS = {
     "pixel_um": "pixel_um",
     "paper": "paper",
     "phantom": "phantom",
+    "labels": "labels",
 }
 # what records told by the data set's name alone before they kept it
 OLDER = {
-    "herlev": {"view_plan": "unbalanced", "pixel_um": 0.201, "paper": "herlev"},
-    "phantom": {"view_plan": "unbalanced", "pixel_um": None, "paper": None},
+    "herlev": {"view_plan": "unbalanced", "pixel_um": 0.201, "paper": "herlev", "labels": None},
+    "phantom": {"view_plan": "unbalanced", "pixel_um": None, "paper": None, "labels": None},
 }
-OLDER_MANIFEST = {"view_plan": "balanced", "pixel_um": None, "paper": None}
+NEWER = {"engine": "caffe", "precision": "float32"}  # options that records had not before there was a choice
+OLDER_MANIFEST = {"view_plan": "balanced", "pixel_um": None, "paper": None, "labels": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class RunConfig(Request):
     """What distinguishes one run from another: what was asked for, and the facts of the data set it was asked of.
 
     The facts are those of data_prep.cells.Dataset: a run folder is read back where the data set is not at hand.
+    `labels` counts its normal and its abnormal cells; None in a record older than view counts that follow from them.
     """
 
     data: str
@@ -47,13 +50,19 @@ class RunConfig(Request):
     pixel_um: float | None = None
     paper: str | None = None
     phantom: bool = False
+    labels: tuple[int, int] | None = None
 
     def default_name(self) -> str:
-        """A folder name that differs wherever the configuration does."""
+        """A folder name that differs wherever the configuration does.
+
+        A selection other than the paper's is named, under field too, so that no name ever changes what it stands for.
+        """
         parts = [self.dataset, self.protocol, self.profile]
         parts += ["7class"] if self.classes == 7 else []
         parts += [self.select] if self.select != "paper" else []
         parts += [self.control] if self.control else []
+        parts += [self.engine] if self.engine != "caffe" else []
+        parts += [self.precision] if self.precision != "float32" else []
         parts += [f"seed{self.seed}"] if self.seed != 1 else []
         return "-".join(parts)
 
@@ -66,9 +75,7 @@ def open_run(config: RunConfig, name: str | None = None, runs: Path = RUNS) -> P
         _require_same(record, read_config(run), config)
         return run
     run.mkdir(parents=True, exist_ok=True)
-    write_json(
-        record, {"command": command_line(), **_to_record(config), "weights": None, "tf32": False, **environment()}
-    )
+    write_json(record, {"command": command_line(), **_to_record(config), "tf32": False, **environment()})
     return run
 
 
@@ -102,7 +109,12 @@ def filled_in(run: Path, record: dict) -> dict:
     pixel = facts["pixel_um"]
     if pixel is not None and (isinstance(pixel, bool) or not isinstance(pixel, int | float) or not pixel > 0):
         raise _no_record(run, f"pixel_um {pixel!r}"[:60])
-    return {**record, "dataset": facts}
+    labels = facts["labels"]
+    if labels is not None:
+        if not isinstance(labels, list | tuple) or len(labels) != 2 or not all(type(count) is int for count in labels):
+            raise _no_record(run, f"labels {labels!r}"[:60])
+        facts["labels"] = tuple(labels)
+    return {**NEWER, **record, "dataset": facts}
 
 
 def _no_record(run: Path, found: str) -> UserError:
@@ -110,7 +122,8 @@ def _no_record(run: Path, found: str) -> UserError:
 
 
 def _require_same(record: Path, old: RunConfig, new: RunConfig) -> None:
-    # a data set that moved is still the same one: its fingerprint says so
+    # a data set that moved is still the same one: its fingerprint says so; an older run goes on as it began
+    new = replace(new, labels=old.labels) if old.labels is None else new
     if replace(old, data=new.data) != new:
         names = [name for name, value in asdict(new).items() if asdict(old)[name] != value and name != "data"]
         expected = ", ".join(f"{name} {asdict(old)[name]}" for name in names)
@@ -148,8 +161,3 @@ def note_in_record(run: Path, **facts) -> None:
     with locked(run, wait=True):  # folds of one run may be trained side by side
         record = read_json(run / "run.json", "tools/build_lmdb.py")
         write_json(run / "run.json", {**record, **facts})
-
-
-def note_weights(run: Path, weights: dict | None) -> None:
-    """Write into the run's record which source weights it starts from; None is Gaussian initial values."""
-    note_in_record(run, weights=weights)

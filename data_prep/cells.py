@@ -1,6 +1,6 @@
 """The cell: the only thing a reader of a data set hands on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Dataset:
         Side of a pixel in micrometres; None where nobody says.
     masks : mapping of str to Path
         Cell id to the mask with that cell's nucleus, for the cells that have one.
+    kinds : mapping of str to str
+        Cell id to what the set itself calls the cell, such as its Bethesda class, for sets that have such names.
     paper : str or None
         Where the paper has figures of this very set: their key in reporting/paper.json.
     phantom : bool
@@ -67,6 +69,7 @@ class Dataset:
     view_plan: str = "balanced"
     pixel_um: float | None = None
     masks: Mapping[str, Path] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     paper: str | None = None
     phantom: bool = False
 
@@ -75,12 +78,21 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """Sha256 over every cell's facts and image bytes: two data sets with the same one are the same."""
-        rows = [[c.id, c.label, c.class7, list(c.centre), c.group, sha256_file(c.image)] for c in self.cells]
+        images = {path: sha256_file(path) for path in {cell.image for cell in self.cells}}
+        rows = [[c.id, c.label, c.class7, list(c.centre), c.group, images[c.image]] for c in self.cells]
         return digest(self.name, rows)
 
     def by_id(self) -> dict[str, Cell]:
         """The cells by their id."""
         return {cell.id: cell for cell in self.cells}
+
+
+def by_image(cells: Iterable[Cell]) -> list[Cell]:
+    """Cells image after image, the images in the order of their first cells: so each need be read but once."""
+    groups: dict[Path, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.image, []).append(cell)
+    return [cell for group in groups.values() for cell in group]
 
 
 def counts(cells: Sequence[Cell], classes: int = 7) -> list[int]:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from data_prep.cells import Dataset
 from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
@@ -17,6 +17,7 @@ def find_data(given: str | None) -> Path:
     path = Path(given or os.environ.get("HERLEV") or DEFAULT)
     if not path.exists():
         do = "Give --data, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
+        do = CHECK_PATH if given else do
         raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
     return path
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.caffe_messages import prototxt_folder, read_prototxt
+from common.caffe_messages import read_prototxt, training_prototxt
 from common.errors import UserError
 from common.files import (
     digest,
@@ -20,29 +20,18 @@ from common.files import (
 from common.lmdb_readers import reader_of
 from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
-from data_prep.folds import Split, inner_split, train_test_cells
+from data_prep.fold_images import parts_of, write_fold_images
+from data_prep.fold_parts import fold_cells
+from data_prep.folds import Split
 from data_prep.lmdb_check import describe, verify
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
+from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
 
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
-
-
-def fold_cells(
-    dataset: Dataset, split: Split, fold: int, config: RunConfig
-) -> tuple[list[Cell], list[Cell], list[Cell]]:
-    """Training, validation and test cells; `inner` validates on a fifth of the training cells.
-
-    The paper selects its snapshot on the very fold it reports, so there validation and test are one.
-    """
-    train, test = train_test_cells(dataset, split, fold)
-    if config.select != "inner":
-        return train, test, test
-    train, validation = inner_split(train, config.protocol, config.seed)
-    return train, validation, test
 
 
 def class_labels(cells: Sequence[Cell], config: RunConfig, shuffled: bool = False) -> list[int]:
@@ -76,8 +65,9 @@ def views_in(source: Source) -> int:
 
 
 def need_bytes(*parts: Source) -> int:
-    """Disk that the LMDBs of these sources take at most."""
-    return sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
+    """Disk that the LMDBs of these sources take at most, with the regions that are kept while they are written."""
+    views = sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
+    return views + REGION_BYTES * sum(len(s.cells) for s in parts)
 
 
 def fold_key(split: Split, fold: int, config: RunConfig, profile: Profile) -> str:
@@ -107,34 +97,50 @@ def build_fold(
         remove(target / name)
         remove(partial_path(target / name))
     require_space(target, need_bytes(train, validation))
-    mean = MeanImage()
     record = {"fold": fold, "fingerprint": key, "split": split["fingerprint"]}
+    lmdbs, known = _write_lmdbs(target, train, validation, workers)
+    record |= lmdbs
+    record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
+    record["validation_views"] = len(validation.indices[0])
+    (target / "snapshots").mkdir(exist_ok=True)
+    write_fold_images(target, parts_of(dataset, split, fold, config), known)
+    sync_folder(target)
+    write_json(record_file, record)
+    return _built(target, record)
+
+
+def _built(target: Path, record: dict) -> str:
+    size = sum(record[name]["bytes"] for name in LMDBS)
+    entries = [record[name]["entries"] for name in LMDBS]
+    return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
+
+
+def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) -> tuple[dict, dict[Path, str]]:
+    """Write both LMDBs and the mean image, all or none of them.
+
+    Returns the LMDBs' part of the record, and the checksums of the pixels of every image that was decoded.
+    """
+    mean, record = MeanImage(), {}
     try:
-        for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
-            partial = partial_path(target / name)
-            entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name)
-            record[name] = describe(partial, entries)
-            (partial / "lock.mdb").unlink(missing_ok=True)
+        with cut_regions([*train.cells, *validation.cells], target, workers) as regions:
+            for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
+                partial = partial_path(target / name)
+                entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name, regions)
+                record[name] = describe(partial, entries)
+                (partial / "lock.mdb").unlink(missing_ok=True)
         write_mean(target / "mean.binaryproto", mean.value())
         for name in LMDBS:
             partial_path(target / name).rename(target / name)
     finally:
         for name in LMDBS:
             remove(partial_path(target / name))
-    record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
-    record["validation_views"] = len(validation.indices[0])
-    (target / "snapshots").mkdir(exist_ok=True)
-    sync_folder(target)
-    write_json(record_file, record)
-    size = sum(record[name]["bytes"] for name in LMDBS)
-    entries = [record[name]["entries"] for name in LMDBS]
-    return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
+    return record, regions.sha256
 
 
-def require_outputs(classes: int) -> None:
+def require_outputs(classes: int, adapting: bool = False) -> None:
     """The hand-written net must have one output a class: a label beyond them reads out of bounds in Caffe."""
-    folder = prototxt_folder(classes)
-    for path in (folder / "train_val.prototxt", folder / "deploy.prototxt"):
+    files = training_prototxt(classes, adapting)
+    for path in (files["train_val"], files["deploy"]):
         net = read_prototxt(path, "NetParameter")
         outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
         if outputs[-1:] != [classes]:

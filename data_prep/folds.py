@@ -1,7 +1,7 @@
 """Five-fold cross-validation over cells (paper: "Evaluation Methods"), frozen as JSON."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from data_prep.cells import Cell, Dataset
 
 PROTOCOLS = ("cell", "field")
 FOLDS = 5
+BODY = ("protocol", "seed", "dataset_fingerprint", "folds")
+LEFT_OUT = "left_out"  # in a split: ids that no fold trains on, so that a part of the cells can be tried
 
 Split = dict[str, Any]
 
@@ -80,16 +82,33 @@ def _require_groups(dataset: Dataset, n_folds: int) -> None:
 
 def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[Cell], list[Cell]]:
     """Carve a validation set (one fifth) out of training cells, by the same protocol."""
+    groups = {cell.group for cell in cells}
+    if protocol == "field" and len(groups) < FOLDS:
+        expected = f"at least {FOLDS} groups among the training cells, to hold a fifth of them back"
+        do = "Give more groups, or use --select last, or paper."
+        raise UserError("--select inner", expected, str(len(groups)), do)
     chosen = set(_assign(cells, protocol, seed, FOLDS)[0])
     return [c for c in cells if c.id not in chosen], [c for c in cells if c.id in chosen]
 
 
+def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
+    """Training cells dealt to five folds of ids, by the same protocol; the first is `inner_split`'s validation set."""
+    return _assign(cells, protocol, seed, FOLDS)
+
+
 def train_test_cells(dataset: Dataset, split: Split, fold: int) -> tuple[list[Cell], list[Cell]]:
-    """The training and the test cells of one fold, each sorted by id."""
+    """The training and the test cells of one fold, sorted by id; cells that the split leaves out are in neither."""
     if not 0 <= fold < len(split["folds"]):
         raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
     test = set(split["folds"][fold])
-    return [c for c in dataset.cells if c.id not in test], [c for c in dataset.cells if c.id in test]
+    others = test | set(split.get(LEFT_OUT, ()))
+    return [c for c in dataset.cells if c.id not in others], [c for c in dataset.cells if c.id in test]
+
+
+def with_left_out(split: Split, cells: Iterable[str]) -> Split:
+    """The same folds with some cells neither trained on nor tested, as a split of its own."""
+    body = {key: split[key] for key in BODY} | {LEFT_OUT: sorted(cells)}
+    return {**body, "fingerprint": digest(body)}
 
 
 def read_split(path: Path) -> Split:
@@ -97,7 +116,7 @@ def read_split(path: Path) -> Split:
     split = read_json(path, "tools/build_lmdb.py")
     do = "Remove the run folder and build it again."
     try:
-        body = {key: split[key] for key in ("protocol", "seed", "dataset_fingerprint", "folds")}
+        body = {key: split[key] for key in (*BODY, *[LEFT_OUT] * (LEFT_OUT in split))}
         ids = [cell_id for fold in body["folds"] for cell_id in fold]
         intact = split["fingerprint"] == digest(body)
     except (KeyError, TypeError) as error:

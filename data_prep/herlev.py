@@ -104,8 +104,8 @@ def _cell(index: int, image: Path, mask: Path) -> Cell:
 
 
 def _require_counts(root: Path, cells: list[Cell]) -> None:
-    for known, found in zip(CLASSES, counts(cells), strict=True):
-        if found != known.count:
-            what = f"{abs(found - known.count)} {'missing' if found < known.count else 'too many'}"
+    for known, count in zip(CLASSES, counts(cells), strict=True):
+        if count != known.count:
+            what = f"{abs(count - known.count)} {'missing' if count < known.count else 'too many'}"
             do = "Get the whole set again, or use --allow-partial for a subset."
-            raise UserError(root / known.folder, f"{known.count} cells", f"{found} ({what})", do)
+            raise UserError(root / known.folder, f"{known.count} cells", f"{count} ({what})", do)

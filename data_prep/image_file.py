@@ -8,11 +8,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
+from data_prep.tiff_header import is_rgb_tiff
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field; above it a header is taken for damaged or hostile
 HEADER_BYTES = 128
-ANOTHER_COPY = "Get this file again from the data set's source."
+ANOTHER_COPY = "Get this file again from where it came."
+COLOUR = "a colour image of 3 channels of 8 bits"
+CONVERT = "Convert it to 24-bit RGB."
 
 
 class Header(NamedTuple):
@@ -22,6 +25,7 @@ class Header(NamedTuple):
     height: int
     bits: int  # of one pixel, all channels
     palette: bool
+    alpha: bool = False  # a fourth channel of 8 bits, which read_image looks at
 
 
 def parse_header(data: bytes) -> Header | None:
@@ -40,7 +44,7 @@ def parse_header(data: bytes) -> Header | None:
             raise ValueError("a PNG header cut short")
         width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
         channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
-        return Header(width, height, depth * channels, colour == 3)
+        return Header(width, height, depth * channels, colour == 3, colour == 6 and depth == 8)
     return None
 
 
@@ -53,9 +57,10 @@ def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
                 raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
             return file.read(count), size
     except FileNotFoundError:
-        raise UserError(path, "an image file", "no such file", ANOTHER_COPY) from None
+        raise UserError(path, "an image file", "no such file", CHECK_PATH) from None
     except OSError as error:
-        raise UserError(path, "a readable image file", error.strerror or "an error", "Mend its permissions.") from None
+        do = "Mend its permissions." if isinstance(error, PermissionError) else CHECK_PATH
+        raise UserError(path, "a readable image file", error.strerror or "an error", do) from None
 
 
 def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
@@ -101,26 +106,36 @@ def _require_whole_bmp(path: Path, data: bytes, size: int, header: Header) -> No
 def _require_colour(path: Path, header: Header) -> None:
     # OpenCV makes three channels of a BMP of 16 or 32 bits a pixel without a word
     kind = f"{header.bits} bits a pixel"
-    if header.palette or header.bits != 24:
-        kind = "a palette image" if header.palette else kind
-        raise UserError(path, "a colour image of 3 channels of 8 bits", kind, "Convert it to 24-bit RGB.")
+    if header.palette or (header.bits != 24 and not header.alpha):
+        raise UserError(path, COLOUR, "a palette image" if header.palette else kind, CONVERT)
+
+
+def _without_alpha(path: Path, image: np.ndarray, header: Header | None) -> np.ndarray:
+    """The three colours of an image whose alpha channel hides nothing; any other fourth channel is refused."""
+    if header is None and not is_rgb_tiff(path):
+        raise UserError(path, COLOUR, "4 channel(s) of 8 bits", CONVERT)
+    if not (image[..., 3] == 255).all():
+        raise UserError(path, COLOUR, "32 bits a pixel, with an alpha channel that is not opaque", CONVERT)
+    return np.ascontiguousarray(image[..., :3])
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a colour image, uint8 (H, W, 3), BGR as Caffe's.
+    """Read a colour image, uint8 (H, W, 3), BGR as Caffe's; an alpha channel that is opaque throughout is dropped.
 
     Raises
     ------
     UserError
-        For a missing, empty, cut or undecodable file, for one that is grey, palette, with alpha or
-        16-bit, and for one that claims an absurd size.
+        For a missing, empty, cut or undecodable file, for one that is grey, palette, with an alpha channel that hides
+        anything or 16-bit, and for one that claims an absurd size.
     """
     image, header = _decode(path, cv2.IMREAD_UNCHANGED)
     if header:
         _require_colour(path, header)
+    if image.ndim == 3 and image.shape[2] == 4 and image.dtype == np.uint8:
+        return _without_alpha(path, image, header)
     kind = f"{image.shape[2] if image.ndim == 3 else 1} channel(s) of {image.dtype.itemsize * 8} bits"
     if kind != "3 channel(s) of 8 bits":
-        raise UserError(path, "a colour image of 3 channels of 8 bits", kind, "Convert it to 24-bit RGB.")
+        raise UserError(path, COLOUR, kind, CONVERT)
     return image
 
 
@@ -132,7 +147,7 @@ def read_mask(path: Path) -> np.ndarray:
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width of a colour image, from the header alone where the format allows; errors as `read_image`'s."""
     header = _checked_header(path, *_read(path, HEADER_BYTES))
-    if header is None:
+    if header is None or header.alpha:
         return read_image(path).shape[:2]
     _require_colour(path, header)
     return header.height, header.width

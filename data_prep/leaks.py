@@ -116,7 +116,7 @@ def _cell(key: str) -> str:
 
 def audit_dataset(dataset: Dataset) -> list[Leak]:
     """Exact and near duplicates among a data set's images; turned and mirrored copies are found too."""
-    turned = [describe((cell.id, turn(read_image(cell.image))) for cell in dataset.cells) for turn in TURNS]
+    turned = _turned(dataset)
     plain, leaks, seen = turned[0], [], set()
     for other in turned:
         exact: dict[bytes, list[int]] = {}
@@ -126,16 +126,26 @@ def audit_dataset(dataset: Dataset) -> list[Leak]:
         pairs += list(near_pairs(plain.near, other.near))
         for i, j, distance in pairs:
             pair = (min(i, j), max(i, j))
-            if i != j and pair not in seen and not _one_image(dataset, *pair):
+            if i != j and pair not in seen:
                 seen.add(pair)
                 kind = "exact" if distance < 0 else "near"
                 leaks.append(Leak(kind, plain.names[pair[0]], plain.names[pair[1]], max(0, distance)))
     return sorted(leaks)
 
 
-def _one_image(dataset: Dataset, first: int, second: int) -> bool:
-    """Whether two cells are two places of one image, as a manifest allows."""
-    return dataset.cells[first].image == dataset.cells[second].image
+def _turned(dataset: Dataset) -> list[Pictures]:
+    """A data set's images in each orientation, every one read once; an image is called as the first cell in it."""
+    one, count = describe(_all_turns(dataset)), len(TURNS)
+    return [Pictures(*(part[start::count] for part in one)) for start in range(count)]
+
+
+def _all_turns(dataset: Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    first: dict[Path, str] = {}
+    for cell in dataset.cells:
+        first.setdefault(cell.image, cell.id)
+    for path, name in first.items():
+        image = read_image(path)
+        yield from ((name, turn(image)) for turn in TURNS)
 
 
 def _turns() -> Sequence:

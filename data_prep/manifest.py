@@ -3,49 +3,53 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, Mistakes, UserError
+from common.files import human
+from common.memory import usable_memory
 from data_prep.cells import Cell, Dataset
+from data_prep.csv_dialect import separator_of, with_points
 from data_prep.herlev_classes import CLASSES
-from data_prep.manifest_values import centre_of, inside, label_of, pixel_um_of, size_of
-from data_prep.nucleus import centroid
+from data_prep.manifest_cell import Known, cell_of
 from data_prep.phantom.mark import is_phantom
 
-COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um"}
+COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 LINE_LIMIT = 100_000
-MAX_CELLS = 100_000  # 2 TB of training views; a million lines are a mistake, refused before any of them is kept
+CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text; 550 to 1,000 were measured
+SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
 
 
 def read_manifest(path: Path) -> Dataset:
     """Read a manifest: a UTF-8 CSV with the columns image, label, and nucleus_x with nucleus_y, or mask.
 
+    Commas, semicolons or tabs separate; without commas there, numbers may have decimal ones.
     `image` and `mask` are relative to the manifest and stay inside its folder; `label` is 0, 1, normal,
     abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together;
     `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
+    `bethesda`, in place of `label`: NILM is normal, every other class of the Bethesda system abnormal; kept in `kinds`;
     `pixel_um` (optional) the side of a pixel in micrometres, the same in every line.
 
     Raises
     ------
     UserError
-        Naming the line, for every value that cannot be used.
+        Naming the line, for every value that cannot be used: all of them at once.
     """
     path = Path(path)
     cells: list[Cell] = []
-    seen: set[str] = set()
-    sizes: dict[Path, tuple[int, int]] = {}
-    masks: dict[str, Path] = {}
-    pixels: set[float | None] = set()
-    _require_count(path)
-    for line, row in manifest_rows(path):
-        cell = _cell(path, line, row, sizes, seen)
-        seen.add(cell.id)
-        if row.get("mask"):
-            masks[cell.id] = path.parent / row["mask"]
-        pixels.add(pixel_um_of(row.get("pixel_um"), pixels, f"{path}, line {line}"))
-        cells.append(cell)
+    known = Known()
+    masks, kinds, mistakes = {}, {}, Mistakes()
+    _require_room(path)
+    for line, row in manifest_rows(path, mistakes=mistakes):
+        cell = cell_of(row, path.parent, line, f"{path}, line {line}", known, mistakes)
+        if cell is not None:
+            masks |= {cell.id: path.parent / row["mask"]} if row.get("mask") else {}
+            kinds |= {cell.id: row["bethesda"]} if row.get("bethesda") else {}
+            cells.append(cell)
+    mistakes.require_none()
     if not cells:
         raise UserError(path, "cells", "a header alone", "Add one line a cell.")
     cells, names = _one_kind_of_class(cells)
@@ -54,8 +58,9 @@ def read_manifest(path: Path) -> Dataset:
         root=path.parent,
         cells=tuple(cells),
         class_names=names,
-        pixel_um=pixels.pop(),
+        pixel_um=known.pixels.pop(),
         masks=masks,
+        kinds=kinds,
         phantom=is_phantom(path.parent),
     )
 
@@ -67,35 +72,51 @@ def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:
     return cells, tuple(known.name for known in CLASSES)
 
 
-def _require_count(path: Path) -> None:
-    """Refuse too many lines while none is kept, so that memory stays flat however long the file is."""
-    for number, (line, _) in enumerate(manifest_rows(path), 1):
-        if number > MAX_CELLS:
-            raise UserError(f"{path}, line {line}", f"at most {MAX_CELLS:,} cells", "more", "Split the manifest.")
+def _require_room(path: Path) -> None:
+    """Refuse more cells than fit into memory while none is kept, so that no file can fill it."""
+    room, need = usable_memory() // SHARE, 0
+    for number, (line, row) in enumerate(manifest_rows(path, mistakes=Mistakes()), 1):
+        need += CELL_BYTES + sum(map(len, row.values()))
+        if need > room:
+            expected = f"cells that fit into {human(room)}, one part in {SHARE} of this machine's memory"
+            do = "Split the manifest, or use a machine with more memory."
+            raise UserError(f"{path}, line {line}", expected, f"{number:,} cells or more", do)
 
 
-def manifest_rows(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
+def manifest_rows(
+    path: Path, required: Sequence[str] = (), mistakes: Mistakes | None = None
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a manifest, one at a time, with its header and shape checked.
 
-    `required` names other columns than a data set's, for lists of cells without labels.
+    `required` names other columns than a data set's, for lists of cells without labels. A line of another number of
+    values is refused, or passed over and noted where there are `mistakes` to note it in.
     """
     csv.field_size_limit(FIELD_LIMIT)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_lines(file), strict=True)
-            header = [name.strip() for name in next(reader, [])]
+            lines = _lines(file)
+            first = next(lines, "")
+            separator = separator_of(first)
+            reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
             _require_columns(path, header, required)
             for row in reader:
-                if not row:
-                    continue
-                if len(row) != len(header):
-                    found = f"{len(row)}"
-                    raise UserError(f"{path}, line {reader.line_num}", f"{len(header)} values", found, "Mend the line.")
-                yield reader.line_num, dict(zip(header, (value.strip() for value in row), strict=True))
+                if len(row) == len(header):
+                    values = dict(zip(header, (value.strip() for value in row), strict=True))
+                    yield reader.line_num, with_points(values, separator)
+                elif row:
+                    where, expected = f"{path}, line {reader.line_num}", f"{len(header)} values"
+                    _refuse(UserError(where, expected, f"{len(row)}", "Mend the line."), mistakes)
     except FileNotFoundError:
-        raise UserError(path, "a manifest", "no such file", "Give the path of a CSV file.") from None
+        raise UserError(path, "a manifest", "no such file", CHECK_PATH) from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+
+
+def _refuse(error: UserError, mistakes: Mistakes | None) -> None:
+    if mistakes is None:
+        raise error
+    mistakes.add(error)
 
 
 def _lines(file: TextIO) -> Iterator[str]:
@@ -109,29 +130,14 @@ def _lines(file: TextIO) -> Iterator[str]:
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:
     have, do = set(header), "See docs/own_cells.md."
     centre = {"nucleus_x", "nucleus_y"} <= have or "mask" in have
-    complete = set(required) <= have if required else {"image", "label"} <= have and centre
+    labelled = ("label" in have) != ("bethesda" in have)
+    complete = set(required) <= have if required else "image" in have and labelled and centre
     if not complete or len(have) != len(header):
-        expected = f"columns {', '.join(required) or 'image, label, and nucleus_x with nucleus_y, or mask'}"
+        expected = (
+            f"columns {', '.join(required) or 'image, label (or bethesda), and nucleus_x with nucleus_y, or mask'}"
+        )
         raise UserError(path, expected, ", ".join(header)[:200] or "an empty file", do)
     if have - COLUMNS:
         raise UserError(
             path, f"columns among {', '.join(sorted(COLUMNS))}", ", ".join(sorted(have - COLUMNS))[:200], do
         )
-
-
-def _cell(path: Path, line: int, row: dict[str, str], sizes: dict, seen: set[str]) -> Cell:
-    where = f"{path}, line {line}"
-    image = inside(path.parent, row["image"], where)
-    if image not in sizes:
-        sizes[image] = size_of(image, where)
-    label, class7 = label_of(row["label"], where)
-    if row.get("mask"):
-        centre = centroid(inside(path.parent, row["mask"], where), sizes[image])
-    else:
-        centre = centre_of(row, sizes[image], where)
-    name = row.get("id") or Path(row["image"]).stem
-    if name in seen and not row.get("id"):
-        name = f"{name}_{line}"
-    if name in seen:
-        raise UserError(where, "an id of its own", name, "Give every cell another id.")
-    return Cell(name, image, label, class7, centre, row.get("group") or None)

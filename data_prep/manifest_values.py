@@ -8,6 +8,9 @@ from data_prep.image_file import image_size
 
 LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
 CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
+# the Bethesda system's classes, and how sets write them out: only the first is normal
+BETHESDA = {"nilm": 0, "negative for intraepithelial lesion": 0, "negative for intraepithelial lesion or malignancy": 0}
+BETHESDA |= dict.fromkeys(("asc-us", "lsil", "asc-h", "hsil", "scc"), 1)
 PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 
 
@@ -34,6 +37,14 @@ def label_of(value: str, where: str) -> tuple[int, int | None]:
         known = ", ".join([*LABELS, *(item.name for item in CLASSES)])
         raise UserError(where, f"a label among {known}", value or "nothing", "Mend the label.")
     return LABELS[value.lower()], None
+
+
+def bethesda_label_of(value: str, where: str) -> int:
+    """The label 0 or 1 of a cell's Bethesda class; NILM alone is normal."""
+    if value.lower() not in BETHESDA:
+        known = "NILM, ASC-US, LSIL, ASC-H, HSIL, SCC"
+        raise UserError(where, f"a Bethesda class among {known}", value or "nothing", "Mend the class.")
+    return BETHESDA[value.lower()]
 
 
 def pixel_um_of(value: str | None, others: set[float | None], where: str) -> float | None:

@@ -1,9 +1,7 @@
 """Writes views as a patch LMDB that Caffe's Data layer reads (Caffe Datum, keys `%08d_<cell>`)."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +13,11 @@ from tqdm import tqdm
 from common.caffe_messages import caffe_pb2
 from common.errors import UserError
 from common.files import disk_full
+from common.in_order import in_order
 from data_prep.cells import Cell
 from data_prep.mean_image import MeanImage
-from data_prep.views import SIZE, Grid, plan_view, read_neighbourhood, render, rng
+from data_prep.regions import Regions, cut_regions
+from data_prep.views import SIZE, Grid, plan_view, render, rng
 
 RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in
@@ -53,15 +53,14 @@ def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Renderer:
-    """Renders chunks of records; all its threads share the neighbourhoods that were read."""
+    """Renders chunks of records; all its threads share the neighbourhoods that were cut."""
 
-    def __init__(self, source: Source):
-        self.source = source
-        self.region = lru_cache(maxsize=512)(read_neighbourhood)
+    def __init__(self, source: Source, region: Regions):
+        self.source, self.region = source, region
 
-    def __call__(self, cells: np.ndarray, views: np.ndarray) -> tuple[list[bytes], np.ndarray]:
-        """Serialized datums of a chunk, and the sum of its views, uint16 (3, 256, 256)."""
-        source = self.source
+    def __call__(self, chunk: tuple[np.ndarray, np.ndarray]) -> tuple[list[bytes], np.ndarray]:
+        """Serialized datums of a chunk of cells and views, and the sum of its views, uint16 (3, 256, 256)."""
+        source, (cells, views) = self.source, chunk
         datums, total = [], np.zeros((3, SIZE, SIZE), np.uint16)  # 64 x 255 fits
         message = caffe_pb2().Datum(channels=3, height=SIZE, width=SIZE)
         for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
@@ -81,47 +80,42 @@ class _Renderer:
         return datums, total
 
 
-def _rendered(source: Source, chunks: list, workers: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Rendered chunks in order; at most two a worker are under way, so memory stays flat.
+def _rendered(source: Source, chunks: list, workers: int, regions: Regions) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    """Rendered chunks in order.
 
     Threads, not processes: OpenCV, NumPy and LMDB all let go of Python's lock, and a view need not be copied twice.
     """
     cv2.setNumThreads(1)  # each worker is one thread
-    renderer = _Renderer(source)
-    with ThreadPoolExecutor(workers) as pool:
-        pending: deque = deque()
-        try:
-            for chunk in chunks:
-                pending.append(pool.submit(renderer, *chunk))
-                if len(pending) >= 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    return in_order(_Renderer(source, regions), chunks, workers)
 
 
 def write_patch_lmdb(
-    path: Path, source: Source, shuffled: bool, workers: int, mean: MeanImage | None = None, title: str | None = None
+    path: Path,
+    source: Source,
+    shuffled: bool,
+    workers: int,
+    mean: MeanImage | None = None,
+    title: str | None = None,
+    regions: Regions | None = None,
 ) -> int:
     """Write an LMDB and return its number of records; `mean` collects the views' sum on the way.
+
+    `regions` are those of the source's cells, where they have been cut for other LMDBs too.
 
     Raises
     ------
     UserError
         If the disk fills up. The caller gives a partial path and renames it when all is complete.
     """
+    if regions is None:
+        with cut_regions(source.cells, path.parent, workers) as regions:
+            return write_patch_lmdb(path, source, shuffled, workers, mean, title, regions)
     cell, view = order(source, shuffled)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]
-    need = len(cell) * ENTRY_BYTES
-    path.mkdir(parents=True)
-    # not writemap: there a full disk is a SIGBUS
-    map_size = need + (64 << 20)
-    environment = lmdb.open(str(path), map_size=map_size, sync=False, metasync=False)
     bar = tqdm(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05, disable=None)
-    try:
+    with _new_lmdb(path, len(cell)) as environment, bar:
         index = 0
-        for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers), strict=True):
+        for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers, regions), strict=True):
             with environment.begin(write=True) as transaction:
                 for one, datum in zip(cells.tolist(), datums, strict=True):
                     transaction.put(key(index, source.cells[one].id), datum, append=True)
@@ -130,7 +124,23 @@ def write_patch_lmdb(
                 mean.add(total, len(datums))
             bar.update(len(datums))
             if index % (MAPPED * CHUNK) == 0:
-                environment.set_mapsize(map_size)  # lets go of the pages that were touched: they count as ours
+                # lets go of the pages that were touched: they count as ours
+                environment.set_mapsize(_map_size(len(cell)))
+    return len(cell)
+
+
+def _map_size(records: int) -> int:
+    return records * ENTRY_BYTES + (64 << 20)
+
+
+@contextmanager
+def _new_lmdb(path: Path, records: int) -> Iterator[lmdb.Environment]:
+    need = records * ENTRY_BYTES
+    path.mkdir(parents=True)
+    # not writemap: there a full disk is a SIGBUS
+    environment = lmdb.open(str(path), map_size=_map_size(records), sync=False, metasync=False)
+    try:
+        yield environment
         environment.sync(True)
     except lmdb.MapFullError as error:
         raise UserError(path, f"at most {need:,} bytes of views", "more", "Report this, with the command.") from error
@@ -138,9 +148,7 @@ def write_patch_lmdb(
         # a full disk reaches us as "Input/output error" or "No space left on device"
         raise disk_full(path, need) from error
     finally:
-        bar.close()
         environment.close()
-    return len(cell)
 
 
 def key(index: int, cell_id: str) -> bytes:

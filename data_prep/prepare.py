@@ -1,6 +1,7 @@
 """From a user's request to a run folder with its frozen split and one fold's data."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,10 +9,12 @@ from common.errors import UserError
 from common.files import complete_or_absent
 from common.options import CONTROLS, SELECTIONS, Request
 from common.run_folder import RUNS, RunConfig, fold_folder, locked, open_run, read_config
-from data_prep.cells import Dataset
+from data_prep.cells import Dataset, counts
 from data_prep.dataset import find_data, open_dataset
+from data_prep.fit_views import fit_views, plan_lines
 from data_prep.fold_data import build_fold, fold_key
 from data_prep.folds import PROTOCOLS, Split, make_split, read_split, write_split
+from data_prep.image_hashes import IMAGES, write_images
 from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
 
@@ -25,22 +28,30 @@ def check(request: Request) -> None:
     read_profile(request.profile)
 
 
-def prepare_run(request: Request, name: str | None, runs: Path = RUNS) -> tuple[Path, Dataset, Split, Profile]:
-    """Open the data set and the run, and freeze the split; or find all three again."""
+def prepare_run(
+    request: Request, name: str | None, runs: Path = RUNS, suffix: str = ""
+) -> tuple[Path, Dataset, Split, Profile]:
+    """Open the data set and the run, and freeze the split; or find all three again.
+
+    Without a `name` the run's is made of its configuration, and of `suffix`: what else tells it apart.
+    """
     check(request)
     dataset = open_dataset(find_data(request.data), request.allow_partial)
     split = make_split(dataset, request.protocol, request.seed)
     config = _config(request, dataset, split)
-    with locked(runs / (name or config.default_name()), wait=True):  # two folds of one run may start at once
+    name = name or f"{config.default_name()}{suffix}"
+    with locked(runs / name, wait=True):  # two folds of one run may start at once
         run = open_run(config, name, runs)
         if not (run / "cells.csv").exists():
             write_cells(run / "cells.csv", dataset)
+        if not (run / IMAGES).exists():
+            write_images(run / IMAGES, dataset)
         if not (run / "split.json").exists():
             write_split(run / "split.json", split)
         split = read_split(run / "split.json")  # frozen: a newer scikit-learn may deal otherwise
     if split["dataset_fingerprint"] != config.fingerprint:
         raise UserError(run / "split.json", "the split of this data set", "another's", "Give another --run.")
-    return run, dataset, split, run_profile(config)
+    return run, dataset, split, run_profile(read_config(run))  # an older run's record knows less
 
 
 def _config(request: Request, dataset: Dataset, split: Split) -> RunConfig:
@@ -50,6 +61,7 @@ def _config(request: Request, dataset: Dataset, split: Split) -> RunConfig:
         dataset=dataset.name,
         fingerprint=split["dataset_fingerprint"],
         cells=len(dataset.cells),
+        labels=tuple(counts(dataset.cells, 2)),
         **facts,
     )
 
@@ -71,8 +83,8 @@ def key_of(fold: Path, config: RunConfig, split: Split) -> str:
 
 
 def run_profile(config: RunConfig) -> Profile:
-    """The profile of a run, with the training views of its data set's plan."""
-    return read_profile(config.profile, config.view_plan)
+    """The profile of a run, with the training views that its data set gets."""
+    return fit_views(read_profile(config.profile, config.view_plan), config)
 
 
 def write_cells(path: Path, dataset: Dataset) -> None:
@@ -82,16 +94,32 @@ def write_cells(path: Path, dataset: Dataset) -> None:
         writer.writerow(["id", "class7", "class_name", "label", "group", "x", "y"])
         for cell in dataset.cells:
             kind = cell.label if cell.class7 is None else cell.class7
-            row = [cell.id, cell.class7, dataset.class_names[kind], cell.label, cell.group]
+            name = dataset.kinds.get(cell.id, dataset.class_names[kind])
+            row = [cell.id, cell.class7, name, cell.label, cell.group]
             writer.writerow([*("" if value is None else value for value in row), *(f"{v:.9g}" for v in cell.centre)])
 
 
-def prepare_fold(request: Request, fold: int, workers: int, name: str | None, runs: Path = RUNS) -> tuple[Path, str]:
-    """Build one fold of a run; returns its folder and a line for the user."""
+def views_plan(config: RunConfig) -> list[str]:
+    """Lines for the user: where the training views of a run are not as its profile is written, and why."""
+    return plan_lines(read_profile(config.profile, config.view_plan), run_profile(config), config)
+
+
+def prepare_fold(
+    request: Request,
+    fold: int,
+    workers: int,
+    name: str | None,
+    runs: Path = RUNS,
+    say: Callable[[str], None] = print,
+) -> tuple[Path, str]:
+    """Build one fold of a run; says first what its plan is, and returns its folder and a line for the user."""
     run, dataset, split, profile = prepare_run(request, name, runs)
     target = fold_folder(run, fold)
     if not 0 <= fold < len(split["folds"]):
         raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
+    config = read_config(run)
+    for line in views_plan(config):
+        say(line)
     with locked(target):
-        line = build_fold(target, dataset, split, fold, read_config(run), profile, workers)
+        line = build_fold(target, dataset, split, fold, config, profile, workers)
     return target, line

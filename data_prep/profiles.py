@@ -25,6 +25,10 @@ class Profile:
     crops: int
     batch_size: int
     epochs: int
+    adapt_iterations: int = 0  # both likewise, of the net and the solver in prototxt/adapt
+    adapt_batch: int = 0
+    least_iterations: int = 0  # of a training; a small set gets more views until it has them
+    balance: bool = False  # whether the smaller class gets more views until both have as many
 
 
 def names() -> list[str]:
@@ -49,11 +53,16 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     grids = values[view_plan]
     train = {0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])}
     _require_same_angles(f"{FILE.name}, {name}.{view_plan}", train[0], train[1])
+    adapting = values.get("adapting", {})
     return Profile(
         name=name,
+        adapt_iterations=adapting.get("iterations", 0),
+        adapt_batch=adapting.get("batch_size", 0),
         train=train,
         test=Grid(*values["test"]),
         **{key: values[key] for key in ("validation_views", "test_views", "crops", "batch_size", "epochs")},
+        least_iterations=values.get("least_iterations", 0),
+        balance=view_plan == "balanced" and values.get("balance", True),
     )
 
 

@@ -90,6 +90,20 @@ def read_neighbourhood(cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
     return neighbourhood(read_image(cell.image), cell.centre)
 
 
+def patch_to_image(centre: tuple[float, float], view: View) -> np.ndarray:
+    """Where a view's pixels come from, float64 (2, 3): from (x, y) of its 128 x 128 patch to (x, y) of the image."""
+    radians = math.radians(view.angle)
+    cos, sin = round(math.cos(radians), 15), round(math.sin(radians), 15)
+    # shift, then turn back about the nucleus
+    x0, y0 = view.dx - (PATCH - 1) / 2, view.dy - (PATCH - 1) / 2
+    return np.array(
+        [
+            [cos, -sin, centre[0] + cos * x0 - sin * y0],
+            [sin, cos, centre[1] + sin * x0 + cos * y0],
+        ]
+    )
+
+
 def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.ndarray:
     """Render one view.
 
@@ -106,16 +120,7 @@ def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.nda
         so views at angles 90 degrees apart sample the same points (to the 1/32 of a pixel that OpenCV
         rounds to), and zeros lie outside the image.
     """
-    radians = math.radians(view.angle)
-    cos, sin = round(math.cos(radians), 15), round(math.sin(radians), 15)
-    # from a pixel of the patch to one of the image: shift, then turn back about the nucleus
-    x0, y0 = view.dx - (PATCH - 1) / 2, view.dy - (PATCH - 1) / 2
-    back = np.array(
-        [
-            [cos, -sin, centre[0] + cos * x0 - sin * y0],
-            [sin, cos, centre[1] + sin * x0 + cos * y0],
-        ]
-    )
+    back = patch_to_image(centre, view)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(image, back, (PATCH, PATCH), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return cv2.resize(patch, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)

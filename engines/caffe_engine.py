@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from engines.caffe_blobs import shaped_input
+from engines.caffe_blobs import pooled, shaped_input
 from engines.caffe_views import CaffeViews
-from engines.crops import CROPS
+from engines.crops import CROPS, CropEngine
 from engines.device import Device
-from engines.engine import Engine, ViewInput
+from engines.engine import ViewInput
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
 
@@ -18,7 +18,7 @@ CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
 GPU_BATCH = 1000  # one cell of the paper's
 
 
-class CaffeEngine(Engine):
+class CaffeEngine(CropEngine):
     """Runs a net with pycaffe, on the CPU or a GPU.
 
     Parameters
@@ -32,6 +32,7 @@ class CaffeEngine(Engine):
     """
 
     name = "caffe"
+    shows_layers = True
 
     def __init__(self, deploy: Path, model: Path, device: Device = Device(), batch: int | None = None):  # noqa: B008 (frozen)
         facts = probe_net(deploy)
@@ -59,11 +60,19 @@ class CaffeEngine(Engine):
         parts = [self._forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
         return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
 
-    def finite(self, prob: np.ndarray) -> np.ndarray:
-        """The same probabilities, refused where they are none: finite weights can still overflow."""
-        if not np.isfinite(prob).all():
-            raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
-        return prob
+    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means."""
+        self.require_layer(layer)
+        prob, shown = [np.empty((0, self.classes), np.float32)], [pooled(self.net, layer)[:0]]
+        for start in range(0, len(crops), self.batch):
+            prob.append(self._forward(crops[start : start + self.batch]))
+            shown.append(pooled(self.net, layer))
+        return self.finite(np.concatenate(prob)), np.concatenate(shown)
+
+    def require_layer(self, layer: str) -> None:
+        """UserError where the net has no blob of that name."""
+        if layer not in self.net.blobs:
+            raise UserError(self.deploy, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt.")
 
     def room(self, count: int) -> np.ndarray:
         """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""

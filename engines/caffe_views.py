@@ -8,7 +8,7 @@ import numpy as np
 from common.caffe_messages import read_prototxt, write_prototxt
 from engines.caffe_blobs import shaped_input
 from engines.engine import ViewInput
-from engines.view_net import MIRROR, NEGATED_MEAN, VIEWS, by_view, mirror_weights, view_net
+from engines.view_net import LAYER_MEANS, MIRROR, NEGATED_MEAN, VIEWS, add_means, by_view, mirror_weights, view_net
 
 if TYPE_CHECKING:
     from engines.caffe_engine import CaffeEngine
@@ -27,24 +27,40 @@ class CaffeViews(ViewInput):
     fill = staticmethod(planes_into)
 
     def __init__(self, engine: "CaffeEngine", mean: np.ndarray, crops: int):
+        self.engine, self.crops, self.at_once = engine, crops, max(1, engine.batch // crops)
+        self.mean, self.shape = mean, mean.shape
+        self.shown: str | None = None  # the layer whose means the net gives too
+        self.net = self._load()
+
+    def _load(self):
+        """The net, with the layer `shown` averaged inside it: a card then hands over a few numbers for each crop."""
         import caffe
 
-        self.engine, self.crops, self.at_once = engine, crops, max(1, engine.batch // crops)
-        self.shape = mean.shape
-        message = view_net(
-            read_prototxt(engine.deploy, "NetParameter"), engine.crop, crops, self.at_once, mean.shape[-1]
-        )
+        deploy, size = read_prototxt(self.engine.deploy, "NetParameter"), self.mean.shape[-1]
+        message = view_net(deploy, self.engine.crop, self.crops, self.at_once, size)
+        if self.shown is not None:
+            add_means(message, self.shown)
         with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
             file.write(write_prototxt(message))
             file.flush()
-            self.net = caffe.Net(file.name, caffe.TEST)
-        self.net.share_with(engine.net)
-        self.net.blobs[NEGATED_MEAN].data[...] = -mean
-        if MIRROR in self.net.params:
-            self.net.params[MIRROR][0].data[...] = mirror_weights(mean.shape[-1])
+            net = caffe.Net(file.name, caffe.TEST)
+        net.share_with(self.engine.net)
+        net.blobs[NEGATED_MEAN].data[...] = -self.mean
+        if MIRROR in net.params:
+            net.params[MIRROR][0].data[...] = mirror_weights(size)
+        return net
 
     def __call__(self, memory: np.ndarray) -> np.ndarray:
         """Probabilities of every view's crops, in the order of engines.crops.crop_views."""
         shaped_input(self.net, VIEWS, memory.shape)[...] = memory
         prob = by_view(self.net.forward()["prob"].copy(), len(memory))
         return self.engine.finite(prob).reshape(len(memory), self.crops, -1)
+
+    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and the layer's means for each view's centre crop: those come first in this net."""
+        if self.shown != layer:
+            self.engine.require_layer(layer)
+            self.shown, self.net = layer, None  # the other net's memory is given back first
+            self.net = self._load()
+        prob = self(memory)
+        return prob, self.net.blobs[LAYER_MEANS].data[: len(memory)].reshape(len(memory), -1).copy()

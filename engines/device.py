@@ -5,8 +5,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from common.cores import wanted_threads
 from common.errors import UserError
 from common.provenance import machine
+from engines.available import require_engine
 
 CHOICES = "number, all or none"
 
@@ -25,12 +27,15 @@ class Device:
         What scores: "caffe", the reference, or another of `engines.open_engine`. Training is always Caffe's.
     precision : str
         Of the engine that scores.
+    without_gpu : bool
+        Whether no engine may take a GPU.
     """
 
     gpu: str | None = None
     tf32: bool = False
     engine: str = "caffe"
     precision: str = "float32"
+    without_gpu: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -53,14 +58,20 @@ class Device:
 
     @property
     def hardware(self) -> str:
-        """The processor and its threads, or the cards."""
+        """What Caffe computes on: the processor and its threads, or the cards."""
         if self.gpu is None:
-            facts = machine()
-            return f"CPU, {facts['processor']}, {os.environ.get('OMP_NUM_THREADS') or facts['cores']} threads"
+            return self.processor
+        return "GPU, " + (" + ".join(card_names()) or "all") if self.gpu == "all" else self.card(int(self.gpu))
+
+    @property
+    def processor(self) -> str:
+        """The processor and the threads that compute."""
+        return f"CPU, {machine()['processor']}, {wanted_threads()} threads"
+
+    def card(self, number: int) -> str:
+        """One card's name, or its number where there is none to be had."""
         names = card_names()
-        if self.gpu == "all":
-            return "GPU, " + (" + ".join(names) or "all")
-        return "GPU, " + (names[int(self.gpu)] if int(self.gpu) < len(names) else self.gpu)
+        return "GPU, " + (names[number] if number < len(names) else str(number))
 
     def describe(self) -> str:
         """One line: which Caffe, and what it runs on."""
@@ -80,8 +91,10 @@ def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", p
     Raises
     ------
     UserError
-        If a GPU is asked for, or TF32, and the Caffe that runs here has none.
+        If a GPU is asked for, or TF32, and the Caffe that runs here has none; or an engine or a precision that is
+        not to be had here.
     """
+    require_engine(engine, precision)
     if gpu == "none" and _installed("cpu"):
         os.environ.setdefault("CAFFE_BUILD", "cpu")  # a CUDA build takes a card's memory even where it computes on none
     card = _card(gpu)
@@ -94,7 +107,8 @@ def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", p
         os.environ.pop("NVIDIA_TF32_OVERRIDE", None)
     else:
         os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # NVIDIA's own switch, where libraries disagree
-    return Device(card, in_use, engine, "tf32" if in_use and precision == "float32" else precision)
+    scored_in = "tf32" if in_use and engine == "caffe" else precision
+    return Device(card, in_use, engine, scored_in, without_gpu=gpu == "none")
 
 
 def _card(choice: str | None) -> str | None:

@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from engines.crops import CROPS, crop_views
+from common.errors import UserError
 
 Fill = Callable[[np.ndarray, np.ndarray], None]
 
@@ -44,6 +44,13 @@ class ViewInput(ABC):
     def __call__(self, memory: np.ndarray) -> np.ndarray:
         """Probabilities of every view's crops, float32 (count, crops, K); the first crop is the centre's."""
 
+    @abstractmethod
+    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and of the same pass a layer's output for each view's centre crop, float32 (count, C).
+
+        A layer of feature maps gives each map's mean; UserError of an engine that does not show its layers.
+        """
+
 
 class Engine(ABC):
     """A net that is run.
@@ -54,18 +61,24 @@ class Engine(ABC):
         As the user chooses them, such as "caffe" and "float32"; recorded with every score.
     hardware : str
         The processor or the card that it computes on.
+    model : Path
+        The .caffemodel whose weights it has.
     batch : int
         Crops that it takes at once.
     crop, classes : int
         Side of its input in pixels, and its number of outputs.
+    shows_layers : bool
+        Whether it gives what its layers give, not probabilities alone: `with_layer`.
     """
 
     name: str
     precision: str
     hardware: str
+    model: Path
     batch: int
     crop: int
     classes: int
+    shows_layers = False
 
     @abstractmethod
     def __call__(self, crops: np.ndarray) -> np.ndarray:
@@ -77,36 +90,29 @@ class Engine(ABC):
             Where they are not finite.
         """
 
+    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and of the same pass a layer's output for each crop, float32 (N, C): feature maps as their means.
+
+        Raises
+        ------
+        UserError
+            Where the engine does not show its layers, or the net has none of that name.
+        """
+        found = "one that gives probabilities alone"
+        raise UserError(
+            f"--engine {self.name}", f"an engine that shows the layer {layer}", found, "Use --engine caffe."
+        )
+
+    def finite(self, prob: np.ndarray) -> np.ndarray:
+        """The same probabilities, refused where they are none: finite weights can still overflow."""
+        if not np.isfinite(prob).all():
+            raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
+        return prob
+
     def room(self, count: int) -> np.ndarray:
         """Memory for crops, float32 (count, 3, crop, crop), until the next call; the engine's own where it has one."""
         return np.empty((count, 3, self.crop, self.crop), np.float32)
 
-    def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
-        """The engine made ready for whole views; `mean` is float32 (3, 256, 256), BGR."""
-        return CroppedInput(self, mean, crops)
-
-
-def cut_into(view: np.ndarray, place: np.ndarray, mean: np.ndarray) -> None:
-    """Cut a view's crops, mean subtracted, into `place`, float32 (crops, 3, crop, crop)."""
-    crop_views(view[None], mean, place.shape[-1], len(place), place)
-
-
-class CroppedInput(ViewInput):
-    """For an engine that takes crops: they are cut into its own memory by all cores."""
-
-    dtype = np.float32
-
-    def __init__(self, engine: Engine, mean: np.ndarray, crops: int):
-        self.engine, self.crops = engine, crops
-        self.at_once = max(1, engine.batch // crops)
-        self.shape = (crops, 3, engine.crop, engine.crop)
-        self.fill = partial(cut_into, mean=mean)
-
-    def memory(self, count: int) -> np.ndarray:
-        """Room in the engine's own input."""
-        return self.engine.room(count * self.crops).reshape(count, *self.shape)
-
-    def __call__(self, memory: np.ndarray) -> np.ndarray:
-        """Probabilities of every view's crops, float32 (count, crops, K)."""
-        prob = self.engine(memory.reshape(-1, *self.shape[1:]))
-        return prob.reshape(len(memory), self.crops, -1)
+    @abstractmethod
+    def view_input(self, mean: np.ndarray, crops: int) -> ViewInput:
+        """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from common.errors import UserError
+from engines.available import require_engine
 from engines.device import Device
 from engines.engine import Engine
-
-ENGINES = ("caffe",)
-PRECISIONS = ("float32",)
 
 
 def open_engine(deploy: Path, model: Path, device: Device, batch: int | None = None) -> Engine:
@@ -18,8 +15,12 @@ def open_engine(deploy: Path, model: Path, device: Device, batch: int | None = N
     UserError
         For an engine that does not exist, is not installed, or has not that precision here.
     """
-    if device.engine not in ENGINES:
-        raise UserError("--engine", f"one of {', '.join(ENGINES)}", device.engine, "Choose one of them.")
-    from engines.caffe_engine import CaffeEngine
-
-    return CaffeEngine(deploy, model, device, batch)
+    if device.engine != "caffe":
+        require_engine(device.engine, device.precision)
+    if device.engine == "openvino":
+        from engines.openvino_engine import OpenVinoEngine as Kind
+    elif device.engine == "onnxruntime":
+        from engines.onnxruntime_engine import OnnxRuntimeEngine as Kind
+    else:
+        from engines.caffe_engine import CaffeEngine as Kind
+    return Kind(deploy, model, device, batch)

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from engines.crops import corners
 
 NEGATED_MEAN, MIRROR, VIEWS = "negated_mean", "mirror", "views"
+LAYER_MEANS = "layer_means"
 
 
 def view_net(deploy: Message, crop: int, crops: int, views: int, size: int) -> Message:
@@ -47,6 +48,14 @@ def _add_crop(net: Message, index: int, row: int, column: int) -> None:
     layer = net.layer.add(name=f"crop{index}", type="Crop", bottom=[source, "window"], top=[f"crop{index}"])
     layer.crop_param.axis = 2
     layer.crop_param.offset.extend((row, column))
+
+
+def add_means(net: Message, blob: str) -> None:
+    """Let the net give the means over a blob's maps too; a flat blob comes as it is."""
+    flat = any(blob in layer.top and layer.type == "InnerProduct" for layer in net.layer)
+    layer = net.layer.add(name=LAYER_MEANS, type="Flatten" if flat else "Pooling", bottom=[blob], top=[LAYER_MEANS])
+    if not flat:
+        layer.pooling_param.pool, layer.pooling_param.global_pooling = layer.pooling_param.AVE, True
 
 
 def mirror_weights(size: int) -> np.ndarray:

@@ -6,12 +6,17 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from measures.by_class import most_likely, seven_class_accuracy
+from measures.intervals import COUNTED, interval
 from measures.metrics import binary_metrics
+from measures.resampling import share_interval
 from scoring.results import RunResult
 
 
 def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
-    """A baseline's metrics and `seven_class_acc` (None without seven classes); None where the run has skipped it.
+    """A baseline's metrics, `seven_class_acc` (None without seven classes) and `interval`, all their 95 % intervals.
+
+    AUC is that of the baseline's own chances, None where it gives none. None where the run has skipped the baseline.
 
     Raises
     ------
@@ -24,10 +29,30 @@ def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
     try:
         called = np.array([entry["predictions"][cell][0] for cell in run.ids], float)
         seven = np.array([entry["predictions"][cell][1] for cell in run.ids])
-        metrics = binary_metrics(run.pooled("labels"), called)
+        chances = np.array([entry["chances"][cell] for cell in run.ids], float) if "chances" in entry else None
+        truth = run.pooled("labels")
+        metrics = binary_metrics(truth, called)
+        metrics["auc"] = None if chances is None else binary_metrics(truth, chances)["auc"]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         where = run.folder / "baselines.json"
         do = "Remove it and run tools/cross_validate.py again."
         raise UserError(where, f"{name}: a prediction for every cell of the run", repr(error)[:60], do) from None
-    seven_class_acc = float((seven == run.pooled("class7")).mean()) if run.has_class7 else None
-    return metrics | {"seven_class_acc": seven_class_acc}
+    groups = run.groups()
+    limits = {name: interval(truth, called, name, groups) for name in COUNTED}
+    limits["auc"] = None if chances is None else interval(truth, chances, "auc", groups)
+    seven_right = seven == run.pooled("class7") if run.has_class7 else None
+    limits["seven_class_acc"] = None if seven_right is None else share_interval(seven_right, groups)
+    seven_class_acc = None if seven_right is None else float(seven_right.mean())
+    return metrics | {"seven_class_acc": seven_class_acc, "interval": limits}
+
+
+def net_metrics(run: RunResult) -> dict[str, Any]:
+    """The net's own figures in the same form."""
+    truth, scores, groups = run.pooled("labels"), run.pooled("scores"), run.groups()
+    limits = {name: interval(truth, scores, name, groups) for name in (*COUNTED, "auc")}
+    metrics: dict[str, Any] = binary_metrics(truth, scores) | {"seven_class_acc": None}
+    limits["seven_class_acc"] = None
+    if run.classes == 7 and run.has_class7:
+        metrics["seven_class_acc"] = seven_class_accuracy(run)
+        limits["seven_class_acc"] = share_interval(most_likely(run) == run.pooled("class7"), groups)
+    return metrics | {"interval": limits}

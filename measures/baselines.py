@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -13,6 +14,9 @@ from data_prep.cells import Cell, Dataset
 from measures.metrics import binary_metrics
 
 Folds = Sequence[Sequence[str]]
+Features = Mapping[str, Sequence[float]]  # numbers by cell id
+TREES, SEED = 300, 0
+NAMES = {"majority", "file_name", "first_number", "nucleus_area", "background_colour", "picture_size", "sibling_share"}
 # (training cells, their targets, test cells) -> predicted targets, and P(abnormal) where there is one
 Predictor = Callable[[list[Cell], np.ndarray, list[Cell]], tuple[np.ndarray, np.ndarray | None]]
 
@@ -44,17 +48,24 @@ def nucleus_area(cells: Sequence[Cell], folds: Folds, areas: Mapping[str, float]
     """Logistic regression on the nucleus area (pixels, by cell id) alone."""
     if any(cell.id not in areas for cell in cells):
         return {"skipped": "no masks, so no nucleus areas"}
+    features = {cell.id: [float(areas[cell.id])] for cell in cells}
+    return _learned(cells, folds, features, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)))
 
-    def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
-        if len(set(targets.tolist())) == 1:
-            return _predict_majority(train, targets, test)
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        model.fit(_column(train, areas), targets)
-        column = _column(test, areas)
-        chances = model.predict_proba(column)
-        return model.predict(column), chances[:, 1] if chances.shape[1] == 2 else None
 
-    return _cross_validate(cells, folds, predict)
+def background_colour(cells: Sequence[Cell], folds: Folds, colours: Features) -> dict[str, Any]:
+    """A random forest on the colour around the nucleus (mean and spread of B, G, R, by cell id) alone."""
+    if any(cell.id not in colours for cell in cells):
+        return {"skipped": "the pictures' colours were not measured"}
+    return _learned(cells, folds, colours, _forest)
+
+
+def picture_size(cells: Sequence[Cell], folds: Folds, sizes: Features) -> dict[str, Any]:
+    """A random forest on the width and height of the cell's picture (by cell id) alone."""
+    if any(cell.id not in sizes for cell in cells):
+        return {"skipped": "the pictures' sizes were not measured"}
+    if len({tuple(sizes[cell.id]) for cell in cells}) == 1:
+        return {"skipped": "all pictures are of one size"}
+    return _learned(cells, folds, sizes, _forest)
 
 
 def sibling_share(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
@@ -71,7 +82,13 @@ def sibling_share(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
     return {"siblings": siblings, "cells": total, "share": siblings / total}
 
 
-def all_baselines(dataset: Dataset, split: Mapping[str, Any], areas: Mapping[str, float] | None) -> dict[str, Any]:
+def all_baselines(
+    dataset: Dataset,
+    split: Mapping[str, Any],
+    areas: Mapping[str, float] | None,
+    colours: Features | None = None,
+    sizes: Features | None = None,
+) -> dict[str, Any]:
     """Every baseline under the split's folds, ready for JSON; what cannot be had says why in "skipped"."""
     cells, folds = dataset.cells, split["folds"]
     return {
@@ -79,15 +96,24 @@ def all_baselines(dataset: Dataset, split: Mapping[str, Any], areas: Mapping[str
         "file_name": file_name(cells, folds),
         "first_number": file_name(cells, folds, leading=1),
         "nucleus_area": nucleus_area(cells, folds, areas or {}),
+        "background_colour": background_colour(cells, folds, colours or {}),
+        "picture_size": picture_size(cells, folds, sizes or {}),
         "sibling_share": sibling_share(cells, folds),
     }
 
 
-def _cross_validate(cells: Sequence[Cell], folds: Folds, predict: Predictor) -> dict[str, Any]:
+def is_complete(baselines: Any) -> bool:
+    """Whether baselines read back have every one of today's; older records lack some and are to be made again."""
+    return isinstance(baselines, dict) and baselines.keys() >= NAMES
+
+
+def _cross_validate(
+    cells: Sequence[Cell], folds: Folds, predict: Predictor, with_chances: bool = False
+) -> dict[str, Any]:
     """Predict every fold from the others; both tasks where the cells have seven classes.
 
     Returns {"two_class": metrics, "seven_class": {"acc"} or None,
-    "predictions": {id: [label, class7 or None]}}.
+    "predictions": {id: [label, class7 or None]}}, and "chances", {id: P(abnormal)}, from what gives chances.
     """
     by_id = {cell.id: cell for cell in cells}
     tested = [by_id[cell] for fold in folds for cell in fold]
@@ -100,7 +126,10 @@ def _cross_validate(cells: Sequence[Cell], folds: Folds, predict: Predictor) -> 
         is_right = [cell.class7 == predicted for cell, predicted in zip(tested, class7, strict=True)]
         result["seven_class"] = {"acc": float(np.mean(is_right))}
     pairs = zip(tested, labels.tolist(), class7, strict=True)
-    return result | {"predictions": {cell.id: [label, seven] for cell, label, seven in pairs}}
+    result["predictions"] = {cell.id: [label, seven] for cell, label, seven in pairs}
+    if with_chances:
+        result["chances"] = {cell.id: chance for cell, chance in zip(tested, chances.tolist(), strict=True)}
+    return result
 
 
 def _predict_all(
@@ -134,5 +163,23 @@ def _nearest(cell: Cell, train: list[Cell], numbers: Mapping[str, list[int]]) ->
     return min(left, key=lambda i: train[i].id)
 
 
-def _column(cells: list[Cell], areas: Mapping[str, float]) -> np.ndarray:
-    return np.array([[float(areas[cell.id])] for cell in cells])
+def _forest() -> RandomForestClassifier:
+    return RandomForestClassifier(TREES, random_state=SEED)
+
+
+def _learned(cells: Sequence[Cell], folds: Folds, features: Features, new_model: Callable[[], Any]) -> dict[str, Any]:
+    """A scikit-learn classifier on features by cell id, trained anew on each fold's other cells."""
+
+    def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
+        if len(set(targets.tolist())) == 1:
+            return _predict_majority(train, targets, test)
+        model = new_model().fit(_rows(train, features), targets)
+        rows = _rows(test, features)
+        chances = model.predict_proba(rows)
+        return model.predict(rows), chances[:, 1] if chances.shape[1] == 2 else None
+
+    return _cross_validate(cells, folds, predict, with_chances=True)
+
+
+def _rows(cells: list[Cell], features: Features) -> np.ndarray:
+    return np.array([features[cell.id] for cell in cells], np.float64)

@@ -7,6 +7,7 @@ from sklearn.metrics import confusion_matrix
 
 from data_prep.herlev_classes import CLASSES, abnormal_outputs
 from measures.metrics import right
+from measures.resampling import Groups, Limits, share_interval
 from scoring.results import FoldResult, RunResult
 
 
@@ -24,6 +25,18 @@ def right_per_class(
     return counts
 
 
+def interval_per_class(
+    classes: Sequence[Hashable], labels: Sequence[int], scores: Sequence[float], groups: Groups
+) -> dict[Hashable, Limits | None]:
+    """The 95 % interval of each class's share on the right side, by the cells' `groups` where they have any."""
+    kinds, is_right = np.asarray(classes), right(labels, scores)
+    found = {}
+    for kind in dict.fromkeys(classes):
+        of = kinds == kind
+        found[kind] = share_interval(is_right[of], None if groups is None else np.asarray(groups)[of])
+    return found
+
+
 def most_likely(result: FoldResult | RunResult) -> np.ndarray:
     """The class of the highest mean probability of each cell: int64 (n,)."""
     return _field(result, "probs").argmax(axis=1)
@@ -36,17 +49,34 @@ def seven_class_accuracy(result: FoldResult | RunResult) -> float:
 
 def seven_errors(result: FoldResult | RunResult) -> dict[str, float]:
     """Shares of cells whose most likely class is wrong: of seven, and after collapsing to two."""
-    said, class7 = most_likely(result), _field(result, "class7")
-    said_abnormal, is_abnormal = (np.isin(values, abnormal_outputs(7)) for values in (said, class7))
-    return {
-        "seven_way": float((said != class7).mean()),
-        "collapsed": float((said_abnormal != is_abnormal).mean()),
-    }
+    return {name: float(wrong.mean()) for name, wrong in _wrong(result).items()}
+
+
+def seven_intervals(run: RunResult) -> dict[str, Limits | None]:
+    """The 95 % intervals of both pooled `seven_errors`."""
+    return {name: share_interval(wrong, run.groups()) for name, wrong in _wrong(run).items()}
 
 
 def confusion(run: RunResult) -> np.ndarray:
     """Cells by true class (row) and most likely class (column): int64 (7, 7), all scored folds pooled."""
     return confusion_matrix(run.pooled("class7"), most_likely(run), labels=range(len(CLASSES)))
+
+
+def recall_intervals(run: RunResult) -> dict[int, Limits | None]:
+    """The 95 % interval of each of the seven classes' share of cells that are given that very class."""
+    said, class7, groups = most_likely(run), run.pooled("class7"), run.groups()
+    found = {}
+    for kind in np.unique(class7).tolist():
+        of = class7 == kind
+        found[kind] = share_interval(said[of] == kind, None if groups is None else groups[of])
+    return found
+
+
+def _wrong(result: FoldResult | RunResult) -> dict[str, np.ndarray]:
+    """Whether each cell's most likely class is wrong, of seven and of two: bool (n,)."""
+    said, class7 = most_likely(result), _field(result, "class7")
+    said_abnormal, is_abnormal = (np.isin(values, abnormal_outputs(7)) for values in (said, class7))
+    return {"seven_way": said != class7, "collapsed": said_abnormal != is_abnormal}
 
 
 def _field(result: FoldResult | RunResult, name: str) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.metrics import brier_score_loss
 
 from measures.metrics import checked
+from measures.resampling import Groups, Limits, mean_interval, resampled, share_interval, sums_by_unit, units_of
 
 BINS = 10
 
@@ -46,6 +47,27 @@ def calibration_summary(labels: Sequence[int], scores: Sequence[float]) -> dict[
         "brier": brier(truth, score),
         "mean_score": float(score.mean()),
         "abnormal": float(truth.mean()),
+    }
+
+
+def calibration_intervals(
+    labels: Sequence[int], scores: Sequence[float], groups: Groups, bins: int = BINS
+) -> dict[str, Limits | None]:
+    """The 95 % intervals of `calibration_summary`, by group where there are groups."""
+    truth, score = checked(labels, scores)
+    unit = units_of(groups, len(truth))
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    gaps = sums_by_unit(np.eye(bins)[place] * (score - truth)[:, None], unit)
+    cells = np.bincount(unit)
+
+    def error(draws: np.ndarray) -> np.ndarray:
+        return np.abs(draws @ gaps).sum(axis=1) / (draws @ cells)
+
+    return {
+        "ece": resampled(error, unit),
+        "brier": mean_interval((score - truth) ** 2, groups),
+        "mean_score": mean_interval(score, groups),
+        "abnormal": share_interval(truth == 1, groups),
     }
 
 

@@ -1,24 +1,40 @@
-"""How sure a figure is: Wilson's interval for shares of cells, the bootstrap for all else."""
+"""How sure a measure is: whole groups are resampled where they are known; Wilson's interval where there are none."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from measures.metrics import METRICS, THRESHOLD, checked, right
+from measures.resampling import RESAMPLES, Groups, Limits, resampled, share_interval, sums_by_unit, units_of, wilson
 
 COUNTED = ("sens", "spec", "acc")  # shares of a number of cells, for which Wilson's interval holds
-CHUNK = 250  # resamples at a time; bounds the memory
 
 
-def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share of k in n, as fractions; 95 % for z = 1.96."""
-    if n <= 0 or not 0 <= k <= n:
-        raise ValueError(f"{k} of {n} is no share")
-    share, square = k / n, z * z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return (0.0 if k == 0 else middle - half), (1.0 if k == n else middle + half)
+def interval(
+    labels: Sequence[int],
+    scores: Sequence[float],
+    metric: str,
+    groups: Groups = None,
+    seed: int = 0,
+    threshold: float = THRESHOLD,
+) -> Limits | None:
+    """The 95 % interval the tables print; None where the metric is undefined.
+
+    With `groups` (one name a cell), whole groups are resampled. Where no resampling can vary, since every cell is
+    right, a share's interval is Wilson's with the groups as the units. Without groups: Wilson for a share of
+    cells, else a resampling of cells, which takes them as independent.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
+    truth, score = checked(labels, scores)
+    if metric not in COUNTED:
+        return bootstrap_interval(truth, score, metric, seed, groups, threshold=threshold)
+    # the cells that the share is a share of
+    of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
+    hits = right(truth, score, threshold)[of]
+    if groups is None or not len(hits) or hits.all() or not hits.any():
+        return share_interval(hits, None if groups is None else np.asarray(groups)[of])
+    return bootstrap_interval(truth, score, metric, seed, groups, threshold=threshold)
 
 
 def bootstrap_interval(
@@ -26,68 +42,51 @@ def bootstrap_interval(
     scores: Sequence[float],
     metric: str,
     seed: int,
-    n: int = 2000,
+    groups: Groups = None,
+    n: int = RESAMPLES,
     threshold: float = THRESHOLD,
-) -> tuple[float, float] | None:
-    """Percentile 95 % interval of one of METRICS over `n` resamplings of the cells, with replacement.
-
-    Resamplings in which the metric is undefined do not count; None where it is undefined in all. The cells
-    are taken as independent, which cells of one field are not: the true interval is wider.
-    """
+) -> Limits | None:
+    """SciPy's bootstrap of one of METRICS over groups, each drawn whole, or over cells where `groups` is None."""
     if metric not in METRICS:
         raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
     truth, score = checked(labels, scores)
-    rng = np.random.default_rng(seed)
-    values = []
-    for start in range(0, n, CHUNK):
-        picks = rng.integers(0, len(truth), (min(CHUNK, n - start), len(truth)))
-        values.append(resampled(truth, score, picks, threshold)[metric])
-    known = np.concatenate(values)
-    known = known[~np.isnan(known)]
-    if not known.size:
-        return None
-    low, high = np.percentile(known, (2.5, 97.5))
-    return float(low), float(high)
+    unit = units_of(groups, len(truth))
+    if metric == "auc":
+        return resampled(lambda draws: _auc(truth, score, draws[:, unit]), unit, seed, n)
+    counts = sums_by_unit(_outcomes(truth, score, threshold), unit)
+    return resampled(lambda draws: _measures(*(draws @ counts).T)[metric], unit, seed, n)
 
 
-def interval(labels: Sequence[int], scores: Sequence[float], metric: str, seed: int = 0) -> tuple[float, float] | None:
-    """The 95 % interval the tables print: Wilson's for a share of cells, else the bootstrap."""
-    if metric not in COUNTED:
-        return bootstrap_interval(labels, scores, metric, seed)
-    truth, score = checked(labels, scores)
-    # the cells that the share is a share of
-    of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
-    return wilson(int(right(truth, score)[of].sum()), int(of.sum())) if of.any() else None
+def weighted(truth: np.ndarray, score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+    """Every metric of cells counted `weights` (R, n) times: float64 (R,), NaN where undefined."""
+    measures = _measures(*(weights @ _outcomes(truth, score, threshold)).T)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return measures | {"auc": _auc(truth, score, weights)}
 
 
-def resampled(truth: np.ndarray, score: np.ndarray, picks: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
-    """Every metric for each row of `picks` (R, n), indices of cells: float64 (R,), NaN where undefined."""
-    drawn, called = truth[picks] == 1, (score >= threshold)[picks]
-    tp, fn = (drawn & called).sum(1), (drawn & ~called).sum(1)
-    fp, tn = (~drawn & called).sum(1), (~drawn & ~called).sum(1)
+def _outcomes(truth: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
+    """Each cell as one of tp, fn, fp, tn: float64 (n, 4) of zeros and ones."""
+    abnormal, called = truth == 1, score >= threshold
+    kinds = (abnormal & called, abnormal & ~called, ~abnormal & called, ~abnormal & ~called)
+    return np.column_stack(kinds).astype(np.float64)
+
+
+def _measures(tp: np.ndarray, fn: np.ndarray, fp: np.ndarray, tn: np.ndarray) -> dict[str, np.ndarray]:
     with np.errstate(invalid="ignore", divide="ignore"):
         sens, spec = tp / (tp + fn), tn / (tn + fp)
         hmean = np.where(sens + spec == 0, 0.0, 2 * sens * spec / (sens + spec))
-        acc, f = (tp + tn) / picks.shape[1], 2 * tp / (2 * tp + fp + fn)
-        return {
-            "sens": sens,
-            "spec": spec,
-            "acc": acc,
-            "hmean": hmean,
-            "f": f,
-            "auc": _auc(truth, score, picks),
-        }
+        acc, f = (tp + tn) / (tp + fn + fp + tn), 2 * tp / (2 * tp + fp + fn)
+        return {"sens": sens, "spec": spec, "acc": acc, "hmean": hmean, "f": f}
 
 
-def _auc(truth: np.ndarray, score: np.ndarray, picks: np.ndarray) -> np.ndarray:
+def _auc(truth: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """AUC as the share of (abnormal, normal) pairs in the right order, ties half."""
-    # how often each row draws each distinct score, normal and abnormal apart: no sorting a row
-    _, rank = np.unique(score, return_inverse=True)
-    levels, rows = int(rank.max()) + 1, len(picks)
-    slot = np.arange(rows)[:, None] * levels + rank[picks]
-    drawn = truth[picks] == 1
-    normal, abnormal = (
-        np.bincount(slot[mask], minlength=rows * levels).reshape(rows, levels) for mask in (~drawn, drawn)
-    )
+    order = np.argsort(score, kind="stable")
+    starts = np.unique(score[order], return_index=True)[1]
+    ordered, is_abnormal = weights[:, order], truth[order] == 1
+    normal, abnormal = (np.add.reduceat(ordered * mask, starts, axis=1) for mask in (~is_abnormal, is_abnormal))
     below = np.cumsum(normal, axis=1) - normal
     return (abnormal * (below + normal / 2)).sum(1) / (normal.sum(1) * abnormal.sum(1))
+
+
+__all__ = ["COUNTED", "Groups", "Limits", "bootstrap_interval", "interval", "share_interval", "weighted", "wilson"]

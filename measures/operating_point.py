@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from measures.intervals import interval
 from measures.metrics import binary_metrics, checked
+from measures.resampling import Groups, Limits, resampled, units_of
 from scoring.results import FoldResult
 
 SENSITIVITY = 0.99
@@ -41,6 +43,33 @@ def operating_point(
     }
 
 
+def operating_intervals(
+    labels: Sequence[int], scores: Sequence[float], groups: Groups, sensitivity: float = SENSITIVITY
+) -> dict[str, Limits | None]:
+    """The 95 % intervals of an operating point that there is: `sens` at its threshold, which is held; `spec` with
+    the threshold chosen anew in each resampling, for it is the specificity at that sensitivity that is asked for;
+    held too where no resampling can vary it.
+    """
+    truth, score = checked(labels, scores)
+    threshold = operating_point(truth, score, sensitivity)["threshold"]
+    unit, order = units_of(groups, len(truth)), np.argsort(-score, kind="stable")
+    # the last of each run of equal scores: a threshold takes all of them or none
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    is_abnormal = truth[order] == 1
+
+    def specificity(draws: np.ndarray) -> np.ndarray:
+        weights = draws[:, unit][:, order]
+        abnormal, normal = (np.cumsum(weights * mask, axis=1)[:, ends] for mask in (is_abnormal, ~is_abnormal))
+        needed = np.maximum(1, np.ceil(sensitivity * abnormal[:, -1] - 1e-9))
+        at = np.argmax(abnormal >= needed[:, None], axis=1)
+        alarms = np.take_along_axis(normal, at[:, None], axis=1)[:, 0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(abnormal[:, -1] > 0, 1 - alarms / normal[:, -1], np.nan)
+
+    sens, spec = (interval(truth, score, name, groups, threshold=threshold) for name in ("sens", "spec"))
+    return {"sens": sens, "spec": resampled(specificity, unit) or spec}
+
+
 def roc_points(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.ndarray] | None:
     """The ROC curve: float64 arrays fpr, tpr, threshold (the first infinite); None with one class alone."""
     truth, score = checked(labels, scores)
@@ -50,9 +79,12 @@ def roc_points(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.n
     return {"fpr": fpr, "tpr": tpr, "threshold": threshold}
 
 
-def cross_fitted(folds: Sequence[FoldResult], sensitivity: float = SENSITIVITY) -> dict[str, float | None] | None:
+def cross_fitted(
+    folds: Sequence[FoldResult], groups: Groups = None, sensitivity: float = SENSITIVITY
+) -> dict[str, Any] | None:
     """Pooled sens and spec when each fold is judged at the threshold chosen on the other folds.
 
+    `interval` holds their 95 % intervals, the thresholds held, by `groups`, one name a cell of these folds.
     None where fewer than two folds are scored or the other folds lack a class.
     """
     labels, called = [], []
@@ -68,5 +100,7 @@ def cross_fitted(folds: Sequence[FoldResult], sensitivity: float = SENSITIVITY) 
         called.append((fold.scores >= point["threshold"]).astype(float))
     if not labels:
         return None
-    metrics = binary_metrics(np.concatenate(labels), np.concatenate(called))
-    return {"sens": metrics["sens"], "spec": metrics["spec"]}
+    truth, decided = np.concatenate(labels), np.concatenate(called)
+    metrics = binary_metrics(truth, decided)
+    limits = {name: interval(truth, decided, name, groups) for name in ("sens", "spec")}
+    return {"sens": metrics["sens"], "spec": metrics["spec"], "interval": limits}

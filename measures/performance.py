@@ -10,10 +10,11 @@ from measures.metrics import METRICS, binary_metrics, mean_and_std
 from scoring.results import FoldResult
 
 
-def summary(folds: Sequence[FoldResult], pixels: int = 0) -> dict[str, Any]:
+def summary(folds: Sequence[FoldResult], pixels: int = 0, groups: np.ndarray | None = None) -> dict[str, Any]:
     """Metrics of every fold, their mean and deviation, and of all cells pooled with 95 % intervals.
 
-    `pixels` (0, 5 or 10) takes the scores with every centre shifted by up to so many; every fold must have them.
+    `pixels` (0, 5 or 10) takes the scores with every centre shifted by up to so many; every fold must have them;
+    `groups` has one name a cell of these folds, for the intervals.
     """
     each = [binary_metrics(fold.labels, fold.shifted(pixels)) for fold in folds]
     truth = np.concatenate([fold.labels for fold in folds])
@@ -23,5 +24,5 @@ def summary(folds: Sequence[FoldResult], pixels: int = 0) -> dict[str, Any]:
         "folds": [{"fold": fold.fold, **metrics} for fold, metrics in zip(folds, each, strict=True)],
         "over_folds": {name: mean_and_std([metrics[name] for metrics in each]) for name in METRICS},
         "pooled": binary_metrics(truth, score),
-        "interval": {name: interval(truth, score, name) for name in METRICS},
+        "interval": {name: interval(truth, score, name, groups) for name in METRICS},
     }

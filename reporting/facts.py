@@ -8,6 +8,7 @@ from typing import Any
 
 from common.errors import UserError
 from reporting.notes import labels, run_notes
+from reporting.provenance import weights_text, where
 from scoring.results import RunResult
 
 DIFFERENCES = Path(__file__).parent.parent / "docs" / "what_differs.md"
@@ -38,7 +39,7 @@ def _facts(run: RunResult) -> dict[str, str]:
         "Control": str(facts.get("control") or "no"),
         "Seed": str(facts.get("seed")),
         "Data set": _dataset(facts["dataset"]),
-        "Weights": _weights(facts.get("weights")),
+        "Weights": weights_text(run),
         "Scored on": "; ".join(dict.fromkeys(_device(fold.evaluation) for fold in run.folds)) or "-",
         "Versions": _pairs(facts.get("versions")),
         "Machine": _pairs(facts.get("machine")),
@@ -56,16 +57,14 @@ def _dataset(facts: dict[str, Any]) -> str:
     return f"{facts.get('name', '?')}, {size} cells, {facts.get('path', '?')}, fingerprint {print_}"
 
 
-def _weights(facts: Any) -> str:
-    if not isinstance(facts, dict):
-        return "none: Gaussian values in every layer"
-    return f"{facts.get('name', '?')}, sha256 {str(facts.get('sha256'))[:12]}"
-
-
 def _snapshots(run: RunResult) -> str:
     epochs = ", ".join(f"fold {fold.fold}: {fold.model['epoch']:g}" for fold in run.folds if _epoch(fold.model))
     select = str(run.run.get("select", "?"))
     rule = f"{select} ({SELECTIONS[select]})" if select in SELECTIONS else select
+    by_hand = [fold for fold in run.folds if not fold.model]
+    if by_hand:
+        newest = f"{where(run, by_hand)}the newest one of a training by hand"
+        rule = newest if len(by_hand) == len(run.folds) else f"{rule}; {newest}"
     return f"{rule}; epochs: {epochs}" if epochs else rule
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from common.errors import UserError, printable
 from common.files import sha256_file, write_text
 from common.pinned import caffe_commit
+from measures.adapting import source_of
+from measures.learned import of_fold
 from measures.metrics import METRICS, binary_metrics
 from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
+from reporting.provenance import weights_line
 from reporting.tables.baselines import baselines_table
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.performance import performance_table
@@ -60,7 +63,7 @@ def card(run: RunResult, fold: FoldResult, name: str) -> str:
         ("Data", _data(run)),
         ("Protocol", _bullets(_protocol(run, fold))),
         ("Figures", _figures(run, fold)),
-        ("Limits", _bullets(words.limits(run))),
+        ("Limits", _bullets([*_learned(run, fold), *words.limits(run)])),
         ("How to load it", words.how_to_load(run, fold, name)),
     ]
     body = "\n".join(f"## {title}\n\n{content.strip()}\n" for title, content in sections)
@@ -116,12 +119,15 @@ def _front_matter(run: RunResult, fold: FoldResult) -> str:
 
 
 def _net(run: RunResult, fold: FoldResult) -> list[str]:
-    source, model = run.run.get("weights"), fold.model
-    start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else "none: Gaussian values"
+    source, model, adapted = run.weights_of(fold), fold.model, source_of(fold) is not None
+    start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else weights_line(run, fold)
     folder, mean = "prototxt/seven_class" if run.classes == 7 else "prototxt", fold.folder / "mean.binaryproto"
+    train_val = f"{'prototxt/adapt' if adapted else folder}/train_val.prototxt"
     return [
-        f"ConvNet-T of the paper, {run.classes} outputs: `{folder}/train_val.prototxt`, `{folder}/deploy.prototxt`.",
-        f"Source of conv1 to conv5: {start}.",
+        f"ConvNet-T of the paper, {run.classes} outputs: `{train_val}`, `{folder}/deploy.prototxt`.",
+        f"Adapted; source of all eight layers: {weights_line(run, fold)}."
+        if adapted
+        else f"Source of conv1 to conv5: {start}.",
         f"Snapshot: iteration {model.get('iteration', '?')}, epoch {model.get('epoch', '?')}, "
         f"sha256 {_code(model['sha256'])}.",
         f"Mean image of its training views: sha256 {_code(sha256_file(mean)) if mean.exists() else 'not recorded'}.",
@@ -138,6 +144,12 @@ def _data(run: RunResult) -> str:
     head = f"{name}, {len(run.cells)} cells, fingerprint {_code(facts.get('fingerprint'))}."
     about = f"{words.HERLEV}\n\n" if facts.get("paper") == "herlev" else ""
     return f"{head}\n\n{about}{_table(['class', 'side', 'cells'], rows)}"
+
+
+def _learned(run: RunResult, fold: FoldResult) -> list[str]:
+    """Said first of all limits where this very net has learned nothing."""
+    line = of_fold(run, fold)
+    return [f"**{line[0].upper()}{line[1:]}.**"] if line else []
 
 
 def _protocol(run: RunResult, fold: FoldResult) -> list[str]:

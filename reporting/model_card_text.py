@@ -21,7 +21,8 @@ EVERY_SET = (
     "Single, picked cells: clumps, overlaps, debris and poor focus were not studied.",
     "Not tested on cells of another place, stain, microscope or pixel size. Expect worse there.",
     "Scores are no probabilities for a population: the share of abnormal cells here is that of the set.",
-    "Cells are taken as independent in every interval; the true intervals are wider.",
+    "Intervals resample whole groups where the set names them, else they take cells as independent; no patient is "
+    "known to them either way, and none knows how much a net changes from one training to the next.",
     "No weights are published, so none are licensed. Who publishes them must look at the data set's own terms.",
 )
 OF_HERLEV = (

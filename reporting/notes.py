@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from measures.baselines import sibling_share
+from measures.learned import of_fold
 from measures.metrics import percent
+from reporting.provenance import origin_notes, where
 from scoring.results import RunResult
-
-CAFFENET = "bvlc_reference_caffenet.caffemodel"
 
 
 def labels(runs: Sequence[RunResult]) -> list[str]:
@@ -35,14 +35,13 @@ def run_notes(run: RunResult) -> list[str]:
         notes.append("the cells are a drawing (phantom): this tries the programs and is no result")
     if facts["profile"] != "paper":
         notes.append(f"profile {facts['profile']}: fewer views and epochs, not the paper's protocol")
-    notes += _weights(facts.get("weights"))
+    notes += origin_notes(run)
     if facts.get("control"):
         notes.append(f"control run ({facts['control']}): wrong on purpose")
+    notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := of_fold(run, fold))]
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
     notes.append(_split(run))
-    if facts.get("select") == "paper":
-        notes.append("snapshot chosen by the lowest loss on the fold it is judged by, as in the paper")
     return notes
 
 
@@ -55,15 +54,10 @@ def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
     return [*more, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
 
 
-def _weights(weights: dict | None) -> list[str]:
-    if not weights:
-        return ["started from Gaussian values: nothing was transferred from ImageNet"]
-    name = str(weights.get("name"))
-    return [] if name == CAFFENET else [f"weights {name}, not the paper's {CAFFENET}"]
-
-
 def _split(run: RunResult) -> str:
     """How much training and test may know of each other, counted in the run's own split."""
+    if "external" in run.run:
+        return _external(run.run["external"], run.run["dataset"].get("pixel_um"))
     protocol = f"{run.run['protocol']} folds"
     if any(cell.group is None for cell in run.cells.values()):
         return f"{protocol}: the data set does not say which cells were captured together"
@@ -71,3 +65,16 @@ def _split(run: RunResult) -> str:
     if share == 0:
         return f"{protocol}: no test cell has a cell of its field in training"
     return f"{protocol}: {percent(share)} % of test cells have a cell of their field in training"
+
+
+def _external(facts: dict, pixel_um: float | None) -> str:
+    """Who was asked, and at what size of pixel."""
+    nets = len(facts["nets"])
+    own = f"external: a set that the net has not seen; trained on {facts['trained_on']}, {nets} net(s)"
+    if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
+        own += f"; {unlike} of its cells are unlike the training cells"
+    if facts["enlarged"] is None and None not in (facts["training_um"], pixel_um):
+        return f"{own}; images of {pixel_um:g} um a pixel, trained at {facts['training_um']:g}, scored as they are"
+    if facts["enlarged"] is None:
+        return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
+    return f"{own}; images enlarged {facts['enlarged']:.3f} times to {facts['training_um']:g} um a pixel"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from common.options import selection_caveat
 from common.run_folder import RunConfig
 from data_prep.herlev_classes import CLASSES
 from measures.by_class import right_per_class
@@ -19,8 +20,10 @@ def summary(config: RunConfig, scores: Sequence[CellScore]) -> str:
     if metrics["auc"] is not None:
         values["auc"] = f"{metrics['auc']:.4f}"
     texts = ", ".join(f"{NAMES[name]} {value}" for name, value in values.items())
-    what = f"{config.dataset}, {config.protocol} protocol, profile {config.profile}"
-    return f"{class_table(scores).text()}\n{what}, {len(scores)} cells of one fold: {texts}"
+    what = f"{config.dataset}, {config.protocol} protocol, profile {config.profile}, select {config.select}"
+    caveat = selection_caveat(config.protocol, config.select)
+    note = f"\nnote: {caveat}" if caveat else ""
+    return f"{class_table(scores).text()}\n{what}, {len(scores)} cells of one fold: {texts}{note}"
 
 
 def class_table(scores: Sequence[CellScore]) -> Table:

@@ -21,6 +21,8 @@ class CellScore:
         Mean probabilities over views and crops.
     view_scores, centre_scores : ndarray, float64 (V,)
         P(abnormal) of each view: mean over its crops, and of its centre crop alone.
+    unlike : float or None
+        How far the cell lies from those that its net was trained on, in parts of the limit; None where nobody asked.
     """
 
     cell: Cell
@@ -28,6 +30,7 @@ class CellScore:
     prob: np.ndarray
     view_scores: np.ndarray
     centre_scores: np.ndarray
+    unlike: float | None = None
 
     @property
     def score(self) -> float:
@@ -38,6 +41,11 @@ class CellScore:
     def spread(self) -> float:
         """Standard deviation of P(abnormal) over the views."""
         return float(self.view_scores.std())
+
+    @property
+    def unlike_training(self) -> bool | None:
+        """Whether the cell lies beyond the limit, so that its score means little; None where nobody asked."""
+        return None if self.unlike is None else self.unlike > 1
 
 
 def abnormal(prob: np.ndarray) -> np.ndarray:

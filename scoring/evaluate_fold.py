@@ -13,16 +13,23 @@ from common.provenance import machine
 from common.run_folder import locked
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
-from data_prep.fold_data import fold_cells
+from data_prep.fold_parts import fold_cells
 from data_prep.views import PATCH
 from engines.device import Device
+from engines.engine import Engine
 from scoring.cell_score import CellScore
-from scoring.cell_views import of_data_set
+from scoring.cell_views import cells_of_data_set
+from scoring.learn_known_cells import ensure_known_cells
 from scoring.net_arrays import write_net_arrays
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
+from scoring.score_files import scores_name
+from scoring.score_origin import write_record
+from scoring.score_way import how_scored, own_way
 from scoring.trained_model import TrainedModel
-from scoring.write_scores import scores_name, write_scores, write_view_scores
+from scoring.unlike import say_share, write_unlike
+from scoring.write_scores import write_scores, write_view_scores
+from scoring.write_why import write_why
 
 MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
 
@@ -48,6 +55,9 @@ def evaluate_fold(
 ) -> list[CellScore]:
     """Score a fold's test cells and write scores.csv (or scores_shift<d>.csv), views and timings.
 
+    What is not the run's own way (its counts, its selected net, Caffe) is written under a name that says so, such as
+    scores-views1-crops10.csv. Beside each file of scores lies its record of how it was made, scores.json.
+
     Returns
     -------
     list of CellScore
@@ -58,44 +68,69 @@ def evaluate_fold(
     UserError
         For a count out of range, or a data set that is not the one the run was built from.
     """
-    folder = model.folder
+    folder, refuse = model.folder, Refusal(options.force, say)
     with locked(folder):
         choice, crops = model.views(options.views), model.crops(options.crops)
-        cells = held_out_cells(model, Refusal(options.force, say))
+        train, inner, cells = cells_of_fold(model, refuse)
         engine = model.engine(device, options.batch)
+        known = None if options.shift else ensure_known_cells(model, engine, train, inner, say)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
         ready = engine.view_input(model.mean, crops)
-        jobs = (of_data_set(cell, choice, options.shift) for cell in cells)
+        jobs = score_cells(ready, cells_of_data_set(cells, choice, options.shift), known)
         start = time.perf_counter()
-        scores = list(tqdm(score_cells(ready, jobs), total=len(cells), desc="score", unit="cell", disable=None))
-        seconds = time.perf_counter() - start
-        if not options.shift:
-            write_view_scores(folder / "view_scores.csv", scores)
-            write_net_arrays(model, device, cells[0])
-            counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
-            write_json(folder / "evaluation.json", {**counts, **_facts(model, device, counts, seconds)})
-        write_scores(folder / scores_name(options.shift), scores)
+        bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
+        scores = sorted(bar, key=lambda score: score.cell.id)
+        counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
+        facts = _facts(model, device, engine, counts, time.perf_counter() - start)
+        how = how_scored(model, counts, options.shift, device)
+        way = own_way(model, how, refuse.overridden)
+        _write(model, device, scores, how, way, {**counts, **facts})
+        if not (way or options.shift):
+            write_why(model, engine, scores)
+        say(f"{folder / scores_name(options.shift, way)} written")
+        say_share([s.unlike_training for s in scores], say)
         return scores
+
+
+def _write(model: TrainedModel, device: Device, scores: list[CellScore], how: dict, way: str, facts: dict) -> None:
+    """The files of one scoring; at shifted centres nothing but the scores is kept."""
+    folder = model.folder
+    if not how["shift"]:
+        write_view_scores(folder / f"view_scores{way}.csv", scores)
+        write_json(folder / f"evaluation{way}.json", facts)
+        if scores[0].unlike is not None:
+            write_unlike(folder / f"unlike{way}.csv", scores)
+        if not way:
+            write_net_arrays(model, device, scores[0].cell)
+    path = folder / scores_name(how["shift"], way)
+    write_scores(path, scores)
+    write_record(path, how)
 
 
 def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
     """The cells that the fold holds out, from the data set that its run was built from."""
+    return cells_of_fold(model, refuse)[2]
+
+
+def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Training cells, those held back from training to choose the snapshot by, if any, and test cells."""
     config = model.config
     dataset = open_dataset(Path(config.data), config.allow_partial)
     if dataset.fingerprint() != model.split["dataset_fingerprint"]:
         refuse(config.data, "the data set this run was built from", "another, or a changed one")
-    return fold_cells(dataset, model.split, model.record["fold"], config)[2]
+    train, validation, test = fold_cells(dataset, model.split, model.record["fold"], config)
+    return train, validation if config.select == "inner" else [], test
 
 
-def _facts(model: TrainedModel, device: Device, counts: dict[str, int], seconds: float) -> dict:
+def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str, int], seconds: float) -> dict:
     """How the scores were made, for evaluation.json."""
     crops = counts["cells"] * counts["views"] * counts["crops"]
     return {
         "seconds_per_cell": seconds / counts["cells"],
         "crops_per_second": crops / seconds,
-        "engine": device.engine,
-        "precision": device.precision,
-        "device": device.hardware,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "device": engine.hardware,
         "caffe": device.describe(),
         "machine": machine(),
         "tf32": device.tf32,

@@ -1,12 +1,11 @@
 """Filling an engine's memory with rendered views, by all cores between its passes."""
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from common.cores import usable_cores
+from common.cores import wanted_threads
 from data_prep.views import View, render
 from engines.engine import ViewInput
 from scoring.cell_views import CellViews
@@ -27,16 +26,10 @@ def chunks(cells: Iterable[CellViews], size: int) -> Iterator[Chunk]:
         yield chunk
 
 
-def threads() -> int:
-    """As many threads as Caffe takes."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdecimal() and int(wanted) else usable_cores()
-
-
 def filled_in_turn(view_input: ViewInput, cells: Iterable[CellViews]) -> Iterator[tuple[Chunk, np.ndarray]]:
     """Each chunk with the memory that its views were put into; valid until the next is asked for."""
     regions: dict[int, tuple] = {}
-    with ThreadPoolExecutor(threads()) as pool:
+    with ThreadPoolExecutor(wanted_threads()) as pool:
 
         def put(pair: tuple[CellViews, View], place: np.ndarray) -> None:
             cell, view = pair

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json, sha256_file
 from scoring.refusal import Refusal
 from training.origin import foreign
@@ -20,14 +20,14 @@ def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Pa
         found = "one of another fold, split or seed" if origin else "one of unknown origin"
         refuse(weights, "a model trained on this fold", found)
     if not weights.is_file():
-        raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
-    if origin == record["fingerprint"] and not _is_selected(home.parent, weights):
+        raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
+    if origin == record["fingerprint"] and not is_selected(home.parent, weights):
         _require_own(weights, home.parent, refuse)
     return weights
 
 
-def _is_selected(fold: Path, weights: Path) -> bool:
-    """Whether it is the model that tools/train.py selected, whose bytes and data model.json knows."""
+def is_selected(fold: Path, weights: Path) -> bool:
+    """Whether these are the weights that tools/train.py selected: model.json knows their bytes and their data."""
     return (fold / "model.json").exists() and sha256_file(weights) == read_model(fold)["sha256"]
 
 

@@ -32,7 +32,8 @@ def write_net_arrays(model: TrainedModel, device: Device, cell: Cell) -> None:
 
 
 def _source_filters(model: TrainedModel) -> np.ndarray | None:
-    weights = model.run.get("weights")
+    trained = model.origin.get("trained")
+    weights = trained["weights"] if trained else model.origin and model.run.get("weights")  # older: one a run
     if not weights or not Path(weights["path"]).exists():
         return None
     return blob_array(layers_of(read_binary(Path(weights["path"]), "NetParameter", ""))["conv1"][0])

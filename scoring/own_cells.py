@@ -1,19 +1,26 @@
 """Cells of one's own: at given centres of images, one by one or listed in a CSV."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from common.errors import UserError
-from data_prep.image_file import image_size, read_image
-from data_prep.manifest import inside, manifest_rows
+from tqdm import tqdm
+
+from common.errors import Mistakes, UserError
+from common.files import complete_or_absent
+from data_prep.image_file import read_image
+from data_prep.manifest import manifest_rows
+from data_prep.manifest_values import inside
+from engines.engine import ViewInput
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
+from scoring.known_cells import KnownCells
+from scoring.score_cells import score_cells
+from scoring.unlike import COLUMN, MARKS
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
-IMAGES_HELD = 4  # decoded at a time: a list mostly comes image after image
 
 
 class Place(NamedTuple):
@@ -24,48 +31,99 @@ class Place(NamedTuple):
     y: float
 
 
-def require_inside(image: Path, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:
-    """The centre (x, y), refused where it lies outside an image of (height, width)."""
+def require_inside(image: Path | str, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:
+    """The centre (x, y), refused where it lies outside an image of (height, width); `image` is named in the error."""
     height, width = size
     if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
         raise UserError(image, f"a centre inside its {width} x {height} pixels", f"{x:g},{y:g}", "Give X,Y, 0-based.")
     return float(x), float(y)
 
 
-def place_in(image: Path, x: float, y: float) -> Place:
-    """A place, checked to lie inside its image; errors as `require_inside`'s and `image_size`'s."""
-    return Place(image, *require_inside(image, x, y, _size(image)))
+def places_in(image: Path, centres: Iterable[tuple[float, float]]) -> list[Place]:
+    """Places checked to lie inside their image; errors as `require_inside`'s and `read_image`'s."""
+    size = _size(image)
+    return [Place(image, *require_inside(image, x, y, size)) for x, y in centres]
 
 
-@lru_cache(maxsize=1024)
 def _size(image: Path) -> tuple[int, int]:
-    return image_size(image)
+    return read_image(image).shape[:2]  # decoded whole: a cut file is to be found before the first score
 
 
 def places_of_csv(path: Path) -> list[Place]:
-    """Places listed in a CSV with the columns image, nucleus_x, nucleus_y; images relative to it."""
-    places = []
-    for line, row in manifest_rows(path, COLUMNS):
-        try:
-            x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
-        except ValueError:
-            found = f"{row['nucleus_x']}, {row['nucleus_y']}"
-            raise UserError(f"{path}, line {line}", "two numbers", found, "Give pixels, 0-based.") from None
-        places.append(place_in(inside(path.parent, row["image"], f"{path}, line {line}"), x, y))
+    """Places listed in a CSV with the columns image, nucleus_x, nucleus_y; images relative to it.
+
+    Raises
+    ------
+    UserError
+        For all mistakes of the list at once, before anything is scored.
+    """
+    places, mistakes, size = [], Mistakes(), cache(_size)  # each image once, however many cells lie in it
+    for line, row in tqdm(manifest_rows(path, COLUMNS, mistakes), desc="check", unit="cell", leave=False, disable=None):
+        with mistakes.noted():
+            places.append(_place(path.parent, row, f"{path}, line {line}", size))
+    mistakes.require_none()
     return places
 
 
-def cells_at(places: Sequence[Place], choice: ViewChoice) -> Iterator[CellViews]:
+def _place(folder: Path, row: dict[str, str], where: str, size: Callable[[Path], tuple[int, int]]) -> Place:
+    try:
+        x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
+    except ValueError:
+        found = f"{row['nucleus_x']}, {row['nucleus_y']}"
+        raise UserError(where, "two numbers", found, "Give pixels, 0-based.") from None
+    image = inside(folder, row["image"], where)
+    return Place(image, *require_inside(where, x, y, size(image)))
+
+
+def score_places(
+    view_input: ViewInput, places: Sequence[Place], choice: ViewChoice, known: KnownCells | None = None
+) -> Iterator[CellScore]:
+    """Score the cells at these places, image after image, each read once; given in the order of the places."""
+    first = {image: number for number, image in enumerate(dict.fromkeys(place.image for place in places))}
+    order = sorted(range(len(places)), key=lambda row: first[places[row].image])
+    waiting: dict[int, CellScore] = {}
+    following = 0
+    for row, score in zip(
+        order, score_cells(view_input, cells_at([places[row] for row in order], choice), known), strict=True
+    ):
+        waiting[row] = score
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
+def cells_at(places: Iterable[Place], choice: ViewChoice) -> Iterator[CellViews]:
     """The cells at these places, an image read once for all that follow one another in it."""
-    read = lru_cache(maxsize=IMAGES_HELD)(read_image)
-    for place in places:
-        yield of_pixels(read(place.image), (place.x, place.y), choice, place.image)
+    read = lru_cache(maxsize=1)(read_image)
+    for image, x, y in places:
+        yield of_pixels(read(image), (x, y), choice, image)
 
 
-def to_csv(scores: Iterable[CellScore], file: TextIO) -> None:
-    """Write image, centre, P(abnormal), its spread over views, and the class at threshold 0.5."""
+def require_writable(out: Path, sources: Iterable[Path]) -> None:
+    """Refuse to put the scores in the place of a folder, or of one of the files that they are made from."""
+    if out.is_dir():
+        raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
+    if out.exists() and any(out.samefile(source) for source in set(sources)):
+        raise UserError(out, "another file than the one that is read", "the same", "Give another --out.")
+
+
+def write_csv(scores: Iterable[CellScore], count: int, out: Path) -> list[bool | None]:
+    """What `to_csv` does, into a file, complete or absent, with a bar of progress over `count` cells."""
+    with complete_or_absent(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        return to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), file)
+
+
+def to_csv(scores: Iterable[CellScore], file: TextIO) -> list[bool | None]:
+    """Write image, centre, P(abnormal), its spread over views, the class at threshold 0.5, and whether it is unlike.
+
+    Returns each cell's `unlike_training`.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class"])
+    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN])
+    marks = []
     for s in scores:
         kind = "abnormal" if s.score >= 0.5 else "normal"
-        writer.writerow([s.cell.image, *(f"{v:g}" for v in s.cell.centre), f"{s.score:.6f}", f"{s.spread:.6f}", kind])
+        numbers = [*(f"{v:g}" for v in s.cell.centre), f"{s.score:.6f}", f"{s.spread:.6f}"]
+        writer.writerow([s.cell.image, *numbers, kind, MARKS[s.unlike_training]])
+        marks.append(s.unlike_training)
+    return marks

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import read_json
 from common.run_folder import filled_in
 from scoring import score_files
 from scoring.score_files import Scores, ViewScores
+from scoring.score_origin import misfit, read_record
 
 MADE_BY = "tools/cross_validate.py"
 
@@ -49,6 +50,8 @@ class FoldResult:
         Scores with every true centre moved by up to 5 or 10 px (paper: Table 3).
     model, evaluation : dict
         model.json and evaluation.json; empty where absent.
+    how : dict of int to dict
+        By shift, how those scores were made: their records, for the files that have one.
     """
 
     fold: int
@@ -64,6 +67,7 @@ class FoldResult:
     shift10: np.ndarray | None
     model: dict[str, Any]
     evaluation: dict[str, Any]
+    how: dict[int, dict[str, Any]]
 
     @property
     def snapshot(self) -> Path:
@@ -116,20 +120,37 @@ class RunResult:
         parts = [getattr(fold, field) for fold in self.folds]
         return np.concatenate([part for part in parts if part is not None])
 
+    def groups(self, folds: Sequence[FoldResult] | None = None) -> np.ndarray | None:
+        """Each scored cell's group, in the order of `pooled`; None where a cell of the data set has none."""
+        if any(cell.group is None for cell in self.cells.values()):
+            return None
+        ids = [cell for fold in (self.folds if folds is None else folds) for cell in fold.ids]
+        return np.array([self.cells[cell].group for cell in ids])
+
     def folds_with(self, field: str) -> tuple[FoldResult, ...]:
         """The folds that have an optional array: "shift5", "shift10", "views"."""
         return tuple(fold for fold in self.folds if getattr(fold, field) is not None)
 
+    def weights_of(self, fold: FoldResult) -> dict[str, Any] | None:
+        """The source weights of a fold's model: name and sha256; None for Gaussian values, {} where nobody wrote it."""
+        trained = fold.model.get("trained")
+        if isinstance(trained, dict):
+            return trained.get("weights")
+        # older runs kept one value for all folds; it says nothing of a fold that was trained by hand
+        return self.run.get("weights", {}) if fold.model else {}
+
     def fold_text(self, folds: Sequence[FoldResult] | None = None) -> str:
         """'5 folds', or 'folds 0,2 of 5' where some are missing."""
+        if self.run["protocol"] == "external":
+            return "external"
         numbers = [fold.fold for fold in (self.folds if folds is None else folds)]
         if len(numbers) == self.n_folds:
             return f"{self.n_folds} folds"
         return f"fold{'s' * (len(numbers) != 1)} {','.join(map(str, numbers))} of {self.n_folds}"
 
 
-def load_run(path: Path) -> RunResult:
-    """Read a run folder; folds without scores.csv are listed in `missing_folds`.
+def load_run(path: Path, only: int | None = None) -> RunResult:
+    """Read a run folder, or `only` one fold of it; folds without scores.csv, or not asked for, are `missing_folds`.
 
     Raises
     ------
@@ -138,7 +159,7 @@ def load_run(path: Path) -> RunResult:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise UserError(folder, "a run folder", "no such folder", f"Name a folder that {MADE_BY} made.")
+        raise UserError(folder, "a run folder", "no such folder", CHECK_PATH)
     run = _object(folder / "run.json", {"classes": int, "protocol": str, "profile": str, "dataset": dict})
     if run["classes"] not in (2, 7):
         raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))
@@ -148,7 +169,8 @@ def load_run(path: Path) -> RunResult:
     split = _object(folder / "split.json", {"folds": list})
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / "split.json", split["folds"], cells)
-    scored = [k for k in range(len(split["folds"])) if (folder / f"fold{k}" / "scores.csv").exists()]
+    wanted = range(len(split["folds"])) if only is None else [only]
+    scored = [k for k in wanted if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, run, split["folds"][k], cells) for k in scored)
     missing = tuple(k for k in range(len(split["folds"])) if k not in scored)
     return RunResult(
@@ -183,7 +205,7 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
     scores = score_files.read_scores(folder / "scores.csv", ids, run["classes"])
     if not run.get("control"):  # a control may have been scored against labels shuffled on purpose
         _check_labels(folder / "scores.csv", ids, scores, cells)
-    views = folder / "view_scores.csv"
+    views, model = folder / "view_scores.csv", _model(folder / "model.json")
     return FoldResult(
         fold=fold,
         folder=folder,
@@ -192,13 +214,36 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
         views=score_files.read_views(views, ids) if views.exists() else None,
         shift5=_shifted_scores(folder, 5, ids, run["classes"]),
         shift10=_shifted_scores(folder, 10, ids, run["classes"]),
-        model=_object_or_none(folder / "model.json") or {},
+        model=model,
         evaluation=_object_or_none(folder / "evaluation.json") or {},
+        how=_how(folder, model),
     )
 
 
+def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The records of a fold's score files; scores that do not belong to theirs or to the fold's net are refused."""
+    records = {}
+    for shift in (0, 5, 10):
+        path = folder / score_files.scores_name(shift)
+        record = read_record(path) if path.exists() else None
+        if record is None:
+            continue
+        if (wrong := misfit(path, record, shift, model)) is not None:
+            raise _wrong(path, "this fold's own scores", wrong)
+        records[shift] = record
+    return records
+
+
+def _model(path: Path) -> dict[str, Any]:
+    model = _object_or_none(path) or {}
+    trained = model.get("trained")
+    if not isinstance(trained, dict | None) or not isinstance((trained or {}).get("weights"), dict | None):
+        raise _wrong(path, "what the model was trained with, as an object with weights", repr(trained)[:60])
+    return model
+
+
 def _shifted_scores(folder: Path, pixels: int, ids: list[str], classes: int) -> np.ndarray | None:
-    path = folder / f"scores_shift{pixels}.csv"
+    path = folder / score_files.scores_name(pixels)
     return score_files.read_scores(path, ids, classes).scores if path.exists() else None
 
 

@@ -38,6 +38,11 @@ class ViewScores(NamedTuple):
     centre: np.ndarray
 
 
+def scores_name(shift: int = 0, way: str = "") -> str:
+    """The name of a fold's score file, with every true centre moved by up to `shift` pixels; `way` is `own_way`'s."""
+    return f"scores{f'_shift{shift}' if shift else ''}{way}.csv"
+
+
 def read_scores(path: Path, ids: list[str], classes: int) -> Scores:
     """Read scores.csv of a net with `classes` outputs; it must hold exactly the cells `ids`."""
     names = [f"prob_{k}" for k in range(classes)]

@@ -22,7 +22,8 @@ from engines.engine import Engine
 from engines.open_engine import open_engine
 from scoring.cell_score import CellScore
 from scoring.cell_views import ViewChoice, of_pixels
-from scoring.find_weights import chosen_weights, selected_weights
+from scoring.find_weights import chosen_weights, is_selected, selected_weights
+from scoring.known_cells import KnownCells, find_known_cells
 from scoring.own_cells import require_inside
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
@@ -51,6 +52,10 @@ class TrainedModel:
         Of the weights.
     mean : ndarray, float32 (3, 256, 256), BGR
         Of the training views (paper: "Convolutional Neural Networks", input).
+    own : bool
+        Whether the weights are those that the fold selects, not others that were asked for.
+    forced : bool
+        Whether `force` had to override anything.
     """
 
     folder: Path
@@ -64,6 +69,8 @@ class TrainedModel:
     weights: Path
     sha256: str
     mean: np.ndarray = field(repr=False)
+    own: bool = True
+    forced: bool = False
 
     @classmethod
     def open(
@@ -101,8 +108,11 @@ class TrainedModel:
             path, origin = chosen_weights(weights, record, refuse), {}
         resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
         deploy = resolved if resolved.exists() else prototxt_folder(config.classes) / "deploy.prototxt"
-        profile, sha256 = run_profile(config), sha256_file(path)
-        return cls(folder, run, record, origin, config, split, profile, deploy, path, sha256, read_mean(folder / MEAN))
+        profile, sha256, mean = run_profile(config), sha256_file(path), read_mean(folder / MEAN)
+        own = weights is None or is_selected(folder, path)
+        return cls(
+            folder, run, record, origin, config, split, profile, deploy, path, sha256, mean, own, refuse.overridden
+        )
 
     @property
     def classes(self) -> int:
@@ -142,7 +152,7 @@ class TrainedModel:
         Returns
         -------
         list of CellScore
-            In the order of the centres; `.score` is P(abnormal).
+            In the order of the centres; `.score` is P(abnormal), `.unlike_training` whether it means little.
 
         Raises
         ------
@@ -156,8 +166,12 @@ class TrainedModel:
             raise UserError(source, "uint8 pixels (H, W, 3), BGR", found, "Convert the image.")
         choice = self.views(views)
         cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in centres]
-        ready = (engine or self.engine()).view_input(self.mean, self.crops(crops))
-        return list(score_cells(ready, cells))
+        engine = engine or self.engine()
+        return list(score_cells(engine.view_input(self.mean, self.crops(crops)), cells, self.known_cells(engine)))
+
+    def known_cells(self, engine: Engine, say: Callable[[str], None] = lambda _: None) -> KnownCells | None:
+        """The training cells to compare new ones with; None, and a line why, before tools/evaluate.py has run."""
+        return find_known_cells(self.folder, self.sha256, engine, say)
 
     def crops(self, count: int | None = None) -> int:
         """Crops of a view: `count`, checked, or the run's own number."""

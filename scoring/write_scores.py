@@ -19,11 +19,6 @@ def _write(path: Path, header: list[str], rows: Iterable[list]) -> None:
         writer.writerows(rows)
 
 
-def scores_name(shift: int = 0) -> str:
-    """The name of a fold's score file, with every true centre moved by up to `shift` pixels."""
-    return f"scores_shift{shift}.csv" if shift else "scores.csv"
-
-
 def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
     """Write id, class, label, score (mean P(abnormal)), spread over views, and every class's probability."""
     classes = len(scores[0].prob)

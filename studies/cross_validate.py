@@ -3,20 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from common.errors import UserError
-from common.files import human, write_json
-from common.run_folder import fold_folder, locked, read_config
+from common.files import human
+from common.run_folder import RunConfig, fold_folder, locked, read_config
+from data_prep.cells import Dataset
 from data_prep.fold_data import build_fold, drop_lmdbs
-from data_prep.nucleus import nucleus_areas
-from data_prep.prepare import Request, prepare_run
+from data_prep.folds import Split
+from data_prep.prepare import Request, prepare_run, views_plan
+from data_prep.profiles import Profile
 from engines.device import Device
-from measures.baselines import all_baselines
+from measures.learned import of_model, of_scores
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from scoring.score_way import NO_SCORES, why_not_done
 from scoring.trained_model import TrainedModel
-from scoring.write_scores import scores_name
+from studies.baselines import ensure_baselines
 from studies.estimate import estimate
+from training.recipe import Recipe, require_same
+from training.source_net import SourceNet
 from training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
@@ -27,6 +33,7 @@ class CrossValidateOptions:
     """What a user may choose beside the run's own configuration."""
 
     weights: Path | None = None
+    source: SourceNet | None = None  # a trained net to adapt, in place of weights
     folds: Sequence[int] | None = None
     device: Device = Device()
     workers: int = 1
@@ -34,28 +41,70 @@ class CrossValidateOptions:
     keep: bool = False
     name: str | None = None
 
+    @property
+    def training(self) -> TrainOptions:
+        """The options of each fold's training."""
+        return TrainOptions(self.weights, self.device, source=self.source)
+
+    @property
+    def suffix(self) -> str:
+        """What tells an adapted run's name from that of the same folds from other weights."""
+        return f"-from-{self.source.name}" if self.source else ""
+
+
+class Prepared(NamedTuple):
+    """A run's data set, split, configuration and profile."""
+
+    dataset: Dataset
+    split: Split
+    config: RunConfig
+    profile: Profile
+
 
 def cross_validate(request: Request, options: CrossValidateOptions, say: Callable[[str], None] = print) -> Path:
     """Do what is missing of every fold and return the run's folder; a second call goes on where it stopped."""
-    run, dataset, split, profile = prepare_run(request, options.name)
+    run, dataset, split, profile = prepare_run(request, options.name, suffix=options.suffix)
     folds = _folds(options.folds, len(split["folds"]))
     config = read_config(run)
-    missing = [fold for fold in folds if not (fold_folder(run, fold) / scores_name()).exists()]
+    require_one_recipe(run, options.training.recipe(config.classes, profile))
+    missing = [fold for fold in folds if to_score(fold_folder(run, fold))]
     if missing:
-        say(estimate(dataset, split, missing, config, profile, options.device))
-    if not (run / "baselines.json").exists():
-        write_json(run / "baselines.json", all_baselines(dataset, split, nucleus_areas(dataset)))
+        adapting = options.source is not None
+        plan = estimate(dataset, split, missing, config, profile, options.device, adapting)
+        for line in [*views_plan(config), plan]:
+            say(line)
+    ensure_baselines(run / "baselines.json", dataset, split)
     for fold in folds:
-        folder = fold_folder(run, fold)
-        say(f"-- fold {fold} of {len(split['folds'])}: {folder}")
-        if not (folder / "model.json").exists():
-            with locked(folder):
-                say(build_fold(folder, dataset, split, fold, config, profile, options.workers))
-        train_fold(folder, TrainOptions(options.weights, options.device), say)
-        _evaluate(folder, options, say)
-        if not options.keep and (folder / "train_lmdb").exists():
-            say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
+        say(f"-- fold {fold} of {len(split['folds'])}: {fold_folder(run, fold)}")
+        one_fold(fold_folder(run, fold), Prepared(dataset, split, config, profile), fold, options, say)
     return run
+
+
+def one_fold(
+    folder: Path, ready: Prepared, fold: int, options: CrossValidateOptions, say: Callable[[str], None] = print
+) -> None:
+    """Build, train and score one fold in its folder, as far as that is missing."""
+    if not (folder / "model.json").exists():
+        with locked(folder):
+            say(build_fold(folder, ready.dataset, ready.split, fold, ready.config, ready.profile, options.workers))
+    model = train_fold(folder, options.training, say)
+    if line := of_model(model):
+        say(f"!! {line} !!")
+    _evaluate(folder, options, say)
+    if not options.keep and (folder / "train_lmdb").exists():
+        say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
+
+
+def require_one_recipe(run: Path, recipe: Recipe) -> None:
+    """Refuse a run of which any fold, wanted now or not, was trained with anything else than what is asked for."""
+    for fold in sorted(path for path in run.glob("fold*") if path.is_dir()):
+        do = "Put that back as it was, or use another --run: the folds of one run are one experiment."
+        require_same(fold, recipe, do)
+
+
+def to_score(folder: Path, shift: int = 0) -> str | None:
+    """Why a fold is not done yet; None where its own scores are there."""
+    return why_not_done(folder, shift) if (folder / "model.json").exists() else NO_SCORES
 
 
 def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
@@ -69,15 +118,24 @@ def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
 
 def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:
     """The test cells' scores, at their true centres and, where wanted, at shifted ones."""
-    shifts = [shift for shift in (0, *(SHIFTS if options.shift else ())) if not (folder / scores_name(shift)).exists()]
+    reasons = {shift: to_score(folder, shift) for shift in (0, *(SHIFTS if options.shift else ()))}
+    shifts = [shift for shift, reason in reasons.items() if reason]
     if not shifts:
         return
+    for reason in reasons.values():
+        if reason and reason != NO_SCORES:
+            say(f"scoring again: {reason}")
     model = TrainedModel.open(folder, say=say)
     for shift in shifts:
         scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)
         say(summary(model.config, scores))
+        if not shift and (line := of_scores(model.origin, scores, model.classes)):
+            say(f"!! {line} !!")
 
 
-def folds_of(text: str) -> list[int]:
-    """The folds in "0,2" as numbers; ValueError for anything else."""
-    return [int(part) for part in text.split(",")]
+def wanted_folds(text: str | None) -> list[int] | None:
+    """The folds in "0,2" as numbers; None, for all of them, where nothing was asked for."""
+    try:
+        return [int(part) for part in text.split(",")] if text else None
+    except ValueError:
+        raise UserError("--folds", "numbers such as 0,2", text, "Give them without spaces.") from None

@@ -13,9 +13,9 @@ from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
 from data_prep.folds import Split
 from data_prep.profiles import Profile
+from data_prep.written_counts import adapting_counts, batch_and_epochs
 from engines.device import Device
 from training.caffe_time import caffe_time
-from training.resolve import data_layer
 
 BACKWARD = 3  # a training step costs about three forward passes
 
@@ -30,32 +30,43 @@ def forward_rate(deploy: Path, gpu: list[str]) -> float | None:
     return int(batch[1]) / milliseconds * 1000 if batch else None
 
 
-def work(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile) -> dict[str, int]:
+def work(
+    dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile, adapting: bool = False
+) -> dict[str, int]:
     """One fold in numbers: views and bytes to build, images to train on, to validate and to score."""
-    from common.caffe_messages import read_prototxt
-
-    folder = prototxt_folder(config.classes)
-    solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
-    net = read_prototxt(folder / "train_val.prototxt", "NetParameter")
-    batch = profile.batch_size or data_layer(net, 0).data_param.batch_size
-    epochs = profile.epochs or solver.max_iter // solver.test_interval
     train, validation = sources(dataset, split, fold, config, profile)
     views = views_in(train)
+    if adapting:
+        batch, iterations, tests = adapting_counts(profile)
+    else:
+        batch, tests = batch_and_epochs(profile, config.classes)
+        iterations = -(-views // batch) * tests
     return {
         "views": views + views_in(validation),
         "bytes": need_bytes(train, validation),
-        "train": -(-views // batch) * batch * epochs,
-        "forward": views_in(validation) * (epochs + 1) + len(split["folds"][fold]) * profile.test_views * profile.crops,
+        "train": iterations * batch,
+        "forward": views_in(validation) * (tests + 1) + len(split["folds"][fold]) * profile.test_views * profile.crops,
     }
 
 
 def estimate(
-    dataset: Dataset, split: Split, folds: Sequence[int], config: RunConfig, profile: Profile, device: Device
+    dataset: Dataset,
+    split: Split,
+    folds: Sequence[int],
+    config: RunConfig,
+    profile: Profile,
+    device: Device,
+    adapting: bool = False,
 ) -> str:
     """One line: images, disk at a time, and hours at this machine's measured rate."""
-    parts = [work(dataset, split, fold, config, profile) for fold in folds]
+    parts = [work(dataset, split, fold, config, profile, adapting) for fold in folds]
+    return in_words(f"{len(folds)} fold(s)", parts, config.classes, device)
+
+
+def in_words(what: str, parts: Sequence[dict[str, int]], classes: int, device: Device) -> str:
+    """The line for `what` is to do, made of `parts` in the numbers of `work`, one after another."""
     total = {key: sum(part[key] for part in parts) for key in parts[0]}
-    rate = forward_rate(prototxt_folder(config.classes) / "deploy.prototxt", device.arguments)
+    rate = forward_rate(prototxt_folder(classes) / "deploy.prototxt", device.arguments)
     time = "an unknown time"
     if rate:
         seconds = (BACKWARD * total["train"] + total["forward"]) / rate
@@ -63,6 +74,6 @@ def estimate(
     free = human(shutil.disk_usage(Path.cwd()).free)
     disk = f"{human(max(part['bytes'] for part in parts))} of disk at a time ({free} free)"
     return (
-        f"{len(folds)} fold(s) to do: {total['views']:,} views to render, {total['train']:,} images to train on, "
+        f"{what} to do: {total['views']:,} views to render, {total['train']:,} images to train on, "
         f"{total['forward']:,} to score; {disk}; {time}"
     )

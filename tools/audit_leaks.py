@@ -9,12 +9,12 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
-Compares by cell, by exact pixels, and by a perceptual hash that small changes do not move. A data set's images are
-compared in all eight orientations. Exit status 0: nothing found; 1: something to look at, one line each.
-
   tools/audit_leaks.py
   tools/audit_leaks.py --fold-folder runs/herlev-cell-paper/fold3
   tools/audit_leaks.py --data data/herlev
+
+Compares by cell, by exact pixels, and by a perceptual hash that small changes do not move. A data set's images are
+compared in all eight orientations. Exit status 0: nothing found; 1: something to look at, one line each.
 """
 
 

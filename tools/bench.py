@@ -8,13 +8,14 @@ import _venv  # noqa: F401
 
 from common.cli import run
 
-GROUPS = ("startup", "build", "memory", "net", "score", "engines", "growth")
+GROUPS = ("startup", "build", "memory", "scoring", "engines", "training", "growth")
 EPILOG = """\
-Leave the machine alone meanwhile: what else runs is measured too. PyTorch is measured where it is installed
-(requirements-bench.txt). The phantom and everything else it needs is made under --folder.
-
   tools/bench.py
-  tools/bench.py --only score engines --rounds 9
+  tools/bench.py --only scoring engines --rounds 9
+
+Leave the machine alone meanwhile: what else runs is measured too. OpenVINO and ONNX Runtime (make engines) and PyTorch
+(requirements-bench.txt) are measured where they are installed. The phantom and everything else it needs is made under
+--folder.
 """
 
 

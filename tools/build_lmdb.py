@@ -9,11 +9,11 @@ from common.cli import run
 from common.options import DATA_HELP, add_run_options, requested
 
 EPILOG = f"""\
-{DATA_HELP}
-Everything is written to runs/<run>/fold<K>/; the link data/fold then points there. A second call keeps what is whole.
-
   tools/build_lmdb.py --fold 3
   tools/build_lmdb.py --fold 0 --data my_cells.csv --profile quick
+
+{DATA_HELP}
+Everything is written to runs/<run>/fold<K>/; the link data/fold then points there. A second call keeps what is whole.
 """
 
 

@@ -9,15 +9,18 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import add_device_options
+from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
-The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
-The output is CSV: image, centre, score = P(abnormal), its spread over views, and the class at threshold 0.5.
-
   tools/classify.py cell.png --centre 61,48
   tools/classify.py field.png --centre 61,48 --centre 210,300 --views 10
-  tools/classify.py --csv cells.csv        (columns image, nucleus_x, nucleus_y)
+  tools/classify.py --csv cells.csv --out scores.csv        (columns image, nucleus_x, nucleus_y)
+  tools/classify.py cell.png --centre 61,48 --why why.png
+  tools/classify.py cell.png --centre 61,48 --release herlev-field
+
+The centre is the nucleus centre in pixels, 0-based, X the column. Pixels should be of Herlev's size, 0.201 um.
+The output is CSV: image, centre, score = P(abnormal), its spread over views, the class at threshold 0.5, and whether
+the cell is unlike those that the net was trained on (docs/unlike.md): its score then means little.
 """
 
 
@@ -29,9 +32,16 @@ def arguments() -> argparse.Namespace:
         "--centre", action="append", default=[], metavar="X,Y", help="a nucleus centre; may be repeated"
     )
     parser.add_argument("--csv", type=Path, help="cells of many images instead")
-    parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write there, all of it or nothing, and do not print")
+    nets = parser.add_mutually_exclusive_group()
+    nets.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
+    nets.add_argument(
+        "--release", type=Path, metavar="FOLDER", help="all nets of a release, averaged (tools/release.py)"
+    )
     parser.add_argument("--views", type=int, default=100, help="views of each cell, 1 to 100 (default: 100)")
+    parser.add_argument("--why", type=Path, metavar="FILE", help="a picture (.png) of where each score comes from")
     add_device_options(parser)
+    add_engine_options(parser)
     return parser.parse_args()
 
 
@@ -45,16 +55,40 @@ def main() -> None:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from common.current_fold import find_fold
     from engines.device import resolve
-    from scoring.own_cells import cells_at, place_in, places_of_csv, to_csv
-    from scoring.score_cells import score_cells
+    from measures.learned import of_folder
+    from scoring.average import score_by_all
+    from scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
     from scoring.trained_model import TrainedModel
+    from scoring.unlike import say_share
+    from studies.release import open_release
 
-    device = resolve(args.gpu, args.tf32)
-    model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
-    choice = model.views(args.views)
-    places = places_of_csv(args.csv) if args.csv else [place_in(args.image, *xy) for xy in centres]
-    ready = model.engine(device).view_input(model.mean, model.crops())
-    to_csv(score_cells(ready, cells_at(places, choice)), sys.stdout)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
+    if args.release:
+        models = open_release(args.release, say=_say)
+    else:
+        models = [TrainedModel.open(find_fold(args.fold_folder), say=_say)]
+    choice = models[0].views(args.views)
+    places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
+    if args.out:
+        require_writable(args.out, [*([args.csv] if args.csv else []), *(place.image for place in places)])
+    if args.why:
+        from studies.why_picture import require_picture, write_why_picture
+
+        require_picture(args.why, len(places), len(models))
+    for model in models:
+        if line := of_folder(model.folder, model.origin):
+            _say(f"!! {line} !!")
+    scores = score_by_all(models, device, places, choice, _say)
+    marks = write_csv(scores, len(places), args.out) if args.out else to_csv(scores, sys.stdout)
+    if args.out:
+        print(f"{args.out}: {len(places)} cells")
+    say_share(marks, _say)
+    if args.why:
+        write_why_picture(args.why, models[0], models[0].engine(device), places, args.views)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # standard output is the scores
 
 
 def _centre(text: str) -> tuple[float, float]:

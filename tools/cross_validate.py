@@ -6,16 +6,25 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.errors import UserError
-from common.options import DATA_HELP, add_device_options, add_run_options, requested
+from common.options import (
+    DATA_HELP,
+    add_device_options,
+    add_engine_options,
+    add_run_options,
+    add_source_options,
+    requested,
+)
 
 EPILOG = f"""\
-{DATA_HELP}
-The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test.
-A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
-
   tools/cross_validate.py --data data/herlev --profile paper --protocol cell
   tools/cross_validate.py --data data/herlev --profile quick --protocol field --folds 0,1
+
+{DATA_HELP}
+The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test,
+and chooses its snapshot on cells held back from training unless --select says otherwise; the run's name says so.
+--from adapts a trained net in every fold; tools/adapt_study.py compares that with the net as it is, and with CaffeNet.
+Without --weights: the environment's WEIGHTS, else where tools/download_weights.py puts them.
+A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
 """
 
 
@@ -23,10 +32,10 @@ def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     add_run_options(parser, profile="paper")
-    parser.add_argument("--weights", help="source .caffemodel (default: WEIGHTS, else where download_weights puts it)")
-    parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+    add_source_options(parser)
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
     add_device_options(parser)
+    add_engine_options(parser)
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
     return parser.parse_args()
@@ -38,18 +47,16 @@ def main() -> None:
     from engines.device import resolve
     from reporting.report import default_out, write_report
     from scoring.results import load_run
-    from studies.cross_validate import CrossValidateOptions, cross_validate, folds_of
-    from training.source_weights import require_weights
+    from studies.cross_validate import CrossValidateOptions, cross_validate, wanted_folds
+    from training.start import start_of
 
-    device = resolve(args.gpu, args.tf32)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
-    try:
-        folds = folds_of(args.folds) if args.folds else None
-    except ValueError:
-        raise UserError("--folds", "numbers such as 0,2", args.folds, "Give them without spaces.") from None
+    weights, source = start_of(args)
     options = CrossValidateOptions(
-        weights=None if args.from_scratch else require_weights(args.weights),
-        folds=folds,
+        weights=weights,
+        source=source,
+        folds=wanted_folds(args.folds),
         device=device,
         workers=max(1, args.workers),
         shift=args.shift,

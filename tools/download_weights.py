@@ -8,10 +8,16 @@ import _venv  # noqa: F401
 
 from common.cli import run
 
+EPILOG = """\
+  tools/download_weights.py
+
+Any other address will do, for the sha1 decides.
+"""
+
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--url", action="append", default=[], help="an address to try first; may be repeated")
     parser.add_argument("--out", type=Path, help="where to put it (default: models/bvlc_reference_caffenet/)")
     return parser.parse_args()

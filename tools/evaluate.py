@@ -7,15 +7,17 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import add_device_options
+from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
-Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
-Written into the fold's folder: scores.csv, view_scores.csv, evaluation.json, net_figures.npz.
-
   tools/evaluate.py
   tools/evaluate.py --views 1
   tools/evaluate.py --fold-folder runs/herlev-cell-paper/fold3 --shift 10
+
+Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
+Written into the fold's folder: scores.csv with scores.json, view_scores.csv, evaluation.json, net_figures.npz.
+Other counts, another --model or --force get names of their own, such as scores-views1-crops10.csv: the report and
+cross_validate.py read only the run's own scores.
 """
 
 
@@ -28,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shift", type=int, default=0, help="move true centres by up to so many pixels (paper: 5, 10)")
     parser.add_argument("--model", type=Path, help="another .caffemodel than the selected one")
     add_device_options(parser)
+    add_engine_options(parser)
     parser.add_argument("--batch", type=int, help="crops the net takes at once")
     parser.add_argument("--force", action="store_true", help="go on where parts do not belong together, and say which")
     return parser.parse_args()
@@ -38,18 +41,19 @@ def main() -> None:
     args = arguments()
     from common.current_fold import find_fold
     from engines.device import resolve
+    from measures.learned import of_scores
     from reporting.terminal import summary
     from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
     from scoring.trained_model import TrainedModel
-    from scoring.write_scores import scores_name
 
-    device = resolve(args.gpu, args.tf32)
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
     model = TrainedModel.open(find_fold(args.fold_folder), args.model, args.force)
     options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
     scores = evaluate_fold(model, device, options)
     print(summary(model.config, scores))
-    print(f"{model.folder / scores_name(args.shift)} written")
+    if line := of_scores(model.origin, scores, model.classes):
+        print(f"!! {line} !!")
 
 
 if __name__ == "__main__":

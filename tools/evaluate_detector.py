@@ -9,14 +9,14 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
+  tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
+  tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector fcn --weights nucleus_fcn.caffemodel
+  tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --loose cric --detector fcn --folds 3
+
 Points are matched by Cervix93's protocol: a detected nucleus is a disc of 10 pixels, a mark in it is a hit, one to
 one; with masks, a detected centre inside a nucleus is a hit. Counts are pooled over a folder's fields.
 --out writes every field with its hits (circles), misses (squares) and false ones (crosses), detections.csv and
 scores.json.
-
-  tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
-  tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector fcn --weights nucleus_fcn.caffemodel
-  tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --loose cric --detector fcn --folds 3
 """
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw a phantom: cells in the shape of Herlev (or of HEMLBC, with --manifest), for trying and testing."""
+"""Draw a phantom for trying and testing: cells in the shape of Herlev, or of HEMLBC, or whole fields, or a slide."""
 
 import argparse
 from pathlib import Path
@@ -9,21 +9,25 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
-It is a drawing: no figure obtained from it is a result. An existing folder is not touched.
-
   tools/make_phantom.py data/phantom               917 cells in Herlev's seven class folders
   tools/make_phantom.py data/small --cells 60
   tools/make_phantom.py data/hemlbc --manifest     1,978 cells and cells.csv
+  tools/make_phantom.py data/fields --fields 3     3 fields of up to 24 cells, 0.201 um a pixel, and nuclei.csv
+  tools/make_phantom.py data/slide.tif --slide 20000 --fields 40     a pyramidal TIFF of 20,000 x 20,000 pixels
+
+It is a drawing: no figure obtained from it is a result. An existing folder is not touched.
 """
 
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("out", type=Path, help="the folder to make")
-    parser.add_argument("--cells", type=int, help="how many cells (default: as many as the real set)")
+    parser.add_argument("out", type=Path, help="the folder (or the slide's file) to make")
+    parser.add_argument("--cells", type=int, help="how many cells (default: as many as the real set; of a field 24)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default: 1)")
     parser.add_argument("--manifest", action="store_true", help="HEMLBC's shape: images/ and cells.csv, no masks")
+    parser.add_argument("--fields", type=int, help="so many field images with the centres of their nuclei, not cells")
+    parser.add_argument("--slide", type=int, metavar="PIXELS", help="a slide of that side with --fields fields on it")
     parser.add_argument("--workers", type=int, help="processes (default: one a core)")
     return parser.parse_args()
 
@@ -31,6 +35,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Draw the set and say what is in it."""
     args = arguments()
+    if args.slide or args.fields is not None:
+        _draw_fields(args)
+        return
     from data_prep.herlev_classes import CLASSES
     from data_prep.phantom.draw_set import make_phantom, make_phantom_manifest
 
@@ -41,6 +48,18 @@ def main() -> None:
     for entry, count in zip(CLASSES, counts, strict=True):
         print(f"{count:5d}  {entry.folder}")
     print(f"{sum(counts):5d}  cells in {args.out}")
+
+
+def _draw_fields(args: argparse.Namespace) -> None:
+    if args.slide:
+        from data_prep.phantom.slide import make_slide
+
+        slide = make_slide(args.out, args.slide, 40 if args.fields is None else args.fields, args.seed)
+        print(f"{sum(1 for _ in slide.centres()):5d}  cells in {args.out}")
+        return
+    from data_prep.phantom.draw_fields import make_fields
+
+    print(f"{make_fields(args.out, args.fields, args.cells, args.seed):5d}  cells in {args.out}")
 
 
 if __name__ == "__main__":

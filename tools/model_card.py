@@ -9,10 +9,10 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
+  tools/model_card.py runs/herlev-cell-paper --fold 3
+
 The card's front matter is what Caffe's scripts/download_model_binary.py reads. An older card is replaced, any other
 readme is not.
-
-  tools/model_card.py runs/herlev-cell-paper --fold 3
 """
 
 

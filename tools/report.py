@@ -8,10 +8,17 @@ import _venv  # noqa: F401
 
 from common.cli import run
 
+EPILOG = """\
+  tools/report.py runs/herlev-cell-paper
+  tools/report.py runs/herlev-cell-paper runs/herlev-field-paper
+
+cross_validate.py writes the report of its own run by itself; several runs stand side by side.
+"""
+
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder that cross_validate.py made")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: RUN/report; several: report-A-B beside the first"

@@ -7,14 +7,16 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import add_device_options
+from common.options import add_device_options, add_source_options
 
 EPILOG = """\
+  tools/train.py
+  tools/train.py --from runs/herlev-cell-paper/fold0
+  tools/train.py --fold-folder runs/herlev-cell-paper/fold3 --gpu 0
+
 Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
 Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
-
-  tools/train.py
-  tools/train.py --fold-folder runs/herlev-cell-paper/fold3 --gpu 0
+--from adapts a trained ConvNet-T: all eight layers go on from its weights, with prototxt/adapt (docs/adapting.md).
 """
 
 
@@ -22,8 +24,7 @@ def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--fold-folder", help="the fold's folder (default: data/fold)")
-    parser.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet")
-    parser.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+    add_source_options(parser)
     add_device_options(parser)
     parser.add_argument("--keep-snapshots", action="store_true", help="keep those that are not selected")
     return parser.parse_args()
@@ -34,18 +35,21 @@ def main() -> None:
     args = arguments()
     from common.current_fold import find_fold
     from engines.device import resolve
-    from training.source_weights import require_weights
+    from measures.learned import of_model
+    from training.start import start_of
     from training.train_fold import TrainOptions, train_fold
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())
-    weights = None if args.from_scratch else require_weights(args.weights)
+    weights, source = start_of(args)
     fold = find_fold(args.fold_folder)
-    model = train_fold(fold, TrainOptions(weights, device, args.keep_snapshots))
+    model = train_fold(fold, TrainOptions(weights, device, args.keep_snapshots, source))
     print(
         f"selected ({model['select']}): {Path(fold) / model['snapshot']}, epoch {model['epoch']:g}, "
         f"validation loss {model['val_loss']}, patch accuracy {model['val_accuracy']}"
     )
+    if line := of_model(model):
+        print(f"!! {line} !!")
     print("Next: tools/evaluate.py")
 
 

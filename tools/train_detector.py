@@ -9,12 +9,12 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
+  tools/train_detector.py --fields fields/cervix93 --mpp 0.22
+  tools/train_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --loose cric --out runs/detector
+
 A folder of fields holds images with <stem>.csv (row,col, 1-based, no header), or nuclei.csv (image, nucleus_x,
 nucleus_y, 0-based, and bethesda where classes are known), or <stem>_GT.png masks. Each has its pixel size; Cervix93's
 is not stated, and 0.22 is what its nuclei look like.
-
-  tools/train_detector.py --fields fields/cervix93 --mpp 0.22
-  tools/train_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --loose cric --out runs/detector
 """
 
 

@@ -31,26 +31,26 @@ class LogReader:
 
     def feed(self, line: str) -> tuple[str, int] | None:
         """Take one line; says ("train" | "test", iteration) where it brought something new."""
-        if found := TESTING.search(line):
-            self.testing = int(found[1])
+        if match := TESTING.search(line):
+            self.testing = int(match[1])
             self.outputs[self.testing] = {}
-        elif found := TRAIN.search(line):
-            return self._keep("train", self.loss, found)
-        elif found := RATE.search(line):
-            self._keep("rate", self.rate, found)
-        elif (found := OUTPUT.search(line)) and self.testing is not None:
-            value = _number(found[2])
+        elif match := TRAIN.search(line):
+            return self._keep("train", self.loss, match)
+        elif match := RATE.search(line):
+            self._keep("rate", self.rate, match)
+        elif (match := OUTPUT.search(line)) and self.testing is not None:
+            value = _number(match[2])
             if value is not None:
-                self.outputs[self.testing][found[1]] = value
+                self.outputs[self.testing][match[1]] = value
                 return "test", self.testing
         return None
 
-    def _keep(self, kind: str, table: dict[int, float], found: re.Match) -> tuple[str, int] | None:
-        value = _number(found[2])
+    def _keep(self, kind: str, table: dict[int, float], match: re.Match) -> tuple[str, int] | None:
+        value = _number(match[2])
         if value is None:
             return None
-        table[int(found[1])] = value
-        return kind, int(found[1])
+        table[int(match[1])] = value
+        return kind, int(match[1])
 
     def record(self) -> LogRecord:
         """All that was read so far, by iteration; a test that was cut short is left out."""

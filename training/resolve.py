@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from common.caffe_messages import ROOT, caffe_pb2, prototxt_folder, read_prototxt, write_prototxt
+from common.caffe_messages import ROOT, caffe_pb2, data_layer, read_prototxt, training_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import write_text
 from common.run_folder import RunConfig
@@ -23,16 +23,24 @@ class Schedule:
     iterations_per_epoch: int
     epochs: int
     batch_size: int
+    iterations: int = 0  # of a training whose length is not in epochs
+    interval: int = 0  # between its snapshots
 
     @property
     def max_iter(self) -> int:
         """Iterations in all."""
-        return self.iterations_per_epoch * self.epochs
+        return self.iterations or self.iterations_per_epoch * self.epochs
 
+    @property
+    def snapshots(self) -> int:
+        """How many snapshots Caffe writes."""
+        return math.ceil(self.iterations / self.interval) if self.interval else self.epochs
 
-def data_layer(net: Message, phase: int) -> Message:
-    """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
-    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
+    def describe(self) -> str:
+        """Its length in words."""
+        if self.iterations:
+            return f"{self.iterations} iterations of {self.batch_size}"
+        return f"{self.epochs} epochs of {self.iterations_per_epoch} iterations of {self.batch_size}"
 
 
 def transferred_layers(net: Message) -> list[str]:
@@ -40,32 +48,40 @@ def transferred_layers(net: Message) -> list[str]:
     return [layer.name for layer in net.layer if layer.param and 0 < layer.param[0].lr_mult < 1]
 
 
-def resolve_net(net: Message, fold: Path, record: dict, profile: Profile) -> None:
-    """Point a train_val net at a fold's LMDBs and mean, with the profile's batch sizes."""
+def resolve_net(net: Message, fold: Path, record: dict, batch: int) -> None:
+    """Point a train_val net at a fold's LMDBs and mean, with the profile's `batch`, 0 as written."""
     for phase, name in ((0, "train_lmdb"), (1, "val_lmdb")):
         layer = data_layer(net, phase)
         layer.data_param.source = str(fold / name)
         layer.transform_param.mean_file = str(fold / "mean.binaryproto")
-    if profile.batch_size:
-        data_layer(net, 0).data_param.batch_size = profile.batch_size
+    if batch:
+        data_layer(net, 0).data_param.batch_size = batch
     # one batch a cell, so that test_iter = cells covers the LMDB exactly once
     data_layer(net, 1).data_param.batch_size = record["validation_views"]
 
 
-def resolve_solver(solver: Message, net: Message, fold: Path, record: dict, profile: Profile) -> Schedule:
+def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
     """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
     written_epoch = solver.test_interval
     batch = data_layer(net, 0).data_param.batch_size
     epoch = math.ceil(record["train_lmdb"]["entries"] / batch)
     epochs = profile.epochs or solver.max_iter // written_epoch
     step = max(1, round(epochs * solver.stepsize / solver.max_iter))
-    solver.net = str(fold / "train_val.prototxt")
-    solver.test_iter[0] = record["cells"][1]
     solver.test_interval = solver.snapshot = epoch
     solver.stepsize, solver.max_iter = step * epoch, epochs * epoch
     solver.display = max(1, min(solver.display, epoch // 10))
-    solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
     return Schedule(epoch, epochs, batch)
+
+
+def resolve_adapting(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
+    """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
+    batch = data_layer(net, 0).data_param.batch_size
+    length = profile.adapt_iterations or solver.max_iter
+    interval = max(1, round(length * solver.test_interval / solver.max_iter))
+    solver.test_interval = solver.snapshot = interval
+    solver.max_iter = length
+    solver.display = max(1, min(solver.display, interval // 5))
+    return Schedule(math.ceil(record["train_lmdb"]["entries"] / batch), 0, batch, length, interval)
 
 
 def share_batch(net: Message, gpus: int) -> None:
@@ -77,19 +93,25 @@ def share_batch(net: Message, gpus: int) -> None:
     layer.batch_size //= max(1, gpus)
 
 
-def resolve_fold(fold: Path, record: dict, config: RunConfig, profile: Profile, gpus: int) -> Schedule:
+def resolve_fold(
+    fold: Path, record: dict, config: RunConfig, profile: Profile, gpus: int, adapting: bool = False
+) -> Schedule:
     """Write a fold's train_val, solver and deploy prototxt into its folder; gpus 0 is the CPU."""
-    folder = prototxt_folder(config.classes)
-    net = read_prototxt(folder / "train_val.prototxt", "NetParameter")
-    solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
-    resolve_net(net, fold, record, profile)
-    schedule = resolve_solver(solver, net, fold, record, profile)
+    files = training_prototxt(config.classes, adapting)
+    net = read_prototxt(files["train_val"], "NetParameter")
+    solver = read_prototxt(files["solver"], "SolverParameter")
+    resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
+    resolve = resolve_adapting if adapting else resolve_solver
+    schedule = resolve(solver, net, record, profile)
+    solver.net = str(fold / "train_val.prototxt")
+    solver.test_iter[0] = record["cells"][1]
+    solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
     share_batch(net, gpus)
     solver.random_seed = config.seed
     solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpus else caffe_pb2().SolverParameter.CPU
-    deploy = (folder / "deploy.prototxt").read_text(encoding="utf-8")
+    deploy = files["deploy"].read_text(encoding="utf-8")
     texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
     for name, text in texts.items():
-        source = (folder / f"{name}.prototxt").relative_to(ROOT)
+        source = files[name].relative_to(ROOT)
         write_text(fold / f"{name}.prototxt", NOTE.format(source=source) + text)
     return schedule

@@ -1,39 +1,44 @@
 """Selecting the model of a fold (paper: "Network training"; method: paper, last, inner)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, sha256_file, write_json
 from engines.weights_file import Shapes, check_weights
 from training.caffe_log import parse
+from training.recipe import Recipe
 from training.resolve import Schedule
 from training.snapshots import list_snapshots
 
+OTHERS = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
+
 
 def select_model(
-    fold: Path, rule: str, schedule: Schedule, shapes: Shapes | None = None, fingerprint: str | None = None
+    fold: Path,
+    rule: str,
+    schedule: Schedule,
+    shapes: Shapes | None = None,
+    fingerprint: str | None = None,
+    recipe: Recipe | None = None,
+    labels: Sequence[int] | None = None,
 ) -> dict:
     """Choose a snapshot by `rule` and write model.json.
 
     `paper` and `inner` take the lowest validation loss among the snapshots at the end of an epoch (the
     earlier one where two are equal); `last` the end of training. What the validation LMDB holds differs.
     With the net's `shapes` the chosen file must be whole: on a full disk Caffe may cut one short and end well.
-    `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied.
+    `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied;
+    `recipe` is what it was trained with, None where nobody recorded it; `labels` counts validation cells by label.
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
-    if rule == "last":
-        choice = [schedule.max_iter] if schedule.max_iter in snapshots else []
-    else:
-        choice = [i for i in tests if i in snapshots and tests[i][0] == tests[i][0]]
-        choice.sort(key=lambda i: (tests[i][0], i))
-    if not choice:
+    iteration = _choice(rule, schedule, set(snapshots), tests)
+    if iteration is None:
         found = f"snapshots {sorted(snapshots)} and tests {sorted(tests)}"
         raise UserError(fold, "a snapshot with a validation loss in train.log", found, "Run tools/train.py again.")
-    iteration = choice[0]
     if shapes:
-        do = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
-        check_weights(snapshots[iteration].model, shapes, do)
+        check_weights(snapshots[iteration].model, shapes, OTHERS)
     loss, accuracy = tests.get(iteration, (None, None))
     model = {
         "snapshot": str(snapshots[iteration].model.relative_to(fold)),
@@ -42,11 +47,21 @@ def select_model(
         "select": rule,
         "val_loss": loss,
         "val_accuracy": accuracy,
+        "val_labels": labels,
         "sha256": sha256_file(snapshots[iteration].model),
         "data": fingerprint,
+        "trained": recipe,
     }
     write_json(fold / "model.json", model)
     return model
+
+
+def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tuple[float, float]]) -> int | None:
+    """The iteration that a rule takes, of those whose snapshots are there."""
+    if rule == "last":
+        return schedule.max_iter if schedule.max_iter in there else None
+    known = [i for i in tests if i in there and tests[i][0] == tests[i][0]]  # a loss may be NaN
+    return min(known, key=lambda i: (tests[i][0], i), default=None)
 
 
 def read_model(fold: Path) -> dict:

@@ -28,8 +28,8 @@ def list_snapshots(folder: Path) -> list[Snapshot]:
     """Every iteration that left a .caffemodel or a .solverstate, newest first, whole or not."""
     bases = {}
     for path in folder.glob("*_iter_*"):
-        if found := NAME.search(path.name):
-            bases[int(found[1])] = path.with_suffix("")
+        if match := NAME.search(path.name):
+            bases[int(match[1])] = path.with_suffix("")
     return [
         Snapshot(i, base.with_suffix(".caffemodel"), base.with_suffix(".solverstate"))
         for i, base in sorted(bases.items(), reverse=True)

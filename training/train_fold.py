@@ -5,20 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.caffe_messages import prototxt_folder
-from common.errors import UserError
+from common.errors import CHECK_PATH, UserError
 from common.files import remove, require_space, sha256_file
+from common.options import selection_caveat
 from common.pinned import REFERENCE
-from common.run_folder import locked, note_in_record, note_weights, read_config
+from common.run_folder import locked, note_in_record, read_config, read_run
 from data_prep.fold_data import require_outputs, verify_fold
+from data_prep.fold_images import SOURCE, write_source_images
 from data_prep.prepare import expected_key, run_profile
+from data_prep.profiles import Profile
 from engines.device import Device
 from engines.net_probe import probe_net
 from training.origin import foreign
+from training.recipe import Recipe, difference, note_start, recipe_of, recorded, require_same
 from training.resolve import resolve_fold
 from training.run_caffe import train
 from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
+from training.source_net import SourceNet, check_source
 from training.source_weights import check_source_weights
+from training.validation_labels import validation_labels
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 
@@ -30,6 +36,13 @@ class TrainOptions:
     weights: Path | None = None  # None: Gaussian initial values
     device: Device = Device()
     keep_snapshots: bool = False
+    source: SourceNet | None = None  # a trained net to adapt, in place of weights
+
+    def recipe(self, classes: int, profile: Profile) -> Recipe:
+        """What a fold would be trained with."""
+        if self.source:
+            return recipe_of(classes, profile, self.source.weights, self.source.origin)
+        return recipe_of(classes, profile, self.weights)
 
 
 def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = print) -> dict:
@@ -42,58 +55,112 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
     """
     with locked(fold) as lock:
         model_file = fold / "model.json"
-        if model_file.exists():
-            return _finished(fold, model_file, say)
-        record = verify_fold(fold, expected_key(fold))
         config = read_config(fold.parent)
-        require_outputs(config.classes)
-        schedule = resolve_fold(fold, record, config, run_profile(config), options.device.count)
+        _require_file(options.weights)
+        recipe, adapting = options.recipe(config.classes, run_profile(config)), options.source is not None
+        if model_file.exists():
+            return _finished(fold, model_file, recipe, say)
+        record = verify_fold(fold, expected_key(fold))
+        require_outputs(config.classes, adapting)
         shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
-        start, arguments = _start(fold, options, config.classes, shapes, say)
-        require_space(fold, SNAPSHOT_BYTES * schedule.epochs)
-        say(
-            f"{fold}: {record['train_lmdb']['entries']:,} views, {schedule.epochs} epochs of "
-            f"{schedule.iterations_per_epoch} iterations of {schedule.batch_size}, select {config.select}"
-        )
+        if options.source:
+            check_source(options.source, fold, config, shapes, say)
+        schedule = resolve_fold(fold, record, config, run_profile(config), options.device.count, adapting)
+        start, arguments = _start(fold, options, config.classes, shapes, recipe, say)
+        require_space(fold, SNAPSHOT_BYTES * schedule.snapshots)
+        entries = record["train_lmdb"]["entries"]
+        say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
+        if 0 < schedule.epochs * schedule.iterations_per_epoch < run_profile(config).least_iterations:
+            say(too_few(schedule.max_iter, run_profile(config)))
+        if caveat := selection_caveat(config.protocol, config.select):
+            say(f"note: {caveat}")
         if start < schedule.max_iter:
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"])
+        labels = validation_labels(fold, record, config.classes)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), labels)
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
 
 
-def _finished(fold: Path, model_file: Path, say: Callable[[str], None]) -> dict:
+def too_few(iterations: int, profile: Profile) -> str:
+    """A line for a training that is shorter than its profile wants: of few cells in Herlev's shape, or an older run."""
+    return (
+        f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
+        "few to learn much. Add cells, or bring them as a manifest in a new --run, which gets more views !!"
+    )
+
+
+def _require_file(weights: Path | None) -> None:
+    if weights and not weights.is_file():
+        raise UserError(weights, "the source net's weights", "no such file", CHECK_PATH)
+
+
+def _finished(fold: Path, model_file: Path, recipe: Recipe, say: Callable[[str], None]) -> dict:
     model = read_model(fold)
     snapshot = fold / model["snapshot"]
+    again = f"Remove {model_file} and {fold / 'snapshots'} to train it anew, or use another --run."
     if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
         do = f"Remove {model_file} and run tools/train.py again."
         raise UserError(snapshot, "the selected model", "none, or a changed one", do)
+    require_same(fold, recipe, again)
+    if recorded(fold) is None:
+        _require_same_start(fold, recipe, again)
     say(f"{fold} is already trained: iteration {model['iteration']} selected")
     return model
 
 
-def _start(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: Callable) -> tuple[int, list[str]]:
+def _require_same_start(fold: Path, recipe: Recipe, do: str) -> None:
+    """Of a model from before models recorded it, at least whether it was transferred, by its run's record."""
+    run = read_run(fold.parent)[0]
+    if "weights" in run and bool(run["weights"]) != bool(recipe["weights"]):
+        found = "one from other weights" if run["weights"] else "one from Gaussian values"
+        raise UserError(fold, "a model trained with what is asked for now", found, do)
+
+
+def _start(
+    fold: Path, options: TrainOptions, classes: int, shapes: dict, recipe: Recipe, say: Callable
+) -> tuple[int, list[str]]:
     """Where training starts, as an iteration and Caffe's arguments."""
     snapshot, passed = newest_complete(fold / "snapshots", shapes)
     for line in passed:
         say(line)
     if snapshot:
-        if (found := foreign(snapshot.model, fold, by_hand=False)) is not None:
-            do = "Move the snapshots away and run the same command again; tools/evaluate.py scores them as they are."
-            raise UserError(snapshot.model, "a snapshot that tools/train.py trained on this fold", found, do)
+        _require_own(fold, snapshot.model, recipe)
         say(f"resuming from iteration {snapshot.iteration}: a continuation, not a repetition of an unbroken run")
         return snapshot.iteration, ["-snapshot", str(snapshot.state)]
     remove(fold / "train.log")
+    remove(fold / SOURCE)
+    arguments = _source(fold, options, classes, shapes, say)
+    note_start(fold, recipe)
+    for other in sorted(fold.parent.glob("fold*")):
+        known = recorded(other)
+        if known and (parts := difference(known, recipe)):
+            say(f"!! {other} was trained otherwise, then and now: {'; '.join(parts)} !!")
+    return 0, arguments
+
+
+def _source(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: Callable) -> list[str]:
+    """What the net's layers begin as, in Caffe's arguments."""
+    if options.source:
+        write_source_images(fold, options.source.seen)
+        say(f"adapting all eight layers of {options.source.weights}")
+        return ["-weights", str(options.source.weights)]
     if options.weights is None:
         say("!! no source weights: every layer starts from Gaussian random values; this is not transfer learning !!")
-        note_weights(fold.parent, None)
-        return 0, []
+        return []
     facts = check_source_weights(options.weights, classes, shapes)
     if facts["name"] != REFERENCE:
         say(f"note: source weights {facts['name']} are not {REFERENCE}")
-    note_weights(fold.parent, facts)
-    return 0, ["-weights", str(options.weights)]
+    return ["-weights", str(options.weights)]
+
+
+def _require_own(fold: Path, snapshot: Path, recipe: Recipe) -> None:
+    """Refuse to go on from a snapshot of other data, or of a training with other means."""
+    do = "Move the snapshots away and run the same command again; tools/evaluate.py scores them as they are."
+    if (found := foreign(snapshot, fold, by_hand=False)) is not None:
+        raise UserError(snapshot, "a snapshot that tools/train.py trained on this fold", found, do)
+    require_same(fold, recipe, "Ask for the same again, or move the snapshots away to start anew.")

@@ -128,14 +128,14 @@ def _is_there(out: Path, about: dict) -> bool:
     if not os.path.lexists(out):
         return False
     try:
-        found = json.loads((out / MARK).read_text(encoding="utf-8"))
+        mark = json.loads((out / MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        found = None
-    images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*")) if found == about else 0
-    if found == about and images == sum(about["counts"]):
+        mark = None
+    images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*")) if mark == about else 0
+    if mark == about and images == sum(about["counts"]):
         return True
-    what = "another phantom" if isinstance(found, dict) else "something else"
-    if found == about:
+    what = "another phantom" if isinstance(mark, dict) else "something else"
+    if mark == about:
         what = f"this phantom with {images} of its {sum(about['counts'])} images"
     raise UserError(out, "no such folder, or this phantom", what, "Choose another folder; this one is not touched.")
 

@@ -39,7 +39,7 @@ def class_counts(cells: int | None) -> list[int]:
 
 def places(counts: list[int], seed: int) -> list[Place]:
     """Name every cell; a field holds cells of one label, mostly of one class (counts: seven)."""
-    found = []
+    named = []
     for label in (0, 1):
         rng = np.random.default_rng(np.random.SeedSequence((seed, _FIELDS, label)))
         cells = [
@@ -49,14 +49,14 @@ def places(counts: list[int], seed: int) -> list[Place]:
             for index in range(counts[class7])
         ]
         order = np.argsort([class7 for class7, _ in cells] + rng.normal(0, 0.3, len(cells)), kind="stable")
-        found += _number([cells[i] for i in order], FIRST_FIELD[label], rng)
-    return sorted(found)
+        named += _number([cells[i] for i in order], FIRST_FIELD[label], rng)
+    return sorted(named)
 
 
 def _number(cells: list[tuple[int, int]], field: int, rng: np.random.Generator) -> list[Place]:
     """Cut a row of cells into fields and frames and number them as Herlev does: A-B-NNN."""
     largest = max(1, len(cells) // 5)  # a small phantom still has a field for each of five folds
-    found, left = [], 0
+    named, left = [], 0
     for class7, index in cells:
         if left == 0:
             field += int(rng.integers(60, 400))
@@ -65,5 +65,5 @@ def _number(cells: list[tuple[int, int]], field: int, rng: np.random.Generator) 
         elif rng.random() < NEW_FRAME:
             frame, number = frame + int(rng.integers(1, 9)), 0
         number, left = number + 1, left - 1
-        found.append(Place(class7, index, f"{field}-{frame}-{number:03d}", field))
-    return found
+        named.append(Place(class7, index, f"{field}-{frame}-{number:03d}", field))
+    return named

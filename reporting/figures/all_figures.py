@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from reporting.figures import (
     accuracy_by_views,
     activations,
+    adapting,
     angles,
     calibration,
     confusion,
@@ -16,6 +17,7 @@ from reporting.figures import (
     roc,
     scores_by_class,
     views,
+    why,
 )
 from reporting.figures.cell_pictures import CellPictures
 from reporting.figures.plan import Plan
@@ -30,13 +32,14 @@ def all_figures(runs: Sequence[RunResult]) -> Iterator[Plan]:
         yield scores_by_class.plan(runs, number)
     for shared in (roc, calibration, accuracy_by_views, angles):
         yield shared.plan(runs)
+    yield from adapting.plans(runs)
     for number, run in enumerate(runs):
         if run.classes == 7:
             yield confusion.plan(runs, number)
 
 
 def _of_run(runs: Sequence[RunResult], number: int) -> Iterator[Plan]:
-    """Fig. 2 to 10; without 2 and 4, which show the data set alone, where an earlier run has shown the same one."""
+    """Fig. 2 to 10 and where scores come from; 2 and 4, of the data set alone, where no earlier run has them."""
     run, pictures = runs[number], CellPictures(runs[number])
     if all(run.run["dataset"] != earlier.run["dataset"] for earlier in runs[:number]):
         yield views.plan(runs, number, pictures)
@@ -46,3 +49,4 @@ def _of_run(runs: Sequence[RunResult], number: int) -> Iterator[Plan]:
     yield right_cells.plan_abnormal(runs, number, pictures)
     yield right_cells.plan_normal(runs, number, pictures)
     yield misclassified.plan(runs, number, pictures)
+    yield why.plan(runs, number, pictures)

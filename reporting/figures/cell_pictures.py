@@ -10,7 +10,7 @@ from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.image_file import read_image
-from data_prep.views import PATCH, View, render
+from data_prep.views import PATCH, View, neighbourhood, render
 from reporting.figures.plan import LeftOutError
 from scoring.results import RunResult
 
@@ -48,8 +48,17 @@ class CellPictures:
         return self._cells[cell_id]
 
     def image(self, cell_id: str) -> np.ndarray:
-        """The whole image, uint8 (H, W, 3) RGB."""
-        return read_image(self.cell(cell_id).image)[..., ::-1]
+        """The cell's image, uint8 (H, W, 3) RGB; of a field with several cells, the part that its views can reach."""
+        cell = self.cell(cell_id)
+        image = read_image(cell.image)
+        if sum(other.image == cell.image for other in self._cells.values()) > 1:
+            image = neighbourhood(image, cell.centre)[0]
+        return image[..., ::-1]
+
+    def neighbourhood(self, cell_id: str) -> np.ndarray:
+        """The part of the cell's image that its views can reach, uint8 (H, W, 3) RGB."""
+        cell = self.cell(cell_id)
+        return neighbourhood(read_image(cell.image), cell.centre)[0][..., ::-1]
 
     def patch(self, cell_id: str, view: View = STRAIGHT) -> np.ndarray:
         """One view at the patch's own size, uint8 (128, 128, 3) RGB."""

@@ -26,14 +26,22 @@ def read_net_arrays(run: RunResult, *names: str) -> dict[str, np.ndarray]:
     for fold in run.folds:
         path = fold.folder / FILE
         if path.exists():
-            return _load(path, names)
+            arrays = load_arrays(path)
+            return {name: arrays[name] for name in names if name in arrays}
     raise LeftOutError(f"no fold has {FILE}")
 
 
-def _load(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file, by name; nothing is ever unpickled.
+
+    Raises
+    ------
+    UserError
+        Where it holds anything but plain arrays.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names if name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         do = "Remove it; the report does without."
         raise UserError(path, "plain arrays", str(error).splitlines()[0][:100], do) from None

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+from reporting.tables.adapting import adapting_table
 from reporting.tables.angles import angles_table
 from reporting.tables.baselines import baselines_table
 from reporting.tables.calibration import calibration_table
+from reporting.tables.comparison import comparison_table
 from reporting.tables.confusion import confusion_tables
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.operating_point import operating_point_table
+from reporting.tables.own_classes import own_classes_table
 from reporting.tables.performance import performance_table
 from reporting.tables.right_per_class import right_per_class_table
 from reporting.tables.seven_classes import seven_classes_table
@@ -16,8 +19,17 @@ from reporting.tables.table import Table
 from reporting.tables.views import views_table
 from scoring.results import RunResult
 
-BEFORE = (performance_table, right_per_class_table, hemlbc_table, seven_classes_table)
-AFTER = (baselines_table, operating_point_table, calibration_table, views_table, angles_table, speed_table)
+BEFORE = (performance_table, right_per_class_table, hemlbc_table, own_classes_table, seven_classes_table)
+AFTER = (
+    adapting_table,
+    comparison_table,
+    baselines_table,
+    operating_point_table,
+    calibration_table,
+    views_table,
+    angles_table,
+    speed_table,
+)
 
 
 def all_tables(runs: Sequence[RunResult]) -> list[Table]:

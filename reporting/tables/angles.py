@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from measures.by_view import metrics_by_angle
-from measures.metrics import percent
 from reporting.notes import scored, table_notes
+from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
 
@@ -19,6 +19,6 @@ def angles_table(runs: Sequence[RunResult]) -> Table | None:
         data[label] = metrics_by_angle(run)
         what = f"{label}, {run.fold_text(run.folds_with('views'))}"
         for item in data[label]:
-            shares = [percent(item[name]) for name in ("sens", "spec", "acc")]
+            shares = [shown(item[name], item["interval"][name]) for name in ("sens", "spec", "acc")]
             rows.append([what, f"{item['angle']:g}", item["views"], *shares])
-    return filled("angles", "By rotation angle", COLUMNS, rows, table_notes(runs, NOTE), data)
+    return filled("angles", "By rotation angle", COLUMNS, rows, table_notes(runs, NOTE, *interval_notes(runs)), data)

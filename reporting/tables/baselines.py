@@ -3,23 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from measures.baseline_metrics import baseline_metrics
-from measures.by_class import seven_class_accuracy
-from measures.metrics import binary_metrics, percent
+from measures.baseline_metrics import baseline_metrics, net_metrics
+from measures.metrics import percent
 from reporting.notes import scored, table_notes
+from reporting.tables.baseline_titles import TITLES
+from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
 
-TITLES = {
-    "majority": "always the commonest class",
-    "file_name": "nearest file name (all its numbers), no pixels",
-    "first_number": "nearest file name (first number alone), no pixels",
-    "nucleus_area": "nucleus area alone (logistic regression)",
-}
-COLUMNS = ["run", "method", "Acc (%)", "Sens (%)", "Spec (%)", "seven-way Acc (%)"]
+COLUMNS = ["run", "method", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", "seven-way Acc (%)"]
 NOTES = (
     "a figure no better than the file name's says nothing about cells",
     "the row about groups is a share of the test cells of all folds, not an accuracy",
+    "AUC where a method gives chances and not only an answer",
 )
 
 
@@ -28,30 +24,27 @@ def baselines_table(runs: Sequence[RunResult]) -> Table | None:
     rows, data = [], {}
     for label, run in scored(runs):
         what = f"{label}, {run.fold_text()}"
-        rows.append([what, "the net", *_net_shares(run)])
+        rows.append([what, "the net", *_figures(net_metrics(run))])
         data[label] = {}
         if not run.baselines:
             continue
         for name, title in TITLES.items():
             metrics = data[label][name] = baseline_metrics(run, name)
             if metrics:
-                rows.append([what, title, *_shares(metrics), percent(metrics["seven_class_acc"])])
+                rows.append([what, title, *_figures(metrics)])
         siblings = run.baselines.get("sibling_share", {})
         if "share" in siblings:
             data[label]["sibling_share"] = siblings
             rows.append([what, *_sibling_row(siblings)])
-    return filled("baselines", "Baselines without a net", COLUMNS, rows, table_notes(runs, *NOTES), data)
+    notes = table_notes(runs, *NOTES, *interval_notes(runs))
+    return filled("baselines", "Baselines without a net", COLUMNS, rows, notes, data)
 
 
-def _net_shares(run: RunResult) -> list[str]:
-    seven = seven_class_accuracy(run) if run.classes == 7 and run.has_class7 else None
-    return [*_shares(binary_metrics(run.pooled("labels"), run.pooled("scores"))), percent(seven)]
-
-
-def _shares(metrics: Mapping[str, Any]) -> list[str]:
-    return [percent(metrics[name]) for name in ("acc", "sens", "spec")]
+def _figures(metrics: Mapping[str, Any]) -> list[str]:
+    names = {"acc": None, "sens": None, "spec": None, "auc": 3, "seven_class_acc": None}
+    return [shown(metrics[name], metrics["interval"][name], digits) for name, digits in names.items()]
 
 
 def _sibling_row(siblings: Mapping[str, Any]) -> list:
     text = f"{siblings['siblings']}/{siblings['cells']} test cells have one of their group in training"
-    return [text, percent(siblings["share"]), None, None, None]
+    return [text, percent(siblings["share"]), None, None, None, None]

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_prep.herlev_classes import CLASSES
-from measures.by_class import confusion
-from measures.metrics import percent
+from measures.by_class import confusion, recall_intervals
+from measures.resampling import Limits
 from reporting.notes import labels, table_notes
+from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table
 from scoring.results import RunResult
 
@@ -22,12 +23,13 @@ def confusion_tables(runs: Sequence[RunResult]) -> list[Table]:
             continue
         name = f"confusion{len(tables) + 1 if tables else ''}"
         title = f"Seven classes: true class (rows) by most likely class (columns), {label}, {run.fold_text()}"
-        counts = confusion(run)
-        rows = [_row(index, row) for index, row in enumerate(counts)]
-        tables.append(Table(name, title, COLUMNS, rows, table_notes([run]), {"counts": counts.tolist()}))
+        counts, limits = confusion(run), recall_intervals(run)
+        rows = [_row(index, row, limits.get(index)) for index, row in enumerate(counts)]
+        notes = table_notes([run], *interval_notes([run]))
+        tables.append(Table(name, title, COLUMNS, rows, notes, {"counts": counts.tolist(), "interval": limits}))
     return tables
 
 
-def _row(index: int, counts: np.ndarray) -> list:
+def _row(index: int, counts: np.ndarray, limits: Limits | None) -> list:
     total = int(counts.sum())
-    return [CLASSES[index].name, *map(int, counts), percent(counts[index] / total if total else None)]
+    return [CLASSES[index].name, *map(int, counts), shown(counts[index] / total if total else None, limits)]

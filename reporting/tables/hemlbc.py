@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from reporting.notes import table_notes
 from reporting.paper import paper
-from reporting.tables.performance_rows import CITED, COLUMNS, INTERVALS, cited_row, our_rows
+from reporting.tables.performance_rows import CITED, COLUMNS, cited_row, our_rows
+from reporting.tables.ranges import interval_notes
 from reporting.tables.table import Table
 from scoring.results import RunResult
 
@@ -24,5 +25,5 @@ def hemlbc_table(runs: Sequence[RunResult]) -> Table | None:
         cited_row(earlier["name"], earlier),
     ]
     ours, data = our_rows(runs)
-    notes = table_notes(runs, CITED, INTERVALS, PRIVATE)
+    notes = table_notes(runs, CITED, *interval_notes(runs), PRIVATE)
     return Table("table5", TITLE, COLUMNS, [*cited, *ours], notes, {"runs": data})

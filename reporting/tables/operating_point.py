@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from measures.metrics import percent
-from measures.operating_point import cross_fitted, operating_point
+from measures.operating_point import cross_fitted, operating_intervals, operating_point
 from reporting.notes import scored, table_notes
+from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
 
 COLUMNS = ["run", "threshold", "Sens (%)", "Spec (%)", "missed", "false alarms"]
 TITLE = "Operating point: highest threshold with sensitivity of at least 99 %"
 NOTE = "the pooled threshold is chosen on the scores it is judged by; the row from other folds is not"
+
+HELD = "intervals hold the threshold, but for that of the pooled Spec: there each resampling chooses its own"
 
 
 def operating_point_table(runs: Sequence[RunResult]) -> Table | None:
@@ -20,12 +22,13 @@ def operating_point_table(runs: Sequence[RunResult]) -> Table | None:
         pooled = operating_point(run.pooled("labels"), run.pooled("scores"))
         if pooled is None:
             continue
-        honest = cross_fitted(run.folds)
-        data[label] = {"pooled": pooled, "cross_fitted": honest}
-        shares = [percent(pooled["sens"]), percent(pooled["spec"])]
+        limits = operating_intervals(run.pooled("labels"), run.pooled("scores"), run.groups())
+        honest = cross_fitted(run.folds, run.groups())
+        data[label] = {"pooled": {**pooled, "interval": limits}, "cross_fitted": honest}
+        shares = [shown(pooled[name], limits[name]) for name in ("sens", "spec")]
         missed, alarms = f"{pooled['missed']}/{pooled['abnormal']}", f"{pooled['false_alarms']}/{pooled['normal']}"
         rows.append([f"{label}, {run.fold_text()}", f"{pooled['threshold']:.3f}", *shares, missed, alarms])
         if honest:
-            shares = [percent(honest["sens"]), percent(honest["spec"])]
+            shares = [shown(honest[name], honest["interval"][name]) for name in ("sens", "spec")]
             rows.append([f"{label}, threshold from the other folds", "varies", *shares, None, None])
-    return filled("operating_point", TITLE, COLUMNS, rows, table_notes(runs, NOTE), data)
+    return filled("operating_point", TITLE, COLUMNS, rows, table_notes(runs, NOTE, HELD, *interval_notes(runs)), data)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from measures.metrics import binary_metrics, percent
-from reporting.notes import labels, table_notes
-from reporting.paper import accuracy_interval, paper, right_in_all
-from reporting.tables.performance_rows import CITED, COLUMNS, INTERVALS, cited_row, our_rows
+from reporting.notes import table_notes
+from reporting.paper import paper, right_in_all
+from reporting.tables.beside_paper import beside_the_papers_interval
+from reporting.tables.performance_rows import CITED, COLUMNS, cited_row, our_rows
+from reporting.tables.ranges import interval_notes
 from reporting.tables.table import Table
 from scoring.results import RunResult
 
@@ -26,20 +27,5 @@ def performance_table(runs: Sequence[RunResult]) -> Table | None:
         *[cited_row(item["name"], item) for item in paper()["earlier_methods"]],
         *[cited_row(item["name"], item) for item in paper()["later"]],
     ]
-    notes = table_notes(runs, CITED, EARLIER, INTERVALS, *_beside_the_papers_interval(runs))
+    notes = table_notes(runs, CITED, EARLIER, *interval_notes(runs), *beside_the_papers_interval(runs))
     return Table("table3", "Table 3: performance (the paper's on Herlev)", COLUMNS, rows, notes, {"runs": data})
-
-
-def _beside_the_papers_interval(runs: Sequence[RunResult]) -> list[str]:
-    """For complete runs on Herlev's own cells: whether the accuracy is one the paper's would allow."""
-    low, high = accuracy_interval()
-    right, total = right_in_all()
-    limits = f"{percent(low)}-{percent(high)}"
-    notes = [f"the paper's {right}/{total} right has the 95 % interval {limits} (Wilson, ours)"]
-    for label, run in zip(labels(runs), runs, strict=True):
-        if run.run["dataset"].get("paper") != "herlev" or run.missing_folds or run.run["protocol"] != "cell":
-            continue
-        acc = binary_metrics(run.pooled("labels"), run.pooled("scores"))["acc"]
-        place = "inside" if low <= acc <= high else "outside"
-        notes.append(f"{label}: pooled Acc {percent(acc)} lies {place} it")
-    return notes

@@ -10,10 +10,6 @@ from scoring.results import RunResult
 
 COLUMNS = ["method", "cells", "Sens (%)", "Spec (%)", "Acc (%)", "H-mean (%)", "F (%)", "AUC"]
 CITED = "rows marked 'cited' are other people's figures, not measured by us; '-' is not given or undefined"
-INTERVALS = (
-    "95 % intervals: Wilson for Sens, Spec and Acc, else bootstrap over cells (2000 times), which cannot "
-    "vary where every cell is right; both take cells as independent"
-)
 
 
 def our_rows(runs: Sequence[RunResult]) -> tuple[list[list], dict[str, Any]]:
@@ -25,7 +21,7 @@ def our_rows(runs: Sequence[RunResult]) -> tuple[list[list], dict[str, Any]]:
             folds = run.folds_with(f"shift{pixels}") if pixels else run.folds
             if not folds:
                 continue
-            figures = summary(folds, pixels)
+            figures = summary(folds, pixels, run.groups(folds))
             data[label][f"shift{pixels}"] = figures
             what = f"{label}, centres shifted by up to {pixels} px" if pixels else label
             rows += _three_rows(what, run.fold_text(folds), figures)

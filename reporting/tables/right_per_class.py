@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from data_prep.herlev_classes import CLASSES
-from measures.by_class import right_per_class
-from measures.intervals import wilson
+from measures.by_class import interval_per_class, right_per_class
+from measures.intervals import interval
 from measures.metrics import percent
+from measures.resampling import Limits, wilson
 from reporting.notes import labels, table_notes
 from reporting.paper import paper
+from reporting.tables.ranges import interval_notes
 from reporting.tables.table import Table
 from scoring.results import RunResult
 
@@ -20,16 +22,21 @@ def right_per_class_table(runs: Sequence[RunResult]) -> Table | None:
     if not runs:
         return None
     names = labels(runs)
-    ours = [_counts(run) for run in runs]
+    ours, ranges = [_counts(run) for run in runs], [_ranges(run) for run in runs]
     theirs = [tuple(pair) for pair in paper()["right_per_class"]]
-    sides = (theirs, *ours)
-    rows = [[known.name, *[_share(side[k]) for side in sides]] for k, known in enumerate(CLASSES)]
-    rows.append(["all", *[_share(_total(side)) for side in sides]])
-    rows.append(["95 % interval of all (Wilson)", *[_interval(_total(side)) for side in sides]])
+    rows = []
+    for k, known in enumerate(CLASSES):
+        own = [_share(side[k], limits.get(k)) for side, limits in zip(ours, ranges, strict=True)]
+        rows.append([known.name, _share(theirs[k]), *own])
+    rows.append(["all", *[_share(_total(side)) for side in (theirs, *ours)]])
+    limits = [wilson(*_total(theirs)), *[_interval(run) for run in runs]]
+    rows.append(["95 % interval of all", *[f"{percent(low)}-{percent(high)} %" for low, high in limits]])
     data = {"paper": theirs, "runs": dict(zip(names, ours, strict=True))}
+    data["intervals"] = dict(zip(names, [[own.get(k) for k in range(len(CLASSES))] for own in ranges], strict=True))
     own_columns = [f"{name}, {run.fold_text()}" for name, run in zip(names, runs, strict=True)]
+    notes = table_notes(runs, *interval_notes(runs))
     title = "Table 4: right (normal or abnormal) of each of the seven classes"
-    return Table("table4", title, ["class", "paper (cited)", *own_columns], rows, table_notes(runs), data)
+    return Table("table4", title, ["class", "paper (cited)", *own_columns], rows, notes, data)
 
 
 def _counts(run: RunResult) -> list[Counts]:
@@ -38,16 +45,22 @@ def _counts(run: RunResult) -> list[Counts]:
     return [counts.get(index, (0, 0)) for index in range(len(CLASSES))]
 
 
+def _ranges(run: RunResult) -> dict[int, Limits | None]:
+    fields = [run.pooled(name) for name in ("labels", "scores")]
+    return interval_per_class(run.pooled("class7").tolist(), *fields, run.groups())
+
+
 def _total(pairs: Iterable[Counts]) -> Counts:
     right, cells = (sum(column) for column in zip(*pairs, strict=True))
     return right, cells
 
 
-def _share(pair: Counts) -> str:
+def _share(pair: Counts, limits: Limits | None = None) -> str:
     right, cells = pair
-    return f"{right}/{cells} ({percent(right / cells)} %)" if cells else "no cells"
+    between = f", {percent(limits[0])}-{percent(limits[1])}" if limits else ""
+    return f"{right}/{cells} ({percent(right / cells)} %{between})" if cells else "no cells"
 
 
-def _interval(pair: Counts) -> str:
-    low, high = wilson(*pair)
-    return f"{percent(low)}-{percent(high)} %"
+def _interval(run: RunResult) -> tuple[float, float]:
+    """That of the accuracy; all of 0 to 1 where a single group says nothing of its spread."""
+    return interval(run.pooled("labels"), run.pooled("scores"), "acc", run.groups()) or (0.0, 1.0)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from measures.by_class import seven_errors
+from measures.by_class import seven_errors, seven_intervals
 from measures.metrics import mean_and_std, percent
 from reporting.notes import labels, table_notes
 from reporting.paper import paper
+from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table
 from scoring.results import RunResult
 
@@ -27,12 +28,14 @@ def seven_classes_table(runs: Sequence[RunResult]) -> Table | None:
     for label, run in zip(labels(runs), runs, strict=True):
         of_folds, pooled = [seven_errors(fold) for fold in run.folds], seven_errors(run)
         spread = {name: mean_and_std([errors[name] for errors in of_folds]) for name in pooled}
-        data[label] = {"pooled": pooled, "over_folds": spread}
+        limits = seven_intervals(run)
+        data[label] = {"pooled": pooled, "over_folds": spread, "interval": limits}
         cells = len(run.ids)
-        rows.append([f"{label}: pooled, {run.fold_text()}", cells, None, *map(percent, pooled.values())])
+        texts = [shown(pooled[name], limits[name]) for name in pooled]
+        rows.append([f"{label}: pooled, {run.fold_text()}", cells, None, *texts])
         means = [_mean_text(value) for value in spread.values()]
         rows.append([f"{label}: mean ± std, {run.fold_text()}", cells, None, *means])
-    notes = table_notes(runs, CAVEAT, _later(), COLLAPSED)
+    notes = table_notes(runs, CAVEAT, _later(), COLLAPSED, *interval_notes(runs))
     return Table("seven_classes", "Seven classes: overall error", COLUMNS, rows, notes, {"runs": data})
 
 

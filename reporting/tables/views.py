@@ -6,6 +6,7 @@ from measures.by_view import accuracy_by_views, centre_crop_accuracy
 from measures.metrics import percent
 from reporting.notes import scored, table_notes
 from reporting.paper import paper
+from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
 
@@ -21,13 +22,23 @@ def views_table(runs: Sequence[RunResult]) -> Table | None:
             continue
         data[label] = {"by_count": by_count, "centre_crop": centre}
         what = f"{label}, {run.fold_text(run.folds_with('views'))}"
-        rows += [[what, item["views"], "all", percent(item["acc"]), percent(item["std"])] for item in by_count]
+        for item in by_count:
+            rows.append([what, item["views"], "all", shown(item["acc"], item["interval"]), percent(item["std"])])
         total = max((item["views"] for item in by_count), default=0)
-        rows.append([what, 1, "centre", percent(centre["one_view"]), None])
-        rows.append([what, total, "centre", percent(centre["all_views"]), None])
+        for views, name in ((1, "one_view"), (total, "all_views")):
+            rows.append([what, views, "centre", shown(centre[name], centre["interval"][name]), None])
     loss = percent(paper()["one_view_loss_of_accuracy"], 0)
-    notes = (
+    notes = table_notes(
+        runs,
         "std over 20 random choices of each cell's views",
         f"the paper says that one view instead of 100 costs about {loss} % of accuracy",
+        *interval_notes(runs),
     )
-    return filled("views", "Accuracy by the number of views", COLUMNS, rows, table_notes(runs, *notes), data)
+    return filled(
+        "views",
+        "Accuracy by the number of views",
+        COLUMNS,
+        rows,
+        table_notes(runs, *notes, *interval_notes(runs)),
+        data,
+    )

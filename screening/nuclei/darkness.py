@@ -55,6 +55,12 @@ def rescale(channel: np.ndarray, mpp: float, work: float) -> np.ndarray:
     return cv2.resize(channel, (width, height), interpolation=interpolation)
 
 
+def whole(channel: np.ndarray, block: int) -> np.ndarray:
+    """A channel, its edge repeated up to a multiple of `block`: a tile is then resampled as the image is."""
+    height, width = channel.shape
+    return cv2.copyMakeBorder(channel, 0, -height % block, 0, -width % block, cv2.BORDER_REPLICATE)
+
+
 def to_original(points: np.ndarray, shape: tuple[int, int], original: tuple[int, int]) -> np.ndarray:
     """Points (N, 2) of x, y in an image of `shape` (H, W), in pixels of the `original` shape: centres stay centres."""
     scale = np.array([original[1] / shape[1], original[0] / shape[0]])

@@ -9,7 +9,7 @@ from common.caffe_messages import ROOT
 from common.errors import UserError
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
-from screening.nuclei.darkness import absorbance, darkness, rescale, to_original
+from screening.nuclei.darkness import absorbance, darkness, rescale, to_original, whole
 from screening.nuclei.fcn_scale import STRIDE, WORK_MPP
 from screening.nuclei.maxima import maxima
 from screening.nuclei.nucleus import Nucleus, require_field
@@ -20,6 +20,7 @@ from screening.nuclei.threshold import nucleus_of, within
 
 DEPLOY = ROOT / "prototxt/nucleus_fcn/deploy.prototxt"
 CONFIDENCE = 0.35  # between where F is highest on Cervix93 (0.4) and what recall on smears asks for
+BLOCK = 36  # pixels at WORK_MPP that are a whole number of those that outlines are looked for in, 40
 MULTIPLE = 4  # of both sides of the net's input: it is halved twice and enlarged again
 FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))  # the map is the mean of these four views
 
@@ -36,6 +37,7 @@ class FcnDetector:
     """
 
     name = "fcn"
+    work_mpp = WORK_MPP
     margin_um = 40.0  # what the net sees to each side, and the rim of an outline
 
     def __init__(self, weights: Path, confidence: float | None = None, deploy: Path = DEPLOY):
@@ -55,12 +57,13 @@ class FcnDetector:
         channel = rescale(absorbance(image, background), mpp, WORK_MPP)
         places, heights = maxima(self.map(channel), self.confidence)
         centres = to_original(places, channel.shape, image.shape[:2])
-        fine = smooth(rescale(darkness(image, background), mpp, REGION_MPP))
-        scale = np.array([fine.shape[1] / image.shape[1], fine.shape[0] / image.shape[0]])
+        blocks = whole(darkness(image, background), BLOCK)
+        fine = smooth(rescale(blocks, mpp, REGION_MPP))
+        scale = np.array([fine.shape[1] / blocks.shape[1], fine.shape[0] / blocks.shape[0]])
         regions, _ = outline_at(fine, (centres + 0.5) * scale - 0.5)
         nuclei = []
         for region, centre, height in zip(regions, centres.tolist(), heights.tolist(), strict=True):
-            shape = nucleus_of(region, height, fine.shape, image.shape[:2])
+            shape = nucleus_of(region, height, fine.shape, blocks.shape)
             nuclei.append(Nucleus(*centre, shape.area_um2, height, shape.outline))
         return within(nuclei, image.shape[:2], mpp)
 

@@ -30,6 +30,7 @@ class Detector(Protocol):
     """Finds nuclei in a field."""
 
     name: str
+    work_mpp: float  # micrometres of the pixels that it looks at; images of that size are not resampled
     margin_um: float  # how far from a tile's edge a nucleus must lie to be found as in the whole image
 
     def detect(self, image: np.ndarray, mpp: float, background: float | None = None) -> list[Nucleus]:

@@ -9,6 +9,8 @@ import numpy as np
 from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
+from screening.nuclei.darkness import whole
+
 WORK_MPP = 0.45  # micrometres a pixel: the smallest nucleus still has 70 pixels
 SMOOTH = 0.5  # micrometres
 AREAS = (14.0, 260.0)  # square micrometres: from a pyknotic nucleus to a large abnormal one
@@ -51,11 +53,13 @@ def smooth(channel: np.ndarray) -> np.ndarray:
 def above_surroundings(channel: np.ndarray) -> np.ndarray:
     """How much darker each pixel is than what is wider than a nucleus about it, uint8 (H, W)."""
     small = 4  # the opening's disc is large, and its result smooth: a quarter of the resolution will do
-    size = tuple(max(1, n // small) for n in channel.shape[::-1])
-    coarse = cv2.resize(channel, size, interpolation=cv2.INTER_AREA)
+    height, width = channel.shape
+    blocks = whole(channel, small)
+    size = tuple(n // small for n in blocks.shape[::-1])
+    coarse = cv2.resize(blocks, size, interpolation=cv2.INTER_AREA)
     radius = WIDEST / WORK_MPP
     coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc(radius / small))
-    opened = cv2.resize(coarse, channel.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    opened = cv2.resize(coarse, blocks.shape[::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
 

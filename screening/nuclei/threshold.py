@@ -27,6 +27,7 @@ class ThresholdDetector:
     """
 
     name = "threshold"
+    work_mpp = WORK_MPP
     margin_um = 40.0
 
     def __init__(self, confidence: float | None = None):

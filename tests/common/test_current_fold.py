@@ -106,5 +106,5 @@ def test_a_fold_knows_when_it_was_the_current_one(folds):
 
 def test_a_record_that_is_none_is_refused(folds):
     (folds[0] / ".current.json").write_text('[["a", 1]]')
-    with pytest.raises(UserError, match=r"current.json: expected a list of \[from, until\]"):
+    with pytest.raises(UserError, match=r"\.current.json: expected a list of \[from, until\]"):
         was_current(folds[0], 0)

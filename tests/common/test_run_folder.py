@@ -8,18 +8,18 @@ from common.errors import UserError
 from common.options import Request
 from common.run_folder import RunConfig, open_run, read_config
 
-FACTS = {"view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False}
+FACTS = {"view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False, "labels": [1, 2]}
 
 
 def config(dataset="mine", **facts):
-    return RunConfig(data="/d", dataset=dataset, fingerprint="f", cells=3, **{**FACTS, **facts})
+    return RunConfig(data="/d", dataset=dataset, fingerprint="f", cells=3, **{**FACTS, "labels": (1, 2), **facts})
 
 
 def older(run):
     """The record as it was before it kept what the data set's name told."""
     path = run / "run.json"
     record = json.loads(path.read_text())
-    for name in ("view_plan", "pixel_um", "paper"):
+    for name in ("view_plan", "pixel_um", "paper", "labels"):
         del record["dataset"][name]
     path.write_text(json.dumps(record))
     return run
@@ -46,7 +46,7 @@ def test_every_option_of_a_request_is_in_the_record(tmp_path):
 def test_an_older_record_is_read(tmp_path, name, plan, pixel, paper):
     run = older(open_run(config(name, phantom=name == "phantom"), None, tmp_path))
     found = read_config(run)
-    assert (found.view_plan, found.pixel_um, found.paper) == (plan, pixel, paper)
+    assert (found.view_plan, found.pixel_um, found.paper, found.labels) == (plan, pixel, paper, None)
     # the same data set still finds its run again
     same = config(name, view_plan=plan, pixel_um=pixel, paper=paper, phantom=name == "phantom")
     assert open_run(same, None, tmp_path) == run
@@ -59,4 +59,14 @@ def test_a_pixel_size_that_is_none_is_refused(tmp_path, pixel):
     record["dataset"]["pixel_um"] = pixel
     path.write_text(json.dumps(record))
     with pytest.raises(UserError, match="expected a run's configuration, found pixel_um"):
+        read_config(path.parent)
+
+
+@pytest.mark.parametrize("labels", ["12", [1], [1, 2, 3], [1, 2.5], [True, False], {"normal": 1}])
+def test_numbers_of_cells_that_are_none_are_refused(tmp_path, labels):
+    path = open_run(config(), None, tmp_path) / "run.json"
+    record = json.loads(path.read_text())
+    record["dataset"]["labels"] = labels
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match="expected a run's configuration, found labels"):
         read_config(path.parent)

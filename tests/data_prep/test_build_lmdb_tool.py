@@ -14,9 +14,7 @@ SMALLEST = ("--profile", "smallest", "--workers", "1")
 
 
 def times(fold):
-    """When each file was written, but for what says who holds the fold and when data/fold pointed to it."""
-    notes = (".lock", ".current.json")
-    return {p.name: p.stat().st_mtime_ns for p in fold.rglob("*") if p.is_file() and p.name not in notes}
+    return {p.name: p.stat().st_mtime_ns for p in fold.rglob("*") if p.is_file() and p.name[0] != "."}
 
 
 @pytest.fixture

@@ -90,6 +90,12 @@ def test_inner_split_carves_out_of_training_cells_by_the_same_protocol(cells, pr
     assert bool(shared) == (protocol == "cell")
 
 
+def test_an_inner_split_needs_groups_to_hold_back(cells):
+    few = [c for c in cells.cells if c.group in {"0-0", "0-1", "1-20", "1-21"}]
+    with pytest.raises(UserError, match="--select inner: expected at least 5 groups among the training cells"):
+        inner_split(few, "field", 1)
+
+
 def swap(split):
     split["folds"][0][0], split["folds"][1][0] = split["folds"][1][0], split["folds"][0][0]
 

@@ -139,3 +139,68 @@ def test_a_manifest_is_called_the_same_from_wherever_it_is_opened(folder, monkey
     path.write_text("image,label,nucleus_x,nucleus_y\na.png,0,5,5\n", encoding="utf-8")
     monkeypatch.chdir(folder)
     assert read_manifest("cells.csv").fingerprint() == read_manifest(path).fingerprint()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Image;LABEL;Nucleus_X;nucleus_Y;Pixel_um\na.png;normal;20,25;11,5;0,25\nb.png;abnormal;3;4.5;0,25\n",
+        '"image";"label";"nucleus_x";"nucleus_y";"pixel_um"\n"a.png";0;"20,25";11,5;0.25\nb.png;1;3;4,5;0.25\n',
+        "image\tlabel\tnucleus_x\tnucleus_y\tpixel_um\na.png\t0\t20.25\t11,5\t0.25\nb.png\t1\t3\t4,5\t0.25\n",
+        "IMAGE,Label,NUCLEUS_X,NUCLEUS_Y,PIXEL_UM\na.png,0,20.25,11.5,0.25\nb.png,1,3,4.5,0.25\n",
+    ],
+)
+def test_whatever_a_spreadsheet_writes_is_the_same_set(folder, text):
+    found = read_manifest(write(folder, text))
+    assert [(c.id, c.label, c.centre) for c in found.cells] == [("a", 0, (20.25, 11.5)), ("b", 1, (3.0, 4.5))]
+    assert found.pixel_um == 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('image,label,nucleus_x,nucleus_y\na.png,0,"20,25",11\n', "inside its image of 40 x 30, found 20,25, 11"),
+        ("image,label,nucleus_x,nucleus_y\na.png,0,20,25,11,5\n", "expected 4 values, found 6"),
+        ("image;label;nucleus_x;nucleus_y\na.png;0;1.234,5;11\n", "nucleus centre inside"),
+        ("image;label;Image;nucleus_x;nucleus_y\na.png;0;a.png;5;11\n", "columns image, label"),
+        ("image;label,nucleus_x;nucleus_y\n", "columns image, label"),
+    ],
+)
+def test_what_could_mean_two_things_is_refused(folder, text, message):
+    """A comma that separates is no decimal one, a number has one point, a column one name."""
+    with pytest.raises(UserError, match=message):
+        read_manifest(write(folder, text))
+
+
+def test_separators_in_names_are_left_alone(folder):
+    cv2.imwrite(str(folder / "a,b;c.png"), np.full((30, 40, 3), 200, np.uint8))
+    one = read_manifest(write(folder, 'image,label,nucleus_x,nucleus_y\n"a,b;c.png",0,5,5\n'))
+    other = read_manifest(write(folder, 'image;label;nucleus_x;nucleus_y\n"a,b;c.png";0;5;5\n'))
+    assert [cell.id for cell in one.cells] == [cell.id for cell in other.cells] == ["a,b;c"]
+
+
+def test_all_mistakes_of_a_list_are_told_at_once(folder):
+    rows = ["a.png,maybe,99,3", "b.png,1,5,5", "c.png,0,3,3", "a.png,0,3", "a.png,0,nan,3"]
+    with pytest.raises(UserError) as caught:
+        read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\n" + "\n".join(rows) + "\n"))
+    lines = caught.value.lines()
+    assert [line.split(": ")[0].split(", ")[-1] for line in lines] == ["line 2", "line 2", "line 4", "line 5", "line 6"]
+    for line, words in zip(lines, ("a label among", "inside its image", "no file", "4 values", "nan, 3"), strict=True):
+        assert words in line and line.isprintable()
+    assert str(caught.value) == f"{lines[0]} (5 mistakes in all)"
+
+
+def test_of_very_many_mistakes_the_first_twenty_are_told(folder):
+    rows = [f"a.png,{number + 5},3,3" for number in range(1000)]
+    with pytest.raises(UserError) as caught:
+        read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\n" + "\n".join(rows) + "\n"))
+    lines = caught.value.lines()
+    assert len(lines) == 21 and "line 21" in lines[19] and lines[20] == "and 980 more mistakes"
+
+
+def test_one_broken_image_is_one_mistake(folder):
+    (folder / "a.png").write_bytes(b"")
+    rows = [f"a.png,0,{x},3" for x in range(9)]
+    with pytest.raises(UserError) as caught:
+        read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\n" + "\n".join(rows) + "\n"))
+    assert len(caught.value.lines()) == 1 and "an empty file" in str(caught.value)

@@ -6,8 +6,7 @@ import pytest
 from data_prep.views import SIZE, Grid, View
 from engines.caffe_engine import CaffeEngine
 from engines.caffe_views import CaffeViews
-from engines.crops import crop_views
-from engines.engine import CroppedInput
+from engines.crops import CroppedInput, crop_views
 from scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
 from scoring.fill import filled_in_turn
 from scoring.fill_ahead import filled_ahead

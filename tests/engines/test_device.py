@@ -33,7 +33,8 @@ def cards(monkeypatch):
 
 def test_without_a_cuda_build_the_cpu_is_the_default_and_a_gpu_is_refused(environment, monkeypatch):
     monkeypatch.setattr(gpu, "cuda_build_chosen", lambda: False)
-    assert gpu.resolve(None) == gpu.resolve("none") == gpu.Device()
+    assert gpu.resolve(None) == gpu.Device()
+    assert gpu.resolve("none") == gpu.Device(without_gpu=True)
     assert gpu.Device().arguments == []
     assert gpu.Device().number is None
     assert gpu.Device().count == 0

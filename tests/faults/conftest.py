@@ -1,6 +1,7 @@
 """What the injected failures share. Every test in this folder carries the mark `faults`."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -65,14 +66,24 @@ def small_disk(tmp_path):
         disk.unmount()
 
 
+def _default_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # a shell or nohup may have us ignore them, and a child inherits that
+
+
 @pytest.fixture
 def start(place):
-    """Start a tool in the background: (tool, *words) -> Popen; whatever still runs at the end is killed."""
+    """Start a tool in the background: (tool, *words) -> Popen; whatever still runs at the end is killed.
+
+    Signals that end a process do so, whatever the tests themselves were started under; `under` is a command such as
+    nohup that starts the tool in its own way.
+    """
     running = []
 
-    def begin(tool, *words, herlev=None, where=place) -> subprocess.Popen:
+    def begin(tool, *words, herlev=None, where=place, under=()) -> subprocess.Popen:
         process = subprocess.Popen(
-            [f"tools/{tool}.py", *map(str, words)],
+            [*under, f"tools/{tool}.py", *map(str, words)],
+            preexec_fn=_default_signals,
             cwd=where,
             env=tool_environment(herlev),
             stdout=subprocess.PIPE,

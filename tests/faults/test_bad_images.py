@@ -9,6 +9,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import UserError
 from data_prep.dataset import open_dataset
@@ -48,7 +49,12 @@ WRONG_IMAGES = {
     "alpha": (bmp(20, 20, 32), "32 bits a pixel"),
     "grey PNG": (encoded(".png", np.zeros((20, 20), np.uint8)), "8 bits a pixel"),
     "16-bit PNG": (encoded(".png", GREY16), "16 bits a pixel"),
-    "RGBA PNG": (encoded(".png", np.zeros((20, 20, 4), np.uint8)), "32 bits a pixel"),
+    "RGBA PNG": (
+        encoded(".png", np.zeros((20, 20, 4), np.uint8)),
+        "32 bits a pixel, with an alpha channel that is not",
+    ),
+    "16-bit RGBA PNG": (encoded(".png", np.full((20, 20, 4), 65535, np.uint16)), "64 bits a pixel"),
+    "RGBA TIFF": (encoded(".tiff", np.zeros((20, 20, 4), np.uint8)), "an alpha channel that is not opaque"),
     "grey TIFF": (encoded(".tiff", np.zeros((20, 20), np.uint8)), "1 channel(s)"),
     "16-bit TIFF": (encoded(".tiff", np.zeros((20, 20, 3), np.uint16)), "16 bits"),
     "header of 2^30 x 2^30": (bmp(20, 20, claim=HUGE), "claims 1073741824 x 1073741824"),
@@ -69,6 +75,50 @@ def test_a_wrong_image_is_named_by_the_reader(set_of_cells, kind):
     assert found in caught.value.found
     with pytest.raises(UserError):
         read_image(image)
+
+
+def with_alpha(alpha):
+    image = np.random.default_rng(1).integers(0, 256, (20, 30, 4), np.uint8)
+    image[..., 3] = alpha
+    return image
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_an_alpha_channel_that_hides_nothing_is_dropped(tmp_path, suffix):
+    image, path = with_alpha(255), tmp_path / f"a{suffix}"
+    path.write_bytes(encoded(suffix, image))
+    assert (read_image(path) == image[..., :3]).all() and read_image(path).flags["C_CONTIGUOUS"]
+    assert image_size(path) == (20, 30)
+    image[7, 9, 3] = 254  # one pixel, and hardly
+    path.write_bytes(encoded(suffix, image))
+    for read in (read_image, image_size):
+        with pytest.raises(UserError, match="an alpha channel that is not opaque"):
+            read(path)
+
+
+def test_a_transparent_colour_is_an_alpha_channel(tmp_path):
+    """A PNG's tRNS names one colour as transparent: harmless where no pixel has it."""
+    image = Image.fromarray(with_alpha(255)[..., :3][..., ::-1].copy())
+    image.save(tmp_path / "unused.png", transparency=(1, 2, 3))
+    image.save(tmp_path / "used.png", transparency=image.getpixel((4, 5)))
+    assert (read_image(tmp_path / "unused.png") == with_alpha(255)[..., :3]).all()
+    with pytest.raises(UserError, match="an alpha channel that is not opaque"):
+        read_image(tmp_path / "used.png")
+
+
+def test_the_fourth_channel_of_cmyk_is_no_alpha(tmp_path):
+    """OpenCV makes colours of CMYK by a rule of thumb, and an opaque alpha channel."""
+    Image.fromarray(with_alpha(255)[..., :3].copy()).convert("CMYK").save(tmp_path / "a.tiff")
+    assert (cv2.imread(str(tmp_path / "a.tiff"), cv2.IMREAD_UNCHANGED)[..., 3] == 255).all()
+    with pytest.raises(UserError, match=r"found 4 channel\(s\) of 8 bits"):
+        read_image(tmp_path / "a.tiff")
+
+
+def test_a_missing_file_is_a_matter_of_its_path(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"x")
+    for path in (tmp_path / "none.png", tmp_path, tmp_path / "a.png/b.png", tmp_path / ("x" * 300)):
+        with pytest.raises(UserError, match=r"Check the path\.$"):
+            read_image(path)
 
 
 WRONG_MASKS = {

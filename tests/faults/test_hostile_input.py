@@ -17,7 +17,7 @@ from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError
 from common.files import MAX_JSON, read_json
 from data_prep.dataset import open_dataset
-from data_prep.manifest import LINE_LIMIT, MAX_CELLS, manifest_rows, read_manifest
+from data_prep.manifest import CELL_BYTES, LINE_LIMIT, manifest_rows, read_manifest
 from reporting.report import write_report
 from scoring.own_cells import places_of_csv
 from scoring.results import load_run
@@ -158,6 +158,7 @@ MILLION = """
 import resource, sys
 from pathlib import Path
 from common.errors import UserError
+from data_prep import manifest
 from data_prep.manifest import manifest_rows, read_manifest
 kind, path = sys.argv[1], Path(sys.argv[2])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -165,15 +166,17 @@ before = peak()
 if kind == "rows":
     print(sum(1 for _ in manifest_rows(path)))
 else:
+    if kind == "small":
+        manifest.usable_memory = lambda: 400_000_000
     try:
-        read_manifest(path)
+        print(len(read_manifest(path).cells))
     except UserError as error:
         print(error)
 print(peak() - before)
 """
 
 
-def test_a_manifest_of_a_million_lines_takes_no_memory(manifest):
+def test_a_manifest_of_a_million_lines_takes_no_memory_where_there_is_little(manifest):
     path = manifest()
     with path.open("a", encoding="utf-8") as file:
         for block in range(100):
@@ -182,10 +185,22 @@ def test_a_manifest_of_a_million_lines_takes_no_memory(manifest):
     done = subprocess.run([*command, "rows", path], cwd=ROOT, capture_output=True, text=True, check=True)
     rows, kilobytes = map(int, done.stdout.split())
     assert rows == 1_000_000 and kilobytes < 20_000
-    done = subprocess.run([*command, "read", path], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, "small", path], cwd=ROOT, capture_output=True, text=True, check=True)
     line, kilobytes = done.stdout.splitlines()
-    assert f"line {MAX_CELLS + 2}: expected at most {MAX_CELLS:,} cells" in line
+    assert "expected cells that fit into 100.0 MB, one part in 4 of this machine's memory, found 66," in line
     assert int(kilobytes) < 20_000
+
+
+def test_no_number_of_cells_is_refused_that_fits_into_memory(manifest):
+    """More than the 100,000 that were once the most; each takes no more than the bound counts for it."""
+    path, cells = manifest(header=("image", "label", "nucleus_x", "nucleus_y", "group", "id")), 120_000
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"a.png,1,{i % 39}.5,5.25,patient{i},cell_of_a_patient_{i}\n" for i in range(cells))
+    command = [sys.executable, "-c", MILLION, "read", path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    count, kilobytes = map(int, done.stdout.split())
+    assert count == cells
+    assert kilobytes * 1024 < cells * CELL_BYTES
 
 
 def test_one_endless_line_takes_no_memory(manifest):

@@ -76,6 +76,19 @@ def test_every_signal_leaves_a_resumable_run(untrained, source_weights, net_shap
     assert "is already trained: iteration 9 selected" in again.stdout
 
 
+def test_under_nohup_a_hang_up_ends_nothing(untrained, source_weights, start):
+    """The tool leaves an ignored signal ignored; Caffe, which would stop, is in a session that no terminal hangs up."""
+    place, fold = untrained
+    words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
+    process = start("train", *words, where=place, under=["nohup"])
+    wait_for(lambda: iterations(fold) or process.poll() is not None)
+    assert os.getsid(caffe_of(process)) != os.getsid(process.pid)
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out + err
+    assert "stopping" not in out and "selected (paper)" in out and iterations(fold) == list(range(9))
+
+
 def snapshot_pair(folder, iteration, model, shapes):
     """A whole pair: real weights, and a SolverState with the right number of histories."""
     from common.caffe_messages import caffe_pb2

@@ -162,4 +162,4 @@ def test_force_of_the_tool_says_what_it_overrides(copy_of, trained_fold, other_f
     assert not (fold / "scores.csv").exists()
     done = run_tool(place, "evaluate", *words, "--force")
     assert "--force overrides: " in done.stdout and "mean.binaryproto" in done.stdout
-    assert (fold / "scores.csv").exists()
+    assert [path.name for path in fold.glob("scores*.csv")] == ["scores-views1-crops1-forced.csv"]

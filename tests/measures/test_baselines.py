@@ -8,7 +8,17 @@ import pytest
 
 from data_prep.cells import Cell, Dataset
 from data_prep.herlev_classes import CLASSES
-from measures.baselines import all_baselines, file_name, majority, nucleus_area, sibling_share
+from measures.baselines import (
+    NAMES,
+    all_baselines,
+    background_colour,
+    file_name,
+    is_complete,
+    majority,
+    nucleus_area,
+    picture_size,
+    sibling_share,
+)
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "herlev"
 
@@ -89,7 +99,15 @@ def test_all_baselines_are_json():
     folds = [[c.id for c in cells[k::3]] for k in range(3)]
     found = all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, {c.id: 5 for c in cells})
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert set(found) == {"majority", "file_name", "first_number", "nucleus_area", "sibling_share"}
+    assert set(found) == {
+        "majority",
+        "file_name",
+        "first_number",
+        "nucleus_area",
+        "background_colour",
+        "picture_size",
+        "sibling_share",
+    }
     assert "skipped" in all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, None)["nucleus_area"]
 
 
@@ -132,3 +150,16 @@ def test_herlevs_names_tell_the_class_even_by_field(herlev):
     assert found["two_class"]["acc"] >= 0.999
     assert found["seven_class"]["acc"] == pytest.approx(0.63, abs=0.03)
     assert sibling_share(herlev, folds)["share"] == 0
+
+
+def test_a_forest_learns_from_a_pictures_colour_and_older_records_are_told():
+    cells = [cell(f"c{i:02d}", i % 2) for i in range(40)]
+    folds = [[c.id for c in cells[k::5]] for k in range(5)]
+    colours = {c.id: [100.0 + 60 * c.label + i, 0, 0, 5, 5, 5] for i, c in enumerate(cells)}
+    found = background_colour(cells, folds, colours)
+    assert found["two_class"]["auc"] == 1.0
+    assert set(found["chances"]) == {c.id for c in cells}
+    assert "skipped" in background_colour(cells, folds, {})
+    assert "skipped" in picture_size(cells, folds, {c.id: [640.0, 480.0] for c in cells})
+    assert is_complete(dict.fromkeys(NAMES))
+    assert not is_complete(dict.fromkeys(NAMES - {"picture_size"}))

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve as sk_curve
 
 from measures.calibration import brier, calibration_curve, expected_calibration_error
-from measures.intervals import bootstrap_interval, interval, resampled, wilson
+from measures.intervals import bootstrap_interval, interval, weighted, wilson
 from measures.metrics import METRICS, binary_metrics, mean_and_std, percent
 from measures.operating_point import operating_point, roc_points
 from reporting.paper import accuracy_interval, paper, right_in_all
+
+Z = float(norm.ppf(0.975))
 
 
 def both_classes(seed, n=60, ties=False):
@@ -110,7 +113,7 @@ def test_wilson_is_the_root_of_its_equation():
     for k, n in ((1, 10), (5, 10), (901, 917), (3, 3), (0, 7)):
         for limit in wilson(k, n):
             # at each limit the observed share is z standard errors away
-            assert (k / n - limit) ** 2 == pytest.approx(1.96**2 * limit * (1 - limit) / n, abs=1e-12)
+            assert (k / n - limit) ** 2 == pytest.approx(Z**2 * limit * (1 - limit) / n, abs=1e-12)
     assert wilson(0, 7)[0] == 0.0
     assert wilson(3, 3)[1] == 1.0
     for k, n in ((1, 0), (3, 2), (-1, 2)):
@@ -122,7 +125,8 @@ def test_wilson_is_the_root_of_its_equation():
 def test_a_resampling_has_the_metrics_of_its_cells(ties):
     labels, scores = both_classes(3, 30, ties)
     picks = np.random.default_rng(0).integers(0, 30, (50, 30))
-    found = resampled(labels, scores, picks, 0.5)
+    counts = np.stack([np.bincount(pick, minlength=30) for pick in picks])
+    found = weighted(labels, scores, counts, 0.5)
     for row, pick in enumerate(picks):
         for name, value in binary_metrics(labels[pick], scores[pick]).items():
             assert found[name][row] == pytest.approx(value, abs=1e-12)
@@ -144,7 +148,8 @@ def test_intervals_of_the_undefined():
         warnings.simplefilter("error")
         assert bootstrap_interval([1, 1], [0.2, 0.9], "auc", seed=1, n=20) is None
         assert interval([1, 1], [0.2, 0.9], "spec") is None
-        assert bootstrap_interval([0, 1], [0.2, 0.9], "auc", seed=1, n=50) == (1.0, 1.0)
+        # no resampling can vary it: that is no certainty
+        assert bootstrap_interval([0, 1], [0.2, 0.9], "auc", seed=1, n=50) is None
     with pytest.raises(ValueError, match="none of"):
         bootstrap_interval([0, 1], [0.2, 0.9], "kappa", seed=1)
 

@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.colors import to_rgba
 
-from reporting.figures import examples, misclassified, right_cells, views
+from reporting.figures import examples, misclassified, right_cells, views, why
 from reporting.figures.style import YELLOW, clean
+from reporting.overlay import overlay
 from tests.support.figures import cell_image, texts
 
 
@@ -52,3 +53,21 @@ def test_misclassified_says_how_many_there_are():
 def test_scored_patches_show_scores_and_ids():
     figure = right_cells.draw([("light", [(cell_image(), "a-1", 0.994)]), ("severe", [])])
     assert all(part in texts(figure) for part in ("light", "score 0.99", "a-1"))
+
+
+def test_heat_is_red_for_abnormal_blue_for_normal_and_nothing_where_there_is_none():
+    picture, heat = np.full((40, 50, 3), 128, np.uint8), np.zeros((40, 50))
+    heat[:, :10], heat[:, 40:] = 2, -1
+    found = overlay(picture, heat).astype(int)
+    assert (found[:, 10:40] == 128).all()
+    red, blue = found[0, 0], found[0, 49]
+    assert red[0] > 128 > red[2] and blue[2] > 128 > blue[0]
+    assert np.abs(red - 128).sum() > np.abs(blue - 128).sum()  # half as much heat, half as much colour
+    assert np.array_equal(overlay(picture, heat * 0), picture)
+
+
+def test_cells_stand_beside_their_heat():
+    cells = [why.Explained(cell_image(60, 70), np.random.default_rng(1).normal(size=(60, 70)), "columnar\nscore 0.10")]
+    figure = why.draw([("classified correctly", cells), ("misclassified", [])])
+    assert figure.axes[0].get_images()[0].get_array().shape == (60, 70 + why.GAP + 70, 3)
+    assert "misclassified: none" in texts(figure) and "score 0.10" in texts(figure)

@@ -210,3 +210,23 @@ def test_the_tool_writes_the_card_and_no_weights(tmp_path):
     assert [path.name for path in (place / "models").rglob("*") if path.is_file()] == ["readme.md"]
     done = run_tool(place, "model_card", "runs/none", status=2)
     assert done.stderr.count("\n") == 1
+
+
+def test_the_card_of_an_adapted_net_shows_its_chain(run, tmp_path):
+    first = {"weights": {"name": "caffenet.caffemodel", "sha256": "c" * 64}}
+    source = {"run": "other-cell-quick", "fold": 2, "sha256": "b" * 64, "dataset": {"name": "other"}, "trained": first}
+    own = {"name": "convnet_t_iter_6.caffemodel", "sha256": "b" * 64}
+    change(run / "fold0/model.json", trained={"weights": own, "source": source})
+    text = text_of(run, tmp_path)
+    assert "`prototxt/adapt/train_val.prototxt`" in text and "Source of conv1 to conv5" not in text
+    assert "source of all eight layers: ConvNet-T of other-cell-quick, fold 2, sha256 bbbbbbbbbbbb" in text
+    assert "from caffenet.caffemodel, sha256 cccccccccccc" in text
+
+
+def test_a_net_that_has_learned_nothing_is_the_first_of_its_limits(run, tmp_path):
+    assert "has learned little" not in text_of(run, tmp_path)
+    change(run / "fold0/model.json", val_loss=0.8)
+    text = text_of(run, tmp_path)
+    limits = text[text.index("## Limits") :].splitlines()
+    assert limits[2].startswith("- **This net has learned little or nothing: its validation loss, 0.800, is not below")
+    assert "Fold 0: this net has learned little or nothing" in text[: text.index("## Limits")]

@@ -22,7 +22,7 @@ from reporting.figures.plan import LeftOutError
 from reporting.report import default_out, write_report
 from scoring.results import load_run
 from tests.support.checkout import ROOT
-from tests.support.synthetic_cells import write_cell_pictures, write_net_arrays
+from tests.support.synthetic_cells import write_cell_pictures, write_heats, write_net_arrays
 from tests.support.synthetic_run import write_synthetic_run
 
 HOSTILE = "<script>alert(1)$&'\"x"
@@ -72,6 +72,7 @@ def whole(tmp_path_factory):
     (folder / "fold0/solver.prototxt").write_text('net: "</pre><script>alert(2)</script>"\n')
     write_cell_pictures(folder, base / "data")
     write_net_arrays(folder)
+    write_heats(folder, base / "data")
     run = load_run(folder)
     return write_report([run], default_out([run])), run
 
@@ -94,10 +95,17 @@ def test_page_has_every_section_table_and_figure(whole):
     assert {link["href"] for link in page.all("a")} == {f"#{name}" for name in SECTIONS}
     for number in PAPER_FIGURES:
         assert f"Fig. {number}." in page.text()
-    for words in ("ROC curve", "Calibration", "number of views", "rotation angle", "confusion matrix"):
+    for words in (
+        "ROC curve",
+        "Where the score comes from",
+        "Calibration",
+        "number of views",
+        "rotation angle",
+        "confusion matrix",
+    ):
         assert words in page.text()
     assert "Left out" not in page.text()
-    assert len(page.all("img")) == len(page.all("figure")) == len(PAPER_FIGURES) + 5
+    assert len(page.all("img")) == len(page.all("figure")) == len(PAPER_FIGURES) + 6
     assert all(image["alt"] for image in page.all("img"))
     assert {p.stem for p in (path.parent / "tables").glob("*.json")} <= ids
 
@@ -172,7 +180,7 @@ def test_same_runs_give_the_same_bytes(whole, bare, tmp_path):
     from reporting.figures.plan import Plan  # pictures of cells too
 
     plans = [plan for plan in all_figures([whole[1]]) if plan.photo]
-    assert len(plans) == 5 and all(isinstance(plan, Plan) for plan in plans)
+    assert len(plans) == 6 and all(isinstance(plan, Plan) for plan in plans)
     plan = plans[-1]
     assert report._draw(plan, tmp_path / "a") == report._draw(plan, tmp_path / "b")
 
@@ -182,6 +190,7 @@ def test_without_the_data_set_the_report_says_so(bare, tmp_path):
     gone, right = (said.count(f"Left out: {why}.") for why in (GONE, "no scored cell was misclassified"))
     assert gone >= 4 and gone + right == 5
     assert said.count("Left out: no fold has net_figures.npz.") == 2
+    assert said.count("Left out: no fold has why.npz.") == 1
 
 
 def test_another_data_set_in_its_place_is_not_shown(whole):
@@ -293,3 +302,13 @@ def test_tool(bare, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"report: {bare.folder / 'report/report.html'}"
     assert (bare.folder / "report/report.html").exists()
+
+
+def test_a_fold_that_has_learned_nothing_is_named_before_any_figure(tmp_path):
+    folder = write_synthetic_run(tmp_path / "run", folds=2)
+    model = folder / "fold1/model.json"
+    model.write_text(json.dumps(json.loads(model.read_text()) | {"val_loss": 0.9}))
+    page = write_report([load_run(folder)], tmp_path / "report").read_text(encoding="utf-8")
+    before = page[page.index('<section id="notes">') : page.index('<section id="tables">')]
+    assert before.count("this net has learned little or nothing") == 1
+    assert "fold 1: this net has learned little or nothing: its validation loss, 0.900, is not below the 0." in before

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from common.errors import UserError
 from measures.by_class import confusion, seven_errors
 from measures.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
+from measures.intervals import interval
 from measures.performance import summary
+from measures.resampling import share_interval
 from reporting.notes import run_notes
 from reporting.tables.all_tables import all_tables
+from reporting.tables.beside_paper import beside_the_papers_interval
+from reporting.tables.ranges import BY_CELL, BY_GROUP
 from reporting.tables.table import Table
 from scoring.results import load_run
 from tests.support.synthetic_run import write_synthetic_run
@@ -53,7 +58,7 @@ def edited(run, **change):
 
 def test_all_tables_are_there(tables):
     assert list(tables) == [
-        *["table3", "table4", "table5", "seven_classes", "confusion", "baselines"],
+        *["table3", "table4", "table5", "seven_classes", "confusion", "comparison", "baselines"],
         *["operating_point", "calibration", "views", "angles", "speed"],
     ]
 
@@ -144,10 +149,90 @@ def test_notes_follow_the_run(runs):
     assert any("drawing (phantom)" in note for note in run_notes(flagged))
 
 
-def test_a_complete_herlev_run_is_placed_in_the_papers_interval(runs):
-    placed = [n for n in all_tables([edited(runs["cell"], dataset={"name": "herlev"})])[0].notes if "lies" in n]
+def with_wrong(run, number):
+    """The run with so many cells wrong, dealt out over its folds; the others right."""
+    for place, fold in enumerate(run.folds):
+        fold.scores[:] = np.where(fold.labels == 1, 0.9, 0.1)
+        mine = range(place, number, len(run.folds))
+        fold.scores[: len(mine)] = 1 - fold.scores[: len(mine)]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("wrong", "acc", "ours", "papers"), [(4, "98.1", "inside", "inside"), (20, "90.5", "outside", "outside")]
+)
+def test_a_complete_herlev_run_is_placed_in_the_papers_interval(tmp_path, wrong, acc, ours, papers):
+    """Both sides, so that neither can be exchanged for the other unnoticed."""
+    run = load_run(write_synthetic_run(tmp_path / "run", cells=210, shift=False))
+    placed = beside_the_papers_interval([with_wrong(edited(run, dataset={"name": "herlev"}), wrong)])[1:]
     assert len(placed) == 1
-    assert not [n for n in all_tables([runs["cell"]])[0].notes if "lies" in n]
+    wanted = f"run: pooled Acc {acc} lies {ours} it; the paper's 98.3 lies {papers} ours, "
+    assert placed[0].startswith(wanted)
+    low, high = map(float, placed[0].removeprefix(wanted).split("-"))
+    assert (low <= 98.3 <= high) == (papers == "inside") and low < float(acc) < high
+    assert len(beside_the_papers_interval([run])) == 1
+
+
+@pytest.fixture(scope="module")
+def tables_by_cell(runs, tmp_path_factory):
+    """The same tables where nobody knows which cells were captured together."""
+    found = []
+    for run in runs.values():
+        folder = shutil.copytree(run.folder, tmp_path_factory.mktemp("ungrouped") / run.name)
+        rows = [line.split(",") for line in (folder / "cells.csv").read_text().splitlines()]
+        at = rows[0].index("group")
+        cells = [",".join([*row[:at], "" if number else "group", *row[at + 1 :]]) for number, row in enumerate(rows)]
+        (folder / "cells.csv").write_text("\n".join(cells) + "\n")
+        found.append(load_run(folder))
+    return {table.name: table for table in all_tables(found)}
+
+
+FIGURES = {
+    "table4": slice(2, None),
+    "seven_classes": slice(3, None),
+    "confusion": slice(8, None),
+    "baselines": slice(2, None),
+    "operating_point": slice(2, 4),
+    "calibration": slice(2, None),
+    "views": slice(3, 4),
+    "angles": slice(3, None),
+}
+
+
+def test_no_table_is_forgotten(tables):
+    """Table 3 and 5 give them in rows of their own; times and tests of two runs are no shares of cells."""
+    assert FIGURES.keys() | {"table3", "table5", "comparison", "speed"} == tables.keys()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_table_gives_intervals_by_group(name, tables, tables_by_cell):
+    by_group, by_cell = (
+        [text for line in found[name].rows for text in line[FIGURES[name]] if isinstance(text, str) and "-" in text[1:]]
+        for found in (tables, tables_by_cell)
+    )
+    assert len(by_group) == len(by_cell) > 1
+    different = sum(one != two for one, two in zip(by_group, by_cell, strict=True))
+    # where a class's cells are of as many groups and all are right, both ways are Wilson's of them
+    assert different >= {"table4": 5, "confusion": 2}.get(name, len(by_group))
+    for found, note in ((tables, BY_GROUP), (tables_by_cell, BY_CELL)):
+        assert any(note in line for line in found[name].notes)
+
+
+def test_every_figure_of_a_class_and_of_a_baseline_has_its_interval(runs, tables):
+    run = runs["seven"]
+    is_right = (run.pooled("scores") >= 0.5) == run.pooled("labels")
+    of = run.pooled("class7") == 2
+    low, high = share_interval(is_right[of], run.groups()[of])
+    place = tables["table4"].columns.index("seven, folds 0,2 of 5")
+    assert row(tables["table4"], "columnar")[place].endswith(f" %, {100 * low:.1f}-{100 * high:.1f})")
+    (area,) = [line for line in tables["baselines"].rows if line[0].startswith("cell") and "area" in line[1]]
+    cell = runs["cell"]
+    chances = [cell.baselines["nucleus_area"]["chances"][name] for name in cell.ids]
+    low, high = interval(cell.pooled("labels"), chances, "auc", cell.groups())
+    auc = roc_auc_score(cell.pooled("labels"), chances)
+    assert area[tables["baselines"].columns.index("AUC")] == f"{auc:.3f} ({low:.3f}-{high:.3f})"
+    (named,) = [line for line in tables["baselines"].rows if line[0].startswith("cell") and "first number" in line[1]]
+    assert named[tables["baselines"].columns.index("AUC")] == "-"  # it gives answers and no chances
 
 
 def test_views(runs):
@@ -182,7 +267,7 @@ def test_baselines_are_counted_on_the_scored_cells(runs, tables):
     named = run.baselines["nucleus_area"]["predictions"]
     right = np.mean([named[cell][0] == label for cell, label in zip(run.ids, run.pooled("labels"), strict=True)])
     found = [line for line in tables["baselines"].rows if line[0].startswith("seven") and "area" in line[1]]
-    assert found[0][2] == f"{100 * right:.1f}"
+    assert found[0][2].split(" ")[0] == f"{100 * right:.1f}"
     broken = load_run(run.folder)
     broken.baselines["majority"]["predictions"].pop(run.ids[0])
     with pytest.raises(UserError, match="prediction for every cell"):

@@ -2,7 +2,10 @@
 
 import csv
 import io
+import json
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.support.checkout import run_tool
@@ -69,3 +72,96 @@ def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset
     options = ("--views", "3", "--fold-folder", trained_fold, "--gpu", "none")
     scores = [row["score"] for row in rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)]
     assert scores[0] == scores[2] == scores[3] != scores[1]
+
+
+@pytest.mark.parametrize(("loss", "said"), [(0.9, True), (0.3, False)])
+def test_a_net_that_has_learned_nothing_says_so_on_stderr(copy_of, trained_fold, dataset, loss, said):
+    place, fold = copy_of(trained_fold, "*_lmdb", "scores*")
+    model = json.loads((fold / "model.json").read_text())
+    (fold / "model.json").write_text(json.dumps({**model, "val_loss": loss, "val_labels": [4, 4]}))
+    options = ("--centre", "20,20", "--views", "1", "--fold-folder", fold, "--gpu", "none")
+    done = run_tool(place, "classify", dataset.cells[0].image, *options)
+    assert ("!! this net has learned little or nothing: its validation loss, 0.900, is not" in done.stderr) is said
+    assert len(rows_of(done.stdout)) == 1
+
+
+def images(folder, *cells):
+    for name, cell in zip("abc", cells, strict=False):
+        (folder / f"{name}.BMP").write_bytes(cell.image.read_bytes())
+
+
+def test_a_file_is_what_would_be_printed(checkout, trained_fold, dataset, tmp_path):
+    images(tmp_path, *dataset.cells[:2])
+    listing = tmp_path / "cells.csv"
+    listing.write_text("Image;Nucleus_X;Nucleus_Y\na.BMP;20,5;21\nb.BMP;22;20,25\n", encoding="utf-8")
+    options = ("--csv", listing, "--views", "1", "--fold-folder", trained_fold, "--gpu", "none")
+    printed = run_tool(checkout, "classify", *options).stdout
+    assert [row["nucleus_x"] for row in rows_of(printed)] == ["20.5", "22"]
+    done = run_tool(checkout, "classify", *options, "--out", tmp_path / "new/scores.csv")
+    assert (tmp_path / "new/scores.csv").read_text() == printed
+    assert done.stdout == f"{tmp_path}/new/scores.csv: 2 cells\n"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["scores.csv"]
+
+
+def test_all_mistakes_of_a_list_are_told_before_the_first_score(checkout, trained_fold, dataset, tmp_path):
+    images(tmp_path, *dataset.cells[:2])
+    good = cv2.imencode(".png", np.full((60, 60, 3), 99, np.uint8))[1].tobytes()
+    (tmp_path / "cut.png").write_bytes(good[:-40])
+    lines = ["a.BMP,20,20", "b.BMP,999,3", "none.png,3,3", "a.BMP,x,3", "cut.png,3,3"]
+    (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    out = tmp_path / "scores.csv"
+    out.write_text("older")
+    options = ("--csv", tmp_path / "cells.csv", "--fold-folder", trained_fold, "--out", out)
+    done = run_tool(checkout, "classify", *options, status=2)
+    said = [line for line in done.stderr.splitlines() if line.startswith("classify.py: ")]
+    assert len(said) == 4 and "line 3: expected a centre inside" in said[0] and "Check the path." in said[1]
+    assert "line 5: expected two numbers" in said[2] and "cut.png: " in said[3]
+    assert out.read_text() == "older" and "image," not in done.stdout
+
+
+@pytest.mark.parametrize("out", [".", "cells.csv", "a.BMP"])
+def test_scores_do_not_take_the_place_of_what_is_read(checkout, trained_fold, dataset, tmp_path, out):
+    images(tmp_path, dataset.cells[0])
+    (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\na.BMP,20,20\n", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    options = ("--csv", tmp_path / "cells.csv", "--fold-folder", trained_fold, "--out", tmp_path / out)
+    done = run_tool(checkout, "classify", *options, status=2)
+    assert ("found a folder" in done.stderr) is (out == ".") and ("found the same" in done.stderr) is (out != ".")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset):
+    words = (dataset.cells[0].image, "--centre", "20,20", "--fold-folder")
+    done = run_tool(checkout, "classify", *words, trained_fold.parent, status=2)
+    assert f"found a whole run. Give one of its folds: {trained_fold}" in done.stderr
+    done = run_tool(checkout, "classify", *words, "runs/nowhere/fold0", status=2)
+    assert "found no such folder. Check the path." in done.stderr
+    done = run_tool(checkout, "classify", "nowhere.png", *words[1:], trained_fold, status=2)
+    assert "nowhere.png: expected an image file, found no such file. Check the path." in done.stderr
+
+
+def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, copy_of):
+    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
+    fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")[1]  # the graph is kept beside its model
+    cell = dataset.cells[0]
+    words = (cell.image, "--centre", "20,20", "--views", "2", "--fold-folder", fold, "--gpu", "none")
+    caffe, other = (
+        rows_of(run_tool(checkout, "classify", *words, "--engine", engine).stdout)[0]
+        for engine in ("caffe", "onnxruntime")
+    )
+    assert float(other["score"]) == pytest.approx(float(caffe["score"]), abs=1e-5)
+    assert list((fold / "snapshots").glob("*.onnx"))  # it was not Caffe that scored twice
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--engine", "tensorrt"], "--engine: expected one of caffe, openvino, onnxruntime, found tensorrt"),
+        (["--precision", "bfloat16"], "--precision: expected a precision of caffe: float32, found bfloat16"),
+    ],
+)
+def test_an_engine_or_a_precision_that_does_not_exist_is_one_line(checkout, trained_fold, dataset, words, said):
+    place = (dataset.cells[0].image, "--centre", "20,20", "--fold-folder", trained_fold)
+    done = run_tool(checkout, "classify", *place, *words, status=2)
+    assert said in done.stderr
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)

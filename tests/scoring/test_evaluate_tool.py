@@ -66,7 +66,7 @@ def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, 
     for name in ("scores.csv", "view_scores.csv"):
         assert sha256_file(fold / name) == sha256_file(evaluated_fold / name)
     evaluate_fold(model, Device(), EvaluateOptions(shift=10, views=1, crops=1), say=lambda _: None)
-    header, *found = rows(fold / "scores_shift10.csv")
+    header, *found = rows(fold / "scores_shift10-views1-crops1.csv")
     assert (header, len(found)) == (rows(fold / "scores.csv")[0], 8)
     assert sha256_file(fold / "scores.csv") == sha256_file(evaluated_fold / "scores.csv")
 
@@ -89,3 +89,16 @@ def test_a_shift_that_is_none_is_one_line(checkout, evaluated_fold, shift):
     assert f"--shift: expected 0 to 64 pixels, found {shift}" in done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(path.name for path in evaluated_fold.iterdir()) == before
+
+
+def test_scores_of_another_engine_have_a_name_of_their_own(copy_of, evaluated_fold):
+    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
+    place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    before = sha256_file(fold / "scores.csv")
+    run_tool(place, "evaluate", "--fold-folder", fold, "--engine", "onnxruntime", "--gpu", "none")
+    assert sha256_file(fold / "scores.csv") == before
+    caffe, other = (rows(fold / name)[1:] for name in ("scores.csv", "scores-onnxruntime.csv"))
+    assert [row[0] for row in other] == [row[0] for row in caffe]
+    assert [float(row[3]) for row in other] == pytest.approx([float(row[3]) for row in caffe], abs=1e-5)
+    assert json.loads((fold / "scores-onnxruntime.json").read_text())["engine"] == "onnxruntime"
+    assert json.loads((fold / "evaluation-onnxruntime.json").read_text())["engine"] == "onnxruntime"

@@ -7,8 +7,7 @@ import pytest
 
 from common.errors import UserError
 from data_prep.views import Grid, shift_centre
-from engines.crops import crop_views
-from engines.engine import Engine
+from engines.crops import CropEngine, crop_views
 from scoring.cell_score import abnormal
 from scoring.cell_views import ViewChoice, of_data_set, of_pixels, render_views
 from scoring.score_cells import score_cells
@@ -17,7 +16,7 @@ GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)
 
 
-class Recorder(Engine):
+class Recorder(CropEngine):
     """Probabilities from each crop's own pixels; keeps what it was given."""
 
     crop, batch = 227, 50

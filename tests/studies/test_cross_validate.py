@@ -72,6 +72,48 @@ def test_a_second_call_does_only_what_is_missing(cross_validated, place):
     assert (run / "fold1/scores.csv").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
+def test_scores_made_otherwise_are_made_again(cross_validated, place):
+    run, _, words = cross_validated
+    fold, before = run / "fold1", (run / "fold1/scores.csv").read_bytes()
+    run_tool(place, "evaluate", "--fold-folder", fold, "--views", 1, "--gpu", "none")
+    assert (fold / "scores.csv").read_bytes() == before
+    for kind in ("csv", "json"):  # what an evaluate of one view once did to them
+        (fold / f"scores-views1-crops2.{kind}").replace(fold / f"scores.{kind}")
+    printed = run_tool(place, "cross_validate", *words, "--folds", "1", "--shift", "--workers", "1").stdout
+    assert f"scoring again: {fold.relative_to(place) / 'scores.csv'} was made with other views" in printed
+    assert (fold / "scores.csv").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_fold_trained_otherwise_stops_the_next(cross_validated, place):
+    _, _, words = cross_validated
+    scratch = ["--from-scratch" if word == "--weights" else word for word in words if "caffemodel" not in str(word)]
+    done = run_tool(place, "cross_validate", *scratch, "--folds", "2", status=2)
+    assert "fold1: expected a fold trained with what is asked for now, found then and now: weights " in done.stderr
+    assert not (place / "runs/herlev-cell-smallest/fold2").exists()
+
+
+@pytest.mark.slow
+def test_another_engine_is_another_run_whose_own_scores_it_makes(cross_validated, place):
+    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
+    first, _, words = cross_validated
+    words = [*words, "--folds", "1", "--workers", "1", "--engine", "onnxruntime"]
+    done = run_tool(place, "cross_validate", *words, "--run", first.name, status=2)
+    assert "run.json: expected engine caffe, found engine onnxruntime" in done.stderr
+    run_tool(place, "cross_validate", *words)
+    fold = place / "runs/herlev-cell-smallest-onnxruntime/fold1"
+    record = json.loads((fold / "scores.json").read_text())
+    assert (record["engine"], record["precision"]) == ("onnxruntime", "float32")
+    assert json.loads((fold / "evaluation.json").read_text())["engine"] == "onnxruntime"
+    report = (fold.parent / "report/report.html").read_text()
+    assert "onnxruntime" in report
+    # Caffe's of this net are not the run's own
+    run_tool(place, "evaluate", "--fold-folder", fold, "--gpu", "none")
+    assert (fold / "scores-caffe.csv").exists()
+    assert json.loads((fold / "scores.json").read_text()) == record
+
+
 @pytest.mark.parametrize(("folds", "message"), [("5", "numbers from 0 to 4, found 5"), ("0, x", "numbers such as 0,2")])
 def test_folds_that_are_none_are_refused(place, manifest, source_weights, folds, message):
     words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]

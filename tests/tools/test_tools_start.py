@@ -19,3 +19,14 @@ def test_help_imports_nothing_heavy(tool):
     assert "argparse" in imported
     assert not imported & HEAVY
     assert done.stdout.startswith("usage:")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_shows_the_commonest_call_first(tool):
+    """After the options, before any word about them; in lines that a terminal shows whole."""
+    command = [sys.executable, ROOT / "tools" / tool, "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    after = shown[shown.index("show this help message") :]
+    epilog = after[after.index("\n\n") + 2 :].splitlines()
+    assert epilog[0].startswith(f"  tools/{tool}")
+    assert max(map(len, epilog)) <= 120

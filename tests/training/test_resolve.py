@@ -92,3 +92,18 @@ def test_seven_classes(tmp_path):
     outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
     assert outputs == [1024, 256, 7]
     assert transferred_layers(net) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
+
+
+def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch):
+    """Of a run that began before small sets got more views, or of few cells in Herlev's shape."""
+    from dataclasses import replace
+
+    from training import train_fold as module
+
+    _, fold = copy_of(built_fold, "snapshots", "model.json", "train.log")
+    said, own = [], module.run_profile
+    monkeypatch.setattr(module, "run_profile", lambda config: replace(own(config), least_iterations=10))
+    monkeypatch.setattr(module, "train", lambda *args, **kinds: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        module.train_fold(fold, module.TrainOptions(), said.append)
+    assert [line for line in said if line.startswith("!! 9 iterations, and profile smallest wants 10")]

@@ -17,15 +17,19 @@ from training.run_caffe import LOGGING
 from training.snapshots import newest_complete
 
 
-def test_end_to_end(trained_fold, train_output, source_weights, net_shapes):
+def test_end_to_end(trained_fold, train_output, source_weights, dataset):
     assert "144 views, 1 epochs of 9 iterations of 16, select paper" in train_output.stdout
     model = json.loads((trained_fold / "model.json").read_text())
     assert (model["iteration"], model["epoch"], model["select"]) == (9, 1.0, "paper")
     assert sha256_file(trained_fold / model["snapshot"]) == model["sha256"]
     # the states and all snapshots but the selected one are gone
     assert [p.name for p in (trained_fold / "snapshots").iterdir()] == ["convnet_t_iter_9.caffemodel"]
-    run = json.loads((trained_fold.parent / "run.json").read_text())
-    assert run["weights"]["sha256"] == sha256_file(source_weights)
+    assert model["trained"]["weights"]["sha256"] == sha256_file(source_weights)
+    # the share of each label, by which a loss is told from that of a constant answer
+    split = json.loads((trained_fold.parent / "split.json").read_text())
+    cells = {cell.id: cell.label for cell in dataset.cells}
+    assert model["val_labels"] == [[cells[i] for i in split["folds"][0]].count(label) for label in (0, 1)]
+    assert model["trained"] == json.loads((trained_fold / "training.json").read_text())
 
 
 def test_the_log_is_caffes_own_and_whole(trained_fold):
@@ -120,8 +124,13 @@ def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, ne
     assert before.train[:3] == parse(trained_fold / "train.log").train[:3]
 
 
-def test_a_trained_fold_is_not_trained_again(checkout, trained_fold):
+def test_a_trained_fold_is_not_trained_again(checkout, trained_fold, source_weights):
     before = (trained_fold / "model.json").stat().st_mtime_ns
-    done = run_tool(checkout, "train", "--fold-folder", trained_fold, "--from-scratch", "--gpu", "none")
+    words = ("--fold-folder", trained_fold, "--gpu", "none")
+    done = run_tool(checkout, "train", *words, "--weights", source_weights)
     assert "already trained: iteration 9 selected" in done.stdout
+    # a transferred model is not handed out as one from scratch
+    done = run_tool(checkout, "train", *words, "--from-scratch", status=2)
+    assert f"then and now: weights {source_weights.name} " in done.stderr
+    assert "none (Gaussian). Remove " in done.stderr and done.stderr.count("\n") == 1
     assert (trained_fold / "model.json").stat().st_mtime_ns == before

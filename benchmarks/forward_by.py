@@ -1,0 +1,96 @@
+"""One forward pass of the same net by each library: what benchmarks.own_process runs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.own_process import Run
+from benchmarks.timing_nets import INPUT
+from engines.device import Device
+from engines.open_engine import open_engine
+
+LARGEST = 100  # crops
+
+
+def crops() -> np.ndarray:
+    """The same crops for every library, float32 (100, 3, 227, 227)."""
+    rng = np.random.default_rng(1)
+    return rng.normal(rng.uniform(-80, 80, (LARGEST, 1, 1, 1)), 50, (LARGEST, *INPUT)).astype(np.float32)
+
+
+def caffe(deploy: Path, model: Path, _threads: int) -> Run:
+    """Pycaffe; the threads come from OMP_NUM_THREADS."""
+    from engines.caffe_engine import CaffeEngine
+
+    engine, data = CaffeEngine(deploy, model), crops()
+
+    def forward(batch: int) -> np.ndarray:
+        if engine.net.blobs["data"].num != batch:
+            engine.room(batch)[...] = data[:batch]
+        return engine.net.forward()["prob"]
+
+    return forward
+
+
+def openvino(deploy: Path, model: Path, _threads: int) -> Run:
+    """Our engine."""
+    return _ours(deploy, model, "openvino", "float32")
+
+
+def openvino_bfloat16(deploy: Path, model: Path, _threads: int) -> Run:
+    """Our engine."""
+    return _ours(deploy, model, "openvino", "bfloat16")
+
+
+def onnxruntime(deploy: Path, model: Path, _threads: int) -> Run:
+    """Our engine, on the CPU."""
+    return _ours(deploy, model, "onnxruntime", "float32")
+
+
+def _ours(deploy: Path, model: Path, name: str, precision: str) -> Run:
+    device = Device(engine=name, precision=precision, without_gpu=True)
+    engine, data = open_engine(deploy, model, device, LARGEST), crops()
+    return lambda batch: engine(data[:batch])
+
+
+def opencv(deploy: Path, model: Path, threads: int) -> Run:
+    """cv2.dnn's own reader and engine."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+    net, data = cv2.dnn.readNetFromCaffe(str(deploy), str(model)), crops()
+
+    def forward(batch: int) -> np.ndarray:
+        net.setInput(data[:batch])
+        return net.forward()
+
+    return forward
+
+
+def pytorch(deploy: Path, model: Path, threads: int) -> Run:
+    """PyTorch, eager, float32."""
+    import torch
+
+    return _torch(deploy, model, threads, torch.float32)
+
+
+def pytorch_bfloat16(deploy: Path, model: Path, threads: int) -> Run:
+    """PyTorch, eager, weights and input in bfloat16, channels last."""
+    import torch
+
+    return _torch(deploy, model, threads, torch.bfloat16)
+
+
+def _torch(deploy: Path, model: Path, threads: int, dtype) -> Run:
+    import torch
+
+    from benchmarks.torch_net import in_precision, torch_net
+
+    torch.set_num_threads(threads)
+    net, data = in_precision(torch_net(deploy, model), torch.from_numpy(crops()), dtype)
+
+    def forward(batch: int) -> np.ndarray:
+        with torch.inference_mode():
+            return net(data[:batch]).float().numpy()
+
+    return forward

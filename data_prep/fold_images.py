@@ -1,0 +1,98 @@
+"""Which images a fold trains on and which it holds out, by their pixels: kept with the fold, wherever it goes."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import complete_or_absent, write_text
+from common.run_folder import RunConfig, read_config
+from data_prep.cells import Cell, Dataset
+from data_prep.dataset import open_dataset
+from data_prep.fold_parts import fold_cells
+from data_prep.folds import Split, read_split
+from data_prep.image_file import read_image
+from data_prep.image_hashes import pixel_sha256, read_images
+
+FILE = "cell_images.csv"  # one line a cell of the fold
+SOURCE = "source_images.sha256"  # of a fold that is adapted: what its source net had learned from
+COLUMNS = ["id", "part", "sha256"]
+PARTS = ("train", "inner", "test")
+DO = "Remove the fold's folder and build it again."
+Row = tuple[str, str, str]  # a cell's id, its part of the fold, and the checksum of its image's pixels
+
+
+def parts_of(dataset: Dataset, split: Split, fold: int, config: RunConfig) -> dict[str, list[Cell]]:
+    """The cells of a fold by the part they play; `inner` is empty where the test cells choose the snapshot."""
+    train, validation, test = fold_cells(dataset, split, fold, config)
+    return {"train": train, "inner": validation if config.select == "inner" else [], "test": test}
+
+
+def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str] | None = None) -> list[Row]:
+    """A row for each cell; every image is read once, or not at all where its checksum is `known`."""
+    cells = [(cell, part) for part, members in parts.items() for cell in members]
+    known = dict(known or {})
+    for path in sorted({cell.image for cell, _ in cells} - known.keys()):
+        known[path] = pixel_sha256(read_image(path))
+    return sorted((cell.id, part, known[cell.image]) for cell, part in cells)
+
+
+def write_fold_images(target: Path, parts: dict[str, list[Cell]], known: Mapping[Path, str]) -> None:
+    """Write a fold's `cell_images.csv`; `known` has the checksums of images that were decoded for its views."""
+    rows = image_rows(parts, known)
+    with complete_or_absent(target / FILE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+
+
+def fold_images(fold: Path) -> list[Row]:
+    """A fold's rows: as it recorded them, else from its data set.
+
+    Raises
+    ------
+    UserError
+        For a record that is none, and for an older fold without one whose data set is not at hand.
+    """
+    if (fold / FILE).exists():
+        return _read(fold / FILE)
+    home = fold.resolve().parent
+    config, data = read_config(home), Path(read_config(home).data)
+    dataset = open_dataset(data, config.allow_partial) if data.exists() else None
+    if dataset is None or dataset.fingerprint() != config.fingerprint:
+        expected = f"which images the fold was trained on, or its data set at {data}"
+        raise UserError(fold / FILE, expected, "neither", "Put the data set back there.")
+    number = int(fold.resolve().name.removeprefix("fold"))
+    return image_rows(parts_of(dataset, read_split(home / "split.json"), number, config))
+
+
+def _read(path: Path) -> list[Row]:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    wrong = [row for row in rows if len(row) != len(COLUMNS) or row[1] not in PARTS or len(row[2]) != 64]
+    if header != COLUMNS or wrong or not rows:
+        raise UserError(path, f"columns {', '.join(COLUMNS)}", "something else", DO)
+    return [(cell, part, value) for cell, part, value in rows]
+
+
+def seen_images(fold: Path) -> set[str]:
+    """Checksums of all that a fold's net has learned from: training and inner cells, and its own source's."""
+    return {value for _, part, value in fold_images(fold) if part != "test"} | source_images(fold)
+
+
+def source_images(fold: Path) -> set[str]:
+    """What the source net of an adapted fold had learned from; empty for any other fold."""
+    return read_images(fold / SOURCE) if (fold / SOURCE).exists() else set()
+
+
+def write_source_images(fold: Path, seen: Iterable[str]) -> None:
+    """Keep what a fold's source net had learned from, for whoever adapts or validates this one."""
+    write_text(fold / SOURCE, "".join(f"{value}\n" for value in sorted(seen)))
+
+
+def require_unseen(fold: Path, seen: set[str], source: Path) -> None:
+    """Refuse a source net that has learned from an image of the fold's test or inner cells."""
+    held = [(cell, part) for cell, part, value in fold_images(fold) if part != "train" and value in seen]
+    if held:
+        cell, part = held[0]
+        found = f"{len(held)} whose image the source was trained on, such as {cell} ({part})"
+        do = "Adapt another net, or leave these cells out: the figures would be of cells it knows."
+        raise UserError(source, f"a net that has not seen the held-out cells of {fold}", found, do)

@@ -1,0 +1,19 @@
+"""Which cells of a fold are trained on, which choose its snapshot, and which judge it."""
+
+from common.run_folder import RunConfig
+from data_prep.cells import Cell, Dataset
+from data_prep.folds import Split, inner_split, train_test_cells
+
+
+def fold_cells(
+    dataset: Dataset, split: Split, fold: int, config: RunConfig
+) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Training, validation and test cells; `inner` validates on a fifth of the training cells.
+
+    The paper selects its snapshot on the very fold it reports, so there validation and test are one.
+    """
+    train, test = train_test_cells(dataset, split, fold)
+    if config.select != "inner":
+        return train, test, test
+    train, validation = inner_split(train, config.protocol, config.seed)
+    return train, validation, test

@@ -1,0 +1,87 @@
+"""The surroundings of a build's cells: cut image after image, each decoded once, and kept in a scratch file."""
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from common.files import disk_full
+from common.in_order import in_order
+from data_prep.cells import Cell, by_image
+from data_prep.image_file import read_image
+from data_prep.image_hashes import pixel_sha256
+from data_prep.views import REACH, neighbourhood
+
+REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
+Region = tuple[np.ndarray, tuple[float, float]]
+
+
+class Place(NamedTuple):
+    """Where a region lies in the scratch file, its shape (H, W, 3), and the nucleus centre in it."""
+
+    start: int
+    shape: tuple[int, int, int]
+    centre: tuple[float, float]
+
+
+class Regions:
+    """A scratch file of neighbourhoods: `cut` and then read back, by any number of threads; none is held in memory."""
+
+    def __init__(self, file: int):
+        self.file, self.end, self.lock = file, 0, Lock()
+        self.places: dict[str, Place] = {}
+        self.sha256: dict[Path, str] = {}  # of the pixels of every image that was decoded
+
+    def __call__(self, cell: Cell) -> Region:
+        """The neighbourhood of a cell, uint8 (H, W, 3) BGR, and the nucleus centre in it."""
+        place = self.places[cell.id]
+        data = os.pread(self.file, int(np.prod(place.shape)), place.start)
+        return np.frombuffer(data, np.uint8).reshape(place.shape), place.centre
+
+    def cut(self, cells: Sequence[Cell]) -> None:
+        """Keep the neighbourhoods of the cells of one image."""
+        image = read_image(cells[0].image)
+        self.sha256[cells[0].image] = pixel_sha256(image)
+        for cell in cells:
+            region, centre = neighbourhood(image, cell.centre)
+            with self.lock:
+                start, self.end = self.end, self.end + region.nbytes
+            self.places[cell.id] = Place(start, region.shape, centre)
+            left = memoryview(region).cast("B")
+            while left:  # a disk that fills up takes a part first
+                written = os.pwrite(self.file, left, start)
+                left, start = left[written:], start + written
+
+
+@contextmanager
+def cut_regions(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Regions]:
+    """The neighbourhoods of these cells, in a nameless file in `folder` that ends with the context or the process.
+
+    The system keeps as much of the file in memory as it has to spare, so that memory bounds no number of cells.
+
+    Raises
+    ------
+    UserError
+        For an image that cannot be read, or a disk that fills up.
+    """
+    unique = list({cell.id: cell for cell in cells}.values())
+    groups = [list(group) for _, group in groupby(by_image(unique), key=lambda cell: cell.image)]
+    with TemporaryFile(dir=folder, prefix=".regions") as file:
+        regions = Regions(file.fileno())
+        done = in_order(regions.cut, groups, workers)
+        try:
+            for _ in tqdm(done, "images", len(groups), unit="image", disable=None):
+                pass
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise disk_full(folder / "regions", len(unique) * REGION_BYTES) from error
+            raise
+        yield regions

@@ -1,0 +1,119 @@
+"""Whether a net has learned anything: the one rule, and the one line that every tool says where it has not.
+
+A net that has learned nothing gives every cell the same answer. The best such answer is the labels' shares, and its
+loss their entropy: a snapshot whose validation loss is not below that knows nothing of single cells. Nor does a
+net that may well have drawn its test cells' order by chance: the 95 % interval of the area under its curve holds 0.5.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from measures.intervals import Limits, interval
+from measures.metrics import binary_metrics
+from scoring.cell_score import CellScore
+from scoring.results import FoldResult, RunResult, load_run
+
+CHANCE = 0.5  # of the area under the curve
+WHAT = "this net has learned little or nothing"
+DO = "do not use its scores; label more cells, or train it longer (docs/own_cells.md, section 3)"
+
+
+def constant_loss(counts: Sequence[int]) -> float:
+    """The loss of always answering with the labels' shares, their entropy in nats; `counts` has the cells by label."""
+    share = np.asarray(counts, np.float64) / sum(counts)
+    share = share[share > 0]
+    return float(-(share * np.log(share)).sum())
+
+
+def loss_doubt(loss: Any, counts: Any) -> str | None:
+    """What a snapshot's validation loss says against it; None where it is below a constant answer's, or unknown."""
+    if not isinstance(loss, int | float) or not _are_counts(counts):
+        return None
+    constant = constant_loss(counts)
+    if loss < constant:  # false for NaN too
+        return None
+    return f"its validation loss, {loss:.3f}, is not below the {constant:.3f} of a constant answer"
+
+
+def _are_counts(value: Any) -> bool:
+    """Whether what model.json holds are numbers of cells: it may be an older one, or somebody's own."""
+    return isinstance(value, list) and all(type(n) is int and n >= 0 for n in value) and sum(value) > 0
+
+
+def auc_doubt(labels: Sequence[int], scores: Sequence[float], groups: Sequence[Hashable] | None = None) -> str | None:
+    """What the test cells' scores say against a net; None where its AUC is above chance, or undefined."""
+    limits = _auc_interval(tuple(map(int, labels)), tuple(map(float, scores)), groups and tuple(groups))
+    if limits is None or limits[0] > CHANCE:
+        return None
+    return f"the area under its curve, 95 % interval {limits[0]:.2f} to {limits[1]:.2f}, is not above chance"
+
+
+@lru_cache(maxsize=64)  # a report asks for it beside every table
+def _auc_interval(labels: tuple, scores: tuple, groups: tuple | None) -> Limits | None:
+    if not 0 < sum(labels) < len(labels):
+        return None
+    area = binary_metrics(labels, scores)["auc"]
+    return interval(labels, scores, "auc", groups) or (area, area)  # no resampling varies it: all right or all wrong
+
+
+def doubts(
+    model: Mapping[str, Any],
+    labels: Sequence[int],
+    scores: Sequence[float],
+    groups: Sequence[Hashable | None],
+    outputs: Sequence[int] | None = None,
+) -> list[str]:
+    """All that speaks against a net: `model` is model.json, or empty; the rest is of its test cells, one entry a cell.
+
+    `outputs` are their labels in the net's own classes, where those are seven.
+    """
+    counts = model.get("val_labels")
+    if counts is None and model.get("select") in ("paper", "last") and len(labels):
+        # older models do not tell, but were validated on the very cells they are tested on
+        counts = np.bincount(labels if outputs is None else outputs).tolist()
+    found = [loss_doubt(model.get("val_loss"), counts)]
+    if len(labels):
+        found.append(auc_doubt(labels, scores, None if None in groups else groups))
+    return [doubt for doubt in found if doubt]
+
+
+def warning(found: Sequence[str]) -> str | None:
+    """The line for these doubts: what, why, and what to do; None without any."""
+    return f"{WHAT}: {'; '.join(found)}; {DO}" if found else None
+
+
+def of_model(model: Mapping[str, Any]) -> str | None:
+    """The line for a net that has been trained and not yet tested; `model` is model.json."""
+    return warning(doubts(model, [], [], []))
+
+
+def of_scores(model: Mapping[str, Any], scores: Sequence[CellScore], classes: int) -> str | None:
+    """The line for a net that has just scored its test cells."""
+    cells = [score.cell for score in scores]
+    outputs = [cell.class7 for cell in cells] if classes == 7 else None
+    found = [score.score for score in scores]
+    return warning(doubts(model, [cell.label for cell in cells], found, [cell.group for cell in cells], outputs))
+
+
+def of_fold(run: RunResult, fold: FoldResult) -> str | None:
+    """The line for one fold of a run that was read back."""
+    groups = [run.cells[cell].group for cell in fold.ids]
+    outputs = fold.class7 if run.classes == 7 else None
+    return warning(doubts(fold.model, fold.labels, fold.scores, groups, outputs))
+
+
+def of_folder(folder: Path, model: Mapping[str, Any]) -> str | None:
+    """The line for a trained fold's folder, by its scores where it has any; else by its `model` alone."""
+    folder = folder.resolve()
+    if not (folder / "scores.csv").exists() or not (folder.parent / "cells.csv").exists():
+        return of_model(model)
+    try:
+        run = load_run(folder.parent, only=int(folder.name.removeprefix("fold")))
+    except UserError as error:  # the net may be sound, and it is what is asked for
+        return of_model(model) or f"whether this net has learned anything is not known: {error}"
+    return of_fold(run, run.folds[0])

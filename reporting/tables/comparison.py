@@ -1,0 +1,48 @@
+"""Runs against each other on the very same cells."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+from measures.compare import compare, paired
+from reporting.notes import scored, table_notes
+from reporting.tables.table import Table, filled
+from scoring.results import RunResult
+
+COLUMNS = ["runs", "cells", "groups", "right: first only", "second only", "P", "AUC first", "second"]
+COLUMNS += ["difference", "95 %", "P (AUC)"]
+TITLE = "Runs compared on the same cells"
+NOTES = (
+    "P: exact sign-flip test of cells that one run alone has right, groups kept whole; without groups it is McNemar's",
+    "P (AUC): DeLong, with Obuchowski's variance for groups; two-sided, not adjusted for several comparisons",
+    "the tests know nothing of how much a net changes from one training to the next",
+)
+
+
+def comparison_table(runs: Sequence[RunResult]) -> Table | None:
+    """One row for every two runs of one data set; None where no two have scored the same cells."""
+    rows, data = [], {}
+    for (name, first), (other, second) in combinations(scored(runs), 2):
+        cells = paired(first, second)
+        if cells is None:
+            continue
+        label = f"{name} | {other}"
+        found = data[label] = compare(cells.labels, cells.first, cells.second, cells.groups)
+        rows.append([label, *_row(found)])
+    return filled("comparison", TITLE, COLUMNS, rows, table_notes(runs, *NOTES), data)
+
+
+def _row(found: dict[str, Any]) -> list:
+    counts = [found["cells"], found["groups"], found["only_first"], found["only_second"], chance(found["p_right"])]
+    if found["auc"] is None:
+        return [*counts, None, None, None, None, None]
+    low, high = found["interval"]
+    areas = [f"{value:.4f}" for value in found["auc"]]
+    return [*counts, *areas, f"{found['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", chance(found["p_auc"])]
+
+
+def chance(value: float | None) -> str | None:
+    """A P as text: three decimals, or that it is below one in a thousand."""
+    if value is None:
+        return None
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

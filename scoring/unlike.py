@@ -1,0 +1,27 @@
+"""How many cells are unlike those that their net was trained on: one line, and unlike.csv beside the scores."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from common.files import complete_or_absent
+from scoring.cell_score import CellScore
+
+COLUMN = "unlike_training"
+MARKS = {None: "", False: "no", True: "yes"}
+
+
+def say_share(marks: Iterable[bool | None], say: Callable[[str], None]) -> None:
+    """Say the line that tools end with, of each cell's `unlike_training`; nothing where no cell was compared."""
+    known = [mark for mark in marks if mark is not None]
+    if known:
+        found = f"{sum(known)} of {len(known)} cells ({100 * sum(known) / len(known):.1f} %)"
+        say(f"{found} are unlike the net's training cells ({COLUMN}); what that means: docs/unlike.md")
+
+
+def write_unlike(path: Path, scores: Sequence[CellScore]) -> None:
+    """Write id, distance from the training cells in parts of the limit, and the mark."""
+    with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["id", "distance", COLUMN])
+        writer.writerows([s.cell.id, f"{s.unlike:.4f}", MARKS[s.unlike_training]] for s in scores)

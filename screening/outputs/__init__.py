@@ -1,0 +1,1 @@
+"""What screening writes: tables, GeoJSON for QuPath, pictures and the gallery."""

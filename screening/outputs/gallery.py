@@ -1,0 +1,114 @@
+"""gallery.html: the cells with the highest scores, where they lie, and all scores counted; one file, from disk."""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import printable
+from common.files import complete_or_absent
+from screening.cells import ABNORMAL, ScreenedCell
+from screening.outputs import colours
+from screening.outputs.cell_pictures import cell_picture, is_whole, jpeg_uri, surroundings
+from screening.outputs.histogram import histogram_svg
+from screening.slides.overview import overview
+from screening.slides.slide import Slide
+
+if TYPE_CHECKING:
+    from screening.plan import Plan
+    from screening.result import ImageResult
+
+HERE = Path(__file__).parent
+OVERVIEW = 480  # pixels of the small map of an image that is not in the page as a whole
+
+
+class Gallery:
+    """Collects what the page shows, an image at a time; pictures are in memory, so the cells must be few hundred."""
+
+    def __init__(self):
+        self.images: list[dict] = []
+        self.cells: list[dict] = []
+
+    def add_image(self, plan: "Plan", slide: Slide, cells: Sequence[ScreenedCell]) -> None:
+        """Add an image and those of its cells that are shown."""
+        whole = is_whole(slide)
+        picture = overview(slide, max(plan.size) if whole else OVERVIEW)
+        number = len(self.images)
+        about = {"name": printable(plan.name), "width": plan.width, "height": plan.height, "mpp": plan.mpp}
+        self.images.append({**about, "whole": whole, "picture": jpeg_uri(picture) if cells else ""})
+        for cell in cells:
+            around, left, top = ("", 0, 0) if whole else surroundings(slide, cell)
+            facts = {"x": cell.x, "y": cell.y, "score": round(cell.score, 6), "spread": round(cell.spread, 6)}
+            facts |= {"area": _number(cell.area_um2), "confidence": _number(cell.confidence)}
+            places = {"image": number, "around": around, "left": left, "top": top}
+            self.cells.append({**facts, **places, "picture": cell_picture(slide, cell, plan.mpp)})
+
+    def write(self, path: Path, results: Sequence["ImageResult"]) -> None:
+        """Write the page, complete or absent."""
+        self.cells.sort(key=lambda cell: (-cell["score"], cell["image"], cell["y"], cell["x"]))
+        data = {"images": self.images, "cells": self.cells, "threshold": ABNORMAL}
+        data["colours"] = [colours.hexadecimal(colour) for colour in colours.STEPS]
+        with complete_or_absent(path) as partial:
+            partial.write_text(_page(data, results), encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return round(value, 3) if value == value else None
+
+
+def _page(data: dict, results: Sequence["ImageResult"]) -> str:
+    script = (HERE / "gallery.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # the page may load nothing and run this one script alone, whatever a file name holds
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    held = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    fill = {
+        "POLICY": policy,
+        "CSS": (HERE / "gallery.css").read_text(encoding="utf-8"),
+        "COUNTS": _counts(results, len(data["cells"])),
+        "HISTOGRAM": histogram_svg([sum(column) for column in zip(*(r.histogram for r in results), strict=True)]),
+        "LEGEND": _legend(),
+        "WARNINGS": _warnings(results),
+        "IMAGES": _images(results),
+        "DATA": held,
+        "SCRIPT": script,
+    }
+    page = (HERE / "gallery.html").read_text(encoding="utf-8")
+    pieces = page.split("@@")  # text, name, text, name, ...: what is filled in is never looked at again
+    return "".join(fill[piece] if index % 2 else piece for index, piece in enumerate(pieces))
+
+
+def _counts(results: Sequence["ImageResult"], shown: int) -> str:
+    cells, abnormal = sum(r.cells for r in results), sum(r.abnormal for r in results)
+    share = f" ({100 * abnormal / cells:.1f} %)" if cells else ""
+    images = f"{len(results)} image{'s' * (len(results) != 1)}"
+    below = "all of them shown" if shown == cells else f"the {shown:,} with the highest scores shown"
+    return (
+        f"<strong>{cells:,}</strong> cells in {images}, <strong>{abnormal:,}</strong>{share} with P(abnormal) of "
+        f"{ABNORMAL:g} or more; {below if cells else 'no nucleus was found'}."
+    )
+
+
+def _legend() -> str:
+    items = (
+        f'<li><span class="dot" style="background:{colours.hexadecimal(colour)}"></span>{colours.label_of(step)}</li>'
+        for step, colour in enumerate(colours.STEPS)
+    )
+    return "".join(items)
+
+
+def _warnings(results: Sequence["ImageResult"]) -> str:
+    lines = [line[3:] for r in results for line in r.lines() if line.startswith("!! ")]
+    return "".join(f'<p class="warning">{html.escape(printable(line))}</p>' for line in lines)
+
+
+def _images(results: Sequence["ImageResult"]) -> str:
+    if len(results) < 2:
+        return ""
+    options = "".join(
+        f'<option value="{k}">{html.escape(printable(r.plan.name))}</option>' for k, r in enumerate(results)
+    )
+    return f'<label>image <select id="image"><option value="">all</option>{options}</select></label>'

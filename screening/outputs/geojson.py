@@ -1,0 +1,92 @@
+"""GeoJSON as QuPath (0.4 and newer) imports and exports it, written as a stream.
+
+Its own names: `objectType` detection or annotation, `classification` with name and color, `color` of the object
+itself, `measurements` by name; `id` is a UUID. Coordinates are counted from the corner of the first pixel.
+"""
+
+import gzip
+import io
+import json
+import math
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from common.files import complete_or_absent
+from screening.cells import ABNORMAL, ScreenedCell
+from screening.outputs import colours
+
+SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")  # the same cell has the same id in every file of ours
+
+
+def feature(cell: ScreenedCell, kind: str = "detection") -> dict:
+    """One cell as a feature: its outline where there is one, else its centre."""
+    abnormal = cell.score >= ABNORMAL
+    name, colour = ("Abnormal", colours.ABNORMAL) if abnormal else ("Normal", colours.NORMAL)
+    numbers = {
+        "P(abnormal)": round(cell.score, 6),
+        "P(abnormal) spread": round(cell.spread, 6),
+        "Nucleus: Area µm^2": _rounded(cell.area_um2),
+        "Nucleus: Confidence": _rounded(cell.confidence),
+    }
+    properties = {
+        "objectType": kind,
+        "color": list(colours.colour_of(cell.score)),
+        "classification": {"name": name, "color": list(colour)},
+        "measurements": {key: value for key, value in numbers.items() if value is not None},
+    }
+    if kind == "annotation":
+        properties["name"] = f"P(abnormal) {cell.score:.3f}"
+    place = f"{cell.image}\x1f{cell.x:.2f}\x1f{cell.y:.2f}"
+    return {
+        "type": "Feature",
+        "id": str(uuid.uuid5(SPACE, f"{kind}\x1f{place}")),
+        "geometry": _geometry(cell),
+        "properties": properties,
+    }
+
+
+def _geometry(cell: ScreenedCell) -> dict:
+    if cell.outline is None or len(cell.outline) < 3:
+        return {"type": "Point", "coordinates": [round(cell.x + 0.5, 2), round(cell.y + 0.5, 2)]}
+    ring = [[round(float(x) + 0.5, 2), round(float(y) + 0.5, 2)] for x, y in cell.outline]
+    if ring[0] != ring[-1]:
+        ring.append(ring[0])
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
+
+
+class FeatureWriter:
+    """A FeatureCollection that is being written."""
+
+    def __init__(self, file: TextIO):
+        self.file, self.between = file, ""
+        file.write('{"type":"FeatureCollection","features":[\n')
+
+    def write(self, cell: ScreenedCell, kind: str = "detection") -> None:
+        """Add a cell."""
+        text = json.dumps(feature(cell, kind), separators=(",", ":"), ensure_ascii=False)
+        self.file.write(f"{self.between}{text}")
+        self.between = ",\n"
+
+    def close(self) -> None:
+        """End the collection."""
+        self.file.write("\n]}\n")
+
+
+@contextmanager
+def writing_geojson(path: Path, packed: bool = False) -> Iterator[FeatureWriter]:
+    """A file of features, complete or absent; `packed` adds .gz to its name. The same cells give the same bytes."""
+    path = path.with_name(path.name + ".gz") if packed else path
+    with complete_or_absent(path) as partial, ExitStack() as stack:
+        file = stack.enter_context(partial.open("wb"))
+        if packed:
+            file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
+        writer = FeatureWriter(stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n")))
+        yield writer
+        writer.close()

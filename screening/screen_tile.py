@@ -1,0 +1,109 @@
+"""One tile of one image, from its file to its part: a pure function of the plan and the tile.
+
+What it needs for long, the open slide, the net and the detector, is opened once a process and kept.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from engines.engine import ViewInput
+from scoring.cell_views import ViewChoice, of_pixels
+from scoring.score_cells import score_cells
+from scoring.trained_model import TrainedModel
+from screening.cells import ScreenedCell
+from screening.find_nuclei import detected, own_nuclei
+from screening.given_nuclei import GivenNuclei
+from screening.look import Look, TrainingPixels
+from screening.nuclei.darkness import background_of
+from screening.nuclei.detectors import open_detector
+from screening.nuclei.nucleus import Detector, Nucleus
+from screening.parts import Part, write_part
+from screening.plan import Plan, Settings
+from screening.slides.open_slide import open_slide
+from screening.slides.overview import overview
+from screening.slides.slide import Box, Slide
+from screening.slides.tissue import SIDE, Tissue, find_tissue
+
+
+class Receipt(NamedTuple):
+    """What is worth telling of a finished tile; the cells themselves are in its part."""
+
+    tile: Box
+    cells: int
+    damages: int
+
+
+def screen_tile(plan: Plan, tile: Box) -> Receipt:
+    """Find and score the nuclei that a tile owns, and write them as its part, complete or absent."""
+    path = plan.part(tile)
+    part = cells_of(plan, tile)
+    write_part(path, plan.key, tile, part)
+    return Receipt(tile, len(part.cells), len(part.damages))
+
+
+def cells_of(plan: Plan, tile: Box) -> Part:
+    """The cells of a tile, scored, in order of y and x."""
+    image = opened(plan.image)
+    if plan.nuclei is None:
+        detector = _detector(plan.settings)
+        sizes = (plan.settings.training_mpp, detector.work_mpp)
+        look = Look(image.slide, tile, plan.mpp, *sizes, detector.margin_um)
+        nuclei = own_nuclei(detected(look, detector, image.glass), tile, plan.size, image.tissue)
+    else:
+        nuclei = GivenNuclei(Path(plan.nuclei)).inside(tile, plan.size)
+        if not nuclei:
+            return Part([])
+        look = Look(image.slide, tile, plan.mpp, plan.settings.training_mpp)
+    kept = [n for n in nuclei if not look.damaged_near(n.x, n.y)]
+    own = tuple(damage for damage in look.damages if damage.box.meets(tile))
+    return Part(_scored(plan, look, kept) if kept else [], own, len(nuclei) - len(kept))
+
+
+def _scored(plan: Plan, look: Look, nuclei: list[Nucleus]) -> list[ScreenedCell]:
+    ready, choice = _net(plan.settings)
+    pixels, source = look.for_views(), Path(plan.image)
+    cells = (_cell(pixels, n, choice, source) for n in nuclei)
+    return [
+        ScreenedCell(plan.name, n.x, n.y, n.area_um2, n.confidence, s.score, s.spread, n.outline)
+        for n, s in zip(nuclei, score_cells(ready, cells), strict=True)
+    ]
+
+
+def _cell(pixels: TrainingPixels, nucleus: Nucleus, choice: ViewChoice, source: Path):
+    region, centre = pixels.neighbourhood(nucleus.x, nucleus.y)
+    if region.ndim == 2:
+        region = np.repeat(region[:, :, None], 3, axis=2)
+    return of_pixels(region, centre, choice, source)
+
+
+class Opened(NamedTuple):
+    """An open image, where its tissue lies, and the grey value of empty glass that all its tiles share."""
+
+    slide: Slide
+    tissue: Tissue
+    glass: float
+
+
+@lru_cache(maxsize=1)
+def opened(image: str) -> Opened:
+    """An image, opened once a process and kept until the next one."""
+    slide = open_slide(Path(image))
+    small = overview(slide, SIDE)
+    return Opened(slide, find_tissue(small, *slide.levels[0]), background_of(small))
+
+
+@lru_cache(maxsize=1)
+def _net(settings: Settings) -> tuple[ViewInput, ViewChoice]:
+    model = TrainedModel.open(settings.fold)
+    ready = model.engine(settings.device).view_input(model.mean, settings.crops)
+    ready.ahead = False  # a tile's few views are not worth processes of their own, started anew for each
+    return ready, model.views(settings.views)
+
+
+@lru_cache(maxsize=1)
+def _detector(settings: Settings) -> Detector:
+    weights = None if settings.weights is None else Path(settings.weights)
+    return open_detector(settings.detector, weights, settings.confidence)

@@ -1,0 +1,68 @@
+"""What a call's options stand for, checked before any image is opened."""
+
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import sha256_file
+from engines.device import Device
+from scoring.trained_model import TrainedModel
+from screening.nuclei.detectors import open_detector
+from screening.plan import Settings
+from screening.slides.slide import PIXEL_SIZES
+
+VIEWS, CROPS = 5, 1  # docs/fields.md has what they cost in AUC against 100 x 10
+
+
+def settings_of(
+    model: TrainedModel,
+    device: Device,
+    detector: str = "threshold",
+    weights: Path | None = None,
+    views: int | None = None,
+    crops: int | None = None,
+    grey_as_colour: bool = False,
+    confidence: float | None = None,
+    training_mpp: float | None = None,
+) -> Settings:
+    """The settings of a call.
+
+    Raises
+    ------
+    UserError
+        For a count out of range, a detector that does not exist, weights that are not its own, or a net whose run
+        does not state the pixel size it was trained at.
+    """
+    open_detector(detector, weights, confidence)  # so that a mistake is told at once
+    views = min(VIEWS, model.profile.test.views) if views is None else views
+    crops = CROPS if crops is None else crops
+    return Settings(
+        fold=str(model.folder),
+        model_sha256=model.sha256,
+        device=device,
+        views=model.views(views).count,
+        crops=model.crops(crops),
+        training_mpp=_training_mpp(model, training_mpp),
+        detector=detector,
+        weights=None if weights is None else str(weights),
+        weights_sha256=None if weights is None else sha256_file(weights),
+        grey_as_colour=grey_as_colour,
+        confidence=confidence,
+    )
+
+
+def _training_mpp(model: TrainedModel, given: float | None) -> float:
+    found = model.config.pixel_um if given is None else given
+    if found is None:
+        do = "Give it with --training-mpp: the images are resampled to it."
+        raise UserError(model.folder, "a run that states the pixel size of its training images", "none", do)
+    if not PIXEL_SIZES[0] <= found <= PIXEL_SIZES[1]:
+        expected = f"{PIXEL_SIZES[0]:g} to {PIXEL_SIZES[1]:g} micrometres a pixel"
+        raise UserError("--training-mpp", expected, f"{found:g}", "Give that of the training images.")
+    return float(found)
+
+
+def require_tile(side: int) -> int:
+    """A tile's side, refused where it is too small to be worth its surroundings or too large for the memory."""
+    if not 256 <= side <= 4096:
+        raise UserError("--tile", "256 to 4096 pixels", f"{side}", "Leave it out for 2048.")
+    return side

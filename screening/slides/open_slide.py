@@ -1,0 +1,56 @@
+"""The one place that opens an image, whatever its format."""
+
+from pathlib import Path
+
+from common.errors import UserError
+from screening.slides import field_image, openslide_slide, tiff_slide
+from screening.slides.slide import Slide
+
+READERS = (
+    (field_image.SUFFIXES, field_image.FieldImage),
+    (tiff_slide.SUFFIXES, tiff_slide.TiffSlide),
+    (openslide_slide.SUFFIXES, openslide_slide.OpenSlideSlide),
+)
+OURS = ("parts", "cells.csv", "cells.parquet", "gallery.html", "screen.json")  # names in the folder of results
+SUFFIXES = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
+
+
+def open_slide(path: Path) -> Slide:
+    """Open a field image or a slide.
+
+    Raises
+    ------
+    UserError
+        For a file that is missing, of another format, cut short, or of a kind that cannot be screened.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(path, "an image file", "no such file" if not path.exists() else "no file", "Mend the path.")
+    for suffixes, reader in READERS:
+        if path.suffix.lower() in suffixes:
+            return reader(path)
+    raise UserError(path, f"one of {', '.join(SUFFIXES)}", path.suffix or "no extension", "Convert the image.")
+
+
+def find_images(paths: list[Path]) -> list[Path]:
+    """The images that were named, and those of the folders that were; each by its own name.
+
+    Raises
+    ------
+    UserError
+        For a folder without images, and for two images whose results would lie in one folder.
+    """
+    found = []
+    for path in paths:
+        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in SUFFIXES] if path.is_dir() else [path]
+        inside = [p for p in inside if p.is_file()]
+        if not inside:
+            found_there = "no such file" if not path.exists() else "none in that folder"
+            raise UserError(path, f"images: {', '.join(SUFFIXES)}", found_there, "Mend the path.")
+        found += inside
+    seen: dict[str, str | Path] = dict.fromkeys(OURS, "a file of the results")
+    for path in found:
+        if path.stem in seen:
+            raise UserError(path, "a name of its own", f"{seen[path.stem]}, of the same name", "Rename one of them.")
+        seen[path.stem] = path
+    return found

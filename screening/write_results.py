@@ -1,0 +1,75 @@
+"""Everything that screening writes, in one pass over the parts."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from common.files import remove, write_json
+from screening.merge import parts_of
+from screening.outputs.gallery import Gallery
+from screening.outputs.geojson import writing_geojson
+from screening.outputs.overlay import SIDE, Overlay
+from screening.outputs.tables import TableWriter
+from screening.outputs.worst import Worst
+from screening.plan import Plan
+from screening.result import ImageResult
+from screening.screen_tile import opened
+from screening.slides.overview import overview
+from screening.slides.slide import Box
+
+Undone = Mapping[tuple[Plan, Box], str]  # why a tile was given up
+WORST = 500  # cells in worst.geojson, and in the gallery
+
+
+def write_results(
+    out: Path,
+    work: Sequence[tuple[Plan, list[Box]]],
+    packed: bool = False,
+    shown: int = WORST,
+    undone: Undone | None = None,
+) -> list[ImageResult]:
+    """Write all results of a call from its parts: tables, GeoJSON, overlays, the gallery and screen.json.
+
+    Parameters
+    ----------
+    work : pairs of a plan and its tiles
+        All of whose parts are there, but for those of `undone`, which the results name.
+    packed : bool
+        Whether GeoJSON is written as .geojson.gz.
+    shown : int
+        Cells that the gallery shows, those with the highest scores.
+    """
+    settings = work[0][0].settings
+    results, gallery, worst = [], Gallery(), Worst(shown)
+    remove(out / "screen.json")  # what is there is not this call's until it is written anew, last of all
+    with TableWriter(out, f"{settings.device.engine} {settings.device.precision}", settings.model_sha256) as tables:
+        for plan, tiles in work:
+            result = ImageResult(plan, undone={t: why for (p, t), why in (undone or {}).items() if p == plan})
+            there = [tile for tile in tiles if tile not in result.undone]
+            results.append(_write_image(out / Path(plan.image).stem, result, there, packed, tables, worst))
+    for plan, _ in work:
+        gallery.add_image(plan, opened(plan.image).slide, [c for c in worst.cells() if c.image == plan.name])
+    gallery.write(out / "gallery.html", results)
+    write_json(out / "screen.json", {"settings": asdict(settings), "images": [r.record() for r in results]})
+    return results
+
+
+def _write_image(
+    folder: Path, result: ImageResult, tiles: list[Box], packed: bool, tables: TableWriter, worst_of_all: Worst
+) -> ImageResult:
+    folder.mkdir(parents=True, exist_ok=True)
+    plan, worst = result.plan, Worst(WORST)
+    picture = Overlay(overview(opened(plan.image).slide, SIDE), plan.size, plan.mpp)
+    with writing_geojson(folder / "cells.geojson", packed) as features:
+        for part in parts_of(plan, tiles):
+            result.add_part(part)
+            for cell in part.cells:
+                for taker in (result.add, tables.write, features.write, picture.add, worst.add, worst_of_all.add):
+                    taker(cell)
+    with ExitStack() as stack:
+        features = stack.enter_context(writing_geojson(folder / "worst.geojson", packed))
+        for cell in worst.cells():
+            features.write(cell, "annotation")
+    picture.write(folder / "overlay.png")
+    return result

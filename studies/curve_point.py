@@ -1,0 +1,62 @@
+"""One net of a learning curve: a run folder of its own, whose split leaves out the cells it does not learn from."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from common.errors import UserError
+from common.run_folder import RunConfig, locked, open_run
+from data_prep.cells import Cell, Dataset, counts
+from data_prep.folds import FOLDS, Split, read_split, train_test_cells, with_left_out, write_split
+from data_prep.prepare import run_profile, write_cells
+from studies.cross_validate import Prepared
+
+ADAPTED, ALONE = "adapted", "alone"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A net of the curve: `share` in percent of the groups, `start` ADAPTED or ALONE, in the curve's folder `home`."""
+
+    seed: int
+    share: int
+    start: str
+    home: Path
+    ready: Prepared
+
+    @property
+    def folder(self) -> Path:
+        """Its run folder."""
+        return self.home / f"seed{self.seed}-{self.share:03d}-{self.start}"
+
+    def describe(self, fold: int) -> str:
+        """What it is, for the terminal."""
+        normal, abnormal = counts(train_test_cells(self.ready.dataset, self.ready.split, fold)[0], 2)
+        return f"seed {self.seed}, {self.share} % ({normal} normal, {abnormal} abnormal cells), {self.start}"
+
+
+def part_of(
+    dataset: Dataset, split: Split, config: RunConfig, train: Sequence[Cell], cells: Sequence[Cell]
+) -> Prepared:
+    """The run of a part of a fold's training cells: its split, and its counts of views.
+
+    A small part gets as many views as a small set would, of which four fifths are trained on.
+    """
+    part = with_left_out(split, {cell.id for cell in train} - {cell.id for cell in cells})
+    labels = tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells, 2))
+    own = replace(config, labels=labels)
+    return Prepared(dataset, part, own, run_profile(own))
+
+
+def prepare_point(point: Point) -> None:
+    """Make a point's run folder, or find it again; refused where it holds a part of other cells."""
+    with locked(point.folder, wait=True):
+        open_run(point.ready.config, point.folder.name, point.home)
+        if not (point.folder / "cells.csv").exists():
+            write_cells(point.folder / "cells.csv", point.ready.dataset)
+        if not (point.folder / "split.json").exists():
+            write_split(point.folder / "split.json", point.ready.split)
+        if read_split(point.folder / "split.json")["fingerprint"] != point.ready.split["fingerprint"]:
+            do = "Give another --run."
+            raise UserError(point.folder / "split.json", "the part of the cells that is asked for", "another", do)

@@ -1,0 +1,97 @@
+"""Keeping what a run's figures are made of: small, without images, weights or a machine's paths (results/)."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import complete_or_absent, human, read_json, write_json, write_text
+from scoring.results import FoldResult, load_run
+from scoring.score_files import scores_name
+
+MOST_BYTES = 5_000_000  # of one kept run
+OF_RUN = ("split.json", "cells.csv", "baselines.json", "images.sha256")
+OF_FOLD = ("view_scores.csv", *(scores_name(shift) for shift in (0, 5, 10)))
+RECORDS = ("fold.json", "model.json", "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD[1:]))
+PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
+# what Caffe's own parse_log.py and ours look for
+LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
+ABSOLUTE = re.compile(r'(?<![\w.])(?:~|/|\.\./)[^\s"\',]*/')
+
+
+def keep_results(run: Path, out: Path) -> Path:
+    """Copy a run's score files and records to `out`, complete or absent; an older copy of that run is replaced.
+
+    tools/report.py makes every table from such a folder again, and every figure that needs no picture.
+
+    Raises
+    ------
+    UserError
+        Where the run has no scores, does not fit together, would take more than 5 MB, or `out` holds something else.
+    """
+    result = load_run(run)
+    if not result.folds:
+        raise UserError(run, "a run with scores", "none", "Score a fold with tools/evaluate.py.")
+    _require_replaceable(out, result.split["fingerprint"])
+    with complete_or_absent(out) as partial:
+        partial.mkdir(parents=True)
+        write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
+        for name in OF_RUN:
+            _copy(run / name, partial / name)
+        for fold in result.folds:
+            _keep_fold(fold, partial / fold.folder.name)
+        size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+        if size > MOST_BYTES:
+            do = "Keep a run with fewer test views."
+            raise UserError(run, f"at most {human(MOST_BYTES)} of results", human(size), do)
+    return out
+
+
+def _require_replaceable(out: Path, split: str) -> None:
+    """Never clear away what is not an older copy of the same run."""
+    if not out.exists():
+        return
+    record = out / "split.json"
+    if not record.exists() or read_json(record, "tools/keep_results.py").get("fingerprint") != split:
+        raise UserError(out, "no such folder, or an older copy of this run", "something else", "Give another --out.")
+
+
+def _keep_fold(fold: FoldResult, out: Path) -> None:
+    out.mkdir()
+    for name in OF_FOLD:
+        _copy(fold.folder / name, out / name)
+    for name in RECORDS:
+        if (fold.folder / name).exists():
+            write_json(out / name, without_paths(read_json(fold.folder / name, "tools/evaluate.py")))
+    for name in PROTOTXT:
+        if (fold.folder / name).exists():
+            write_text(out / name, shortened((fold.folder / name).read_text(encoding="utf-8")))
+    if (fold.folder / "train.log").exists():
+        with (fold.folder / "train.log").open(encoding="utf-8", errors="replace") as file:
+            write_text(out / "train.log", "".join(reduced_log(file)))
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.exists():
+        shutil.copyfile(source, target)
+
+
+def reduced_log(lines: Iterator[str]) -> Iterator[str]:
+    """Those lines of a training's log that hold its numbers."""
+    return (line for line in lines if LOG.search(line))
+
+
+def without_paths(value: Any) -> Any:
+    """A record with every path outside the project cut to its last name."""
+    if isinstance(value, dict):
+        return {name: without_paths(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_paths(part) for part in value]
+    return shortened(value) if isinstance(value, str) else value
+
+
+def shortened(text: str) -> str:
+    """A text in which paths outside the project are cut to their last name."""
+    return ABSOLUTE.sub("", text)

@@ -1,0 +1,118 @@
+"""A net for use: a run's trained folds with all that scoring needs, and nothing else (no image, no LMDB)."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from common.files import complete_or_absent, read_json, sha256_file, write_json, write_text
+from data_prep.image_hashes import IMAGES
+from reporting.model_card import card
+from reporting.release_text import release_text
+from scoring.cell_views import render_views
+from scoring.evaluate_fold import held_out_cells
+from scoring.export_onnx import export_onnx
+from scoring.known_cells import FILE as KNOWN_CELLS
+from scoring.refusal import Refusal
+from scoring.results import RunResult, load_run
+from scoring.trained_model import TrainedModel
+from studies.keep_results import without_paths
+
+SUMS = "SHA256SUMS"
+OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
+
+
+def release(
+    run: Path,
+    out: Path,
+    folds: Sequence[int] | None = None,
+    onnx: bool = True,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Write a release folder, complete or absent: a run folder reduced to what scoring needs, its folds opened as any.
+
+    Parameters
+    ----------
+    folds : sequence of int, optional
+        Whose nets; all of them without.
+    onnx : bool
+        Whether each net comes as ONNX too, proven against Caffe on views of its own test cells.
+
+    Raises
+    ------
+    UserError
+        Where a fold is missing or does not fit together, `out` exists, or the data set for the proof is not there.
+    """
+    result = load_run(run)
+    _require_scored(result, range(result.n_folds) if folds is None else folds)
+    if out.exists():
+        raise UserError(out, "a new folder", "one that exists", "Remove it, or give another --out.")
+    chosen = [fold for fold in result.folds if folds is None or fold.fold in folds]
+    models = [TrainedModel.open(fold.folder, say=say) for fold in chosen]
+    with complete_or_absent(out) as partial:
+        partial.mkdir(parents=True)
+        write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
+        for name in ("split.json", IMAGES):
+            shutil.copyfile(run / name, partial / name)
+        for model, fold in zip(models, chosen, strict=True):
+            _copy_fold(model, partial / fold.folder.name)
+            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name))
+            if onnx:
+                export_onnx(model, _proof_views(model, say), partial / fold.folder.name / "onnx", say)
+        write_text(partial / "readme.md", release_text(result, len(chosen), out.name, onnx))
+        write_text(partial / SUMS, _sums(partial))
+    return out
+
+
+def _require_scored(result: RunResult, wanted: Sequence[int]) -> None:
+    missing = sorted(set(wanted) - {fold.fold for fold in result.folds})
+    if missing or not wanted:
+        found = f"none of fold {','.join(map(str, missing))}"
+        do = "Run tools/cross_validate.py to its end, or name the folds with --folds."
+        raise UserError(result.folder, "scores of every fold", found, do)
+
+
+def _copy_fold(model: TrainedModel, out: Path) -> None:
+    """A fold's net and the records by which it is opened and checked."""
+    weights = out / "snapshots" / model.weights.name
+    weights.parent.mkdir(parents=True)
+    shutil.copyfile(model.weights, weights)
+    for name in OF_FOLD:
+        shutil.copyfile(model.folder / name, out / name)
+    if (known := model.folder / KNOWN_CELLS).exists():
+        shutil.copyfile(known, out / KNOWN_CELLS)
+    write_json(out / "model.json", without_paths(model.origin))
+
+
+def _proof_views(model: TrainedModel, say: Callable[[str], None]) -> np.ndarray:
+    """Two views each of the first and the last of the fold's test cells, uint8 (4, 256, 256, 3), BGR."""
+    cells = held_out_cells(model, Refusal(False, say))
+    views = [render_views(cell, [v for _, v in model.views(2).of(cell.id)]) for cell in (cells[0], cells[-1])]
+    return np.concatenate(views)
+
+
+def _sums(folder: Path) -> str:
+    """As sha256sum writes and checks them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return "".join(f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files)
+
+
+def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:
+    """The nets of a release, every file of it checked by its sum first.
+
+    Raises
+    ------
+    UserError
+        Naming the file that is missing or changed.
+    """
+    sums = folder / SUMS
+    if not sums.is_file():
+        raise UserError(folder, f"a release with {SUMS}", "none", "Give a folder that tools/release.py wrote.")
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        wanted, name = line.split("  ", 1)
+        if not (folder / name).is_file() or sha256_file(folder / name) != wanted:
+            there = "another file" if (folder / name).is_file() else "no such file"
+            raise UserError(folder / name, "the file that was released", there, "Get the release again.")
+    return [TrainedModel.open(path, say=say) for path in sorted(folder.glob("fold*"))]

@@ -1,0 +1,127 @@
+"""What every engine must do, run over all of them; Caffe is the reference."""
+
+import importlib.util
+import shutil
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from engines.available import ENGINES, require_engine
+from engines.crops import crop_views
+from engines.device import Device
+from engines.open_engine import open_engine
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.checkout import ROOT
+
+DEPLOY = ROOT / "prototxt/deploy.prototxt"
+KINDS = [(engine, precision) for engine, precisions in ENGINES.items() for precision in precisions]
+ALLOWED = {"float32": 2e-6, "bfloat16": 0.02}
+
+
+def device_of(engine, precision):
+    if engine != "caffe" and importlib.util.find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed: make engines")
+    try:
+        require_engine(engine, precision)
+    except UserError as error:
+        pytest.skip(str(error))
+    return Device(engine=engine, precision=precision, without_gpu=True)
+
+
+@pytest.fixture(scope="module")
+def model(trained_model, tmp_path_factory):
+    return shutil.copy(trained_model, tmp_path_factory.mktemp("engines"))
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=" ".join)
+def engine(request, model):
+    return open_engine(DEPLOY, type(DEPLOY)(model), device_of(*request.param), batch=7)
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    return open_engine(DEPLOY, type(DEPLOY)(model), Device(), batch=7)
+
+
+@pytest.fixture(scope="module")
+def crops():
+    return np.random.default_rng(4).normal(0, 40, (9, 3, 227, 227)).astype(np.float32)
+
+
+def test_it_says_what_it_is(engine):
+    assert (engine.name, engine.precision) in KINDS
+    assert engine.hardware.startswith("CPU, ")
+    assert (engine.batch, engine.crop, engine.classes) == (7, 227, 2)
+
+
+def test_it_scores_as_caffe(engine, reference, crops):
+    prob = engine(crops)
+    assert (prob.shape, prob.dtype) == ((9, 2), np.float32)
+    np.testing.assert_allclose(prob, reference(crops), rtol=0, atol=ALLOWED[engine.precision])
+    assert len(np.unique(prob[:, 1])) == 9  # it does look at the crop
+
+
+def test_neither_order_nor_number_of_crops_matters(engine, crops):
+    expected = engine(crops)
+    assert np.array_equal(engine(crops), expected)
+    assert np.abs(engine(crops[::-1])[::-1] - expected).max() <= ALLOWED[engine.precision]
+    assert np.abs(engine(crops[:3]) - expected[:3]).max() <= ALLOWED[engine.precision]
+    assert engine(crops[:0]).shape == (0, 2)
+
+
+def test_crops_made_in_its_own_memory(engine, crops):
+    expected = engine(crops)
+    for count in (9, 3, 9):
+        room = engine.room(count)
+        room[...] = crops[:count]
+        assert np.abs(engine(room) - expected[:count]).max() <= ALLOWED[engine.precision]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_views(engine, rng, count):
+    mean = rng.uniform(0, 255, (3, 256, 256)).astype(np.float32)
+    views = rng.integers(0, 256, (2, 256, 256, 3), np.uint8)
+    ready = engine.view_input(mean, count)
+    memory = ready.memory(2)
+    for view, place in zip(views, memory, strict=True):
+        ready.fill(view, place)
+    prob = ready(memory)
+    assert prob.shape == (2, count, 2)
+    expected = engine(crop_views(views, mean, 227, count)).reshape(prob.shape)
+    assert np.abs(prob - expected).max() <= ALLOWED[engine.precision]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=" ".join)
+def test_probabilities_that_are_none_are_refused(kind, net_shapes, tmp_path):
+    weights = gaussian_weights(tmp_path / "huge.caffemodel", net_shapes, std=1e30)
+    with pytest.raises(UserError):  # by the proof of the export, where there is one
+        open_engine(DEPLOY, weights, device_of(*kind))(np.ones((1, 3, 227, 227), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "message"),
+    [
+        ("tensorrt", "float32", "--engine: expected one of caffe, openvino, onnxruntime, found tensorrt"),
+        ("caffe", "bfloat16", "--precision: expected a precision of caffe: float32, found bfloat16"),
+        ("onnxruntime", "int8", "--precision: expected a precision of onnxruntime"),
+    ],
+)
+def test_what_is_not_there_is_refused(engine, precision, message):
+    with pytest.raises(UserError, match=message):
+        require_engine(engine, precision)
+
+
+def test_without_the_package_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        UserError, match="--engine openvino: expected the package openvino, found none. Run make engines"
+    ):
+        require_engine("openvino", "float32")
+
+
+def test_a_processor_without_bfloat16_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr("engines.available.has_bfloat16", lambda: False)
+    with pytest.raises(UserError, match="expected a processor with bfloat16.*which has none"):
+        require_engine("openvino", "bfloat16")

@@ -1,0 +1,101 @@
+"""Whether a net has learned anything: by its validation loss against a constant answer's, and by its AUC's interval."""
+
+import json
+from math import log, nan
+
+import numpy as np
+import pytest
+
+from measures.intervals import interval
+from measures.learned import DO, auc_doubt, constant_loss, doubts, loss_doubt, of_folder, of_model, warning
+from scoring.results import load_run
+from tests.support.synthetic_run import write_synthetic_run
+
+EVEN = ([0, 1] * 40, [0.4, 0.6] * 40)  # every cell right
+
+
+def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_shares():
+    assert constant_loss([7, 7]) == pytest.approx(log(2))
+    assert constant_loss([1, 3]) == pytest.approx(-0.25 * log(0.25) - 0.75 * log(0.75))
+    assert constant_loss([2] * 7) == pytest.approx(log(7))
+    assert constant_loss([5, 0]) == 0
+    # it is the least loss that one answer for all can have
+    losses = [-np.mean([log(1 - p)] * 1 + [log(p)] * 3) for p in np.linspace(0.01, 0.99, 981)]
+    assert constant_loss([1, 3]) == pytest.approx(min(losses), abs=1e-6) and constant_loss([1, 3]) <= min(losses)
+
+
+@pytest.mark.parametrize(
+    ("loss", "counts", "said"),
+    [
+        (0.692, [12, 12], False),
+        (0.694, [12, 12], True),
+        (0.6, [6, 18], True),  # below ln 2, and not below the entropy of one in four, 0.562
+        (0.55, [6, 18], False),
+        (nan, [12, 12], True),
+        (0.0, [24, 0], True),
+        (None, [12, 12], False),  # not known
+        (0.7, None, False),
+        (0.7, [], False),
+        (0.7, [0, 0], False),
+        (0.7, ["1", "2"], False),
+        ("0.7", [12, 12], False),
+    ],
+)
+def test_a_loss_that_is_not_below_it_is_doubted(loss, counts, said):
+    assert bool(loss_doubt(loss, counts)) is said
+    assert bool(of_model({"val_loss": loss, "val_labels": counts})) is said
+
+
+def test_an_area_whose_interval_holds_a_half_is_doubted(rng):
+    labels = [0, 1] * 30
+    noise = rng.random(60)
+    low, high = interval(labels, noise, "auc")
+    assert low < 0.5 < high
+    assert f"95 % interval {low:.2f} to {high:.2f}" in auc_doubt(labels, noise)
+    assert auc_doubt(*EVEN) is None
+    assert auc_doubt(labels, [1 - label for label in labels]) is not None  # worse than chance is no knowledge either
+    assert "0.50 to 0.50" in auc_doubt(labels, [0.53] * 60)  # one answer for all
+    assert auc_doubt([1] * 20, noise[:20]) is None  # undefined
+
+
+def test_groups_count_as_the_units(rng):
+    """Sixty cells in four groups say less than sixty cells."""
+    labels = np.repeat([0, 1, 0, 1], 15)
+    scores = np.repeat([0.3, 0.5, 0.4, 0.35], 15) + rng.normal(0, 0.01, 60)
+    assert auc_doubt(labels.tolist(), scores.tolist()) is None
+    assert auc_doubt(labels.tolist(), scores.tolist(), np.repeat(list("abcd"), 15).tolist()) is not None
+
+
+def test_an_older_model_was_validated_on_its_test_cells_unless_it_says_inner():
+    model = {"val_loss": 0.6, "select": "paper"}
+    labels, scores = [0] + [1] * 3, [0.1, 0.9, 0.9, 0.9]
+    assert "0.600, is not below the 0.562" in doubts(model, labels, scores, [None] * 4)[0]
+    assert doubts({**model, "select": "inner"}, labels, scores, [None] * 4) == []
+    assert doubts({**model, "val_labels": [2, 2]}, labels, scores, [None] * 4) == []
+    assert (
+        "1.946 of" in doubts({**model, "val_loss": 2.0}, [0, 1] * 7, scores[:2] * 7, [None] * 14, list(range(7)) * 2)[0]
+    )
+
+
+def test_the_line_says_what_why_and_what_to_do():
+    assert warning([]) is None
+    line = warning(["a", "b"])
+    assert line == f"this net has learned little or nothing: a; b; {DO}" and "\n" not in line
+
+
+def test_a_folder_is_judged_by_its_scores_or_by_its_model_alone(tmp_path):
+    run = write_synthetic_run(tmp_path / "run", folds=[1])
+    fold = run / "fold1"
+    model = json.loads((fold / "model.json").read_text())
+    assert of_folder(fold, model) is None
+    assert [one.fold for one in load_run(run, only=1).folds] == [1] and not load_run(run, only=0).folds
+    bad = {**model, "val_loss": 0.9}
+    (fold / "model.json").write_text(json.dumps(bad))
+    assert "0.900, is not below the 0.6" in of_folder(fold, bad)  # seven classes stand for three normal, four abnormal
+    scores = (fold / "scores.csv").read_text()
+    (fold / "scores.csv").write_text(scores[:-20])
+    assert "is not known: " in of_folder(fold, model) and "0.900" in of_folder(fold, {**bad, "val_labels": [3, 4]})
+    (fold / "scores.csv").write_text(scores)
+    (run / "cells.csv").unlink()
+    assert of_folder(fold, bad) is None  # an older model that does not tell, with nothing beside it
+    assert "0.900" in of_folder(fold, {**bad, "val_labels": [3, 4]})

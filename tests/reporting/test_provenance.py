@@ -1,0 +1,155 @@
+"""The report says of a fold's training what is known, and of the rest that it is not recorded."""
+
+import json
+import shutil
+
+import pytest
+
+from common.errors import UserError
+from common.options import CAVEAT
+from reporting.facts import what_was_run
+from reporting.notes import run_notes
+from reporting.tables.all_tables import all_tables
+from scoring.results import load_run
+from tests.support.synthetic_run import write_records, write_synthetic_run
+
+RECIPE = {"solver": "s", "train_val": "n", "deploy": "d", "batch_size": 0, "epochs": 0, "fingerprint": "f"}
+CAFFENET = "bvlc_reference_caffenet.caffemodel"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_synthetic_run(tmp_path_factory.mktemp("written") / "run", folds=3, cells=42)
+
+
+@pytest.fixture
+def run(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "run")
+
+
+def trained(run, fold, **changes):
+    path = run / f"fold{fold}/model.json"
+    recipe = {**RECIPE, "weights": {"name": CAFFENET, "sha256": "1" * 64}, **changes}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"trained": recipe}))
+
+
+def rewrite(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def scoring_notes(run):
+    return [note for note in run_notes(load_run(run)) if note.startswith("scores")]
+
+
+def facts(run):
+    return {row[0]: row[1] for row in what_was_run([load_run(run)])[1]}
+
+
+def test_a_training_by_hand_is_not_given_a_history(run):
+    """Its run's record says nothing of it, whatever an older one holds."""
+    for fold in range(3):
+        (run / f"fold{fold}/model.json").unlink()
+    record = json.loads((run / "run.json").read_text())
+    for weights in ({"weights": None}, {"weights": {"name": CAFFENET}}, {}):
+        del record["weights"]
+        record |= weights
+        (run / "run.json").write_text(json.dumps(record))
+        notes = "\n".join(run_notes(load_run(run)))
+        assert "Gaussian" not in notes and "lowest loss" not in notes
+        assert "trained by caffe train itself: the newest snapshot was scored" in notes
+        assert facts(run)["Weights"] == "not recorded"
+        assert facts(run)["Snapshot scored"] == "the newest one of a training by hand"
+        record.setdefault("weights", None)
+
+
+def test_the_papers_choice_under_field_is_named_on_every_table(run):
+    rewrite(run / "run.json", protocol="field")
+    assert any(CAVEAT in note for note in run_notes(load_run(run)))
+    assert all(any(CAVEAT in note for note in table.notes) for table in all_tables([load_run(run)]))
+    for fold in range(3):
+        rewrite(run / f"fold{fold}/model.json", select="inner")
+    assert not any("snapshot" in note for note in run_notes(load_run(run)))
+
+
+def test_one_fold_by_hand_is_named(run):
+    (run / "fold1/model.json").unlink()
+    notes = run_notes(load_run(run))
+    assert any(note.startswith("fold 1: trained by caffe train itself") for note in notes)
+    assert any(note.startswith("folds 0,2: snapshot chosen by the lowest loss") for note in notes)
+    assert facts(run)["Weights"] == f"folds 0,2: {CAFFENET}, sha256 111111111111; fold 1: not recorded"
+
+
+def test_each_fold_has_weights_of_its_own(run):
+    trained(run, 0)
+    trained(run, 1, weights=None)
+    trained(run, 2)
+    notes = run_notes(load_run(run))
+    assert "fold 1: started from Gaussian values: nothing was transferred from ImageNet" in notes
+    assert facts(run)["Weights"].endswith("; fold 1: none: Gaussian values in every layer")
+
+
+def test_folds_that_were_not_trained_alike_are_named(run):
+    for fold in range(3):
+        trained(run, fold)
+    assert not any("trained alike" in note for note in run_notes(load_run(run)))
+    trained(run, 1, solver="other", epochs=7, fingerprint="g")
+    (note,) = [note for note in run_notes(load_run(run)) if "trained alike" in note]
+    assert "folds 0,2 against fold 1: other solver, epochs" in note
+
+
+def test_scores_that_do_not_belong_together_are_named(run):
+    write_records(run)
+    assert scoring_notes(run) == []
+    rewrite(run / "fold1/scores.json", views=1)
+    rewrite(run / "fold2/scores_shift10.json", precision="int8")
+    usual = "100 views x 10 crops by caffe in float32"
+    assert scoring_notes(run) == [
+        f"scores: {usual} (folds 0,2); 1 views x 10 crops by caffe in float32 (fold 1), which do not belong together",
+        f"scores with centres moved by up to 10 px: {usual} (folds 0,1); "
+        f"100 views x 10 crops by caffe in int8 (fold 2), at the true centres {usual}",
+    ]
+
+
+def test_shifted_scores_alone_of_another_way_are_named(run):
+    write_records(run)
+    for fold in range(3):
+        rewrite(run / f"fold{fold}/scores_shift5.json", crops=1)
+    (note,) = scoring_notes(run)
+    assert "100 views x 1 crops by caffe in float32 (folds 0,1,2), at the true centres 100 views x 10 crops" in note
+
+
+def test_what_older_files_do_not_say_is_said(run):
+    assert [note for note in scoring_notes(run) if "px: made in a way that is not recorded (folds 0,1,2)" in note]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "found"),
+    [
+        ("scores", {"model_sha256": "e" * 64}, "scores of another net, eeeeeeeeeeee"),
+        ("scores_shift5", {"model_sha256": "e" * 64}, "scores of another net, eeeeeeeeeeee"),
+        ("scores_shift5", {"shift": 10}, "scores under a shift of 10 pixels"),
+        ("scores", {"sha256": "e" * 64}, "a record of other scores"),
+    ],
+)
+def test_scores_of_something_else_are_refused(run, name, change, found):
+    write_records(run)
+    rewrite(run / f"fold1/{name}.json", **change)
+    with pytest.raises(UserError, match=f"fold1/{name}.csv: expected this fold's own scores, found {found}"):
+        load_run(run)
+
+
+def test_an_adapted_net_shows_its_whole_chain(run):
+    data = {"name": "herlev", "cells": 917, "fingerprint": "a" * 64}
+    first = {**RECIPE, "weights": {"name": CAFFENET, "sha256": "1" * 64}}
+    source = {"run": "herlev-cell-paper", "fold": 3, "sha256": "b" * 64, "dataset": data, "trained": first}
+    own = {"name": "convnet_t_iter_6.caffemodel", "sha256": "b" * 64}
+    for fold in range(3):
+        trained(run, fold, weights=own, source=source)
+    net = "ConvNet-T of herlev-cell-paper, fold 3, sha256 bbbbbbbbbbbb, trained on herlev (917 cells, aaaaaaaaaaaa)"
+    assert facts(run)["Weights"].endswith(f"{net}, from {CAFFENET}, sha256 111111111111")
+    (note,) = [note for note in run_notes(load_run(run)) if "adapted: " in note]
+    assert note.endswith("those of herlev-cell-paper, fold 3, trained on herlev; not the paper's transfer")
+    # an older source does not say what it was trained with
+    for fold in range(3):
+        trained(run, fold, weights=own, source={**source, "trained": {"weights": {}}})
+    assert facts(run)["Weights"].endswith(f"{net}, from not recorded")

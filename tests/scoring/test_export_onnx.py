@@ -1,0 +1,104 @@
+"""tools/export_onnx.py on a trained fold: both files, what they say of themselves, and what they give."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx", reason="the engines are not installed: make engines")
+
+from common.errors import UserError
+from engines.crops import crop_views
+from scoring.cell_views import of_data_set
+from scoring.export_onnx import export_onnx
+from scoring.score_cells import score_cells
+from scoring.trained_model import TrainedModel
+from tests.support.checkout import ROOT, run_tool
+
+
+@pytest.fixture(scope="module")
+def exported(trained_fold, checkout, tmp_path_factory):
+    out = tmp_path_factory.mktemp("onnx") / "net"
+    return out, run_tool(checkout, "export_onnx", "--fold-folder", trained_fold, "--out", out).stdout
+
+
+@pytest.fixture(scope="module")
+def model(trained_fold):
+    return TrainedModel.open(trained_fold)
+
+
+def test_every_layer_is_shown_beside_caffes(exported):
+    out, said = exported
+    for name in ("conv1", "norm2", "pool5", "fc8_t", "prob", "views graph"):
+        assert any(line.startswith(name) for line in said.splitlines()), name
+    assert sorted(path.name for path in out.iterdir()) == ["crops.onnx", "views.onnx"]
+
+
+@pytest.mark.parametrize("name", ["crops", "views"])
+def test_the_files_say_what_they_are(exported, model, name):
+    import onnx
+
+    graph = onnx.load(exported[0] / f"{name}.onnx")
+    onnx.checker.check_model(graph, full_check=True)
+    facts = {entry.key: entry.value for entry in graph.metadata_props}
+    assert json.loads(facts["classes"]) == ["normal", "abnormal"]
+    assert (facts["model_sha256"], facts["mean_sha256"]) == (model.sha256, model.record["mean"])
+    assert "research only" in facts["use"] and "phantom" in facts["trained_on"]
+
+
+def test_the_graph_of_views_alone_gives_a_cells_score(exported, model, dataset):
+    import onnxruntime
+
+    from scoring.cell_views import render_views
+
+    session = onnxruntime.InferenceSession(str(exported[0] / "views.onnx"), providers=["CPUExecutionProvider"])
+    cell = dataset.cells[5]
+    choice = model.views(3)
+    views = render_views(cell, [view for _, view in choice.of(cell.id)])
+    (expected,) = score_cells(model.engine().view_input(model.mean, model.crops()), [of_data_set(cell, choice)])
+    found = session.run(["prob"], {"views": views})[0].mean(axis=0)
+    assert found == pytest.approx(expected.prob, abs=1e-5)
+
+
+def test_the_graph_of_crops_takes_caffes_input(exported, model, rng):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(exported[0] / "crops.onnx"), providers=["CPUExecutionProvider"])
+    crops = crop_views(rng.integers(0, 256, (2, 256, 256, 3), np.uint8), model.mean, 227, 3)
+    assert np.abs(session.run(["prob"], {"data": crops})[0] - model.engine()(crops)).max() < 1e-5
+
+
+def test_the_documented_lines_give_a_views_score(exported, model, rng, monkeypatch, capsys):
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/engines.md").read_text(), re.MULTILINE | re.DOTALL)
+    patch = rng.integers(0, 256, (128, 128, 3), np.uint8)
+    (exported[0].parent / "my_net").symlink_to(exported[0])
+    monkeypatch.chdir(exported[0].parent)
+    exec(lines, {"patch": patch})
+    view = cv2.resize(patch, (256, 256), interpolation=cv2.INTER_LINEAR)
+    expected = model.engine()(crop_views(view[None], model.mean, 227, model.crops())).mean(axis=0)[1]
+    assert float(capsys.readouterr().out) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):
+    from engines.onnx_export import views_graph
+
+    right = views_graph.corners
+    monkeypatch.setattr(views_graph, "corners", lambda size, crop: right(size, crop)[::-1])  # another first crop
+    views = rng.integers(0, 256, (1, 256, 256, 3), np.uint8)
+    with pytest.raises(UserError, match="graph of views"):
+        export_onnx(model, views, tmp_path / "out", say=lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["export_onnx"], ["evaluate", "--engine", "onnxruntime", "--gpu", "none"]])
+def test_a_layer_without_translation_is_refused_by_name_and_type(words, trained_fold, copy_of):
+    place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")
+    deploy = fold / "deploy.prototxt"
+    deploy.write_text(deploy.read_text().replace('type: "Softmax"', 'type: "TanH"'))
+    before = sorted(path.name for path in fold.rglob("*"))
+    done = run_tool(place, *words, "--fold-folder", fold, status=2)
+    assert "layer prob of type TanH: expected one of a type that ONNX export knows: Input, Conv" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in fold.rglob("*") if path.name != ".lock") == before

@@ -1,0 +1,166 @@
+"""What the net's training cells look like: the limit, the file, and the mark in evaluate, classify and validate."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.files import sha256_file
+from engines.device import Device
+from scoring.cell_views import of_data_set
+from scoring.evaluate_fold import EvaluateOptions, evaluate_fold, held_out_cells
+from scoring.known_cells import FILE, KnownCells, find_known_cells, read_known_cells
+from scoring.learn_known_cells import _limits, fit
+from scoring.refusal import Refusal
+from scoring.score_cells import score_cells
+from scoring.trained_model import TrainedModel
+from scoring.unlike import say_share
+from scoring.write_scores import write_scores
+from tests.support.checkout import run_tool
+
+
+def drawn(rng, cells, views=3, shift=0.0):
+    """Features of cells that share their own part over views: float32 (cells, views, 8)."""
+    own = rng.normal(4 + shift, 0.5, (cells, 1, 8))
+    return ((own + rng.normal(0, 0.3, (cells, views, 8))) ** 2).astype(np.float32)
+
+
+def known_of(train, held):
+    gaussian = fit(train)
+    return KnownCells("conv3", "a" * 64, *gaussian, _limits("conv3", [(gaussian, held)]))
+
+
+def test_one_in_a_hundred_held_out_cells_is_marked_and_far_ones_are(rng):
+    train, held = drawn(rng, 600), drawn(rng, 1000)
+    known = known_of(train, held)
+    assert sum(known.unlike(cell) > 1 for cell in held) in (9, 10)  # the limit is the tenth cell's own distance
+    assert sum(known.unlike(cell) > 1 for cell in drawn(rng, 1000)) <= 40
+    assert all(known.unlike(cell) > 1 for cell in drawn(rng, 50, shift=3))
+
+
+def test_fewer_views_have_a_limit_of_their_own(rng):
+    known = known_of(drawn(rng, 600), drawn(rng, 1000))
+    assert known.limits[0] > known.limits[1] > known.limits[2]
+    one = drawn(rng, 1000, views=1)
+    assert sum(known.unlike(cell) > 1 for cell in one) <= 30
+    more = np.repeat(one[0][None], 7, axis=1)[0]  # more views than it was learned with: the last limit
+    assert known.unlike(more) == pytest.approx(known.distances(more[None])[0] / known.limits[-1])
+
+
+def test_a_map_that_is_always_the_same_divides_by_nothing(rng):
+    train = drawn(rng, 40)
+    train[..., 3] = 0
+    known = known_of(train, drawn(rng, 40))
+    assert all(np.isfinite(array).all() for array in (known.scale, known.precision, known.limits))
+
+
+def test_the_file_comes_back_and_damage_is_named(rng, tmp_path):
+    known = known_of(drawn(rng, 50), drawn(rng, 50))
+    known.write(tmp_path)
+    cell = drawn(rng, 1)[0]
+    assert read_known_cells(tmp_path).unlike(cell) == known.unlike(cell)
+    first = (tmp_path / FILE).read_bytes()
+    known.write(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == first
+    for damaged in (b"", first[:100], first[:-200], b"x" * 500):
+        (tmp_path / FILE).write_bytes(damaged)
+        with pytest.raises(UserError, match=f"{FILE}: expected what the net's training cells look like"):
+            read_known_cells(tmp_path)
+    np.savez(tmp_path / FILE, **{**vars(known), "limits": np.full(3, np.nan, np.float32)})
+    with pytest.raises(UserError, match="limits"):
+        read_known_cells(tmp_path)
+
+
+def test_who_cannot_tell_says_so(evaluated_fold, tmp_path):
+    said = []
+    model = TrainedModel.open(evaluated_fold)
+    engine = model.engine()
+    assert find_known_cells(evaluated_fold, model.sha256, engine, said.append) and not said
+    assert find_known_cells(evaluated_fold, "0" * 64, engine, said.append) is None
+    assert find_known_cells(tmp_path, model.sha256, engine, said.append) is None
+    engine.shows_layers = False
+    assert find_known_cells(evaluated_fold, model.sha256, engine, said.append) is None
+    assert [line.split(", ", 1)[-1].split(";")[0] for line in said] == [
+        f"since {evaluated_fold / FILE} is another net's",
+        f"since {tmp_path / FILE} is missing",
+        "which gives probabilities alone",
+    ]
+
+
+def test_evaluate_learns_once_and_leaves_the_scores_as_they_were(copy_of, evaluated_fold, tmp_path):
+    """scores.csv is the same, to the byte, as without anything learned."""
+    _, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    model = TrainedModel.open(fold)
+    cells, choice = held_out_cells(model, Refusal(False, print)), model.views()
+    plain = score_cells(model.engine().view_input(model.mean, model.crops()), [of_data_set(c, choice) for c in cells])
+    write_scores(tmp_path / "plain.csv", list(plain))
+    assert (tmp_path / "plain.csv").read_bytes() == (fold / "scores.csv").read_bytes()
+    learned = sha256_file(fold / FILE)
+    with (fold / "unlike.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [cell.id for cell in cells]
+    assert all((row["unlike_training"] == "yes") == (float(row["distance"]) > 1) for row in rows)
+    (fold / FILE).unlink()
+    said = []
+    evaluate_fold(model, Device(), EvaluateOptions(), said.append)
+    assert sha256_file(fold / FILE) == learned
+    assert any("32 training cells looked at" in line for line in said)
+    assert said[-1].startswith(f"{sum(row['unlike_training'] == 'yes' for row in rows)} of 8 cells (")
+    said.clear()
+    evaluate_fold(model, Device(), EvaluateOptions(), said.append)
+    assert not any("looked at" in line for line in said)
+
+
+def black_and_white(rng):
+    return 255 * rng.integers(0, 2, (215, 215, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def two_cells(tmp_path, dataset, rng):
+    """A training cell and a picture of noise, with a list of both."""
+    (tmp_path / "cell.BMP").write_bytes(dataset.cells[0].image.read_bytes())
+    cv2.imwrite(str(tmp_path / "noise.png"), black_and_white(rng))
+    x, y = dataset.cells[0].centre
+    text = f"image,nucleus_x,nucleus_y\ncell.BMP,{x:g},{y:g}\nnoise.png,107,107\n"
+    (tmp_path / "cells.csv").write_text(text, encoding="utf-8")
+    return tmp_path / "cells.csv"
+
+
+def marks(output):
+    return [row["unlike_training"] for row in csv.DictReader(output.splitlines())]
+
+
+def test_classify_marks_noise_and_ends_with_the_share(checkout, evaluated_fold, two_cells, copy_of):
+    words = ("--csv", two_cells, "--views", "2", "--gpu", "none", "--fold-folder")
+    done = run_tool(checkout, "classify", *words, evaluated_fold)
+    assert marks(done.stdout) == ["no", "yes"]
+    assert done.stderr.splitlines()[-1].startswith("1 of 2 cells (50.0 %) are unlike the net's training cells")
+    place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    (fold / FILE).unlink()
+    done = run_tool(place, "classify", *words, fold)
+    assert marks(done.stdout) == ["", ""]
+    assert "unlike_training: not told" in done.stderr and "tools/evaluate.py makes it" in done.stderr
+    (fold / FILE).write_bytes(b"half a file")
+    assert FILE in run_tool(place, "classify", *words, fold, status=2).stderr
+
+
+def test_validate_marks_and_ends_with_the_share(checkout, evaluated_fold, two_cells, rng):
+    manifest = two_cells.with_name("labelled.csv")
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(two_cells.parent / name), black_and_white(rng))
+    manifest.write_text("image,nucleus_x,nucleus_y,label\na.png,107,107,1\nb.png,107,107,0\n", encoding="utf-8")
+    words = ("--fold-folder", evaluated_fold, "--views", "2", "--crops", "1", "--gpu", "none", "--run", "unlike")
+    printed = run_tool(checkout, "validate", manifest, *words).stdout
+    assert "2 of 2 cells (100.0 %) are unlike the net's training cells" in printed
+    assert marks((checkout / "runs/unlike/fold0/unlike.csv").read_text()) == ["yes", "yes"]
+    page = (checkout / "runs/unlike/report/report.html").read_text(encoding="utf-8")
+    assert "2 of its cells are unlike the training cells" in page
+
+
+def test_the_share_counts_only_what_was_compared():
+    said = []
+    say_share([None, None], said.append)
+    say_share([True, None, False], said.append)
+    assert len(said) == 1 and said[0].startswith("1 of 2 cells (50.0 %)")

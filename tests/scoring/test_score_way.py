@@ -1,0 +1,122 @@
+"""A run's own scores are written by its own way alone; whatever else is scored has a name of its own."""
+
+import json
+import shutil
+
+import pytest
+
+from common.files import sha256_file
+from engines.device import Device
+from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from scoring.results import load_run
+from scoring.score_way import NO_SCORES, how_scored, own_way, why_not_done
+from scoring.trained_model import TrainedModel
+
+
+def evaluate(fold, model=None, force=False, **options):
+    opened = TrainedModel.open(fold, model, force, lambda _: None)
+    evaluate_fold(opened, Device(), EvaluateOptions(force=force, **options), say=lambda _: None)
+
+
+def rewrite(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def names(fold):
+    return {path.name for path in fold.iterdir() if path.suffix in (".csv", ".npz", ".json")}
+
+
+@pytest.fixture
+def scored(copy_of, evaluated_fold):
+    return copy_of(evaluated_fold, "train_lmdb", "val_lmdb")[1]
+
+
+def test_a_record_says_how_the_scores_were_made(evaluated_fold):
+    record = json.loads((evaluated_fold / "scores.json").read_text())
+    assert record == {
+        "views": 2,
+        "crops": 2,
+        "shift": 0,
+        "engine": "caffe",
+        "precision": "float32",
+        "model_sha256": json.loads((evaluated_fold / "model.json").read_text())["sha256"],
+        "data": json.loads((evaluated_fold / "fold.json").read_text())["fingerprint"],
+        "sha256": sha256_file(evaluated_fold / "scores.csv"),
+    }
+    assert why_not_done(evaluated_fold, 0) is None
+
+
+def test_other_counts_leave_the_runs_own_scores_alone(scored):
+    before = {name: sha256_file(scored / name) for name in names(scored)}
+    evaluate(scored, views=1)
+    way = "-views1-crops2"
+    added = {f"scores{way}.csv", f"scores{way}.json", f"view_scores{way}.csv", f"evaluation{way}.json"}
+    assert names(scored) - before.keys() == added
+    assert {name: sha256_file(scored / name) for name in before} == before
+    assert why_not_done(scored, 0) is None
+    # and the counts of the run, given in so many words, are its own way
+    evaluate(scored, views=2, crops=2)
+    assert names(scored) == before.keys() | added
+
+
+def test_another_net_has_a_name_of_its_own(scored, tmp_path, trained_model):
+    other = tmp_path / "other.caffemodel"
+    shutil.copy(trained_model, other)
+    with other.open("ab") as file:
+        file.write(b"\x0a\x01x")  # another name of the net: other bytes, the same values
+    before = sha256_file(scored / "scores.csv")
+    evaluate(scored, other, force=True, views=1, crops=1)
+    assert (scored / f"scores-views1-crops1-model{sha256_file(other)[:8]}-forced.csv").exists()
+    assert sha256_file(scored / "scores.csv") == before
+    # the selected net by its name is the fold's own
+    evaluate(scored, next((scored / "snapshots").glob("*.caffemodel")), views=1, crops=1)
+    assert (scored / "scores-views1-crops1.csv").exists()
+
+
+def test_engine_and_precision_are_in_the_name(evaluated_fold):
+    model = TrainedModel.open(evaluated_fold)
+    counts = {"views": 2, "crops": 2}
+
+    def way(device):
+        return own_way(model, how_scored(model, counts, 0, device), forced=False)
+
+    assert way(Device()) == way(Device(gpu="0", tf32=True)) == ""
+    assert way(Device(engine="another", precision="int8")) == "-another-int8"
+    assert how_scored(model, counts, 0, Device(gpu="0", tf32=True))["precision"] == "tf32"
+
+
+def test_foreign_scores_are_not_taken_for_done(scored):
+    own = {name: (scored / name).read_bytes() for name in ("scores.csv", "scores.json", "evaluation.json")}
+    evaluate(scored, views=1)
+
+    def put(**files):
+        for name, data in (own | files).items():
+            (scored / name).write_bytes(data)
+
+    other = {f"scores.{kind}": (scored / f"scores-views1-crops2.{kind}").read_bytes() for kind in ("csv", "json")}
+    put(**other)
+    assert why_not_done(scored, 0) == f"{scored / 'scores.csv'} was made with other views"
+    put(**{"scores.csv": other["scores.csv"]})
+    assert why_not_done(scored, 0) == f"{scored / 'scores.csv'} has a record of other scores"
+    put()
+    assert why_not_done(scored, 0) is None
+    rewrite(scored / "scores.json", model_sha256="e" * 64)
+    assert "has scores of another net" in why_not_done(scored, 0)
+    put()
+    rewrite(scored / "scores.json", data="e" * 64)
+    assert "has scores of another fold" in why_not_done(scored, 0)
+    # as older tools left them: evaluation.json tells of scores.csv, nothing of shifted ones
+    put()
+    (scored / "scores.json").unlink()
+    assert why_not_done(scored, 0) is None
+    rewrite(scored / "evaluation.json", views=1)
+    assert "was made with other views" in why_not_done(scored, 0)
+    assert why_not_done(scored, 5) == NO_SCORES
+    shutil.copy(scored / "scores.csv", scored / "scores_shift5.csv")
+    assert "does not say how it was made" in why_not_done(scored, 5)
+
+
+def test_a_run_is_read_with_its_own_scores_alone(scored):
+    evaluate(scored, views=1)
+    (fold,) = load_run(scored.parent).folds
+    assert fold.how[0]["views"] == 2 and fold.views.scores.shape[1] == 2

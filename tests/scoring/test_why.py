@@ -1,0 +1,164 @@
+"""Where a score comes from: places taken back onto the cell, evidence that adds up, and nuclei that hold the class."""
+
+import cv2
+import numpy as np
+import pytest
+
+from common.caffe_messages import parse_prototxt, read_prototxt
+from common.errors import UserError
+from data_prep.cells import Cell
+from data_prep.views import Grid
+from engines.caffe_engine import CaffeEngine
+from engines.caffe_evidence import CaffeEvidence
+from engines.crops import crop_views
+from engines.unit_places import UnitPlaces, unit_places
+from scoring.cell_score import CellScore
+from scoring.cell_views import CellViews, ViewChoice
+from scoring.results import load_run
+from scoring.why import cell_heat
+from scoring.write_why import FILE, chosen
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.checkout import ROOT, run_tool
+from tests.support.nucleus_net import MEAN, painted, train
+
+DEPLOY = ROOT / "prototxt/deploy.prototxt"
+
+
+@pytest.mark.parametrize(
+    ("blob", "stride", "first", "units"),
+    [("conv1", 4, 5, 55), ("pool1", 8, 9, 27), ("norm2", 16, 17, 13), ("conv3", 16, 17, 13), ("conv5", 16, 17, 13)],
+)
+def test_units_look_at_places_that_are_symmetric_in_the_crop(blob, stride, first, units):
+    found = unit_places(read_prototxt(DEPLOY, "NetParameter"), blob)
+    assert found == (stride, first)
+    assert found.first + found.stride * (units - 1) / 2 == (227 - 1) / 2
+
+
+def test_a_flat_layer_has_no_places():
+    net = read_prototxt(DEPLOY, "NetParameter")
+    for blob in ("fc7_t", "conv9"):
+        with pytest.raises(UserError):
+            unit_places(net, blob)
+    text = 'layer { name: "a" type: "Convolution" bottom: "data" top: "a" convolution_param { kernel_size: 3 pad: 1 } }'
+    assert unit_places(parse_prototxt(text, "NetParameter", "here"), "a") == (1, 0)
+
+
+class Brightness:
+    """Evidence that is each pixel's own blue value: it must come back as the picture itself."""
+
+    places, crop = UnitPlaces(1, 0.0), 227
+
+    def __call__(self, crops):
+        return crops[:, 0], np.zeros(len(crops))
+
+
+@pytest.mark.parametrize("crops", [1, 2, 10])
+def test_what_is_taken_back_lies_where_it_came_from(rng, crops):
+    """Through rotation, shift, corner and mirror; to a fraction of a pixel."""
+    picture = cv2.GaussianBlur(rng.integers(0, 256, (170, 190, 3), np.uint8), (0, 0), 6)
+    picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
+    centre = (88.3, 91.6)
+    views = ViewChoice(Grid(10, 10), 20, 1).of("cell")
+    cell = CellViews(Cell("cell", "none", 0, None, centre, None), lambda: (picture, centre), views)
+    found = cell_heat(Brightness(), cell, np.zeros((3, 256, 256), np.float32), crops)
+    assert found.heat.shape == picture.shape[:2]
+    errors = {
+        (down, right): found.heat[50:134, 46:130] / 4  # four pixels of a view are one of the image
+        - picture[50 + down : 134 + down, 46 + right : 130 + right, 0]
+        for down in (-1, 0, 1)
+        for right in (-1, 0, 1)
+    }
+    assert np.abs(errors[0, 0]).max() < 8 and abs(errors[0, 0].mean()) < 1
+    off = [error.std() for moved, error in errors.items() if moved != (0, 0)]
+    assert 2 * errors[0, 0].std() < min(off)  # a pixel beside would be seen
+
+
+def test_the_places_of_a_crop_add_up_to_its_log_odds(net_shapes, rng, tmp_path):
+    """Where nothing after the layer has a bias, and for both sides of the answer."""
+    engine = CaffeEngine(DEPLOY, gaussian_weights(tmp_path / "w.caffemodel", net_shapes, std=0.015), batch=3)
+    for name in ("conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"):
+        engine.net.params[name][1].data[...] = 0
+    crops = crop_views(rng.integers(0, 256, (2, 256, 256, 3), np.uint8), MEAN, 227, 2)
+    evidence, log_odds = CaffeEvidence(engine, [1])(crops)
+    prob = engine(crops).astype(np.float64)
+    assert evidence.shape == (4, 13, 13)
+    size = np.abs(log_odds).max()
+    np.testing.assert_allclose(log_odds, np.log(prob[:, 1] / prob[:, 0]), rtol=0, atol=1e-3 * size)
+    np.testing.assert_allclose(evidence.sum(axis=(1, 2)), log_odds, rtol=0, atol=1e-3 * size)
+    np.testing.assert_allclose(CaffeEvidence(engine, [0])(crops)[0], -evidence, rtol=0, atol=1e-5 * size)
+
+
+@pytest.fixture(scope="module")
+def nucleus_net(tmp_path_factory):
+    """A net that learned a class painted in the nucleus alone, and cells that it has not seen."""
+    rng = np.random.default_rng(1)
+    engine = CaffeEngine(*train(tmp_path_factory.mktemp("nucleus"), rng))
+    return engine, [painted(rng, index % 2) for index in range(10)]
+
+
+def inside_over_outside(engine, cells):
+    """Mean evidence for the cells' own class inside their nuclei, in parts of the evidence's size outside."""
+    evidence, inside, outside = CaffeEvidence(engine, [1]), [], []
+    for cell in cells:
+        found = cell_heat(evidence, cell.views(4), MEAN, 2)
+        inside.append((1 if cell.label else -1) * found.heat[cell.nucleus].mean())
+        outside.append(np.abs(found.heat[~cell.nucleus]).mean())
+    return np.mean(inside) / np.mean(outside)
+
+
+def test_the_heat_lies_in_the_nucleus_where_the_class_is_painted(nucleus_net):
+    engine, cells = nucleus_net
+    evidence = CaffeEvidence(engine, [1])
+    right = [(cell_heat(evidence, cell.views(4), MEAN, 2).log_odds > 0) == (cell.label == 1) for cell in cells]
+    assert sum(right) >= 9
+    assert inside_over_outside(engine, cells) >= 2
+
+
+def test_with_the_last_layer_shuffled_it_does_not(nucleus_net):
+    engine, cells = nucleus_net
+    weights = engine.net.params["fc8_t"][0].data
+    learned = weights.copy()
+    for seed in range(3):
+        weights[...] = np.random.default_rng(seed).permutation(learned.ravel()).reshape(learned.shape)
+        assert inside_over_outside(engine, cells) < 2
+    weights[...] = learned
+
+
+def test_right_cells_from_the_middle_and_the_worst_wrong_ones_are_kept(dataset):
+    labels = {cell.id: cell.label for cell in dataset.cells}
+    values = np.linspace(0.02, 0.98, len(labels))
+    scores = [
+        CellScore(cell, [], np.array([1 - value, value]), np.empty(0), np.empty(0))
+        for cell, value in zip(dataset.cells, values, strict=True)
+    ]
+    found = chosen(scores)
+    assert len({score.cell.id for score in found}) == len(found) == 8
+    wrong = [score for score in found if (score.score >= 0.5) != (score.cell.label == 1)]
+    everywhere = [s for s in scores if s.cell.label == 0 and s.score >= 0.5]
+    assert max(everywhere, key=lambda s: s.score) in wrong and len(wrong) == 4
+    assert chosen([score for score in scores if score.cell.label == 1 and score.score >= 0.5])
+
+
+def test_the_report_shows_what_evaluate_kept(evaluated_fold):
+    from reporting.figures import why
+    from reporting.figures.cell_pictures import CellPictures
+
+    assert (evaluated_fold / FILE).stat().st_size < 1_000_000
+    run = load_run(evaluated_fold.parent)
+    figure = why.plan([run], 0, CellPictures(run)).draw()
+    with np.load(evaluated_fold / FILE) as archive:
+        assert len(archive.files) / 2 == len(figure.axes) >= 2
+
+
+def test_classify_draws_why(checkout, trained_fold, dataset, tmp_path):
+    cell = dataset.cells[0]
+    x, y = cell.centre
+    words = ("--centre", f"{x},{y}", "--views", "2", "--gpu", "none", "--fold-folder", trained_fold, "--why")
+    plain = run_tool(checkout, "classify", cell.image, *words[:-1]).stdout
+    assert run_tool(checkout, "classify", cell.image, *words, tmp_path / "why.png").stdout == plain
+    picture = cv2.imread(str(tmp_path / "why.png"))
+    assert picture is not None and picture.shape[1] > 1000
+    assert (picture.max(axis=2) - picture.min(axis=2) > 60).any()  # there is colour on it
+    done = run_tool(checkout, "classify", cell.image, *words, tmp_path / "why.jpg", status=2)
+    assert done.stdout == "" and "ends in .png" in done.stderr and done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["why.png"]

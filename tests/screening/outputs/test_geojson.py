@@ -1,0 +1,75 @@
+"""GeoJSON by QuPath's names: what its own reader looks for, feature by feature."""
+
+import gzip
+import json
+import uuid
+
+import pytest
+
+from screening.outputs.geojson import feature, writing_geojson
+from tests.support.screening import cell_at
+
+RINGS = {"type": "Polygon", "coordinates": [[[5.5, 15.5], [15.5, 15.5], [15.5, 25.5], [5.5, 25.5], [5.5, 15.5]]]}
+
+
+def test_a_detection_has_what_qupath_reads():
+    found = feature(cell_at(10, 20, 0.93))
+    assert found == {
+        "type": "Feature",
+        "id": found["id"],
+        "geometry": RINGS,  # closed, and counted from the corner of the first pixel
+        "properties": {
+            "objectType": "detection",
+            "color": [213, 94, 0],
+            "classification": {"name": "Abnormal", "color": [213, 94, 0]},
+            "measurements": {
+                "P(abnormal)": 0.93,
+                "P(abnormal) spread": 0.05,
+                "Nucleus: Area µm^2": 40.25,
+                "Nucleus: Confidence": 0.9,
+            },
+        },
+    }
+    assert str(uuid.UUID(found["id"])) == found["id"]
+
+
+def test_an_annotation_has_a_name_and_an_id_of_its_own():
+    detection, annotation = (feature(cell_at(10, 20, 0.93), kind) for kind in ("detection", "annotation"))
+    assert annotation["properties"]["objectType"] == "annotation"
+    assert annotation["properties"]["name"] == "P(abnormal) 0.930"
+    assert annotation["id"] != detection["id"]
+    assert feature(cell_at(10, 20, 0.1))["id"] == detection["id"]  # the place tells, not the score
+
+
+def test_a_cell_without_outline_is_a_point_and_numbers_that_are_none_are_left_out():
+    found = feature(cell_at(10, 20, 0.2, outline=None, area_um2=float("nan"), confidence=float("nan")))
+    assert found["geometry"] == {"type": "Point", "coordinates": [10.5, 20.5]}
+    assert set(found["properties"]["measurements"]) == {"P(abnormal)", "P(abnormal) spread"}
+    assert found["properties"]["classification"]["name"] == "Normal"
+
+
+@pytest.mark.parametrize(("score", "name"), [(0.0, "Normal"), (0.4999, "Normal"), (0.5, "Abnormal"), (1.0, "Abnormal")])
+def test_the_papers_threshold_parts_the_classes(score, name):
+    assert feature(cell_at(1, 1, score))["properties"]["classification"]["name"] == name
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_file_is_one_collection_and_the_same_bytes_each_time(tmp_path, count):
+    for name in ("one", "two"):
+        for packed in (False, True):
+            with writing_geojson(tmp_path / f"{name}.geojson", packed) as writer:
+                for k in range(count):
+                    writer.write(cell_at(10 + k, 20, image="a\u2028\N{GREEK SMALL LETTER MU}.png"))
+    one, packed = (tmp_path / "one.geojson").read_bytes(), (tmp_path / "one.geojson.gz").read_bytes()
+    assert one == (tmp_path / "two.geojson").read_bytes() == gzip.decompress(packed)
+    assert packed == (tmp_path / "two.geojson.gz").read_bytes()
+    read = json.loads(one)
+    assert (read["type"], len(read["features"])) == ("FeatureCollection", count)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_is_not_finished_is_absent(tmp_path, packed):
+    with pytest.raises(RuntimeError), writing_geojson(tmp_path / "cells.geojson", packed) as writer:
+        writer.write(cell_at(1, 1))
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())

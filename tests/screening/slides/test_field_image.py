@@ -1,0 +1,62 @@
+"""Fields that are decoded whole, and those that are refused in one line."""
+
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from screening.slides.field_image import FieldImage
+from screening.slides.slide import Box
+
+
+def image(rng, shape=(60, 90, 3), kind=np.uint8):
+    return rng.integers(0, np.iinfo(kind).max + 1, shape, kind)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
+@pytest.mark.parametrize("shape", [(60, 90, 3), (60, 90)])
+def test_pixels_come_as_they_are(tmp_path, rng, suffix, shape):
+    pixels = image(rng, shape)
+    cv2.imwrite(str(tmp_path / f"field{suffix}"), pixels)
+    slide = FieldImage(tmp_path / f"field{suffix}")
+    assert (slide.levels, slide.colour, slide.mpp) == ([(90, 60)], len(shape) == 3, None)
+    found, damages = slide.read(Box(20, 10, 30, 40))
+    assert np.array_equal(found, pixels[10:50, 20:50])
+    assert damages == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "said"),
+    [
+        ((60, 90, 4), np.uint8, "4 channel\\(s\\) of 8 bits, one of them transparency"),
+        ((60, 90, 3), np.uint16, "3 channel\\(s\\) of 16 bits"),
+        ((60, 90), np.uint16, "1 channel\\(s\\) of 16 bits"),
+    ],
+)
+def test_alpha_and_16_bits_are_refused(tmp_path, rng, shape, kind, said):
+    cv2.imwrite(str(tmp_path / "field.png"), image(rng, shape, kind))
+    with pytest.raises(UserError, match=said):
+        FieldImage(tmp_path / "field.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+@pytest.mark.parametrize("keep", [0, 1, 20, 200, -40])
+def test_a_file_cut_short_is_refused(tmp_path, rng, suffix, keep):
+    path = tmp_path / f"field{suffix}"
+    cv2.imwrite(str(path), image(rng))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=f"field{suffix}") as caught:
+        FieldImage(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_absurd_size_is_refused_before_it_is_decoded(tmp_path, rng):
+    path = tmp_path / "field.png"
+    cv2.imwrite(str(path), image(rng))
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="found 60000 x 60000"):
+        FieldImage(path)

@@ -1,0 +1,47 @@
+"""Which files are images, and which names cannot stand side by side."""
+
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from screening.slides.open_slide import find_images, open_slide
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.JPG", "c.bmp"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / "notes.txt").write_text("none")
+    (tmp_path / "inside.png").mkdir()
+    return tmp_path
+
+
+def test_a_folder_stands_for_its_images(folder):
+    assert [path.name for path in find_images([folder])] == ["a.JPG", "b.png", "c.bmp"]
+    assert [path.name for path in find_images([folder / "c.bmp"])] == ["c.bmp"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "none.png", "inside.png"])
+def test_what_is_no_image_is_refused(folder, name):
+    with pytest.raises(UserError, match=name):
+        open_slide(find_images([folder / name])[0])
+
+
+def test_an_empty_folder_is_refused(folder):
+    (folder / "empty").mkdir()
+    with pytest.raises(UserError, match="none in that folder"):
+        find_images([folder / "empty"])
+
+
+def test_two_images_whose_results_would_be_one_folder_are_refused(folder):
+    cv2.imwrite(str(folder / "b.jpg"), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(UserError, match="a name of its own"):
+        find_images([folder])
+
+
+@pytest.mark.parametrize("name", ["parts.png", "cells.csv.png"])
+def test_an_image_may_not_be_called_as_a_result_is(folder, name):
+    cv2.imwrite(str(folder / name), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(UserError, match="a file of the results, of the same name"):
+        find_images([folder / name])

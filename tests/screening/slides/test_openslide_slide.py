@@ -1,0 +1,60 @@
+"""Scanners' formats through OpenSlide, on an SVS made here."""
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from screening.slides.open_slide import open_slide
+from screening.slides.slide import Box
+from tests.support.drawn_field import draw_field
+from tests.support.screening import spoil_segment, write_pyramid
+
+pytest.importorskip("openslide", reason="make slides")
+pytest.importorskip("imagecodecs", reason="make slides")
+APERIO = "Aperio Image Library v11.2.1\r\n640x480 [0,0 640x480] (128x128) JPEG/RGB Q=95|AppMag = 40|MPP = 0.2010"
+
+
+@pytest.fixture(scope="module")
+def image():
+    return draw_field()[0]
+
+
+@pytest.fixture
+def svs(tmp_path, image):
+    options = {"compression": "jpeg", "compressionargs": {"level": 95}, "description": APERIO}
+    return write_pyramid(tmp_path / "slide.svs", image, **options)
+
+
+def test_it_reads_as_the_image_does(svs, image):
+    slide = open_slide(svs)
+    assert type(slide).__name__ == "OpenSlideSlide"
+    assert (slide.levels[0], slide.colour, slide.mpp) == ((640, 480), True, 0.201)
+    found, damages = slide.read(Box(100, 90, 200, 170))
+    assert found.flags.c_contiguous
+    assert damages == []
+    assert np.abs(found.astype(int) - image[90:260, 100:300]).mean() < 3
+
+
+def test_smaller_levels_are_counted_in_their_own_pixels(svs, image):
+    slide = open_slide(svs)
+    level = slide.levels.index((160, 120))
+    found, _ = slide.read(Box(40, 30, 60, 50), level)
+    assert np.abs(found.astype(int) - image[122:322:4, 162:402:4]).mean() < 12
+
+
+def test_a_corrupt_tile_is_named_and_the_rest_is_kept(svs, image):
+    spoil_segment(svs, 0, 6)
+    slide = open_slide(svs)
+    found, damages = slide.read(Box(0, 0, 640, 480))
+    assert [damage.box for damage in damages] == [Box(0, 0, 256, 256)]
+    assert np.abs(found[:, 256:].astype(int) - image[:, 256:]).mean() < 3
+    assert slide.read(Box(300, 0, 300, 200))[1] == []  # the slide is usable after an error
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
+def test_a_slide_cut_short_is_refused(svs, share):
+    data = svs.read_bytes()
+    svs.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(UserError, match="a slide that OpenSlide can read") as caught:
+        open_slide(svs)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,126 @@
+"""TIFF in all the shapes that it comes in: read as a whole image is, and what is lost is named."""
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from screening.slides import tiff_slide
+from screening.slides.slide import Box
+from screening.slides.tiff_slide import TiffSlide
+from tests.support.drawn_field import draw_field
+from tests.support.screening import MPP, spoil_segment, write_pyramid, write_tiff
+
+BOXES = [Box(0, 0, 640, 480), Box(100, 90, 200, 170), Box(639, 479, 1, 1), Box(0, 470, 640, 10)]
+pytest.importorskip("imagecodecs", reason="make slides")
+
+
+@pytest.fixture(scope="module")
+def image():
+    return draw_field()[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"rowsperstrip": 7},
+        {"tile": (64, 64)},
+        {"tile": (128, 64), "compression": "deflate", "predictor": True},
+        {"tile": (64, 64), "compression": "lzw", "bigtiff": True},
+        {"tile": (64, 64), "compression": "zstd"},
+        {"compression": "deflate", "rowsperstrip": 50},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_box_is_the_images_own_pixels(tmp_path, image, options, grey):
+    pixels = image[..., 1] if grey else image
+    slide = TiffSlide(write_tiff(tmp_path / "field.tif", pixels, **options))
+    assert (slide.levels, slide.colour) == ([(640, 480)], not grey)
+    assert slide.mpp == pytest.approx(MPP, rel=1e-4)
+    for box in BOXES:
+        found, damages = slide.read(box)
+        assert np.array_equal(found, pixels[box.y : box.bottom, box.x : box.right])
+        assert damages == []
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000"])
+def test_lossy_ones_are_nearly_so(tmp_path, image, compression):
+    path = write_tiff(tmp_path / "field.tif", image, tile=(128, 128), compression=compression)
+    found, damages = TiffSlide(path).read(BOXES[1])
+    assert damages == []
+    assert np.abs(found.astype(int) - image[90:260, 100:300]).mean() < 3
+
+
+def test_what_is_kept_of_it_is_bounded(tmp_path, image, monkeypatch):
+    monkeypatch.setattr(tiff_slide, "KEPT_BYTES", 3 * 64 * 64 * 3)
+    slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
+    assert np.array_equal(slide.read(BOXES[0])[0], image)
+    assert slide._segment.cache_info().currsize == 3
+
+
+def test_a_pyramid_has_its_levels_and_only_those(tmp_path, image):
+    slide = TiffSlide(write_pyramid(tmp_path / "slide.tif", image))
+    assert slide.levels == [(640, 480), (320, 240), (160, 120)]
+    assert np.abs(slide.read(Box(0, 0, 160, 120), 2)[0].astype(int) - image[2::4, 2::4]).mean() < 12
+
+
+def test_the_label_beside_it_is_no_level(tmp_path, image):
+    path = write_pyramid(tmp_path / "slide.tif", image)
+    write_tiff(path, image[:200, :100], append=True, subfiletype=1)
+    assert len(TiffSlide(path).levels) == 3
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "deflate", "jpeg2000"])
+def test_a_corrupt_tile_is_named_and_the_rest_is_kept(tmp_path, image, compression):
+    path = write_tiff(tmp_path / "slide.tif", image, tile=(128, 128), compression=compression)
+    whole, damages = TiffSlide(path).read(BOXES[0])
+    assert damages == []
+    spoil_segment(path, 0, 6)  # second row, second column
+    slide = TiffSlide(path)
+    found, damages = slide.read(BOXES[0])
+    assert [damage.box for damage in damages] == [Box(128, 128, 128, 128)]
+    assert damages[0].why
+    assert "\n" not in damages[0].why
+    assert (found[128:256, 128:256] == 255).all()
+    found[128:256, 128:256] = whole[128:256, 128:256]
+    assert np.array_equal(found, whole)
+    assert slide.read(Box(256, 0, 100, 100))[1] == []
+    assert slide.read(Box(0, 127, 129, 2))[1] == damages
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "options", "said"),
+    [
+        ((64, 64, 4), np.uint8, {"photometric": "rgb", "extrasamples": ["unassalpha"]}, "4 channel.*transparency"),
+        ((64, 64, 3), np.uint16, {"photometric": "rgb"}, "3 channel\\(s\\) of 16 bits"),
+        ((64, 64), np.float32, {"photometric": "minisblack"}, "1 channel\\(s\\) of 32 bits"),
+        ((3, 64, 64), np.uint8, {"photometric": "rgb", "planarconfig": "separate"}, "8 bits, grey or RGB"),
+        ((64, 64), np.uint8, {"photometric": "miniswhite"}, "miniswhite"),
+        ((64, 64), np.uint8, {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}, "palette"),
+    ],
+)
+def test_what_is_no_8_bit_grey_or_colour_is_refused(tmp_path, shape, kind, options, said):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "field.tif", np.zeros(shape, kind), metadata=None, **options)
+    with pytest.raises(UserError, match=said):
+        TiffSlide(tmp_path / "field.tif")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9])
+@pytest.mark.parametrize("options", [{"tile": (64, 64)}, {}, {"compression": "jpeg", "tile": (64, 64)}], ids=str)
+def test_a_file_cut_short_is_refused(tmp_path, image, share, options):
+    path = write_tiff(tmp_path / "slide.tif", image, **options)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(UserError, match="a whole TIFF file") as caught:
+        TiffSlide(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_at_random_are_refused(tmp_path, rng):
+    for size in (0, 3, 300):
+        (tmp_path / "slide.tif").write_bytes(b"II*\0"[:size] + rng.bytes(size))
+        with pytest.raises(UserError, match="slide.tif"):
+            TiffSlide(tmp_path / "slide.tif")

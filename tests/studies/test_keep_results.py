@@ -1,0 +1,106 @@
+"""A kept run gives the same tables, holds no path of a machine and no picture, and stays small."""
+
+import json
+import re
+
+import pytest
+
+from common.errors import UserError
+from reporting.report import write_report
+from scoring.results import load_run
+from studies import keep_results as module
+from studies.keep_results import keep_results, reduced_log, shortened, without_paths
+from tests.support.synthetic_run import write_records, write_synthetic_run
+from training.caffe_log import LogReader
+
+LOG = """\
+I1125 04:22:49.365582  6612 caffe.cpp:197] Use CPU.
+snapshot_prefix: "/home/someone/runs/fold0/snapshots/convnet_t"
+I1125 04:22:50.100000  6612 solver.cpp:289] Solving ConvNet-T
+I1125 04:22:50.200000  6612 solver.cpp:347] Iteration 0, Testing net (#0)
+I1125 04:22:51.200000  6612 solver.cpp:414]     Test net output #0: accuracy = 0.5
+I1125 04:22:51.200000  6612 solver.cpp:414]     Test net output #1: loss = 0.7 (* 1 = 0.7 loss)
+I1125 04:22:52.300000  6612 solver.cpp:239] Iteration 0 (0 iter/s, 1.2s/10 iters), loss = 0.69
+I1125 04:22:52.300000  6612 solver.cpp:258]     Train net output #0: loss = 0.69 (* 1 = 0.69 loss)
+I1125 04:22:52.300000  6612 sgd_solver.cpp:112] Iteration 0, lr = 0.01
+I1125 04:22:53.300000  6612 data_layer.cpp:73] Restarting data prefetching from start.
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = tmp_path / "runs/herlev-cell-quick"
+    write_synthetic_run(run, cells=70, dataset="herlev")
+    write_records(run)
+    record = json.loads((run / "run.json").read_text())
+    record["command"] = ["/home/someone/DeepPap/tools/cross_validate.py", "--data", "/home/someone/herlev"]
+    record["dataset"]["path"] = "/home/someone/herlev"
+    (run / "run.json").write_text(json.dumps(record))
+    (run / "fold0/train.log").write_text(LOG)
+    (run / "fold0/solver.prototxt").write_text('net: "/home/someone/runs/x/fold0/train_val.prototxt"\nbase_lr: 0.01\n')
+    return run
+
+
+def test_the_report_of_what_was_kept_has_the_same_tables(run, tmp_path):
+    kept = keep_results(run, tmp_path / "results/herlev-cell-quick")
+    pages = [write_report([load_run(folder)], tmp_path / f"report{i}") for i, folder in enumerate((run, kept))]
+    first, second = ({p.name: p.read_bytes() for p in (page.parent / "tables").iterdir()} for page in pages)
+    assert first == second and len(first) > 5
+
+
+def test_no_path_of_a_machine_no_picture_and_no_weights_are_kept(run, tmp_path):
+    (run / "fold0/snapshots").mkdir(exist_ok=True)
+    (run / "fold0/snapshots/convnet_t_iter_60.caffemodel").write_bytes(b"weights")
+    kept = keep_results(run, tmp_path / "results/x")
+    files = [path for path in kept.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".csv", ".prototxt", ".log"}
+    assert not [path for path in files if re.search(r"/home|someone", path.read_text())]
+    assert 'net: "train_val.prototxt"' in (kept / "fold0/solver.prototxt").read_text()
+
+
+def test_the_log_keeps_its_numbers_alone():
+    kept = "".join(reduced_log(LOG.splitlines(keepends=True)))
+    assert "Solving" in kept and "Use CPU" not in kept and "someone" not in kept and "Restarting" not in kept
+
+    def record(text):
+        reader = LogReader()
+        for line in text.splitlines():
+            reader.feed(line)
+        return reader.record()
+
+    assert record(kept) == record(LOG)
+    assert record(kept).test == [(0, 0.7, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("/a/b/net.caffemodel", "net.caffemodel"),
+        ("../data/herlev", "herlev"),
+        ("runs/x/fold0", "runs/x/fold0"),
+        ("--weights=/mnt/x/net.caffemodel", "--weights=net.caffemodel"),
+        ("90 % at 0.5/1", "90 % at 0.5/1"),
+    ],
+)
+def test_paths_are_cut_to_their_last_name(text, kept):
+    assert shortened(text) == kept
+    assert without_paths({"a": [text]}) == {"a": [kept]}
+
+
+def test_an_older_copy_is_replaced_and_nothing_else(run, tmp_path):
+    out = tmp_path / "results/x"
+    keep_results(run, out)
+    keep_results(run, out)
+    other = tmp_path / "runs/other"
+    write_synthetic_run(other, cells=35)
+    split = json.loads((other / "split.json").read_text())
+    (other / "split.json").write_text(json.dumps(split | {"fingerprint": "another"}))
+    with pytest.raises(UserError, match="expected no such folder, or an older copy of this run"):
+        keep_results(other, out)
+
+
+def test_too_much_is_refused_and_nothing_is_left(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    with pytest.raises(UserError, match=r"expected at most 1\.0 kB of results"):
+        keep_results(run, tmp_path / "results/x")
+    assert not list((tmp_path / "results").iterdir())

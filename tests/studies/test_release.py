@@ -1,0 +1,79 @@
+"""A release: what is in it, that it scores as its run does, and that a changed file is found."""
+
+import subprocess
+
+import pytest
+
+from common.errors import UserError
+from data_prep.image_file import read_image
+from scoring.trained_model import TrainedModel
+from studies.release import open_release, release
+from tests.support.checkout import run_tool
+
+
+@pytest.fixture(scope="module")
+def released(checkout, evaluated_fold):
+    pytest.importorskip("onnx", reason="the engines are not installed: make engines")
+    words = ["release", evaluated_fold.parent, "--out", "net", "--folds", "0"]
+    return checkout / "net", run_tool(checkout, *words).stdout
+
+
+@pytest.fixture
+def small(evaluated_fold, tmp_path):
+    return release(evaluated_fold.parent, tmp_path / "net", [0], onnx=False, say=lambda _: None)
+
+
+def test_what_is_in_it(released):
+    folder, said = released
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    (weights,) = (name for name in names if name.endswith(".caffemodel"))
+    inside = {"fold.json", "model.json", "known_cells.npz", "mean.binaryproto", "deploy.prototxt", "readme.md"}
+    inside |= {"onnx/crops.onnx", "onnx/views.onnx"}
+    at_top = {"run.json", "split.json", "images.sha256", "readme.md", "SHA256SUMS", weights}
+    assert names == at_top | {f"fold0/{name}" for name in inside}
+    assert "prob" in said and said.rstrip().endswith("net written")
+    assert "not a medical device" in (folder / "readme.md").read_text()
+    assert (folder / "fold0/readme.md").read_text().startswith("---\nname: ")
+    assert str(folder.parent) not in (folder / "run.json").read_text()
+
+
+def test_its_sums_are_those_of_sha256sum(small):
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=small, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_scores_as_its_run_does(small, evaluated_fold, dataset):
+    cell = dataset.cells[0]
+    (opened,) = open_release(small, say=lambda _: None)
+    scores = [
+        model.score(read_image(cell.image), [cell.centre], views=2, crops=2)[0].prob.tolist()
+        for model in (opened, TrainedModel.open(evaluated_fold))
+    ]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize("name", ["fold0/mean.binaryproto", "fold0/deploy.prototxt", "run.json"])
+def test_a_changed_or_missing_file_is_named(small, name):
+    with (small / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(UserError, match=f"{name}: expected the file that was released, found another file"):
+        open_release(small)
+    (small / name).unlink()
+    with pytest.raises(UserError, match=f"{name}: expected the file that was released, found no such file"):
+        open_release(small)
+
+
+def test_a_run_with_folds_to_do_is_refused_and_nothing_is_left(checkout, evaluated_fold):
+    done = run_tool(checkout, "release", evaluated_fold.parent, "--out", "half", "--without-onnx", status=2)
+    assert "expected scores of every fold, found none of fold 1,2,3,4" in done.stderr
+    assert not (checkout / "half").exists()
+
+
+def test_an_existing_folder_is_not_touched(small, evaluated_fold):
+    with pytest.raises(UserError, match="expected a new folder"):
+        release(evaluated_fold.parent, small, [0], onnx=False)
+
+
+def test_any_other_folder_is_no_release(tmp_path):
+    with pytest.raises(UserError, match="expected a release with SHA256SUMS, found none"):
+        open_release(tmp_path)

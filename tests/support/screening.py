@@ -1,0 +1,74 @@
+"""Screening in the tests: settings of a small net, drawn images in every format, cells made by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.device import Device
+from scoring.trained_model import TrainedModel
+from screening.cells import ScreenedCell
+from screening.plan import Plan, Settings
+from screening.settings import settings_of
+
+MPP = 0.201  # micrometres a pixel of the phantom's fields
+
+
+def settings_for(fold: Path, tile: int = 2048, **more) -> Settings:
+    """What `tools/screen.py --gpu none --training-mpp 0.201` makes of a fold, by 1 view of 1 crop."""
+    given = {"views": 1, "crops": 1, "training_mpp": MPP, **more}
+    return replace(settings_of(TrainedModel.open(fold), Device(without_gpu=True), **given), tile=tile)
+
+
+def plain_settings(**more) -> Settings:
+    """Settings that no net stands behind, for what never scores."""
+    facts = {"fold": "none", "model_sha256": "ab" * 32, "device": Device(), "views": 2, "crops": 1}
+    return Settings(**{**facts, "training_mpp": MPP, "detector": "threshold", **more})
+
+
+def plan_of(image: Path, size: tuple[int, int] = (600, 400), **more) -> Plan:
+    """A plan of an image of (width, height), made by hand."""
+    facts = {"image": str(image), "image_sha256": "cd" * 32, "width": size[0], "height": size[1], "mpp": MPP}
+    return Plan(**{**facts, "settings": plain_settings(), "parts": str(image.parent / "parts"), **more})
+
+
+def cell_at(x: float, y: float, score: float = 0.7, image: str = "field.png", **more) -> ScreenedCell:
+    """A cell with a square outline."""
+    outline = np.array([(x - 5, y - 5), (x + 5, y - 5), (x + 5, y + 5), (x - 5, y + 5)], np.float32)
+    facts = {"area_um2": 40.25, "confidence": 0.9, "score": score, "spread": 0.05, "outline": outline}
+    return ScreenedCell(image, x, y, **{**facts, **more})
+
+
+def write_tiff(path: Path, image: np.ndarray, mpp: float | None = MPP, **options) -> Path:
+    """An image, BGR or grey, as a TIFF that states its pixel size; `options` are tifffile's."""
+    tifffile = pytest.importorskip("tifffile", reason="make slides")
+    if mpp:
+        options |= {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
+    pixels = image[..., ::-1] if image.ndim == 3 else image
+    photometric = "rgb" if image.ndim == 3 else "minisblack"
+    tifffile.imwrite(path, np.ascontiguousarray(pixels), **{"photometric": photometric, "metadata": None, **options})
+    return path
+
+
+def write_pyramid(path: Path, image: np.ndarray, mpp: float = MPP, **options) -> Path:
+    """A tiled pyramid of an image, BGR: full size, a half and a quarter."""
+    tifffile = pytest.importorskip("tifffile", reason="make slides")
+    options = {"tile": (128, 128), "photometric": "rgb", "metadata": None, **options}
+    with tifffile.TiffWriter(path) as writer:
+        for shrink in (1, 2, 4):
+            small = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+            size = {"resolution": (1e4 / mpp / shrink, 1e4 / mpp / shrink), "resolutionunit": "CENTIMETER"}
+            writer.write(np.ascontiguousarray(small[..., ::-1]), subfiletype=int(shrink > 1), **size, **options)
+    return path
+
+
+def spoil_segment(path: Path, page: int, index: int, data: bytes = b"\xff") -> None:
+    """Overwrite one tile or strip of a TIFF, in all its length."""
+    tifffile = pytest.importorskip("tifffile", reason="make slides")
+    with tifffile.TiffFile(path) as file:
+        offset, count = file.pages[page].dataoffsets[index], file.pages[page].databytecounts[index]
+    with path.open("r+b") as raw:
+        raw.seek(offset)
+        raw.write((data * count)[:count])

@@ -1,0 +1,69 @@
+"""docs/python.md, executed as it stands on a fold that the tools made."""
+
+import ast
+import importlib
+import inspect
+import re
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.support.checkout import ROOT
+
+PAGE = ROOT / "docs/python.md"
+
+
+def code() -> str:
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture
+def executed(evaluated_fold, tmp_path, monkeypatch, capsys):
+    """The names that the page's code leaves, and what it printed."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/herlev-cell-quick").symlink_to(evaluated_fold.parent)
+    (tmp_path / "cells").mkdir()
+    field = np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "cells/field.png"), field)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code(), names)  # noqa: S102 (our own documentation)
+    return names, capsys.readouterr().out
+
+
+def test_the_page_runs_as_written(executed, evaluated_fold, tmp_path):
+    names, printed = executed
+    assert printed.startswith("(63.5, 71.0) ") and "\n(210.0, 305.25) " in printed
+    written = pd.read_csv(evaluated_fold / "scores.csv").set_index("id")["score"]
+    assert names["table"]["score"].sort_index().to_numpy() == pytest.approx(written.sort_index().to_numpy())
+    assert "superficial" in printed and str(names["found"]["pooled"]["auc"]) in printed
+    picture = cv2.imread(str(tmp_path / "roc.png"))
+    assert picture is not None and len(np.unique(picture)) > 10
+
+
+def test_the_page_is_short():
+    assert len([line for line in code().splitlines() if line.strip()]) <= 20
+
+
+def used() -> list[object]:
+    """Every public function and class that the page imports or lists."""
+    tree = ast.walk(ast.parse(code()))
+    names = [f"{node.module}.{a.name}" for node in tree if isinstance(node, ast.ImportFrom) for a in node.names]
+    names += re.findall(r"`((?:scoring|measures|reporting)\.[\w.]+)`", PAGE.read_text(encoding="utf-8"))
+    found = []
+    for name in dict.fromkeys(names):
+        module, _, last = name.rpartition(".")
+        thing = getattr(importlib.import_module(module), last, None) or importlib.import_module(name)
+        found += [thing] if callable(thing) else []
+    return [*found, *(getattr(found[0], name) for name in ("open", "score", "engine", "views", "crops"))]
+
+
+@pytest.mark.parametrize("thing", used(), ids=lambda thing: thing.__qualname__)
+def test_what_the_page_names_is_typed_and_described(thing):
+    assert len(inspect.getdoc(thing) or "") > 40
+    function = thing if inspect.isfunction(thing) or inspect.ismethod(thing) else None
+    for name, parameter in inspect.signature(function).parameters.items() if function else ():
+        assert name == "self" or parameter.annotation is not inspect.Parameter.empty, name
+    assert function is None or inspect.signature(function).return_annotation is not inspect.Signature.empty

@@ -1,0 +1,192 @@
+"""Adapting a trained net to another set: all eight layers are copied, the chain is kept, what does not fit is named."""
+
+import csv
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from common.caffe_messages import read_binary, read_prototxt
+from common.errors import UserError
+from common.files import sha256_file
+from data_prep.fold_images import FILE, SOURCE, fold_images, seen_images, source_images
+from data_prep.phantom.draw_set import make_phantom
+from engines.weights_file import blob_array, layers_of
+from tests.support.caffe_nets import hand_written
+from tests.support.checkout import ROOT, run_tool
+from training.caffe_log import parse
+from training.source_net import open_source
+from training.train_fold import TrainOptions, train_fold
+
+LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"]
+
+
+@pytest.fixture(scope="session")
+def other_phantom(tmp_path_factory):
+    """Another laboratory's cells: a phantom of another seed, which shares no picture with the first."""
+    folder = tmp_path_factory.mktemp("other") / "other"
+    make_phantom(folder, 40, seed=2, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def other_fold(checkout, other_phantom):
+    """Fold 0 of the other set, whose inner cells choose the snapshot."""
+    words = ["--fold", 0, "--profile", "smallest", "--select", "inner", "--workers", 1, "--run", "other"]
+    run_tool(checkout, "build_lmdb", *words, herlev=other_phantom)
+    return checkout / "runs/other/fold0"
+
+
+@pytest.fixture(scope="session")
+def adapted_output(checkout, other_fold, trained_fold):
+    return run_tool(checkout, "train", "--fold-folder", other_fold, "--from", trained_fold, "--gpu", "none")
+
+
+@pytest.fixture(scope="session")
+def adapted_fold(other_fold, adapted_output):
+    """The other fold with the first phantom's net adapted to it."""
+    return other_fold
+
+
+def test_the_nets_differ_in_rates_and_batch_alone():
+    own, adapted = hand_written("train_val"), read_prototxt(ROOT / "prototxt/adapt/train_val.prototxt", "NetParameter")
+    rates = {layer.name: [param.lr_mult for param in layer.param] for layer in adapted.layer if layer.param}
+    assert rates == dict.fromkeys(LAYERS, [1, 2])
+    for net in (own, adapted):
+        net.ClearField("name")
+        for layer in net.layer:
+            layer.data_param.ClearField("batch_size")
+            for param in layer.param:
+                param.ClearField("lr_mult")
+    assert own == adapted
+    solver = read_prototxt(ROOT / "prototxt/adapt/solver.prototxt", "SolverParameter")
+    assert solver.base_lr < hand_written("solver").base_lr
+
+
+def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, trained_fold):
+    """The first test of the log is the source net's own loss, and no layer is far from the source's after 8 steps."""
+    assert "adapting all eight layers of " in adapted_output.stdout
+    assert ", 8 iterations of 8, select inner" in adapted_output.stdout
+    log = parse(adapted_fold / "train.log")
+    assert [row[0] for row in log.train] == list(range(8)) and {row[2] for row in log.train} == {0.002}
+    assert [row[0] for row in log.test] == [0, 2, 4, 6, 8]
+    model = json.loads((adapted_fold / "model.json").read_text())
+    source = json.loads((trained_fold / "model.json").read_text())
+    nets = [trained_fold / source["snapshot"], adapted_fold / model["snapshot"]]
+    before, after = (layers_of(read_binary(path, "NetParameter", "")) for path in nets)
+    assert list(before) == list(after) == LAYERS
+    for name in LAYERS:
+        old, new = (blob_array(blobs[name][0]) for blobs in (before, after))
+        assert np.abs(new - old).max() > 0
+        assert np.corrcoef(old.ravel(), new.ravel())[0, 1] > 0.9  # from random values it would be 0
+
+
+def test_the_chain_goes_back_to_the_first_weights(adapted_fold, trained_fold, source_weights):
+    model = json.loads((adapted_fold / "model.json").read_text())
+    first = json.loads((trained_fold / "model.json").read_text())
+    source = model["trained"]["source"]
+    assert (source["run"], source["fold"], source["dataset"]["name"]) == ("phantom-cell-smallest", 0, "phantom")
+    assert source["sha256"] == model["trained"]["weights"]["sha256"] == first["sha256"]
+    assert source["data"] == first["data"] != model["data"]
+    assert source["trained"]["weights"]["sha256"] == sha256_file(source_weights)
+    assert source_images(adapted_fold) == seen_images(trained_fold)
+    # an adapted net is itself a source, which has seen what its own source had
+    again = open_source(adapted_fold / model["snapshot"])
+    assert again.origin["trained"]["source"] == source
+    assert again.seen > seen_images(trained_fold)
+
+
+def test_a_second_call_knows_the_source(checkout, adapted_fold, trained_fold, source_weights):
+    words = ["--fold-folder", adapted_fold, "--gpu", "none"]
+    assert "already trained" in run_tool(checkout, "train", *words, "--from", trained_fold).stdout
+    refused = run_tool(checkout, "train", *words, "--weights", source_weights, status=2).stderr
+    assert "solver " in refused and "weights convnet_t_iter_9.caffemodel" in refused and refused.count("\n") == 1
+
+
+def test_a_fold_writes_down_which_image_is_whose(trained_fold, other_fold, dataset, copy_of):
+    rows = fold_images(trained_fold)
+    assert sorted(cell for cell, _, _ in rows) == [cell.id for cell in dataset.cells]
+    assert {part for _, part, _ in rows} == {"train", "test"}
+    assert {part for _, part, _ in fold_images(other_fold)} == {"train", "inner", "test"}
+    _, older = copy_of(trained_fold, FILE)
+    assert fold_images(older) == rows  # from the data set
+
+
+def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapted_fold, dataset, tmp_path):
+    """Its own run's images are others: only what its source had seen tells."""
+    seen = next(cell for cell, part, _ in fold_images(checkout / "runs/phantom-cell-smallest/fold0") if part == "train")
+    cell = dataset.by_id()[seen]
+    cv2.imwrite(str(tmp_path / "renamed.png"), cv2.imread(str(cell.image)))
+    row = f"renamed.png,{cell.label},{cell.centre[0]},{cell.centre[1]}\n"
+    (tmp_path / "cells.csv").write_text(f"image,label,nucleus_x,nucleus_y\n{row}")
+    words = [tmp_path / "cells.csv", "--fold-folder", adapted_fold, "--gpu", "none"]
+    assert "1 of the 1 images, such as renamed.png" in run_tool(checkout, "validate", *words, status=2).stderr
+
+
+def refusal(fold, source, **options):
+    with pytest.raises(UserError) as caught:
+        train_fold(fold, TrainOptions(source=open_source(source), **options), say=lambda _: None)
+    assert not (fold / "train.log").exists() and not (fold / SOURCE).exists()
+    return str(caught.value)
+
+
+def with_rows(fold, change):
+    path = fold / FILE
+    rows = list(csv.reader(path.open()))
+    path.write_text("\n".join(",".join(change(row)) for row in rows) + "\n")
+
+
+@pytest.mark.parametrize("part", ["test", "inner"])
+def test_a_source_that_knows_a_held_out_cell_is_refused_by_its_pixels(adapted_fold, trained_fold, copy_of, part):
+    _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE)
+    known = next(value for _, p, value in fold_images(trained_fold) if p == "train")
+    first = next(cell for cell, p, _ in fold_images(fold) if p == part)
+    with_rows(fold, lambda row: [*row[:2], known] if row[0] == first else row)
+    assert f"found 1 whose image the source was trained on, such as {first} ({part})" in refusal(fold, trained_fold)
+
+
+def test_another_name_hides_no_picture(checkout, trained_fold, phantom, tmp_path):
+    """The same cells as PNG under new names and another order of folds."""
+    (tmp_path / "mine").mkdir()
+    lines = ["image,label,nucleus_x,nucleus_y"]
+    from data_prep.dataset import open_dataset
+
+    for number, cell in enumerate(open_dataset(phantom).cells):
+        cv2.imwrite(str(tmp_path / f"mine/{number}.png"), cv2.imread(str(cell.image)))
+        lines.append(f"{number}.png,{cell.label},{cell.centre[0]},{cell.centre[1]}")
+    (tmp_path / "mine/cells.csv").write_text("\n".join(lines) + "\n")
+    words = ["--data", tmp_path / "mine/cells.csv", "--profile", "smallest", "--workers", 1, "--run", "mine"]
+    run_tool(checkout, "build_lmdb", *words, "--fold", 3)
+    words = ["--fold-folder", "runs/mine/fold3", "--from", trained_fold, "--gpu", "none"]
+    assert "whose image the source was trained on" in run_tool(checkout, "train", *words, status=2).stderr
+
+
+def test_what_is_no_source_is_named(adapted_fold, trained_fold, source_weights, copy_of, tmp_path):
+    _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE)
+    assert "expected a trained fold" in refusal_of(source_weights)
+    assert "found no such fold" in refusal_of(tmp_path / "none")
+    assert "found no model.json" in refusal_of(fold)
+    source = tmp_path / "source"
+    shutil.copytree(trained_fold.parent, source / "run", ignore=shutil.ignore_patterns("*_lmdb"))
+    weights = next((source / "run/fold0/snapshots").glob("*.caffemodel"))
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "expected weights of sha256" in refusal_of(source / "run/fold0")
+    model = json.loads((source / "run/fold0/model.json").read_text())
+    (source / "run/fold0/model.json").write_text(json.dumps(model | {"sha256": sha256_file(weights)}))
+    assert "cut short" in refusal(fold, source / "run/fold0")
+    net = read_binary(trained_fold / model["snapshot"], "NetParameter", "")
+    del net.layer[-3:]
+    weights.write_bytes(net.SerializeToString())
+    (source / "run/fold0/model.json").write_text(json.dumps(model | {"sha256": sha256_file(weights)}))
+    assert "expected weights of fc8_t" in refusal(fold, source / "run/fold0")
+    run = json.loads((source / "run/run.json").read_text())
+    (source / "run/run.json").write_text(json.dumps(run | {"classes": 7}))
+    assert "expected a net of two classes, found one of 7" in refusal_of(source / "run/fold0")
+
+
+def refusal_of(given):
+    with pytest.raises(UserError) as caught:
+        open_source(given)
+    return str(caught.value)

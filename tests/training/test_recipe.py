@@ -1,0 +1,112 @@
+"""What a net is trained with has a fingerprint: every part of it counts, and folds that differ are told apart."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from common.caffe_messages import prototxt_folder
+from common.errors import UserError
+from data_prep.profiles import read_profile
+from studies.cross_validate import require_one_recipe
+from training import recipe as recipes
+from training.recipe import difference, note_start, recipe_of, recorded, require_same
+from training.train_fold import TrainOptions, train_fold
+
+PROFILE = read_profile("smallest")
+
+
+@pytest.fixture
+def prototxt(tmp_path, monkeypatch):
+    """A copy of the hand-written files that a test may edit: (name, old, new) -> None."""
+    folder = tmp_path / "prototxt"
+    shutil.copytree(prototxt_folder(2), folder)
+    files = {name: folder / f"{name}.prototxt" for name in recipes.PROTOTXT}
+    monkeypatch.setattr(recipes, "training_prototxt", lambda _, adapting: files)
+
+    def edit(name, old, new):
+        path = folder / f"{name}.prototxt"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("solver", "base_lr: 0.01", "base_lr: 0.02"),
+        ("train_val", "lr_mult: 0.1", "lr_mult: 1"),
+        ("deploy", "num_output: 96", "num_output: 95"),
+    ],
+)
+def test_an_edited_prototxt_is_told(prototxt, name, old, new):
+    before = recipe_of(2, PROFILE, None)
+    prototxt(name, old, "# a comment\n" + old)
+    assert recipe_of(2, PROFILE, None) == before
+    prototxt(name, old, new)
+    (line,) = difference(before, recipe_of(2, PROFILE, None))
+    assert line.startswith(f"{name} {before[name][:8]} and ")
+
+
+def test_counts_and_weights_are_told(tmp_path):
+    before = recipe_of(2, PROFILE, None)
+    assert difference(before, recipe_of(2, replace(PROFILE, epochs=2), None)) == ["epochs 1 and 2"]
+    assert difference(before, recipe_of(2, replace(PROFILE, batch_size=8), None)) == ["batch_size 16 and 8"]
+    first, second = tmp_path / "a.caffemodel", tmp_path / "b.caffemodel"
+    first.write_bytes(b"weights")
+    second.write_bytes(b"weights")
+    (line,) = difference(before, recipe_of(2, PROFILE, first))
+    assert line.startswith("weights none (Gaussian) and a.caffemodel ")
+    assert difference(recipe_of(2, PROFILE, first), recipe_of(2, PROFILE, second)) == []  # the same bytes
+    second.write_bytes(b"others")
+    assert difference(recipe_of(2, PROFILE, first), recipe_of(2, PROFILE, second))
+
+
+def test_a_run_whose_folds_would_differ_is_refused(tmp_path):
+    for number in range(2):
+        (tmp_path / f"fold{number}").mkdir()
+    recipe = recipe_of(2, PROFILE, None)
+    require_one_recipe(tmp_path, recipe)
+    note_start(tmp_path / "fold1", recipe)
+    require_one_recipe(tmp_path, recipe)
+    other = recipe_of(2, replace(PROFILE, epochs=2), None)
+    with pytest.raises(UserError, match=r"fold1: expected a fold trained .* then and now: epochs 1 and 2\. Put that"):
+        require_one_recipe(tmp_path, other)
+    # model.json has the last word, and one that does not tell is let pass
+    (tmp_path / "fold1/model.json").write_text(json.dumps({"trained": other}))
+    require_one_recipe(tmp_path, other)
+    (tmp_path / "fold1/model.json").write_text(json.dumps({"snapshot": "a"}))
+    assert recorded(tmp_path / "fold1") is None
+    require_same(tmp_path / "fold1", recipe, "")
+
+
+def test_a_record_that_is_none_is_refused(tmp_path):
+    (tmp_path / "training.json").write_text("[]")
+    with pytest.raises(UserError, match="training.json: expected what the training started with"):
+        recorded(tmp_path)
+
+
+def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, source_weights, net_shapes):
+    from tests.faults.test_interruptions import snapshot_pair
+
+    _, fold = copy_of(trained_fold, "model.json", "train.log")
+    model = next((fold / "snapshots").glob("*.caffemodel"))
+    snapshot_pair(fold / "snapshots", 8, model, net_shapes)
+    with pytest.raises(UserError, match=r"then and now: weights .* and none \(Gaussian\)"):
+        train_fold(fold, TrainOptions(None), say=lambda _: None)
+    assert not (fold / "model.json").exists() and not (fold / "train.log").exists()
+
+
+def test_an_older_model_is_still_known_as_transferred_or_not(copy_of, trained_fold, source_weights):
+    """Before models said what they were trained with, the run's record had one value for all folds."""
+    _, fold = copy_of(trained_fold, "training.json")
+    model, run = (json.loads(path.read_text()) for path in (fold / "model.json", fold.parent / "run.json"))
+    del model["trained"]
+    (fold / "model.json").write_text(json.dumps(model))
+    (fold.parent / "run.json").write_text(json.dumps({**run, "weights": {"name": "w", "path": "w"}}))
+    assert train_fold(fold, TrainOptions(source_weights), say=lambda _: None) == model
+    with pytest.raises(UserError, match="found one from other weights"):
+        train_fold(fold, TrainOptions(None), say=lambda _: None)

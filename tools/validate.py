@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""External validation: score a labelled set that the net has never seen, and write the same report on it."""
+
+import argparse
+from pathlib import Path
+
+import _venv  # noqa: F401
+
+from common.cli import run
+from common.options import add_device_options, add_engine_options
+
+EPILOG = """\
+  tools/validate.py mine/cells.csv --fold-folder runs/herlev-cell-paper/fold0
+  tools/validate.py fields/nuclei.csv --mpp 0.247 --fold-folder RUN/fold0 --fold-folder RUN/fold1
+
+The set is a manifest CSV (docs/own_cells.md); its labels may be Bethesda classes (column bethesda; NILM is normal).
+A set that shares an image with the training data is refused. Several folds of one training are averaged.
+Written: runs/<set>-external-<run>-<folds>/ with its scores, their record scores.json, and report/report.html; other
+counts, another engine or --mpp stand in the folder's name.
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("manifest", type=Path, help="the labelled cells")
+    parser.add_argument("--fold-folder", action="append", type=Path, help="a trained fold; may be repeated")
+    parser.add_argument("--mpp", type=float, help="side of a pixel in um: resampled to the training set's")
+    parser.add_argument("--views", type=int, help="test views of each cell (default: the profile's)")
+    parser.add_argument("--crops", type=int, choices=range(1, 11), metavar="1..10", help="crops of each view")
+    parser.add_argument("--run", help="name of the folder in runs/ (default: from the set and the nets)")
+    add_device_options(parser)
+    add_engine_options(parser)
+    parser.add_argument("--batch", type=int, help="crops the net takes at once")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Score, write the report, print the first table."""
+    args = arguments()
+    from common.current_fold import find_fold
+    from engines.device import resolve
+    from reporting.report import default_out, write_report
+    from reporting.tables.all_tables import all_tables
+    from scoring.results import load_run
+    from studies.external import ExternalOptions, validate
+
+    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
+    print(device.describe())
+    folders = [find_fold(given) for given in args.fold_folder or [None]]
+    options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
+    result = load_run(validate(args.manifest, folders, options))
+    for table in all_tables([result])[:2]:
+        print(table.text())
+    print(f"report: {write_report([result], default_out([result]), progress=True)}")
+
+
+if __name__ == "__main__":
+    run(main)

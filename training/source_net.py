@@ -1,0 +1,114 @@
+"""A trained ConvNet-T as the source of another: whose it is, what it was trained on, and whether it can be one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import sha256_file
+from common.run_folder import RunConfig, read_run
+from data_prep.fold_data import read_record
+from data_prep.fold_images import require_unseen, seen_images
+from engines.weights_file import Shapes, check_weights
+from training.origin import foreign
+from training.recipe import recorded
+from training.select_model import read_model
+
+SUFFIX = ".caffemodel"
+DO = "Give a fold's folder that tools/train.py has trained, such as runs/herlev-cell-paper/fold0."
+
+
+@dataclass(frozen=True)
+class SourceNet:
+    """A net of which all eight layers are copied.
+
+    Attributes
+    ----------
+    fold : Path
+        The fold's folder that it was trained in.
+    weights : Path
+        Its .caffemodel.
+    config : RunConfig
+        Of its run.
+    origin : dict
+        What is written down of it: run, fold, data set, the sha256 of its weights and of its data, and `trained`, what
+        it was itself trained with, so that the chain goes back to CaffeNet.
+    seen : frozenset of str
+        Checksums of the images it has learned from, those of its own source included.
+    """
+
+    fold: Path
+    weights: Path
+    config: RunConfig
+    origin: dict[str, Any]
+    seen: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Run and fold in one word, as a part of a folder's name."""
+        return f"{self.origin['run']}-fold{self.origin['fold']}"
+
+
+def open_source(given: Path | str) -> SourceNet:
+    """Find a trained fold by its folder, or by a .caffemodel among its snapshots.
+
+    Raises
+    ------
+    UserError
+        For what is no trained fold, a net of seven classes, or weights that are not that fold's.
+    """
+    given = Path(given)
+    fold = given.resolve().parent.parent if given.suffix == SUFFIX else given
+    if not given.exists() or not (fold / "fold.json").is_file():
+        kind = "a file whose origin nobody recorded" if given.is_file() else "no such fold"
+        raise UserError(given, "a trained fold, or a .caffemodel in its snapshots/", kind, DO)
+    run, config = read_run(fold.resolve().parent)
+    if config.classes != 2:
+        raise UserError(given, "a net of two classes", f"one of {config.classes}", "Adapt a net of two classes.")
+    record, model = read_record(fold), _selected(fold)
+    weights = _weights(given, fold, record, model)
+    origin = {
+        "run": fold.resolve().parent.name,
+        "fold": record["fold"],
+        "dataset": {"name": config.dataset, "cells": config.cells, "fingerprint": config.fingerprint},
+        "data": record["fingerprint"],
+        "sha256": sha256_file(weights),
+        "control": config.control,
+        "trained": recorded(fold) or {"weights": run.get("weights", {})},  # an older run has its weights alone
+    }
+    return SourceNet(fold, weights, config, origin, frozenset(seen_images(fold)))
+
+
+def _selected(fold: Path) -> dict[str, Any]:
+    return read_model(fold) if (fold / "model.json").exists() else {}
+
+
+def _weights(given: Path, fold: Path, record: dict[str, Any], model: dict[str, Any]) -> Path:
+    """The weights that were given, or that the fold selects; refused where they are not the fold's own."""
+    if given.suffix != SUFFIX and not model:
+        raise UserError(given, "a fold with a selected model", "no model.json", f"Run tools/train.py on it first. {DO}")
+    path = given if given.suffix == SUFFIX else fold / model["snapshot"]
+    if not path.is_file():
+        raise UserError(path, "the model that the fold selected", "no such file", DO)
+    selected = bool(model) and sha256_file(path) == model["sha256"]
+    if given.suffix != SUFFIX and not selected:
+        raise UserError(path, f"weights of sha256 {model['sha256'][:12]}", "changed ones", "Train that fold again.")
+    if selected and model.get("data") not in (None, record["fingerprint"]):
+        raise UserError(fold / "model.json", "a model trained on its fold", "one of another fold, split or seed", DO)
+    if not selected and (found := foreign(path, fold)) is not None:
+        raise UserError(path, "a snapshot trained on its fold", found, DO)
+    return path
+
+
+def check_source(source: SourceNet, fold: Path, config: RunConfig, shapes: Shapes, say: Callable[[str], None]) -> None:
+    """Require, before Caffe starts, that a source fits a fold's net and has not seen the cells that judge it."""
+    if config.classes != 2:
+        raise UserError("--from", "a run of two classes", f"one of {config.classes}", "Use --classes 2.")
+    check_weights(source.weights, shapes, "Train the source again, or adapt another net.")
+    require_unseen(fold, set(source.seen), source.fold)
+    if source.config.control:
+        say(f"!! the source is a control ({source.config.control}): wrong on purpose !!")
+    sizes = (source.config.pixel_um, config.pixel_um)
+    if None not in sizes and abs(sizes[0] / sizes[1] - 1) > 0.02:
+        say(f"note: the source was trained at {sizes[0]:g} um a pixel, these images have {sizes[1]:g}: rescale them")

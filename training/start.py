@@ -1,0 +1,14 @@
+"""What a training starts from, as the user asked for it: CaffeNet's weights, a trained net, or nothing."""
+
+import argparse
+from pathlib import Path
+
+from training.source_net import SourceNet, open_source
+from training.source_weights import require_weights
+
+
+def start_of(args: argparse.Namespace) -> tuple[Path | None, SourceNet | None]:
+    """The weights or the source net that `add_source_options` parsed; at most one of the two."""
+    if args.source:
+        return None, open_source(args.source)
+    return None if args.from_scratch else require_weights(args.weights), None
