@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.covariance import LedoitWolf
 from tqdm import tqdm
 
+from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.folds import inner_folds
 from data_prep.views import spread
@@ -53,10 +54,18 @@ def learn(
         pairs = [(gaussian, held)]
     else:  # no cell is held back from training: from the Gaussian at least, five times a fifth
         ids = [cell.id for cell in train]
-        folds = inner_folds(train, model.config.protocol, model.config.seed)
-        out = [np.isin(ids, fold) for fold in folds]
+        out = [np.isin(ids, fold) for fold in _fifths(train, model.config.protocol, model.config.seed)]
         pairs = [(fit(known[~left]), known[left]) for left in out]
     return KnownCells(layer, model.sha256, *gaussian, _limits(layer, pairs))
+
+
+def _fifths(train: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
+    """Training cells dealt to five folds as for training, or, where they are too few for that, one after another."""
+    try:
+        return inner_folds(train, protocol, seed)
+    except UserError:
+        ids = [cell.id for cell in train]
+        return [ids[start::5] for start in range(min(5, len(ids)))]
 
 
 def features_of(model: TrainedModel, engine: Engine, cells: Sequence[Cell], layer: str) -> np.ndarray:

@@ -43,12 +43,8 @@ def test_a_figure_is_the_median_with_its_range():
 
 
 def here(kinds):
-    """What can be measured here, PyTorch in bfloat16 too: where the processor has none it is slow, and right."""
-    return {
-        name: make
-        for name, (make, package, precision) in kinds.items()
-        if importlib.util.find_spec(package) and (package == "torch" or to_be_had(name, package, precision))
-    }
+    """What can be measured here."""
+    return {name: make for name, (make, *needs) in kinds.items() if to_be_had(name, *needs)}
 
 
 def test_every_library_runs_the_same_net(work):

@@ -59,7 +59,7 @@ def test_an_image_that_would_change_is_refused(phantom, tmp_path):
 
 def test_a_bundle_above_the_limit_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.gpu.bundle.LIMIT", 1000)
-    pack_files([(ROOT / "Makefile", "Makefile")], tmp_path / "project.tar.xz")
+    pack_files([(ROOT / "requirements.txt", "requirements.txt")], tmp_path / "project.tar.xz")
     assert "project.tar.xz" in require_small(tmp_path)
     (tmp_path / "large").write_bytes(bytes(1001))
     with pytest.raises(UserError, match="at most"):

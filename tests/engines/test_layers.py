@@ -6,8 +6,7 @@ import pytest
 from common.errors import UserError
 from engines.caffe_engine import CaffeEngine
 from engines.caffe_views import CaffeViews
-from engines.crops import crop_views
-from engines.engine import Engine
+from engines.crops import CropEngine, crop_views
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 
@@ -66,7 +65,7 @@ def test_a_layer_that_is_not_there_is_one_line(caffe_engine, views):
 
 
 def test_an_engine_without_layers_says_so(views):
-    class Other(Engine):
+    class Other(CropEngine):
         name, batch, crop = "other", 4, 227
 
         def __call__(self, crops):

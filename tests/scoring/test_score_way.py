@@ -50,7 +50,13 @@ def test_other_counts_leave_the_runs_own_scores_alone(scored):
     before = {name: sha256_file(scored / name) for name in names(scored)}
     evaluate(scored, views=1)
     way = "-views1-crops2"
-    added = {f"scores{way}.csv", f"scores{way}.json", f"view_scores{way}.csv", f"evaluation{way}.json"}
+    added = {
+        f"scores{way}.csv",
+        f"scores{way}.json",
+        f"view_scores{way}.csv",
+        f"evaluation{way}.json",
+        f"unlike{way}.csv",
+    }
     assert names(scored) - before.keys() == added
     assert {name: sha256_file(scored / name) for name in before} == before
     assert why_not_done(scored, 0) is None

@@ -126,7 +126,7 @@ def test_with_the_last_layer_shuffled_it_does_not(nucleus_net):
 
 def test_right_cells_from_the_middle_and_the_worst_wrong_ones_are_kept(dataset):
     labels = {cell.id: cell.label for cell in dataset.cells}
-    values = np.linspace(0.02, 0.98, len(labels))
+    values = np.random.default_rng(0).permutation(np.linspace(0.02, 0.98, len(labels)))
     scores = [
         CellScore(cell, [], np.array([1 - value, value]), np.empty(0), np.empty(0))
         for cell, value in zip(dataset.cells, values, strict=True)
