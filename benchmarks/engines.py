@@ -1,6 +1,7 @@
 """The same net on the same cores by every library, each in a process of its own, in turn, by batch."""
 
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 
@@ -16,12 +17,12 @@ BATCHES = (1, 10, 50, 100)
 COMPARED = 50  # at this batch probabilities are compared, and Caffe as one process a core runs too
 KINDS: dict[str, tuple[Make, str, str]] = {  # how, the package it needs, the precision
     "Caffe": (forward_by.caffe, "caffe", "float32"),
-    "OpenVINO": (forward_by.openvino, "openvino", "float32"),
-    "OpenVINO bfloat16": (forward_by.openvino_bfloat16, "openvino", "bfloat16"),
-    "ONNX Runtime": (forward_by.onnxruntime, "onnxruntime", "float32"),
+    "OpenVINO": (partial(forward_by.ours, engine="openvino"), "openvino", "float32"),
+    "OpenVINO bfloat16": (partial(forward_by.ours, engine="openvino", precision="bfloat16"), "openvino", "bfloat16"),
+    "ONNX Runtime": (partial(forward_by.ours, engine="onnxruntime"), "onnxruntime", "float32"),
     "cv2.dnn": (forward_by.opencv, "cv2", "float32"),
     "PyTorch": (forward_by.pytorch, "torch", "float32"),
-    "PyTorch bfloat16": (forward_by.pytorch_bfloat16, "torch", "bfloat16"),
+    "PyTorch bfloat16": (partial(forward_by.pytorch, precision="bfloat16"), "torch", "bfloat16"),
 }
 
 

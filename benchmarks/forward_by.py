@@ -32,25 +32,11 @@ def caffe(deploy: Path, model: Path, _threads: int) -> Run:
     return forward
 
 
-def openvino(deploy: Path, model: Path, _threads: int) -> Run:
-    """Our engine."""
-    return _ours(deploy, model, "openvino", "float32")
-
-
-def openvino_bfloat16(deploy: Path, model: Path, _threads: int) -> Run:
-    """Our engine."""
-    return _ours(deploy, model, "openvino", "bfloat16")
-
-
-def onnxruntime(deploy: Path, model: Path, _threads: int) -> Run:
-    """Our engine, on the CPU."""
-    return _ours(deploy, model, "onnxruntime", "float32")
-
-
-def _ours(deploy: Path, model: Path, name: str, precision: str) -> Run:
-    device = Device(engine=name, precision=precision, without_gpu=True)
-    engine, data = open_engine(deploy, model, device, LARGEST), crops()
-    return lambda batch: engine(data[:batch])
+def ours(deploy: Path, model: Path, _threads: int, engine: str, precision: str = "float32") -> Run:
+    """One of our other engines, on the CPU."""
+    device = Device(engine=engine, precision=precision, without_gpu=True)
+    opened, data = open_engine(deploy, model, device, LARGEST), crops()
+    return lambda batch: opened(data[:batch])
 
 
 def opencv(deploy: Path, model: Path, threads: int) -> Run:
@@ -67,27 +53,14 @@ def opencv(deploy: Path, model: Path, threads: int) -> Run:
     return forward
 
 
-def pytorch(deploy: Path, model: Path, threads: int) -> Run:
-    """PyTorch, eager, float32."""
-    import torch
-
-    return _torch(deploy, model, threads, torch.float32)
-
-
-def pytorch_bfloat16(deploy: Path, model: Path, threads: int) -> Run:
-    """PyTorch, eager, weights and input in bfloat16, channels last."""
-    import torch
-
-    return _torch(deploy, model, threads, torch.bfloat16)
-
-
-def _torch(deploy: Path, model: Path, threads: int, dtype) -> Run:
+def pytorch(deploy: Path, model: Path, threads: int, precision: str = "float32") -> Run:
+    """PyTorch, eager."""
     import torch
 
     from benchmarks.torch_net import in_precision, torch_net
 
     torch.set_num_threads(threads)
-    net, data = in_precision(torch_net(deploy, model), torch.from_numpy(crops()), dtype)
+    net, data = in_precision(torch_net(deploy, model), torch.from_numpy(crops()), getattr(torch, precision))
 
     def forward(batch: int) -> np.ndarray:
         with torch.inference_mode():

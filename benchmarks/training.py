@@ -1,6 +1,7 @@
 """Images a second of a training step, forward and backward without the update, by Caffe and by PyTorch in turn."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,27 +36,15 @@ def caffe(_deploy: Path, model: Path, _threads: int) -> Run:
     return step
 
 
-def pytorch(deploy: Path, model: Path, threads: int) -> Run:
-    """PyTorch, eager, float32."""
-    import torch
-
-    return _torch(deploy, model, threads, torch.float32)
-
-
-def pytorch_bfloat16(deploy: Path, model: Path, threads: int) -> Run:
-    """PyTorch, eager, weights and input in bfloat16, channels last."""
-    import torch
-
-    return _torch(deploy, model, threads, torch.bfloat16)
-
-
-def _torch(deploy: Path, model: Path, threads: int, dtype) -> Run:
+def pytorch(deploy: Path, model: Path, threads: int, precision: str = "float32") -> Run:
+    """PyTorch, eager."""
     import torch
 
     from benchmarks.torch_net import in_precision, training_net
 
     torch.set_num_threads(threads)
-    net, data = in_precision(training_net(deploy, model), torch.zeros((max(BATCHES), *INPUT)), dtype)
+    zeros = torch.zeros((max(BATCHES), *INPUT))
+    net, data = in_precision(training_net(deploy, model), zeros, getattr(torch, precision))
     labels = torch.zeros(len(data), dtype=torch.long)
 
     def step(batch: int) -> np.ndarray:
@@ -70,7 +59,7 @@ def _torch(deploy: Path, model: Path, threads: int, dtype) -> Run:
 KINDS: dict[str, tuple[Make, str, str]] = {  # how, the package it needs, the precision
     "Caffe": (caffe, "caffe", "float32"),
     "PyTorch": (pytorch, "torch", "float32"),
-    "PyTorch bfloat16": (pytorch_bfloat16, "torch", "bfloat16"),
+    "PyTorch bfloat16": (partial(pytorch, precision="bfloat16"), "torch", "bfloat16"),
 }
 
 

@@ -8,6 +8,9 @@ from common.cores import usable_cores
 DATA_HELP = """\
 The data set is --data, else the environment's HERLEV, else data/herlev: a folder in Herlev's shape or a manifest CSV.
 """
+WEIGHTS_HELP = """\
+Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
+"""
 SELECTIONS = ("paper", "last", "inner")
 CONTROLS = ("shuffle",)
 BY_PROTOCOL = {"field": "inner"}  # what is selected by where nobody says; elsewhere as in the paper
@@ -61,10 +64,21 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str |
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
     """What a net starts from, one of three; training.start reads them."""
+    kinds = _add_starts(parser)
+    kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
+
+
+def add_compared_options(parser: argparse.ArgumentParser) -> None:
+    """A trained net to adapt, and what the net beside it starts from; training.start reads both."""
+    parser.add_argument("--from", dest="source", metavar="FOLD", required=True, help="the trained fold to adapt")
+    _add_starts(parser)
+
+
+def _add_starts(parser: argparse.ArgumentParser):
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet (default: see below)")
-    kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
     kinds.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
+    return kinds
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:

@@ -11,25 +11,19 @@ import pandas as pd
 import pytest
 
 from tests.support.checkout import ROOT
+from tests.support.page_code import blocks, run_in
 
 PAGE = ROOT / "docs/python.md"
 
 
 def code() -> str:
-    return "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
+    return "\n".join(blocks(PAGE.name))
 
 
 @pytest.fixture
 def executed(evaluated_fold, tmp_path, monkeypatch, capsys):
     """The names that the page's code leaves, and what it printed."""
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs/herlev-cell-quick").symlink_to(evaluated_fold.parent)
-    (tmp_path / "cells").mkdir()
-    field = np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
-    cv2.imwrite(str(tmp_path / "cells/field.png"), field)
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(code(), names)  # noqa: S102 (our own documentation)
+    names = run_in(tmp_path, code(), evaluated_fold.parent, "herlev-cell-quick", "cells/field.png", monkeypatch)
     return names, capsys.readouterr().out
 
 

@@ -6,7 +6,7 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import DATA_HELP, add_device_options, add_run_options, requested
+from common.options import DATA_HELP, WEIGHTS_HELP, add_compared_options, add_device_options, add_run_options, requested
 
 EPILOG = f"""\
   tools/adapt_study.py --data my_cells/cells.csv --profile quick --protocol field --from runs/herlev-cell-paper/fold0
@@ -14,6 +14,8 @@ EPILOG = f"""\
 Three runs of the same folds: the source net as it is, one from CaffeNet alone, and the adapted one. Their report,
 with one table and one figure of what adapting has bought, is adapting/report.html in the adapted run's folder. A second
 call does only what is missing. A source that was trained on a test cell's image is refused.
+--weights and --from-scratch are those of the net from CaffeNet.
+{WEIGHTS_HELP}\
 {DATA_HELP}"""
 
 
@@ -21,10 +23,7 @@ def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     add_run_options(parser, profile="quick", select="inner")
-    parser.add_argument("--from", dest="source", metavar="FOLD", required=True, help="the trained fold to adapt")
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--weights", help="source .caffemodel of the net from CaffeNet alone")
-    kinds.add_argument("--from-scratch", action="store_true", help="that net starts from Gaussian values")
+    add_compared_options(parser)
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
     add_device_options(parser)
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
@@ -40,13 +39,11 @@ def main() -> None:
     from scoring.results import load_run
     from studies.adapt_study import REPORT, adapt_study
     from studies.cross_validate import CrossValidateOptions, wanted_folds
-    from training.source_net import open_source
-    from training.source_weights import require_weights
+    from training.start import compared
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())
-    source = open_source(args.source)
-    weights = None if args.from_scratch else require_weights(args.weights)
+    weights, source = compared(args)
     how = {"folds": wanted_folds(args.folds), "device": device, "workers": max(1, args.workers), "keep": args.keep}
     options = CrossValidateOptions(name=args.run, **how)
     runs = adapt_study(requested(args), options, weights, source)

@@ -8,6 +8,7 @@ import _venv  # noqa: F401
 from common.cli import run
 from common.options import (
     DATA_HELP,
+    WEIGHTS_HELP,
     add_device_options,
     add_engine_options,
     add_run_options,
@@ -23,7 +24,7 @@ EPILOG = f"""\
 The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test,
 and chooses its snapshot on cells held back from training unless --select says otherwise; the run's name says so.
 --from adapts a trained net in every fold; tools/adapt_study.py compares that with the net as it is, and with CaffeNet.
-Without --weights: the environment's WEIGHTS, else where tools/download_weights.py puts them.
+{WEIGHTS_HELP}\
 A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
 """
 

@@ -6,7 +6,7 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import DATA_HELP, add_device_options, requested
+from common.options import DATA_HELP, WEIGHTS_HELP, add_compared_options, add_device_options, requested
 
 EPILOG = f"""\
   tools/learning_curve.py --data my_cells/cells.csv --protocol field --from runs/herlev-cell-paper/fold0
@@ -14,6 +14,8 @@ EPILOG = f"""\
 One fold is held out; of the other cells nested random parts, whole groups of them, train a net from CaffeNet and adapt
 the one given, for each seed. Table and figure lie in curve/ of the run's folder. A second call does the points that are
 missing; each is a run folder that tools/report.py reads. The last snapshot counts, so that no test cell chooses.
+--weights and --from-scratch are those of the nets from CaffeNet.
+{WEIGHTS_HELP}\
 {DATA_HELP}"""
 
 
@@ -23,10 +25,7 @@ def arguments() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", help="data set (see below)")
-    parser.add_argument("--from", dest="source", metavar="FOLD", required=True, help="the trained fold to adapt")
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--weights", help="source .caffemodel of the nets from CaffeNet alone")
-    kinds.add_argument("--from-scratch", action="store_true", help="those nets start from Gaussian values")
+    add_compared_options(parser)
     parser.add_argument("--profile", default="quick", help="counts of views, see profiles.toml (default: quick)")
     parser.add_argument("--protocol", default="cell", help="cell, or field: no group in two folds")
     parser.add_argument("--fold", type=int, default=0, help="the one held out (default: 0)")
@@ -45,13 +44,11 @@ def main() -> None:
     from engines.device import resolve
     from reporting.learning_curve import read_curve, write_curve
     from studies.learning_curve import BEFORE, CurveOptions, learning_curve, percents
-    from training.source_net import open_source
-    from training.source_weights import require_weights
+    from training.start import compared
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())
-    source = open_source(args.source)
-    weights = None if args.from_scratch else require_weights(args.weights)
+    weights, source = compared(args)
     how = {"device": device, "workers": max(1, args.workers), "name": args.run}
     options = CurveOptions(weights, source, args.fold, percents(args.shares), args.seeds, **how)
     home = learning_curve(requested(args), options)

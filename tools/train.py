@@ -7,14 +7,14 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import add_device_options, add_source_options
+from common.options import WEIGHTS_HELP, add_device_options, add_source_options
 
-EPILOG = """\
+EPILOG = f"""\
   tools/train.py
   tools/train.py --from runs/herlev-cell-paper/fold0
   tools/train.py --fold-folder runs/herlev-cell-paper/fold3 --gpu 0
 
-Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
+{WEIGHTS_HELP}\
 Ctrl-C leaves a resumable run. The selected model is recorded in the fold's model.json.
 --from adapts a trained ConvNet-T: all eight layers go on from its weights, with prototxt/adapt (docs/adapting.md).
 """

@@ -1,14 +1,13 @@
 """TrainedModel as a notebook uses it, as docs/own_cells.md writes it, and what it refuses."""
 
-import re
-
 import cv2
 import numpy as np
 import pytest
 
 from common.errors import UserError
 from scoring.trained_model import TrainedModel
-from tests.support.checkout import ROOT, run_tool
+from tests.support.checkout import run_tool
+from tests.support.page_code import blocks, run_in
 
 
 @pytest.fixture(scope="module")
@@ -17,25 +16,14 @@ def model(trained_fold):
 
 
 def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_path, monkeypatch, capsys):
-    code = next(
-        block
-        for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs/own_cells.md").read_text(), re.DOTALL)
-        if "TrainedModel" in block
-    )
-    home = tmp_path / "runs"
-    home.mkdir()
-    (home / "my_cells-cell-paper-inner").symlink_to(trained_fold.parent)
-    (tmp_path / "new").mkdir()
-    field = np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
-    cv2.imwrite(str(tmp_path / "new/field.png"), field)
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(code, names)  # noqa: S102 (our own documentation)
+    code = next(block for block in blocks("own_cells.md") if "TrainedModel" in block)
+    picture = "new/field.png"
+    names = run_in(tmp_path, code, trained_fold.parent, "my_cells-cell-paper-inner", picture, monkeypatch)
     first, second = names["first"], names["second"]
     assert len(first.views) == 10
     assert first.prob.sum() == pytest.approx(1, abs=1e-6)
     assert capsys.readouterr().out.startswith(f"{first.score} {first.spread}")
-    again = names["model"].score(field, [(210, 305.25)], views=10)
+    again = names["model"].score(cv2.imread(picture), [(210, 305.25)], views=10)
     assert again[0].score == pytest.approx(second.score, abs=1e-6)
 
 
