@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.own_process import Run
 from benchmarks.timing_nets import INPUT
+from engines.crops import seeded_crops
 from engines.device import Device
 from engines.open_engine import open_engine
 
@@ -14,8 +15,7 @@ LARGEST = 100  # crops
 
 def crops() -> np.ndarray:
     """The same crops for every library, float32 (100, 3, 227, 227)."""
-    rng = np.random.default_rng(1)
-    return rng.normal(rng.uniform(-80, 80, (LARGEST, 1, 1, 1)), 50, (LARGEST, *INPUT)).astype(np.float32)
+    return seeded_crops(LARGEST, INPUT)
 
 
 def caffe(deploy: Path, model: Path, _threads: int) -> Run:

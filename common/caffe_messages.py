@@ -6,6 +6,9 @@
 
 import importlib.util
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -89,6 +92,15 @@ def parse_prototxt(text: str, message: str, where: Path | str) -> Message:
 def write_prototxt(message: Message) -> str:
     """The text of a message, as Caffe reads it."""
     return text_format.MessageToString(message, float_format=".9g")
+
+
+@contextmanager
+def prototxt_file(message: Message) -> Iterator[Path]:
+    """A message as a file while the block lasts: Caffe reads nets from files alone."""
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(write_prototxt(message))
+        file.flush()
+        yield Path(file.name)
 
 
 def read_binary(path: Path, message: str, do: str) -> Message:

@@ -113,6 +113,12 @@ def write_text(final: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def write_bytes(final: Path, data: bytes) -> None:
+    """Write a file, complete or not at all."""
+    with complete_or_absent(final, len(data)) as partial:
+        partial.write_bytes(data)
+
+
 def write_json(final: Path, value: Any) -> None:
     """Write JSON, complete or not at all; keys keep their order."""
     write_text(final, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

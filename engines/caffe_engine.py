@@ -57,8 +57,7 @@ class CaffeEngine(CropEngine):
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
-        parts = [self._forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
-        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
+        return self.in_batches(self._forward, crops)
 
     def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means."""

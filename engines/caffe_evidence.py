@@ -1,12 +1,11 @@
 """Where in a crop a net's answer comes from: what each place of a layer adds to it, by Caffe's own backward pass."""
 
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import logsumexp
 
-from common.caffe_messages import read_prototxt, write_prototxt
+from common.caffe_messages import prototxt_file, read_prototxt
 from engines.caffe_blobs import shaped_input
 from engines.caffe_engine import CaffeEngine
 from engines.unit_places import unit_places
@@ -45,10 +44,8 @@ class CaffeEvidence:
         self.last = next(one.bottom[0] for one in layers if "prob" in one.top)  # what softmax is given
         self.head = next(one.name for one in layers if self.last in one.top and self.last not in one.bottom)
         self.after = next(one.name for one in layers if layer in one.bottom and layer not in one.top)
-        with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-            file.write(write_prototxt(message))
-            file.flush()
-            self.net = caffe.Net(file.name, caffe.TEST)
+        with prototxt_file(message) as path:
+            self.net = caffe.Net(str(path), caffe.TEST)
         self.net.share_with(engine.net)
         self.crop, self.batch = engine.crop, engine.batch
 

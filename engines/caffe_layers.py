@@ -1,13 +1,13 @@
 """What every layer of a net gives in Caffe: what another engine's layers are compared with."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import Message
 
-from common.caffe_messages import write_prototxt
+from common.caffe_messages import prototxt_file
+from engines.caffe_blobs import shaped_input
 
 
 def caffe_layers(net: Message, weights: Path, data: np.ndarray) -> dict[str, np.ndarray]:
@@ -20,12 +20,8 @@ def caffe_layers(net: Message, weights: Path, data: np.ndarray) -> dict[str, np.
     import caffe
 
     caffe.set_mode_cpu()
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-        file.write(write_prototxt(net))
-        file.flush()
-        loaded = caffe.Net(file.name, caffe.TEST, weights=str(weights))
-    loaded.blobs[loaded.inputs[0]].reshape(*data.shape)
-    loaded.reshape()
-    loaded.blobs[loaded.inputs[0]].data[...] = data
+    with prototxt_file(net) as path:
+        loaded = caffe.Net(str(path), caffe.TEST, weights=str(weights))
+    shaped_input(loaded, loaded.inputs[0], data.shape)[...] = data
     loaded.forward()
     return {name: blob.data.copy() for name, blob in loaded.blobs.items()}

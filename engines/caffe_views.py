@@ -1,11 +1,10 @@
 """Whole views into Caffe: the crops are made where the net runs."""
 
-import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.caffe_messages import read_prototxt, write_prototxt
+from common.caffe_messages import prototxt_file, read_prototxt
 from engines.caffe_blobs import shaped_input
 from engines.engine import ViewInput
 from engines.view_net import LAYER_MEANS, MIRROR, NEGATED_MEAN, VIEWS, add_means, by_view, mirror_weights, view_net
@@ -40,10 +39,8 @@ class CaffeViews(ViewInput):
         message = view_net(deploy, self.engine.crop, self.crops, self.at_once, size)
         if self.shown is not None:
             add_means(message, self.shown)
-        with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-            file.write(write_prototxt(message))
-            file.flush()
-            net = caffe.Net(file.name, caffe.TEST)
+        with prototxt_file(message) as path:
+            net = caffe.Net(str(path), caffe.TEST)
         net.share_with(self.engine.net)
         net.blobs[NEGATED_MEAN].data[...] = -self.mean
         if MIRROR in net.params:

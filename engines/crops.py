@@ -1,5 +1,6 @@
 """Crops of a view, as Caffe's Data layer makes them (paper: "multiple crop testing"), and engines that take them."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,12 @@ def corners(size: int, crop: int) -> list[tuple[int, int]]:
     """Row and column of the centre crop, then of the four corners; the centre offset is Caffe's."""
     centre, far = (size - crop) // 2, size - crop
     return [(centre, centre), (0, 0), (0, far), (far, 0), (far, far)]
+
+
+def seeded_crops(count: int, shape: Sequence[int]) -> np.ndarray:
+    """The same noise each time, float32 (count, *shape), each crop brighter or darker: to compare nets on."""
+    rng = np.random.default_rng(1)
+    return rng.normal(rng.uniform(-80, 80, (count, 1, 1, 1)), 50, (count, *shape)).astype(np.float32)
 
 
 def crop_views(
@@ -54,6 +61,11 @@ class CropEngine(Engine):
     def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
         """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""
         return CroppedInput(self, mean, crops)
+
+    def in_batches(self, forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray) -> np.ndarray:
+        """What `forward` gives for one batch after another, float32 (N, K)."""
+        parts = [forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
+        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
 
 
 def cut_into(view: np.ndarray, place: np.ndarray, mean: np.ndarray) -> None:

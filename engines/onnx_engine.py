@@ -38,8 +38,7 @@ class OnnxEngine(CropEngine):
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
-        parts = [self.forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
-        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
+        return self.in_batches(self.forward, crops)
 
     def room(self, count: int) -> np.ndarray:
         """The same memory each time: new memory for so many pixels costs more than the crops."""

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from google.protobuf.message import Message
 
 from common.errors import UserError
-from common.files import complete_or_absent, sha256_file
+from common.files import sha256_file, write_bytes
 from data_prep.herlev_classes import CLASSES
 from engines.caffe_engine import CaffeEngine
 from engines.crops import CroppedInput, crop_views
+from scoring.cell_views import render_views
+from scoring.evaluate_fold import held_out_cells
+from scoring.refusal import Refusal
 from scoring.trained_model import TrainedModel
 
 ALLOWED = 1e-5  # between the probabilities of the views' graph and Caffe's
@@ -50,7 +52,8 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     for name, graph in (("crops", net), ("views", whole)):
         onnx.helper.set_model_props(graph, facts(model, crops))
         onnx.checker.check_model(graph, full_check=True)
-        paths.append(_write(out / f"{name}.onnx", graph))
+        paths.append(out / f"{name}.onnx")
+        write_bytes(paths[-1], graph.SerializeToString())
     return paths
 
 
@@ -85,9 +88,8 @@ def _require_close(apart: float, say: Callable[[str], None]) -> None:
         raise UserError("the ONNX graph of views", f"within {ALLOWED:g} of Caffe's", f"{apart:.2e}", "Use Caffe.")
 
 
-def _write(path: Path, graph: Message) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = graph.SerializeToString()
-    with complete_or_absent(path, len(data)) as partial:
-        partial.write_bytes(data)
-    return path
+def proof_views(model: TrainedModel, refuse: Refusal) -> np.ndarray:
+    """Two views each of the first and the last of a fold's test cells, by id, uint8 (4, 256, 256, 3), BGR."""
+    cells = held_out_cells(model, refuse)
+    views = [render_views(cell, [v for _, v in model.views(2).of(cell.id)]) for cell in (cells[0], cells[-1])]
+    return np.concatenate(views)

@@ -21,14 +21,14 @@ def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Pa
         refuse(weights, "a model trained on this fold", found)
     if not weights.is_file():
         raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
-    if origin == record["fingerprint"] and not is_selected(home.parent, weights):
+    if origin == record["fingerprint"] and not is_selected(home.parent, sha256_file(weights)):
         _require_own(weights, home.parent, refuse)
     return weights
 
 
-def is_selected(fold: Path, weights: Path) -> bool:
+def is_selected(fold: Path, sha256: str) -> bool:
     """Whether these are the weights that tools/train.py selected: model.json knows their bytes and their data."""
-    return (fold / "model.json").exists() and sha256_file(weights) == read_model(fold)["sha256"]
+    return (fold / "model.json").exists() and sha256 == read_model(fold)["sha256"]
 
 
 def _require_own(snapshot: Path, fold: Path, refuse: Refusal) -> None:

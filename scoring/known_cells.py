@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.files import complete_or_absent
 from engines.engine import Engine
+from scoring.write_arrays import write_arrays
 
 FILE = "known_cells.npz"  # beside model.json
 MADE_BY = "tools/evaluate.py"
@@ -42,9 +42,7 @@ class KnownCells:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Mahalanobis' distances, float64 (n,), of cells' features, float32 (n, V, C): means over their views."""
-        apart = (of_views(features) - self.mean) / self.scale
-        squared = ((apart @ self.precision.astype(np.float64)) * apart).sum(axis=1)
-        return np.sqrt(squared.clip(0)).reshape(features.shape[:2]).mean(axis=1)
+        return distances(features, self.mean, self.scale, self.precision)
 
     def unlike(self, features: np.ndarray) -> float:
         """A cell's distance in parts of the limit for its number of views; features float32 (V, C)."""
@@ -52,8 +50,14 @@ class KnownCells:
 
     def write(self, folder: Path) -> None:
         """Write it into a fold's folder, complete or not at all."""
-        with complete_or_absent(folder / FILE) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **{name: np.asarray(value) for name, value in vars(self).items()})
+        write_arrays(folder / FILE, {name: np.asarray(value) for name, value in vars(self).items()})
+
+
+def distances(features: np.ndarray, mean: np.ndarray, scale: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Mahalanobis' distances, float64 (n,), of cells' features (n, V, C) from a Gaussian: means over their views."""
+    apart = (of_views(features) - mean) / scale
+    squared = ((apart @ precision.astype(np.float64)) * apart).sum(axis=1)
+    return np.sqrt(squared.clip(0)).reshape(features.shape[:2]).mean(axis=1)
 
 
 def of_views(features: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from data_prep.folds import inner_folds
 from data_prep.views import spread
 from engines.engine import Engine
 from scoring.cell_views import cells_of_data_set
-from scoring.known_cells import KnownCells, find_known_cells, of_views, read_known_cells
+from scoring.known_cells import KnownCells, distances, find_known_cells, of_views, read_known_cells
 from scoring.score_cells import scores_with_layer
 from scoring.trained_model import TrainedModel
 
@@ -56,7 +56,7 @@ def learn(
         ids = [cell.id for cell in train]
         out = [np.isin(ids, fold) for fold in _fifths(train, model.config.protocol, model.config.seed)]
         pairs = [(fit(known[~left]), known[left]) for left in out]
-    return KnownCells(layer, model.sha256, *gaussian, _limits(layer, pairs))
+    return KnownCells(layer, model.sha256, *gaussian, _limits(pairs))
 
 
 def _fifths(train: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
@@ -86,12 +86,12 @@ def fit(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return mean.astype(np.float32), scale.astype(np.float32), precision.astype(np.float32)
 
 
-def _limits(layer: str, pairs: list[tuple[tuple, np.ndarray]]) -> np.ndarray:
+def _limits(pairs: list[tuple[tuple, np.ndarray]]) -> np.ndarray:
     """For cells of 1, 2, ... views, the distance that 1 % of (Gaussian, held-out cells) exceed: float32 (R,)."""
     views = pairs[0][1].shape[1]
     limits = []
     for count in range(1, views + 1):
         chosen = spread(views, count)
-        apart = [KnownCells(layer, "", *g, np.ones(1, np.float32)).distances(held[:, chosen]) for g, held in pairs]
+        apart = [distances(held[:, chosen], *gaussian) for gaussian, held in pairs]
         limits.append(np.quantile(np.concatenate(apart), 1 - SHARE, method="higher"))
     return np.maximum(np.array(limits, np.float32), np.float32(1e-6))

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from common.caffe_messages import read_binary
-from common.files import complete_or_absent
 from data_prep.cells import Cell
 from engines.caffe_engine import CaffeEngine
 from engines.crops import crop_views
@@ -13,6 +12,7 @@ from engines.device import Device
 from engines.weights_file import blob_array, layers_of
 from scoring.cell_views import render_views
 from scoring.trained_model import TrainedModel
+from scoring.write_arrays import write_arrays
 
 FIGURE_LAYERS = ("pool1", "pool2", "pool5")
 
@@ -27,8 +27,7 @@ def write_net_arrays(model: TrainedModel, device: Device, cell: Cell) -> None:
     before = _source_filters(model)
     if before is not None:
         arrays["conv1_before"] = before
-    with complete_or_absent(model.folder / "net_figures.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    write_arrays(model.folder / "net_figures.npz", arrays)
 
 
 def _source_filters(model: TrainedModel) -> np.ndarray | None:

@@ -109,7 +109,7 @@ class TrainedModel:
         resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
         deploy = resolved if resolved.exists() else prototxt_folder(config.classes) / "deploy.prototxt"
         profile, sha256, mean = run_profile(config), sha256_file(path), read_mean(folder / MEAN)
-        own = weights is None or is_selected(folder, path)
+        own = weights is None or is_selected(folder, sha256)
         return cls(
             folder, run, record, origin, config, split, profile, deploy, path, sha256, mean, own, refuse.overridden
         )

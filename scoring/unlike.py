@@ -1,11 +1,10 @@
 """How many cells are unlike those that their net was trained on: one line, and unlike.csv beside the scores."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from common.files import complete_or_absent
 from scoring.cell_score import CellScore
+from scoring.write_scores import write_rows
 
 COLUMN = "unlike_training"
 MARKS = {None: "", False: "no", True: "yes"}
@@ -21,7 +20,5 @@ def say_share(marks: Iterable[bool | None], say: Callable[[str], None]) -> None:
 
 def write_unlike(path: Path, scores: Sequence[CellScore]) -> None:
     """Write id, distance from the training cells in parts of the limit, and the mark."""
-    with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "distance", COLUMN])
-        writer.writerows([s.cell.id, f"{s.unlike:.4f}", MARKS[s.unlike_training]] for s in scores)
+    rows = ([s.cell.id, f"{s.unlike:.4f}", MARKS[s.unlike_training]] for s in scores)
+    write_rows(path, ["id", "distance", COLUMN], rows)

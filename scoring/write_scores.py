@@ -12,7 +12,8 @@ def _number(value: float) -> str:
     return f"{value:.9g}"
 
 
-def _write(path: Path, header: list[str], rows: Iterable[list]) -> None:
+def write_rows(path: Path, header: list[str], rows: Iterable[list]) -> None:
+    """Write a CSV file, complete or not at all."""
     with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -28,7 +29,7 @@ def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
         + [_number(v) for v in (s.score, s.spread, *s.prob)]
         for s in scores
     ]
-    _write(path, header, rows)
+    write_rows(path, header, rows)
 
 
 def write_view_scores(path: Path, scores: Sequence[CellScore]) -> None:
@@ -39,4 +40,4 @@ def write_view_scores(path: Path, scores: Sequence[CellScore]) -> None:
         for s in scores
         for (index, view), score, centre in zip(s.views, s.view_scores, s.centre_scores, strict=True)
     )
-    _write(path, header, rows)
+    write_rows(path, header, rows)

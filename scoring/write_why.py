@@ -1,16 +1,15 @@
 """Keeping, for the report, where the scores of some right and some wrong cells of a fold come from."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from common.files import complete_or_absent
 from engines.engine import Engine
 from scoring.cell_score import CellScore
 from scoring.cell_views import of_data_set
 from scoring.trained_model import TrainedModel
 from scoring.why import VIEWS, cell_heat, evidence_of
+from scoring.write_arrays import write_arrays
 
 FILE = "why.npz"
 EACH = 2  # right ones and wrong ones of each label, at most
@@ -23,13 +22,7 @@ def write_why(model: TrainedModel, engine: Engine, scores: Sequence[CellScore]) 
     for number, score in enumerate(chosen(scores)):
         found = cell_heat(evidence, of_data_set(score.cell, choice), model.mean, model.crops())
         arrays |= {f"id_{number}": np.array(score.cell.id), f"heat_{number}": found.heat.astype(np.float16)}
-    write(model.folder / FILE, arrays)
-
-
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays, complete or not at all."""
-    with complete_or_absent(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    write_arrays(model.folder / FILE, arrays)
 
 
 def chosen(scores: Sequence[CellScore]) -> list[CellScore]:

@@ -4,16 +4,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from common.errors import UserError
 from common.files import complete_or_absent, read_json, sha256_file, write_json, write_text
 from data_prep.image_hashes import IMAGES
 from reporting.model_card import card
 from reporting.release_text import release_text
-from scoring.cell_views import render_views
-from scoring.evaluate_fold import held_out_cells
-from scoring.export_onnx import export_onnx
+from scoring.export_onnx import export_onnx, proof_views
 from scoring.known_cells import FILE as KNOWN_CELLS
 from scoring.refusal import Refusal
 from scoring.results import RunResult, load_run
@@ -60,7 +56,7 @@ def release(
             _copy_fold(model, partial / fold.folder.name)
             write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name))
             if onnx:
-                export_onnx(model, _proof_views(model, say), partial / fold.folder.name / "onnx", say)
+                export_onnx(model, proof_views(model, Refusal(False, say)), partial / fold.folder.name / "onnx", say)
         write_text(partial / "readme.md", release_text(result, len(chosen), out.name, onnx))
         write_text(partial / SUMS, _sums(partial))
     return out
@@ -84,13 +80,6 @@ def _copy_fold(model: TrainedModel, out: Path) -> None:
     if (known := model.folder / KNOWN_CELLS).exists():
         shutil.copyfile(known, out / KNOWN_CELLS)
     write_json(out / "model.json", without_paths(model.origin))
-
-
-def _proof_views(model: TrainedModel, say: Callable[[str], None]) -> np.ndarray:
-    """Two views each of the first and the last of the fold's test cells, uint8 (4, 256, 256, 3), BGR."""
-    cells = held_out_cells(model, Refusal(False, say))
-    views = [render_views(cell, [v for _, v in model.views(2).of(cell.id)]) for cell in (cells[0], cells[-1])]
-    return np.concatenate(views)
 
 
 def _sums(folder: Path) -> str:

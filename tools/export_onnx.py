@@ -30,21 +30,15 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Export, prove, and say where the files are."""
     args = arguments()
-    import numpy as np
-
     from common.current_fold import find_fold
     from engines.device import resolve
-    from scoring.cell_views import render_views
-    from scoring.evaluate_fold import held_out_cells
-    from scoring.export_onnx import export_onnx
+    from scoring.export_onnx import export_onnx, proof_views
     from scoring.refusal import Refusal
     from scoring.trained_model import TrainedModel
 
     resolve("none")
     model = TrainedModel.open(find_fold(args.fold_folder), force=args.force)
-    cells = held_out_cells(model, Refusal(args.force, print))
-    ends = (cells[0], cells[-1])  # of the sorted ids
-    views = np.concatenate([render_views(cell, [v for _, v in model.views(2).of(cell.id)]) for cell in ends])
+    views = proof_views(model, Refusal(args.force, print))
     for path in export_onnx(model, views, args.out or model.folder / "onnx"):
         print(f"{path} written")
 

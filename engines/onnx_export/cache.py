@@ -3,11 +3,10 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
-
 from common.caffe_messages import read_prototxt, write_prototxt
 from common.errors import UserError
-from common.files import complete_or_absent, digest, read_json, sha256_file, write_json
+from common.files import digest, read_json, sha256_file, write_bytes, write_json
+from engines.crops import seeded_crops
 
 VERSION = 1  # of the exporter: a graph that an older one made is made again
 CROPS = 4  # that a graph is proven on
@@ -30,8 +29,7 @@ def cached_graph(deploy: Path, weights: Path) -> bytes:
     if graph is None:
         graph = proven_graph(deploy, weights)
         try:
-            with complete_or_absent(file, len(graph)) as partial:
-                partial.write_bytes(graph)
+            write_bytes(file, graph)
             write_json(record, {"made_from": key, "sha256": hashlib.sha256(graph).hexdigest()})
         except PermissionError:
             pass  # a folder that is only read: exported anew each time
@@ -64,7 +62,5 @@ def proven_graph(deploy: Path, weights: Path) -> bytes:
     if names != ["data", "prob"]:
         raise UserError(deploy, "blobs named data and prob", ", ".join(names), "Give a deploy prototxt of ConvNet-T.")
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim][1:]
-    rng = np.random.default_rng(1)
-    crops = rng.normal(rng.uniform(-80, 80, (CROPS, 1, 1, 1)), 50, (CROPS, *shape)).astype(np.float32)
-    prove(model, deploy, weights, crops)
+    prove(model, deploy, weights, seeded_crops(CROPS, shape))
     return model.SerializeToString()

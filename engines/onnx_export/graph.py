@@ -1,12 +1,11 @@
 """A deploy prototxt and its .caffemodel as an ONNX model: the same inputs, the same outputs, the same names."""
 
-import tempfile
 from pathlib import Path
 
 from google.protobuf.message import Message
 from onnx import helper
 
-from common.caffe_messages import read_prototxt, write_prototxt
+from common.caffe_messages import prototxt_file, read_prototxt
 from common.errors import UserError
 from engines.net_probe import probe_net
 from engines.onnx_export.builder import FLOAT, Builder
@@ -71,11 +70,9 @@ def sized(net: Message, deploy: Path, input_shape: list[int] | None) -> Message:
 
 def probe(net: Message, deploy: Path) -> dict:
     """What Caffe makes of a net that stands in no file; errors name `deploy`."""
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-        file.write(write_prototxt(net))
-        file.flush()
+    with prototxt_file(net) as path:
         try:
-            return probe_net(Path(file.name))
+            return probe_net(path)
         except UserError as error:
             raise UserError(deploy, error.expected, error.found, error.do) from None
 

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from common.caffe_messages import read_prototxt
 from common.errors import UserError
 from engines.caffe_layers import caffe_layers
+from engines.onnx_export.graph import sized
 from engines.onnx_export.own_tops import with_own_tops
 
 ALLOWED = 1e-5  # of the largest absolute value that Caffe's layer gives
@@ -40,10 +41,7 @@ def prove(model: Message, deploy: Path, weights: Path, data: np.ndarray) -> list
     UserError
         Naming the first layer that differs by more than 1e-5 of its range.
     """
-    net = with_own_tops(read_prototxt(deploy, "NetParameter"))
-    for layer in net.layer:
-        if layer.type == "Input":
-            layer.input_param.shape[0].dim[1:] = data.shape[1:]
+    net = sized(with_own_tops(read_prototxt(deploy, "NetParameter")), deploy, list(data.shape[1:]))
     expected = caffe_layers(net, weights, data)
     outputs = run_onnx(with_all_outputs(model), data)
     differences = []

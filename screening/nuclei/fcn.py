@@ -7,6 +7,7 @@ import numpy as np
 
 from common.caffe_messages import ROOT
 from common.errors import UserError
+from engines.caffe_blobs import shaped_input
 from engines.net_probe import probe_net
 from engines.weights_file import check_weights
 from screening.nuclei.darkness import absorbance, darkness, rescale, to_original, whole
@@ -79,9 +80,5 @@ class FcnDetector:
         return (total / len(FLIPS))[: -(-height // STRIDE), : -(-width // STRIDE)]
 
     def _forward(self, padded: np.ndarray) -> np.ndarray:
-        data = self.net.blobs["data"]
-        if data.data.shape[2:] != padded.shape:
-            data.reshape(1, 1, *padded.shape)
-            self.net.reshape()
-        data.data[0, 0] = padded
+        shaped_input(self.net, "data", (1, 1, *padded.shape))[0, 0] = padded
         return self.net.forward()["prob"][0, 0].copy()

@@ -29,7 +29,7 @@ def drawn(rng, cells, views=3, shift=0.0):
 
 def known_of(train, held):
     gaussian = fit(train)
-    return KnownCells("conv3", "a" * 64, *gaussian, _limits("conv3", [(gaussian, held)]))
+    return KnownCells("conv3", "a" * 64, *gaussian, _limits([(gaussian, held)]))
 
 
 def test_one_in_a_hundred_held_out_cells_is_marked_and_far_ones_are(rng):
