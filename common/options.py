@@ -41,7 +41,6 @@ class Request:
             object.__setattr__(self, "select", BY_PROTOCOL.get(self.protocol, "paper"))
 
 
-RUN_OPTIONS = tuple(field.name for field in fields(Request))
 ASKED = argparse.Namespace(**{field.name: field.default for field in fields(Request)})  # where one is left out
 
 

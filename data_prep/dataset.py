@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from common.errors import CHECK_PATH, UserError
+from common.run_folder import RunConfig
 from data_prep.cells import Dataset
 from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
@@ -31,3 +32,10 @@ def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
         return read_manifest(path / "cells.csv")
     # the phantom says of itself how many cells it has, so a small one is whole
     return read_herlev(path, allow_partial or is_phantom(path))
+
+
+def dataset_of(config: RunConfig) -> Dataset | None:
+    """The data set that a run was built from; None where it is not at hand, or another one now."""
+    data = Path(config.data)
+    dataset = open_dataset(data, config.allow_partial) if data.exists() else None
+    return dataset if dataset is not None and dataset.fingerprint() == config.fingerprint else None

@@ -20,8 +20,8 @@ from common.files import (
 from common.lmdb_readers import reader_of
 from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
-from data_prep.fold_images import parts_of, write_fold_images
-from data_prep.fold_parts import fold_cells
+from data_prep.fold_images import write_fold_images
+from data_prep.fold_parts import fold_cells, parts_of
 from data_prep.folds import Split
 from data_prep.lmdb_check import describe, verify
 from data_prep.mean_image import MeanImage, read_mean, write_mean

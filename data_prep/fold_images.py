@@ -6,11 +6,11 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import complete_or_absent, write_text
-from common.run_folder import RunConfig, read_config
-from data_prep.cells import Cell, Dataset
-from data_prep.dataset import open_dataset
-from data_prep.fold_parts import fold_cells
-from data_prep.folds import Split, read_split
+from common.run_folder import read_config
+from data_prep.cells import Cell
+from data_prep.dataset import dataset_of
+from data_prep.fold_parts import parts_of
+from data_prep.folds import read_split
 from data_prep.image_file import read_image
 from data_prep.image_hashes import pixel_sha256, read_images
 
@@ -20,12 +20,6 @@ COLUMNS = ["id", "part", "sha256"]
 PARTS = ("train", "inner", "test")
 DO = "Remove the fold's folder and build it again."
 Row = tuple[str, str, str]  # a cell's id, its part of the fold, and the checksum of its image's pixels
-
-
-def parts_of(dataset: Dataset, split: Split, fold: int, config: RunConfig) -> dict[str, list[Cell]]:
-    """The cells of a fold by the part they play; `inner` is empty where the test cells choose the snapshot."""
-    train, validation, test = fold_cells(dataset, split, fold, config)
-    return {"train": train, "inner": validation if config.select == "inner" else [], "test": test}
 
 
 def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str] | None = None) -> list[Row]:
@@ -55,10 +49,9 @@ def fold_images(fold: Path) -> list[Row]:
     if (fold / FILE).exists():
         return _read(fold / FILE)
     home = fold.resolve().parent
-    config, data = read_config(home), Path(read_config(home).data)
-    dataset = open_dataset(data, config.allow_partial) if data.exists() else None
-    if dataset is None or dataset.fingerprint() != config.fingerprint:
-        expected = f"which images the fold was trained on, or its data set at {data}"
+    config = read_config(home)
+    if (dataset := dataset_of(config)) is None:
+        expected = f"which images the fold was trained on, or its data set at {config.data}"
         raise UserError(fold / FILE, expected, "neither", "Put the data set back there.")
     number = int(fold.resolve().name.removeprefix("fold"))
     return image_rows(parts_of(dataset, read_split(home / "split.json"), number, config))

@@ -17,3 +17,9 @@ def fold_cells(
         return train, test, test
     train, validation = inner_split(train, config.protocol, config.seed)
     return train, validation, test
+
+
+def parts_of(dataset: Dataset, split: Split, fold: int, config: RunConfig) -> dict[str, list[Cell]]:
+    """The cells of a fold by the part they play; `inner` is empty where the test cells choose the snapshot."""
+    train, validation, test = fold_cells(dataset, split, fold, config)
+    return {"train": train, "inner": validation if config.select == "inner" else [], "test": test}

@@ -1,6 +1,5 @@
 """Looking for leaks: views of the training LMDB that the validation LMDB holds too, duplicates inside a data set."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from common.caffe_messages import caffe_pb2
 from data_prep.cells import Dataset
 from data_prep.fold_data import LMDBS, read_record
 from data_prep.image_file import read_image
+from data_prep.image_hashes import pixel_sha256
 from data_prep.lmdb_check import verify
 
 SIDE = 16  # of a perceptual hash: 16 x 16 comparisons
@@ -36,7 +36,7 @@ class Pictures(NamedTuple):
     """Names, checksums of the pixels, and perceptual hashes uint64 (N, 4), of N pictures."""
 
     names: list[str]
-    exact: list[bytes]
+    exact: list[str]
     near: np.ndarray
 
 
@@ -77,7 +77,7 @@ def describe(pictures: Iterator[tuple[str, np.ndarray]]) -> Pictures:
     names, exact, near = [], [], []
     for name, image in pictures:
         names.append(name)
-        exact.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest())
+        exact.append(pixel_sha256(image))
         near.append(perceptual_hash(image))
     return Pictures(names, exact, np.array(near, np.uint64).reshape(len(names), 4))
 
@@ -119,7 +119,7 @@ def audit_dataset(dataset: Dataset) -> list[Leak]:
     turned = _turned(dataset)
     plain, leaks, seen = turned[0], [], set()
     for other in turned:
-        exact: dict[bytes, list[int]] = {}
+        exact: dict[str, list[int]] = {}
         for index, digest in enumerate(plain.exact):
             exact.setdefault(digest, []).append(index)
         pairs = [(i, j, -1) for j, digest in enumerate(other.exact) for i in exact.get(digest, [])]

@@ -42,13 +42,9 @@ def prepare_run(
     name = name or f"{config.default_name()}{suffix}"
     with locked(runs / name, wait=True):  # two folds of one run may start at once
         run = open_run(config, name, runs)
-        if not (run / "cells.csv").exists():
-            write_cells(run / "cells.csv", dataset)
         if not (run / IMAGES).exists():
             write_images(run / IMAGES, dataset)
-        if not (run / "split.json").exists():
-            write_split(run / "split.json", split)
-        split = read_split(run / "split.json")  # frozen: a newer scikit-learn may deal otherwise
+        split = freeze(run, dataset, split)
     if split["dataset_fingerprint"] != config.fingerprint:
         raise UserError(run / "split.json", "the split of this data set", "another's", "Give another --run.")
     return run, dataset, split, run_profile(read_config(run))  # an older run's record knows less
@@ -85,6 +81,17 @@ def key_of(fold: Path, config: RunConfig, split: Split) -> str:
 def run_profile(config: RunConfig) -> Profile:
     """The profile of a run, with the training views that its data set gets."""
     return fit_views(read_profile(config.profile, config.view_plan), config)
+
+
+def freeze(run: Path, dataset: Dataset, split: Split) -> Split:
+    """Keep a run's cells and split as they are now; the split that it has from then on: a newer scikit-learn may deal
+    otherwise.
+    """
+    if not (run / "cells.csv").exists():
+        write_cells(run / "cells.csv", dataset)
+    if not (run / "split.json").exists():
+        write_split(run / "split.json", split)
+    return read_split(run / "split.json")
 
 
 def write_cells(path: Path, dataset: Dataset) -> None:

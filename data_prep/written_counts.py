@@ -2,6 +2,8 @@
 
 import math
 
+from google.protobuf.message import Message
+
 from common.caffe_messages import data_layer, prototxt_folder, read_prototxt, training_prototxt
 from data_prep.profiles import Profile
 
@@ -15,8 +17,18 @@ def batch_and_epochs(profile: Profile, classes: int) -> tuple[int, int]:
         batch = data_layer(net, 0).data_param.batch_size
     if not epochs:
         solver = read_prototxt(folder / "solver.prototxt", "SolverParameter")
-        epochs = solver.max_iter // solver.test_interval  # it is tested once an epoch
+        epochs = epochs_of(profile, solver)
     return batch, epochs
+
+
+def epochs_of(profile: Profile, solver: Message) -> int:
+    """Epochs of a training by a hand-written solver, which tests once an epoch."""
+    return profile.epochs or solver.max_iter // solver.test_interval
+
+
+def iterations_of(profile: Profile, solver: Message) -> int:
+    """Iterations of an adapting by a hand-written solver."""
+    return profile.adapt_iterations or solver.max_iter
 
 
 def adapting_counts(profile: Profile) -> tuple[int, int, int]:
@@ -25,4 +37,4 @@ def adapting_counts(profile: Profile) -> tuple[int, int, int]:
     solver = read_prototxt(files["solver"], "SolverParameter")
     net = read_prototxt(files["train_val"], "NetParameter")
     batch = profile.adapt_batch or data_layer(net, 0).data_param.batch_size
-    return batch, profile.adapt_iterations or solver.max_iter, math.ceil(solver.max_iter / solver.test_interval)
+    return batch, iterations_of(profile, solver), math.ceil(solver.max_iter / solver.test_interval)

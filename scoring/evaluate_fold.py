@@ -13,7 +13,7 @@ from common.provenance import machine
 from common.run_folder import locked
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
-from data_prep.fold_parts import fold_cells
+from data_prep.fold_parts import parts_of
 from data_prep.views import PATCH
 from engines.device import Device
 from engines.engine import Engine
@@ -118,8 +118,8 @@ def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], lis
     dataset = open_dataset(Path(config.data), config.allow_partial)
     if dataset.fingerprint() != model.split["dataset_fingerprint"]:
         refuse(config.data, "the data set this run was built from", "another, or a changed one")
-    train, validation, test = fold_cells(dataset, model.split, model.record["fold"], config)
-    return train, validation if config.select == "inner" else [], test
+    parts = parts_of(dataset, model.split, model.record["fold"], config)
+    return parts["train"], parts["inner"], parts["test"]
 
 
 def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str, int], seconds: float) -> dict:

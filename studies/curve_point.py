@@ -8,8 +8,8 @@ from pathlib import Path
 from common.errors import UserError
 from common.run_folder import RunConfig, locked, open_run
 from data_prep.cells import Cell, Dataset, counts
-from data_prep.folds import FOLDS, Split, read_split, train_test_cells, with_left_out, write_split
-from data_prep.prepare import run_profile, write_cells
+from data_prep.folds import FOLDS, Split, train_test_cells, with_left_out
+from data_prep.prepare import freeze, run_profile
 from studies.cross_validate import Prepared
 
 ADAPTED, ALONE = "adapted", "alone"
@@ -53,10 +53,7 @@ def prepare_point(point: Point) -> None:
     """Make a point's run folder, or find it again; refused where it holds a part of other cells."""
     with locked(point.folder, wait=True):
         open_run(point.ready.config, point.folder.name, point.home)
-        if not (point.folder / "cells.csv").exists():
-            write_cells(point.folder / "cells.csv", point.ready.dataset)
-        if not (point.folder / "split.json").exists():
-            write_split(point.folder / "split.json", point.ready.split)
-        if read_split(point.folder / "split.json")["fingerprint"] != point.ready.split["fingerprint"]:
+        kept = freeze(point.folder, point.ready.dataset, point.ready.split)
+        if kept["fingerprint"] != point.ready.split["fingerprint"]:
             do = "Give another --run."
             raise UserError(point.folder / "split.json", "the part of the cells that is asked for", "another", do)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from common.errors import UserError
 from common.run_folder import RUNS
 from data_prep.cells import Dataset, by_image
-from data_prep.dataset import open_dataset
+from data_prep.dataset import dataset_of, open_dataset
 from data_prep.fold_images import source_images
 from data_prep.image_file import read_image
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
@@ -94,13 +94,10 @@ def training_images(model: TrainedModel) -> set[str]:
     run, config = model.folder.resolve().parent, model.config
     if (run / IMAGES).exists():
         return read_images(run / IMAGES)
-    data = Path(config.data)  # a run built before images were recorded
-    if data.exists():
-        dataset = open_dataset(data, config.allow_partial)
-        if dataset.fingerprint() == config.fingerprint:
-            return set(image_hashes(dataset))
+    if (dataset := dataset_of(config)) is not None:  # a run built before images were recorded
+        return set(image_hashes(dataset))
     do = "Put the data set back there, or build a fold of this run again with tools/build_lmdb.py."
-    expected = f"the training images' checksums, or the training set itself at {data}"
+    expected = f"the training images' checksums, or the training set itself at {config.data}"
     raise UserError(run / IMAGES, expected, "neither", do)
 
 

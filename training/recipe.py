@@ -28,7 +28,8 @@ def recipe_of(classes: int, profile: Profile, weights: Path | None, source: dict
         parts |= {"batch_size": profile.batch_size, "epochs": profile.epochs}  # 0: the prototxt's
     else:
         parts |= {"batch_size": profile.adapt_batch, "iterations": profile.adapt_iterations}
-    parts["weights"] = weights and {"path": str(weights), "name": weights.name, "sha256": sha256_file(weights)}
+    sha256 = source["sha256"] if source else weights and sha256_file(weights)
+    parts["weights"] = weights and {"path": str(weights), "name": weights.name, "sha256": sha256}
     recipe = {**parts, "fingerprint": digest({**parts, "weights": _content(parts)})}
     return recipe if source is None else {**recipe, "source": source}
 

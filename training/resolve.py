@@ -11,6 +11,7 @@ from common.errors import UserError
 from common.files import write_text
 from common.run_folder import RunConfig
 from data_prep.profiles import Profile
+from data_prep.written_counts import epochs_of, iterations_of
 
 PREFIX = "convnet_t"
 NOTE = "# Resolved for this fold from {source}; the hand-written file is the definition.\n"
@@ -62,10 +63,9 @@ def resolve_net(net: Message, fold: Path, record: dict, batch: int) -> None:
 
 def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
     """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
-    written_epoch = solver.test_interval
     batch = data_layer(net, 0).data_param.batch_size
     epoch = math.ceil(record["train_lmdb"]["entries"] / batch)
-    epochs = profile.epochs or solver.max_iter // written_epoch
+    epochs = epochs_of(profile, solver)
     step = max(1, round(epochs * solver.stepsize / solver.max_iter))
     solver.test_interval = solver.snapshot = epoch
     solver.stepsize, solver.max_iter = step * epoch, epochs * epoch
@@ -76,7 +76,7 @@ def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile
 def resolve_adapting(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
     """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
     batch = data_layer(net, 0).data_param.batch_size
-    length = profile.adapt_iterations or solver.max_iter
+    length = iterations_of(profile, solver)
     interval = max(1, round(length * solver.test_interval / solver.max_iter))
     solver.test_interval = solver.snapshot = interval
     solver.max_iter = length

@@ -67,13 +67,13 @@ def open_source(given: Path | str) -> SourceNet:
     if config.classes != 2:
         raise UserError(given, "a net of two classes", f"one of {config.classes}", "Adapt a net of two classes.")
     record, model = read_record(fold), _selected(fold)
-    weights = _weights(given, fold, record, model)
+    weights, sha256 = _weights(given, fold, record, model)
     origin = {
         "run": fold.resolve().parent.name,
         "fold": record["fold"],
         "dataset": {"name": config.dataset, "cells": config.cells, "fingerprint": config.fingerprint},
         "data": record["fingerprint"],
-        "sha256": sha256_file(weights),
+        "sha256": sha256,
         "control": config.control,
         "trained": recorded(fold) or {"weights": run.get("weights", {})},  # an older run has its weights alone
     }
@@ -84,21 +84,22 @@ def _selected(fold: Path) -> dict[str, Any]:
     return read_model(fold) if (fold / "model.json").exists() else {}
 
 
-def _weights(given: Path, fold: Path, record: dict[str, Any], model: dict[str, Any]) -> Path:
-    """The weights that were given, or that the fold selects; refused where they are not the fold's own."""
+def _weights(given: Path, fold: Path, record: dict[str, Any], model: dict[str, Any]) -> tuple[Path, str]:
+    """The weights that were given, or that the fold selects, with their checksum; refused where not the fold's own."""
     if given.suffix != SUFFIX and not model:
         raise UserError(given, "a fold with a selected model", "no model.json", f"Run tools/train.py on it first. {DO}")
     path = given if given.suffix == SUFFIX else fold / model["snapshot"]
     if not path.is_file():
         raise UserError(path, "the model that the fold selected", "no such file", DO)
-    selected = bool(model) and sha256_file(path) == model["sha256"]
+    sha256 = sha256_file(path)
+    selected = bool(model) and sha256 == model["sha256"]
     if given.suffix != SUFFIX and not selected:
         raise UserError(path, f"weights of sha256 {model['sha256'][:12]}", "changed ones", "Train that fold again.")
     if selected and model.get("data") not in (None, record["fingerprint"]):
         raise UserError(fold / "model.json", "a model trained on its fold", "one of another fold, split or seed", DO)
     if not selected and (found := foreign(path, fold)) is not None:
         raise UserError(path, "a snapshot trained on its fold", found, DO)
-    return path
+    return path, sha256
 
 
 def check_source(source: SourceNet, fold: Path, config: RunConfig, shapes: Shapes, say: Callable[[str], None]) -> None:

@@ -56,8 +56,9 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
     with locked(fold) as lock:
         model_file = fold / "model.json"
         config = read_config(fold.parent)
+        profile = run_profile(config)
         _require_file(options.weights)
-        recipe, adapting = options.recipe(config.classes, run_profile(config)), options.source is not None
+        recipe, adapting = options.recipe(config.classes, profile), options.source is not None
         if model_file.exists():
             return _finished(fold, model_file, recipe, say)
         record = verify_fold(fold, expected_key(fold))
@@ -65,13 +66,13 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
         if options.source:
             check_source(options.source, fold, config, shapes, say)
-        schedule = resolve_fold(fold, record, config, run_profile(config), options.device.count, adapting)
+        schedule = resolve_fold(fold, record, config, profile, options.device.count, adapting)
         start, arguments = _start(fold, options, config.classes, shapes, recipe, say)
         require_space(fold, SNAPSHOT_BYTES * schedule.snapshots)
         entries = record["train_lmdb"]["entries"]
         say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
-        if 0 < schedule.epochs * schedule.iterations_per_epoch < run_profile(config).least_iterations:
-            say(too_few(schedule.max_iter, run_profile(config)))
+        if 0 < schedule.epochs * schedule.iterations_per_epoch < profile.least_iterations:
+            say(too_few(schedule.max_iter, profile))
         if caveat := selection_caveat(config.protocol, config.select):
             say(f"note: {caveat}")
         if start < schedule.max_iter:
