@@ -60,7 +60,7 @@ def plan_image(
 
 def tiles_of_plan(plan: Plan) -> list[Box]:
     """A plan's tiles: where there is tissue, or anywhere where a person set the nuclei."""
-    tissue = opened(plan.image).tissue
+    tissue = opened(plan.image).tissue  # also where it is not needed: what cannot be read is told before any work
     finer = min(1.0, plan.settings.training_mpp / plan.mpp)  # of coarse pixels there are fewer in as much work
     side = max(SMALLEST_TILE, round(plan.settings.tile * finer))
     return tiles_of(plan.width, plan.height, side, None if plan.nuclei else tissue)

@@ -3,7 +3,8 @@
 What it needs for long, the open slide, the net and the detector, is opened once a process and kept.
 """
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,20 +80,32 @@ def _cell(pixels: TrainingPixels, nucleus: Nucleus, choice: ViewChoice, source: 
     return of_pixels(region, centre, choice, source)
 
 
-class Opened(NamedTuple):
-    """An open image, where its tissue lies, and the grey value of empty glass that all its tiles share."""
+@dataclass(frozen=True)
+class Opened:
+    """An open image, and what is made of its overview once it is asked for, the same for all its tiles."""
 
     slide: Slide
-    tissue: Tissue
-    glass: float
+
+    @cached_property
+    def small(self) -> np.ndarray:
+        """The overview: for reading only, others look at it too."""
+        return overview(self.slide, SIDE)
+
+    @cached_property
+    def tissue(self) -> Tissue:
+        """Where there is anything at all."""
+        return find_tissue(self.small, *self.slide.levels[0])
+
+    @cached_property
+    def glass(self) -> float:
+        """The grey value of empty glass."""
+        return background_of(self.small)
 
 
 @lru_cache(maxsize=1)
 def opened(image: str) -> Opened:
     """An image, opened once a process and kept until the next one."""
-    slide = open_slide(Path(image))
-    small = overview(slide, SIDE)
-    return Opened(slide, find_tissue(small, *slide.levels[0]), background_of(small))
+    return Opened(open_slide(Path(image)))
 
 
 @lru_cache(maxsize=1)

@@ -9,13 +9,12 @@ from common.files import remove, write_json
 from screening.merge import parts_of
 from screening.outputs.gallery import Gallery
 from screening.outputs.geojson import writing_geojson
-from screening.outputs.overlay import SIDE, Overlay
+from screening.outputs.overlay import Overlay
 from screening.outputs.tables import TableWriter
 from screening.outputs.worst import Worst
 from screening.plan import Plan
 from screening.result import ImageResult
 from screening.screen_tile import opened
-from screening.slides.overview import overview
 from screening.slides.slide import Box
 
 Undone = Mapping[tuple[Plan, Box], str]  # why a tile was given up
@@ -60,7 +59,7 @@ def _write_image(
 ) -> ImageResult:
     folder.mkdir(parents=True, exist_ok=True)
     plan, worst = result.plan, Worst(WORST)
-    picture = Overlay(overview(opened(plan.image).slide, SIDE), plan.size, plan.mpp)
+    picture = Overlay(opened(plan.image).small, plan.size, plan.mpp)
     with writing_geojson(folder / "cells.geojson", packed) as features:
         for part in parts_of(plan, tiles):
             result.add_part(part)

@@ -10,7 +10,6 @@ from screening.cells import ABNORMAL, ScreenedCell
 from screening.outputs import colours
 from screening.outputs.scale_bar import scale_bar
 
-SIDE = 2048  # pixels of the picture at most; a slide is made smaller
 FONT, WHITE, BLACK = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255), (20, 20, 20)
 RING = 7.0  # micrometres: a ring's radius where there is no outline
 SMALLEST = 2  # pixels of a ring's radius on a slide made small
