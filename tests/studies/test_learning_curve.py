@@ -1,6 +1,7 @@
 """The learning curve by the tool, on the phantom: nested parts, a fixed test fold, points that are done again."""
 
 import json
+import os
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_the_table_has_a_row_for_each_point_and_one_for_the_source(curve):
     assert table["data"]["before"].keys() == {"sens", "spec", "auc"}
     assert "from CaffeNet alone" in printed and (home / "curve/learning_curve.png").is_file()
     assert len(read_curve(home, "source-as-it-is").points) == 4
+
+
+@pytest.mark.slow
+def test_a_half_written_point_is_done_again_and_no_other(curve, checkout, words):
+    home, _ = curve
+    scores = {name: home / name / "fold0/scores.csv" for name in POINTS}
+    before = {name: (path.read_bytes(), path.stat().st_mtime_ns) for name, path in scores.items()}
+    cut, unscored, untrained = POINTS[0], POINTS[1], POINTS[2]
+    os.truncate(scores[cut], scores[cut].stat().st_size - 30)
+    for name in ("scores.json", "evaluation.json"):
+        (home / unscored / "fold0" / name).unlink()
+    for name in ("scores.csv", "scores.json", "model.json"):
+        (home / untrained / "fold0" / name).unlink()
+    printed = run_tool(checkout, "learning_curve", *words).stdout
+    assert "4 nets, 1 of them done" in printed
+    assert {name: path.read_bytes() for name, path in scores.items()} == {n: data for n, (data, _) in before.items()}
+    assert scores[POINTS[3]].stat().st_mtime_ns == before[POINTS[3]][1]
+    assert "of them done" not in run_tool(checkout, "learning_curve", *words).stdout
 
 
 @pytest.mark.parametrize(
