@@ -2,6 +2,7 @@
 """External validation: score a labelled set that the net has never seen, and write the same report on it."""
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
 import _venv  # noqa: F401
@@ -41,7 +42,7 @@ def main() -> None:
     from common.current_fold import find_fold
     from engines.device import resolve
     from reporting.report import default_out, write_report
-    from reporting.tables.all_tables import all_tables
+    from reporting.tables.all_tables import tables_of
     from scoring.results import load_run
     from studies.external import ExternalOptions, validate
 
@@ -50,7 +51,7 @@ def main() -> None:
     folders = [find_fold(given) for given in args.fold_folder or [None]]
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
     result = load_run(validate(args.manifest, folders, options))
-    for table in all_tables([result])[:2]:
+    for table in islice(tables_of([result]), 2):
         print(table.text())
     print(f"report: {write_report([result], default_out([result]), progress=True)}")
 

@@ -1,6 +1,6 @@
 """All tables of one or several runs, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reporting.tables.adapting import adapting_table
 from reporting.tables.angles import angles_table
@@ -34,5 +34,17 @@ AFTER = (
 
 def all_tables(runs: Sequence[RunResult]) -> list[Table]:
     """Every table that these runs can fill, in the report's order; the paper's own come first."""
-    tables = [build(runs) for build in BEFORE] + confusion_tables(runs) + [build(runs) for build in AFTER]
-    return [table for table in tables if table is not None]
+    return list(tables_of(runs))
+
+
+def tables_of(runs: Sequence[RunResult]) -> Iterator[Table]:
+    """The same, each made when it is asked for: intervals take their time."""
+    for build in BEFORE:
+        yield from _filled(build(runs))
+    yield from confusion_tables(runs)
+    for build in AFTER:
+        yield from _filled(build(runs))
+
+
+def _filled(table: Table | None) -> list[Table]:
+    return [] if table is None else [table]
