@@ -12,6 +12,8 @@ ENGINES = {
     "onnxruntime": ("float32",),
 }
 
+SHOW_LAYERS = ("caffe",)  # those that give a layer's output with the probabilities
+
 
 def require_engine(engine: str, precision: str) -> None:
     """Refuse what cannot run here, before anything long is begun.

@@ -32,7 +32,6 @@ class CaffeEngine(CropEngine):
     """
 
     name = "caffe"
-    shows_layers = True
 
     def __init__(self, deploy: Path, model: Path, device: Device = Device(), batch: int | None = None):  # noqa: B008 (frozen)
         facts = probe_net(deploy)

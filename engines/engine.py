@@ -67,8 +67,6 @@ class Engine(ABC):
         Crops that it takes at once.
     crop, classes : int
         Side of its input in pixels, and its number of outputs.
-    shows_layers : bool
-        Whether it gives what its layers give, not probabilities alone: `with_layer`.
     """
 
     name: str
@@ -78,7 +76,6 @@ class Engine(ABC):
     batch: int
     crop: int
     classes: int
-    shows_layers = False
 
     @abstractmethod
     def __call__(self, crops: np.ndarray) -> np.ndarray:

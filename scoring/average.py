@@ -36,5 +36,5 @@ def score_by_all(
     for model in models:
         engine = model.engine(device)
         ready = engine.view_input(model.mean, model.crops())
-        each.append(score_places(ready, places, choice, model.known_cells(engine, say)))
+        each.append(score_places(ready, places, choice, model.known_cells(engine.name, say)))
     return averaged(each)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from engines.engine import Engine
+from engines.available import SHOW_LAYERS
 from scoring.write_arrays import write_arrays
 
 FILE = "known_cells.npz"  # beside model.json
@@ -98,10 +98,10 @@ def _damaged(path: Path, found: str) -> UserError:
     return UserError(path, "what the net's training cells look like", found, f"Remove it and run {MADE_BY} again.")
 
 
-def find_known_cells(folder: Path, sha256: str, engine: Engine, say: Callable[[str], None]) -> KnownCells | None:
+def find_known_cells(folder: Path, sha256: str, engine: str, say: Callable[[str], None]) -> KnownCells | None:
     """The cells that a fold's net knows; None, and one line why, where this engine or this net cannot say."""
-    if not engine.shows_layers:
-        say(f"unlike_training: not told by --engine {engine.name}, which gives probabilities alone; use caffe")
+    if engine not in SHOW_LAYERS:
+        say(f"unlike_training: not told by --engine {engine}, which gives probabilities alone; use caffe")
         return None
     known = read_known_cells(folder)
     if known is None or known.model_sha256 != sha256:

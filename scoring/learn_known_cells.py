@@ -10,9 +10,10 @@ from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.folds import inner_folds
 from data_prep.views import spread
+from engines.available import SHOW_LAYERS
 from engines.engine import Engine
 from scoring.cell_views import cells_of_data_set
-from scoring.known_cells import KnownCells, distances, find_known_cells, of_views, read_known_cells
+from scoring.known_cells import KnownCells, distances, of_views, read_known_cells
 from scoring.score_cells import scores_with_layer
 from scoring.trained_model import TrainedModel
 
@@ -33,8 +34,8 @@ def ensure_known_cells(
     train, inner : sequence of Cell
         The fold's training cells, and those held back from training; without any, the limit is cross-fitted.
     """
-    if not engine.shows_layers or not model.own or model.forced:
-        return find_known_cells(model.folder, model.sha256, engine, say)
+    if engine.name not in SHOW_LAYERS or not model.own or model.forced:
+        return model.known_cells(engine.name, say)
     known = read_known_cells(model.folder)
     if known is None or known.model_sha256 != model.sha256:
         known = learn(model, engine, train, inner)

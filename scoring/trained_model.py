@@ -167,9 +167,9 @@ class TrainedModel:
         choice = self.views(views)
         cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in centres]
         engine = engine or self.engine()
-        return list(score_cells(engine.view_input(self.mean, self.crops(crops)), cells, self.known_cells(engine)))
+        return list(score_cells(engine.view_input(self.mean, self.crops(crops)), cells, self.known_cells(engine.name)))
 
-    def known_cells(self, engine: Engine, say: Callable[[str], None] = lambda _: None) -> KnownCells | None:
+    def known_cells(self, engine: str, say: Callable[[str], None] = lambda _: None) -> KnownCells | None:
         """The training cells to compare new ones with; None, and a line why, before tools/evaluate.py has run."""
         return find_known_cells(self.folder, self.sha256, engine, say)
 

@@ -14,8 +14,13 @@ def say_share(marks: Iterable[bool | None], say: Callable[[str], None]) -> None:
     """Say the line that tools end with, of each cell's `unlike_training`; nothing where no cell was compared."""
     known = [mark for mark in marks if mark is not None]
     if known:
-        found = f"{sum(known)} of {len(known)} cells ({100 * sum(known) / len(known):.1f} %)"
-        say(f"{found} are unlike the net's training cells ({COLUMN}); what that means: docs/unlike.md")
+        say(share_text(sum(known), len(known)))
+
+
+def share_text(marked: int, compared: int) -> str:
+    """That line for so many marked cells of those that were compared, of which there is one at the least."""
+    found = f"{marked} of {compared} cells ({100 * marked / compared:.1f} %)"
+    return f"{found} are unlike the net's training cells ({COLUMN}); what that means: docs/unlike.md"
 
 
 def write_unlike(path: Path, scores: Sequence[CellScore]) -> None:

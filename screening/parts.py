@@ -12,7 +12,7 @@ from common.files import complete_or_absent
 from screening.cells import ScreenedCell
 from screening.slides.slide import Box, Damage
 
-NUMBERS = ("x", "y", "area_um2", "confidence", "score", "spread")
+NUMBERS = ("x", "y", "area_um2", "confidence", "score", "spread", "unlike")
 AGAIN = "Remove it, and the same command makes it again."
 
 

@@ -7,7 +7,7 @@ from common.files import digest
 from engines.device import Device
 from screening.slides.slide import Box
 
-VERSION = 1  # a change in what a part holds raises it, so that an older part is not taken for a new one
+VERSION = 2  # a change in what a part holds raises it, so that an older part is not taken for a new one
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Settings:
         detector's own.
     tile : int
         Pixels a side that a tile owns.
+    known_sha256 : str or None
+        Of what the net's training cells look like, with which each cell is compared; None where none is.
     grey_as_colour : bool
         Whether a grey image is scored by a net of colour, its one channel taken three times.
     """
@@ -46,6 +48,7 @@ class Settings:
     weights_sha256: str | None = None
     confidence: float | None = None
     tile: int = 2048
+    known_sha256: str | None = None
     grey_as_colour: bool = False
 
     def facts(self) -> dict:

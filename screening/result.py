@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from scoring.unlike import COLUMN, share_text
 from screening.cells import ABNORMAL, ScreenedCell
 from screening.parts import Part
 from screening.plan import Plan
@@ -19,6 +20,7 @@ class ImageResult:
     plan: Plan
     cells: int = 0
     abnormal: int = 0
+    marked: int | None = None  # cells unlike the net's training cells; None where no cell was compared with them
     left_out: int = 0
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     damages: dict[Damage, None] = field(default_factory=dict)  # as an ordered set: neighbours name the same one
@@ -33,6 +35,8 @@ class ImageResult:
         """Count a cell."""
         self.cells += 1
         self.abnormal += cell.score >= ABNORMAL
+        if cell.unlike_training is not None:
+            self.marked = (self.marked or 0) + cell.unlike_training
         self.histogram[min(BINS - 1, int(cell.score * BINS))] += 1
 
     def record(self) -> dict:
@@ -47,6 +51,7 @@ class ImageResult:
             "key": plan.key,
             "cells": self.cells,
             "abnormal": self.abnormal,
+            COLUMN: self.marked,
             "histogram": self.histogram,
             "unreadable": [{**damage.box._asdict(), "why": damage.why} for damage in self.damages],
             "undone": [{**tile._asdict(), "why": why} for tile, why in self.undone.items()],
@@ -56,6 +61,8 @@ class ImageResult:
     def lines(self) -> list[str]:
         """What the terminal says of the image."""
         found = [f"{self.plan.name}: {self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"]
+        if self.marked is not None:
+            found.append(share_text(self.marked, self.cells))
         for damage in list(self.damages)[:5]:
             x, y, width, height = damage.box
             what = f"{width} x {height} pixels at {x}, {y} cannot be read"

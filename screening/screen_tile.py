@@ -3,6 +3,7 @@
 What it needs for long, the open slide, the net and the detector, is opened once a process and kept.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -10,8 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.errors import UserError
+from common.files import sha256_file
 from engines.engine import ViewInput
+from scoring.cell_score import CellScore
 from scoring.cell_views import ViewChoice, of_pixels
+from scoring.known_cells import FILE as KNOWN_CELLS
+from scoring.known_cells import KnownCells, read_known_cells
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 from screening.cells import ScreenedCell
@@ -64,13 +70,19 @@ def cells_of(plan: Plan, tile: Box) -> Part:
 
 
 def _scored(plan: Plan, look: Look, nuclei: list[Nucleus]) -> list[ScreenedCell]:
-    ready, choice = _net(plan.settings)
+    ready, choice, known = _net(plan.settings)
     pixels, source = look.for_views(), Path(plan.image)
     cells = (_cell(pixels, n, choice, source) for n in nuclei)
     return [
-        ScreenedCell(plan.name, n.x, n.y, n.area_um2, n.confidence, s.score, s.spread, n.outline)
-        for n, s in zip(nuclei, score_cells(ready, cells), strict=True)
+        _screened(plan.name, nucleus, score)
+        for nucleus, score in zip(nuclei, score_cells(ready, cells, known), strict=True)
     ]
+
+
+def _screened(image: str, nucleus: Nucleus, score: CellScore) -> ScreenedCell:
+    where = (image, nucleus.x, nucleus.y, nucleus.area_um2, nucleus.confidence)
+    unlike = math.nan if score.unlike is None else score.unlike
+    return ScreenedCell(*where, score.score, score.spread, unlike, nucleus.outline)
 
 
 def _cell(pixels: TrainingPixels, nucleus: Nucleus, choice: ViewChoice, source: Path):
@@ -109,11 +121,21 @@ def opened(image: str) -> Opened:
 
 
 @lru_cache(maxsize=1)
-def _net(settings: Settings) -> tuple[ViewInput, ViewChoice]:
+def _net(settings: Settings) -> tuple[ViewInput, ViewChoice, KnownCells | None]:
     model = TrainedModel.open(settings.fold)
     ready = model.engine(settings.device).view_input(model.mean, settings.crops)
     ready.ahead = False  # a tile's few views are not worth processes of their own, started anew for each
-    return ready, model.views(settings.views)
+    return ready, model.views(settings.views), _known_cells(settings)
+
+
+def _known_cells(settings: Settings) -> KnownCells | None:
+    if settings.known_sha256 is None:
+        return None
+    path = Path(settings.fold) / KNOWN_CELLS
+    if not path.exists() or sha256_file(path) != settings.known_sha256:
+        do = "Run the same command again."
+        raise UserError(path, "the file as it was when this screening was planned", "another, or none", do)
+    return read_known_cells(Path(settings.fold))
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,12 @@
 """What a call's options stand for, checked before any image is opened."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import sha256_file
 from engines.device import Device
+from scoring.known_cells import FILE as KNOWN_CELLS
 from scoring.trained_model import TrainedModel
 from screening.nuclei.detectors import open_detector
 from screening.plan import Settings
@@ -23,8 +25,9 @@ def settings_of(
     grey_as_colour: bool = False,
     confidence: float | None = None,
     training_mpp: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Settings:
-    """The settings of a call.
+    """The settings of a call; `say` hears why cells are not compared with the training cells, where they are not.
 
     Raises
     ------
@@ -35,6 +38,7 @@ def settings_of(
     open_detector(detector, weights, confidence)  # so that a mistake is told at once
     views = min(VIEWS, model.profile.test.views) if views is None else views
     crops = CROPS if crops is None else crops
+    known = model.known_cells(device.engine, say)
     return Settings(
         fold=str(model.folder),
         model_sha256=model.sha256,
@@ -45,6 +49,7 @@ def settings_of(
         detector=detector,
         weights=None if weights is None else str(weights),
         weights_sha256=None if weights is None else sha256_file(weights),
+        known_sha256=None if known is None else sha256_file(model.folder / KNOWN_CELLS),
         grey_as_colour=grey_as_colour,
         confidence=confidence,
     )

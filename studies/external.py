@@ -65,7 +65,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     each = []
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
-        ready, known = engine.view_input(model.mean, crops), model.known_cells(engine, say)
+        ready, known = engine.view_input(model.mean, crops), model.known_cells(engine.name, say)
         jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
         bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
         each.append(list(bar))

@@ -72,9 +72,9 @@ def main() -> int:
     if not 1 <= args.shown <= 5000:
         raise UserError("--shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
-    model = TrainedModel.open(find_fold(args.fold_folder), say=lambda line: print(line, file=sys.stderr))
+    model = TrainedModel.open(find_fold(args.fold_folder), say=_say)
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
-    settings = settings_of(model, device, args.detector, args.detector_weights, *counts)
+    settings = settings_of(model, device, args.detector, args.detector_weights, *counts, _say)
     settings = replace(settings, tile=require_tile(args.tile))
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
@@ -84,6 +84,10 @@ def main() -> int:
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
     return PARTLY if any(result.damages or result.undone for result in results) else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Gallery:
             around, left, top = ("", 0, 0) if whole else surroundings(slide, cell)
             facts = {"x": cell.x, "y": cell.y, "score": round(cell.score, 6), "spread": round(cell.spread, 6)}
             facts |= {"area": _number(cell.area_um2), "confidence": _number(cell.confidence)}
+            facts["unlike"] = bool(cell.unlike_training)
             places = {"image": number, "around": around, "left": left, "top": top}
             self.cells.append({**facts, **places, "picture": cell_picture(slide, cell, plan.mpp)})
 

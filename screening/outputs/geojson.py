@@ -30,6 +30,7 @@ def feature(cell: ScreenedCell, kind: str = "detection") -> dict:
         "P(abnormal) spread": round(cell.spread, 6),
         "Nucleus: Area µm^2": _rounded(cell.area_um2),
         "Nucleus: Confidence": _rounded(cell.confidence),
+        "Unlike training (1: the limit)": _rounded(cell.unlike),
     }
     properties = {
         "objectType": kind,

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from common.files import complete_or_absent
+from scoring.unlike import COLUMN, MARKS
 from screening.cells import ScreenedCell
 from screening.parts import require_parquet
 
-COLUMNS = ("image", "x", "y", "area_um2", "confidence", "p_abnormal", "spread", "engine", "model_sha256")
+COLUMNS = ("image", "x", "y", "area_um2", "confidence", "p_abnormal", "spread", COLUMN, "engine", "model_sha256")
 AT_ONCE = 50_000  # rows of a Parquet row group
 
 
@@ -23,7 +24,7 @@ class TableWriter:
     def __enter__(self) -> "TableWriter":
         pyarrow, parquet = require_parquet()
         self.pyarrow = pyarrow
-        kinds = [pyarrow.string(), *[pyarrow.float64()] * 6, *[pyarrow.string()] * 2]
+        kinds = [pyarrow.string(), *[pyarrow.float64()] * 6, *[pyarrow.string()] * 3]
         self.schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
         with ExitStack() as stack:
             partial = stack.enter_context(complete_or_absent(self.folder / "cells.csv"))
@@ -39,9 +40,10 @@ class TableWriter:
     def write(self, cell: ScreenedCell) -> None:
         """Add a cell."""
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
-        self.waiting.append((cell.image, *numbers, *self.own))
+        mark = MARKS[cell.unlike_training]
+        self.waiting.append((cell.image, *numbers, mark or None, *self.own))
         texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *(_text(v) for v in numbers[2:]))
-        self.csv.writerow([cell.image, *texts, *self.own])
+        self.csv.writerow([cell.image, *texts, mark, *self.own])
         if len(self.waiting) == AT_ONCE:
             self._flush()
 

@@ -9,7 +9,9 @@ from tests.support.screening import cell_at
 
 pytest.importorskip("pyarrow", reason="make slides")
 TILE = Box(0, 0, 512, 512)
-PART = Part([cell_at(5, 4), cell_at(30.25, 8, outline=None, area_um2=float("nan"))], (Damage(TILE, "torn"),), 3)
+PART = Part(
+    [cell_at(5, 4, unlike=0.5), cell_at(30.25, 8, outline=None, area_um2=float("nan"))], (Damage(TILE, "torn"),), 3
+)
 
 
 def test_a_part_is_read_back_as_it_was(tmp_path):

@@ -21,6 +21,7 @@ IMAGE = Path("folder/field.png")
         {"settings": plain_settings(views=3)},
         {"settings": plain_settings(crops=2)},
         {"settings": plain_settings(model_sha256="00" * 32)},
+        {"settings": plain_settings(known_sha256="00" * 32)},
         {"settings": plain_settings(detector="fcn")},
         {"settings": plain_settings(weights_sha256="00" * 32)},
         {"settings": plain_settings(confidence=0.5)},

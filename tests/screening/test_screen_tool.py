@@ -14,6 +14,7 @@ import pytest
 
 from common.errors import UserError
 from data_prep.phantom.draw_fields import field_of
+from scoring.trained_model import TrainedModel
 from screening.screen_images import run_here, screen_images
 from screening.slides.open_slide import OURS
 from tests.support.checkout import run_tool, tool_environment
@@ -40,8 +41,8 @@ def folder(tmp_path_factory, pixels):
 
 
 @pytest.fixture(scope="module")
-def options(trained_fold):
-    words = ["--fold-folder", trained_fold, "--training-mpp", MPP, "--gpu", "none", "--views", 1, "--tile", 256]
+def options(evaluated_fold):
+    words = ["--fold-folder", evaluated_fold, "--training-mpp", MPP, "--gpu", "none", "--views", 1, "--tile", 256]
     return [*words, "--confidence", CONFIDENCE]
 
 
@@ -89,6 +90,36 @@ def test_every_file_tells_of_the_same_cells(screened, pixels):
     ]
     assert record["settings"]["device"]["engine"] == "caffe"
     assert cv2.imread(str(out / "field/overlay.png")).shape[1] == pixels.shape[1]
+
+
+def test_cells_unlike_the_training_cells_are_marked_everywhere(screened, pixels, evaluated_fold):
+    out, done = screened
+    rows = rows_of(out)
+    marked = [(row["x"], row["y"]) for row in rows if row["unlike_training"] == "yes"]
+    assert {row["unlike_training"] for row in rows} <= {"yes", "no"}
+    assert f"{len(marked)} of {len(rows)} cells" in done.stdout and "are unlike the net's training cells" in done.stdout
+    table = parquet.read_table(out / "cells.parquet").to_pylist()
+    assert [row["unlike_training"] for row in table] == [row["unlike_training"] for row in rows]
+    detections = json.loads((out / "field/cells.geojson").read_text())["features"]
+    apart = [feature["properties"]["measurements"]["Unlike training (1: the limit)"] for feature in detections]
+    assert [value > 1 for value in apart] == [row["unlike_training"] == "yes" for row in rows]
+    assert {i["image"]: i["unlike_training"] for i in json.loads((out / "screen.json").read_text())["images"]} == {
+        "bare.png": None,
+        "field.png": len(marked),
+    }
+    # the same places and views by the library, from whole pixels
+    model = TrainedModel.open(evaluated_fold)
+    inside = [k for k, r in enumerate(rows) if 65 < float(r["x"]) < 635 and 65 < float(r["y"]) < 455]
+    alone = model.score(pixels, [(float(rows[k]["x"]), float(rows[k]["y"])) for k in inside], views=1, crops=1)
+    assert inside and [s.unlike for s in alone] == pytest.approx([apart[k] for k in inside], abs=0.02)
+
+
+def test_a_screening_that_cannot_compare_says_so(copy_of, evaluated_fold, folder, options):
+    place, fold = copy_of(evaluated_fold, "known_cells.npz")
+    words = [fold if word == evaluated_fold else word for word in options]
+    done = run_tool(place, "screen", folder / "field.png", "--mpp", MPP, *words, "--out", "screen/out")
+    assert "unlike_training: not told, since" in done.stderr and "unlike the net's" not in done.stdout
+    assert {row["unlike_training"] for row in rows_of(place / "screen/out")} == {""}
 
 
 def test_corrections_come_back(checkout, screened, folder, options):

@@ -13,7 +13,7 @@ RINGS = {"type": "Polygon", "coordinates": [[[5.5, 15.5], [15.5, 15.5], [15.5, 2
 
 
 def test_a_detection_has_what_qupath_reads():
-    found = feature(cell_at(10, 20, 0.93))
+    found = feature(cell_at(10, 20, 0.93, unlike=0.75))
     assert found == {
         "type": "Feature",
         "id": found["id"],
@@ -27,6 +27,7 @@ def test_a_detection_has_what_qupath_reads():
                 "P(abnormal) spread": 0.05,
                 "Nucleus: Area µm^2": 40.25,
                 "Nucleus: Confidence": 0.9,
+                "Unlike training (1: the limit)": 0.75,
             },
         },
     }

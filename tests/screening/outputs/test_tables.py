@@ -9,7 +9,7 @@ from screening.outputs.tables import COLUMNS, TableWriter
 from tests.support.screening import cell_at
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")
-CELLS = [cell_at(10.254, 20, 0.123456789), cell_at(3, 4, 0.9, image='a,"b"\n.png', area_um2=float("nan"))]
+CELLS = [cell_at(10.254, 20, 0.123456789, unlike=1.5), cell_at(3, 4, 0.9, image='a,"b"\n.png', area_um2=float("nan"))]
 
 
 @pytest.mark.parametrize("at_once", [1, 50_000])
@@ -24,12 +24,15 @@ def test_both_tables_hold_every_cell(tmp_path, monkeypatch, at_once):
     assert rows[0] == first | {
         "p_abnormal": "0.123457",
         "spread": "0.050000",
+        "unlike_training": "yes",
         "engine": "caffe float32",
         "model_sha256": "ab" * 32,
     }
     assert (rows[1]["image"], rows[1]["area_um2"]) == ('a,"b"\n.png', "")
     table = parquet.read_table(tmp_path / "cells.parquet").to_pylist()
     assert [list(row) for row in table] == [list(COLUMNS)] * 2
+    assert [row["unlike_training"] for row in rows] == ["yes", ""]
+    assert [row["unlike_training"] for row in table] == ["yes", None]
     assert (table[0]["p_abnormal"], table[0]["x"], table[1]["area_um2"]) == (0.123456789, 10.254, None)
 
 
