@@ -14,6 +14,7 @@ from common.caffe_messages import read_prototxt
 from common.errors import UserError
 
 PROGRAM = Path(__file__).with_name("net_probe_main.py")
+_KNOWN: dict[bytes, str] = {}  # by the prototxt's text: a process asks once of each net
 
 
 def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
@@ -25,6 +26,13 @@ def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
         With Caffe's own reason, if it refuses the net.
     """
     read_prototxt(deploy, "NetParameter")
+    text = deploy.read_bytes()
+    if text not in _KNOWN:
+        _KNOWN[text] = _ask_caffe(deploy)
+    return json.loads(_KNOWN[text])
+
+
+def _ask_caffe(deploy: Path) -> str:
     environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"}
     if (Path(sys.prefix) / "lib/caffe/cpu").is_dir():  # quicker to start than the CUDA build
         environment["CAFFE_BUILD"] = "cpu"
@@ -32,7 +40,7 @@ def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise UserError(deploy, "a net that Caffe can build", caffe_reason(done.stderr), "Mend the prototxt.")
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout.splitlines()[-1]
 
 
 def caffe_reason(stderr: str) -> str:
