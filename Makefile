@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv engines caffe caffe-cuda-check caffe-test run test slides screen bench faults fuzz lint results
+.PHONY: venv engines caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint results
 
 venv: $(VENV)/.complete
 
@@ -21,6 +21,10 @@ engines: venv
 # what field images and slides need beside Caffe
 slides: venv
 	$(BIN)/python -m pip install -q -r requirements-slides.txt
+
+# what --cluster needs
+cluster: venv
+	$(BIN)/python -m pip install -q -r requirements-cluster.txt
 
 caffe: venv
 	third_party/caffe/install.sh cpu
@@ -52,7 +56,7 @@ screen: caffe slides
 	tools/quick_screen.sh
 
 # on a machine with nothing else to do; some minutes
-bench: caffe engines
+bench: caffe engines slides cluster
 	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
 	tools/bench.py
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +22,19 @@ def partial_path(final: Path) -> Path:
 
 
 def own_partial(final: Path) -> Path:
-    """A partial path that no other process writes; what dead processes left under theirs is removed."""
+    """A partial path that no other process writes; what dead processes of this machine left is removed."""
+    host = _host()
     for path in final.parent.iterdir():
-        middle = path.name.removeprefix(f".{final.name}.").removesuffix(".partial")
-        if middle.isdecimal() and path.name == f".{final.name}.{middle}.partial" and not _alive(int(middle)):
+        middle = path.name.removeprefix(f".{final.name}.{host}.").removesuffix(".partial")
+        ours = path.name == f".{final.name}.{host}.{middle}.partial"
+        if ours and middle.isdecimal() and not _alive(int(middle)):
             remove(path)
-    return final.with_name(f".{final.name}.{os.getpid()}.partial")
+    return final.with_name(f".{final.name}.{host}.{os.getpid()}.partial")
+
+
+def _host() -> str:
+    """A name of eight letters for the machine: on a shared disk, two machines' processes may have the same number."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _alive(process: int) -> bool:

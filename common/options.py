@@ -92,6 +92,12 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default=ASKED.precision, help="float32 (default), or bfloat16: openvino alone")
 
 
+def add_cluster_option(parser: argparse.ArgumentParser) -> None:
+    """Where the work is done; common.cluster.connect reads it."""
+    where = "local, a scheduler's address or its scheduler file: work on Dask's workers (docs/cluster.md)"
+    parser.add_argument("--cluster", metavar="WHERE", help=where)
+
+
 def selection_caveat(protocol: str, select: str | None) -> str:
     """What must be said of the choice of a run's snapshots; "" where there is nothing beyond the paper's own."""
     return CAVEAT if (protocol, select) == ("field", "paper") else ""

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.cores import wanted_threads
 from common.errors import UserError
@@ -111,6 +111,20 @@ def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", p
     return Device(card, in_use, engine, scored_in, without_gpu=gpu == "none")
 
 
+def adopt(device: Device) -> Device:
+    """A device that another process resolved, for this one: sets the environment; of GPUs, the first that is seen here.
+
+    Raises
+    ------
+    UserError
+        If it is not to be had here.
+    """
+    card = None if device.gpu is None else "0"
+    precision = "float32" if device.precision == "tf32" else device.precision
+    resolve(card or "none", device.tf32, device.engine, precision)
+    return replace(device, gpu=card)
+
+
 def _card(choice: str | None) -> str | None:
     if choice not in (None, "all", "none") and not choice.isdecimal():
         raise UserError("--gpu", f"a {CHOICES}", choice, "Choose one of them.")
@@ -137,6 +151,13 @@ def _installed(build: str) -> bool:
     import caffe_select
 
     return (caffe_select.BUILDS / build).is_dir()
+
+
+def visible_cards(choice: str | None = None) -> list[str]:
+    """What CUDA_VISIBLE_DEVICES is to be for one process a card: that of --gpu, or all of them."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = shown.split(",") if shown else [str(number) for number in range(len(card_names()))]
+    return cards if choice in (None, "all") else cards[int(choice) :][:1]
 
 
 def card_names() -> list[str]:

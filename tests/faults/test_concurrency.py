@@ -112,14 +112,16 @@ def test_what_dead_processes_left_is_removed(tmp_path):
     if not child:
         os._exit(0)
     os.waitpid(child, 0)
-    stale = [tmp_path / f".run.json.{child}.partial", tmp_path / f".report.{child}.partial"]
-    alive = tmp_path / f".run.json.{os.getppid()}.partial"
-    for path in (stale[0], alive):
+    here = own_partial(tmp_path / "run.json").name.split(".")[3]
+    stale = [tmp_path / f".run.json.{here}.{child}.partial", tmp_path / f".report.{here}.{child}.partial"]
+    alive = tmp_path / f".run.json.{here}.{os.getppid()}.partial"
+    elsewhere = tmp_path / f".run.json.01234567.{child}.partial"  # another machine's, on a shared disk
+    for path in (stale[0], alive, elsewhere):
         path.write_text("half")
     stale[1].mkdir()
     (stale[1] / "page").write_text("half")
     write_text(tmp_path / "run.json", "whole")
-    assert not stale[0].exists() and stale[1].exists() and alive.exists()
+    assert not stale[0].exists() and stale[1].exists() and alive.exists() and elsewhere.exists()
     own_partial(tmp_path / "report")
     assert not stale[1].exists()
 
