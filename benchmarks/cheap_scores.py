@@ -11,10 +11,10 @@ import numpy as np
 from screening import screen_tile
 
 
-def first_alone(ready, cells: Iterable, inner=screen_tile.score_cells) -> Iterator:
+def first_alone(ready, cells: Iterable, known=None, inner=screen_tile.score_cells) -> Iterator:
     """As `score_cells`; every score but the first is a made one."""
     cells = iter(cells)
-    first = next(inner(ready, [next(cells)]))
+    first = next(inner(ready, [next(cells)], known))
     yield first
     for number, _ in enumerate(cells):
         score = (number * 0.6180339887) % 1

@@ -49,5 +49,5 @@ def planned(
     """The plan of a slide, and its tiles."""
     model = TrainedModel.open(fold, say=lambda line: None)
     options = {"views": views, "crops": crops, "confidence": CONFIDENCE, "training_mpp": FIELD_MPP}
-    plan = plan_image(slide, replace(settings_of(model, device, **options), tile=tile), parts)
+    plan = plan_image(slide, replace(settings_of([model], device, **options), tile=tile), parts)
     return plan, tiles_of_plan(plan)

@@ -57,7 +57,8 @@ def _name(plan: Plan, tile: Box) -> str:
 
 def _everywhere(plan: Plan) -> Plan:
     """The same plan with whole paths, since a worker runs in a folder of its own; its key stays."""
-    settings = replace(plan.settings, fold=_whole(plan.settings.fold), weights=_whole(plan.settings.weights))
+    folds = tuple(map(_whole, plan.settings.folds))
+    settings = replace(plan.settings, folds=folds, weights=_whole(plan.settings.weights))
     paths = {name: _whole(getattr(plan, name)) for name in ("image", "parts", "nuclei")}
     return replace(plan, settings=settings, **paths)
 

@@ -16,10 +16,10 @@ class Settings:
 
     Attributes
     ----------
-    fold : str
-        The trained fold's folder.
+    folds : tuple of str
+        The trained folds' folders; the scores of several nets are averaged.
     model_sha256 : str
-        Of its weights.
+        Of its weights; of several nets' a digest.
     device : Device
         What scores, and on what.
     views, crops : int
@@ -32,12 +32,13 @@ class Settings:
     tile : int
         Pixels a side that a tile owns.
     known_sha256 : str or None
-        Of what the net's training cells look like, with which each cell is compared; None where none is.
+        Of what the net's training cells look like (of several nets' a digest), with which each cell is compared; None
+        where none is.
     grey_as_colour : bool
         Whether a grey image is scored by a net of colour, its one channel taken three times.
     """
 
-    fold: str
+    folds: tuple[str, ...]
     model_sha256: str
     device: Device
     views: int
@@ -53,7 +54,7 @@ class Settings:
 
     def facts(self) -> dict:
         """Those that change a cell's row: not where the files lie."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("fold", "weights", "device")}
+        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "weights", "device")}
         return own | {name: getattr(self.device, name) for name in ("engine", "precision", "tf32")}
 
 

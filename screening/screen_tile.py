@@ -6,14 +6,15 @@ What it needs for long, the open slide, the net and the detector, is opened once
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
-from common.files import sha256_file
 from engines.engine import ViewInput
+from scoring.average import averaged
 from scoring.cell_score import CellScore
 from scoring.cell_views import ViewChoice, of_pixels
 from scoring.known_cells import FILE as KNOWN_CELLS
@@ -29,6 +30,7 @@ from screening.nuclei.detectors import open_detector
 from screening.nuclei.nucleus import Detector, Nucleus
 from screening.parts import Part, write_part
 from screening.plan import Plan, Settings
+from screening.settings import known_sha256
 from screening.slides.open_slide import open_slide
 from screening.slides.overview import overview
 from screening.slides.slide import Box, Slide
@@ -70,13 +72,11 @@ def cells_of(plan: Plan, tile: Box) -> Part:
 
 
 def _scored(plan: Plan, look: Look, nuclei: list[Nucleus]) -> list[ScreenedCell]:
-    ready, choice, known = _net(plan.settings)
+    nets, choice = _nets(plan.settings)
     pixels, source = look.for_views(), Path(plan.image)
     cells = (_cell(pixels, n, choice, source) for n in nuclei)
-    return [
-        _screened(plan.name, nucleus, score)
-        for nucleus, score in zip(nuclei, score_cells(ready, cells, known), strict=True)
-    ]
+    each = [score_cells(net.ready, own, net.known) for net, own in zip(nets, tee(cells, len(nets)), strict=True)]
+    return [_screened(plan.name, nucleus, score) for nucleus, score in zip(nuclei, averaged(each), strict=True)]
 
 
 def _screened(image: str, nucleus: Nucleus, score: CellScore) -> ScreenedCell:
@@ -120,22 +120,33 @@ def opened(image: str) -> Opened:
     return Opened(open_slide(Path(image)))
 
 
+class Net(NamedTuple):
+    """An engine ready for the views of its training set, and the cells that it knows."""
+
+    ready: ViewInput
+    known: KnownCells | None
+
+
 @lru_cache(maxsize=1)
-def _net(settings: Settings) -> tuple[ViewInput, ViewChoice, KnownCells | None]:
-    model = TrainedModel.open(settings.fold)
+def _nets(settings: Settings) -> tuple[list[Net], ViewChoice]:
+    folders = [Path(fold) for fold in settings.folds]
+    models = [TrainedModel.open(folder) for folder in folders]
+    compared = settings.known_sha256 is not None
+    if compared and not _is_as_planned(folders, settings.known_sha256):
+        do = "Run the same command again."
+        raise UserError(folders[0] / KNOWN_CELLS, "the file as it was when this was planned", "another, or none", do)
+    nets = [Net(_ready(m, settings), read_known_cells(m.folder) if compared else None) for m in models]
+    return nets, models[0].views(settings.views)
+
+
+def _is_as_planned(folders: list[Path], sha256: str) -> bool:
+    return all((folder / KNOWN_CELLS).exists() for folder in folders) and known_sha256(folders) == sha256
+
+
+def _ready(model: TrainedModel, settings: Settings) -> ViewInput:
     ready = model.engine(settings.device).view_input(model.mean, settings.crops)
     ready.ahead = False  # a tile's few views are not worth processes of their own, started anew for each
-    return ready, model.views(settings.views), _known_cells(settings)
-
-
-def _known_cells(settings: Settings) -> KnownCells | None:
-    if settings.known_sha256 is None:
-        return None
-    path = Path(settings.fold) / KNOWN_CELLS
-    if not path.exists() or sha256_file(path) != settings.known_sha256:
-        do = "Run the same command again."
-        raise UserError(path, "the file as it was when this screening was planned", "another, or none", do)
-    return read_known_cells(Path(settings.fold))
+    return ready
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,10 @@
 """What a call's options stand for, checked before any image is opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import sha256_file
+from common.files import digest, sha256_file
 from engines.device import Device
 from scoring.known_cells import FILE as KNOWN_CELLS
 from scoring.trained_model import TrainedModel
@@ -16,7 +16,7 @@ VIEWS, CROPS = 5, 1  # docs/fields.md has what they cost in AUC against 100 x 10
 
 
 def settings_of(
-    model: TrainedModel,
+    models: Sequence[TrainedModel],
     device: Device,
     detector: str = "threshold",
     weights: Path | None = None,
@@ -27,7 +27,9 @@ def settings_of(
     training_mpp: float | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Settings:
-    """The settings of a call; `say` hears why cells are not compared with the training cells, where they are not.
+    """The settings of a call by nets of one run, whose scores are averaged.
+
+    `say` hears why cells are not compared with the training cells, where they are not.
 
     Raises
     ------
@@ -35,13 +37,14 @@ def settings_of(
         For a count out of range, a detector that does not exist, weights that are not its own, or a net whose run
         does not state the pixel size it was trained at.
     """
+    model = models[0]
     open_detector(detector, weights, confidence)  # so that a mistake is told at once
     views = min(VIEWS, model.profile.test.views) if views is None else views
     crops = CROPS if crops is None else crops
-    known = model.known_cells(device.engine, say)
+    known = [one.known_cells(device.engine, say) for one in models]
     return Settings(
-        fold=str(model.folder),
-        model_sha256=model.sha256,
+        folds=tuple(str(one.folder) for one in models),
+        model_sha256=digest_of(one.sha256 for one in models),
         device=device,
         views=model.views(views).count,
         crops=model.crops(crops),
@@ -49,10 +52,21 @@ def settings_of(
         detector=detector,
         weights=None if weights is None else str(weights),
         weights_sha256=None if weights is None else sha256_file(weights),
-        known_sha256=None if known is None else sha256_file(model.folder / KNOWN_CELLS),
+        known_sha256=None if None in known else known_sha256(one.folder for one in models),
         grey_as_colour=grey_as_colour,
         confidence=confidence,
     )
+
+
+def known_sha256(folds: Iterable[Path]) -> str:
+    """Of the files that hold what nets' training cells look like."""
+    return digest_of(sha256_file(fold / KNOWN_CELLS) for fold in folds)
+
+
+def digest_of(sums: Iterable[str]) -> str:
+    """One checksum for those of several files; that of one is its own."""
+    found = list(sums)
+    return found[0] if len(found) == 1 else digest(*found)
 
 
 def _training_mpp(model: TrainedModel, given: float | None) -> float:

@@ -32,7 +32,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("image", nargs="+", type=Path, help="images, slides, or folders of them")
     parser.add_argument("--out", type=Path, help="folder for the results (default: screen/<name of the first IMAGE>)")
-    parser.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
+    nets = parser.add_mutually_exclusive_group()
+    nets.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
+    nets.add_argument("--release", type=Path, metavar="FOLDER", help="all nets of a release, averaged")
     parser.add_argument("--mpp", type=float, help="micrometres a pixel, where the file does not state it")
     parser.add_argument("--training-mpp", type=float, help="of the training images, where the run does not state it")
     parser.add_argument("--detector", default="threshold", help="threshold (needs nothing) or fcn (default: threshold)")
@@ -74,14 +76,29 @@ def _runner(args: argparse.Namespace, device):
         yield run_on(client)
 
 
+def _models(args: argparse.Namespace) -> list:
+    """The nets to score with, and a line of each that has learned little."""
+    from common.current_fold import find_fold
+    from measures.learned import of_folder
+    from scoring.trained_model import TrainedModel
+    from studies.release import open_release
+
+    if args.release:
+        models = open_release(args.release, say=_say)
+    else:
+        models = [TrainedModel.open(find_fold(args.fold_folder), say=_say)]
+    for model in models:
+        if line := of_folder(model.folder, model.origin):
+            _say(f"!! {line} !!")
+    return models
+
+
 def main() -> int:
     """Screen, and say what was found."""
     args = arguments()
     from dataclasses import replace
 
-    from common.current_fold import find_fold
     from engines.device import resolve
-    from scoring.trained_model import TrainedModel
     from screening.parts import require_parquet
     from screening.screen_images import screen_images
     from screening.settings import require_tile, settings_of
@@ -94,9 +111,9 @@ def main() -> int:
     if not 1 <= args.shown <= 5000:
         raise UserError("--shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
-    model = TrainedModel.open(find_fold(args.fold_folder), say=_say)
+    models = _models(args)
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
-    settings = settings_of(model, device, args.detector, args.detector_weights, *counts, _say)
+    settings = settings_of(models, device, args.detector, args.detector_weights, *counts, _say)
     settings = replace(settings, tile=require_tile(args.tile))
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)

@@ -78,7 +78,7 @@ def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset
 def test_a_net_that_has_learned_nothing_says_so_on_stderr(copy_of, trained_fold, dataset, loss, said):
     place, fold = copy_of(trained_fold, "*_lmdb", "scores*")
     model = json.loads((fold / "model.json").read_text())
-    (fold / "model.json").write_text(json.dumps({**model, "val_loss": loss, "val_labels": [4, 4]}))
+    (fold / "model.json").write_text(json.dumps({**model, "val_loss": loss, "val_labels": [4, 4], "val_losses": None}))
     options = ("--centre", "20,20", "--views", "1", "--fold-folder", fold, "--gpu", "none")
     done = run_tool(place, "classify", dataset.cells[0].image, *options)
     assert ("!! this net has learned little or nothing: its validation loss, 0.900, is not" in done.stderr) is said

@@ -43,7 +43,7 @@ def test_what_changes_a_row_changes_the_key(change):
     [
         {"image": "elsewhere/other.png"},
         {"parts": "elsewhere"},
-        {"settings": plain_settings(fold="elsewhere")},
+        {"settings": plain_settings(folds=("elsewhere",))},
         {"settings": plain_settings(weights="elsewhere")},
         {"settings": plain_settings(device=Device("1", without_gpu=True))},
     ],

@@ -13,11 +13,13 @@ from studies.source_as_it_is import score_source
 from tests.support.checkout import run_tool
 from training.source_net import open_source
 
+CELLS = 24  # enough for five folds of whole slides
+
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    """Cells of 20 slides by another seed: none of them is a picture of the source's."""
-    return make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", 40, seed=3, workers=1)
+    """Cells of 12 slides by another seed: none of them is a picture of the source's."""
+    return make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", CELLS, seed=3, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def study(checkout, words):
 def test_three_runs_score_the_same_cells(study, trained_fold):
     runs, printed = study
     before, alone, adapted = map(load_run, runs)
-    assert sorted(before.ids) == sorted(alone.ids) == sorted(adapted.ids) and len(before.ids) > 10
+    assert sorted(before.ids) == sorted(alone.ids) == sorted(adapted.ids) and len(before.ids) > 6
     assert [fold.fold for fold in adapted.folds] == [0, 3]
     assert all(fold.model["trained"]["source"]["run"] == "phantom-cell-smallest" for fold in adapted.folds)
     assert "8 iterations of 8" in printed and "2 fold(s) to do: " in printed

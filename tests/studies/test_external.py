@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from common.caffe_messages import read_binary
 from common.errors import UserError
 from common.files import sha256_file
 from data_prep.dataset import open_dataset
@@ -21,6 +20,7 @@ from scoring.trained_model import TrainedModel
 from studies.external import ExternalOptions, require_one_training, scale, training_images, validate
 from studies.external_run import Validated, default_name
 from tests.support.checkout import run_tool
+from tests.support.second_net import second_net
 
 
 def field_set(folder, cells=6, bethesda=("NILM", "HSIL", "LSIL")):
@@ -79,13 +79,7 @@ def two_nets(checkout, trained_fold, tmp_path, monkeypatch):
     """The trained net and a second one of the same training: its last layer says half as much."""
     monkeypatch.chdir(checkout)
     one = TrainedModel.open(trained_fold, say=lambda _: None)
-    net = read_binary(one.weights, "NetParameter", "")
-    (last,) = [layer for layer in net.layer if layer.name == "fc8_t"]
-    for blob in last.blobs:
-        blob.data[:] = [value / 2 for value in blob.data]
-    path = tmp_path / "other.caffemodel"
-    path.write_bytes(net.SerializeToString())
-    other = replace(one, folder=trained_fold.parent / "fold1", weights=path, sha256=sha256_file(path))
+    other = second_net(one, tmp_path / "other.caffemodel")
     opened = {one.folder: one, other.folder: other}
     monkeypatch.setattr(TrainedModel, "open", classmethod(lambda cls, folder, say: opened[folder]))
     return one, other

@@ -18,10 +18,12 @@ from tests.support.checkout import run_tool
 from tests.support.figures import texts
 from tests.support.synthetic_run import write_synthetic_run
 
+CELLS = 24  # enough for five folds of whole slides, and for a part of them
+
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory, trained_fold):
-    folder = make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", 40, seed=4, workers=1)
+    folder = make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", CELLS, seed=4, workers=1)
     asked = ["--data", folder, "--profile", "smallest", "--protocol", "field", "--shares", "40,100", "--seeds", 1]
     return [*asked, "--from", trained_fold, "--from-scratch", "--gpu", "none", "--workers", 1]
 
@@ -48,7 +50,7 @@ def test_every_point_tests_the_same_cells_and_parts_are_nested(curve):
     cells = runs[POINTS[0]].cells
     kept = {cells[name].group for name in cells.keys() - small - set(whole["folds"][0])}
     assert not kept & {cells[name].group for name in small}  # groups stay whole
-    assert learned_from(runs["seed1-100-alone"])[0] == 40 - len(whole["folds"][0])
+    assert learned_from(runs["seed1-100-alone"])[0] == CELLS - len(whole["folds"][0])
     trained = {cell for cell, part, _ in fold_images(home / "seed1-040-alone/fold0") if part == "train"}
     assert len(trained) == learned_from(runs["seed1-040-alone"])[0]
     assert "4 nets, 0 of them done; test fold 0" in printed and "4 net(s) to do: " in printed and "about 0:" in printed

@@ -19,12 +19,12 @@ MPP = 0.201  # micrometres a pixel of the phantom's fields
 def settings_for(fold: Path, tile: int = 2048, **more) -> Settings:
     """What `tools/screen.py --gpu none --training-mpp 0.201` makes of a fold, by 1 view of 1 crop."""
     given = {"views": 1, "crops": 1, "training_mpp": MPP, **more}
-    return replace(settings_of(TrainedModel.open(fold), Device(without_gpu=True), **given), tile=tile)
+    return replace(settings_of([TrainedModel.open(fold)], Device(without_gpu=True), **given), tile=tile)
 
 
 def plain_settings(**more) -> Settings:
     """Settings that no net stands behind, for what never scores."""
-    facts = {"fold": "none", "model_sha256": "ab" * 32, "device": Device(), "views": 2, "crops": 1}
+    facts = {"folds": ("none",), "model_sha256": "ab" * 32, "device": Device(), "views": 2, "crops": 1}
     return Settings(**{**facts, "training_mpp": MPP, "detector": "threshold", **more})
 
 
