@@ -1,7 +1,7 @@
 """All folds down all the arrows: build, train, evaluate, baselines (paper: "Evaluation Methods")."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,8 +61,16 @@ class Prepared(NamedTuple):
     profile: Profile
 
 
-def cross_validate(request: Request, options: CrossValidateOptions, say: Callable[[str], None] = print) -> Path:
-    """Do what is missing of every fold and return the run's folder; a second call goes on where it stopped."""
+def cross_validate(
+    request: Request,
+    options: CrossValidateOptions,
+    say: Callable[[str], None] = print,
+    elsewhere: Callable | None = None,
+) -> Path:
+    """Do what is missing of every fold and return the run's folder; a second call goes on where it stopped.
+
+    `elsewhere(run, request, options, folds)`, where given, does the folds by `one_fold` in other processes.
+    """
     run, dataset, split, profile = prepare_run(request, options.name, suffix=options.suffix)
     folds = _folds(options.folds, len(split["folds"]))
     config = read_config(run)
@@ -74,6 +82,9 @@ def cross_validate(request: Request, options: CrossValidateOptions, say: Callabl
         for line in [*views_plan(config), plan]:
             say(line)
     ensure_baselines(run / "baselines.json", dataset, split)
+    if elsewhere is not None:
+        elsewhere(run, replace(request, data=config.data), options, folds)
+        return run
     for fold in folds:
         say(f"-- fold {fold} of {len(split['folds'])}: {fold_folder(run, fold)}")
         one_fold(fold_folder(run, fold), Prepared(dataset, split, config, profile), fold, options, say)

@@ -2,6 +2,7 @@
 """Reproduce the paper: every fold through build, train and evaluate, then the report; resumable."""
 
 import argparse
+from contextlib import contextmanager
 
 import _venv  # noqa: F401
 
@@ -9,6 +10,7 @@ from common.cli import run
 from common.options import (
     DATA_HELP,
     WEIGHTS_HELP,
+    add_cluster_option,
     add_device_options,
     add_engine_options,
     add_run_options,
@@ -25,6 +27,7 @@ The protocols: cell is the paper's; field keeps all cells of one Herlev field nu
 and chooses its snapshot on cells held back from training unless --select says otherwise; the run's name says so.
 --from adapts a trained net in every fold; tools/adapt_study.py compares that with the net as it is, and with CaffeNet.
 {WEIGHTS_HELP}\
+With --cluster each worker does a fold at a time, all in this folder's runs/, which they must share (docs/cluster.md).
 A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
 """
 
@@ -35,11 +38,26 @@ def arguments() -> argparse.Namespace:
     add_run_options(parser, profile="paper")
     add_source_options(parser)
     parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
+    add_cluster_option(parser)
     add_device_options(parser)
     add_engine_options(parser)
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
     return parser.parse_args()
+
+
+@contextmanager
+def _elsewhere(args: argparse.Namespace, device):
+    """What does the folds in other processes; None where this one does them."""
+    if not args.cluster:
+        yield None
+        return
+    from common.cluster.connect import connected
+    from engines.device import visible_cards
+    from studies.cluster_folds import folds_on
+
+    with connected(args.cluster, cards=[] if device.gpu is None else visible_cards(args.gpu)) as client:
+        yield folds_on(client)
 
 
 def main() -> None:
@@ -64,7 +82,8 @@ def main() -> None:
         keep=args.keep,
         name=args.run,
     )
-    folder = cross_validate(requested(args), options)
+    with _elsewhere(args, device) as elsewhere:
+        folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), progress=True)}")
 
