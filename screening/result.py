@@ -35,6 +35,10 @@ class ImageResult:
         self.abnormal += cell.score >= ABNORMAL
         self.histogram[min(BINS - 1, int(cell.score * BINS))] += 1
 
+    def above(self, threshold: float) -> int:
+        """Cells of a score of `threshold`, an edge of the histogram's, or more."""
+        return sum(self.histogram[round(threshold * BINS) :])
+
     def record(self) -> dict:
         """For screen.json."""
         plan = self.plan

@@ -1,15 +1,16 @@
 """Everything that screening writes, in one pass over the parts."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 from common.files import remove, write_json
+from screening.cells import ScreenedCell
 from screening.merge import parts_of
 from screening.outputs.gallery import Gallery
 from screening.outputs.geojson import writing_geojson
 from screening.outputs.overlay import Overlay
+from screening.outputs.summary import Summary
 from screening.outputs.tables import TableWriter
 from screening.outputs.worst import Worst
 from screening.plan import Plan
@@ -28,7 +29,9 @@ def write_results(
     shown: int = WORST,
     undone: Undone | None = None,
 ) -> list[ImageResult]:
-    """Write all results of a call from its parts: tables, GeoJSON, overlays, the gallery and screen.json.
+    """Write all results of a call from its parts: tables, GeoJSON, overlays, galleries and screen.json.
+
+    Of several images each has a gallery of its own too, and summary.html a row.
 
     Parameters
     ----------
@@ -37,28 +40,50 @@ def write_results(
     packed : bool
         Whether GeoJSON is written as .geojson.gz.
     shown : int
-        Cells that the gallery shows, those with the highest scores.
+        Cells that a gallery shows, those with the highest scores.
     """
     settings = work[0][0].settings
     results, gallery, worst = [], Gallery(), Worst(shown)
-    remove(out / "screen.json")  # what is there is not this call's until it is written anew, last of all
+    summary = Summary() if len(work) > 1 else None
+    for name in ("screen.json", "summary.html"):
+        remove(out / name)  # what is there is not this call's until it is written anew, last of all
     with TableWriter(out, f"{settings.device.engine} {settings.device.precision}", settings.model_sha256) as tables:
         for plan, tiles in work:
             result = ImageResult(plan, undone={t: why for (p, t), why in (undone or {}).items() if p == plan})
-            there = [tile for tile in tiles if tile not in result.undone]
-            results.append(_write_image(out / Path(plan.image).stem, result, there, packed, tables, worst))
+            there, folder = [tile for tile in tiles if tile not in result.undone], out / Path(plan.image).stem
+            highest = _write_image(folder, result, there, packed, tables, worst, shown)
+            results.append(result)
+            if summary is not None:
+                _write_gallery(folder, result, highest[:shown], summary)
     for plan, _ in work:
         gallery.add_image(plan, opened(plan.image).slide, [c for c in worst.cells() if c.image == plan.name])
     gallery.write(out / "gallery.html", results)
+    if summary is not None:
+        summary.write(out / "summary.html")
     write_json(out / "screen.json", {"settings": asdict(settings), "images": [r.record() for r in results]})
     return results
 
 
+def _write_gallery(folder: Path, result: ImageResult, cells: list[ScreenedCell], summary: Summary) -> None:
+    """Write an image's own gallery into its folder, and its row into the summary."""
+    gallery, slide = Gallery(), opened(result.plan.image).slide
+    gallery.add_image(result.plan, slide, cells)
+    gallery.write(folder / "gallery.html", [result])
+    summary.add_image(result, slide, cells, f"{folder.name}/gallery.html")
+
+
 def _write_image(
-    folder: Path, result: ImageResult, tiles: list[Box], packed: bool, tables: TableWriter, worst_of_all: Worst
-) -> ImageResult:
+    folder: Path,
+    result: ImageResult,
+    tiles: list[Box],
+    packed: bool,
+    tables: TableWriter,
+    worst_of_all: Worst,
+    shown: int,
+) -> list[ScreenedCell]:
+    """Write an image's own files and count its cells into `result`; returns those with the highest scores, in order."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan, worst = result.plan, Worst(WORST)
+    plan, worst = result.plan, Worst(max(WORST, shown))
     picture = Overlay(opened(plan.image).small, plan.size, plan.mpp)
     with writing_geojson(folder / "cells.geojson", packed) as features:
         for part in parts_of(plan, tiles):
@@ -66,9 +91,8 @@ def _write_image(
             for cell in part.cells:
                 for taker in (result.add, tables.write, features.write, picture.add, worst.add, worst_of_all.add):
                     taker(cell)
-    with ExitStack() as stack:
-        features = stack.enter_context(writing_geojson(folder / "worst.geojson", packed))
-        for cell in worst.cells():
+    with writing_geojson(folder / "worst.geojson", packed) as features:
+        for cell in worst.cells()[:WORST]:
             features.write(cell, "annotation")
     picture.write(folder / "overlay.png")
-    return result
+    return worst.cells()

@@ -3,24 +3,27 @@
 
 import argparse
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import add_device_options, add_engine_options
+from common.options import add_cluster_option, add_device_options, add_engine_options
 
 PARTLY = 3  # exit status where a part of an image could not be read or was given up; all else was done
 
 EPILOG = """\
   tools/screen.py fields/ --mpp 0.25 --fold-folder runs/herlev-cell-quick/fold0
   tools/screen.py slide.svs
+  tools/screen.py slides/ --cluster local --workers 8
   tools/screen.py slide.svs --nuclei corrected.geojson --out screen/corrected
 
 Writes, complete or absent, into --out: cells.csv, cells.parquet, gallery.html, screen.json, and for each image a folder
-with cells.geojson (QuPath detections), worst.geojson (annotations) and overlay.png. The same command again after an
-interruption does what is missing. docs/fields.md walks through it.
+with cells.geojson (QuPath detections), worst.geojson (annotations) and overlay.png; of several images also
+summary.html, a row an image, and each one's own gallery.html. The same command again after an interruption does what
+is missing. docs/fields.md walks through it.
 """
 
 
@@ -47,9 +50,28 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gz", action="store_true", help="write .geojson.gz")
     parser.add_argument("--tile", type=int, default=2048, help="side of a tile in pixels (default: 2048)")
     parser.add_argument("--keep-parts", action="store_true", help="keep each tile's cells beside the results")
+    add_cluster_option(parser)
+    parser.add_argument("--workers", type=int, help="processes of --cluster local (default: one a core, or a card)")
     add_device_options(parser)
     add_engine_options(parser)
     return parser.parse_args()
+
+
+@contextmanager
+def _runner(args: argparse.Namespace, device):
+    """What runs the tiles: this process, or a cluster's."""
+    from screening.screen_images import run_here
+
+    if not args.cluster:
+        yield run_here
+        return
+    from common.cluster.connect import connected
+    from engines.device import visible_cards
+    from screening.cluster_tiles import run_on
+
+    cards = [] if device.gpu is None else visible_cards(args.gpu)
+    with connected(args.cluster, args.workers, cards) as client:
+        yield run_on(client)
 
 
 def main() -> int:
@@ -79,9 +101,12 @@ def main() -> int:
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
-    results = screen_images(images, out, settings, *more)
+    with _runner(args, device) as run_tiles:
+        results = screen_images(images, out, settings, *more, run=run_tiles)
     for line in (line for result in results for line in result.lines()):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
+    if len(results) > 1:
+        print(f"a row an image: {out / 'summary.html'}")
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
     return PARTLY if any(result.damages or result.undone for result in results) else 0
 

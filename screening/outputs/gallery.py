@@ -14,6 +14,7 @@ from screening.cells import ABNORMAL, ScreenedCell
 from screening.outputs import colours
 from screening.outputs.cell_pictures import cell_picture, is_whole, jpeg_uri, surroundings
 from screening.outputs.histogram import histogram_svg
+from screening.outputs.page import filled, part
 from screening.slides.overview import overview
 from screening.slides.slide import Slide
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from screening.plan import Plan
     from screening.result import ImageResult
 
-HERE = Path(__file__).parent
 OVERVIEW = 480  # pixels of the small map of an image that is not in the page as a whole
 
 
@@ -60,14 +60,14 @@ def _number(value: float) -> float | None:
 
 
 def _page(data: dict, results: Sequence["ImageResult"]) -> str:
-    script = (HERE / "gallery.js").read_text(encoding="utf-8")
+    script = part("gallery.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # the page may load nothing and run this one script alone, whatever a file name holds
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     held = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     fill = {
         "POLICY": policy,
-        "CSS": (HERE / "gallery.css").read_text(encoding="utf-8"),
+        "CSS": part("gallery.css"),
         "COUNTS": _counts(results, len(data["cells"])),
         "HISTOGRAM": histogram_svg([sum(column) for column in zip(*(r.histogram for r in results), strict=True)]),
         "LEGEND": _legend(),
@@ -76,9 +76,7 @@ def _page(data: dict, results: Sequence["ImageResult"]) -> str:
         "DATA": held,
         "SCRIPT": script,
     }
-    page = (HERE / "gallery.html").read_text(encoding="utf-8")
-    pieces = page.split("@@")  # text, name, text, name, ...: what is filled in is never looked at again
-    return "".join(fill[piece] if index % 2 else piece for index, piece in enumerate(pieces))
+    return filled("gallery.html", fill)
 
 
 def _counts(results: Sequence["ImageResult"], shown: int) -> str:

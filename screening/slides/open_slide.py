@@ -11,7 +11,8 @@ READERS = (
     (tiff_slide.SUFFIXES, tiff_slide.TiffSlide),
     (openslide_slide.SUFFIXES, openslide_slide.OpenSlideSlide),
 )
-OURS = ("parts", "cells.csv", "cells.parquet", "gallery.html", "screen.json")  # names in the folder of results
+# names in the folder of results
+OURS = ("parts", "cells.csv", "cells.parquet", "gallery.html", "summary.html", "screen.json")
 SUFFIXES = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
 
 

@@ -30,10 +30,12 @@ def test_no_cluster_there(tmp_path, monkeypatch, where, said):
         pass
 
 
-def test_what_decides_over_lost_work_is_set_and_the_environment_goes_before(monkeypatch):
+def test_what_decides_over_lost_work_is_set():
     require_dask()
-    settings = {name: dask.config.get(f"distributed.scheduler.{name}") for name in ("allowed-failures", "worker-ttl")}
-    assert settings == {"allowed-failures": 3, "worker-ttl": "5 minutes"}
+    names = ("allowed-failures", "worker-ttl", "worker-saturation", "work-stealing")
+    found = [dask.config.get(f"distributed.scheduler.{name}") for name in names]
+    assert found == [3, "5 minutes", 1.0, False]
+    assert not any(dask.config.get("distributed.worker.memory")[name] for name in ("target", "pause", "terminate"))
 
 
 def test_without_dask_one_line_says_what_to_do(monkeypatch):
