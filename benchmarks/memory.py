@@ -53,24 +53,28 @@ def _peak(command: list, place: Path) -> int:
     with (place / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, cwd=place, stdout=log, stderr=log)
         while process.poll() is None:
-            peak = max(peak, sum(map(_share, _tree(process.pid))))
+            peak = max(peak, sum(map(share, tree(process.pid))))
             time.sleep(EVERY)
     if process.returncode:
         raise RuntimeError((place / "log.txt").read_text(errors="replace")[-500:])
     return peak
 
 
-def _tree(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [pid, *(one for child in children for one in _tree(int(child)))]
+def tree(pid: int) -> list[int]:
+    """A process and all below it, whichever thread started them."""
+    found = [pid]
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [one for child in path.read_text().split() for one in tree(int(child))]
+        except OSError:  # it has ended
+            continue
+    return found
 
 
-def _share(pid: int) -> int:
+def share(pid: int) -> int:
+    """A process's share of memory (PSS), in bytes; 0 where it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:  # it has ended
+    except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)

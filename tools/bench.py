@@ -8,14 +8,25 @@ import _venv  # noqa: F401
 
 from common.cli import run
 
-GROUPS = ("startup", "build", "memory", "scoring", "engines", "training", "growth")
+GROUPS = (
+    "startup",
+    "build",
+    "memory",
+    "scoring",
+    "engines",
+    "training",
+    "growth",
+    "screening",
+    "slide_memory",
+    "merge",
+)
 EPILOG = """\
   tools/bench.py
   tools/bench.py --only scoring engines --rounds 9
 
-Leave the machine alone meanwhile: what else runs is measured too. OpenVINO and ONNX Runtime (make engines) and PyTorch
-(requirements-bench.txt) are measured where they are installed. The phantom and everything else it needs is made under
---folder.
+Leave the machine alone meanwhile: what else runs is measured too. OpenVINO and ONNX Runtime (make engines), Dask (make
+cluster) and PyTorch (requirements-bench.txt) are measured where they are installed; screening needs make slides. The
+phantom and everything else it needs is made under --folder.
 """
 
 
