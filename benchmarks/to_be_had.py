@@ -11,6 +11,6 @@ def to_be_had(name: str, package: str, precision: str) -> bool:
         print(f"left out: {name}: the package {package} is not installed")
         return False
     if precision == "bfloat16" and not (importlib.util.find_spec("openvino") and has_bfloat16()):
-        print(f"left out: {name}: OpenVINO knows of no bfloat16 on this processor")
+        print(f"left out: {name}: this processor has no bfloat16 (AVX-512 BF16 or AMX)")
         return False
     return True

@@ -64,6 +64,14 @@ def views_in(source: Source) -> int:
     return sum(len(source.indices[cell.label]) for cell in source.cells)
 
 
+def views_by_label(source: Source, classes: int) -> list[int]:
+    """How many views a source makes of each label that it writes."""
+    counts = [0] * classes
+    for cell, label in zip(source.cells, source.labels, strict=True):
+        counts[label] += len(source.indices[cell.label])
+    return counts
+
+
 def need_bytes(*parts: Source) -> int:
     """Disk that the LMDBs of these sources take at most, with the regions that are kept while they are written."""
     views = sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
@@ -102,6 +110,7 @@ def build_fold(
     record |= lmdbs
     record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
     record["validation_views"] = len(validation.indices[0])
+    record["train_labels"] = views_by_label(train, config.classes)
     (target / "snapshots").mkdir(exist_ok=True)
     write_fold_images(target, parts_of(dataset, split, fold, config), known)
     sync_folder(target)

@@ -1,8 +1,10 @@
 """Whether a net has learned anything: the one rule, and the one line that every tool says where it has not.
 
 A net that has learned nothing gives every cell the same answer. The best such answer is the labels' shares, and its
-loss their entropy: a snapshot whose validation loss is not below that knows nothing of single cells. Nor does a
-net that may well have drawn its test cells' order by chance: the 95 % interval of the area under its curve holds 0.5.
+loss their entropy: a snapshot whose validation loss is not below that knows nothing of single cells. A net trained on
+other shares than it is validated on, as a balanced one, is compared as if validated on those it was trained on. Nor
+does a net know anything that may well have drawn its test cells' order by chance: the 95 % interval of the area under
+its curve holds 0.5.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -30,14 +32,31 @@ def constant_loss(counts: Sequence[int]) -> float:
     return float(-(share * np.log(share)).sum())
 
 
-def loss_doubt(loss: Any, counts: Any) -> str | None:
-    """What a snapshot's validation loss says against it; None where it is below a constant answer's, or unknown."""
+def loss_doubt(loss: Any, counts: Any, how: str = "") -> str | None:
+    """What a snapshot's validation loss says against it; None where it is below a constant answer's, or unknown.
+
+    `counts` are the labels' shares that it was measured with, in any unit; `how` says which, if not the cells' own.
+    """
     if not isinstance(loss, int | float) or not _are_counts(counts):
         return None
     constant = constant_loss(counts)
     if loss < constant:  # false for NaN too
         return None
-    return f"its validation loss, {loss:.3f}, is not below the {constant:.3f} of a constant answer"
+    return f"its validation loss{how}, {loss:.3f}, is not below the {constant:.3f} of a constant answer"
+
+
+def weighted_loss(losses: Any, trained: Any) -> tuple[float, list[int]] | None:
+    """The mean of the labels' losses, each with its share of the training views, and these; None where unknown.
+
+    A label that nothing was validated on, its loss None, counts in neither.
+    """
+    if not isinstance(losses, list) or not _are_counts(trained) or len(losses) != len(trained):
+        return None
+    there = [(loss, count) for loss, count in zip(losses, trained, strict=True) if loss is not None and count]
+    if not there or not all(isinstance(loss, int | float) for loss, _ in there):
+        return None
+    found, counts = zip(*there, strict=True)
+    return float(np.average(found, weights=counts)), list(counts)
 
 
 def _are_counts(value: Any) -> bool:
@@ -76,7 +95,11 @@ def doubts(
     if counts is None and model.get("select") in ("paper", "last") and len(labels):
         # older models do not tell, but were validated on the very cells they are tested on
         counts = np.bincount(labels if outputs is None else outputs).tolist()
-    found = [loss_doubt(model.get("val_loss"), counts)]
+    weighted = weighted_loss(model.get("val_losses"), model.get("train_labels"))
+    if weighted:
+        found = [loss_doubt(*weighted, " (labels weighted as in training)")]
+    else:
+        found = [loss_doubt(model.get("val_loss"), counts)]
     if len(labels):
         found.append(auc_doubt(labels, scores, None if None in groups else groups))
     return [doubt for doubt in found if doubt]

@@ -1,7 +1,8 @@
 """Selecting the model of a fold (paper: "Network training"; method: paper, last, inner)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, sha256_file, write_json
@@ -21,7 +22,7 @@ def select_model(
     shapes: Shapes | None = None,
     fingerprint: str | None = None,
     recipe: Recipe | None = None,
-    labels: Sequence[int] | None = None,
+    validated: Callable[[Path], Mapping[str, Any]] | None = None,
 ) -> dict:
     """Choose a snapshot by `rule` and write model.json.
 
@@ -29,7 +30,7 @@ def select_model(
     earlier one where two are equal); `last` the end of training. What the validation LMDB holds differs.
     With the net's `shapes` the chosen file must be whole: on a full disk Caffe may cut one short and end well.
     `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied;
-    `recipe` is what it was trained with, None where nobody recorded it; `labels` counts validation cells by label.
+    `recipe` is what it was trained with, None where nobody recorded it; `validated` tells more of the chosen file.
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
@@ -47,7 +48,7 @@ def select_model(
         "select": rule,
         "val_loss": loss,
         "val_accuracy": accuracy,
-        "val_labels": labels,
+        **(validated(snapshots[iteration].model) if validated else {}),
         "sha256": sha256_file(snapshots[iteration].model),
         "data": fingerprint,
         "trained": recipe,

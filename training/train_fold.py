@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from common.caffe_messages import prototxt_folder
@@ -24,7 +25,7 @@ from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
 from training.source_net import SourceNet, check_source
 from training.source_weights import check_source_weights
-from training.validation_labels import validation_labels
+from training.validation_losses import validation_losses
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 
@@ -80,8 +81,8 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
-        labels = validation_labels(fold, record, config.classes)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), labels)
+        validated = partial(validation_losses, fold, record=record, device=options.device)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), validated)
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model

@@ -34,11 +34,4 @@ def views_table(runs: Sequence[RunResult]) -> Table | None:
         f"the paper says that one view instead of 100 costs about {loss} % of accuracy",
         *interval_notes(runs),
     )
-    return filled(
-        "views",
-        "Accuracy by the number of views",
-        COLUMNS,
-        rows,
-        table_notes(runs, *notes, *interval_notes(runs)),
-        data,
-    )
+    return filled("views", "Accuracy by the number of views", COLUMNS, rows, notes, data)

@@ -46,6 +46,31 @@ def test_a_loss_that_is_not_below_it_is_doubted(loss, counts, said):
     assert bool(of_model({"val_loss": loss, "val_labels": counts})) is said
 
 
+@pytest.mark.parametrize(
+    ("losses", "trained", "said"),
+    [
+        ([0.4, 0.3], [100, 100], False),  # 0.391 over 67 normal and 7 abnormal cells, where a constant answer has 0.313
+        ([0.63, 0.76], [100, 100], True),  # one answer for all, 0.53
+        ([0.1, 2.0], [100, 100], True),  # nearly all cells are called normal; over those cells it is 0.280
+        ([0.1, 2.1], [190, 10], True),
+        ([0.05, 1.0], [190, 10], False),
+        ([0.5, None], [100, 100], True),  # of one label a constant answer is always right
+        ([0.4, nan], [100, 100], True),
+    ],
+)
+def test_labels_count_as_in_training(losses, trained, said):
+    """Validation cells have the shares that the cells have; a balanced net does not answer with them."""
+    model = {"val_loss": 0.391, "val_labels": [67, 7], "val_losses": losses, "train_labels": trained}
+    assert bool(of_model(model)) is said
+    assert not said or "weighted as in training" in of_model(model)
+
+
+@pytest.mark.parametrize("trained", [None, [1], ["1", "2"], [0, 0]])
+def test_without_the_labels_losses_the_mean_decides(trained):
+    model = {"val_loss": 0.391, "val_labels": [67, 7], "val_losses": [0.4, 0.3], "train_labels": trained}
+    assert "0.391, is not below the 0.313" in of_model(model)
+
+
 def test_an_area_whose_interval_holds_a_half_is_doubted(rng):
     labels = [0, 1] * 30
     noise = rng.random(60)

@@ -136,6 +136,10 @@ def test_every_table_of_a_phantom_says_that_it_is_a_drawing(runs):
         assert not any("phantom" in note for note in table.notes), table.name
 
 
+def test_no_note_is_said_twice_under_a_table(tables):
+    assert [table.name for table in tables.values() if len(set(table.notes)) < len(table.notes)] == []
+
+
 def test_notes_follow_the_run(runs):
     herlev = edited(runs["field"], profile="paper")
     assert not any("profile" in note or "weights" in note for note in run_notes(herlev))

@@ -129,8 +129,8 @@ def test_selection(folder, pair, rule, losses, iteration):
     for number in (4, 8, 12):
         (folder / f"convnet_t_iter_{number}.caffemodel").write_bytes(b"%d" % number)
     log(folder, losses)
-    model = select_model(folder.parent, rule, SCHEDULE, labels=[3, 5])
-    assert model["val_labels"] == [3, 5]
+    model = select_model(folder.parent, rule, SCHEDULE, validated=lambda chosen: {"of": chosen.name})
+    assert model["of"] == f"convnet_t_iter_{iteration}.caffemodel"
     assert (model["iteration"], model["epoch"], model["select"]) == (iteration, iteration / 4, rule)
     assert model["val_loss"] == losses[iteration]
     chosen = folder.parent / model["snapshot"]
