@@ -94,7 +94,8 @@ def screened(pairs: Pairs) -> list[screen_tile.Receipt]:
 
 def seconds_by_step(pairs: Pairs) -> dict[str, float]:
     """Seconds of each step of screening the tiles, in this process; Caffe crops inside its net."""
-    slide, (ready, _) = screen_tile.opened(pairs[0][0].image).slide, screen_tile._net(pairs[0][0].settings)
+    plan, _ = pairs[0]
+    slide, ready = screen_tile.opened(plan.image).slide, screen_tile._nets(plan.settings)[0][0].ready
     places = [(type(slide), "read", "read"), (screen_tile, "detected", "detect"), (screen_tile, "_scored", "crop")]
     places += [(type(ready), "__call__", "score"), (screen_tile, "write_part", "write")]
     before, watch = [getattr(place, name) for place, name, _ in places], Stopwatch()
