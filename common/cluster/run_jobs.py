@@ -103,7 +103,7 @@ class Jobs:
         from distributed import wait
 
         while True:
-            with contextlib.suppress(TimeoutError, CancelledError):
+            with self.client.as_current(), contextlib.suppress(TimeoutError, CancelledError):
                 wait(list(under_way), timeout=NO_WORKER, return_when="FIRST_COMPLETED")
             if ended := [future for future in under_way if future.status != "pending"]:
                 return ended
