@@ -41,7 +41,6 @@ def settings_of(
     open_detector(detector, weights, confidence)  # so that a mistake is told at once
     views = min(VIEWS, model.profile.test.views) if views is None else views
     crops = CROPS if crops is None else crops
-    known = [one.known_cells(device.engine, say) for one in models]
     return Settings(
         folds=tuple(str(one.folder) for one in models),
         model_sha256=digest_of(one.sha256 for one in models),
@@ -52,10 +51,15 @@ def settings_of(
         detector=detector,
         weights=None if weights is None else str(weights),
         weights_sha256=None if weights is None else sha256_file(weights),
-        known_sha256=None if None in known else known_sha256(one.folder for one in models),
+        known_sha256=_known(models, device.engine, say),
         grey_as_colour=grey_as_colour,
         confidence=confidence,
     )
+
+
+def _known(models: Sequence[TrainedModel], engine: str, say: Callable[[str], None]) -> str | None:
+    known = [model.known_cells(engine, say) for model in models]
+    return None if None in known else known_sha256(model.folder for model in models)
 
 
 def known_sha256(folds: Iterable[Path]) -> str:
