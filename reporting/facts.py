@@ -58,6 +58,8 @@ def _dataset(facts: dict[str, Any]) -> str:
 
 
 def _snapshots(run: RunResult) -> str:
+    if "external" in run.run:
+        return "those of the nets' own runs"
     epochs = ", ".join(f"fold {fold.fold}: {fold.model['epoch']:g}" for fold in run.folds if _epoch(fold.model))
     select = str(run.run.get("select", "?"))
     rule = f"{select} ({SELECTIONS[select]})" if select in SELECTIONS else select

@@ -62,7 +62,9 @@ def weights_text(run: RunResult) -> str:
 
 
 def origin_notes(run: RunResult) -> list[str]:
-    """What must be said of how the folds were trained."""
+    """What must be said of how the folds were trained; an external set's own note says whose nets scored it."""
+    if "external" in run.run:
+        return _scoring(run)
 
     def weights(fold: FoldResult) -> str:
         if source := source_of(fold):

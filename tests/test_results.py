@@ -1,4 +1,4 @@
-"""The README's figures of our own runs are those that the score files in results/ give."""
+"""The figures of our own runs in the README and the docs are those that the score files in results/ give."""
 
 import re
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from scoring.results import load_run
 from tests.support.checkout import ROOT
 from tests.support.synthetic_run import write_synthetic_run
 
+STATED_IN = ("README.md", "docs/adapting.md")
 RUN = re.compile(r"`results/([\w.-]+)`")
 KEPT = sorted(path.parent for path in (ROOT / "results").glob("*/run.json"))
 
 
 def stated(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The README's rows of a kept run: its name, and the row's cells after the first."""
+    """A page's rows of a kept run: its name, and the row's cells after the first."""
     for line in text.splitlines():
         if line.startswith("|") and (name := RUN.search(line)):
             yield name[1], [cell.strip() for cell in line.strip("| ").split("|")][1:]
@@ -30,10 +31,10 @@ def require_stated(text: str, results: Path) -> None:
         assert cells[: len(METRICS)] == [metric_text(metric, metrics[metric]) for metric in METRICS], name
 
 
-def test_the_readme_says_what_the_files_give():
-    text = (ROOT / "README.md").read_text()
+def test_the_pages_say_what_the_files_give():
+    text = "\n".join((ROOT / name).read_text() for name in STATED_IN)
     require_stated(text, ROOT / "results")
-    assert {name for name, _ in stated(text)} == {path.name for path in KEPT}, "a kept run is in the README"
+    assert {name for name, _ in stated(text)} == {path.name for path in KEPT}, "a kept run is stated on one of them"
 
 
 def test_a_figure_that_the_files_do_not_give_is_found(tmp_path):

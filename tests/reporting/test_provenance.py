@@ -62,6 +62,16 @@ def test_a_training_by_hand_is_not_given_a_history(run):
         record.setdefault("weights", None)
 
 
+def test_an_external_set_is_not_called_trained_by_hand(run):
+    for fold in range(3):
+        (run / f"fold{fold}/model.json").unlink()
+    external = {"trained_on": "herlev", "nets": [{"fold": 0}], "enlarged": None, "training_um": None}
+    rewrite(run / "run.json", external=external)
+    notes = "\n".join(run_notes(load_run(run)))
+    assert "caffe train itself" not in notes and "external: a set that the net has not seen" in notes
+    assert facts(run)["Snapshot scored"] == "those of the nets' own runs"
+
+
 def test_the_papers_choice_under_field_is_named_on_every_table(run):
     rewrite(run / "run.json", protocol="field")
     assert any(CAVEAT in note for note in run_notes(load_run(run)))
