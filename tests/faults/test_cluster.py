@@ -98,7 +98,7 @@ def results(place):
     """Checksums by name; screen.json without the way from here to the fold."""
     found = final_names(place / "out")
     record = json.loads((place / "out/screen.json").read_text())
-    record["settings"].pop("fold")
+    record["settings"].pop("folds")
     return {**found, "screen.json": json.dumps(record)}
 
 
