@@ -56,7 +56,9 @@ def _write_parts(plan: Plan, tiles: list[Box], cells: int) -> None:
         centres = rng.uniform((tile.x, tile.y), (tile.right - 1, tile.bottom - 1), (count, 2)).round(2)
         facts = rng.random((count, 3))
         found = [
-            ScreenedCell(plan.name, *map(float, c), 30 + 90 * f[0], f[1], f[2], 0.1 * f[0], np.float32(c + 20 * ring))
+            ScreenedCell(
+                plan.name, *map(float, c), 30 + 90 * f[0], f[1], f[2], 0.1 * f[0], 2 * f[1], np.float32(c + 20 * ring)
+            )
             for c, f in zip(centres[np.lexsort(centres.T)], facts, strict=True)
         ]
         write_part(plan.part(tile), plan.key, tile, Part(found))
