@@ -7,7 +7,7 @@ does a net know anything that may well have drawn its test cells' order by chanc
 its curve holds 0.5.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -140,3 +140,10 @@ def of_folder(folder: Path, model: Mapping[str, Any]) -> str | None:
     except UserError as error:  # the net may be sound, and it is what is asked for
         return of_model(model) or f"whether this net has learned anything is not known: {error}"
     return of_fold(run, run.folds[0])
+
+
+def say_of_folders(nets: Iterable[tuple[Path, Mapping[str, Any]]], say: Callable[[str], None]) -> None:
+    """Say the line of each trained fold's folder, with its model.json, that has one."""
+    for folder, model in nets:
+        if line := of_folder(folder, model):
+            say(f"!! {line} !!")

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from common.current_fold import find_fold
 from common.errors import UserError
 from common.files import complete_or_absent, read_json, sha256_file, write_json, write_text
 from data_prep.image_hashes import IMAGES
@@ -86,6 +87,11 @@ def _sums(folder: Path) -> str:
     """As sha256sum writes and checks them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return "".join(f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files)
+
+
+def open_nets(release: Path | None, fold: str | None, say: Callable[[str], None]) -> list[TrainedModel]:
+    """The nets that --release or else --fold-folder names, the fold of data/fold where neither does."""
+    return [TrainedModel.open(find_fold(fold), say=say)] if release is None else open_release(release, say=say)
 
 
 def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:

@@ -53,20 +53,15 @@ def main() -> None:
     centres = [_centre(text) for text in args.centre]
     if args.image and not centres:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
-    from common.current_fold import find_fold
     from engines.device import resolve
-    from measures.learned import of_folder
+    from measures.learned import say_of_folders
     from scoring.average import score_by_all
     from scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
-    from scoring.trained_model import TrainedModel
     from scoring.unlike import say_share
-    from studies.release import open_release
+    from studies.release import open_nets
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
-    if args.release:
-        models = open_release(args.release, say=_say)
-    else:
-        models = [TrainedModel.open(find_fold(args.fold_folder), say=_say)]
+    models = open_nets(args.release, args.fold_folder, _say)
     choice = models[0].views(args.views)
     places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
     if args.out:
@@ -75,9 +70,7 @@ def main() -> None:
         from studies.why_picture import require_picture, write_why_picture
 
         require_picture(args.why, len(places), len(models))
-    for model in models:
-        if line := of_folder(model.folder, model.origin):
-            _say(f"!! {line} !!")
+    say_of_folders([(model.folder, model.origin) for model in models], _say)
     scores = score_by_all(models, device, places, choice, _say)
     marks = write_csv(scores, len(places), args.out) if args.out else to_csv(scores, sys.stdout)
     if args.out:

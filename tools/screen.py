@@ -76,33 +76,18 @@ def _runner(args: argparse.Namespace, device):
         yield run_on(client)
 
 
-def _models(args: argparse.Namespace) -> list:
-    """The nets to score with, and a line of each that has learned little."""
-    from common.current_fold import find_fold
-    from measures.learned import of_folder
-    from scoring.trained_model import TrainedModel
-    from studies.release import open_release
-
-    if args.release:
-        models = open_release(args.release, say=_say)
-    else:
-        models = [TrainedModel.open(find_fold(args.fold_folder), say=_say)]
-    for model in models:
-        if line := of_folder(model.folder, model.origin):
-            _say(f"!! {line} !!")
-    return models
-
-
 def main() -> int:
     """Screen, and say what was found."""
     args = arguments()
     from dataclasses import replace
 
     from engines.device import resolve
+    from measures.learned import say_of_folders
     from screening.parts import require_parquet
     from screening.screen_images import screen_images
     from screening.settings import require_tile, settings_of
     from screening.slides.open_slide import find_images
+    from studies.release import open_nets
 
     require_parquet()
     images = find_images(args.image)
@@ -111,7 +96,8 @@ def main() -> int:
     if not 1 <= args.shown <= 5000:
         raise UserError("--shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
-    models = _models(args)
+    models = open_nets(args.release, args.fold_folder, _say)
+    say_of_folders([(model.folder, model.origin) for model in models], _say)
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
     settings = settings_of(models, device, args.detector, args.detector_weights, *counts, _say)
     settings = replace(settings, tile=require_tile(args.tile))

@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.caffe_messages import ROOT
 from common.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("common", "data_prep", "engines", "training", "scoring", "measures", "screening", "studies", "prototxt")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import printable
-from common.files import complete_or_absent
+from common.files import write_text
 from screening.cells import ABNORMAL, ScreenedCell
 from screening.outputs import colours
 from screening.outputs.cell_pictures import cell_picture, is_whole, jpeg_uri, surroundings
@@ -52,8 +52,7 @@ class Gallery:
         self.cells.sort(key=lambda cell: (-cell["score"], cell["image"], cell["y"], cell["x"]))
         data = {"images": self.images, "cells": self.cells, "threshold": ABNORMAL}
         data["colours"] = [colours.hexadecimal(colour) for colour in colours.STEPS]
-        with complete_or_absent(path) as partial:
-            partial.write_text(_page(data, results), encoding="utf-8")
+        write_text(path, _page(data, results))
 
 
 def _number(value: float) -> float | None:

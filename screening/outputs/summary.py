@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from common.errors import printable
-from common.files import complete_or_absent
+from common.files import write_text
 from screening.cells import ABNORMAL, ScreenedCell
 from screening.outputs import colours
 from screening.outputs.cell_pictures import cell_picture
@@ -48,8 +48,7 @@ class Summary:
             "THRESHOLDS": "".join(f'<th scope="col">{threshold:g} or more</th>' for threshold in THRESHOLDS),
             "ROWS": "".join(self.rows),
         }
-        with complete_or_absent(path) as partial:
-            partial.write_text(filled("summary.html", fill), encoding="utf-8")
+        write_text(path, filled("summary.html", fill))
 
 
 def _share(count: int, cells: int) -> str:
