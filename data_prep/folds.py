@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from common.errors import UserError
 from common.files import digest, read_json, write_json
@@ -22,6 +21,9 @@ Split = dict[str, Any]
 
 def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> list[list[str]]:
     """Deal cells to folds, stratified by the seven classes (or the label); `field` keeps groups whole."""
+    # here, since it takes seconds, and most who import this only read folds
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     strata = np.array([cell.label if cell.class7 is None else cell.class7 for cell in cells])
     if np.bincount(strata).max() < n_folds:  # scikit-learn refuses where every class is smaller than the folds
         strata = np.array([cell.label for cell in cells])

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
-from measures.intervals import Limits, interval
-from measures.metrics import binary_metrics
 from scoring.cell_score import CellScore
 from scoring.results import FoldResult, RunResult, load_run
 
@@ -73,9 +71,12 @@ def auc_doubt(labels: Sequence[int], scores: Sequence[float], groups: Sequence[H
 
 
 @lru_cache(maxsize=64)  # a report asks for it beside every table
-def _auc_interval(labels: tuple, scores: tuple, groups: tuple | None) -> Limits | None:
+def _auc_interval(labels: tuple, scores: tuple, groups: tuple | None) -> tuple[float, float] | None:
     if not 0 < sum(labels) < len(labels):
         return None
+    from measures.intervals import interval  # here, since scikit-learn takes seconds that few calls need
+    from measures.metrics import binary_metrics
+
     area = binary_metrics(labels, scores)["auc"]
     return interval(labels, scores, "auc", groups) or (area, area)  # no resampling varies it: all right or all wrong
 

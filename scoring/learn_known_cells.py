@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from sklearn.covariance import LedoitWolf
 from tqdm import tqdm
 
 from common.errors import UserError
@@ -80,6 +79,8 @@ def features_of(model: TrainedModel, engine: Engine, cells: Sequence[Cell], laye
 
 def fit(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, scale and precision of the views' features of cells (n, V, C), float32; Ledoit and Wolf's for few."""
+    from sklearn.covariance import LedoitWolf  # here, since scikit-learn takes seconds and this is done once a fold
+
     values = of_views(features)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale < 1e-6 * max(scale.max(), 1e-30)] = max(scale.max(), 1e-30)  # a map that is the same for every cell

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common.current_fold import find_fold
 from common.errors import UserError
 from common.files import complete_or_absent, read_json, sha256_file, write_json, write_text
 from data_prep.image_hashes import IMAGES
@@ -12,12 +11,12 @@ from reporting.model_card import card
 from reporting.release_text import release_text
 from scoring.export_onnx import export_onnx, proof_views
 from scoring.known_cells import FILE as KNOWN_CELLS
+from scoring.open_nets import SUMS
 from scoring.refusal import Refusal
 from scoring.results import RunResult, load_run
 from scoring.trained_model import TrainedModel
 from studies.keep_results import without_paths
 
-SUMS = "SHA256SUMS"
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
 
 
@@ -87,27 +86,3 @@ def _sums(folder: Path) -> str:
     """As sha256sum writes and checks them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return "".join(f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files)
-
-
-def open_nets(release: Path | None, fold: str | None, say: Callable[[str], None]) -> list[TrainedModel]:
-    """The nets that --release or else --fold-folder names, the fold of data/fold where neither does."""
-    return [TrainedModel.open(find_fold(fold), say=say)] if release is None else open_release(release, say=say)
-
-
-def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:
-    """The nets of a release, every file of it checked by its sum first.
-
-    Raises
-    ------
-    UserError
-        Naming the file that is missing or changed.
-    """
-    sums = folder / SUMS
-    if not sums.is_file():
-        raise UserError(folder, f"a release with {SUMS}", "none", "Give a folder that tools/release.py wrote.")
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        wanted, name = line.split("  ", 1)
-        if not (folder / name).is_file() or sha256_file(folder / name) != wanted:
-            there = "another file" if (folder / name).is_file() else "no such file"
-            raise UserError(folder / name, "the file that was released", there, "Get the release again.")
-    return [TrainedModel.open(path, say=say) for path in sorted(folder.glob("fold*"))]

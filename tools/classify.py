@@ -56,9 +56,9 @@ def main() -> None:
     from engines.device import resolve
     from measures.learned import say_of_folders
     from scoring.average import score_by_all
+    from scoring.open_nets import open_nets
     from scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
     from scoring.unlike import say_share
-    from studies.release import open_nets
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     models = open_nets(args.release, args.fold_folder, _say)

@@ -83,11 +83,11 @@ def main() -> int:
 
     from engines.device import resolve
     from measures.learned import say_of_folders
+    from scoring.open_nets import open_nets
     from screening.parts import require_parquet
     from screening.screen_images import screen_images
     from screening.settings import require_tile, settings_of
     from screening.slides.open_slide import find_images
-    from studies.release import open_nets
 
     require_parquet()
     images = find_images(args.image)

@@ -6,8 +6,9 @@ import pytest
 
 from common.errors import UserError
 from data_prep.image_file import read_image
+from scoring.open_nets import open_release
 from scoring.trained_model import TrainedModel
-from studies.release import open_release, release
+from studies.release import release
 from tests.support.checkout import run_tool
 
 
