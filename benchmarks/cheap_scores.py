@@ -1,9 +1,10 @@
-"""Preloaded by workers whose memory is measured: most tiles are not searched, and but one cell of each is scored.
+"""Preloaded by workers whose memory is measured: most tiles are not searched, and one cell of each is scored.
 
 Memory depends on tiles, receipts and tables; the net's and the detector's own is there from the first tiles on. So
 hours become minutes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -26,21 +27,18 @@ def first_alone(ready, cells: Iterable, known=None, inner=screen_tile.score_cell
         yield replace(first, prob=np.array([1 - score, score]))
 
 
-class Searches:
-    """As `ThresholdDetector.detect`, which is asked for the first tiles alone."""
-
-    def __init__(self, inner):
-        self.inner = inner
-        self.found: dict[tuple, list[list[Nucleus]]] = {}
-
-    def __call__(self, detector, image: np.ndarray, mpp: float, background: float | None = None) -> list[Nucleus]:
-        """The nuclei of an image, or those of the last one of its shape that was searched."""
-        before = self.found.setdefault(image.shape, [])
-        if len(before) < SEARCHED:
-            before.append(self.inner(detector, image, mpp, background))
-        return before[-1]
+searched: defaultdict[tuple, list[list[Nucleus]]] = defaultdict(list)  # by shape of the image
 
 
-searches = Searches(ThresholdDetector.detect)
+def first_searched(
+    detector, image: np.ndarray, mpp: float, background: float | None = None, inner=ThresholdDetector.detect
+) -> list[Nucleus]:
+    """As `ThresholdDetector.detect`; later images have the nuclei of the last one of their shape that was searched."""
+    found = searched[image.shape]
+    if len(found) < SEARCHED:
+        found.append(inner(detector, image, mpp, background))
+    return found[-1]
+
+
 screen_tile.score_cells = first_alone
-ThresholdDetector.detect = lambda *given, **named: searches(*given, **named)
+ThresholdDetector.detect = first_searched

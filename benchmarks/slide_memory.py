@@ -23,7 +23,7 @@ EVERY = 0.5  # seconds between two looks, each of which costs some milliseconds 
 
 
 def measure(work: Work) -> list[Figure]:
-    """Slides of growing size; most tiles are neither searched nor scored (see benchmarks.cheap_scores)."""
+    """Slides of growing size; most tiles are not searched, most cells not scored (see benchmarks.cheap_scores)."""
     try:
         require_dask()
     except UserError as error:
