@@ -23,6 +23,7 @@ class OpenVinoEngine(OnnxEngine):
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "INFERENCE_NUM_THREADS": wanted_threads(),
             "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # else two processes of one thread each take the same core
         }
         self.hardware = device.processor
         core = openvino.Core()

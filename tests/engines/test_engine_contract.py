@@ -1,7 +1,11 @@
 """What every engine must do, run over all of them; Caffe is the reference."""
 
 import importlib.util
+import os
 import shutil
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
+TASKS = Path("/proc/self/task")  # of this process, a folder for each thread
 KINDS = [(engine, precision) for engine, precisions in ENGINES.items() for precision in precisions]
 ALLOWED = {"float32": 2e-6, "bfloat16": 0.02}
 
@@ -68,6 +73,31 @@ def test_neither_order_nor_number_of_crops_matters(engine, crops):
     assert np.abs(engine(crops[::-1])[::-1] - expected).max() <= ALLOWED[engine.precision]
     assert np.abs(engine(crops[:3]) - expected[:3]).max() <= ALLOWED[engine.precision]
     assert engine(crops[:0]).shape == (0, 2)
+
+
+def test_no_thread_is_bound_to_one_core(engine, crops):
+    usable, seen = os.sched_getaffinity(0), []
+
+    def watch(done):
+        while not done.is_set():
+            seen.extend(cores for task in TASKS.iterdir() if (cores := cores_of(task)))
+            time.sleep(0.001)
+
+    done = threading.Event()
+    watcher = threading.Thread(target=watch, args=(done,))
+    watcher.start()
+    for _ in range(3):
+        engine(crops)
+    done.set()
+    watcher.join()
+    assert {frozenset(cores) for cores in seen} == {frozenset(usable)}  # or two processes may share one core
+
+
+def cores_of(task):
+    try:
+        return os.sched_getaffinity(int(task.name))
+    except ProcessLookupError:  # it has just ended
+        return None
 
 
 def test_crops_made_in_its_own_memory(engine, crops):
