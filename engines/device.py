@@ -160,6 +160,11 @@ def visible_cards(choice: str | None = None) -> list[str]:
     return cards if choice in (None, "all") else cards[int(choice) :][:1]
 
 
+def cards_of(device: Device, choice: str | None) -> list[str]:
+    """The cards that a cluster's workers share, one each; none where the device is the CPU."""
+    return [] if device.gpu is None else visible_cards(choice)
+
+
 def card_names() -> list[str]:
     """Names of the cards that CUDA shows to this process."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

@@ -2,7 +2,6 @@
 """Reproduce the paper: every fold through build, train and evaluate, then the report; resumable."""
 
 import argparse
-from contextlib import contextmanager
 
 import _venv  # noqa: F401
 
@@ -46,26 +45,14 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@contextmanager
-def _elsewhere(args: argparse.Namespace, device):
-    """What does the folds in other processes; None where this one does them."""
-    if not args.cluster:
-        yield None
-        return
-    from common.cluster.connect import connected
-    from engines.device import visible_cards
-    from studies.cluster_folds import folds_on
-
-    with connected(args.cluster, cards=[] if device.gpu is None else visible_cards(args.gpu)) as client:
-        yield folds_on(client)
-
-
 def main() -> None:
     """Do all that is missing, then write the report."""
     args = arguments()
-    from engines.device import resolve
+    from common.cluster.connect import on_cluster
+    from engines.device import cards_of, resolve
     from reporting.report import default_out, write_report
     from scoring.results import load_run
+    from studies.cluster_folds import folds_on
     from studies.cross_validate import CrossValidateOptions, cross_validate, wanted_folds
     from training.start import start_of
 
@@ -82,7 +69,7 @@ def main() -> None:
         keep=args.keep,
         name=args.run,
     )
-    with _elsewhere(args, device) as elsewhere:
+    with on_cluster(args.cluster, folds_on, cards=cards_of(device, args.gpu)) as elsewhere:
         folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), progress=True)}")

@@ -3,7 +3,6 @@
 
 import argparse
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import _venv  # noqa: F401
@@ -59,33 +58,18 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@contextmanager
-def _runner(args: argparse.Namespace, device):
-    """What runs the tiles: this process, or a cluster's."""
-    from screening.screen_images import run_here
-
-    if not args.cluster:
-        yield run_here
-        return
-    from common.cluster.connect import connected
-    from engines.device import visible_cards
-    from screening.cluster_tiles import run_on
-
-    cards = [] if device.gpu is None else visible_cards(args.gpu)
-    with connected(args.cluster, args.workers, cards) as client:
-        yield run_on(client)
-
-
 def main() -> int:
     """Screen, and say what was found."""
     args = arguments()
     from dataclasses import replace
 
-    from engines.device import resolve
+    from common.cluster.connect import on_cluster
+    from engines.device import cards_of, resolve
     from measures.learned import say_of_folders
     from scoring.open_nets import open_nets
+    from screening.cluster_tiles import run_on
     from screening.parts import require_parquet
-    from screening.screen_images import screen_images
+    from screening.screen_images import run_here, screen_images
     from screening.settings import require_tile, settings_of
     from screening.slides.open_slide import find_images
 
@@ -104,7 +88,8 @@ def main() -> int:
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
-    with _runner(args, device) as run_tiles:
+    workers = {"workers": args.workers, "cards": cards_of(device, args.gpu)}
+    with on_cluster(args.cluster, run_on, run_here, **workers) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles)
     for line in (line for result in results for line in result.lines()):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)

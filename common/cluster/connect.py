@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +61,16 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
         raise UserError(f"--cluster {where}", "Dask's scheduler", found, START) from None
     with client:
         yield client
+
+
+@contextmanager
+def on_cluster(where: str | None, work: Callable, here: Callable | None = None, **options) -> Iterator[Callable | None]:
+    """`work(client)` of the cluster named by --cluster, `here` where none is; `options` as of `connected`."""
+    if not where:
+        yield here
+        return
+    with connected(where, **options) as client:
+        yield work(client)
 
 
 def _address(where: str) -> str:
