@@ -2,10 +2,11 @@
 
 import re
 
-import dask
 import pytest
 
 pytest.importorskip("distributed", reason="make cluster")
+
+import dask
 
 from common.cluster.connect import connected, require_dask
 from common.cluster.job import Job, shared_mark
