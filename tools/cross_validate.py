@@ -2,6 +2,7 @@
 """Reproduce the paper: every fold through build, train and evaluate, then the report; resumable."""
 
 import argparse
+from functools import partial
 
 import _venv  # noqa: F401
 
@@ -69,7 +70,7 @@ def main() -> None:
         keep=args.keep,
         name=args.run,
     )
-    with on_cluster(args.cluster, folds_on, cards=cards_of(device, args.gpu)) as elsewhere:
+    with on_cluster(args.cluster, folds_on, cards=partial(cards_of, device, args.gpu)) as elsewhere:
         folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), progress=True)}")

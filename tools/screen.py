@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import _venv  # noqa: F401
@@ -88,8 +89,8 @@ def main() -> int:
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
-    workers = {"workers": args.workers, "cards": cards_of(device, args.gpu)}
-    with on_cluster(args.cluster, run_on, run_here, **workers) as run_tiles:
+    cards = partial(cards_of, device, args.gpu)
+    with on_cluster(args.cluster, run_on, run_here, args.workers, cards) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles)
     for line in (line for result in results for line in result.lines()):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)

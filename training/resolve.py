@@ -67,7 +67,7 @@ def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile
     epoch = math.ceil(record["train_lmdb"]["entries"] / batch)
     epochs = epochs_of(profile, solver)
     # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
-    step = -(-epochs * solver.stepsize // solver.max_iter)
+    step = math.ceil(epochs * solver.stepsize / solver.max_iter)
     solver.test_interval = solver.snapshot = epoch
     solver.stepsize, solver.max_iter = step * epoch, epochs * epoch
     solver.display = max(1, min(solver.display, epoch // 10))

@@ -64,12 +64,18 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
 
 
 @contextmanager
-def on_cluster(where: str | None, work: Callable, here: Callable | None = None, **options) -> Iterator[Callable | None]:
-    """`work(client)` of the cluster named by --cluster, `here` where none is; `options` as of `connected`."""
+def on_cluster(
+    where: str | None,
+    work: Callable,
+    here: Callable | None = None,
+    workers: int | None = None,
+    cards: Callable[[], Sequence[str]] = tuple,
+) -> Iterator[Callable | None]:
+    """`work(client)` of the cluster named by --cluster, or `here` where none is, and `cards` then not asked for."""
     if not where:
         yield here
         return
-    with connected(where, **options) as client:
+    with connected(where, workers, cards()) as client:
         yield work(client)
 
 

@@ -76,15 +76,14 @@ def test_neither_order_nor_number_of_crops_matters(engine, crops):
 
 
 def test_no_thread_is_bound_to_one_core(engine, crops):
-    usable, seen = os.sched_getaffinity(0), []
+    usable, seen, done = os.sched_getaffinity(0), [], threading.Event()
 
-    def watch(done):
+    def watch():
         while not done.is_set():
             seen.extend(cores for task in TASKS.iterdir() if (cores := cores_of(task)))
             time.sleep(0.001)
 
-    done = threading.Event()
-    watcher = threading.Thread(target=watch, args=(done,))
+    watcher = threading.Thread(target=watch)
     watcher.start()
     for _ in range(3):
         engine(crops)

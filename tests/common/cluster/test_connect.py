@@ -8,7 +8,7 @@ pytest.importorskip("distributed", reason="make cluster")
 
 import dask
 
-from common.cluster.connect import connected, require_dask
+from common.cluster.connect import connected, on_cluster, require_dask
 from common.errors import UserError
 
 
@@ -42,3 +42,13 @@ def test_without_dask_one_line_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UserError, match="distributed: expected this package, for --cluster, .* make cluster"):
         require_dask()
+
+
+def test_without_a_cluster_no_card_is_looked_for():
+    def cards():
+        raise AssertionError("nvidia-smi was started for nothing")
+
+    with on_cluster(None, work=str, here="here", cards=cards) as run:
+        assert run == "here"
+    with pytest.raises(AssertionError, match="for nothing"), on_cluster("local", work=str, cards=cards):
+        pass
