@@ -10,7 +10,7 @@ from benchmarks.work import prepare
 from engines.device import Device
 
 pytest.importorskip("distributed", reason="make cluster")
-pytest.importorskip("tifffile", reason="make slides")
+pytest.importorskip("imagecodecs", reason="make slides")
 
 
 @pytest.fixture(scope="module")

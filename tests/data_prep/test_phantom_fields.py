@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -74,7 +75,7 @@ def test_an_existing_folder_is_not_touched(checkout, folder):
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory):
-    pytest.importorskip("tifffile", reason="make slides")
+    pytest.importorskip("imagecodecs", reason="make slides")
     path = tmp_path_factory.mktemp("slide") / "slide.tif"
     return path, make_slide(path, 4 * BLOCK, 3, seed=2)
 
@@ -101,6 +102,13 @@ def test_a_slide_is_a_pyramid_with_its_fields_where_it_says(slide):
 def test_a_slide_of_the_same_seed_is_the_same_bytes(slide, tmp_path):
     make_slide(tmp_path / "slide.tif", 4 * BLOCK, 3, seed=2)
     assert (tmp_path / "slide.tif").read_bytes() == slide[0].read_bytes()
+
+
+def test_what_is_not_installed_for_a_slide_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(UserError, match="imagecodecs: .*make slides"):
+        make_slide(tmp_path / "slide.tif", BLOCK, 1)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("side", "fields"), [(100, 1), (10**6, 1), (2 * BLOCK, 5), (2 * BLOCK, 0)])
