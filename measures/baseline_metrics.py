@@ -16,7 +16,8 @@ from scoring.results import RunResult
 def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
     """A baseline's metrics, `seven_class_acc` (None without seven classes) and `interval`, all their 95 % intervals.
 
-    AUC is that of the baseline's own chances, None where it gives none. None where the run has skipped the baseline.
+    All are those of the baseline's own chances, called abnormal from 0.5 on as the net's; where it gives none, those of
+    its answers, and no AUC. None where the run has skipped the baseline.
 
     Raises
     ------
@@ -27,19 +28,19 @@ def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
     if "skipped" in entry:
         return None
     try:
-        called = np.array([entry["predictions"][cell][0] for cell in run.ids], float)
+        called = [entry["predictions"][cell][0] for cell in run.ids]
         seven = np.array([entry["predictions"][cell][1] for cell in run.ids])
-        chances = np.array([entry["chances"][cell] for cell in run.ids], float) if "chances" in entry else None
+        scores = np.array([entry["chances"][cell] for cell in run.ids] if "chances" in entry else called, float)
         truth = run.pooled("labels")
-        metrics = binary_metrics(truth, called)
-        metrics["auc"] = None if chances is None else binary_metrics(truth, chances)["auc"]
+        metrics = binary_metrics(truth, scores)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         where = run.folder / "baselines.json"
         do = "Remove it and run tools/cross_validate.py again."
         raise UserError(where, f"{name}: a prediction for every cell of the run", repr(error)[:60], do) from None
     groups = run.groups()
-    limits = {name: interval(truth, called, name, groups) for name in COUNTED}
-    limits["auc"] = None if chances is None else interval(truth, chances, "auc", groups)
+    limits = {name: interval(truth, scores, name, groups) for name in (*COUNTED, "auc")}
+    if "chances" not in entry:
+        metrics["auc"] = limits["auc"] = None
     seven_right = seven == run.pooled("class7") if run.has_class7 else None
     limits["seven_class_acc"] = None if seven_right is None else share_interval(seven_right, groups)
     seven_class_acc = None if seven_right is None else float(seven_right.mean())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ class RunResult:
         """Outputs of the net: 2 or 7."""
         return int(self.run["classes"])
 
-    @property
+    @cached_property
     def has_class7(self) -> bool:
         """Whether the data set has Herlev's seven classes."""
         return all(cell.class7 is not None for cell in self.cells.values())

@@ -3,12 +3,14 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from common.errors import UserError
+from measures.baseline_metrics import baseline_metrics
 from measures.by_class import confusion, seven_errors
 from measures.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
 from measures.intervals import interval
@@ -237,6 +239,27 @@ def test_every_figure_of_a_class_and_of_a_baseline_has_its_interval(runs, tables
     assert area[tables["baselines"].columns.index("AUC")] == f"{auc:.3f} ({low:.3f}-{high:.3f})"
     (named,) = [line for line in tables["baselines"].rows if line[0].startswith("cell") and "first number" in line[1]]
     assert named[tables["baselines"].columns.index("AUC")] == "-"  # it gives answers and no chances
+
+
+def test_a_baselines_chance_of_one_half_is_abnormal_as_the_nets_is(runs):
+    run = runs["cell"]
+    entry = run.baselines["nucleus_area"]
+    cell = next(name for name in run.ids if run.cells[name].label == 1)
+    called = {
+        half: baseline_metrics(replace(run, baselines={"nucleus_area": changed}), "nucleus_area")["sens"]
+        for half, changed in (
+            (
+                chance,
+                entry
+                | {
+                    "chances": entry["chances"] | {cell: chance},
+                    "predictions": entry["predictions"] | {cell: [0, None]},
+                },
+            )
+            for chance in (0.4999, 0.5)
+        )
+    }
+    assert called[0.5] - called[0.4999] == pytest.approx(1 / run.pooled("labels").sum())
 
 
 def test_views(runs):
