@@ -84,17 +84,23 @@ def _require_groups(dataset: Dataset, n_folds: int) -> None:
 
 def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[Cell], list[Cell]]:
     """Carve a validation set (one fifth) out of training cells, by the same protocol."""
+    chosen = set(inner_folds(cells, protocol, seed)[0])
+    return [c for c in cells if c.id not in chosen], [c for c in cells if c.id in chosen]
+
+
+def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
+    """Training cells dealt to five folds of ids, by the same protocol; the first is `inner_split`'s validation set.
+
+    Raises
+    ------
+    UserError
+        For too few groups or cells.
+    """
     groups = {cell.group for cell in cells}
     if protocol == "field" and len(groups) < FOLDS:
         expected = f"at least {FOLDS} groups among the training cells, to hold a fifth of them back"
         do = "Give more groups, or use --select last, or paper."
         raise UserError("--select inner", expected, str(len(groups)), do)
-    chosen = set(_assign(cells, protocol, seed, FOLDS)[0])
-    return [c for c in cells if c.id not in chosen], [c for c in cells if c.id in chosen]
-
-
-def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
-    """Training cells dealt to five folds of ids, by the same protocol; the first is `inner_split`'s validation set."""
     return _assign(cells, protocol, seed, FOLDS)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.blob_values import blob_values
 from common.caffe_messages import caffe_pb2, read_binary
 from common.errors import UserError
 from common.files import complete_or_absent
@@ -48,7 +49,7 @@ def read_mean(path: Path) -> np.ndarray:
     """
     blob = read_binary(path, "BlobProto", DO)
     shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
-    values = np.array(blob.data, np.float32)
+    values = blob_values(blob)
     if shape[-3:] != SHAPE or values.size != np.prod(SHAPE):
         found = f"{' x '.join(map(str, shape))} with {values.size} values"
         raise UserError(path, f"a mean image of {' x '.join(map(str, SHAPE))} (channels BGR, rows, columns)", found, DO)

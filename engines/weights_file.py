@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
+from common.blob_values import blob_values
 from common.caffe_messages import read_binary
 from common.errors import UserError
 
@@ -25,7 +26,7 @@ def blob_shape(blob: Message) -> list[int]:
 
 def blob_array(blob: Message) -> np.ndarray:
     """A blob's values, float32, in its shape."""
-    return np.array(blob.data, np.float32).reshape(blob_shape(blob))
+    return blob_values(blob).reshape(blob_shape(blob))
 
 
 def check_weights(path: Path, expected: Shapes, do: str) -> Message:
@@ -50,7 +51,7 @@ def check_weights(path: Path, expected: Shapes, do: str) -> Message:
         if len(found) != len(shapes) or any(_trim(a) != _trim(b) for a, b in zip(found, shapes, strict=True)):
             raise UserError(path, f"{name} of shape {_text(shapes)}", _text(found), do)
         for blob, shape in zip(have[name], shapes, strict=True):
-            values = np.array(blob.data, np.float32)
+            values = blob_values(blob)
             if values.size != np.prod(shape):
                 raise UserError(path, f"{np.prod(shape)} values in {name}", f"{values.size}", do)
             if not np.isfinite(values).all():

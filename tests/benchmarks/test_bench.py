@@ -109,7 +109,7 @@ def test_memory_counts_the_whole_tree_of_processes(work, tmp_path, monkeypatch):
 
 
 def test_scoring_and_growth(work, monkeypatch):
-    monkeypatch.setattr(scoring, "VIEWS", 5)
+    monkeypatch.setattr(scoring, "VIEWS", 2)
     figures = scoring.measure(work)
     assert "scoring: caffe float32 over its bare engine" in values(figures, "x")
     speed, cell = values(figures, "crops/s")["scoring: caffe float32"], values(figures, "s")

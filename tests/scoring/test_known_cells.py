@@ -1,6 +1,7 @@
 """What the net's training cells look like: the limit, the file, and the mark in evaluate, classify and validate."""
 
 import csv
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from engines.device import Device
 from scoring.cell_views import of_data_set
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold, held_out_cells
 from scoring.known_cells import FILE, KnownCells, find_known_cells, read_known_cells
-from scoring.learn_known_cells import _limits, fit
+from scoring.learn_known_cells import _fifths, _limits, fit
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
@@ -162,3 +163,11 @@ def test_the_share_counts_only_what_was_compared():
     say_share([None, None], said.append)
     say_share([True, None, False], said.append)
     assert len(said) == 1 and said[0].startswith("1 of 2 cells (50.0 %)")
+
+
+def test_cells_of_fewer_groups_than_five_are_dealt_out_one_by_one(dataset):
+    """A learning curve's smallest part, by field: its limit is cross-fitted all the same."""
+    train = [replace(cell, group=f"g{number % 3}") for number, cell in enumerate(dataset.cells[:14])]
+    parts = _fifths(train, "field", 1)
+    assert sorted(cell for part in parts for cell in part) == sorted(cell.id for cell in train)
+    assert [len(part) for part in parts] == [3, 3, 3, 3, 2]
