@@ -1,5 +1,6 @@
 """Keeping what a run's figures are made of: small, without images, weights or a machine's paths (results/)."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from scoring.results import FoldResult, load_run
 from scoring.score_files import scores_name
 
 MOST_BYTES = 5_000_000  # of one kept run
-OF_RUN = ("split.json", "cells.csv", "baselines.json", "images.sha256")
+OF_RUN = ("cells.csv", "images.sha256")
+PACKED = ("split.json", "baselines.json")  # a line a number would double their size
 OF_FOLD = ("view_scores.csv", *(scores_name(shift) for shift in (0, 5, 10)))
 RECORDS = ("fold.json", "model.json", "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD[1:]))
 PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
@@ -40,6 +42,8 @@ def keep_results(run: Path, out: Path) -> Path:
         write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
         for name in OF_RUN:
             _copy(run / name, partial / name)
+        for name in PACKED:
+            _pack(run / name, partial / name)
         for fold in result.folds:
             _keep_fold(fold, partial / fold.folder.name)
         size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
@@ -76,6 +80,12 @@ def _keep_fold(fold: FoldResult, out: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     if source.exists():
         shutil.copyfile(source, target)
+
+
+def _pack(source: Path, target: Path) -> None:
+    if source.exists():
+        value = read_json(source, "tools/cross_validate.py")
+        write_text(target, json.dumps(value, separators=(",", ":"), ensure_ascii=False) + "\n")
 
 
 def reduced_log(lines: Iterator[str]) -> Iterator[str]:
