@@ -118,8 +118,8 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
 
 
 def _write(path: Path, slide: MadeSlide) -> None:
-    extra("imagecodecs", "a slide's JPEG tiles", "slides")  # scikit-image brings tifffile, and not this
     tifffile = extra("tifffile", "TIFF", "slides")
+    extra("imagecodecs", "a slide's JPEG tiles", "slides")  # scikit-image brings tifffile, and not this
     levels = slide.levels()
     total = sum((-(-(slide.side // shrink) // TILE)) ** 2 for shrink in levels)
     with (
