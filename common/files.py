@@ -127,9 +127,10 @@ def write_bytes(final: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
-def write_json(final: Path, value: Any) -> None:
-    """Write JSON, complete or not at all; keys keep their order."""
-    write_text(final, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+def write_json(final: Path, value: Any, packed: bool = False) -> None:
+    """Write JSON, complete or not at all; keys keep their order. `packed`: on one line, half the size."""
+    layout: dict[str, Any] = {"separators": (",", ":")} if packed else {"indent": 1}
+    write_text(final, json.dumps(value, ensure_ascii=False, **layout) + "\n")
 
 
 def read_json(path: Path, made_by: str) -> Any:

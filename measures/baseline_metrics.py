@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from measures.baselines import scores_of
 from measures.by_class import most_likely, seven_class_accuracy
 from measures.intervals import COUNTED, interval
 from measures.metrics import binary_metrics
@@ -28,9 +29,8 @@ def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
     if "skipped" in entry:
         return None
     try:
-        called = [entry["predictions"][cell][0] for cell in run.ids]
         seven = np.array([entry["predictions"][cell][1] for cell in run.ids])
-        scores = np.array([entry["chances"][cell] for cell in run.ids] if "chances" in entry else called, float)
+        scores = scores_of(entry, run.ids)
         truth = run.pooled("labels")
         metrics = binary_metrics(truth, scores)
     except (KeyError, IndexError, TypeError, ValueError) as error:

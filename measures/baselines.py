@@ -1,7 +1,7 @@
 """How far one gets without a net: what any figure of a run must be read beside."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,13 @@ def all_baselines(
         "picture_size": picture_size(cells, folds, sizes or {}),
         "sibling_share": sibling_share(cells, folds),
     }
+
+
+def scores_of(entry: Mapping[str, Any], cells: Iterable[str]) -> np.ndarray:
+    """What a baseline is judged by, float64 (n,), of cells by id: its chances where it gives any, else its answers."""
+    if "chances" in entry:
+        return np.array([entry["chances"][cell] for cell in cells], float)
+    return np.array([entry["predictions"][cell][0] for cell in cells], float)
 
 
 def is_complete(baselines: Any) -> bool:

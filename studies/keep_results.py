@@ -1,6 +1,5 @@
 """Keeping what a run's figures are made of: small, without images, weights or a machine's paths (results/)."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -43,7 +42,8 @@ def keep_results(run: Path, out: Path) -> Path:
         for name in OF_RUN:
             _copy(run / name, partial / name)
         for name in PACKED:
-            _pack(run / name, partial / name)
+            if (run / name).exists():
+                write_json(partial / name, read_json(run / name, "tools/cross_validate.py"), packed=True)
         for fold in result.folds:
             _keep_fold(fold, partial / fold.folder.name)
         size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
@@ -80,12 +80,6 @@ def _keep_fold(fold: FoldResult, out: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     if source.exists():
         shutil.copyfile(source, target)
-
-
-def _pack(source: Path, target: Path) -> None:
-    if source.exists():
-        value = read_json(source, "tools/cross_validate.py")
-        write_text(target, json.dumps(value, separators=(",", ":"), ensure_ascii=False) + "\n")
 
 
 def reduced_log(lines: Iterator[str]) -> Iterator[str]:

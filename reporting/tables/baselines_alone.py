@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_prep.cells import Cell, Dataset
+from measures.baselines import scores_of
 from measures.intervals import interval
 from measures.metrics import percent
 from measures.resampling import share_interval
@@ -34,8 +35,7 @@ def baselines_alone_table(dataset: Dataset, baselines: Mapping[str, Any], protoc
 def _figures(entry: Mapping[str, Any], cells: Mapping[str, Cell], grouped: bool) -> list:
     tested = [cells[cell] for cell in entry["predictions"]]
     truth, units = [cell.label for cell in tested], [cell.group for cell in tested] if grouped else None
-    # what the measures were taken of: chances where there are some, else the answers as 0 and 1
-    scores = [entry.get("chances", {}).get(cell.id, entry["predictions"][cell.id][0]) for cell in tested]
+    scores = scores_of(entry, [cell.id for cell in tested])
     two, seven = entry["two_class"], entry["seven_class"]
     texts = [shown(two[name], interval(truth, scores, name, units)) for name in ("acc", "sens", "spec")]
     texts.append(shown(two["auc"], interval(truth, scores, "auc", units), 3) if "chances" in entry else None)
