@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.packed_file import BROKEN, open_text
 
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
@@ -135,15 +136,19 @@ def write_json(final: Path, value: Any, packed: bool = False) -> None:
 
 def read_json(path: Path, made_by: str) -> Any:
     """Read JSON that a tool of ours wrote; `made_by` names the tool in the error."""
+    again = f"Remove it and run {made_by} again."
     try:
         if path.stat().st_size > MAX_JSON:
-            found = human(path.stat().st_size)
-            raise UserError(path, f"at most {human(MAX_JSON)} of JSON", found, f"Remove it and run {made_by} again.")
-        return json.loads(path.read_text(encoding="utf-8"))
+            raise UserError(path, f"at most {human(MAX_JSON)} of JSON", human(path.stat().st_size), again)
+        with open_text(path) as file:
+            text = file.read(MAX_JSON + 1)  # a gzipped one may hold more than its size tells
+        if len(text) > MAX_JSON:
+            raise UserError(path, f"at most {human(MAX_JSON)} of JSON", "more than that, gzipped", again)
+        return json.loads(text)
     except FileNotFoundError:
         raise UserError(path, "a JSON file", "no such file", f"Run {made_by} first.") from None
-    except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
-        raise UserError(path, "JSON", f"{error}", f"Remove it and run {made_by} again.") from None
+    except (*BROKEN, ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
+        raise UserError(path, "JSON", f"{error}", again) from None
 
 
 def digest(*parts: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.errors import CHECK_PATH, UserError
 from common.files import read_json
+from common.packed_file import plain_or_packed
 from common.run_folder import filled_in
 from scoring import score_files
 from scoring.score_files import Scores, ViewScores
@@ -206,13 +207,13 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
     scores = score_files.read_scores(folder / "scores.csv", ids, run["classes"])
     if not run.get("control"):  # a control may have been scored against labels shuffled on purpose
         _check_labels(folder / "scores.csv", ids, scores, cells)
-    views, model = folder / "view_scores.csv", _model(folder / "model.json")
+    views, model = plain_or_packed(folder / "view_scores.csv"), _model(folder / "model.json")
     return FoldResult(
         fold=fold,
         folder=folder,
         ids=tuple(ids),
         **scores._asdict(),
-        views=score_files.read_views(views, ids) if views.exists() else None,
+        views=score_files.read_views(views, ids) if views else None,
         shift5=_shifted_scores(folder, 5, ids, run["classes"]),
         shift10=_shifted_scores(folder, 10, ids, run["classes"]),
         model=model,
@@ -278,7 +279,8 @@ def _object(path: Path, fields: dict[str, type]) -> dict[str, Any]:
 
 
 def _object_or_none(path: Path) -> dict[str, Any] | None:
-    return _object(path, {}) if path.exists() else None
+    there = plain_or_packed(path)
+    return _object(there, {}) if there else None
 
 
 def _wrong(where: str | Path, expected: str, found: str) -> UserError:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import UserError
+from common.packed_file import BROKEN, open_text
 from data_prep.herlev_classes import abnormal_outputs
 
 DO = "Score the fold again with tools/cross_validate.py."
@@ -25,7 +26,7 @@ class Scores(NamedTuple):
 
 
 class ViewScores(NamedTuple):
-    """view_scores.csv as arrays (n cells, V views).
+    """view_scores.csv as arrays (n cells, V views); results/ keeps it gzipped.
 
     `angles` in degrees and the shifts `dx`, `dy` in pixels of the original image; `scores` the mean over a
     view's crops, `centre` the centre crop's alone.
@@ -102,7 +103,7 @@ def read_views(path: Path, ids: list[str]) -> ViewScores:
 def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
     """The rows of a CSV with exactly these columns, each with its line number."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_text(path) as file:
             reader = csv.reader(file, strict=True)
             header = next(reader, None)
             if header != columns:
@@ -111,7 +112,7 @@ def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
         raise UserError(path, "a CSV file", "no such file", DO) from None
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
+    except (*BROKEN, OSError, csv.Error, UnicodeDecodeError) as error:
         raise UserError(path, "a CSV file", str(error), DO) from None
     for line, row in rows:
         if len(row) != len(columns):

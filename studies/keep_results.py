@@ -8,14 +8,15 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import complete_or_absent, human, read_json, write_json, write_text
+from common.packed_file import packed, packed_name, plain_or_packed
 from scoring.results import FoldResult, load_run
 from scoring.score_files import scores_name
 
 MOST_BYTES = 5_000_000  # of one kept run
 OF_RUN = ("cells.csv", "images.sha256")
-PACKED = ("split.json", "baselines.json")  # a line a number would double their size
-OF_FOLD = ("view_scores.csv", *(scores_name(shift) for shift in (0, 5, 10)))
-RECORDS = ("fold.json", "model.json", "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD[1:]))
+PACKED, ZIPPED = "split.json", "baselines.json"  # on one line; and gzipped, a seventh of that
+VIEWS, OF_FOLD = "view_scores.csv", tuple(scores_name(shift) for shift in (0, 5, 10))  # views gzipped: a quarter
+RECORDS = ("fold.json", "model.json", "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD))
 PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
 # what Caffe's own parse_log.py and ours look for
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
@@ -41,9 +42,8 @@ def keep_results(run: Path, out: Path) -> Path:
         write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
         for name in OF_RUN:
             _copy(run / name, partial / name)
-        for name in PACKED:
-            if (run / name).exists():
-                write_json(partial / name, read_json(run / name, "tools/cross_validate.py"), packed=True)
+        write_json(partial / PACKED, read_json(run / PACKED, "tools/cross_validate.py"), packed=True)
+        _pack(run / ZIPPED, partial)
         for fold in result.folds:
             _keep_fold(fold, partial / fold.folder.name)
         size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
@@ -66,6 +66,7 @@ def _keep_fold(fold: FoldResult, out: Path) -> None:
     out.mkdir()
     for name in OF_FOLD:
         _copy(fold.folder / name, out / name)
+    _pack(fold.folder / VIEWS, out)
     for name in RECORDS:
         if (fold.folder / name).exists():
             write_json(out / name, without_paths(read_json(fold.folder / name, "tools/evaluate.py")))
@@ -80,6 +81,15 @@ def _keep_fold(fold: FoldResult, out: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     if source.exists():
         shutil.copyfile(source, target)
+
+
+def _pack(source: Path, folder: Path) -> None:
+    """Keep a large file gzipped, one that is so already as it is."""
+    there = plain_or_packed(source)
+    if there == source:
+        packed_name(folder / source.name).write_bytes(packed(source.read_bytes()))
+    elif there:
+        _copy(there, folder / there.name)
 
 
 def reduced_log(lines: Iterator[str]) -> Iterator[str]:

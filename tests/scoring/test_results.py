@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from common.packed_file import packed
 from scoring.results import load_run
 from tests.support.synthetic_run import write_synthetic_run
 
@@ -176,6 +177,17 @@ def test_bytes_that_are_no_text_are_refused(run):
 def test_malformed_view_scores_are_refused(run, change, word):
     edit(run / "fold0/view_scores.csv", change)
     refused(run, "view_scores.csv", word)
+
+
+@pytest.mark.parametrize("name", ["fold0/view_scores.csv", "baselines.json"])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-30], lambda data: data[:40] + b"no" + data[42:], lambda _: b"?"]
+)
+def test_a_damaged_gzipped_file_is_refused(run, name, damage):
+    path = run / name
+    path.with_name(f"{path.name}.gz").write_bytes(damage(packed(path.read_bytes())))
+    path.unlink()
+    refused(run, f"{path.name}.gz")
 
 
 def test_a_split_of_other_cells_is_refused(run):

@@ -1,11 +1,13 @@
 """A kept run gives the same tables, holds no path of a machine and no picture, and stays small."""
 
+import gzip
 import json
 import re
 
 import pytest
 
 from common.errors import UserError
+from common.packed_file import open_text
 from reporting.report import write_report
 from scoring.results import load_run
 from studies import keep_results as module
@@ -53,9 +55,20 @@ def test_no_path_of_a_machine_no_picture_and_no_weights_are_kept(run, tmp_path):
     (run / "fold0/snapshots/convnet_t_iter_60.caffemodel").write_bytes(b"weights")
     kept = keep_results(run, tmp_path / "results/x")
     files = [path for path in kept.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {".json", ".csv", ".prototxt", ".log"}
-    assert not [path for path in files if re.search(r"/home|someone", path.read_text())]
+    assert {path.suffix for path in files} <= {".json", ".csv", ".gz", ".prototxt", ".log"}
+    texts = {path: open_text(path).read() for path in files}
+    assert not [path for path, text in texts.items() if re.search(r"/home|someone", text)]
     assert 'net: "train_val.prototxt"' in (kept / "fold0/solver.prototxt").read_text()
+
+
+def test_views_and_baselines_are_kept_gzipped_and_the_same_bytes_again(run, tmp_path):
+    first = keep_results(run, tmp_path / "results/a")
+    for name in ("fold0/view_scores.csv", "baselines.json"):
+        assert not (first / name).exists()
+        assert gzip.decompress((first / f"{name}.gz").read_bytes()) == (run / name).read_bytes()
+    second = keep_results(first, tmp_path / "results/b")  # what is kept can be kept again
+    for path in (path for path in first.rglob("*") if path.is_file()):
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
 
 
 def test_the_log_keeps_its_numbers_alone():

@@ -1,0 +1,31 @@
+"""Text that may lie gzipped: results/ keeps its large files so, in a quarter of the room."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TextIO
+
+SUFFIX = ".gz"
+BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one raises
+
+
+def plain_or_packed(path: Path) -> Path | None:
+    """`path` where it is there, else the file of that name with .gz after it; None without either."""
+    packed = packed_name(path)
+    return path if path.exists() else packed if packed.exists() else None
+
+
+def packed_name(path: Path) -> Path:
+    """The name that `path` has when gzipped."""
+    return path.with_name(path.name + SUFFIX)
+
+
+def open_text(path: Path) -> TextIO:
+    """Open for reading as UTF-8, line ends as they are; one that ends in .gz is unpacked on the way."""
+    opened = gzip.open if path.suffix == SUFFIX else open
+    return opened(path, "rt", encoding="utf-8", newline="")
+
+
+def packed(data: bytes) -> bytes:
+    """Gzipped bytes; the same data gives the same."""
+    return gzip.compress(data, mtime=0)
