@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.cores import usable_cores
@@ -19,12 +19,20 @@ def command_line() -> list[str]:
 def environment() -> dict:
     """When, on what machine and with which versions."""
     packages = ("numpy", "lmdb", "opencv-python", "scikit-learn", "protobuf")
-    versions = {name: version(name) for name in packages}
+    versions = {name: _version(name) for name in packages}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": {"python": platform.python_version(), **versions, "project": _commit()},
     }
+
+
+def _version(package: str) -> str:
+    """A package's version; OpenCV comes without a window, too, under another name."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return version(f"{package}-headless")
 
 
 def machine() -> dict:

@@ -12,7 +12,7 @@ from scoring.results import load_run
 from tests.support.checkout import ROOT
 from tests.support.synthetic_run import write_synthetic_run
 
-STATED_IN = ("README.md", "docs/adapting.md")
+STATED_IN = ("README.md", "docs/adapting.md", "docs/gpu.md")
 RUN = re.compile(r"`results/([\w.-]+)`")
 KEPT = sorted(path.parent for path in (ROOT / "results").glob("*/run.json"))
 
@@ -51,4 +51,4 @@ def test_a_figure_that_the_files_do_not_give_is_found(tmp_path):
 def test_a_kept_run_is_small_and_has_no_picture(kept):
     files = [path for path in kept.rglob("*") if path.is_file() and "report" not in path.parts]
     assert sum(path.stat().st_size for path in files) <= 5_000_000
-    assert {path.suffix for path in files} <= {".json", ".csv", ".prototxt", ".log", ".sha256"}
+    assert {path.suffix for path in files} <= {".json", ".csv", ".gz", ".prototxt", ".log", ".sha256"}

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from benchmarks.gpu.bundle import pack_files, require_small
-from benchmarks.gpu.gtest import _gtest_figures, gtest_step
+from benchmarks.gpu.gtest import OUT_OF_TIME, _gtest_figures, gtest_step
 from benchmarks.gpu.images import pack_images, unpack_images
 from benchmarks.gpu.report import markdown
 from common.errors import UserError
@@ -67,10 +67,13 @@ def test_a_bundle_above_the_limit_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_gtest_prints_is_counted():
-    figures = _gtest_figures([PASSED, ENDED])
+    figures = _gtest_figures([PASSED, ENDED, f"{ENDED}{OUT_OF_TIME}"])
     assert figures["passed"] == 1
     assert figures["failed"] == ["NetTest/1.TestB"]
     assert [end["in"] for end in figures["ended_early"]] == ["BlobTest.TestC"]
+    assert figures["out_of_time"] == 1
+    text = markdown({"gtest": {**figures, "seconds": 3.0}})
+    assert "1 passed, 1 failed, in 3 s." in text and "1 processes had no time to finish" in text
 
 
 def test_test_processes_run_beside_each_other_and_are_stopped(tmp_path):
@@ -82,7 +85,7 @@ def test_test_processes_run_beside_each_other_and_are_stopped(tmp_path):
     program.chmod(0o755)
     figures = gtest_step(program, tmp_path, "*", 2, limit=0.5)
     assert figures["passed"] == 1
-    assert len(figures["ended_early"]) == 1
+    assert figures["out_of_time"] == 1 and not figures["ended_early"]
     assert figures["seconds"] < 30
 
 
