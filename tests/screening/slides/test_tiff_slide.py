@@ -1,5 +1,8 @@
 """TIFF in all the shapes that it comes in: read as a whole image is, and what is lost is named."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from common.errors import UserError
 from screening.slides import tiff_slide
 from screening.slides.slide import Box
 from screening.slides.tiff_slide import TiffSlide
+from tests.support.checkout import ROOT
 from tests.support.drawn_field import draw_field
 from tests.support.screening import MPP, spoil_segment, write_pyramid, write_tiff
 
@@ -50,6 +54,24 @@ def test_lossy_ones_are_nearly_so(tmp_path, image, compression):
     found, damages = TiffSlide(path).read(BOXES[1])
     assert damages == []
     assert np.abs(found.astype(int) - image[90:260, 100:300]).mean() < 3
+
+
+WITHOUT = """
+import sys
+from pathlib import Path
+sys.modules["imagecodecs"] = None  # as if tifffile had come alone
+from screening.slides.slide import Box
+from screening.slides.tiff_slide import TiffSlide
+from common.cli import run
+run(lambda: TiffSlide(Path(sys.argv[1])).read(Box(0, 0, 9, 9)))
+"""
+
+
+def test_a_missing_decoder_is_no_damage(tmp_path, image):
+    path = write_tiff(tmp_path / "field.tif", image, tile=(128, 128), compression="jpeg")
+    done = subprocess.run([sys.executable, "-c", WITHOUT, path], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode and "Traceback" not in done.stderr
+    assert "imagecodecs" in done.stderr and "make slides" in done.stderr
 
 
 def test_what_is_kept_of_it_is_bounded(tmp_path, image, monkeypatch):
