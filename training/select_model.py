@@ -23,6 +23,7 @@ def select_model(
     fingerprint: str | None = None,
     recipe: Recipe | None = None,
     validated: Callable[[Path], Mapping[str, Any]] | None = None,
+    adapting: bool = False,
 ) -> dict:
     """Choose a snapshot by `rule` and write model.json.
 
@@ -31,6 +32,7 @@ def select_model(
     With the net's `shapes` the chosen file must be whole: on a full disk Caffe may cut one short and end well.
     `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied;
     `recipe` is what it was trained with, None where nobody recorded it; `validated` tells more of the chosen file.
+    `adapting` keeps also what the log says of the net before its first iteration, a trained one.
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
@@ -48,6 +50,7 @@ def select_model(
         "select": rule,
         "val_loss": loss,
         "val_accuracy": accuracy,
+        **(_before(tests) if adapting else {}),
         **(validated(snapshots[iteration].model) if validated else {}),
         "sha256": sha256_file(snapshots[iteration].model),
         "data": fingerprint,
@@ -63,6 +66,11 @@ def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tup
         return schedule.max_iter if schedule.max_iter in there else None
     known = [i for i in tests if i in there and tests[i][0] == tests[i][0]]  # a loss may be NaN
     return min(known, key=lambda i: (tests[i][0], i), default=None)
+
+
+def _before(tests: Mapping[int, tuple[float, float]]) -> dict[str, float | None]:
+    loss, accuracy = tests.get(0, (None, None))
+    return {"val_loss_before": loss, "val_accuracy_before": accuracy}
 
 
 def read_model(fold: Path) -> dict:

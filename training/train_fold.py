@@ -1,9 +1,10 @@
 """Training one fold: resolve, check, run or resume Caffe, select, prune."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from common.caffe_messages import prototxt_folder
 from common.errors import CHECK_PATH, UserError
@@ -82,7 +83,10 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
         validated = partial(validation_losses, fold, record=record, device=options.device)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), validated)
+        made = (record["fingerprint"], recorded(fold), validated, adapting)
+        model = select_model(fold, config.select, schedule, shapes, *made)
+        if line := lost_by_adapting(model):
+            say(f"!! {line} !!")
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
@@ -94,6 +98,16 @@ def too_few(iterations: int, profile: Profile) -> str:
         f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
         "few to learn much. Add cells, or bring them as a manifest in a new --run, which gets more views !!"
     )
+
+
+def lost_by_adapting(model: Mapping[str, Any]) -> str | None:
+    """A line for an adapted net that its validation cells speak against; `model` is model.json."""
+    before, after = model.get("val_loss_before"), model.get("val_loss")
+    if before is None or after is None or after < before:
+        return None
+    then, now = (f"loss {model[f'val_loss{k}']:.3f}, accuracy {model[f'val_accuracy{k}']:.3f}" for k in ("_before", ""))
+    do = "use the source net as it is, or label more cells (docs/adapting.md)"
+    return f"adapting has gained nothing on the validation cells: {then} before, {now} after; {do}"
 
 
 def _require_file(weights: Path | None) -> None:

@@ -18,7 +18,7 @@ from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
 from training.caffe_log import parse
 from training.source_net import open_source
-from training.train_fold import TrainOptions, train_fold
+from training.train_fold import TrainOptions, lost_by_adapting, train_fold
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"]
 
@@ -74,6 +74,8 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
     assert [row[0] for row in log.test] == [0, 2, 4, 6, 8]
     model = json.loads((adapted_fold / "model.json").read_text())
     source = json.loads((trained_fold / "model.json").read_text())
+    assert (model["val_loss_before"], model["val_accuracy_before"]) == log.test[0][1:]
+    assert "val_loss_before" not in source
     nets = [trained_fold / source["snapshot"], adapted_fold / model["snapshot"]]
     before, after = (layers_of(read_binary(path, "NetParameter", "")) for path in nets)
     assert list(before) == list(after) == LAYERS
@@ -81,6 +83,15 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
         old, new = (blob_array(blobs[name][0]) for blobs in (before, after))
         assert np.abs(new - old).max() > 0
         assert np.corrcoef(old.ravel(), new.ravel())[0, 1] > 0.9  # from random values it would be 0
+
+
+@pytest.mark.parametrize(("after", "said"), [(0.5, False), (0.6, True), (0.7, True)])
+def test_an_adapting_that_its_validation_cells_speak_against_is_said(after, said):
+    model = {"val_loss": after, "val_accuracy": 0.8, "val_loss_before": 0.6, "val_accuracy_before": 0.9}
+    line = lost_by_adapting(model)
+    assert bool(line) is said
+    assert not said or "loss 0.600, accuracy 0.900 before" in line and f"loss {after:.3f}, accuracy 0.800 after" in line
+    assert lost_by_adapting({"val_loss": after, "val_accuracy": 0.8}) is None  # trained from CaffeNet, or an older one
 
 
 def test_the_chain_goes_back_to_the_first_weights(adapted_fold, trained_fold, source_weights):
