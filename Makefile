@@ -55,7 +55,7 @@ results: venv
 screen: caffe slides
 	tools/quick_screen.sh
 
-# on a machine with nothing else to do; some minutes
+# on a machine with nothing else to do; about an hour
 bench: caffe engines slides cluster
 	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
 	tools/bench.py

@@ -111,4 +111,6 @@ def _no_fold(path: Path, given: bool) -> UserError:
         return UserError(path, expected, "a whole run", f"Give one of its folds: {', '.join(folds)}.")
     if given and not path.exists():
         return UserError(path, expected, "no such folder", CHECK_PATH)
-    return UserError(path, expected, "none", "Run tools/build_lmdb.py --fold K first.")
+    return UserError(
+        path, expected, "none", "Name one with --fold-folder RUN/foldK, or run tools/build_lmdb.py --fold K first."
+    )

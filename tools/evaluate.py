@@ -15,7 +15,8 @@ EPILOG = """\
   tools/evaluate.py --fold-folder runs/herlev-cell-paper/fold3 --shift 10
 
 Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
-Written into the fold's folder: scores.csv with scores.json, view_scores.csv, evaluation.json, net_figures.npz.
+Written into the fold's folder: scores.csv with scores.json, view_scores.csv, evaluation.json, net_figures.npz,
+unlike.csv with known_cells.npz (docs/unlike.md), why.npz (docs/why.md).
 Other counts, another --model or --force get names of their own, such as scores-views1-crops10.csv: the report and
 cross_validate.py read only the run's own scores.
 """

@@ -9,7 +9,7 @@ import _venv  # noqa: F401
 from common.cli import run
 
 EPILOG = """\
-  tools/release.py runs/herlev-field-evening --out herlev-field
+  tools/release.py runs/herlev-field-evening-inner --out herlev-field
   tools/classify.py cell.png --centre 61,48 --release herlev-field
 
 No image and no score of a cell goes into it; the ids of the cells do, in split.json, and checksums of the images, by

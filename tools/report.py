@@ -10,7 +10,7 @@ from common.cli import run
 
 EPILOG = """\
   tools/report.py runs/herlev-cell-paper
-  tools/report.py runs/herlev-cell-paper runs/herlev-field-paper
+  tools/report.py runs/herlev-cell-paper runs/herlev-field-paper-inner
 
 cross_validate.py writes the report of its own run by itself; several runs stand side by side.
 """
