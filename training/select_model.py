@@ -23,7 +23,6 @@ def select_model(
     fingerprint: str | None = None,
     recipe: Recipe | None = None,
     validated: Callable[[Path], Mapping[str, Any]] | None = None,
-    adapting: bool = False,
 ) -> dict:
     """Choose a snapshot by `rule` and write model.json.
 
@@ -32,7 +31,6 @@ def select_model(
     With the net's `shapes` the chosen file must be whole: on a full disk Caffe may cut one short and end well.
     `fingerprint` is that of the fold's data, so that the model is known as this fold's wherever it is copied;
     `recipe` is what it was trained with, None where nobody recorded it; `validated` tells more of the chosen file.
-    `adapting` keeps also what the log says of the net before its first iteration, a trained one.
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
@@ -42,15 +40,13 @@ def select_model(
         raise UserError(fold, "a snapshot with a validation loss in train.log", found, "Run tools/train.py again.")
     if shapes:
         check_weights(snapshots[iteration].model, shapes, OTHERS)
-    loss, accuracy = tests.get(iteration, (None, None))
     model = {
         "snapshot": str(snapshots[iteration].model.relative_to(fold)),
         "iteration": iteration,
         "epoch": iteration / schedule.iterations_per_epoch,
         "select": rule,
-        "val_loss": loss,
-        "val_accuracy": accuracy,
-        **(_before(tests) if adapting else {}),
+        **_tested(tests, iteration),
+        **(_tested(tests, 0, "_before") if recipe and recipe.get("source") else {}),  # an adapted net's source
         **(validated(snapshots[iteration].model) if validated else {}),
         "sha256": sha256_file(snapshots[iteration].model),
         "data": fingerprint,
@@ -68,9 +64,9 @@ def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tup
     return min(known, key=lambda i: (tests[i][0], i), default=None)
 
 
-def _before(tests: Mapping[int, tuple[float, float]]) -> dict[str, float | None]:
-    loss, accuracy = tests.get(0, (None, None))
-    return {"val_loss_before": loss, "val_accuracy_before": accuracy}
+def _tested(tests: Mapping[int, tuple[float, float]], iteration: int, when: str = "") -> dict[str, float | None]:
+    loss, accuracy = tests.get(iteration, (None, None))
+    return {f"val_loss{when}": loss, f"val_accuracy{when}": accuracy}
 
 
 def read_model(fold: Path) -> dict:

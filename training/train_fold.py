@@ -11,7 +11,7 @@ from common.errors import CHECK_PATH, UserError
 from common.files import remove, require_space, sha256_file
 from common.options import selection_caveat
 from common.pinned import REFERENCE
-from common.run_folder import locked, note_in_record, read_config, read_run
+from common.run_folder import RunConfig, locked, note_in_record, read_config, read_run
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.fold_images import SOURCE, write_source_images
 from data_prep.prepare import expected_key, run_profile
@@ -20,7 +20,7 @@ from engines.device import Device
 from engines.net_probe import probe_net
 from training.origin import foreign
 from training.recipe import Recipe, difference, note_start, recipe_of, recorded, require_same
-from training.resolve import resolve_fold
+from training.resolve import Schedule, resolve_fold
 from training.run_caffe import train
 from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
@@ -71,25 +71,30 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         schedule = resolve_fold(fold, record, config, profile, options.device.count, adapting)
         start, arguments = _start(fold, options, config.classes, shapes, recipe, say)
         require_space(fold, SNAPSHOT_BYTES * schedule.snapshots)
-        entries = record["train_lmdb"]["entries"]
-        say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
-        if 0 < schedule.epochs * schedule.iterations_per_epoch < profile.least_iterations:
-            say(too_few(schedule.max_iter, profile))
-        if caveat := selection_caveat(config.protocol, config.select):
-            say(f"note: {caveat}")
+        _say_plan(fold, record, schedule, config, profile, say)
         if start < schedule.max_iter:
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
         validated = partial(validation_losses, fold, record=record, device=options.device)
-        made = (record["fingerprint"], recorded(fold), validated, adapting)
-        model = select_model(fold, config.select, schedule, shapes, *made)
+        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), validated)
         if line := lost_by_adapting(model):
             say(f"!! {line} !!")
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model["snapshot"]))
         return model
+
+
+def _say_plan(
+    fold: Path, record: dict, schedule: Schedule, config: RunConfig, profile: Profile, say: Callable[[str], None]
+) -> None:
+    entries = record["train_lmdb"]["entries"]
+    say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
+    if 0 < schedule.epochs * schedule.iterations_per_epoch < profile.least_iterations:
+        say(too_few(schedule.max_iter, profile))
+    if caveat := selection_caveat(config.protocol, config.select):
+        say(f"note: {caveat}")
 
 
 def too_few(iterations: int, profile: Profile) -> str:
