@@ -72,7 +72,11 @@ def open_run(config: RunConfig, name: str | None = None, runs: Path = RUNS) -> P
     run = runs / (name or config.default_name())
     record = run / "run.json"
     if record.exists():
-        _require_same(record, read_config(run), config)
+        old = read_config(run)
+        _require_same(record, old, config)
+        if old.data != config.data:  # the set has moved, and scoring opens it by this record
+            written = read_json(record, "tools/build_lmdb.py")
+            write_json(record, {**written, "dataset": {**written["dataset"], "path": config.data}})
         return run
     run.mkdir(parents=True, exist_ok=True)
     write_json(record, {"command": command_line(), **_to_record(config), "tf32": False, **environment()})

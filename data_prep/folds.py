@@ -39,7 +39,11 @@ def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> li
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: a small set's own choice
         parts = splitter.split(np.zeros(len(cells)), strata, groups)
-        return [sorted(cells[i].id for i in test) for _, test in parts]
+        folds = [sorted(cells[i].id for i in test) for _, test in parts]
+    if not all(folds):  # few groups of one label each may come out so
+        do = "Give more groups, or another --seed."
+        raise UserError("--protocol field", f"groups that fill {n_folds} folds", "a fold without cells", do)
+    return folds
 
 
 def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS) -> Split:
@@ -83,13 +87,24 @@ def _require_groups(dataset: Dataset, n_folds: int) -> None:
 
 
 def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[Cell], list[Cell]]:
-    """Carve a validation set (one fifth) out of training cells, by the same protocol."""
-    chosen = set(inner_folds(cells, protocol, seed)[0])
-    return [c for c in cells if c.id not in chosen], [c for c in cells if c.id in chosen]
+    """Carve a validation set (one fifth) out of training cells, by the same protocol; each part has both labels.
+
+    Raises
+    ------
+    UserError
+        As `inner_folds` does, and where every fifth would leave one part without a label.
+    """
+    for fold in map(set, inner_folds(cells, protocol, seed)):
+        parts = [c for c in cells if c.id not in fold], [c for c in cells if c.id in fold]
+        if all({cell.label for cell in part} == {0, 1} for part in parts):
+            return parts
+    expected = "a fifth of the training cells with both labels, in whole groups"
+    do = "Give more groups, or use --select last, or paper."
+    raise UserError("--select inner", expected, "cells of one label in each", do)
 
 
 def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
-    """Training cells dealt to five folds of ids, by the same protocol; the first is `inner_split`'s validation set.
+    """Training cells dealt to five folds of ids, by the same protocol; `inner_split` takes the first that will do.
 
     Raises
     ------

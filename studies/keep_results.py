@@ -9,7 +9,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import complete_or_absent, human, read_json, write_json, write_text
 from common.packed_file import packed, packed_name, plain_or_packed
-from scoring.results import FoldResult, load_run
+from scoring.results import FoldResult, RunResult, load_run
 from scoring.score_files import scores_name
 
 MOST_BYTES = 5_000_000  # of one kept run
@@ -17,6 +17,7 @@ OF_RUN = ("cells.csv", "images.sha256")
 PACKED, ZIPPED = "split.json", "baselines.json"  # on one line; and gzipped, a seventh of that
 VIEWS, OF_FOLD = "view_scores.csv", tuple(scores_name(shift) for shift in (0, 5, 10))  # views gzipped: a quarter
 RECORDS = ("fold.json", "model.json", "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD))
+OF_CONFIGURATION = ("profile", "select", "classes", "control", "seed", "engine", "precision")  # beside the split
 PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
 # what Caffe's own parse_log.py and ours look for
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
@@ -36,7 +37,7 @@ def keep_results(run: Path, out: Path) -> Path:
     result = load_run(run)
     if not result.folds:
         raise UserError(run, "a run with scores", "none", "Score a fold with tools/evaluate.py.")
-    _require_replaceable(out, result.split["fingerprint"])
+    _require_replaceable(out, result)
     with complete_or_absent(out) as partial:
         partial.mkdir(parents=True)
         write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
@@ -53,13 +54,21 @@ def keep_results(run: Path, out: Path) -> Path:
     return out
 
 
-def _require_replaceable(out: Path, split: str) -> None:
+def _require_replaceable(out: Path, run: RunResult) -> None:
     """Never clear away what is not an older copy of the same run."""
-    if not out.exists():
-        return
-    record = out / "split.json"
-    if not record.exists() or read_json(record, "tools/keep_results.py").get("fingerprint") != split:
+    if out.exists() and not _is_older_copy(out, run):
         raise UserError(out, "no such folder, or an older copy of this run", "something else", "Give another --out.")
+
+
+def _is_older_copy(out: Path, run: RunResult) -> bool:
+    """Whether a folder has this run's configuration, folds and nets, and no weights: those are a run's own."""
+    if out.resolve() == run.folder.resolve() or any(out.glob("fold*/snapshots")) or not (out / "run.json").exists():
+        return False
+    old = load_run(out)
+    nets, kept = ({fold.fold: fold.model.get("sha256") for fold in one.folds} for one in (run, old))
+    same = all(nets.get(fold) == net for fold, net in kept.items())
+    same &= all(old.run.get(name) == run.run.get(name) for name in OF_CONFIGURATION)
+    return same and old.split["fingerprint"] == run.split["fingerprint"]
 
 
 def _keep_fold(fold: FoldResult, out: Path) -> None:

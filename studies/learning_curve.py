@@ -11,7 +11,7 @@ from data_prep.folds import train_test_cells
 from data_prep.prepare import prepare_run
 from data_prep.subsets import nested_subsets
 from engines.device import Device
-from studies.cross_validate import CrossValidateOptions, one_fold, to_score
+from studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
 from studies.curve_point import ADAPTED, ALONE, Point, part_of, prepare_point
 from studies.estimate import in_words, work
 from studies.source_as_it_is import score_source
@@ -54,11 +54,14 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
     Raises
     ------
     UserError
-        As a cross-validation does, and where a part of the training cells would lack a label.
+        As a cross-validation does, and where a part of the training cells would lack a label, or a point that is there
+        was trained with something else.
     """
     request = replace(request, select="last")  # the test fold must not choose; a small part has no cells to spare
     home, points = plan_curve(request, options)
     with locked(home):
+        for point in points:  # a curve averages its points: they are one experiment
+            require_one_recipe(point.folder, options.training(point.start).training.recipe(2, point.ready.profile))
         missing = [point for point in points if to_score(fold_folder(point.folder, options.fold))]
         if missing:
             say(f"{len(points)} nets, {len(points) - len(missing)} of them done; test fold {options.fold}")

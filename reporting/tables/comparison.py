@@ -36,9 +36,9 @@ def _row(found: dict[str, Any]) -> list:
     counts = [found["cells"], found["groups"], found["only_first"], found["only_second"], chance(found["p_right"])]
     if found["auc"] is None:
         return [*counts, None, None, None, None, None]
-    low, high = found["interval"]
+    limits = " to ".join(f"{limit:+.4f}" for limit in found["interval"]) if found["interval"] else None
     areas = [f"{value:.4f}" for value in found["auc"]]
-    return [*counts, *areas, f"{found['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", chance(found["p_auc"])]
+    return [*counts, *areas, f"{found['difference']:+.4f}", limits, chance(found["p_auc"])]
 
 
 def chance(value: float | None) -> str | None:

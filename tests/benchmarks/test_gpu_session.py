@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from benchmarks.gpu.bundle import pack_files, require_small
+from benchmarks.gpu.bundle import Contents, make_bundle, pack_files, require_small
 from benchmarks.gpu.gtest import OUT_OF_TIME, _gtest_figures, gtest_step
 from benchmarks.gpu.images import pack_images, unpack_images
 from benchmarks.gpu.report import markdown
@@ -114,3 +114,10 @@ def test_the_session_rehearsed_on_the_cpu(checkout, phantom, source_weights, tmp
     text = (tmp_path / "figures.md").read_text()
     assert text == markdown(figures)
     assert "| native | 1 |" in text
+
+
+def test_a_bundle_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.gpu.bundle.LIMIT", 1000)
+    with pytest.raises(UserError, match="at most"):
+        make_bundle(tmp_path / "bundle", Contents(packages=()))
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """A run's record: what it keeps, and that records of older versions are still read."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -70,3 +71,12 @@ def test_numbers_of_cells_that_are_none_are_refused(tmp_path, labels):
     path.write_text(json.dumps(record))
     with pytest.raises(UserError, match="expected a run's configuration, found labels"):
         read_config(path.parent)
+
+
+def test_a_data_set_that_moved_is_opened_where_it_is_now(tmp_path):
+    run = open_run(config(), None, tmp_path)
+    before = json.loads((run / "run.json").read_text())
+    assert open_run(replace(config(), data="/elsewhere"), None, tmp_path) == run
+    assert read_config(run) == replace(config(), data="/elsewhere")
+    before["dataset"]["path"] = "/elsewhere"
+    assert json.loads((run / "run.json").read_text()) == before

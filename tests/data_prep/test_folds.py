@@ -137,3 +137,38 @@ def test_field_needs_groups(cells):
     )
     with pytest.raises(UserError, match="a group for every cell"):
         make_split(bare, "field", 1)
+
+
+def of_groups(sizes, labels, image):
+    """Cells of groups that hold one label each."""
+    groups = enumerate(zip(sizes, labels, strict=True))
+    return [
+        Cell(f"{group}-{i:03d}", image, label, None, (1.0, 2.0), f"g{group}")
+        for group, (size, label) in groups
+        for i in range(size)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_an_inner_split_leaves_both_labels_on_both_sides(cells, seed):
+    """A snapshot chosen on one label alone is the net that always gives it."""
+    sizes = [5, 60, 9, 31, 44, 12, 27, 50]
+    train = of_groups(sizes, [0, 1] * 4, cells.cells[0].image)
+    try:
+        parts = inner_split(train, "field", seed)
+    except UserError as error:
+        assert "--select inner: expected a fifth of the training cells with both labels" in str(error)
+        return
+    assert [{cell.label for cell in part} for part in parts] == [{0, 1}, {0, 1}]
+
+
+def test_an_inner_split_that_cannot_have_both_labels_is_refused(cells):
+    train = of_groups([20] * 5, [0, 1, 0, 1, 0], cells.cells[0].image)
+    with pytest.raises(UserError, match="--select inner: expected a fifth of the training cells with both labels"):
+        inner_split(train, "field", 1)
+
+
+def test_a_fold_without_cells_is_refused(cells):
+    few = of_groups([28, 26, 31, 49, 50], [0, 1, 0, 1, 0], cells.cells[0].image)
+    with pytest.raises(UserError, match="--protocol field: expected groups that fill 5 folds, found a fold without"):
+        make_split(Dataset("made", cells.root, tuple(few), ("normal", "abnormal")), "field", 1)

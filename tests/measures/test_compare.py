@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from measures.compare import compare, gain, sign_flip
 from measures.intervals import interval
+from reporting.tables.comparison import _row
 
 
 def scores(seed, n=80):
@@ -84,3 +85,16 @@ def test_a_gain_resamples_whole_groups():
     assert copied[0] == pytest.approx(alone[0]) and copied[1] == pytest.approx(alone[1], abs=1e-9)
     narrow = gain(*thrice, "auc")[1]
     assert narrow[1] - narrow[0] < copied[1][1] - copied[1][0]
+
+
+@pytest.mark.parametrize("gap", [0.0, -0.03])
+def test_a_label_of_one_group_leaves_the_interval_of_areas_unknown(gap):
+    """No width is not certainty: what other groups would give is not known from one."""
+    labels = np.repeat([0, 1], [20, 30])
+    groups = np.concatenate([np.zeros(20, int), 1 + np.arange(30) // 3])
+    first, second = np.linspace(0, 1, 50), np.linspace(0, 1, 50)
+    second[[19, 20]] = second[[20, 19]]
+    second[[0, 49]] = second[[49, 0]] if gap else second[[0, 49]]
+    found = compare(labels, first, second, groups)
+    assert (found["interval"], found["p_auc"]) == (None, None)
+    assert _row(found)[-2:] == [None, None]

@@ -117,3 +117,21 @@ def test_too_much_is_refused_and_nothing_is_left(run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"expected at most 1\.0 kB of results"):
         keep_results(run, tmp_path / "results/x")
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_a_run_is_no_copy_of_itself_nor_of_other_nets_or_counts(run, tmp_path):
+    snapshot = run / "fold0/snapshots/x.caffemodel"
+    snapshot.parent.mkdir(exist_ok=True)
+    snapshot.write_bytes(b"weights")
+    with pytest.raises(UserError, match="expected no such folder, or an older copy of this run"):
+        keep_results(run, run)
+    assert snapshot.exists()
+    out = keep_results(run, tmp_path / "results/x")
+    for file, change in (("run.json", {"profile": "paper"}), ("fold0/model.json", {"sha256": "another net"})):
+        path = out / file
+        kept = path.read_text()
+        path.write_text(json.dumps(json.loads(kept) | change))
+        with pytest.raises(UserError):
+            keep_results(run, out)
+        path.write_text(kept)
+    keep_results(run, out)

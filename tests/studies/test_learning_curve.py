@@ -125,3 +125,11 @@ def test_the_figure_names_both_starts_and_the_source(tmp_path):
     said = texts(draw(points_of(tmp_path), {"sens": 0.5, "spec": 0.5, "auc": 0.7}))
     for words in ("adapted from the source net", "from CaffeNet alone", "the source net as it is"):
         assert words in said
+
+
+@pytest.mark.slow
+def test_points_of_other_weights_are_refused(curve, checkout, words, source_weights):
+    others = ["--weights" if word == "--from-scratch" else word for word in words]
+    others.insert(others.index("--weights") + 1, source_weights)
+    refused = run_tool(checkout, "learning_curve", *others, status=2).stderr
+    assert "seed1-040-alone/fold0" in refused and "weights" in refused and refused.count("\n") == 1
