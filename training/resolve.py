@@ -78,7 +78,10 @@ def resolve_adapting(solver: Message, net: Message, record: dict, profile: Profi
     """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
     batch = data_layer(net, 0).data_param.batch_size
     length = iterations_of(profile, solver)
-    interval = max(1, round(length * solver.test_interval / solver.max_iter))
+    wanted = length * solver.test_interval / solver.max_iter
+    # one that divides the length: Caffe does not test the last snapshot otherwise, and no rule could choose it
+    divisors = (part for part in range(1, length + 1) if length % part == 0)
+    interval = min(divisors, key=lambda part: max(part / wanted, wanted / part))
     solver.test_interval = solver.snapshot = interval
     solver.max_iter = length
     solver.display = max(1, min(solver.display, interval // 5))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,6 @@ def test_an_epoch_sees_every_view(tmp_path, entries, batch, epoch):
 
 @pytest.mark.parametrize(("epochs", "stage"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2), (30, 10)])
 def test_the_rate_falls_after_each_third_of_training_rounded_up(tmp_path, epochs, stage):
-    from dataclasses import replace
-
     profile = replace(read_profile("quick"), epochs=epochs)
     resolve_fold(tmp_path, PAPER_FOLD, CONFIG, profile, False)
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
@@ -86,18 +85,24 @@ def test_validation_covers_the_lmdb_exactly_once(trained_fold):
 
 
 def test_seven_classes(tmp_path):
-    from dataclasses import replace
-
     _, _, net = resolved(tmp_path, config=replace(CONFIG, classes=7))
     outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
     assert outputs == [1024, 256, 7]
     assert transferred_layers(net) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
 
 
+@pytest.mark.parametrize(("length", "interval"), [(60, 15), (8, 2), (50, 10), (53, 53), (1, 1)])
+def test_an_adapting_of_any_length_tests_its_last_snapshot(tmp_path, length, interval):
+    """Caffe tests every `test_interval` iterations alone; a snapshot without a loss cannot be chosen."""
+    profile = replace(read_profile("quick"), adapt_iterations=length)
+    schedule = resolve_fold(tmp_path, PAPER_FOLD, CONFIG, profile, 0, adapting=True)
+    solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
+    assert (solver.max_iter, solver.test_interval, solver.snapshot) == (length, interval, interval)
+    assert schedule.snapshots == length // interval
+
+
 def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch):
     """Of a run that began before small sets got more views, or of few cells in Herlev's shape."""
-    from dataclasses import replace
-
     from training import train_fold as module
 
     _, fold = copy_of(built_fold, "snapshots", "model.json", "train.log")
