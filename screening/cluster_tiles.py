@@ -41,8 +41,10 @@ def run_on(client: "Client") -> Callable:
             return {}
         whole = {plan: _everywhere(plan) for plan, _ in pairs}
         sent = [Job(_name(plan, tile), tile_on_worker, (whole[plan], tile)) for plan, tile in pairs]
-        with shared_mark(Path(pairs[0][0].parts).parent) as mark:
-            given_up = Jobs(client, mark, lambda _, receipt: done(receipt)).run(sent)
+        parts = Path(pairs[0][0].parts)
+        with shared_mark(parts.parent) as mark:
+            begun = any(parts.glob("*.parquet"))
+            given_up = Jobs(client, mark, lambda _, receipt: done(receipt), begun).run(sent)
         named = {_name(plan, tile): (plan, tile) for plan, tile in pairs}
         failed = {named[name]: why for name, why in given_up.items()}
         unseen = _unseen([pair for pair in pairs if pair not in failed])

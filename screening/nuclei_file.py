@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from common.errors import UserError
+from common.packed_file import BROKEN
 from data_prep.manifest import FIELD_LIMIT
 from screening.nuclei.nucleus import Nucleus
 
@@ -73,7 +74,7 @@ def _csv(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
                 yield where, Nucleus(x, y, math.nan, math.nan)
     except OSError as error:
         raise UserError(path, "a CSV file", error.strerror or str(error), "Mend the path.") from None
-    except (csv.Error, UnicodeDecodeError, EOFError) as error:
+    except (*BROKEN, csv.Error, UnicodeDecodeError) as error:
         raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
 
 
@@ -94,7 +95,7 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
                     yield where, nucleus
     except OSError as error:
         raise UserError(path, "a GeoJSON file", error.strerror or str(error), "Mend the path.") from None
-    except (ValueError, RecursionError, EOFError) as error:
+    except (*BROKEN, ValueError, RecursionError) as error:
         raise UserError(path, "GeoJSON of features", str(error)[:120], DO) from None
 
 

@@ -3,6 +3,7 @@
 What it needs for long, the open slide, the net and the detector, is opened once a process and kept.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -32,7 +33,7 @@ from screening.parts import Part, write_part
 from screening.plan import Plan, Settings
 from screening.settings import known_sha256
 from screening.slides.open_slide import open_slide
-from screening.slides.overview import overview
+from screening.slides.overview import overview_and_lost
 from screening.slides.slide import Box, Slide
 from screening.slides.tissue import SIDE, Tissue, find_tissue
 
@@ -99,14 +100,19 @@ class Opened:
     slide: Slide
 
     @cached_property
+    def _overview(self) -> tuple[np.ndarray, np.ndarray]:
+        return overview_and_lost(self.slide, SIDE)
+
+    @property
     def small(self) -> np.ndarray:
         """The overview: for reading only, others look at it too."""
-        return overview(self.slide, SIDE)
+        return self._overview[0]
 
     @cached_property
     def tissue(self) -> Tissue:
         """Where there is anything at all."""
-        return find_tissue(self.small, *self.slide.levels[0])
+        small, lost = self._overview
+        return find_tissue(small, *self.slide.levels[0], lost)
 
     @cached_property
     def glass(self) -> float:
@@ -114,9 +120,16 @@ class Opened:
         return background_of(self.small)
 
 
-@lru_cache(maxsize=1)
 def opened(image: str) -> Opened:
-    """An image, opened once a process and kept until the next one."""
+    """An image, opened once a process and kept until the next one, or until the file is another."""
+    with contextlib.suppress(OSError):  # opening says what is wrong with it
+        found = Path(image).stat()
+        return _opened(image, found.st_mtime_ns, found.st_size)
+    return Opened(open_slide(Path(image)))
+
+
+@lru_cache(maxsize=1)
+def _opened(image: str, *_changed: int) -> Opened:
     return Opened(open_slide(Path(image)))
 
 

@@ -21,15 +21,20 @@ NO_WORKER = 120  # seconds without any worker after which there is none to wait 
 
 
 class Jobs:
-    """Jobs on their way through a cluster. As many are handed out as there are workers, so that each has one."""
+    """Jobs on their way through a cluster. As many are handed out as there are workers, so that each has one.
 
-    def __init__(self, client: "Client", shared: str, done: Callable[[Job, Any], None]):
+    `begun`: others of the same work are done already, so that a job that fails says nothing of all workers.
+    """
+
+    def __init__(self, client: "Client", shared: str, done: Callable[[Job, Any], None], begun: bool = False):
         self.client, self.shared, self.done = client, shared, done
-        self.session, self.number, self.finished = secrets.token_hex(4), 0, 0
+        self.session, self.number, self.finished = secrets.token_hex(4), 0, int(begun)
         self.strikes: defaultdict[str, set[str]] = defaultdict(set)
         self.last_error = ""
         self.suspects: list[Job] = []
         self.given_up: dict[str, str] = {}
+        self.waiting: deque[Job] = deque()
+        self.under_way: dict[Future, Job] = {}
 
     def run(self, jobs: Sequence[Job]) -> dict[str, str]:
         """Run all; returns why by the name of each job that was given up.
@@ -41,23 +46,23 @@ class Jobs:
         UserError
             Where there is no worker, none that can do the work, or no scheduler any more.
         """
-        self._run(deque(jobs), alone=False)
+        self._run(jobs, alone=False)
         suspects, self.suspects = self.suspects, []
-        self._run(deque(suspects), alone=True)
+        self._run(suspects, alone=True)
         return self.given_up
 
-    def _run(self, waiting: deque[Job], alone: bool) -> None:
-        under_way: dict[Future, Job] = {}
-        while waiting or under_way:
+    def _run(self, jobs: Sequence[Job], alone: bool) -> None:
+        self.waiting, self.under_way = deque(jobs), {}
+        while self.waiting or self.under_way:
             workers = self._workers()
             room = 1 if alone else max(1, len(workers))
-            while waiting and len(under_way) < room:
-                job = waiting.popleft()
-                under_way[self._submit(job, workers)] = job
-            for future in self._ended(under_way):
-                job = under_way.pop(future)
+            while self.waiting and len(self.under_way) < room:
+                job = self.waiting.popleft()
+                self.under_way[self._submit(job, workers)] = job
+            for future in self._ended(self.under_way):
+                job = self.under_way.pop(future)
                 if self._settle(job, future, alone):
-                    waiting.append(job)
+                    self.waiting.append(job)
                 future.release()  # a future that is held makes its job run again where its worker dies
 
     def _workers(self) -> list[str]:
@@ -130,7 +135,8 @@ class Jobs:
         job.errors.append(error)
         if len(job.errors) < TRIES:
             return True
-        if not self.finished:  # not this job: nobody can work here
+        # where all the others have failed too it is not this job: nobody can work here
+        if not self.finished and all(other.errors for other in [*self.waiting, *self.under_way.values()]):
             raise self._nobody()
         self.given_up[job.name] = f"{TRIES} tries failed: {error}"
         return False

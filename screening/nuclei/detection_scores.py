@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_prep.manifest_values import BETHESDA
 from screening.nuclei.matching import Matched, match
 
 CELL_MPP = 0.201  # micrometres a pixel of the set that the cell net was trained on
-NORMAL = ("Negative for intraepithelial lesion", "normal", "0")  # every other label is abnormal
+# every other label is abnormal
+NORMAL = {"normal", "0", *(name for name, label in BETHESDA.items() if label == 0)}
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class DetectionScores:
 
     @property
     def abnormal(self) -> tuple[int, int] | None:
-        """Hits and marks of abnormal cells, where classes are known."""
-        counts = [value for label, value in self.by_label.items() if label not in NORMAL]
-        return (sum(h for h, _ in counts), sum(n for _, n in counts)) if self.by_label else None
+        """Hits and marks of abnormal cells, where classes are known; a mark without one counts in neither."""
+        counts = [value for label, value in self.by_label.items() if label and label.strip().lower() not in NORMAL]
+        return (sum(h for h, _ in counts), sum(n for _, n in counts)) if any(self.by_label) else None
 
 
 def _ratio(part: float, whole: float) -> float:

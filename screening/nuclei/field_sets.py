@@ -24,6 +24,10 @@ def open_sets(folders: Sequence[Path], sizes: Sequence[float], loose: Sequence[s
         found, do = f"{len(sizes)}", "Give --mpp once for all, or once for each folder, in their order."
         raise UserError("--mpp", f"1 or {len(folders)} pixel sizes", found, do)
     names = [Path(folder).resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        do = "Their figures go by that name: rename one, or give one of them."
+        raise UserError("--fields", "folders of different names", f"{twice} twice", do)
     if strange := set(loose) - set(names):
         raise UserError("--loose", f"names among {', '.join(names)}", ", ".join(sorted(strange)), "Mend the name.")
     for size in sizes:

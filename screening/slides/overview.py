@@ -11,7 +11,12 @@ BAND = 8_000_000  # pixels read at a time
 
 
 def overview(slide: Slide, side: int) -> np.ndarray:
-    """The image at most `side` pixels wide and high, uint8 BGR or grey; a smaller one as it is.
+    """The image at most `side` pixels wide and high, uint8 BGR or grey; a smaller one as it is."""
+    return overview_and_lost(slide, side)[0]
+
+
+def overview_and_lost(slide: Slide, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The overview, and where of it nothing could be read, bool (H, W).
 
     It is made from the smallest level that is large enough; a file without levels is read whole, once. What cannot be
     read has the picture's middle colour: white would pass for glass, and all nuclei are judged by that.
@@ -30,15 +35,15 @@ def overview(slide: Slide, side: int) -> np.ndarray:
         lost |= {damage.box for damage in damages}
         bands.append(cv2.resize(pixels, (across, count), interpolation=cv2.INTER_AREA))
     picture = np.vstack(bands)
-    _fill(picture, lost, across / level_width)
-    return picture
+    return picture, _fill(picture, lost, across / level_width)
 
 
-def _fill(picture: np.ndarray, boxes: set[Box], scale: float) -> None:
-    """Give boxes of the level the median of what lies outside them."""
+def _fill(picture: np.ndarray, boxes: set[Box], scale: float) -> np.ndarray:
+    """Give boxes of the level the median of what lies outside them; returns where they are."""
     known = np.ones(picture.shape[:2], bool)
     for box in boxes:
         left, top = math.floor(box.x * scale), math.floor(box.y * scale)
         known[top : math.ceil(box.bottom * scale), left : math.ceil(box.right * scale)] = False
     if boxes and known.any():
         picture[~known] = np.median(picture[known], axis=0)
+    return ~known

@@ -42,8 +42,8 @@ class Tissue:
         return float(self.mask.mean())
 
 
-def find_tissue(small: np.ndarray, width: int, height: int) -> Tissue:
-    """Tissue of an image of width x height pixels, from its overview.
+def find_tissue(small: np.ndarray, width: int, height: int, lost: np.ndarray | None = None) -> Tissue:
+    """Tissue of an image of width x height pixels, from its overview; where that was `lost`, bool (H, W), there may be.
 
     Nothing is left out for being small or faint: what is darker than the glass counts, with a rim of one pixel of the
     overview around it, so a cell is missed only where it darkens no pixel of the overview.
@@ -53,4 +53,5 @@ def find_tissue(small: np.ndarray, width: int, height: int) -> Tissue:
     channels = small[..., None] if small.ndim == 2 else small
     glass = np.percentile(channels.reshape(-1, channels.shape[2]), GLASS, axis=0)
     dark = (channels.astype(np.float32) < glass - STEP).any(axis=2)
+    dark = dark if lost is None else dark | lost
     return Tissue(cv2.dilate(dark.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, width, height)

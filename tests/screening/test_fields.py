@@ -1,5 +1,7 @@
 """The reader of folders of fields: three shapes, and every way that they can be wrong."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -136,8 +138,9 @@ def test_folds_keep_fields_whole_and_judge_each_once(ten_fields):
 
 
 def test_one_pixel_size_serves_all_folders(ten_fields):
-    assert [s.mpp for s in open_sets([ten_fields, ten_fields], [0.3])] == [0.3, 0.3]
-    assert [s.mpp for s in open_sets([ten_fields, ten_fields], [0.3, 0.2])] == [0.3, 0.2]
+    other = shutil.copytree(ten_fields, ten_fields.with_name("another"), dirs_exist_ok=True)
+    assert [s.mpp for s in open_sets([ten_fields, other], [0.3])] == [0.3, 0.3]
+    assert [s.mpp for s in open_sets([ten_fields, other], [0.3, 0.2])] == [0.3, 0.2]
     assert [s.loose for s in open_sets([ten_fields], [0.3], ["ten"])] == [True]
 
 
@@ -154,3 +157,11 @@ def test_options_that_fit_no_folder_are_named(ten_fields, sizes, loose, found):
 def test_more_folds_than_fields_are_refused(ten_fields):
     with pytest.raises(UserError, match="at least 11 fields"):
         split_sets(open_sets([ten_fields], [0.25]), 0, 11, seed=1)
+
+
+def test_two_folders_of_one_name_are_refused(ten_fields, tmp_path):
+    other = shutil.copytree(ten_fields, tmp_path / "elsewhere" / ten_fields.name)
+    with pytest.raises(
+        UserError, match=f"--fields: expected folders of different names, found {ten_fields.name} twice"
+    ):
+        open_sets([ten_fields, other], [0.25, 0.5])

@@ -1,5 +1,7 @@
 """Hits, misses and false ones: the protocol on cases counted by hand."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -97,3 +99,10 @@ def test_no_nucleus_is_used_twice(seed):
     assert len(np.unique(result.pairs[:, 0])) == len(np.unique(result.pairs[:, 1])) == len(result.pairs)
     assert (result.errors <= 10).all()
     assert sum(counts(result)[:2]) == 30
+
+
+def test_a_mark_without_a_class_is_not_an_abnormal_one():
+    marks, found = [(100, 100), (200, 100), (300, 100)], nuclei((100, 100), (200, 100))
+    for labels, abnormal in ((("", "", ""), None), (("NILM", "HSIL", ""), (1, 1)), (("", "", "HSIL"), (0, 1))):
+        field = replace(field_of("f.png", marks), labels=labels)
+        assert pool([match(field, found)]).abnormal == abnormal

@@ -1,8 +1,10 @@
 """Nuclei that a person set: QuPath's GeoJSON and CSV, read back, and what is refused in one line."""
 
+import contextlib
 import gzip
 import io
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -179,3 +181,23 @@ def test_there_are_not_more_than_any_slide_has(tmp_path, monkeypatch):
     monkeypatch.setattr(nuclei_file, "MOST", 2)
     with pytest.raises(UserError, match="at most 2 nuclei"):
         read(csv_file(tmp_path, "x,y\n1,2\n3,4\n5,6\n"))
+
+
+@pytest.mark.parametrize("name", ["nuclei.geojson.gz", "nuclei.csv.gz"])
+def test_a_damaged_gzipped_file_is_one_line(tmp_path, rng, name):
+    text = json.dumps({"features": [feature("Polygon", [SQUARE])] * 400}) if "geojson" in name else "x,y\n1,2\n" * 4000
+    whole = bytearray(gzip.compress(text.encode()))
+    path, kinds = tmp_path / name, set()
+    for _ in range(60):
+        data = whole.copy()
+        for place in rng.integers(20, len(data) - 8, 5):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        with contextlib.suppress(UserError):
+            read(path)
+        with contextlib.suppress(OSError, EOFError), gzip.open(path) as file:
+            try:
+                file.read()
+            except zlib.error as error:
+                kinds.add(type(error))
+    assert kinds  # some were of the kind that is no OSError

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from pathlib import Path
 
 
@@ -36,3 +37,9 @@ def second(folder: str) -> str:
 def deadly(folder: str) -> None:
     noted(folder, "deadly")
     os.kill(os.getpid(), 9)
+
+
+def slowly(folder: str, seconds: float) -> str:
+    """Still at work when others have failed for good."""
+    time.sleep(seconds)
+    return "there"

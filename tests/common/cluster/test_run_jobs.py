@@ -12,7 +12,7 @@ from common.cluster.connect import connected, require_dask
 from common.cluster.job import Job, shared_mark
 from common.cluster.run_jobs import Jobs
 from common.errors import UserError
-from tests.support.cluster_jobs import deadly, double, never, second, tried
+from tests.support.cluster_jobs import deadly, double, never, second, slowly, tried
 from tests.support.dask_cluster import wait_until
 
 
@@ -27,11 +27,11 @@ def client():
 def run(client, tmp_path):
     """Runs (function, *values) by name: what each gave, and why others were given up."""
 
-    def run_all(seen=None, **jobs):
+    def run_all(seen=None, begun=False, **jobs):
         found = {}
         with shared_mark(tmp_path / "shared") as mark:
             sent = [Job(name, function, (str(tmp_path), *values)) for name, (function, *values) in jobs.items()]
-            given_up = Jobs(client, seen or mark, lambda job, value: found.setdefault(job.name, value)).run(sent)
+            given_up = Jobs(client, seen or mark, lambda job, value: found.setdefault(job.name, value), begun).run(sent)
         wait_until(lambda: not client.futures, "the last future to be released", 5)  # one held makes its job run again
         assert not list((tmp_path / "shared").iterdir())
         return found, given_up
@@ -88,3 +88,12 @@ def test_a_job_that_kills_its_worker_is_named_and_its_victims_are_done(run, tmp_
     assert found == {f"n{value}": 2 * value for value in range(4)}
     assert given_up == {"bad": "1 workers died with it among other jobs, and 1 with it alone"}
     assert len(tried(tmp_path, "deadly")) == 2
+
+
+def test_one_that_fails_fast_does_not_end_another_still_at_work(run):
+    found, given_up = run(slow=(slowly, 3.0), bad=(never,))
+    assert found == {"slow": "there"} and given_up.keys() == {"bad"}
+
+
+def test_where_others_were_done_before_those_that_fail_are_named(run):
+    assert run(begun=True, bad=(never,))[1].keys() == {"bad"}

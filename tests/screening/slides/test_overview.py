@@ -6,8 +6,9 @@ import pytest
 
 from screening.nuclei.darkness import background_of
 from screening.slides import overview as module
-from screening.slides.overview import overview
+from screening.slides.overview import overview, overview_and_lost
 from screening.slides.tiff_slide import TiffSlide
+from screening.slides.tissue import find_tissue
 from tests.support.drawn_field import draw_field
 from tests.support.screening import spoil_segment, write_pyramid, write_tiff
 
@@ -46,3 +47,19 @@ def test_what_cannot_be_read_does_not_pass_for_glass(tmp_path, image, side):
     assert np.abs(inside[0, 0].astype(int) - np.median(whole, axis=(0, 1))).max() <= 2
     assert np.array_equal(found[:, int(270 * scale) :], whole[:, int(270 * scale) :])
     assert abs(background_of(found) - background_of(whole)) <= 1
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_where_the_overview_is_lost_there_may_be_tissue(tmp_path, page):
+    """What cannot be seen is searched: a slide must not be bare because its overview is damaged."""
+    image = np.full((2560, 2560, 3), 235, np.uint8)
+    path = write_pyramid(tmp_path / "slide.tif", image, compression="deflate", tile=(256, 256))
+    side = 640 if page else 2560  # made from the second level, or from the first
+    place = np.array([1300.0])
+    for damaged in (False, True):
+        if damaged:
+            spoil_segment(path, page, 2 * 5 + 2 if page else 5 * 10 + 5)
+        small, lost = overview_and_lost(TiffSlide(path), side * 2 if page else side)
+        tissue = find_tissue(small, 2560, 2560, lost)
+        assert lost.any() == tissue.at(place, place)[0] == damaged
+        assert tissue.share < 0.05
