@@ -1,5 +1,6 @@
 """How a net's figures grow with the cells it learned from: mean over seeds, and how sure that is."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from measures.resampling import Limits, resampled, units_of
 from scoring.results import RunResult
 
 METRICS = ("sens", "spec", "auc")
+POINT = re.compile(r"seed(\d+)-(\d+)-([a-z]+)")  # a point's folder: seed, share, start
 
 
 class CurvePoint(NamedTuple):

@@ -48,8 +48,10 @@ def _facts(run: RunResult) -> dict[str, str]:
 
 
 def _device(evaluation: dict[str, Any]) -> str:
-    precision = "TF32" if evaluation.get("tf32") else "float32"
-    return f"{evaluation.get('device', '?')}, {precision}"
+    """The device, the precision and, where it is not Caffe, the engine; an older record names only the first."""
+    precision = "TF32" if evaluation.get("tf32") else evaluation.get("precision") or "float32"
+    engine = evaluation.get("engine") or "caffe"
+    return f"{evaluation.get('device', '?')}, {precision}" + (f", by {engine}" if engine != "caffe" else "")
 
 
 def _dataset(facts: dict[str, Any]) -> str:

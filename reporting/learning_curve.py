@@ -1,19 +1,16 @@
 """A learning curve's table and figure, from the run folders of its points."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import UserError
-from measures.learning_curve import METRICS, CurvePoint
+from measures.learning_curve import METRICS, POINT, CurvePoint
 from measures.metrics import binary_metrics
 from reporting.figures import learning_curve as figure
 from reporting.figures.style import save
 from reporting.tables.learning_curve import learning_curve_table
 from reporting.tables.table import Table
 from scoring.results import RunResult, load_run
-
-POINT = re.compile(r"seed(\d+)-(\d+)-([a-z]+)")  # a point's folder: seed, share, start
 
 
 class Curve(NamedTuple):

@@ -103,8 +103,9 @@ def require_writable(out: Path, sources: Iterable[Path]) -> None:
     """Refuse to put the scores in the place of a folder, or of one of the files that they are made from."""
     if out.is_dir():
         raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
-    if out.exists() and any(out.samefile(source) for source in set(sources)):
-        raise UserError(out, "another file than the one that is read", "the same", "Give another --out.")
+    places = {source.resolve() for source in sources}
+    if out.resolve() in places or out.exists() and any(out.samefile(place) for place in places if place.exists()):
+        raise UserError(out, "another file than one that is read or written besides", "the same", "Give another name.")
 
 
 def write_csv(scores: Iterable[CellScore], count: int, out: Path) -> list[bool | None]:

@@ -24,7 +24,7 @@ from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 from scoring.unlike import say_share
-from studies.external_run import Validated, write_external_run
+from studies.external_run import Validated, free_folder, write_external_run
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
     if factor is None:
         say("the size of a pixel is not known on both sides: the images are scored as they are")
+    how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
+    found = Validated(dataset, path, opened.fingerprint(), models, [], **how)
+    free_folder(found, RUNS, options.name)  # told before the work
     each = []
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
@@ -71,9 +74,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         each.append(list(bar))
     scores = sorted(averaged(each), key=lambda score: score.cell.id)
     say_share([score.unlike_training for score in scores], say)
-    how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, opened.fingerprint(), models, scores, **how)
-    return write_external_run(found, RUNS, options.name)
+    return write_external_run(replace(found, scores=scores), RUNS, options.name)
 
 
 def require_one_training(models: Sequence[TrainedModel]) -> None:

@@ -43,9 +43,7 @@ class Validated:
 
 def write_external_run(found: Validated, runs: Path, name: str | None) -> Path:
     """Write the run's folder, all of it or nothing; an older validation of that name is replaced."""
-    folder = runs / (name or default_name(found))
-    if folder.exists() and read_json(folder / "run.json", "tools/validate.py").get("protocol") != PROTOCOL:
-        raise UserError(folder, "a new folder or an older validation", "another run", "Give another --run.")
+    folder = free_folder(found, runs, name)
     ids = [cell.id for cell in found.dataset.cells]
     split = {"protocol": PROTOCOL, "seed": found.models[0].config.seed, "folds": [ids], "fingerprint": digest(ids)}
     with complete_or_absent(folder) as partial:
@@ -60,6 +58,25 @@ def write_external_run(found: Validated, runs: Path, name: str | None) -> Path:
             write_unlike(fold / "unlike.csv", found.scores)
         write_scores(fold / scores_name(), found.scores)
         write_record(fold / scores_name(), how_validated(found))
+    return folder
+
+
+def free_folder(found: Validated, runs: Path, name: str | None) -> Path:
+    """Where a validation goes: a new folder, or that of an older one of the same set; to be asked before the scoring.
+
+    Raises
+    ------
+    UserError
+        Where the folder holds anything else.
+    """
+    folder = runs / (name or default_name(found))
+    if folder.exists():
+        old = read_json(folder / "run.json", "tools/validate.py")
+        if old.get("protocol") != PROTOCOL:
+            raise UserError(folder, "a new folder or an older validation", "another run", "Give another --run.")
+        if old.get("dataset", {}).get("fingerprint") != found.fingerprint:
+            do = "Give another --run, or remove that folder."
+            raise UserError(folder, "a new folder or an older validation of this set", "another set's", do)
     return folder
 
 

@@ -8,9 +8,10 @@ from common.errors import UserError
 from common.options import Request
 from common.run_folder import fold_folder, locked, read_config
 from data_prep.folds import train_test_cells
-from data_prep.prepare import prepare_run
+from data_prep.prepare import prepare_run, run_profile
 from data_prep.subsets import nested_subsets
 from engines.device import Device
+from measures.learning_curve import POINT
 from studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
 from studies.curve_point import ADAPTED, ALONE, Point, part_of, prepare_point
 from studies.estimate import in_words, work
@@ -60,8 +61,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
     request = replace(request, select="last")  # the test fold must not choose; a small part has no cells to spare
     home, points = plan_curve(request, options)
     with locked(home):
-        for point in points:  # a curve averages its points: they are one experiment
-            require_one_recipe(point.folder, options.training(point.start).training.recipe(2, point.ready.profile))
+        _require_one_curve(home, options)
         missing = [point for point in points if to_score(fold_folder(point.folder, options.fold))]
         if missing:
             say(f"{len(points)} nets, {len(points) - len(missing)} of them done; test fold {options.fold}")
@@ -73,6 +73,17 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
             one_fold(folder, point.ready, options.fold, options.training(point.start), say)
         score_source(points[0].folder, options.source, [options.fold], options.device, home / BEFORE, say)
     return home
+
+
+def _require_one_curve(home: Path, options: CurveOptions) -> None:
+    """Refuse points, asked for now or not, of other weights or another test fold: the curve averages all there are."""
+    for folder in sorted(home.iterdir()):
+        if not (named := POINT.fullmatch(folder.name)) or not (folder / "run.json").exists():
+            continue
+        config = read_config(folder)
+        require_one_recipe(folder, options.training(named[3]).training.recipe(config.classes, run_profile(config)))
+        if others := [fold.name for fold in folder.glob("fold*") if fold.name != f"fold{options.fold}"]:
+            raise UserError(folder, f"fold {options.fold} held out", others[0], "Give another --run for that fold.")
 
 
 def plan_curve(request: Request, options: CurveOptions) -> tuple[Path, list[Point]]:

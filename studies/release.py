@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import complete_or_absent, read_json, sha256_file, write_json, write_text
+from data_prep.fold_images import FILE, SOURCE
 from data_prep.image_hashes import IMAGES
 from reporting.model_card import card
 from reporting.release_text import release_text
@@ -77,8 +78,13 @@ def _copy_fold(model: TrainedModel, out: Path) -> None:
     shutil.copyfile(model.weights, weights)
     for name in OF_FOLD:
         shutil.copyfile(model.folder / name, out / name)
-    if (known := model.folder / KNOWN_CELLS).exists():
-        shutil.copyfile(known, out / KNOWN_CELLS)
+    for name in (
+        KNOWN_CELLS,
+        FILE,
+        SOURCE,
+    ):  # the last two: checksums of the images that it and its source learned from
+        if (model.folder / name).exists():
+            shutil.copyfile(model.folder / name, out / name)
     write_json(out / "model.json", without_paths(model.origin))
 
 

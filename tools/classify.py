@@ -64,12 +64,14 @@ def main() -> None:
     models = open_nets(args.release, args.fold_folder, _say)
     choice = models[0].views(args.views)
     places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
+    read = [*([args.csv] if args.csv else []), *(place.image for place in places)]
     if args.out:
-        require_writable(args.out, [*([args.csv] if args.csv else []), *(place.image for place in places)])
+        require_writable(args.out, read)
     if args.why:
         from studies.why_picture import require_picture, write_why_picture
 
         require_picture(args.why, len(places), len(models))
+        require_writable(args.why, [*read, *([args.out] if args.out else [])])
     say_of_folders([(model.folder, model.origin) for model in models], _say)
     scores = score_by_all(models, device, places, choice, _say)
     marks = write_csv(scores, len(places), args.out) if args.out else to_csv(scores, sys.stdout)

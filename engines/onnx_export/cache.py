@@ -1,5 +1,6 @@
 """The exported net beside its .caffemodel: made and proven once, known again by the checksums of both."""
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -31,8 +32,10 @@ def cached_graph(deploy: Path, weights: Path) -> bytes:
         try:
             write_bytes(file, graph)
             write_json(record, {"made_from": key, "sha256": hashlib.sha256(graph).hexdigest()})
-        except PermissionError:
-            pass  # a folder that is only read: exported anew each time
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            # a folder or a disk that is only read: exported anew each time
     return graph
 
 

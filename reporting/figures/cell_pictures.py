@@ -49,11 +49,15 @@ class CellPictures:
 
     def image(self, cell_id: str) -> np.ndarray:
         """The cell's image, uint8 (H, W, 3) RGB; of a field with several cells, the part that its views can reach."""
+        return self.image_and_centre(cell_id)[0]
+
+    def image_and_centre(self, cell_id: str) -> tuple[np.ndarray, tuple[float, float]]:
+        """The same picture, and where in it the nucleus lies, (x, y) in pixels."""
         cell = self.cell(cell_id)
-        image = read_image(cell.image)
+        image, centre = read_image(cell.image), cell.centre
         if sum(other.image == cell.image for other in self._cells.values()) > 1:
-            image = neighbourhood(image, cell.centre)[0]
-        return image[..., ::-1]
+            image, centre = neighbourhood(image, centre)
+        return image[..., ::-1], centre
 
     def neighbourhood(self, cell_id: str) -> np.ndarray:
         """The part of the cell's image that its views can reach, uint8 (H, W, 3) RGB."""

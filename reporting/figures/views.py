@@ -57,13 +57,13 @@ def _two_cells(run: RunResult, pictures: CellPictures) -> list[ViewsOfCell]:
 
 
 def _views_of(pictures: CellPictures, cell_id: str, kind: str, seed: int) -> ViewsOfCell:
-    x, y = centre = pictures.cell(cell_id).centre
+    image, centre = pictures.image_and_centre(cell_id)
     plan_grid = Grid(SHOWN, SHOWN)  # its first ten views are the ten translations at angle 0
     shifts = [plan_view(cell_id, "train", plan_grid, index, seed) for index in range(SHOWN)]
     turns = [View(360 / SHOWN * index, 0, 0) for index in range(SHOWN)]
     rotated, shifted = (np.stack([pictures.patch(cell_id, view) for view in views]) for views in (turns, shifts))
-    points = [(x + view.dx, y + view.dy) for view in shifts]
-    return ViewsOfCell(f"{kind}: {cell_id}", pictures.image(cell_id), centre, points, rotated, shifted)
+    points = [(centre[0] + view.dx, centre[1] + view.dy) for view in shifts]
+    return ViewsOfCell(f"{kind}: {cell_id}", image, centre, points, rotated, shifted)
 
 
 @styled

@@ -1,5 +1,6 @@
 """The exported graph beside its model: made once, and made again where anything changed."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -74,3 +75,16 @@ def test_a_graph_that_is_not_caffes_is_never_kept(model, monkeypatch):
 def test_a_missing_model(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         cache.cached_graph(DEPLOY, tmp_path / "none.caffemodel")
+
+
+@pytest.mark.parametrize(("number", "kept"), [(errno.EROFS, True), (errno.EACCES, True), (errno.ENOSPC, False)])
+def test_a_place_that_is_only_read_still_gives_the_graph(model, made, monkeypatch, number, kept):
+    def refuse(*_):
+        raise OSError(number, "cannot be written")
+
+    monkeypatch.setattr(cache, "write_bytes", refuse)
+    if kept:
+        assert cache.cached_graph(DEPLOY, model) == b"graph 1"
+    else:
+        with pytest.raises(OSError, match="cannot be written"):
+            cache.cached_graph(DEPLOY, model)

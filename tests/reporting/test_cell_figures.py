@@ -1,9 +1,14 @@
 """Figures made of the cells' own pictures, on plain arrays (paper: Fig. 2, 4, 8, 9 and 10)."""
 
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 from matplotlib.colors import to_rgba
 
+from data_prep.manifest import read_manifest
 from reporting.figures import examples, misclassified, right_cells, views, why
+from reporting.figures.cell_pictures import CellPictures
 from reporting.figures.style import YELLOW, clean
 from reporting.overlay import overlay
 from tests.support.figures import cell_image, texts
@@ -71,3 +76,19 @@ def test_cells_stand_beside_their_heat():
     figure = why.draw([("classified correctly", cells), ("misclassified", [])])
     assert figure.axes[0].get_images()[0].get_array().shape == (60, 70 + why.GAP + 70, 3)
     assert "misclassified: none" in texts(figure) and "score 0.10" in texts(figure)
+
+
+def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
+    image = np.full((700, 1100, 3), 220, np.uint8)
+    places = [(150, 200), (900, 480)]
+    for x, y in places:
+        cv2.circle(image, (x, y), 4, (0, 0, 250), -1)
+    assert cv2.imwrite(str(tmp_path / "field.png"), image)
+    lines = ["image,label,nucleus_x,nucleus_y", *[f"field.png,{k},{x},{y}" for k, (x, y) in enumerate(places)]]
+    (tmp_path / "cells.csv").write_text("\n".join(lines) + "\n")
+    dataset = read_manifest(tmp_path / "cells.csv")
+    run = SimpleNamespace(run={"dataset": {"path": str(tmp_path / "cells.csv"), "fingerprint": dataset.fingerprint()}})
+    pictures = CellPictures(run)
+    for cell in dataset.cells:
+        shown, (x, y) = pictures.image_and_centre(cell.id)
+        assert shown.shape[0] < 300 and shown[round(y), round(x)].tolist() == [250, 0, 0]

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from common.options import CAVEAT
-from reporting.facts import what_was_run
+from reporting.facts import _device, what_was_run
 from reporting.notes import run_notes
 from reporting.tables.all_tables import all_tables
 from scoring.results import load_run
@@ -163,3 +163,10 @@ def test_an_adapted_net_shows_its_whole_chain(run):
     for fold in range(3):
         trained(run, fold, weights=own, source={**source, "trained": {"weights": {}}})
     assert facts(run)["Weights"].endswith(f"{net}, from not recorded")
+
+
+def test_scores_of_another_engine_and_precision_are_named():
+    evaluation = {"device": "CPU, X, 2 threads", "engine": "openvino", "precision": "bfloat16", "tf32": False}
+    assert _device(evaluation) == "CPU, X, 2 threads, bfloat16, by openvino"
+    assert _device({"device": "GPU, Y", "engine": "caffe", "precision": "tf32", "tf32": True}) == "GPU, Y, TF32"
+    assert _device({"device": "CPU, Z"}) == "CPU, Z, float32"  # an older record

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from common.errors import UserError
+from scoring.own_cells import require_writable
 from tests.support.checkout import run_tool
 
 
@@ -165,3 +167,12 @@ def test_an_engine_or_a_precision_that_does_not_exist_is_one_line(checkout, trai
     done = run_tool(checkout, "classify", *place, *words, status=2)
     assert said in done.stderr
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+
+
+def test_nothing_is_written_over_what_is_read_or_written_besides(tmp_path):
+    cell = tmp_path / "cell.png"
+    cell.write_bytes(b"a picture")
+    for out, sources in ((cell, [cell]), (tmp_path / "new.png", [tmp_path / "sub/../new.png"])):
+        with pytest.raises(UserError, match="another file than one that is read or written besides"):
+            require_writable(out, sources)
+    require_writable(tmp_path / "new.png", [cell])

@@ -18,7 +18,7 @@ from engines.device import Device
 from scoring.results import load_run
 from scoring.trained_model import TrainedModel
 from studies.external import ExternalOptions, require_one_training, scale, training_images, validate
-from studies.external_run import Validated, default_name
+from studies.external_run import Validated, default_name, free_folder
 from tests.support.checkout import run_tool
 from tests.support.second_net import second_net
 
@@ -182,3 +182,20 @@ def test_bethesda_classes_are_labels(tmp_path):
     write_manifest(tmp_path / "fields/nuclei.csv", [["field0.png", 9, 9, "AGUS"]])
     with pytest.raises(UserError, match="Bethesda"):
         read_manifest(tmp_path / "fields/nuclei.csv")
+
+
+def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):
+    """Lists of marks are all called nuclei.csv."""
+    first, second = (field_set(tmp_path / name, cells) for name, cells in (("a", 6), ("b", 4)))
+    made = {"factor": None, "mpp": None, "views": 2, "crops": 2, "device": Device()}
+    found, other = (
+        Validated(read_manifest(path), path, read_manifest(path).fingerprint(), [two_nets[0]], [], **made)
+        for path in (first, second)
+    )
+    folder = free_folder(found, tmp_path / "runs", None)
+    folder.mkdir(parents=True)
+    record = {"protocol": "external", "dataset": {"fingerprint": found.fingerprint}}
+    (folder / "run.json").write_text(json.dumps(record))
+    assert free_folder(found, tmp_path / "runs", None) == folder  # an older one of the same set
+    with pytest.raises(UserError, match="an older validation of this set, found another set's"):
+        free_folder(other, tmp_path / "runs", None)

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from common.errors import UserError
+from data_prep.fold_images import FILE, fold_images, seen_images, source_images, write_source_images
 from data_prep.image_file import read_image
 from scoring.open_nets import open_release
 from scoring.trained_model import TrainedModel
@@ -28,7 +29,7 @@ def test_what_is_in_it(released):
     folder, said = released
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     (weights,) = (name for name in names if name.endswith(".caffemodel"))
-    inside = {"fold.json", "model.json", "known_cells.npz", "mean.binaryproto", "deploy.prototxt", "readme.md"}
+    inside = {"fold.json", "model.json", "known_cells.npz", "mean.binaryproto", "deploy.prototxt", "readme.md", FILE}
     inside |= {"onnx/crops.onnx", "onnx/views.onnx"}
     at_top = {"run.json", "split.json", "images.sha256", "readme.md", "SHA256SUMS", weights}
     assert names == at_top | {f"fold0/{name}" for name in inside}
@@ -78,3 +79,13 @@ def test_an_existing_folder_is_not_touched(small, evaluated_fold):
 def test_any_other_folder_is_no_release(tmp_path):
     with pytest.raises(UserError, match="expected a release with SHA256SUMS, found none"):
         open_release(tmp_path)
+
+
+def test_what_its_nets_have_seen_goes_with_it(evaluated_fold, tmp_path, copy_of):
+    """Else a release of an adapted net would be validated on cells that its source learned from."""
+    place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    write_source_images(fold, {"a" * 64})
+    folder = release(fold.parent, tmp_path / "net", [0], onnx=False, say=lambda _: None)
+    assert source_images(folder / "fold0") == {"a" * 64}
+    assert fold_images(folder / "fold0") == fold_images(fold)
+    assert seen_images(folder / "fold0") == seen_images(fold)
