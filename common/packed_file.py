@@ -20,10 +20,10 @@ def packed_name(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def open_text(path: Path) -> TextIO:
-    """Open for reading as UTF-8, line ends as they are; one that ends in .gz is unpacked on the way."""
-    opened = gzip.open if path.suffix == SUFFIX else open
-    return opened(path, "rt", encoding="utf-8", newline="")
+def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
+    """Open for reading, line ends as they are; one that ends in .gz is unpacked on the way."""
+    opened = gzip.open if path.suffix.lower() == SUFFIX else open
+    return opened(path, "rt", encoding=encoding, newline="")
 
 
 def packed(data: bytes) -> bytes:

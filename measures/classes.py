@@ -17,10 +17,13 @@ class CellClass(NamedTuple):
 
 def classes_of(run: RunResult) -> list[CellClass]:
     """The classes of a run's data set that have cells, in order."""
-    of_index = {_index(run, row): (row.class_name, row.label) for row in run.cells.values()}
     # of two, each may hold cells of several kinds, as a manifest names them
-    names = {index: name if run.has_class7 else KINDS[label] for index, (name, label) in of_index.items()}
-    return [CellClass(index, names[index], label) for index, (_, label) in sorted(of_index.items())]
+    of_index = {
+        index: CellClass(index, row.class_name if run.has_class7 else KINDS[row.label], row.label)
+        for row in run.cells.values()
+        for index in [_index(run, row)]
+    }
+    return [of_index[index] for index in sorted(of_index)]
 
 
 def ids_of_class(run: RunResult, index: int) -> list[str]:

@@ -115,7 +115,7 @@ def delong(truth: np.ndarray, first: np.ndarray, second: np.ndarray, unit: np.nd
     gap = areas[0] - areas[1]
     abnormal, normal = (places[0][side] - places[1][side] for side in (0, 1))
     error = float(np.sqrt(max(0.0, _variance(abnormal, normal, gap, truth, unit))))
-    if error < 1e-12 and np.any(abnormal) | np.any(normal):  # no spread to be had, and yet they differ: not known
+    if error < 1e-12 and (abnormal.any() or normal.any()):  # no spread to be had, and yet they differ: not known
         return {"auc": tuple(areas), "difference": gap, "interval": None, "p_auc": None}
     p = float(2 * norm.sf(abs(gap) / error)) if error >= 1e-12 else 1.0  # the two order all cells alike
     half = float(norm.ppf(0.975)) * error

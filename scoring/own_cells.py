@@ -100,7 +100,7 @@ def cells_at(places: Iterable[Place], choice: ViewChoice) -> Iterator[CellViews]
 
 
 def require_writable(out: Path, sources: Iterable[Path]) -> None:
-    """Refuse to put the scores in the place of a folder, or of one of the files that they are made from."""
+    """Refuse to write in the place of a folder, or of one of `sources`: files that are read, or written besides."""
     if out.is_dir():
         raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
     places = {source.resolve() for source in sources}

@@ -1,7 +1,6 @@
 """Nuclei that a person set or corrected: QuPath's GeoJSON, or a CSV with x and y."""
 
 import csv
-import gzip
 import json
 import math
 from collections.abc import Iterator
@@ -12,12 +11,13 @@ import cv2
 import numpy as np
 
 from common.errors import UserError
-from common.packed_file import BROKEN
+from common.packed_file import BROKEN, open_text
 from data_prep.manifest import FIELD_LIMIT
 from screening.nuclei.nucleus import Nucleus
 
 LARGEST_UM2 = 1000.0  # a nucleus' area; what is larger is a cell, or a region that was drawn
 MOST = 2_000_000  # nuclei; more are no slide's
+MARKED = "utf-8-sig"  # UTF-8, with the mark at its begin that spreadsheets write, or without
 CHUNK = 1 << 20  # characters read at a time
 LONGEST = 64 << 20  # characters of one feature
 DO = "Export the nuclei from QuPath as GeoJSON again, or mend that one."
@@ -49,16 +49,10 @@ def read_nuclei(path: Path, image: str, size: tuple[int, int], mpp: float) -> li
     return found
 
 
-def _open(path: Path) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
 def _csv(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
     csv.field_size_limit(FIELD_LIMIT)
     try:
-        with _open(path) as file:
+        with open_text(path, MARKED) as file:
             reader = csv.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
             columns = _columns(path, header)
@@ -88,7 +82,7 @@ def _columns(path: Path, header: list[str]) -> tuple[int, int]:
 
 def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
     try:
-        with _open(path) as file:
+        with open_text(path, MARKED) as file:
             for number, feature in enumerate(features(file), 1):
                 where = f"{path}, feature {number}"
                 for nucleus in _nuclei(where, feature, mpp):

@@ -3,7 +3,6 @@
 What it needs for long, the open slide, the net and the detector, is opened once a process and kept.
 """
 
-import contextlib
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -122,15 +121,14 @@ class Opened:
 
 def opened(image: str) -> Opened:
     """An image, opened once a process and kept until the next one, or until the file is another."""
-    with contextlib.suppress(OSError):  # opening says what is wrong with it
-        found = Path(image).stat()
-        return _opened(image, found.st_mtime_ns, found.st_size)
-    return Opened(open_slide(Path(image)))
+    path = Path(image)
+    found = path.stat() if path.exists() else None  # opening says what is wrong with one that is not there
+    return _opened(path, found and (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=1)
-def _opened(image: str, *_changed: int) -> Opened:
-    return Opened(open_slide(Path(image)))
+def _opened(path: Path, _changed: tuple[int, int] | None) -> Opened:
+    return Opened(open_slide(path))
 
 
 class Net(NamedTuple):

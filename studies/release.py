@@ -19,6 +19,7 @@ from scoring.trained_model import TrainedModel
 from studies.keep_results import without_paths
 
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
+WHERE_THERE = (KNOWN_CELLS, FILE, SOURCE)  # the last two: checksums of the images that it and its source learned from
 
 
 def release(
@@ -78,11 +79,7 @@ def _copy_fold(model: TrainedModel, out: Path) -> None:
     shutil.copyfile(model.weights, weights)
     for name in OF_FOLD:
         shutil.copyfile(model.folder / name, out / name)
-    for name in (
-        KNOWN_CELLS,
-        FILE,
-        SOURCE,
-    ):  # the last two: checksums of the images that it and its source learned from
+    for name in WHERE_THERE:
         if (model.folder / name).exists():
             shutil.copyfile(model.folder / name, out / name)
     write_json(out / "model.json", without_paths(model.origin))

@@ -110,7 +110,8 @@ def lost_by_adapting(model: Mapping[str, Any]) -> str | None:
     before, after = model.get("val_loss_before"), model.get("val_loss")
     if before is None or after is None or after < before:
         return None
-    then, now = (f"loss {model[f'val_loss{k}']:.3f}, accuracy {model[f'val_accuracy{k}']:.3f}" for k in ("_before", ""))
+    shown = "loss {:.3f}, accuracy {:.3f}".format
+    then, now = shown(before, model["val_accuracy_before"]), shown(after, model["val_accuracy"])
     do = "use the source net as it is, or label more cells (docs/adapting.md)"
     return f"adapting has gained nothing on the validation cells: {then} before, {now} after; {do}"
 
