@@ -10,6 +10,7 @@ from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.image_file import read_image
+from data_prep.resample import moved, resample
 from data_prep.views import PATCH, View, neighbourhood, render
 from reporting.figures.plan import LeftOutError
 from scoring.results import RunResult
@@ -18,7 +19,10 @@ STRAIGHT = View(0, 0, 0)
 
 
 class CellPictures:
-    """The pictures of a run's cells, as long as its data set is where it was and still the same."""
+    """The pictures of a run's cells, as long as its data set is where it was and still the same.
+
+    An external validation's pictures are at the pixel size at which its nets saw them.
+    """
 
     def __init__(self, run: RunResult):
         self.run = run
@@ -54,23 +58,34 @@ class CellPictures:
     def image_and_centre(self, cell_id: str) -> tuple[np.ndarray, tuple[float, float]]:
         """The same picture, and where in it the nucleus lies, (x, y) in pixels."""
         cell = self.cell(cell_id)
-        image, centre = read_image(cell.image), cell.centre
+        image, centre = self._as_scored(cell)
         if sum(other.image == cell.image for other in self._cells.values()) > 1:
             image, centre = neighbourhood(image, centre)
         return image[..., ::-1], centre
 
     def neighbourhood(self, cell_id: str) -> np.ndarray:
         """The part of the cell's image that its views can reach, uint8 (H, W, 3) RGB."""
-        cell = self.cell(cell_id)
-        return neighbourhood(read_image(cell.image), cell.centre)[0][..., ::-1]
+        return neighbourhood(*self._as_scored(self.cell(cell_id)))[0][..., ::-1]
 
     def patch(self, cell_id: str, view: View = STRAIGHT) -> np.ndarray:
         """One view at the patch's own size, uint8 (128, 128, 3) RGB."""
-        cell = self.cell(cell_id)
+        image, centre = self._as_scored(self.cell(cell_id))
         # a view is rendered at twice the patch's size, for the net: the mean of 2 x 2 pixels undoes it
-        twice = render(read_image(cell.image), cell.centre, view)
+        twice = render(image, centre, view)
         return twice.reshape(PATCH, 2, PATCH, 2, 3).mean((1, 3)).round().astype(np.uint8)[..., ::-1]
 
     def micrometres(self) -> float | None:
-        """The side of a pixel; None where nobody says."""
-        return self.run.run["dataset"]["pixel_um"]
+        """The side of a pixel of these pictures; None where nobody says."""
+        size = self.run.run["dataset"]["pixel_um"]
+        return size and size / self._factor
+
+    @property
+    def _factor(self) -> float:
+        """By how much the run's images were enlarged before they were scored."""
+        return (self.run.run.get("external") or {}).get("enlarged") or 1.0
+
+    def _as_scored(self, cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
+        """A cell's image, uint8 (H, W, 3) BGR, and its centre in it, as they came before the nets."""
+        image = read_image(cell.image)
+        scored = resample(image, self._factor)
+        return scored, moved(cell.centre, image.shape, scored.shape)

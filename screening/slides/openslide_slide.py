@@ -1,5 +1,6 @@
 """Scanners' own formats (SVS, NDPI, MRXS, SCN, ...) through OpenSlide."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from common.extras import extra
 from screening.slides.slide import MISSING, Box, Damage, one_pixel_size
 
 SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
+GLASS = 95  # percentile of what was scanned, of each channel: how bright bare glass is
+READ = 16_000_000  # pixels: what is read at once to know that
 PIECE = 256  # pixels: what is read again by itself where a larger box fails, so that the loss is small
 
 
@@ -33,7 +36,7 @@ class OpenSlideSlide:
             raise UserError(self.path, "a slide that OpenSlide can read", str(error)[:120], do) from None
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
-        """Pixels of a box, uint8 BGR on white, and the pieces of it that OpenSlide could not decode."""
+        """Pixels of a box, uint8 BGR, bare glass where nothing was scanned, and the pieces that cannot be decoded."""
         image = self._try(box, level)
         if isinstance(image, np.ndarray):
             return image, []
@@ -54,17 +57,35 @@ class OpenSlideSlide:
 
     def _try(self, box: Box, level: int) -> np.ndarray | str:
         """A box's pixels, or why there are none."""
+        picture = self._region(box, level)
+        if isinstance(picture, str):
+            return picture
+        alpha = picture[..., 3:].astype(np.uint16)
+        if (alpha < 255).any():
+            picture = (picture[..., :3] * alpha + self._glass * (255 - alpha) + 127) // 255
+        return np.ascontiguousarray(picture[..., :3].astype(np.uint8))
+
+    def _region(self, box: Box, level: int) -> np.ndarray | str:
+        """As OpenSlide gives it, uint8 BGRA: A is 0 where the scanner took no picture."""
         scale = self.slide.level_downsamples[level]
         try:
             place = (round(box.x * scale), round(box.y * scale))
-            picture = np.asarray(self.slide.read_region(place, level, (box.width, box.height)))
+            picture = self.slide.read_region(place, level, (box.width, box.height))
         except self.library.OpenSlideError as error:
             self.slide.close()
             self.slide = self._open()
             return str(error)[:120]
-        alpha = picture[..., 3:].astype(np.uint16)  # 0 where the scanner took no picture: white there
-        mixed = (picture[..., :3] * alpha + MISSING * (255 - alpha) + 127) // 255
-        return np.ascontiguousarray(mixed[..., ::-1].astype(np.uint8))
+        return np.asarray(picture)[..., [2, 1, 0, 3]]
+
+    @cached_property
+    def _glass(self) -> np.ndarray:
+        """The colour of bare glass, uint16 BGR: white would be brighter than it, and all nuclei are judged by that."""
+        white, (width, height) = np.full(3, MISSING, np.uint16), self.levels[-1]
+        small = "too large" if width * height > READ else self._region(Box(0, 0, width, height), len(self.levels) - 1)
+        if isinstance(small, str):
+            return white
+        scanned = small[small[..., 3] == 255][:, :3]
+        return np.percentile(scanned, GLASS, axis=0).astype(np.uint16) if len(scanned) else white
 
     def close(self) -> None:
         """Let go of the file."""

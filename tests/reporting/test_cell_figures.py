@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import pytest
 from matplotlib.colors import to_rgba
 
 from data_prep.manifest import read_manifest
@@ -92,3 +93,24 @@ def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
     for cell in dataset.cells:
         shown, (x, y) = pictures.image_and_centre(cell.id)
         assert shown.shape[0] < 300 and shown[round(y), round(x)].tolist() == [250, 0, 0]
+
+
+@pytest.mark.parametrize("enlarged", [None, 0.5, 2.0])
+def test_pictures_of_a_validation_are_as_its_nets_saw_them(tmp_path, enlarged):
+    """Images brought to the training set's pixel size are shown so, and the scale bar goes with them."""
+    side, radius, factor = 500, 16, enlarged or 1.0
+    image = np.full((side, side, 3), 220, np.uint8)
+    cv2.circle(image, (250, 250), radius, (0, 0, 0), -1)
+    assert cv2.imwrite(str(tmp_path / "cell.png"), image)
+    (tmp_path / "cells.csv").write_text("image,label,nucleus_x,nucleus_y\ncell.png,0,250,250\n")
+    dataset = read_manifest(tmp_path / "cells.csv")
+    facts = {"path": str(tmp_path / "cells.csv"), "fingerprint": dataset.fingerprint(), "pixel_um": 0.2}
+    pictures = CellPictures(SimpleNamespace(run={"dataset": facts, "external": {"enlarged": enlarged}}))
+    cell = dataset.cells[0].id
+    for picture in (pictures.patch(cell), pictures.neighbourhood(cell)):
+        dark = np.argwhere(picture[..., 0] < 110)
+        assert abs(len(dark) / (np.pi * (radius + 0.25) ** 2 * factor**2) - 1) < 0.2
+    shown, (x, y) = pictures.image_and_centre(cell)
+    assert shown.shape[:2] == (side * factor, side * factor)
+    assert np.abs(np.argwhere(shown[..., 0] < 110).mean(axis=0) - (y, x)).max() < 0.6
+    assert pictures.micrometres() == pytest.approx(0.2 / factor)

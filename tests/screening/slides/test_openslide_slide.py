@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from screening.nuclei.darkness import background_of
 from screening.slides.open_slide import open_slide
+from screening.slides.overview import overview
 from screening.slides.slide import Box
 from tests.support.drawn_field import draw_field
 from tests.support.screening import spoil_segment, write_pyramid
@@ -49,6 +51,30 @@ def test_a_corrupt_tile_is_named_and_the_rest_is_kept(svs, image):
     assert [damage.box for damage in damages] == [Box(0, 0, 256, 256)]
     assert np.abs(found[:, 256:].astype(int) - image[:, 256:]).mean() < 3
     assert slide.read(Box(300, 0, 300, 200))[1] == []  # the slide is usable after an error
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["", "smallest-level-damaged"])
+def test_where_nothing_was_scanned_is_bare_glass(svs, image, readable, monkeypatch):
+    """Formats such as MRXS leave out what the scanner skipped; no file of them can be written here."""
+    slide = open_slide(svs)
+    read = type(slide.slide).read_region
+
+    def half_scanned(self, place, level, size):
+        if not readable and level == len(slide.levels) - 1:
+            raise slide.library.OpenSlideError("damaged")
+        picture = read(self, place, level, size)
+        left = max(0, 320 - place[0]) // round(slide.slide.level_downsamples[level])
+        picture.paste((0, 0, 0, 0), (0, 0, min(left, size[0]), size[1]))
+        return picture
+
+    monkeypatch.setattr(type(slide.slide), "read_region", half_scanned)
+    found, damages = slide.read(Box(0, 0, 640, 480))
+    assert damages == [] and found.flags.c_contiguous
+    glass = np.percentile(image[:, 320:].reshape(-1, 3), 95, axis=0) if readable else 255
+    assert np.abs(found[:, :320].astype(int) - glass).max() < 8
+    assert np.abs(found[:, 320:].astype(int) - image[:, 320:]).mean() < 3
+    seen = background_of(overview(slide, 160))
+    assert abs(seen - background_of(image)) < 4 or not readable
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
