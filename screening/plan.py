@@ -63,7 +63,7 @@ class Plan:
     """One image to be screened; small, and plain values alone, so that it can be sent to another process.
 
     `nuclei` is the folder of a person's nuclei (`screening.given_nuclei`) where they are not to be detected, with
-    `nuclei_sha256`.
+    `nuclei_sha256`; `nuclei_file` is what the person calls them.
     """
 
     image: str
@@ -75,6 +75,7 @@ class Plan:
     parts: str
     nuclei: str | None = None
     nuclei_sha256: str | None = None
+    nuclei_file: str | None = None
 
     @property
     def name(self) -> str:

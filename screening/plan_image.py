@@ -1,6 +1,5 @@
 """Making the plan of one image: everything about it is checked here, before any work."""
 
-import shutil
 from pathlib import Path
 
 from common.errors import UserError
@@ -55,6 +54,7 @@ def plan_image(
         parts=str(parts),
         nuclei=str(kept.folder) if kept else None,
         nuclei_sha256=kept.sha256() if kept else None,
+        nuclei_file=nuclei.name if kept else None,
     )
 
 
@@ -97,8 +97,3 @@ def _sha256(path: Path) -> str:
     if path.suffix.lower() == ".mrxs" and beside.is_dir():
         return digest(sha256_file(path), [[p.name, p.stat().st_size] for p in sorted(beside.iterdir())])
     return sha256_file(path)
-
-
-def remove_parts(plan: Plan) -> None:
-    """Remove what a plan's tiles left; its outputs hold all of it."""
-    shutil.rmtree(plan.parts, ignore_errors=True)

@@ -53,6 +53,7 @@ class ImageResult:
             "height": plan.height,
             "um_per_pixel": plan.mpp,
             "key": plan.key,
+            "given_nuclei": {"file": plan.nuclei_file, "sha256": plan.nuclei_sha256} if plan.nuclei else None,
             "cells": self.cells,
             "abnormal": self.abnormal,
             COLUMN: self.marked,
@@ -64,7 +65,9 @@ class ImageResult:
 
     def lines(self) -> list[str]:
         """What the terminal says of the image."""
-        found = [f"{self.plan.name}: {self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"]
+        where = f" at the nuclei of {self.plan.nuclei_file}" if self.plan.nuclei else ""
+        many = f"{self.cells} cells{where}, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"
+        found = [f"{self.plan.name}: {many}"]
         if self.marked is not None:
             found.append(share_text(self.marked, self.cells))
         for damage in list(self.damages)[:5]:

@@ -9,14 +9,14 @@ from common.errors import UserError
 from common.files import remove
 from common.run_folder import locked
 from screening.merge import missing_tiles
+from screening.out_folder import PARTS, remove_parts, require_nothing_overwritten, require_same_images
 from screening.plan import Plan, Settings
-from screening.plan_image import plan_image, remove_parts, tiles_of_plan
+from screening.plan_image import plan_image, tiles_of_plan
 from screening.result import ImageResult
 from screening.screen_tile import Receipt, screen_tile
 from screening.slides.slide import Box
 from screening.write_results import WORST, Undone, write_results
 
-PARTS = "parts"
 Work = list[tuple[Plan, list[Box]]]
 
 
@@ -60,12 +60,14 @@ def screen_images(
     Raises
     ------
     UserError
-        See `plan_image`; and where another process is at work in `out`.
+        See `plan_image` and `screening.out_folder`; and where another process is at work in `out`.
     """
+    require_nothing_overwritten(out, paths, nuclei)
     fresh = not out.exists()
     with locked(out):
         try:
             work = plan_images(paths, out, settings, mpp, nuclei)
+            require_same_images(out, [plan for plan, _ in work])
         except UserError:
             if fresh:
                 remove(out)
@@ -73,7 +75,7 @@ def screen_images(
         undone = run_missing(work, run)
         results = write_results(out, work, packed, shown, undone)
         if not keep_parts and not undone:
-            remove_parts(work[0][0])
+            remove_parts(out / PARTS)
         return results
 
 

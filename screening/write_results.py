@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from common.files import remove, write_json
+from common.files import write_json
 from screening.cells import ScreenedCell
 from screening.merge import parts_of
+from screening.out_folder import RECORD, remove_older
 from screening.outputs.gallery import Gallery
 from screening.outputs.geojson import writing_geojson
 from screening.outputs.overlay import Overlay
@@ -45,8 +46,7 @@ def write_results(
     settings = work[0][0].settings
     results, gallery, worst = [], Gallery(), Worst(shown)
     summary = Summary() if len(work) > 1 else None
-    for name in ("screen.json", "summary.html"):
-        remove(out / name)  # what is there is not this call's until it is written anew, last of all
+    remove_older(out, [plan for plan, _ in work])
     with TableWriter(out, f"{settings.device.engine} {settings.device.precision}", settings.model_sha256) as tables:
         for plan, tiles in work:
             result = ImageResult(plan, undone={t: why for (p, t), why in (undone or {}).items() if p == plan})
@@ -60,7 +60,8 @@ def write_results(
     gallery.write(out / "gallery.html", results)
     if summary is not None:
         summary.write(out / "summary.html")
-    write_json(out / "screen.json", {"settings": asdict(settings), "images": [r.record() for r in results]})
+    facts = asdict(settings) | ({"detector": None} if work[0][0].nuclei else {})
+    write_json(out / RECORD, {"settings": facts, "images": [r.record() for r in results]})
     return results
 
 

@@ -47,9 +47,11 @@ def main() -> None:
     from screening.nuclei.detection_scores import report
     from screening.nuclei.detectors import open_detector
     from screening.nuclei.evaluate import cross_validate, detect_all, require_foldable
-    from screening.nuclei.evaluation_folder import write_evaluation
+    from screening.nuclei.evaluation_folder import require_replaceable, write_evaluation
     from screening.nuclei.field_sets import open_sets
 
+    if args.out:
+        require_replaceable(args.out)  # before the work, not after it
     if args.folds is not None:
         require_foldable(args.detector, args.weights, args.folds)
         sets = open_sets(args.fields, args.mpp, args.loose)

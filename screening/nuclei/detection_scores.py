@@ -99,7 +99,7 @@ def by_region(results: Sequence[Matched]) -> list[str]:
     """A line more for point marks: the same with a mark anywhere inside an outline as a hit, one to one."""
     if not results or results[0].field.mask_path is not None:
         return []
-    scores = pool([match(r.field, r.nuclei, regions=True) for r in results])
+    scores = pool([match(r.field, r.nuclei, r.radius, regions=True) for r in results])
     marked = f", of abnormal cells {_ratio(*scores.abnormal):.3f}" if scores.abnormal else ""
     counts = f"precision {scores.precision:.3f}, recall {scores.recall:.3f}{marked}, F {scores.f:.3f}"
     return [f"with a mark inside an outline as a hit too: {counts}"]

@@ -16,6 +16,7 @@ from screening.nuclei.matching import Matched
 # BGR of Okabe and Ito's blue, vermilion and yellow; each has a shape of its own as well
 HIT, MISSED, FALSE = (178, 114, 0), (0, 94, 213), (66, 228, 240)
 SIZE, LINE = 10, 2  # pixels
+FILES = ("detections.csv", "scores.json")
 COLUMNS = ("set", "image", "x", "y", "confidence", "outcome", "error_pixels", "class")
 
 
@@ -25,10 +26,9 @@ def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, lis
     Raises
     ------
     UserError
-        If there is a folder of that name that is no evaluation.
+        See `require_replaceable`.
     """
-    if out.exists() and not (out / "scores.json").is_file():
-        raise UserError(out, "a new folder, or an evaluation to replace", "something else", "Give another --out.")
+    require_replaceable(out)
     with complete_or_absent(out) as partial:
         for name, found in results.items():
             (partial / name).mkdir(parents=True)
@@ -42,6 +42,23 @@ def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, lis
                     writer.writerows([name, one.field.path.name, *row] for row in rows(one))
         mpp = {one.name: one.mpp for one in sets}
         write_json(partial / "scores.json", {k: summary(pool(v), mpp[k]) for k, v in results.items()})
+
+
+def require_replaceable(out: Path) -> None:
+    """Never clear away a folder that holds anything but an evaluation: a fold has a scores.json too."""
+    if not out.exists() and not out.is_symlink():
+        return
+    held = sorted(out.iterdir()) if out.is_dir() and not out.is_symlink() else [out]
+    strange = [path.name for path in held if path.name not in FILES and not _are_pictures(path)]
+    if strange or (held and not (out / FILES[0]).is_file()):
+        found = strange[0] if strange else f"no {FILES[0]}"
+        raise UserError(out, "a new folder, or an evaluation to replace", found, "Give another --out.")
+
+
+def _are_pictures(folder: Path) -> bool:
+    """Whether it is a folder of PNG files alone."""
+    plain = folder.is_dir() and not folder.is_symlink()
+    return plain and all(path.suffix == ".png" and path.is_file() for path in folder.iterdir())
 
 
 def draw(result: Matched) -> np.ndarray:

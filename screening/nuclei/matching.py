@@ -19,11 +19,13 @@ class Matched:
 
     `found` float64 (N, 2) is x, y of the `nuclei`, `points` float64 (M, 2) of the field's marks, in pixels; `pairs`
     int (K, 2) are the hits, a row a pair (detected, marked); the rest of `found` is false, of `points` missed.
+    `radius` is how far off a hit may be, in pixels.
     """
 
     field: Field
     nuclei: list[Nucleus]
     pairs: np.ndarray
+    radius: float = RADIUS
 
     @cached_property
     def found(self) -> np.ndarray:
@@ -68,7 +70,7 @@ def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: 
         for row, nucleus in enumerate(nuclei):
             if nucleus.outline is not None:
                 allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
-    return Matched(field, nuclei, assign(distance, allowed))
+    return Matched(field, nuclei, assign(distance, allowed), radius)
 
 
 def _inside(found: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:

@@ -83,6 +83,8 @@ def _counts(results: Sequence["ImageResult"], shown: int) -> str:
     cells, abnormal = sum(r.cells for r in results), sum(r.abnormal for r in results)
     share = f" ({100 * abnormal / cells:.1f} %)" if cells else ""
     images = f"{len(results)} image{'s' * (len(results) != 1)}"
+    given = [r.plan.nuclei_file for r in results if r.plan.nuclei]
+    images += f", at the nuclei of {html.escape(printable(given[0]))}, none detected here" if given else ""
     below = "all of them shown" if shown == cells else f"the {shown:,} with the highest scores shown"
     return (
         f"<strong>{cells:,}</strong> cells in {images}, <strong>{abnormal:,}</strong>{share} with P(abnormal) of "

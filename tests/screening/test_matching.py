@@ -49,6 +49,13 @@ def test_an_outline_is_a_region_only_where_asked():
     assert counts(match(field, found, regions=True)) == (1, 0, 0)
 
 
+def test_the_line_of_regions_keeps_to_the_radius_that_was_asked_for():
+    square = np.array([(95, 95), (105, 95), (105, 105), (95, 105)], np.float32)
+    field, found = field_of("f.png", [(115, 100)]), nuclei((100, 100), outline=square)
+    text = report([match(field, found, radius=20)], 0.2)
+    assert "a mark inside an outline as a hit too: precision 1.000, recall 1.000, F 1.000" in text
+
+
 def test_a_mask_decides_where_there_is_one(tmp_path):
     mask = np.zeros((100, 200), np.uint8)
     cv2.circle(mask, (50, 50), 30, 255, -1)

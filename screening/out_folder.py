@@ -1,0 +1,84 @@
+"""The folder of results: one call's, of its own images; what in it is not ours is left alone."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import read_json, remove
+from screening.given_nuclei import NAMES
+from screening.plan import Plan
+from screening.slides.open_slide import OURS
+
+PARTS, *OF_CALL = OURS
+RECORD = "screen.json"
+OF_IMAGE = ("cells.geojson", "cells.geojson.gz", "worst.geojson", "worst.geojson.gz", "overlay.png", "gallery.html")
+PART = re.compile(r"(.+_[0-9a-f]{16}_x\d+_y\d+\.parquet|\..+\.partial)")
+DO = "Give another --out, or remove that folder."
+
+
+def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path | None) -> None:
+    """Refuse where a result would take the name of what is read, or of a file that no screening wrote.
+
+    Raises
+    ------
+    UserError
+        Naming the file.
+    """
+    written = {(out / name).resolve() for name in OF_CALL}
+    written |= {(out / image.stem / name).resolve() for image in images for name in OF_IMAGE}
+    for path in (*images, *([nuclei] if nuclei else [])):
+        if path.resolve() in written:
+            found = f"one of the results in {out}"
+            raise UserError(path, "a file that no result replaces", found, "Give another --out.")
+    if not (out / RECORD).exists() and not (out / PARTS).is_dir():
+        for name in OF_CALL:
+            if (out / name).exists():
+                raise UserError(out / name, "a new folder, or older results", "a file without screen.json", DO)
+
+
+def require_same_images(out: Path, plans: Sequence[Plan]) -> None:
+    """Refuse a folder that holds the results of other images alone: they would be gone without a word."""
+    if older := _older(out):
+        known = {record.get("sha256") for record in older}
+        if not known & {plan.image_sha256 for plan in plans}:
+            found = f"results of {older[0]['image']}, another image"
+            raise UserError(out, "a new folder, or older results of these images", found, DO)
+
+
+def remove_older(out: Path, plans: Sequence[Plan]) -> None:
+    """Remove an older call's results, so that none of them stands beside this one's."""
+    images = [*(Path(record["image"]) for record in _older(out)), *(Path(plan.image) for plan in plans)]
+    for folder in {out / image.stem for image in images}:
+        for name in OF_IMAGE:
+            remove(folder / name)
+        _remove_empty(folder)
+    for name in OF_CALL:
+        remove(out / name)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what tiles left, of this call or an older one; the outputs hold all of it."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if PART.fullmatch(path.name) or _is_kept_nuclei(path):
+            remove(path)
+    _remove_empty(folder)
+
+
+def _older(out: Path) -> list[dict]:
+    """The images of the call that wrote the folder; none where its record cannot be read."""
+    try:
+        images = read_json(out / RECORD, "tools/screen.py")["images"]
+        return [record for record in images if Path(record["image"]).stem not in ("", "..")]
+    except (UserError, KeyError, TypeError):
+        return []
+
+
+def _is_kept_nuclei(path: Path) -> bool:
+    held = {file.name for file in path.iterdir()} if path.is_dir() else set()
+    return path.name.endswith("_nuclei") and held == {f"{name}.npy" for name in NAMES}
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
