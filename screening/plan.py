@@ -7,7 +7,7 @@ from common.files import digest
 from engines.device import Device
 from screening.slides.slide import Box
 
-VERSION = 2  # a change in what a part holds raises it, so that an older part is not taken for a new one
+VERSION = 3  # a change in what a part holds raises it, so that an older part is not taken for a new one
 
 
 @dataclass(frozen=True)

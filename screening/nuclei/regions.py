@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from skimage.feature import peak_local_max
+from skimage.measure import find_contours
 from skimage.segmentation import watershed
 
 from screening.nuclei.darkness import whole
@@ -123,9 +124,15 @@ def split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
 
 
 def contour(mask: np.ndarray) -> np.ndarray:
-    """The longest outline of a region, int32 (N, 1, 2) of x, y."""
+    """The longest outline of a region through the middles of its outermost pixels, int32 (N, 1, 2) of x, y."""
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return max(found, key=len)
+
+
+def edge(mask: np.ndarray) -> np.ndarray:
+    """The longest outline of a region along its pixels' edges, float64 (N, 2) of x, y: it encloses what they cover."""
+    found = find_contours(np.pad(mask, 1).astype(np.float32), 0.5, fully_connected="high")
+    return max(found, key=len)[:-1, ::-1] - 1
 
 
 def solidity(mask: np.ndarray) -> float:

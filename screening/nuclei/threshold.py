@@ -6,7 +6,7 @@ import numpy as np
 from screening.nuclei.darkness import darkness, rescale, to_original
 from screening.nuclei.nucleus import Nucleus, require_field
 from screening.nuclei.region_measures import measure, tighten
-from screening.nuclei.regions import PAD, WORK_MPP, Region, candidates, contour, smooth
+from screening.nuclei.regions import PAD, WORK_MPP, Region, candidates, edge, smooth
 
 # Weights of region_measures.MEASURES and their constant: a logistic regression of "lies on a mark" over Cervix93's
 # training frames and ISBI 2014's fields, rounded; the last, for pieces of a clump, was set by hand afterwards
@@ -84,7 +84,7 @@ def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: t
     rows, columns = np.nonzero(region.mask)
     corner = np.array([region.left - PAD, region.top - PAD])
     centre = to_original(np.array([columns.mean(), rows.mean()]) + corner, shape, original)[0]
-    outline = to_original(contour(region.mask)[:, 0] + corner, shape, original).astype(np.float32)
+    outline = to_original(edge(region.mask) + corner, shape, original).astype(np.float32)
     area = len(rows) * WORK_MPP**2
     return Nucleus(float(centre[0]), float(centre[1]), float(area), float(score), outline)
 

@@ -41,6 +41,20 @@ def test_area_outline_and_confidence_are_in_their_units(detector):
     assert np.linalg.norm(nucleus.outline - (150, 140), axis=1) == pytest.approx(16, abs=2.5)
 
 
+@pytest.mark.parametrize("mpp", [MPP, 0.2, 0.5])
+def test_an_outline_encloses_the_nucleus_and_no_less(detector, mpp):
+    """QuPath shows the polygon's area beside ours, and a person's correction comes back as a polygon."""
+    image, _ = draw_field(2)
+    scale = MPP / mpp
+    nuclei = detector.detect(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), mpp)
+    assert len(nuclei) > 5
+    for nucleus in nuclei:
+        moments = cv2.moments(nucleus.outline[:, None])
+        assert moments["m00"] * mpp**2 == pytest.approx(nucleus.area_um2, rel=0.03)
+        centre = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+        assert np.hypot(centre[0] - nucleus.x, centre[1] - nucleus.y) * mpp < 0.05  # micrometres
+
+
 def test_the_pixel_size_is_not_in_the_result(detector):
     image, points = draw_field(4)
     large = cv2.resize(image, None, fx=1.6, fy=1.6, interpolation=cv2.INTER_LINEAR)
