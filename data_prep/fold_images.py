@@ -83,7 +83,12 @@ def write_source_images(fold: Path, seen: Iterable[str]) -> None:
 
 def require_unseen(fold: Path, seen: set[str], source: Path) -> None:
     """Refuse a source net that has learned from an image of the fold's test or inner cells."""
-    held = [(cell, part) for cell, part, value in fold_images(fold) if part != "train" and value in seen]
+    require_held_out(fold_images(fold), fold, seen, source)
+
+
+def require_held_out(rows: Iterable[Row], fold: Path, seen: set[str], source: Path) -> None:
+    """The same of a fold's rows, whether it is built or not."""
+    held = [(cell, part) for cell, part, value in rows if part != "train" and value in seen]
     if held:
         cell, part = held[0]
         found = f"{len(held)} whose image the source was trained on, such as {cell} ({part})"

@@ -13,6 +13,7 @@ from data_prep.cells import Cell, Dataset
 
 PROTOCOLS = ("cell", "field")
 FOLDS = 5
+SEEDS = 2**32  # what scikit-learn takes
 BODY = ("protocol", "seed", "dataset_fingerprint", "folds")
 LEFT_OUT = "left_out"  # in a split: ids that no fold trains on, so that a part of the cells can be tried
 
@@ -61,6 +62,8 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
     dict
         protocol, seed, dataset_fingerprint, folds (five sorted lists of cell ids), fingerprint.
     """
+    if not 0 <= seed < SEEDS:
+        raise UserError("--seed", f"0 to {SEEDS - 1}", f"{seed}", "Choose another seed.")
     if protocol not in PROTOCOLS:
         raise UserError("--protocol", f"one of {', '.join(PROTOCOLS)}", protocol, "Choose one of them.")
     if protocol == "field":
@@ -69,13 +72,20 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
     if smallest < n_folds:
         found = f"{smallest} in one of the two"
         raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
-    split = {
-        "protocol": protocol,
-        "seed": seed,
-        "dataset_fingerprint": dataset.fingerprint(),
-        "folds": _assign(dataset.cells, protocol, seed, n_folds),
-    }
+    folds = _assign(dataset.cells, protocol, seed, n_folds)
+    _require_both_labels(dataset, folds)
+    split = {"protocol": protocol, "seed": seed, "dataset_fingerprint": dataset.fingerprint(), "folds": folds}
     return {**split, "fingerprint": digest(split)}
+
+
+def _require_both_labels(dataset: Dataset, folds: list[list[str]]) -> None:
+    """Every fold's net must be trained on both: where one group holds all of a label, no split by groups can."""
+    for number, fold in enumerate(map(set, folds)):
+        labels = {cell.label for cell in dataset.cells if cell.id not in fold}
+        if labels != {0, 1}:
+            do = "Give more groups, another --seed, or use --protocol cell."
+            found = f"one label alone in those of fold {number}"
+            raise UserError(dataset.root, "normal and abnormal training cells in every fold", found, do)
 
 
 def _require_groups(dataset: Dataset, n_folds: int) -> None:

@@ -141,7 +141,7 @@ def read_image(path: Path) -> np.ndarray:
 
 def read_mask(path: Path) -> np.ndarray:
     """Read a mask, uint8 (H, W, 3) BGR; palette, grey and colour files will do."""
-    return _decode(path, cv2.IMREAD_COLOR)[0]
+    return _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)[0]
 
 
 def image_size(path: Path) -> tuple[int, int]:

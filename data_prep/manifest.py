@@ -28,7 +28,8 @@ def read_manifest(path: Path) -> Dataset:
 
     Commas, semicolons or tabs separate; without commas there, numbers may have decimal ones.
     `image` and `mask` are relative to the manifest and stay inside its folder; `label` is 0, 1, normal,
-    abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together;
+    abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together, else an image
+    of several cells is a group of its own;
     `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
     `bethesda`, in place of `label`: NILM is normal, every other class of the Bethesda system abnormal; kept in `kinds`;
     `pixel_um` (optional) the side of a pixel in micrometres, the same in every line.
@@ -52,7 +53,7 @@ def read_manifest(path: Path) -> Dataset:
     mistakes.require_none()
     if not cells:
         raise UserError(path, "cells", "a header alone", "Add one line a cell.")
-    cells, names = _one_kind_of_class(cells)
+    cells, names = _one_kind_of_class(images_as_groups(cells))
     return Dataset(
         name=path.stem if path.stem != "cells" else path.absolute().parent.name,
         root=path.parent,
@@ -63,6 +64,14 @@ def read_manifest(path: Path) -> Dataset:
         kinds=kinds,
         phantom=is_phantom(path.parent),
     )
+
+
+def images_as_groups(cells: list[Cell]) -> list[Cell]:
+    """Cells that name no group, of images that hold several: an image's cells were captured together."""
+    images = {cell.image for cell in cells}
+    if len(images) == len(cells) or any(cell.group is not None for cell in cells):
+        return cells
+    return [replace(cell, group=cell.image.name) for cell in cells]
 
 
 def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:

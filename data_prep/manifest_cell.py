@@ -11,11 +11,15 @@ from data_prep.nucleus import centroid
 
 @dataclass
 class Known:
-    """What the lines before have told: ids, sizes of images (height, width), and the size of a pixel."""
+    """What the lines before have told: ids, sizes of images (height, width), the size of a pixel, each cell's line by
+    its image and centre, and each image's group.
+    """
 
     ids: set[str] = field(default_factory=set)
     sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
     pixels: set[float | None] = field(default_factory=set)
+    lines: dict[tuple[Path, tuple[float, float]], int] = field(default_factory=dict)
+    groups: dict[Path, str | None] = field(default_factory=dict)
 
 
 def cell_of(row: dict[str, str], folder: Path, line: int, where: str, known: Known, mistakes: Mistakes) -> Cell | None:
@@ -26,10 +30,13 @@ def cell_of(row: dict[str, str], folder: Path, line: int, where: str, known: Kno
     with mistakes.noted():
         found["label"], found["class7"] = _label(row, where)
     with mistakes.noted():
-        found["image"], found["centre"] = _place(row, folder, where, known.sizes)
+        image, centre = _place(row, folder, where, known.sizes)
+        _require_new(known.lines, image, centre, line, where)
+        found["group"] = _group(row, image, where, known.groups)
+        found["image"], found["centre"] = image, centre
     with mistakes.noted():
         found["id"] = _id(row, line, where, known.ids)
-    return Cell(**found, group=row.get("group") or None) if len(found) == 5 else None
+    return Cell(**found) if len(found) == 6 else None
 
 
 def _label(row: dict[str, str], where: str) -> tuple[int, int | None]:
@@ -48,6 +55,25 @@ def _place(
     if row.get("mask"):
         return image, centroid(inside(folder, row["mask"], where), sizes[image])
     return image, centre_of(row, sizes[image], where)
+
+
+def _require_new(
+    lines: dict[tuple[Path, tuple[float, float]], int], image: Path, centre: tuple[float, float], line: int, where: str
+) -> None:
+    """A cell listed twice would be trained on and tested."""
+    first = lines.setdefault((image, centre), line)
+    if first != line:
+        raise UserError(where, "a cell of its own", f"that of line {first} again", "Keep one of the two lines.")
+
+
+def _group(row: dict[str, str], image: Path, where: str, groups: dict[Path, str | None]) -> str | None:
+    """What was captured together; an image lies in one group, or folds that part groups would share it."""
+    group = row.get("group") or None
+    if groups.setdefault(image, group) != group:
+        known = groups[image] or "none"
+        found = f"{group or 'none'}, and {known} in a line before"
+        raise UserError(where, f"one group for all cells of {image.name}", found, "Give them one.")
+    return group
 
 
 def _id(row: dict[str, str], line: int, where: str, ids: set[str]) -> str:

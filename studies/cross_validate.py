@@ -9,9 +9,10 @@ from common.errors import UserError
 from common.files import human
 from common.run_folder import RunConfig, fold_folder, locked, read_config
 from data_prep.cells import Dataset
-from data_prep.fold_data import build_fold, drop_lmdbs
+from data_prep.fold_data import build_fold, drop_lmdbs, read_record
+from data_prep.fold_parts import parts_of
 from data_prep.folds import Split
-from data_prep.prepare import Request, prepare_run, views_plan
+from data_prep.prepare import Request, expected_key, prepare_run, views_plan
 from data_prep.profiles import Profile
 from engines.device import Device
 from measures.learned import of_model, of_scores
@@ -22,7 +23,7 @@ from scoring.trained_model import TrainedModel
 from studies.baselines import ensure_baselines
 from studies.estimate import estimate
 from training.recipe import Recipe, require_same
-from training.source_net import SourceNet
+from training.source_net import SourceNet, require_two_classes, require_unseen_folds
 from training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
@@ -71,10 +72,14 @@ def cross_validate(
 
     `elsewhere(run, request, options, folds)`, where given, does the folds by `one_fold` in other processes.
     """
+    if options.source:
+        require_two_classes(request)
     run, dataset, split, profile = prepare_run(request, options.name, suffix=options.suffix)
     folds = _folds(options.folds, len(split["folds"]))
     config = read_config(run)
     require_one_recipe(run, options.training.recipe(config.classes, profile))
+    if options.source:
+        require_unseen_folds(options.source, run, {f: parts_of(dataset, split, f, config) for f in folds})
     missing = [fold for fold in folds if to_score(fold_folder(run, fold))]
     if missing:
         adapting = options.source is not None
@@ -108,9 +113,12 @@ def one_fold(
 
 def require_one_recipe(run: Path, recipe: Recipe) -> None:
     """Refuse a run of which any fold, wanted now or not, was trained with anything else than what is asked for."""
+    do = "Put that back as it was, or use another --run: the folds of one run are one experiment."
     for fold in sorted(path for path in run.glob("fold*") if path.is_dir()):
-        do = "Put that back as it was, or use another --run: the folds of one run are one experiment."
         require_same(fold, recipe, do)
+        trained = (fold / "model.json").exists() and (fold / "fold.json").exists()
+        if trained and read_record(fold)["fingerprint"] != expected_key(fold):
+            raise UserError(fold, "views as profiles.toml asks for now", "a net trained on others", do)
 
 
 def to_score(folder: Path, shift: int = 0) -> str | None:

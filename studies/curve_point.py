@@ -8,7 +8,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.run_folder import RunConfig, locked, open_run
 from data_prep.cells import Cell, Dataset, counts
-from data_prep.folds import FOLDS, Split, train_test_cells, with_left_out
+from data_prep.folds import FOLDS, Split, read_split, train_test_cells, with_left_out
 from data_prep.prepare import freeze, run_profile
 from studies.cross_validate import Prepared
 
@@ -53,7 +53,13 @@ def prepare_point(point: Point) -> None:
     """Make a point's run folder, or find it again; refused where it holds a part of other cells."""
     with locked(point.folder, wait=True):
         open_run(point.ready.config, point.folder.name, point.home)
-        kept = freeze(point.folder, point.ready.dataset, point.ready.split)
-        if kept["fingerprint"] != point.ready.split["fingerprint"]:
-            do = "Give another --run."
-            raise UserError(point.folder / "split.json", "the part of the cells that is asked for", "another", do)
+        freeze(point.folder, point.ready.dataset, point.ready.split)
+        require_part(point)
+
+
+def require_part(point: Point) -> None:
+    """Refuse a point that is there and holds another part of the cells than the one that is asked for."""
+    path = point.folder / "split.json"
+    if path.exists() and read_split(path)["fingerprint"] != point.ready.split["fingerprint"]:
+        do = "Give another --run, or the --shares that it was made with: the smallest decides which groups come first."
+        raise UserError(path, "the part of the cells that is asked for", "another", do)

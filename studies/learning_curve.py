@@ -13,7 +13,7 @@ from data_prep.subsets import nested_subsets
 from engines.device import Device
 from measures.learning_curve import POINT
 from studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
-from studies.curve_point import ADAPTED, ALONE, Point, part_of, prepare_point
+from studies.curve_point import ADAPTED, ALONE, Point, part_of, prepare_point, require_part
 from studies.estimate import in_words, work
 from studies.source_as_it_is import score_source
 from training.source_net import SourceNet
@@ -62,6 +62,8 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
     home, points = plan_curve(request, options)
     with locked(home):
         _require_one_curve(home, options)
+        for point in points:
+            require_part(point)
         missing = [point for point in points if to_score(fold_folder(point.folder, options.fold))]
         if missing:
             say(f"{len(points)} nets, {len(points) - len(missing)} of them done; test fold {options.fold}")

@@ -35,7 +35,11 @@ class Schedule:
     @property
     def snapshots(self) -> int:
         """How many snapshots Caffe writes."""
-        return math.ceil(self.iterations / self.interval) if self.interval else self.epochs
+        return self.snapshots_after(0)
+
+    def snapshots_after(self, start: int) -> int:
+        """How many of them it still writes where it goes on from an iteration."""
+        return math.ceil((self.max_iter - start) / (self.interval or self.iterations_per_epoch))
 
     def describe(self) -> str:
         """Its length in words."""

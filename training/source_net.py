@@ -1,15 +1,19 @@
 """A trained ConvNet-T as the source of another: whose it is, what it was trained on, and whether it can be one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
 from common.files import sha256_file
-from common.run_folder import RunConfig, read_run
+from common.options import Request
+from common.run_folder import RunConfig, fold_folder, read_run
+from data_prep.cells import Cell
 from data_prep.fold_data import read_record
-from data_prep.fold_images import require_unseen, seen_images
+from data_prep.fold_images import image_rows, require_held_out, require_unseen, seen_images
+from data_prep.image_file import read_image
+from data_prep.image_hashes import IMAGES, pixel_sha256, read_images
 from engines.weights_file import Shapes, check_weights
 from training.origin import foreign
 from training.recipe import recorded
@@ -102,10 +106,24 @@ def _weights(given: Path, fold: Path, record: dict[str, Any], model: dict[str, A
     return path, sha256
 
 
-def check_source(source: SourceNet, fold: Path, config: RunConfig, shapes: Shapes, say: Callable[[str], None]) -> None:
-    """Require, before Caffe starts, that a source fits a fold's net and has not seen the cells that judge it."""
+def require_two_classes(config: Request) -> None:
+    """Refuse to adapt a net to a run of seven classes: the source has an output for each of two."""
     if config.classes != 2:
         raise UserError("--from", "a run of two classes", f"one of {config.classes}", "Use --classes 2.")
+
+
+def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> None:
+    """Refuse, before a fold is built, a source that has learned from a test or inner cell; `folds` has their parts."""
+    if not source.seen & read_images(run / IMAGES):
+        return
+    images = {cell.image for parts in folds.values() for cells in parts.values() for cell in cells}
+    known = {path: pixel_sha256(read_image(path)) for path in images}
+    for fold, parts in folds.items():
+        require_held_out(image_rows(parts, known), fold_folder(run, fold), set(source.seen), source.fold)
+
+
+def check_source(source: SourceNet, fold: Path, config: RunConfig, shapes: Shapes, say: Callable[[str], None]) -> None:
+    """Require, before Caffe starts, that a source fits a fold's net and has not seen the cells that judge it."""
     check_weights(source.weights, shapes, "Train the source again, or adapt another net.")
     require_unseen(fold, set(source.seen), source.fold)
     if source.config.control:

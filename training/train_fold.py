@@ -19,12 +19,13 @@ from data_prep.profiles import Profile
 from engines.device import Device
 from engines.net_probe import probe_net
 from training.origin import foreign
+from training.reached import is_tested, require_reached
 from training.recipe import Recipe, difference, note_start, recipe_of, recorded, require_same
 from training.resolve import Schedule, resolve_fold
 from training.run_caffe import train
 from training.select_model import read_model, select_model
 from training.snapshots import newest_complete, prune
-from training.source_net import SourceNet, check_source
+from training.source_net import SourceNet, check_source, require_two_classes
 from training.source_weights import check_source_weights
 from training.validation_losses import validation_losses
 
@@ -63,6 +64,8 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         recipe, adapting = options.recipe(config.classes, profile), options.source is not None
         if model_file.exists():
             return _finished(fold, model_file, recipe, say)
+        if options.source:
+            require_two_classes(config)
         record = verify_fold(fold, expected_key(fold))
         require_outputs(config.classes, adapting)
         shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
@@ -70,13 +73,14 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             check_source(options.source, fold, config, shapes, say)
         schedule = resolve_fold(fold, record, config, profile, options.device.count, adapting)
         start, arguments = _start(fold, options, config.classes, shapes, recipe, say)
-        require_space(fold, SNAPSHOT_BYTES * schedule.snapshots)
+        require_space(fold, SNAPSHOT_BYTES * schedule.snapshots_after(start))
         _say_plan(fold, record, schedule, config, profile, say)
-        if start < schedule.max_iter:
+        if start < schedule.max_iter or not is_tested(fold / "train.log", start):
             if options.device.tf32:
                 note_in_record(fold.parent, tf32=True)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
+            require_reached(fold, schedule)
         validated = partial(validation_losses, fold, record=record, device=options.device)
         model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), validated)
         if line := lost_by_adapting(model):

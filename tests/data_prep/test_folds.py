@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +51,20 @@ def test_folds_are_a_partition(cells, seed, protocol):
 def test_field_protocol_never_splits_a_field(cells, seed):
     folds = per_fold(make_split(cells, "field", seed), cells, lambda c: c.group)
     assert sum(len(groups) for groups in folds) == len({c.group for c in cells.cells})
+
+
+def test_every_fold_trains_on_both_labels(cells):
+    """Where one group holds all abnormal cells, the fold that tests it would have normal ones alone to train on."""
+    grouped = tuple(replace(c, group="one" if c.label else f"n{k % 9}") for k, c in enumerate(cells.cells))
+    with pytest.raises(UserError, match="expected normal and abnormal training cells in every fold, found one label"):
+        make_split(replace(cells, cells=grouped), "field", 1)
+    assert make_split(replace(cells, cells=grouped), "cell", 1)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_nothing_can_be_drawn_by_is_refused(cells, seed):
+    with pytest.raises(UserError, match="--seed: expected 0 to 4294967295"):
+        make_split(cells, "cell", seed)
 
 
 def test_cell_protocol_does_split_fields(cells):

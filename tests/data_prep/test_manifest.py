@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import UserError
 from data_prep.cells import counts
@@ -54,6 +55,40 @@ def test_a_line_may_have_a_centre_where_another_has_a_mask(folder):
 def test_several_cells_of_one_image_get_ids_of_their_own(folder):
     found = read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\na.png,0,1,1\na.png,1,9,9\n"))
     assert {c.id: c.centre for c in found.cells} == {"a": (1.0, 1.0), "a_3": (9.0, 9.0)}
+
+
+@pytest.mark.parametrize("again", ["a.png,0,1,1", "a.png,1,1,1", "./a.png,0,1.0,1"])
+def test_a_cell_that_is_listed_twice_is_refused(folder, again):
+    """Else it would be two cells, one of them perhaps tested by a net that was trained on the other."""
+    path = write(folder, f"image,label,nucleus_x,nucleus_y\na.png,0,1,1\nb.png,1,1,1\n{again}\n")
+    with pytest.raises(UserError, match="line 4: expected a cell of its own, found that of line 2 again"):
+        read_manifest(path)
+
+
+def test_an_image_lies_in_one_group(folder):
+    text = "image,label,nucleus_x,nucleus_y,group\na.png,0,1,1,{}\na.png,1,9,9,{}\nb.png,1,1,1,s2\n"
+    for groups in (("s1", "s2"), ("", "s2"), ("s1", "")):
+        with pytest.raises(UserError, match="line 3: expected one group for all cells of a.png"):
+            read_manifest(write(folder, text.format(*groups)))
+    assert [c.group for c in read_manifest(write(folder, text.format("s1", "s1"))).cells] == ["s1", "s1", "s2"]
+
+
+def test_an_image_of_several_cells_is_a_group_where_none_is_named(folder):
+    head = "image,label,nucleus_x,nucleus_y\na.png,0,1,1\nb.png,1,1,1\n"
+    assert [c.group for c in read_manifest(write(folder, head)).cells] == [None, None]
+    assert [c.group for c in read_manifest(write(folder, head + "a.png,1,9,9\n")).cells] == ["a.png", "a.png", "b.png"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_mask_is_taken_as_its_pixels_are_stored(folder, suffix):
+    """As the image is: a tag that a viewer turns pictures by counts in neither."""
+    mask = Image.new("RGB", (40, 30))
+    mask.paste((255, 255, 255), (8, 8, 16, 16))  # a whole block of a JPEG
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    mask.save(folder / f"turned{suffix}", exif=exif, quality=95)
+    (cell,) = read_manifest(write(folder, f"image,label,mask\na.png,1,turned{suffix}\n")).cells
+    assert cell.centre == (11.5, 11.5)
 
 
 def test_the_phantom_manifest_opens(tmp_path):
@@ -191,7 +226,7 @@ def test_all_mistakes_of_a_list_are_told_at_once(folder):
 
 
 def test_of_very_many_mistakes_the_first_twenty_are_told(folder):
-    rows = [f"a.png,{number + 5},3,3" for number in range(1000)]
+    rows = [f"a.png,{number + 5},{number % 40},{number // 40}" for number in range(1000)]
     with pytest.raises(UserError) as caught:
         read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\n" + "\n".join(rows) + "\n"))
     lines = caught.value.lines()

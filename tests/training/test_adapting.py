@@ -11,9 +11,11 @@ import pytest
 from common.caffe_messages import read_binary, read_prototxt
 from common.errors import UserError
 from common.files import sha256_file
+from common.options import Request
 from data_prep.fold_images import FILE, SOURCE, fold_images, seen_images, source_images
 from data_prep.phantom.draw_set import make_phantom
 from engines.weights_file import blob_array, layers_of
+from studies.cross_validate import CrossValidateOptions, cross_validate
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
 from training.caffe_log import parse
@@ -156,6 +158,22 @@ def test_a_source_that_knows_a_held_out_cell_is_refused_by_its_pixels(adapted_fo
     first = next(cell for cell, p, _ in fold_images(fold) if p == part)
     with_rows(fold, lambda row: [*row[:2], known] if row[0] == first else row)
     assert f"found 1 whose image the source was trained on, such as {first} ({part})" in refusal(fold, trained_fold)
+
+
+def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_fold, phantom, tmp_path, monkeypatch):
+    """A fold of the paper's profile is 25 GB and an hour of work."""
+    monkeypatch.chdir(tmp_path)
+    options = CrossValidateOptions(source=open_source(trained_fold), folds=[1])
+    for classes, said in ((7, "--from: expected a run of two classes"), (2, "has not seen the held-out")):
+        with pytest.raises(UserError, match=said):
+            cross_validate(Request(str(phantom), "smallest", classes=classes, seed=5), options, say=lambda _: None)
+    assert not list(tmp_path.glob("runs/*/fold*/*")) and not list(tmp_path.glob("runs/*7class*"))
+
+
+def test_a_net_of_two_classes_is_no_source_for_seven(checkout, trained_fold, phantom):
+    words = ["--fold", 0, "--profile", "smallest", "--classes", 7, "--workers", 1, "--run", "seven"]
+    run_tool(checkout, "build_lmdb", *words, herlev=phantom)
+    assert "--from: expected a run of two classes" in refusal(checkout / "runs/seven/fold0", trained_fold)
 
 
 def test_another_name_hides_no_picture(checkout, trained_fold, phantom, tmp_path):

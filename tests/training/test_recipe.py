@@ -83,6 +83,18 @@ def test_a_run_whose_folds_would_differ_is_refused(tmp_path):
     require_same(tmp_path / "fold1", recipe, "")
 
 
+def test_a_fold_of_another_number_of_views_is_refused(trained_fold, copy_of, monkeypatch):
+    """Whoever edits a profile would else mix folds of both kinds in one run."""
+    from data_prep import prepare
+
+    _, fold = copy_of(trained_fold)
+    recipe, own = recorded(fold), prepare.run_profile
+    require_one_recipe(fold.parent, recipe)
+    monkeypatch.setattr(prepare, "run_profile", lambda config: replace(own(config), validation_views=7))
+    with pytest.raises(UserError, match="fold0: expected views as profiles.toml asks for now, found a net trained on"):
+        require_one_recipe(fold.parent, recipe)
+
+
 def test_a_record_that_is_none_is_refused(tmp_path):
     (tmp_path / "training.json").write_text("[]")
     with pytest.raises(UserError, match="training.json: expected what the training started with"):

@@ -7,7 +7,7 @@ from common.caffe_messages import read_prototxt
 from common.run_folder import RunConfig
 from data_prep.profiles import read_profile
 from tests.support.caffe_nets import hand_written, read_datums
-from training.resolve import data_layer, resolve_fold, transferred_layers
+from training.resolve import Schedule, data_layer, resolve_fold, transferred_layers
 
 PAPER_FOLD = {"train_lmdb": {"entries": 108_208}, "cells": [733, 184], "validation_views": 100}
 CONFIG = RunConfig(data="d", dataset="herlev", fingerprint="f", seed=5)
@@ -99,6 +99,20 @@ def test_an_adapting_of_any_length_tests_its_last_snapshot(tmp_path, length, int
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     assert (solver.max_iter, solver.test_interval, solver.snapshot) == (length, interval, interval)
     assert schedule.snapshots == length // interval
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "left"),
+    [
+        (Schedule(9, 3, 16), 0, 3),
+        (Schedule(9, 3, 16), 10, 2),
+        (Schedule(9, 3, 16), 27, 0),
+        (Schedule(9, 0, 16, 60, 15), 31, 2),
+    ],
+)
+def test_a_resumed_training_writes_the_snapshots_that_are_left(schedule, start, left):
+    assert schedule.snapshots_after(start) == left
+    assert schedule.snapshots == schedule.snapshots_after(0)
 
 
 def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch):
