@@ -41,8 +41,7 @@ def read_manifest(path: Path) -> Dataset:
     """
     path = Path(path)
     cells: list[Cell] = []
-    known = Known()
-    masks, kinds, mistakes = {}, {}, Mistakes()
+    known, masks, kinds, mistakes = Known(), {}, {}, Mistakes()
     _require_room(path)
     for line, row in manifest_rows(path, mistakes=mistakes):
         cell = cell_of(row, path.parent, line, f"{path}, line {line}", known, mistakes)

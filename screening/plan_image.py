@@ -36,11 +36,10 @@ def plan_image(
         `nuclei`.
     """
     slide = opened(str(path)).slide
-    width, height = slide.levels[0]
+    (width, height), kept = slide.levels[0], None
     pixel_size = _pixel_size(path, slide, mpp)
     _require_large_enough(path, slide, pixel_size, settings.training_mpp)
     _require_colour(path, slide, settings)
-    kept = None
     if nuclei is not None:
         parts.mkdir(parents=True, exist_ok=True)
         kept = keep_nuclei(parts / f"{path.stem}_nuclei", read_nuclei(nuclei, path.name, (width, height), pixel_size))

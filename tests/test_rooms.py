@@ -15,7 +15,7 @@ from tests.support.checkout import ROOT
 DATA_TYPES = {"data_prep.cells", "data_prep.herlev_classes"}
 DATA_TYPES |= {"scoring.results", "scoring.score_files", "scoring.cell_score"}
 # what the report's pictures and tables are drawn from: the cells again, the log, the net's shapes
-DRAWN_FROM = {"data_prep.dataset", "data_prep.image_file", "data_prep.views"}
+DRAWN_FROM = {"data_prep.dataset", "data_prep.image_file", "data_prep.resample", "data_prep.views"}
 DRAWN_FROM |= {"training.caffe_log", "engines.net_probe"}
 BELOW_SCORING = {"common", "data_prep", "engines", "training"}
 RULES = {
