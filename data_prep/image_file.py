@@ -140,7 +140,10 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read a mask, uint8 (H, W, 3) BGR; palette, grey and colour files will do."""
+    """Read a mask, uint8 (H, W, 3) BGR; palette, grey and colour files will do, but no JPEG."""
+    if _read(path, 3)[0] == b"\xff\xd8\xff":
+        do = "Make it again as PNG or BMP: JPEG changes pixels about an edge, and all that is not black is nucleus."
+        raise UserError(path, "a mask without loss", "a JPEG file", do)
     return _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)[0]
 
 
