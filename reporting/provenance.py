@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from common.options import selection_caveat
-from measures.adapting import source_of
+from measures.adapting import source_in, source_of
 from scoring.results import FoldResult, RunResult
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
@@ -55,8 +55,18 @@ def chain(recipe: dict[str, Any]) -> list[str]:
     return [f"{net}, {of}", *chain(trained if isinstance(trained, dict) else {})]
 
 
+def sets_before(source: Any) -> list[str]:
+    """The data that a source net had been trained on, and its own source before it."""
+    if not isinstance(source, dict):
+        return []
+    return [str((source.get("dataset") or {}).get("name")), *sets_before(source_in(source))]
+
+
 def weights_text(run: RunResult) -> str:
-    """The source weights of a run, fold by fold where they differ."""
+    """The source weights of a run, fold by fold where they differ; of an external set the nets that scored it."""
+    if "external" in run.run:
+        nets = run.run["external"]["nets"]
+        return "; ".join(f"{net.get('folder')}, sha256 {str(net.get('sha256'))[:12]}" for net in nets)
     found = grouped(run.folds, lambda fold: weights_line(run, fold))
     return "; ".join(f"{where(run, folds)}{words}" for words, folds in found) or "-"
 
