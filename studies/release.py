@@ -10,6 +10,7 @@ from data_prep.fold_images import FILE, SOURCE
 from data_prep.image_hashes import IMAGES
 from measures.learned import TEST_AUC, area_limits
 from reporting.model_card import card
+from reporting.model_card_text import RELEASED
 from reporting.release_text import release_text
 from scoring.export_onnx import export_onnx, proof_views
 from scoring.known_cells import FILE as KNOWN_CELLS
@@ -57,10 +58,10 @@ def release(
             shutil.copyfile(run / name, partial / name)
         for model, fold in zip(models, chosen, strict=True):
             _copy_fold(model, partial / fold.folder.name, area_limits(result, fold))
-            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name))
+            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name, RELEASED))
             if onnx:
                 export_onnx(model, proof_views(model, Refusal(False, say)), partial / fold.folder.name / "onnx", say)
-        write_text(partial / "readme.md", release_text(result, len(chosen), out.name, onnx))
+        write_text(partial / "readme.md", release_text(result, [fold.fold for fold in chosen], out.name, onnx))
         write_text(partial / SUMS, _sums(partial))
     return out
 

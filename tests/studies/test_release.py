@@ -1,5 +1,6 @@
 """A release: what is in it, that it scores as its run does, and that a changed file is found."""
 
+import re
 import subprocess
 
 import pytest
@@ -46,6 +47,15 @@ def test_a_net_is_judged_by_the_test_scores_that_are_not_in_it(small, evaluated_
     run, model = load_run(evaluated_fold.parent), read_json(small / "fold0/model.json", "tools/release.py")
     assert model[TEST_AUC] == list(area_limits(run, run.folds[0]))
     assert of_model(model) == of_fold(run, run.folds[0])
+
+
+def test_its_pages_name_files_that_are_in_it(small):
+    pages = {path.parent: path.read_text(encoding="utf-8") for path in small.rglob("readme.md")}
+    assert set(pages) == {small, small / "fold0"}
+    assert not any("runs/" in text or "models/" in text for text in pages.values())
+    (weights,) = re.findall(r"The weights are `(.*?)` in this folder", pages[small / "fold0"])
+    assert (small / "fold0" / weights).is_file()
+    assert "of which fold" not in pages[small]  # no other is scored
 
 
 def test_its_sums_are_those_of_sha256sum(small):
