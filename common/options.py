@@ -80,6 +80,9 @@ def _add_starts(parser: argparse.ArgumentParser):
     return kinds
 
 
+CLASSIFY_VIEWS = 100  # of each cell, where tools/classify.py is not told how many
+
+
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """What a net runs on; the names are those of engines.device.resolve."""
     parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")

@@ -12,6 +12,7 @@ ENGINES = {
     "onnxruntime": ("float32",),
 }
 
+CUDA = "CUDAExecutionProvider"  # of ONNX Runtime
 SHOW_LAYERS = ("caffe",)  # those that give a layer's output with the probabilities
 
 
@@ -34,6 +35,15 @@ def require_engine(engine: str, precision: str) -> None:
         found = f"{machine()['processor']}, which has none"
         do = "Leave --precision out."
         raise UserError("--precision bfloat16", "a processor with bfloat16 (AVX-512 BF16 or AMX)", found, do)
+
+
+def on_card(engine: str) -> bool:
+    """Whether an engine computes on a GPU where there is one: ONNX Runtime does with its GPU package alone."""
+    if engine == "onnxruntime":
+        import onnxruntime
+
+        return CUDA in onnxruntime.get_available_providers()
+    return engine == "caffe"
 
 
 def has_bfloat16() -> bool:

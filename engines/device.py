@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from common.cores import wanted_threads
 from common.errors import UserError
 from common.provenance import machine
-from engines.available import require_engine
+from engines.available import on_card, require_engine
 
 CHOICES = "number, all or none"
 
@@ -55,6 +55,11 @@ class Device:
         if self.gpu is None:
             return 0
         return max(1, len(card_names())) if self.gpu == "all" else 1
+
+    @property
+    def scores_in_tf32(self) -> bool:
+        """Whether the engine that scores may round to TF32, which Caffe, as it trains, may without it."""
+        return self.tf32 and on_card(self.engine)
 
     @property
     def hardware(self) -> str:

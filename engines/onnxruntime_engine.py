@@ -4,10 +4,11 @@ import numpy as np
 
 from common.cores import wanted_threads
 from common.errors import UserError
+from engines.available import CUDA, on_card
 from engines.device import Device
 from engines.onnx_engine import OnnxEngine
 
-CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+CPU = "CPUExecutionProvider"
 
 
 class OnnxRuntimeEngine(OnnxEngine):
@@ -22,7 +23,7 @@ class OnnxRuntimeEngine(OnnxEngine):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = wanted_threads()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores render in between
-        on_gpu = CUDA in onnxruntime.get_available_providers() and not device.without_gpu
+        on_gpu = on_card(self.name) and not device.without_gpu
         number = device.number or 0
         choice = [(CUDA, {"device_id": number, "use_tf32": int(device.tf32)})] if on_gpu else [CPU]
         self.session = onnxruntime.InferenceSession(graph, options, choice)

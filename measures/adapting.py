@@ -1,6 +1,6 @@
 """What adapting a net has bought: the net as it was, another start and the adapted net on the very same cells."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,12 @@ class Adapting(NamedTuple):
 
 def source_of(fold: FoldResult) -> dict[str, Any] | None:
     """What is known of the trained net that a fold's was adapted from; None where it was not."""
-    source = (fold.model.get("trained") or {}).get("source")
+    return source_in(fold.model)
+
+
+def source_in(model: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same of a model.json."""
+    source = (model.get("trained") or {}).get("source")
     return source if isinstance(source, dict) else None
 
 

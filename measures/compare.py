@@ -39,7 +39,8 @@ def paired(first: RunResult, second: RunResult) -> Paired | None:
     ids = tuple(sorted(tables[0].keys() & tables[1].keys()))
     if not ids:
         return None
-    groups = [first.cells[cell].group for cell in ids]
+    # one of the two may not know them: an external validation takes the images of a set without groups
+    groups = [first.cells[cell].group or second.cells[cell].group for cell in ids]
     scores = [np.array([table[cell] for cell in ids]) for table in tables]
     labels = np.array([first.cells[cell].label for cell in ids])
     return Paired(ids, labels, *scores, None if None in groups else np.array(groups))

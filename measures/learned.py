@@ -4,7 +4,7 @@ A net that has learned nothing gives every cell the same answer. The best such a
 loss their entropy: a snapshot whose validation loss is not below that knows nothing of single cells. A net trained on
 other shares than it is validated on, as a balanced one, is compared as if validated on those it was trained on. Nor
 does a net know anything that may well have drawn its test cells' order by chance: the 95 % interval of the area under
-its curve holds 0.5.
+its curve holds 0.5. Where it does not, a loss like that of knowing nothing comes of answers that are too sure.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -18,9 +18,13 @@ from common.errors import UserError
 from scoring.cell_score import CellScore
 from scoring.results import FoldResult, RunResult, load_run
 
+Groups = Sequence[Hashable] | None
 CHANCE = 0.5  # of the area under the curve
 WHAT = "this net has learned little or nothing"
 DO = "do not use its scores; label more cells, or train it longer (docs/own_cells.md, section 3)"
+SURE = "this net orders its test cells, but is over-confident"
+SURE_DO = "its scores are no probabilities, and 0.5 may be no good threshold (docs/own_cells.md, section 4)"
+TEST_AUC = "test_auc"  # in a release's model.json, in place of the test scores: the interval of their area
 
 
 def constant_loss(counts: Sequence[int]) -> float:
@@ -62,9 +66,13 @@ def _are_counts(value: Any) -> bool:
     return isinstance(value, list) and all(type(n) is int and n >= 0 for n in value) and sum(value) > 0
 
 
-def auc_doubt(labels: Sequence[int], scores: Sequence[float], groups: Sequence[Hashable] | None = None) -> str | None:
-    """What the test cells' scores say against a net; None where its AUC is above chance, or undefined."""
-    limits = _auc_interval(tuple(map(int, labels)), tuple(map(float, scores)), groups and tuple(groups))
+def auc_limits(labels: Sequence[int], scores: Sequence[float], groups: Groups = None) -> tuple[float, float] | None:
+    """The 95 % interval of the area under the curve; None where it is undefined, of one label alone or of no cell."""
+    return _auc_interval(tuple(map(int, labels)), tuple(map(float, scores)), groups and tuple(groups))
+
+
+def auc_doubt(limits: Sequence[float] | None) -> str | None:
+    """What that interval says against a net; None where it lies above chance, or is not known."""
     if limits is None or limits[0] > CHANCE:
         return None
     return f"the area under its curve, 95 % interval {limits[0]:.2f} to {limits[1]:.2f}, is not above chance"
@@ -81,54 +89,63 @@ def _auc_interval(labels: tuple, scores: tuple, groups: tuple | None) -> tuple[f
     return interval(labels, scores, "auc", groups) or (area, area)  # no resampling varies it: all right or all wrong
 
 
-def doubts(
+def judged(
     model: Mapping[str, Any],
-    labels: Sequence[int],
-    scores: Sequence[float],
-    groups: Sequence[Hashable | None],
+    labels: Sequence[int] = (),
+    limits: Sequence[float] | None = None,
     outputs: Sequence[int] | None = None,
-) -> list[str]:
-    """All that speaks against a net: `model` is model.json, or empty; the rest is of its test cells, one entry a cell.
+) -> str | None:
+    """The line for a net: what, why, and what to do; None where nothing speaks against it.
 
-    `outputs` are their labels in the net's own classes, where those are seven.
+    `model` is model.json, or empty; `labels` are of its test cells, and `outputs` the same in the net's own classes,
+    where those are seven; `limits` the interval of the area under the curve that they have.
     """
+    loss, area = _loss_doubt_of(model, labels, outputs), auc_doubt(limits)
+    if loss and limits is not None and not area:  # what it was tested on contradicts that it knows nothing
+        return f"{SURE}: {loss}; {SURE_DO}"
+    found = [doubt for doubt in (loss, area) if doubt]
+    return f"{WHAT}: {'; '.join(found)}; {DO}" if found else None
+
+
+def _loss_doubt_of(model: Mapping[str, Any], labels: Sequence[int], outputs: Sequence[int] | None) -> str | None:
+    weighted = weighted_loss(model.get("val_losses"), model.get("train_labels"))
+    if weighted:
+        return loss_doubt(*weighted, " (labels weighted as in training)")
     counts = model.get("val_labels")
     if counts is None and model.get("select") in ("paper", "last") and len(labels):
         # older models do not tell, but were validated on the very cells they are tested on
         counts = np.bincount(labels if outputs is None else outputs).tolist()
-    weighted = weighted_loss(model.get("val_losses"), model.get("train_labels"))
-    if weighted:
-        found = [loss_doubt(*weighted, " (labels weighted as in training)")]
-    else:
-        found = [loss_doubt(model.get("val_loss"), counts)]
-    if len(labels):
-        found.append(auc_doubt(labels, scores, None if None in groups else groups))
-    return [doubt for doubt in found if doubt]
-
-
-def warning(found: Sequence[str]) -> str | None:
-    """The line for these doubts: what, why, and what to do; None without any."""
-    return f"{WHAT}: {'; '.join(found)}; {DO}" if found else None
+    return loss_doubt(model.get("val_loss"), counts)
 
 
 def of_model(model: Mapping[str, Any]) -> str | None:
-    """The line for a net that has been trained and not yet tested; `model` is model.json."""
-    return warning(doubts(model, [], [], []))
+    """The line for a net without scores of its test cells; `model` is model.json, a release's with what they gave."""
+    limits = model.get(TEST_AUC)
+    known = isinstance(limits, list) and len(limits) == 2 and all(isinstance(limit, int | float) for limit in limits)
+    return judged(model, limits=limits if known else None)
 
 
 def of_scores(model: Mapping[str, Any], scores: Sequence[CellScore], classes: int) -> str | None:
     """The line for a net that has just scored its test cells."""
     cells = [score.cell for score in scores]
-    outputs = [cell.class7 for cell in cells] if classes == 7 else None
-    found = [score.score for score in scores]
-    return warning(doubts(model, [cell.label for cell in cells], found, [cell.group for cell in cells], outputs))
+    labels, outputs = [cell.label for cell in cells], [cell.class7 for cell in cells] if classes == 7 else None
+    limits = auc_limits(labels, [score.score for score in scores], _whole([cell.group for cell in cells]))
+    return judged(model, labels, limits, outputs)
 
 
 def of_fold(run: RunResult, fold: FoldResult) -> str | None:
     """The line for one fold of a run that was read back."""
-    groups = [run.cells[cell].group for cell in fold.ids]
-    outputs = fold.class7 if run.classes == 7 else None
-    return warning(doubts(fold.model, fold.labels, fold.scores, groups, outputs))
+    return judged(fold.model, fold.labels, area_limits(run, fold), fold.class7 if run.classes == 7 else None)
+
+
+def area_limits(run: RunResult, fold: FoldResult) -> tuple[float, float] | None:
+    """The interval of the area under the curve of one fold's test cells."""
+    return auc_limits(fold.labels, fold.scores, _whole([run.cells[cell].group for cell in fold.ids]))
+
+
+def _whole(groups: list[Hashable | None]) -> Groups:
+    """The cells' groups, where each has one."""
+    return None if None in groups else groups
 
 
 def of_folder(folder: Path, model: Mapping[str, Any]) -> str | None:

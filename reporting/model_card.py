@@ -17,7 +17,7 @@ from reporting import model_card_text as words
 from reporting.facts import SELECTIONS
 from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
-from reporting.provenance import weights_line
+from reporting.provenance import made, weights_line
 from reporting.tables.baselines import baselines_table
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.performance import performance_table
@@ -55,16 +55,20 @@ def write_card(run: RunResult, fold: int | None = None, name: str | None = None,
     return readme
 
 
-def card(run: RunResult, fold: FoldResult, name: str) -> str:
-    """The text of a card: front matter as Caffe's download tool reads it, then Markdown. No path of a machine."""
+def card(run: RunResult, fold: FoldResult, name: str, kind: words.Kind = words.CARD) -> str:
+    """The text of a card: front matter as Caffe's download tool reads it, then Markdown. No path of a machine.
+
+    `name` is its folder's in models/, or the release's whose net it describes, as `kind` says.
+    """
+    limits = words.limits(run, kind.terms, "in the table above")
     sections = [
         ("Not a medical device", words.INTENDED),
-        ("What it is", _bullets(_net(run, fold))),
+        ("What it is", _bullets(_net(run, fold, kind))),
         ("Data", _data(run)),
         ("Protocol", _bullets(_protocol(run, fold))),
-        ("Figures", _figures(run, fold)),
-        ("Limits", _bullets([*_learned(run, fold), *words.limits(run)])),
-        ("How to load it", words.how_to_load(run, fold, name)),
+        ("Figures", _figures(run, fold, kind)),
+        ("Limits", _bullets([*_learned(run, fold), *limits])),
+        ("How to load it", words.how_to_load(run, fold, name, kind)),
     ]
     body = "\n".join(f"## {title}\n\n{content.strip()}\n" for title, content in sections)
     return f"{_front_matter(run, fold)}\n{MARK}\n\n{body}"
@@ -118,13 +122,14 @@ def _front_matter(run: RunResult, fold: FoldResult) -> str:
     return "\n".join(["---", *(f"{key}: {value}" for key, value in values.items()), "---", ""])
 
 
-def _net(run: RunResult, fold: FoldResult) -> list[str]:
+def _net(run: RunResult, fold: FoldResult, kind: words.Kind) -> list[str]:
     source, model, adapted = run.weights_of(fold), fold.model, source_of(fold) is not None
     start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else weights_line(run, fold)
     folder, mean = "prototxt/seven_class" if run.classes == 7 else "prototxt", fold.folder / "mean.binaryproto"
     train_val = f"{'prototxt/adapt' if adapted else folder}/train_val.prototxt"
+    files = kind.net.format(train_val=train_val, deploy=f"{folder}/deploy.prototxt")
     return [
-        f"ConvNet-T of the paper, {run.classes} outputs: `{train_val}`, `{folder}/deploy.prototxt`.",
+        f"ConvNet-T of the paper, {run.classes} outputs: {files}.",
         f"Adapted; source of all eight layers: {weights_line(run, fold)}."
         if adapted
         else f"Source of conv1 to conv5: {start}.",
@@ -161,20 +166,21 @@ def _protocol(run: RunResult, fold: FoldResult) -> list[str]:
         f"Folds by `{facts['protocol']}`, seed {facts.get('seed')}; split {_code(run.split.get('fingerprint'))}.",
         f"Trained without the cells of fold {fold.fold} of {run.n_folds}; {len(fold.ids)} cells are in it.",
         f"Snapshot by `{select}`: {SELECTIONS.get(select, 'see the run')}.",
-        f"A score is the mean over {done.get('views', '?')} views x {done.get('crops', '?')} crops; at 0.5 or above a "
-        f"cell is called abnormal. Scored on: {printable(str(done.get('device', '?')))}.",
+        f"A score is a mean over views and crops: {made(fold.how.get(0) or done)}; at 0.5 or above a cell is called "
+        "abnormal. "
+        f"Scored on: {printable(str(done.get('device', '?')))}.",
         f"The run was started by `{short_command(facts.get('command'))}`.",
     ]
 
 
-def _figures(run: RunResult, fold: FoldResult) -> str:
+def _figures(run: RunResult, fold: FoldResult, kind: words.Kind) -> str:
     table = performance_table([run]) or hemlbc_table([run])
     own = binary_metrics(fold.labels, fold.scores)
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.name))]
     what = f"these weights alone, fold {fold.fold}"
     rows.append([what, len(fold.ids), *[metric_text(metric, own[metric]) for metric in METRICS]])
     notes = _bullets(f"{note[0].upper()}{note[1:]}." for note in run_notes(run))
-    printed = f"Printed by `tools/report.py runs/{run.name}` (Table {table.name[-1]} and the baselines)."
+    printed = kind.figures.format(run=run.name, table=table.name[-1], folds=run.fold_text())
     return "\n\n".join([printed, _table(table.columns, rows), notes, _baselines(baselines_table([run]))])
 
 

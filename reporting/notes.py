@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from measures.baselines import sibling_share
 from measures.learned import of_fold
 from measures.metrics import percent
-from reporting.provenance import origin_notes, where
+from reporting.provenance import origin_notes, sets_before, where
 from scoring.results import RunResult
 
 
@@ -70,7 +70,8 @@ def _split(run: RunResult) -> str:
 def _external(facts: dict, pixel_um: float | None) -> str:
     """Who was asked, and at what size of pixel."""
     nets = len(facts["nets"])
-    own = f"external: a set that the net has not seen; trained on {facts['trained_on']}, {nets} net(s)"
+    sets = ", before that on ".join([str(facts["trained_on"]), *sets_before(facts.get("source"))])
+    own = f"external: a set that the net has not seen; trained on {sets}, {nets} net(s)"
     if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
         own += f"; {unlike} of its cells are unlike the training cells"
     if facts["enlarged"] is None and None not in (facts["training_um"], pixel_um):

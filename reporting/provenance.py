@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from common.options import selection_caveat
-from measures.adapting import source_of
+from measures.adapting import source_in, source_of
 from scoring.results import FoldResult, RunResult
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
@@ -55,8 +55,18 @@ def chain(recipe: dict[str, Any]) -> list[str]:
     return [f"{net}, {of}", *chain(trained if isinstance(trained, dict) else {})]
 
 
+def sets_before(source: Any) -> list[str]:
+    """The data that a source net had been trained on, and its own source before it."""
+    if not isinstance(source, dict):
+        return []
+    return [str((source.get("dataset") or {}).get("name")), *sets_before(source_in(source))]
+
+
 def weights_text(run: RunResult) -> str:
-    """The source weights of a run, fold by fold where they differ."""
+    """The source weights of a run, fold by fold where they differ; of an external set the nets that scored it."""
+    if "external" in run.run:
+        nets = run.run["external"]["nets"]
+        return "; ".join(f"{net.get('folder')}, sha256 {str(net.get('sha256'))[:12]}" for net in nets)
     found = grouped(run.folds, lambda fold: weights_line(run, fold))
     return "; ".join(f"{where(run, folds)}{words}" for words, folds in found) or "-"
 
@@ -104,13 +114,18 @@ def _recipes(run: RunResult) -> list[str]:
     ]
 
 
+def scored_how(run: RunResult) -> dict[str, list[FoldResult]]:
+    """How the scores at the true centres were made, and which folds' were."""
+    return dict(grouped(run.folds, lambda fold: made(fold.how.get(0) or fold.evaluation)))
+
+
 def _scoring(run: RunResult) -> list[str]:
     """A line where the folds' scores were not all made alike, at their true centres and under each shift."""
-    usual = _most_common([_made(fold.how.get(0) or fold.evaluation) for fold in run.folds])
+    usual = _most_common([made(fold.how.get(0) or fold.evaluation) for fold in run.folds])
     notes = []
     for shift in (0, 5, 10):
         folds = run.folds_with(f"shift{shift}") if shift else run.folds
-        kinds = grouped(folds, lambda fold, shift=shift: _made(_record(fold, shift)))
+        kinds = grouped(folds, lambda fold, shift=shift: made(_record(fold, shift)))
         if any(words != usual for words, _ in kinds):
             sides = "; ".join(f"{words} ({_numbers(members)})" for words, members in kinds)
             what = f"scores with centres moved by up to {shift} px" if shift else "scores"
@@ -123,7 +138,8 @@ def _record(fold: FoldResult, shift: int) -> dict[str, Any]:
     return fold.how.get(shift) or ({} if shift else fold.evaluation)
 
 
-def _made(record: dict[str, Any]) -> str:
+def made(record: dict[str, Any]) -> str:
+    """How scores were made: views and crops, engine and precision."""
     if not {"views", "crops"} <= record.keys():
         return "made in a way that is not recorded"
     precision = "tf32" if record.get("tf32") else record.get("precision", "float32")

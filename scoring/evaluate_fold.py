@@ -133,7 +133,7 @@ def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str
         "device": engine.hardware,
         "caffe": device.describe(),
         "machine": machine(),
-        "tf32": device.tf32,
+        "tf32": device.scores_in_tf32,
         "model": str(model.weights),
         "model_sha256": model.sha256,
     }

@@ -25,7 +25,7 @@ def how_scored(model: TrainedModel, counts: dict[str, int], shift: int, device: 
         "model_sha256": model.sha256,
         "data": model.record["fingerprint"],
         "engine": device.engine,
-        "precision": "tf32" if device.tf32 else device.precision,
+        "precision": "tf32" if device.scores_in_tf32 else device.precision,
     }
 
 

@@ -44,7 +44,7 @@ def write_results(
         Cells that a gallery shows, those with the highest scores.
     """
     settings = work[0][0].settings
-    results, gallery, worst = [], Gallery(), Worst(shown)
+    results, gallery, worst = [], Gallery(len(work)), Worst(shown)
     summary = Summary() if len(work) > 1 else None
     remove_older(out, [plan for plan, _ in work])
     with TableWriter(out, f"{settings.device.engine} {settings.device.precision}", settings.model_sha256) as tables:

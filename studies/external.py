@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no
 from data_prep.manifest_values import PIXEL_RANGE
 from data_prep.resample import moved, resample
 from engines.device import Device
+from measures.adapting import source_in
 from scoring.average import averaged
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
 from scoring.score_cells import score_cells
@@ -78,16 +80,25 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
 
 
 def require_one_training(models: Sequence[TrainedModel]) -> None:
-    """Refuse nets that were trained on different data, for different classes or with different test views."""
-    first = models[0]
+    """Refuse nets that are not the folds of one study: of other data, folds, classes, views, choice or beginning."""
+    first, own = models[0], _training(models[0])
     for model in models[1:]:
-        for what in ("fingerprint", "classes", "pixel_um", "profile", "seed", "control"):
-            if (value := getattr(model.config, what)) != (own := getattr(first.config, what)):
+        for what, value in _training(model).items():
+            if value != own[what]:
                 do = "Give folds of one training alone."
-                raise UserError(model.folder, f"{what} {own} as in {first.folder}", f"{value}", do)
+                raise UserError(model.folder, f"{what} {own[what]} as in {first.folder}", f"{value}", do)
     repeated = [name for name, count in Counter(model.sha256 for model in models).items() if count > 1]
     if repeated:
         raise UserError("--fold-folder", "every net once", f"the weights {repeated[0][:12]} twice", "Name each once.")
+
+
+def _training(model: TrainedModel) -> dict[str, Any]:
+    """What the nets of one study have in common."""
+    names = ("fingerprint", "classes", "pixel_um", "profile", "seed", "protocol", "select", "control")
+    facts = {name: getattr(model.config, name) for name in names}
+    source = source_in(model.origin)
+    start = f"{source.get('run')}, fold {source.get('fold')}, {str(source.get('sha256'))[:12]}" if source else "no net"
+    return facts | {"split": model.split["fingerprint"], "adapted from": start}
 
 
 def training_images(model: TrainedModel) -> set[str]:

@@ -10,6 +10,7 @@ from common.provenance import command_line, environment, machine
 from data_prep.cells import Dataset
 from data_prep.prepare import write_cells
 from engines.device import Device
+from measures.adapting import source_in
 from scoring.cell_score import CellScore
 from scoring.score_files import scores_name
 from scoring.score_origin import write_record
@@ -105,18 +106,24 @@ def _record(found: Validated) -> dict:
     facts |= {"cells": len(dataset.cells), "view_plan": dataset.view_plan, "paper": None, "phantom": dataset.phantom}
     facts["pixel_um"] = found.mpp or dataset.pixel_um
     names = ("profile", "seed", "classes", "select", "control")
-    nets = [{"folder": str(model.folder), "sha256": model.sha256} for model in found.models]
-    external = {"trained_on": first.config.dataset, "nets": nets, "enlarged": found.factor}
-    external |= {"training_um": first.config.pixel_um, "views": found.views, "crops": found.crops}
-    marks = [score.unlike_training for score in found.scores]
-    external["unlike_training"] = None if None in marks else sum(marks)
     chosen = {name: first.run.get(name) for name in names}
     record = {"command": command_line(), "dataset": facts, **chosen, "protocol": PROTOCOL}
-    return record | {"weights": first.run.get("weights"), "external": external, **environment()}
+    return record | {"weights": first.run.get("weights"), "external": external_facts(found), **environment()}
+
+
+def external_facts(found: Validated) -> dict[str, Any]:
+    """Which nets were asked, what they and the net they were adapted from had been trained on, and how it was done."""
+    first, marks = found.models[0], [score.unlike_training for score in found.scores]
+    nets = [{"folder": str(model.folder), "sha256": model.sha256} for model in found.models]
+    facts = {"trained_on": first.config.dataset, "source": source_in(first.origin), "nets": nets}
+    facts |= {"enlarged": found.factor, "training_um": first.config.pixel_um}
+    facts |= {"views": found.views, "crops": found.crops}
+    return facts | {"unlike_training": None if None in marks else sum(marks)}
 
 
 def _evaluation(found: Validated) -> dict:
     device = found.device
     facts = {"views": found.views, "crops": found.crops, "cells": len(found.scores), "engine": device.engine}
-    facts |= {"precision": device.precision, "device": device.hardware, "tf32": device.tf32, "machine": machine()}
+    facts |= {"precision": device.precision, "tf32": device.scores_in_tf32}
+    facts |= {"device": device.hardware, "machine": machine()}
     return facts | {"models": [model.sha256 for model in found.models]}

@@ -8,7 +8,9 @@ from common.errors import UserError
 from common.files import complete_or_absent, read_json, sha256_file, write_json, write_text
 from data_prep.fold_images import FILE, SOURCE
 from data_prep.image_hashes import IMAGES
+from measures.learned import TEST_AUC, area_limits
 from reporting.model_card import card
+from reporting.model_card_text import RELEASED
 from reporting.release_text import release_text
 from scoring.export_onnx import export_onnx, proof_views
 from scoring.known_cells import FILE as KNOWN_CELLS
@@ -55,11 +57,11 @@ def release(
         for name in ("split.json", IMAGES):
             shutil.copyfile(run / name, partial / name)
         for model, fold in zip(models, chosen, strict=True):
-            _copy_fold(model, partial / fold.folder.name)
-            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name))
+            _copy_fold(model, partial / fold.folder.name, area_limits(result, fold))
+            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name, RELEASED))
             if onnx:
                 export_onnx(model, proof_views(model, Refusal(False, say)), partial / fold.folder.name / "onnx", say)
-        write_text(partial / "readme.md", release_text(result, len(chosen), out.name, onnx))
+        write_text(partial / "readme.md", release_text(result, [fold.fold for fold in chosen], out.name, onnx))
         write_text(partial / SUMS, _sums(partial))
     return out
 
@@ -72,8 +74,8 @@ def _require_scored(result: RunResult, wanted: Sequence[int]) -> None:
         raise UserError(result.folder, "scores of every fold", found, do)
 
 
-def _copy_fold(model: TrainedModel, out: Path) -> None:
-    """A fold's net and the records by which it is opened and checked."""
+def _copy_fold(model: TrainedModel, out: Path, area: tuple[float, float] | None) -> None:
+    """A fold's net and the records by which it is opened, checked and, without its scores, judged."""
     weights = out / "snapshots" / model.weights.name
     weights.parent.mkdir(parents=True)
     shutil.copyfile(model.weights, weights)
@@ -82,7 +84,7 @@ def _copy_fold(model: TrainedModel, out: Path) -> None:
     for name in WHERE_THERE:
         if (model.folder / name).exists():
             shutil.copyfile(model.folder / name, out / name)
-    write_json(out / "model.json", without_paths(model.origin))
+    write_json(out / "model.json", without_paths(model.origin) | {TEST_AUC: area})
 
 
 def _sums(folder: Path) -> str:

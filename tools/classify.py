@@ -9,7 +9,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
-from common.options import add_device_options, add_engine_options
+from common.options import CLASSIFY_VIEWS, add_device_options, add_engine_options
 
 EPILOG = """\
   tools/classify.py cell.png --centre 61,48
@@ -38,7 +38,9 @@ def arguments() -> argparse.Namespace:
     nets.add_argument(
         "--release", type=Path, metavar="FOLDER", help="all nets of a release, averaged (tools/release.py)"
     )
-    parser.add_argument("--views", type=int, default=100, help="views of each cell, 1 to 100 (default: 100)")
+    parser.add_argument(
+        "--views", type=int, default=CLASSIFY_VIEWS, help="views of each cell, 1 to 100 (default: %(default)s)"
+    )
     parser.add_argument("--why", type=Path, metavar="FILE", help="a picture (.png) of where each score comes from")
     add_device_options(parser)
     add_engine_options(parser)

@@ -12,7 +12,7 @@ from common.errors import printable
 from common.files import write_text
 from screening.cells import ABNORMAL, ScreenedCell
 from screening.outputs import colours
-from screening.outputs.cell_pictures import cell_picture, is_whole, jpeg_uri, surroundings
+from screening.outputs.cell_pictures import AROUND, cell_picture, is_whole, jpeg_uri, surroundings
 from screening.outputs.histogram import histogram_svg
 from screening.outputs.page import filled, part
 from screening.slides.overview import overview
@@ -23,18 +23,23 @@ if TYPE_CHECKING:
     from screening.result import ImageResult
 
 OVERVIEW = 480  # pixels of the small map of an image that is not in the page as a whole
+FEW = 20  # images that a page holds whole, whatever few cells of each it shows
 
 
 class Gallery:
-    """Collects what the page shows, an image at a time; pictures are in memory, so the cells must be few hundred."""
+    """Collects what the page shows, an image at a time; pictures are in memory, so the cells must be few hundred.
 
-    def __init__(self):
+    `images` says how many will come.
+    """
+
+    def __init__(self, images: int = 1):
+        self.few = images <= FEW
         self.images: list[dict] = []
         self.cells: list[dict] = []
 
     def add_image(self, plan: "Plan", slide: Slide, cells: Sequence[ScreenedCell]) -> None:
         """Add an image and those of its cells that are shown."""
-        whole = is_whole(slide)
+        whole = is_whole(slide) and (self.few or plan.width * plan.height <= len(cells) * AROUND**2)
         picture = overview(slide, max(plan.size) if whole else OVERVIEW)
         number = len(self.images)
         about = {"name": printable(plan.name), "width": plan.width, "height": plan.height, "mpp": plan.mpp}

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from common.errors import UserError
+from screening.slides.has_end import has_end
 from screening.slides.slide import Box, Damage
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg")
@@ -57,12 +58,9 @@ def _require_size(path: Path, data: np.ndarray) -> None:
     if header and not 0 < header.width * header.height <= MOST_PIXELS:
         found = f"{header.width} x {header.height}"
         raise UserError(path, f"an image of 1 to {MOST_PIXELS:,} pixels", found, "Give it as a tiled TIFF.")
-    start, end = data[:8].tobytes(), data[-64:].tobytes()
-    whole = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
-    for magic, mark in whole.items():
-        if start.startswith(magic) and mark not in end:
-            raise UserError(path, "a whole image file", "one cut short", AGAIN)  # OpenCV makes up what is missing
-    if header and start[:2] == b"BM" and data.size < header.width * header.height * header.bits // 8:
+    if not has_end(data.data):
+        raise UserError(path, "a whole image file", "one cut short", AGAIN)  # OpenCV makes up what is missing
+    if header and data[:2].tobytes() == b"BM" and data.size < header.width * header.height * header.bits // 8:
         raise UserError(path, "a whole image file", "one cut short", AGAIN)
 
 

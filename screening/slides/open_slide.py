@@ -39,7 +39,8 @@ def find_images(paths: list[Path]) -> list[Path]:
     Raises
     ------
     UserError
-        For a folder without images, and for two images whose results would lie in one folder.
+        For a folder without images, for two images whose results would lie in one folder, and for a name that no
+        table can hold.
     """
     found = []
     for path in paths:
@@ -54,4 +55,13 @@ def find_images(paths: list[Path]) -> list[Path]:
         if path.stem in seen:
             raise UserError(path, "a name of its own", f"{seen[path.stem]}, of the same name", "Rename one of them.")
         seen[path.stem] = path
+        _require_utf8(path)
     return found
+
+
+def _require_utf8(path: Path) -> None:
+    """Refuse a name of other bytes, which Python reads but no file of results can be written with."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(path, "a name in UTF-8", "other bytes", "Rename it.") from None

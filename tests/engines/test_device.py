@@ -1,14 +1,19 @@
 """--gpu and --tf32 on a machine that has none of either, and on one that is made to look as if it had."""
 
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from common.errors import UserError
 from engines import device as gpu
+from scoring.score_way import how_scored
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import run_tool
 from training.resolve import data_layer, share_batch
+
+COUNTS = {"views": 1, "crops": 1}
 
 
 @pytest.fixture
@@ -80,6 +85,21 @@ def test_tf32_is_off_unless_asked_for(cards, environment):
     assert "NVIDIA_TF32_OVERRIDE" not in environment
     assert gpu.resolve("0").tf32  # as the environment says
     assert not gpu.resolve("none").tf32
+
+
+def test_scores_are_in_tf32_only_by_an_engine_on_the_card(monkeypatch):
+    """OpenVINO computes on the processor whatever card Caffe trains on."""
+    packages = {"CPUExecutionProvider": False, "CUDAExecutionProvider": True}
+    on = {"caffe": True, "openvino": False}
+    for engine, tf32 in on.items():
+        device = gpu.Device(gpu="0", tf32=True, engine=engine)
+        made = how_scored(SimpleNamespace(sha256="a", record={"fingerprint": "f"}), COUNTS, 0, device)
+        assert device.scores_in_tf32 is tf32 and (made["precision"] == "tf32") is tf32
+        assert not gpu.Device(engine=engine).scores_in_tf32
+    for provider, tf32 in packages.items():
+        package = SimpleNamespace(get_available_providers=lambda provider=provider: [provider])
+        monkeypatch.setitem(sys.modules, "onnxruntime", package)
+        assert gpu.Device(gpu="0", tf32=True, engine="onnxruntime").scores_in_tf32 is tf32
 
 
 def test_tf32_without_a_gpu_is_refused(environment):

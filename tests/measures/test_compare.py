@@ -1,5 +1,6 @@
 """The tests of two runs against closed forms, brute force and McNemar's and DeLong's own formulas."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
-from measures.compare import compare, gain, sign_flip
+from measures.compare import compare, gain, paired, sign_flip
 from measures.intervals import interval
 from reporting.tables.comparison import _row
+from scoring.results import load_run
+from tests.support.synthetic_run import write_synthetic_run
 
 
 def scores(seed, n=80):
@@ -52,6 +55,14 @@ def test_cells_copied_within_their_group_say_nothing_new():
     assert copied["p_right"] == pytest.approx(alone["p_right"], abs=1e-12)
     assert copied["p_auc"] == pytest.approx(alone["p_auc"], rel=1e-9)
     assert compare(*thrice[:3])["p_auc"] < alone["p_auc"]  # taken as independent they would
+
+
+def test_groups_that_one_run_alone_knows_count_in_either_order(tmp_path):
+    one = load_run(write_synthetic_run(tmp_path / "one", shift=False))
+    unknown = replace(one, cells={cell: row._replace(group=None) for cell, row in one.cells.items()})
+    for runs in ((unknown, one), (one, unknown)):
+        assert paired(*runs).groups.tolist() == [one.cells[cell].group for cell in paired(*runs).ids]
+    assert paired(unknown, unknown).groups is None
 
 
 def test_equal_scores_and_one_class_alone():

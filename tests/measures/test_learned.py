@@ -7,8 +7,23 @@ import numpy as np
 import pytest
 
 from measures.intervals import interval
-from measures.learned import DO, auc_doubt, constant_loss, doubts, loss_doubt, of_folder, of_model, warning
+from measures.learned import (
+    DO,
+    SURE,
+    TEST_AUC,
+    WHAT,
+    area_limits,
+    auc_doubt,
+    auc_limits,
+    constant_loss,
+    judged,
+    loss_doubt,
+    of_fold,
+    of_folder,
+    of_model,
+)
 from scoring.results import load_run
+from tests.support.checkout import ROOT
 from tests.support.synthetic_run import write_synthetic_run
 
 EVEN = ([0, 1] * 40, [0.4, 0.6] * 40)  # every cell right
@@ -76,36 +91,69 @@ def test_an_area_whose_interval_holds_a_half_is_doubted(rng):
     noise = rng.random(60)
     low, high = interval(labels, noise, "auc")
     assert low < 0.5 < high
-    assert f"95 % interval {low:.2f} to {high:.2f}" in auc_doubt(labels, noise)
-    assert auc_doubt(*EVEN) is None
-    assert auc_doubt(labels, [1 - label for label in labels]) is not None  # worse than chance is no knowledge either
-    assert "0.50 to 0.50" in auc_doubt(labels, [0.53] * 60)  # one answer for all
-    assert auc_doubt([1] * 20, noise[:20]) is None  # undefined
+    assert f"95 % interval {low:.2f} to {high:.2f}" in auc_doubt(auc_limits(labels, noise))
+    assert auc_doubt(auc_limits(*EVEN)) is None
+    worse = auc_limits(labels, [1 - label for label in labels])
+    assert auc_doubt(worse) is not None  # worse than chance is no knowledge either
+    assert "0.50 to 0.50" in auc_doubt(auc_limits(labels, [0.53] * 60))  # one answer for all
+    assert auc_limits([1] * 20, noise[:20]) is auc_limits([], []) is auc_doubt(None) is None  # undefined
 
 
 def test_groups_count_as_the_units(rng):
     """Sixty cells in four groups say less than sixty cells."""
     labels = np.repeat([0, 1, 0, 1], 15)
     scores = np.repeat([0.3, 0.5, 0.4, 0.35], 15) + rng.normal(0, 0.01, 60)
-    assert auc_doubt(labels.tolist(), scores.tolist()) is None
-    assert auc_doubt(labels.tolist(), scores.tolist(), np.repeat(list("abcd"), 15).tolist()) is not None
+    groups = np.repeat(list("abcd"), 15).tolist()
+    assert auc_doubt(auc_limits(labels.tolist(), scores.tolist())) is None
+    assert auc_doubt(auc_limits(labels.tolist(), scores.tolist(), groups)) is not None
 
 
 def test_an_older_model_was_validated_on_its_test_cells_unless_it_says_inner():
-    model = {"val_loss": 0.6, "select": "paper"}
-    labels, scores = [0] + [1] * 3, [0.1, 0.9, 0.9, 0.9]
-    assert "0.600, is not below the 0.562" in doubts(model, labels, scores, [None] * 4)[0]
-    assert doubts({**model, "select": "inner"}, labels, scores, [None] * 4) == []
-    assert doubts({**model, "val_labels": [2, 2]}, labels, scores, [None] * 4) == []
-    assert (
-        "1.946 of" in doubts({**model, "val_loss": 2.0}, [0, 1] * 7, scores[:2] * 7, [None] * 14, list(range(7)) * 2)[0]
-    )
+    model, labels = {"val_loss": 0.6, "select": "paper"}, [0] + [1] * 3
+    assert "0.600, is not below the 0.562" in judged(model, labels)
+    assert judged({**model, "select": "inner"}, labels) is None
+    assert judged({**model, "val_labels": [2, 2]}, labels) is None
+    assert "1.946 of" in judged({**model, "val_loss": 2.0}, [0, 1] * 7, outputs=list(range(7)) * 2)
 
 
 def test_the_line_says_what_why_and_what_to_do():
-    assert warning([]) is None
-    line = warning(["a", "b"])
-    assert line == f"this net has learned little or nothing: a; b; {DO}" and "\n" not in line
+    assert judged({}) is None
+    line = judged({"val_loss": 0.9, "val_labels": [4, 4]}, limits=(0.4, 0.6))
+    loss = "its validation loss, 0.900, is not below the 0.693 of a constant answer"
+    area = "the area under its curve, 95 % interval 0.40 to 0.60, is not above chance"
+    assert line == f"{WHAT}: {loss}; {area}; {DO}" and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("loss", "limits", "said"),
+    [
+        (0.9, None, WHAT),  # nothing was tested, or one label alone: the loss decides
+        (0.9, (0.45, 0.9), WHAT),
+        (0.9, (0.55, 0.9), SURE),
+        (0.6, (0.45, 0.9), WHAT),
+        (0.6, (0.55, 0.9), None),
+    ],
+)
+def test_a_net_whose_test_scores_contradict_its_loss_is_called_over_confident(loss, limits, said):
+    """Answers that are right and too sure have a loss that knows nothing, where a few are wrong."""
+    model = {"val_loss": loss, "val_labels": [40, 40]}
+    line = judged(model, [0, 1] * 40, limits)
+    assert line is None if said is None else line.startswith(said)
+    assert ("do not use its scores" in (line or "")) is (said == WHAT)
+    released = json.loads(json.dumps(model | {TEST_AUC: limits}))
+    assert of_model(released) == line
+
+
+@pytest.mark.parametrize("limits", [0.7, [0.7], ["0.7", "0.9"], {}])
+def test_limits_that_are_none_say_nothing(limits):
+    assert of_model({"val_loss": 0.9, "val_labels": [40, 40], TEST_AUC: limits}).startswith(WHAT)
+
+
+def test_a_published_net_that_orders_its_cells_is_not_said_to_know_nothing():
+    run = load_run(ROOT / "results/herlev-field-evening-inner")
+    lines = {fold.fold: of_fold(run, fold) for fold in run.folds}
+    assert area_limits(run, run.folds[0])[0] > 0.5 and lines.pop(0).startswith(SURE)
+    assert set(lines.values()) == {None}
 
 
 def test_a_folder_is_judged_by_its_scores_or_by_its_model_alone(tmp_path):
@@ -116,7 +164,9 @@ def test_a_folder_is_judged_by_its_scores_or_by_its_model_alone(tmp_path):
     assert [one.fold for one in load_run(run, only=1).folds] == [1] and not load_run(run, only=0).folds
     bad = {**model, "val_loss": 0.9}
     (fold / "model.json").write_text(json.dumps(bad))
-    assert "0.900, is not below the 0.6" in of_folder(fold, bad)  # seven classes stand for three normal, four abnormal
+    line = of_folder(fold, bad)
+    assert line.startswith(SURE)
+    assert "0.900, is not below the 0.6" in line  # seven classes stand for three normal, four abnormal
     scores = (fold / "scores.csv").read_text()
     (fold / "scores.csv").write_text(scores[:-20])
     assert "is not known: " in of_folder(fold, model) and "0.900" in of_folder(fold, {**bad, "val_labels": [3, 4]})

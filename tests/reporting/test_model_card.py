@@ -10,7 +10,7 @@ from measures.metrics import binary_metrics, percent
 from reporting.model_card import MARK, short_command, write_card
 from scoring.results import load_run
 from tests.support.checkout import ROOT, make_checkout, run_tool
-from tests.support.synthetic_run import write_synthetic_run
+from tests.support.synthetic_run import answer_alike, write_synthetic_run
 
 PATH = re.compile(r"(?<![\w.<])/\w+/")  # the start of an absolute path
 
@@ -226,6 +226,8 @@ def test_the_card_of_an_adapted_net_shows_its_chain(run, tmp_path):
 def test_a_net_that_has_learned_nothing_is_the_first_of_its_limits(run, tmp_path):
     assert "has learned little" not in text_of(run, tmp_path)
     change(run / "fold0/model.json", val_loss=0.8)
+    assert "- **This net orders its test cells, but is over-confident: its validation loss" in text_of(run, tmp_path)
+    answer_alike(run / "fold0")
     text = text_of(run, tmp_path)
     limits = text[text.index("## Limits") :].splitlines()
     assert limits[2].startswith("- **This net has learned little or nothing: its validation loss, 0.800, is not below")

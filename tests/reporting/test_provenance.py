@@ -72,6 +72,19 @@ def test_an_external_set_is_not_called_trained_by_hand(run):
     assert facts(run)["Snapshot scored"] == "those of the nets' own runs"
 
 
+def test_an_external_report_names_its_nets_and_all_they_were_trained_on(run):
+    nets = [{"folder": f"runs/a/fold{fold}", "sha256": f"{fold}" * 64} for fold in (0, 2)]
+    first = {"run": "b", "dataset": {"name": "phantom"}, "trained": {"weights": {"name": CAFFENET}}}
+    source = {"run": "c", "dataset": {"name": "herlev"}, "trained": {"source": first}}
+    external = {"trained_on": "cric", "nets": nets, "enlarged": None, "training_um": None}
+    rewrite(run / "run.json", external=external, weights=None)
+    assert facts(run)["Weights"] == "runs/a/fold0, sha256 000000000000; runs/a/fold2, sha256 222222222222"
+    assert any("; trained on cric, 2 net(s)" in note for note in run_notes(load_run(run)))
+    rewrite(run / "run.json", external=external | {"source": source})
+    said = "; trained on cric, before that on herlev, before that on phantom, 2 net(s)"
+    assert any(said in note for note in run_notes(load_run(run)))
+
+
 def test_the_papers_choice_under_field_is_named_on_every_table(run):
     rewrite(run / "run.json", protocol="field")
     assert any(CAVEAT in note for note in run_notes(load_run(run)))

@@ -23,7 +23,7 @@ from reporting.report import default_out, write_report
 from scoring.results import load_run
 from tests.support.checkout import ROOT
 from tests.support.synthetic_cells import write_cell_pictures, write_heats, write_net_arrays
-from tests.support.synthetic_run import write_synthetic_run
+from tests.support.synthetic_run import answer_alike, write_synthetic_run
 
 HOSTILE = "<script>alert(1)$&'\"x"
 GONE = "the data set is no longer at data/phantom"
@@ -304,11 +304,15 @@ def test_tool(bare, tmp_path):
     assert (bare.folder / "report/report.html").exists()
 
 
-def test_a_fold_that_has_learned_nothing_is_named_before_any_figure(tmp_path):
+@pytest.mark.parametrize("knows", [False, True])
+def test_a_fold_whose_loss_is_that_of_knowing_nothing_is_named_before_any_figure(tmp_path, knows):
     folder = write_synthetic_run(tmp_path / "run", folds=2)
     model = folder / "fold1/model.json"
     model.write_text(json.dumps(json.loads(model.read_text()) | {"val_loss": 0.9}))
+    if not knows:
+        answer_alike(folder / "fold1")
+    said = "orders its test cells, but is over-confident" if knows else "has learned little or nothing"
     page = write_report([load_run(folder)], tmp_path / "report").read_text(encoding="utf-8")
     before = page[page.index('<section id="notes">') : page.index('<section id="tables">')]
-    assert before.count("this net has learned little or nothing") == 1
-    assert "fold 1: this net has learned little or nothing: its validation loss, 0.900, is not below the 0." in before
+    assert before.count("fold 1: this net ") == before.count(": its validation loss") == 1
+    assert f"fold 1: this net {said}: its validation loss, 0.900, is not below the 0." in before

@@ -164,19 +164,42 @@ def with_wrong(run, number):
     return run
 
 
+@pytest.fixture
+def whole(tmp_path):
+    """As many cells as Herlev has."""
+    return load_run(write_synthetic_run(tmp_path / "run", cells=917, dataset="herlev", shift=False))
+
+
 @pytest.mark.parametrize(
-    ("wrong", "acc", "ours", "papers"), [(4, "98.1", "inside", "inside"), (20, "90.5", "outside", "outside")]
+    ("wrong", "acc", "ours", "papers"), [(17, "98.1", "inside", "inside"), (87, "90.5", "outside", "outside")]
 )
-def test_a_complete_herlev_run_is_placed_in_the_papers_interval(tmp_path, wrong, acc, ours, papers):
+def test_a_complete_herlev_run_is_placed_in_the_papers_interval(whole, wrong, acc, ours, papers):
     """Both sides, so that neither can be exchanged for the other unnoticed."""
-    run = load_run(write_synthetic_run(tmp_path / "run", cells=210, shift=False))
-    placed = beside_the_papers_interval([with_wrong(edited(run, dataset={"name": "herlev"}), wrong)])[1:]
+    placed = beside_the_papers_interval([with_wrong(whole, wrong)])[1:]
     assert len(placed) == 1
     wanted = f"run: pooled Acc {acc} lies {ours} it; the paper's 98.3 lies {papers} ours, "
     assert placed[0].startswith(wanted)
     low, high = map(float, placed[0].removeprefix(wanted).split("-"))
     assert (low <= 98.3 <= high) == (papers == "inside") and low < float(acc) < high
-    assert len(beside_the_papers_interval([run])) == 1
+
+
+def test_only_what_repeats_the_papers_run_is_placed_in_its_interval(whole):
+    """Not a control, a part of the set, a manifest of that name, other folds, or a net that began as another."""
+    adapted = {"trained": {"source": {"run": "r", "sha256": "a" * 64}}}
+    others = [
+        edited(whole, control="shuffle"),
+        edited(whole, protocol="field"),
+        edited(whole, dataset={"name": "herlev", "paper": None}),
+        replace(whole, folds=whole.folds[:4], missing_folds=(4,)),
+        replace(
+            whole,
+            folds=tuple(
+                replace(fold, ids=fold.ids[1:], labels=fold.labels[1:], scores=fold.scores[1:]) for fold in whole.folds
+            ),
+        ),
+        replace(whole, folds=(replace(whole.folds[0], model=adapted), *whole.folds[1:])),
+    ]
+    assert [len(beside_the_papers_interval([run])) for run in (whole, *others)] == [2, *[1] * len(others)]
 
 
 @pytest.fixture(scope="module")

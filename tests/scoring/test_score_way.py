@@ -89,6 +89,8 @@ def test_engine_and_precision_are_in_the_name(evaluated_fold):
     assert way(Device()) == way(Device(gpu="0", tf32=True)) == ""
     assert way(Device(engine="another", precision="int8")) == "-another-int8"
     assert how_scored(model, counts, 0, Device(gpu="0", tf32=True))["precision"] == "tf32"
+    by_openvino = Device(gpu="0", tf32=True, engine="openvino", precision="bfloat16")
+    assert how_scored(model, counts, 0, by_openvino)["precision"] == "bfloat16"
 
 
 def test_foreign_scores_are_not_taken_for_done(scored):

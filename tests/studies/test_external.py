@@ -18,7 +18,7 @@ from engines.device import Device
 from scoring.results import load_run
 from scoring.trained_model import TrainedModel
 from studies.external import ExternalOptions, require_one_training, scale, training_images, validate
-from studies.external_run import Validated, default_name, free_folder
+from studies.external_run import Validated, default_name, external_facts, free_folder
 from tests.support.checkout import run_tool
 from tests.support.second_net import second_net
 
@@ -109,10 +109,30 @@ def test_nets_that_are_no_average_are_refused(two_nets, tmp_path):
     one, other = two_nets
     with pytest.raises(UserError, match="every net once"):
         require_one_training([one, other, one])
-    for change in ({"seed": 2}, {"profile": "quick"}, {"fingerprint": "e" * 64}, {"control": "shuffle"}):
+    changes = ({"seed": 2}, {"profile": "quick"}, {"fingerprint": "e" * 64}, {"control": "shuffle"})
+    for change in (*changes, {"classes": 7}, {"protocol": "field"}, {"select": "inner"}):
         strange = replace(other, config=replace(other.config, **change))
         with pytest.raises(UserError, match=f"fold1: expected {next(iter(change))} .* as in "):
             require_one_training([one, strange])
+    with pytest.raises(UserError, match="fold1: expected split .* as in .*, found eeee"):
+        require_one_training([one, replace(other, split=other.split | {"fingerprint": "e" * 64})])
+
+
+def test_an_adapted_net_is_no_average_with_another(two_nets, tmp_path):
+    def adapted(net, sha256):
+        source = {"run": "r", "fold": 0, "sha256": sha256, "dataset": {"name": "herlev"}}
+        return replace(net, origin=net.origin | {"trained": {"source": source}})
+
+    plain, (one, other) = two_nets[0], (adapted(net, "a" * 64) for net in two_nets)
+    require_one_training([one, other])
+    with pytest.raises(UserError, match="fold1: expected adapted from no net as in .*, found r, fold 0, aaaaaaaaaaaa"):
+        require_one_training([plain, other])
+    with pytest.raises(UserError, match="expected adapted from r, fold 0, aaaaaaaaaaaa as in .*, found r, fold 0, bbb"):
+        require_one_training([one, adapted(other, "b" * 64)])
+    made = {"factor": None, "mpp": None, "views": 2, "crops": 2, "device": Device()}
+    found = Validated(read_manifest(field_set(tmp_path / "fields")), tmp_path, "f", [one, other], [], **made)
+    assert external_facts(found)["source"]["dataset"] == {"name": "herlev"}
+    assert external_facts(replace(found, models=[plain]))["source"] is None
 
 
 def test_what_is_not_the_runs_own_way_stands_in_the_name(two_nets, tmp_path):

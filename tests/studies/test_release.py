@@ -1,13 +1,17 @@
 """A release: what is in it, that it scores as its run does, and that a changed file is found."""
 
+import re
 import subprocess
 
 import pytest
 
 from common.errors import UserError
+from common.files import read_json
 from data_prep.fold_images import FILE, fold_images, seen_images, source_images, write_source_images
 from data_prep.image_file import read_image
+from measures.learned import TEST_AUC, area_limits, of_fold, of_model
 from scoring.open_nets import open_release
+from scoring.results import load_run
 from scoring.trained_model import TrainedModel
 from studies.release import release
 from tests.support.checkout import run_tool
@@ -37,6 +41,21 @@ def test_what_is_in_it(released):
     assert "not a medical device" in (folder / "readme.md").read_text()
     assert (folder / "fold0/readme.md").read_text().startswith("---\nname: ")
     assert str(folder.parent) not in (folder / "run.json").read_text()
+
+
+def test_a_net_is_judged_by_the_test_scores_that_are_not_in_it(small, evaluated_fold):
+    run, model = load_run(evaluated_fold.parent), read_json(small / "fold0/model.json", "tools/release.py")
+    assert model[TEST_AUC] == list(area_limits(run, run.folds[0]))
+    assert of_model(model) == of_fold(run, run.folds[0])
+
+
+def test_its_pages_name_files_that_are_in_it(small):
+    pages = {path.parent: path.read_text(encoding="utf-8") for path in small.rglob("readme.md")}
+    assert set(pages) == {small, small / "fold0"}
+    assert not any("runs/" in text or "models/" in text for text in pages.values())
+    (weights,) = re.findall(r"The weights are `(.*?)` in this folder", pages[small / "fold0"])
+    assert (small / "fold0" / weights).is_file()
+    assert "of which fold" not in pages[small]  # no other is scored
 
 
 def test_its_sums_are_those_of_sha256sum(small):

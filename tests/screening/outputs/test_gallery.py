@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.outputs.gallery import Gallery
+from screening.outputs.gallery import FEW, Gallery
 from screening.parts import Part
 from screening.result import ImageResult
 from screening.slides.field_image import FieldImage
@@ -24,7 +24,7 @@ def page(tmp_path):
     """Makes a page of (plan, image, cells) and hands back its text and its data."""
 
     def make(*images, damages=(), undone=()):
-        gallery, results = Gallery(), []
+        gallery, results = Gallery(len(images)), []
         for plan, pixels, cells in images:
             cv2.imwrite(plan.image, pixels)
             result = ImageResult(plan, undone=dict(undone))
@@ -123,3 +123,22 @@ def test_of_a_large_image_only_the_surroundings_are_held(tmp_path, page):
     assert around.shape == (512, 512, 3)
     assert around[256, 256].max() < 130
     assert max(picture(data["images"][0]["picture"]).shape) == 480
+
+
+def test_of_many_images_each_is_held_as_the_smaller_of_itself_and_its_cells_surroundings(tmp_path, page):
+    """Else a page of five hundred fields, a cell or two of each, holds five hundred fields."""
+
+    def data_of(count):
+        plans = [plan_of(tmp_path / f"{k}.png", (1200, 1000)) for k in range(count)]
+        cells = [cell_at(700, 300, 0.9, f"{k}.png") for k in range(count)]
+        crowd = [cell_at(100 + k, 300, 0.5, "0.png") for k in range(4)]
+        images = [(plan, field((1200, 1000), (700, 300)), [cell]) for plan, cell in zip(plans, cells, strict=True)]
+        return page((*images[0][:2], [cells[0], *crowd]), *images[1:])[1]
+
+    few, many = data_of(FEW), data_of(FEW + 1)
+    assert all(image["whole"] for image in few["images"]) and not any(cell["around"] for cell in few["cells"])
+    assert [image["whole"] for image in many["images"]] == [True] + [False] * FEW
+    assert [bool(cell["around"]) for cell in many["cells"]] == [cell["image"] > 0 for cell in many["cells"]]
+    one = next(cell for cell in many["cells"] if cell["image"] == 1)
+    assert picture(one["around"])[300 - one["top"], 700 - one["left"]].max() < 130
+    assert max(picture(many["images"][1]["picture"]).shape) == 480 < max(picture(many["images"][0]["picture"]).shape)

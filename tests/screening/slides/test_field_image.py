@@ -52,6 +52,30 @@ def test_a_file_cut_short_is_refused(tmp_path, rng, suffix, keep):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("after", [b"\0" * 128, b"x" * 5000, b"\xff" * 64])
+def test_what_a_camera_appends_to_a_whole_file_is_let_be(tmp_path, rng, suffix, after):
+    path = tmp_path / f"field{suffix}"
+    cv2.imwrite(str(path), image(rng))
+    wanted = FieldImage(path).image
+    path.write_bytes(path.read_bytes() + after)
+    assert np.array_equal(FieldImage(path).image, wanted)
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.99])
+def test_the_end_of_a_thumbnail_is_no_end_of_its_jpeg(tmp_path, rng, keep):
+    path, small = tmp_path / "field.jpg", tmp_path / "small.jpg"
+    cv2.imwrite(str(path), image(rng, (300, 400, 3)))
+    cv2.imwrite(str(small), image(rng, (8, 8, 3)))
+    whole, inside = path.read_bytes(), b"Exif\0\0" + small.read_bytes()
+    whole = whole[:2] + b"\xff\xe1" + struct.pack(">H", len(inside) + 2) + inside + whole[2:]
+    path.write_bytes(whole)
+    assert FieldImage(path).levels == [(400, 300)]
+    path.write_bytes(whole[: int(keep * len(whole))] + b"\0" * 128)
+    with pytest.raises(UserError, match="a whole image file, found one cut short"):
+        FieldImage(path)
+
+
 def test_an_absurd_size_is_refused_before_it_is_decoded(tmp_path, rng):
     path = tmp_path / "field.png"
     cv2.imwrite(str(path), image(rng))

@@ -1,5 +1,7 @@
 """Which files are images, and which names cannot stand side by side."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -45,3 +47,15 @@ def test_an_image_may_not_be_called_as_a_result_is(folder, name):
     cv2.imwrite(str(folder / name), np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(UserError, match="a file of the results, of the same name"):
         find_images([folder / name])
+
+
+@pytest.mark.parametrize("name", [b"bad\xff.png", b"bad\xff/a.png"])
+def test_a_name_that_is_not_utf_8_is_refused_in_one_line(folder, name):
+    """It would end after all the work, where the tables are written."""
+    path = folder / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes((folder / "b.png").read_bytes())
+    for given in (path, path.parent):
+        with pytest.raises(UserError, match=r"bad\\udcff.*: expected a name in UTF-8, found other bytes") as caught:
+            find_images([given])
+        assert str(caught.value).isprintable()

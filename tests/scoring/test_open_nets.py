@@ -1,0 +1,74 @@
+"""A release is opened as its checksums list it, and by nothing else; without a net, since none is reached here."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from common.errors import UserError
+from common.files import sha256_file
+from scoring.open_nets import OPENED, SUMS, open_release
+from scoring.trained_model import TrainedModel
+
+FILES = (*OPENED, "snapshots/convnet_t_iter_60.caffemodel")
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch):
+    """Where a fold is opened, its folder is handed back."""
+    monkeypatch.setattr(TrainedModel, "open", classmethod(lambda cls, folder, say: SimpleNamespace(folder=folder)))
+
+
+def add_fold(folder, number):
+    for name in FILES:
+        path = folder / f"fold{number}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"net")
+
+
+@pytest.fixture
+def net(tmp_path):
+    for number in (0, 2):
+        add_fold(tmp_path, number)
+    (tmp_path / "run.json").write_text("{}")
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    (tmp_path / SUMS).write_text("".join(f"{sha256_file(path)}  {path.relative_to(tmp_path)}\n" for path in files))
+    return tmp_path
+
+
+def test_its_folds_are_opened(net):
+    assert [model.folder.name for model in open_release(net)] == ["fold0", "fold2"]
+    (net / "fold0/known_cells.npz").write_bytes(b"learned later")
+    (net / "fold9").write_text("a file")
+    text = (net / SUMS).read_bytes()
+    (net / SUMS).write_bytes(text.replace(b"\n", b"\r\n") + b"\n")  # as an editor may leave it
+    assert len(open_release(net)) == 2
+
+
+def test_a_fold_that_was_not_released_is_refused(net):
+    """Else its net is averaged with the others without a word."""
+    add_fold(net, 3)
+    with pytest.raises(
+        UserError, match="fold3/fold.json: expected a file whose sum is in SHA256SUMS, found none of it"
+    ):
+        open_release(net)
+
+
+def test_other_weights_beside_the_released_ones_are_refused(net):
+    (net / "fold2/snapshots/convnet_t_iter_90.caffemodel").write_bytes(b"other")
+    with pytest.raises(UserError, match="convnet_t_iter_90.caffemodel: expected a file whose sum is in"):
+        open_release(net)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", f"{'0' * 64}  run.json\n"])
+def test_sums_of_no_net_are_refused(tmp_path, text):
+    (tmp_path / SUMS).write_text(text)
+    with pytest.raises(UserError, match="SHA256SUMS: expected the files of one net at least, found none"):
+        open_release(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["half", f"{'0' * 64} run.json", "0  run.json", "\udcff  run.json", f"{'0' * 64}  "])
+def test_a_line_that_is_no_sum_is_named(net, line):
+    with (net / SUMS).open("a", errors="surrogateescape") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(UserError, match=r"SHA256SUMS:12: expected a sha256, two blanks and a file's name"):
+        open_release(net)
