@@ -69,6 +69,11 @@ class Device:
         return "GPU, " + (" + ".join(card_names()) or "all") if self.gpu == "all" else self.card(int(self.gpu))
 
     @property
+    def scores_on(self) -> str:
+        """What the engine that scores computes on: OpenVINO on the processor, also where Caffe has a card."""
+        return self.hardware if self.engine == "caffe" or on_card(self.engine) else self.processor
+
+    @property
     def processor(self) -> str:
         """The processor and the threads that compute."""
         return f"CPU, {machine()['processor']}, {wanted_threads()} threads"

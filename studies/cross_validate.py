@@ -15,7 +15,7 @@ from data_prep.folds import Split
 from data_prep.prepare import Request, expected_key, prepare_run, views_plan
 from data_prep.profiles import Profile
 from engines.device import Device
-from measures.learned import of_model, of_scores
+from measures.learned import of_folder, of_scores
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from scoring.score_way import NO_SCORES, why_not_done
@@ -104,7 +104,7 @@ def one_fold(
         with locked(folder):
             say(build_fold(folder, ready.dataset, ready.split, fold, ready.config, ready.profile, options.workers))
     model = train_fold(folder, options.training, say)
-    if line := of_model(model):
+    if line := of_folder(folder, model):
         say(f"!! {line} !!")
     _evaluate(folder, options, say)
     if not options.keep and (folder / "train_lmdb").exists():

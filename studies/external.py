@@ -52,8 +52,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     """
     models = [TrainedModel.open(folder, say=say) for folder in folders]
     require_one_training(models)
-    opened = open_dataset(path, allow_partial=True)
-    dataset = in_groups(opened)
+    dataset = open_dataset(path, allow_partial=True)
     images = image_hashes(dataset)
     for home in {model.folder.resolve().parent: model for model in models}.values():
         require_no_shared_image(training_images(home), images, home.folder.resolve().parent)
@@ -65,7 +64,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     if factor is None:
         say("the size of a pixel is not known on both sides: the images are scored as they are")
     how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, opened.fingerprint(), models, [], **how)
+    found = Validated(dataset, path, dataset.fingerprint(), models, [], **how)
     free_folder(found, RUNS, options.name)  # told before the work
     each = []
     for number, model in enumerate(models, 1):
@@ -124,14 +123,6 @@ def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
         where = model.folder.resolve().parent / "run.json"
         raise UserError(where, "the training set's pixel_um, to resample to", "none", "Leave --mpp out.")
     return None if mpp is None or trained is None else mpp / trained
-
-
-def in_groups(dataset: Dataset) -> Dataset:
-    """The set with its images as groups, where it names none and an image holds several cells."""
-    images = {cell.image for cell in dataset.cells}
-    if len(images) == len(dataset.cells) or any(cell.group is not None for cell in dataset.cells):
-        return dataset
-    return replace(dataset, cells=tuple(replace(cell, group=cell.image.name) for cell in dataset.cells))
 
 
 def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[CellViews]:

@@ -125,5 +125,5 @@ def _evaluation(found: Validated) -> dict:
     device = found.device
     facts = {"views": found.views, "crops": found.crops, "cells": len(found.scores), "engine": device.engine}
     facts |= {"precision": device.precision, "tf32": device.scores_in_tf32}
-    facts |= {"device": device.hardware, "machine": machine()}
+    facts |= {"device": device.scores_on, "machine": machine()}
     return facts | {"models": [model.sha256 for model in found.models]}
