@@ -10,15 +10,15 @@ if [ "$variant" = cuda ]; then
   . "$here/nvidia.sh"
   toolkit=$(cuda_toolkit)
 fi
+lock_venv
 target=$venv/lib/caffe/$variant
 if [ "$(cat "$target/.build" 2>/dev/null)" != "$build" ]; then
-  new=$venv/lib/caffe/.$variant.new
-  rm -rf "$new"
+  rm -rf "$venv/lib/caffe/.$variant.new"* # of a make that was killed
+  new=$venv/lib/caffe/.$variant.new.$$
   room "$new" 100 VENV
   cp -a "$build/install/bin" "$build/install/lib" "$build/install/python" "$new/"
   rm -f "$new"/lib/*.a
   [ "$variant" != cuda ] || link_libraries "$new/lib"
-  echo "$build" >"$new/.build"
   rm -rf "$target" && mv "$new" "$target"
 fi
 
@@ -31,5 +31,10 @@ for program in "$target"/bin/*; do
   chmod +x "$launcher.new" && mv "$launcher.new" "$launcher"
 done
 
-(cd / && CAFFE_BUILD=$variant "$venv/bin/python" -c 'import caffe; assert caffe.Net') || die "the installed module cannot be imported"
+# the mark of a whole install comes last: without it the next make copies the build again
+(cd / && CAFFE_BUILD=$variant "$venv/bin/python" -c 'import caffe; assert caffe.Net') || {
+  rm -f "$target/.build"
+  die "the installed module cannot be imported"
+}
+echo "$build" >"$target/.build"
 say "installed: $("$venv/bin/python" -c 'import caffe_select; print(caffe_select.describe())')"

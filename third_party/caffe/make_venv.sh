@@ -6,6 +6,7 @@ python=${1:-python3}
 command -v "$python" >/dev/null || die "expected the program $python, found none. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python: expected Python 3.11 or newer, found $("$python" -V). Name a newer one: make PYTHON=/path/to/python3"
 room "$(dirname "$venv")" 1000 VENV
+lock_venv
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || { rm -rf "$venv"; die "$python could not make a virtual environment (its words are above). On Debian: apt-get install python3-venv"; }
 say "installing the pinned Python packages"
 log=$(mktemp)
