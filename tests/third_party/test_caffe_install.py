@@ -1,5 +1,8 @@
 """A finished build is put into the virtual environment whole, by one make at a time; its programs start."""
 
+import ast
+import subprocess
+
 import pytest
 
 from tests.support.build_machine import BuildMachine
@@ -64,3 +67,15 @@ def test_a_killed_make_leaves_nothing_behind_the_next(machine):
     (machine.venv / "lib/caffe/.cpu.new.77/lib").mkdir(parents=True)
     assert machine.run("install.sh", "cpu").returncode == 0
     assert [path.name for path in installed(machine).parent.iterdir()] == ["cpu"]
+
+
+def test_a_program_starts_from_a_path_with_a_space(machine):
+    assert machine.run("install.sh", "cpu").returncode == 0
+    launcher = machine.venv / "bin/caffe"
+    assert " " in str(launcher)
+    started = subprocess.run([launcher, "train", "a b"], capture_output=True, text=True)
+    assert started.stdout == "launched with train a b\n", started.stderr
+    # to Python the line that sh runs is a text of no meaning
+    text, imported, call = ast.parse(launcher.read_text()).body
+    assert isinstance(text.value, ast.Constant)
+    assert (imported.names[0].name, ast.unparse(call)) == ("caffe_select", "caffe_select.exec_program('caffe')")

@@ -27,7 +27,9 @@ cp "$here/caffe_select.py" "$site/caffe_select.py"
 echo 'import caffe_select; caffe_select.install()' >"$site/caffe_select.pth"
 for program in "$target"/bin/*; do
   launcher=$venv/bin/$(basename "$program")
-  printf '#!%s\nimport caffe_select\n\ncaffe_select.exec_program("%s")\n' "$venv/bin/python" "$(basename "$program")" >"$launcher.new"
+  # as pip writes it: sh takes a path with a space, which a first line cannot name, and Python reads a text
+  printf '#!/bin/sh\n%s "%s" "$0" "$@"\n%s\nimport caffe_select\n\ncaffe_select.exec_program("%s")\n' \
+    "'''exec'" "$venv/bin/python" "' '''" "$(basename "$program")" >"$launcher.new"
   chmod +x "$launcher.new" && mv "$launcher.new" "$launcher"
 done
 
