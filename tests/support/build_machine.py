@@ -11,7 +11,7 @@ from tests.support.checkout import ROOT
 SCRIPTS = ROOT / "third_party" / "caffe"
 # what the scripts may find; c++ and its companions too, so that a test can take one away
 PROGRAMS = (
-    "awk basename bash c++ cat chmod cmake cp cut date df dirname dpkg-query env find flock grep gzip head id ldd "
+    "awk basename bash c++ cat chmod cmake cp cut date df dirname dpkg-query env find flock grep gzip head id ldd ls "
     "mkdir mktemp mv ninja nproc patch protoc readlink rm sed sh sha256sum sleep sort tail tar touch tr uname xargs"
 )
 
