@@ -1,5 +1,6 @@
 """The virtual environment is made once, whole, by one make at a time."""
 
+import os
 import shutil
 import subprocess
 
@@ -106,7 +107,11 @@ def project(tmp_path):
 def would_make(project, *words: str) -> str:
     """The Python with which make would make the environment; nothing where it would not."""
     command = ["make", "-n", "venv", *words]
-    lines = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout.splitlines()
+    # a make that runs these tests hands its own PYTHON on
+    own = {"PATH": os.environ["PATH"]}
+    lines = subprocess.run(
+        command, cwd=project, env=own, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     return next((line.split()[1].strip('"') for line in lines if "make_venv.sh" in line), "")
 
 
