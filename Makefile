@@ -1,16 +1,18 @@
 # make run    sets everything up and does the main job at quick size
 # make test   sets everything up and runs the tests
 # make caffe CUDA=1   builds Caffe for GPUs too; docs/gpu.md has its options
-PYTHON ?= python3
 VENV := .venv
+# the one that the environment was made by, which wrote itself down; another one asked for makes it anew
+PYTHON ?= $(or $(wildcard $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)),python3)
+PYTHON_ASKED := $(filter-out file,$(origin PYTHON))
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv engines caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint results
+.PHONY: venv asked engines caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint results
 
 venv: $(VENV)/.complete
 
-$(VENV)/.complete: requirements.txt requirements-dev.txt
+$(VENV)/.complete: requirements.txt requirements-dev.txt $(if $(PYTHON_ASKED),asked)
 	third_party/caffe/make_venv.sh "$(PYTHON)"
 	touch $@
 

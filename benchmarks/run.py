@@ -12,7 +12,7 @@ from common.errors import UserError
 
 
 def run_parts(folder: Path, parts: Sequence[str], rounds: int) -> str:
-    """Measure `parts`, write bench.json and return the table with the machine above it."""
+    """Measure `parts`, write bench.json after each and return the table with the machine above it."""
     if rounds < 1:
         raise UserError("--rounds", "1 or more", str(rounds), "Leave it out for the usual number.")
     os.environ.setdefault("GLOG_minloglevel", "2")
@@ -21,7 +21,7 @@ def run_parts(folder: Path, parts: Sequence[str], rounds: int) -> str:
     figures = gemm_peak(rounds)
     for part in parts:
         figures += import_module(f"benchmarks.{part}").measure(work)
-    write(folder / "bench.json", machine, figures)
+        write(folder / "bench.json", machine, figures)  # each time: a part that fails late takes no hour along
     where = machine["machine"]
     heading = [
         f"{where['processor']}, {where['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, {where['system']}",

@@ -1,5 +1,7 @@
 """Whole scoring, with rendering and cropping, by every engine of ours that runs here, in turn, and bare engines."""
 
+from collections.abc import Callable
+
 from benchmarks.alternate import Task, alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
@@ -21,18 +23,20 @@ def measure(work: Work) -> list[Figure]:
     """Each engine: crops a second of whole scoring and bare, the two's ratio, over Caffe, seconds of a paper's cell."""
     engines = {f"{one.name} {one.precision}": one for one in _engines(work)}
     tasks: dict[str, Task] = {}
+    crops: dict[str, int] = {}
     for name, engine in engines.items():
-        tasks[name] = timed(_scoring(work, engine))
-        tasks[f"{name}, bare"] = timed(_bare(engine))
+        bare, ran = _bare(engine)
+        tasks[name], crops[name] = timed(_scoring(work, engine)), VIEWS * CROPS
+        tasks[f"{name}, bare"], crops[f"{name}, bare"] = timed(bare), ran
     seconds = alternate(tasks, 4 * work.rounds, "scoring")
-    crops = VIEWS * CROPS
-    figures = [figure("scoring", name, [crops / s for s in values], "crops/s") for name, values in seconds.items()]
+    speeds = {name: [crops[name] / s for s in values] for name, values in seconds.items()}
+    figures = [figure("scoring", name, values, "crops/s") for name, values in speeds.items()]
     for name in engines:
-        share = ratios(seconds[f"{name}, bare"], seconds[name])
+        share = ratios(speeds[name], speeds[f"{name}, bare"])
         figures.append(figure("scoring", f"{name} over its bare engine", share, "x"))
         if name != REFERENCE:
             figures.append(figure("scoring", f"{name} over Caffe", ratios(seconds[REFERENCE], seconds[name]), "x"))
-        cell = [s * PAPERS_CROPS / crops for s in seconds[name]]
+        cell = [PAPERS_CROPS / speed for speed in speeds[name]]
         figures.append(figure("scoring", f"{name}, a cell of {PAPERS_CROPS} crops", cell, "s"))
     return figures
 
@@ -58,11 +62,13 @@ def _scoring(work: Work, engine: Engine):
     return lambda: list(score_cells(ready, [of_data_set(next(cells), choice)]))
 
 
-def _bare(engine: Engine):
+def _bare(engine: Engine) -> tuple[Callable[[], None], int]:
+    """Passes of the engine alone, and how many crops they are: whole batches, at least as many as are scored."""
     engine.room(engine.batch)[...] = 1
+    passes = -(-VIEWS * CROPS // engine.batch)
 
     def run() -> None:
-        for _ in range(VIEWS * CROPS // engine.batch):
+        for _ in range(passes):
             engine(engine.room(engine.batch))
 
-    return run
+    return run, passes * engine.batch

@@ -6,7 +6,8 @@ whoever needs to change something copies it first (`copy_of`).
 
 import os
 
-HERLEV, WEIGHTS = (os.environ.pop(name, None) for name in ("HERLEV", "WEIGHTS"))  # no test meets them by accident
+# no test meets them by accident
+HERLEV, WEIGHTS, FIELDS = (os.environ.pop(name, None) for name in ("HERLEV", "WEIGHTS", "FIELDS"))
 os.environ["GLOG_minloglevel"] = "2"  # noqa: SIM112
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -129,6 +130,15 @@ def caffenet_weights():
         if path and Path(path).is_file():
             return Path(path)
     return pytest.skip("no CaffeNet weights here: set WEIGHTS to a copy")
+
+
+@pytest.fixture(scope="session")
+def real_fields():
+    """Photographed fields of CRIC, a folder of images: FIELDS/cric, else a copy beside the project."""
+    for path in (FIELDS, ROOT.parent / "shared/fields"):
+        if path and (Path(path) / "cric").is_dir():
+            return Path(path) / "cric"
+    return pytest.skip("no real fields here: set FIELDS to a copy")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from data_prep.manifest import read_manifest
 from data_prep.manifest_values import LABELS
 from scoring.own_cells import places_of_csv
 from tests.support.checkout import ROOT
+from tests.support.page_code import blocks
 
 OWN_CELLS = ROOT / "docs/own_cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
@@ -25,10 +26,6 @@ FOLDERS += "|third_party|tools|training"
 MENTIONED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+)`|\]\((?!\w+:|#)([\w./-]+)[^)]*\)")
 MADE = (".caffemodel", ".binaryproto")  # files that are never committed
 WIDTH, HEIGHT = 640, 480
-
-
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def commands(page):

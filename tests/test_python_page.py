@@ -17,7 +17,7 @@ PAGE = ROOT / "docs/python.md"
 
 
 def code() -> str:
-    return "\n".join(blocks(PAGE.name))
+    return "\n".join(blocks(PAGE))
 
 
 @pytest.fixture

@@ -18,9 +18,15 @@ else
 fi
 
 reference=models/bvlc_reference_caffenet/bvlc_reference_caffenet.caffemodel
+status=0
 if [ -n "${WEIGHTS:-}" ]; then
-  options+=(--weights "$WEIGHTS")
-elif [ -f "$reference" ] || { [ -z "${OFFLINE:-}" ] && tools/download_weights.py; }; then
+  reference=$WEIGHTS
+elif [ ! -f "$reference" ]; then
+  [ -z "${OFFLINE:-}" ] && tools/download_weights.py || status=$?
+fi
+# interrupted is not refused: who pressed Ctrl-C wants no training from other weights
+[ "$status" -lt 130 ] || exit "$status"
+if [ "$status" = 0 ]; then
   options+=(--weights "$reference")
 else
   echo "!! no source weights: training starts from Gaussian random values, which is not transfer learning !!"

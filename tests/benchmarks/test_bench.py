@@ -3,11 +3,12 @@
 import importlib.util
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import build, engines, growth, memory, scoring, training
+from benchmarks import build, engines, growth, memory, run, scoring, training
 from benchmarks.alternate import alternate, ratios
 from benchmarks.own_process import OwnProcess, side_by_side
 from benchmarks.run import run_parts
@@ -108,7 +109,7 @@ def test_memory_counts_the_whole_tree_of_processes(work, tmp_path, monkeypatch):
     assert 50 < values(memory.measure(work), "MB")["memory: building from 60 cells"] < 5000
 
 
-def test_scoring_and_growth(work, monkeypatch):
+def test_scoring(work, monkeypatch):
     monkeypatch.setattr(scoring, "VIEWS", 2)
     figures = scoring.measure(work)
     assert "scoring: caffe float32 over its bare engine" in values(figures, "x")
@@ -116,13 +117,56 @@ def test_scoring_and_growth(work, monkeypatch):
     assert cell["scoring: caffe float32, a cell of 1000 crops"] == pytest.approx(1000 / speed, rel=0.5)
     if importlib.util.find_spec("openvino"):
         assert "scoring: openvino float32 over Caffe" in values(figures, "x")
+
+
+class CountingEngine:
+    """An engine that does nothing but count the crops it is given."""
+
+    name, precision, ran = "caffe", "float32", 0
+
+    def __init__(self, batch: int):
+        self.batch = batch
+
+    def room(self, count):
+        return np.zeros((count, 3, 1, 1), np.float32)
+
+    def __call__(self, crops):
+        self.ran += len(crops)
+
+
+@pytest.mark.parametrize("batch", [1, 10, 32, 50, 64, 256])
+def test_the_bare_loop_runs_as_many_crops_as_it_says_and_no_fewer_than_are_scored(batch):
+    engine = CountingEngine(batch)
+    bare, crops = scoring._bare(engine)
+    bare()
+    assert engine.ran == crops
+    assert 0 <= crops - scoring.VIEWS * 10 < batch
+
+
+def test_speeds_are_of_the_crops_that_were_run(work, monkeypatch):
+    """50 crops scored in 2 s and a batch of 64 bare in 2 s: 25 and 32 a second."""
+    monkeypatch.setattr(scoring, "_engines", lambda work: [CountingEngine(64)])
+    monkeypatch.setattr(scoring, "_scoring", lambda work, engine: print)
+    monkeypatch.setattr(scoring, "alternate", lambda tasks, rounds, title: dict.fromkeys(tasks, [2.0, 2.0]))
+    figures = scoring.measure(work)
+    assert values(figures, "crops/s") == {"scoring: caffe float32": 25, "scoring: caffe float32, bare": 32}
+    assert values(figures, "x") == {"scoring: caffe float32 over its bare engine": 25 / 32}
+    assert values(figures, "s") == {"scoring: caffe float32, a cell of 1000 crops": 40}
+
+
+def test_growth(work, monkeypatch):
     monkeypatch.setattr(growth, "VIEWS", (60, 120, 180))
     monkeypatch.setattr(growth, "CELLS", (1, 2, 3))
     monkeypatch.setattr(growth, "TEST_VIEWS", 1)
-    hours = values(growth.measure(work), "h")
-    assert hours["growth: a slide of 300,000 cells, 10 crops each"] == pytest.approx(
-        10 * hours["growth: a slide of 300,000 cells, 1 crops each"]
-    )
+    assert len(values(growth.measure(work), "h")) == 3
+
+
+def test_hours_of_a_slide(work, monkeypatch):
+    """4 cells of 50 crops in 8 s are 0.04 s a crop: 12,000 s for one crop of each of 300,000 cells."""
+    monkeypatch.setattr(growth, "alternate", lambda tasks, rounds, title: {name: [2.0 * int(name)] for name in tasks})
+    hours = values(growth._scoring(work), "h")
+    slide = "growth: a slide of 300,000 cells, {} crops each"
+    assert hours == pytest.approx({slide.format(each): each * 12_000 / 3600 for each in (1, 10, 1000)})
 
 
 def test_a_straight_line():
@@ -137,6 +181,19 @@ def test_the_tool(checkout, work):
     assert {"processor", "cores"} <= record["machine"]["machine"].keys()
     assert "OpenBLAS kernels" in record["machine"]["caffe"]
     assert all(f["low"] <= f["value"] <= f["high"] for f in record["figures"])
+
+
+def test_what_was_measured_before_a_part_that_fails_is_written(tmp_path, monkeypatch):
+    def part(name):
+        assert name != "benchmarks.fails", "out of luck"
+        return SimpleNamespace(measure=lambda work: [figure("group", name, [1.0], "s")])
+
+    for name, fake in (("import_module", part), ("prepare", lambda *_: None), ("gemm_peak", lambda rounds: [])):
+        monkeypatch.setattr(run, name, fake)
+    with pytest.raises(AssertionError, match="out of luck"):
+        run_parts(tmp_path, ("one", "two", "fails"), 1)
+    found = json.loads((tmp_path / "bench.json").read_text())["figures"]
+    assert [one["name"] for one in found] == ["benchmarks.one", "benchmarks.two"]
 
 
 def test_no_rounds_are_refused(work):

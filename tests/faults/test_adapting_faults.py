@@ -8,8 +8,9 @@ import pytest
 from common.errors import UserError
 from data_prep.fold_images import SOURCE, seen_images, source_images
 from data_prep.phantom.draw_set import make_phantom
-from tests.faults.test_interruptions import PATIENCE, caffe_of, iterations, wait_for
+from tests.faults.test_interruptions import caffe_of, iterations
 from tests.support.checkout import run_tool
+from tests.support.waiting import PATIENCE, wait_until
 from training.recipe import recorded
 from training.snapshots import newest_complete
 from training.source_net import open_source
@@ -28,7 +29,7 @@ def fold(place, tmp_path):
 def test_a_stopped_and_a_killed_adapting_go_on(place, fold, trained_fold, source_weights, net_shapes, start):
     words = ("--fold-folder", fold, "--from", trained_fold, "--gpu", "none")
     process = start("train", *words)
-    wait_for(lambda: iterations(fold)[-1:] > [0] or process.poll() is not None)
+    wait_until(lambda: iterations(fold)[-1:] > [0] or process.poll() is not None, "an iteration")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "Traceback" not in err, out + err
@@ -41,7 +42,7 @@ def test_a_stopped_and_a_killed_adapting_go_on(place, fold, trained_fold, source
             train_fold(fold, options, say=lambda _: None)
     assert recorded(fold)["source"]["run"] == trained_fold.parent.name
     process = start("train", *words)
-    wait_for(lambda: iterations(fold)[-1:] > [stopped.iteration] or process.poll() is not None)
+    wait_until(lambda: iterations(fold)[-1:] > [stopped.iteration] or process.poll() is not None, "an iteration")
     if process.poll() is None:
         caffe = caffe_of(process)
         process.kill()

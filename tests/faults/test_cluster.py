@@ -13,9 +13,10 @@ import pytest
 
 from data_prep.phantom.draw_fields import field_of
 from tests.support.checkout import make_checkout, run_tool
-from tests.support.dask_cluster import DaskCluster, wait_until
+from tests.support.dask_cluster import DaskCluster
 from tests.support.fault_tools import can_mount, final_names, leftovers
 from tests.support.screening import MPP
+from tests.support.waiting import wait_until
 
 pytest.importorskip("distributed", reason="make cluster")
 pytest.importorskip("pyarrow", reason="make slides")

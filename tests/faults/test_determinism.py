@@ -1,7 +1,10 @@
 """Data preparation gives the same bytes whatever the machine's circumstances; another seed gives others."""
 
+import contextlib
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,12 +67,32 @@ def test_the_reader_sorts_whatever_the_system_lists(cells, monkeypatch):
     assert backwards.fingerprint() == whole.fingerprint()
 
 
-def test_any_locale_time_zone_and_hash_seed(tmp_path, cells, expected, monkeypatch):
-    strange = {"LC_ALL": "tr_TR.UTF-8", "LANG": "C", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "PYTHONUTF8": "0"}
+@pytest.fixture
+def turkish(tmp_path, monkeypatch):
+    """A Turkish machine's environment, whose decimal point is a comma; its locale is made where there is none."""
+    monkeypatch.setenv("LC_ALL", "tr_TR.UTF-8")
+    if decimal_point() != ",":
+        with contextlib.suppress(FileNotFoundError):
+            made = ["localedef", "-i", "tr_TR", "-f", "UTF-8", tmp_path / "tr_TR.UTF-8"]
+            subprocess.run(made, env={**os.environ, "LC_ALL": "C"}, capture_output=True)
+        monkeypatch.setenv("LOCPATH", str(tmp_path))
+    if decimal_point() != ",":
+        pytest.skip("tr_TR.UTF-8 is not installed and localedef cannot make it: apt-get install locales")
+
+
+def decimal_point() -> str:
+    """That of a program started here which asks for the environment's locale; nothing where that is not installed."""
+    asks = "import locale; locale.setlocale(locale.LC_ALL, ''); print(locale.localeconv()['decimal_point'])"
+    return subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True).stdout.strip()
+
+
+def test_any_locale_time_zone_and_hash_seed(tmp_path, cells, expected, turkish, monkeypatch):
+    strange = {"LANG": "C", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "PYTHONUTF8": "0"}
     for name, value in strange.items():
-        monkeypatch.setitem(os.environ, name, value)
+        monkeypatch.setenv(name, value)
     assert prepared(tmp_path / "turkish", cells, "--workers", "1") == expected
-    monkeypatch.setitem(os.environ, "LC_ALL", "C")
+    monkeypatch.setenv("LC_ALL", "C")
+    assert decimal_point() == "."
     assert prepared(tmp_path / "c", cells, "--workers", "1") == expected
 
 

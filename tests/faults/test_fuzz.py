@@ -3,6 +3,7 @@
 import json
 import os
 import string
+import struct
 
 import numpy as np
 import pytest
@@ -77,7 +78,30 @@ def test_bmp_files(tmp_path, data):
         assert image.shape[0] * image.shape[1] <= MAX_PIXELS
 
 
-HEADERS = st.tuples(*[st.integers(0, 2**32 - 1)] * 4, st.integers(0, 2**16 - 1))
+WORD = st.integers(0, 2**32 - 1)
+# size of a BMP's information, width, height, where its pixels begin, and two bytes of depth
+HEADERS = st.tuples(st.sampled_from((12, 40, 124)) | WORD, WORD, WORD, WORD, st.integers(0, 2**16 - 1))
+
+
+def signed(number: int) -> int:
+    return number - 2**32 if number >= 2**31 else number
+
+
+@fuzz
+@given(HEADERS, st.binary(max_size=20))
+@example((40, 9, 2**32 - 7, 54, 24), b"")  # a BMP whose rows go down has its height below zero
+def test_headers_are_read_as_they_were_written(numbers, rest):
+    info, width, height, start, bits = numbers
+    old = info == 12  # OS/2's, with two bytes a side
+    sides = (width % 2**16, height % 2**16) if old else (width, height)
+    bmp = b"BM" + struct.pack("<III", 0, 0, start) + struct.pack("<IHHHH" if old else "<IIIHH", info, *sides, 1, bits)
+    found = parse_header((bmp + rest).ljust(30, b"\0"))
+    expected = sides if old else (signed(width), abs(signed(height)))
+    assert (found.width, found.height, found.bits, found.palette) == (*expected, bits, bits <= 8)
+    depth, colour = divmod(bits, 256)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBB", 13, b"IHDR", width, height, depth, colour)
+    found = parse_header((png + rest).ljust(29, b"\0"))
+    assert (found.width, found.height, found.palette) == (width, height, colour == 3)
 
 
 @fuzz

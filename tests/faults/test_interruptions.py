@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,11 @@ import pytest
 from common.errors import UserError
 from common.run_folder import locked
 from tests.support.checkout import run_tool
+from tests.support.waiting import PATIENCE, wait_until
 from training.snapshots import list_snapshots, newest_complete
 from training.train_fold import TrainOptions, train_fold
 
-PATIENCE = 600  # seconds, on a machine that does much else
 MODEL, STATE = "convnet_t_iter_{}.caffemodel", "convnet_t_iter_{}.solverstate"
-
-
-def wait_for(condition, seconds=PATIENCE):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "what the test waited for never came"
-        time.sleep(0.002)
 
 
 def iterations(fold) -> list[int]:
@@ -46,7 +38,7 @@ def test_every_signal_leaves_a_resumable_run(untrained, source_weights, net_shap
     reached = 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         process = start("train", *words, where=place)
-        wait_for(lambda: iterations(fold)[-1:] > [reached] or process.poll() is not None)  # noqa: B023
+        wait_until(lambda: iterations(fold)[-1:] > [reached] or process.poll() is not None, "an iteration")  # noqa: B023
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130, out + err
@@ -56,11 +48,15 @@ def test_every_signal_leaves_a_resumable_run(untrained, source_weights, net_shap
         assert snapshot.iteration > reached and not passed
         reached = snapshot.iteration
     process = start("train", *words, where=place)
-    wait_for(lambda: iterations(fold)[-1:] > [reached])
+    wait_until(lambda: iterations(fold)[-1:] > [reached], "an iteration")
     caffe = caffe_of(process)
     process.send_signal(signal.SIGINT)
     # kill Caffe itself as soon as its next .caffemodel has begun, before its .solverstate is whole
-    wait_for(lambda: list_snapshots(fold / "snapshots")[0].iteration > reached or process.poll() is not None)
+    wait_until(
+        lambda: list_snapshots(fold / "snapshots")[0].iteration > reached or process.poll() is not None,
+        "a snapshot",
+        step=0.002,
+    )
     with contextlib.suppress(ProcessLookupError):
         os.kill(caffe, signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
@@ -81,7 +77,7 @@ def test_under_nohup_a_hang_up_ends_nothing(untrained, source_weights, start):
     place, fold = untrained
     words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
     process = start("train", *words, where=place, under=["nohup"])
-    wait_for(lambda: iterations(fold) or process.poll() is not None)
+    wait_until(lambda: iterations(fold) or process.poll() is not None, "an iteration")
     assert os.getsid(caffe_of(process)) != os.getsid(process.pid)
     process.send_signal(signal.SIGHUP)
     out, err = process.communicate(timeout=PATIENCE)
@@ -140,7 +136,7 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, s
     """Caffe outlives a tool that is killed -9 by the time it takes to write its snapshot; a rerun must not meet it."""
     place, fold = untrained
     process = start("train", "--fold-folder", fold, "--weights", source_weights, "--gpu", "none", where=place)
-    wait_for(lambda: iterations(fold))
+    wait_until(lambda: iterations(fold), "an iteration")
     caffe = caffe_of(process)
     os.kill(caffe, signal.SIGSTOP)
     process.kill()
@@ -160,7 +156,7 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, s
         except UserError:
             return False
 
-    wait_for(free)
+    wait_until(free, "Caffe's end")
     assert not Path(f"/proc/{caffe}/exe").exists(), "Caffe still runs"
     assert list((fold / "snapshots").glob("*.solverstate")), "Caffe ended without its snapshot"
 

@@ -6,7 +6,7 @@ from scipy.stats import bootstrap
 
 from measures.by_class import interval_per_class
 from measures.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
-from measures.calibration import calibration_intervals, calibration_summary
+from measures.calibration import calibration_intervals, calibration_summary, expected_calibration_error
 from measures.intervals import interval
 from measures.operating_point import operating_intervals, operating_point
 from measures.resampling import mean_interval, resampled, share_interval, wilson
@@ -65,13 +65,17 @@ def test_every_figure_of_the_calibration_is_resampled_by_group():
 
 
 def test_the_calibration_error_of_each_resampling_is_that_of_its_cells():
-    """Percentiles of resamplings made by hand lie where SciPy's do, without its correction for bias."""
-    labels, scores = scored(5, 400)
-    rng = np.random.default_rng(1)
-    picks = rng.integers(0, 400, (600, 400))
-    errors = [calibration_summary(labels[pick], scores[pick])["ece"] for pick in picks]
-    low, high = calibration_intervals(labels, scores, None)["ece"]
-    assert low < calibration_summary(labels, scores)["ece"] < np.percentile(errors, 97.5) and high <= max(errors)
+    """SciPy's own interval of the error of the cells in the groups drawn, each drawn set put together by hand."""
+    labels, scores = scored(5, 90)
+    members = np.arange(90).reshape(30, 3)
+
+    def error(picks):
+        cells = members[picks].ravel()
+        return expected_calibration_error(labels[cells], scores[cells])
+
+    wanted = bootstrap((np.arange(30),), error, n_resamples=2000, batch=250, rng=np.random.default_rng(0))
+    found = calibration_intervals(labels, scores, np.repeat(np.arange(30), 3))["ece"]
+    assert found == pytest.approx(tuple(wanted.confidence_interval), abs=1e-12)
 
 
 def test_a_screenings_specificity_has_its_threshold_chosen_anew():

@@ -1,7 +1,5 @@
 """The table and the figure of what adapting has bought, on synthetic runs of the same cells."""
 
-import json
-
 import pytest
 
 from measures.adapting import ADAPTED, BEFORE, OTHER, adapting
@@ -10,13 +8,10 @@ from reporting.figures import adapting as figure
 from reporting.tables.adapting import adapting_table
 from scoring.results import load_run
 from tests.support.figures import texts
+from tests.support.records import rewrite
 from tests.support.synthetic_run import write_synthetic_run
 
 SOURCE = {"run": "herlev-cell-paper", "fold": 0, "sha256": "b" * 64, "dataset": {"name": "herlev"}}
-
-
-def change(path, **values):
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 @pytest.fixture
@@ -27,10 +22,10 @@ def three(tmp_path):
         folder = write_synthetic_run(tmp_path / name, cells=60, dataset="phantom-manifest", shift=False)
         external = {"trained_on": "herlev", "nets": [{"sha256": "b" * 64}], "enlarged": 1.0, "training_um": 0.2}
         if name == "before":
-            change(folder / "run.json", external=external, protocol="external")
+            rewrite(folder / "run.json", external=external, protocol="external")
         if name == "adapted":
             for model in folder.glob("fold*/model.json"):
-                change(model, trained={"weights": {"name": "n", "sha256": "b" * 64}, "source": SOURCE})
+                rewrite(model, trained={"weights": {"name": "n", "sha256": "b" * 64}, "source": SOURCE})
         run = load_run(folder)
         folds = []
         for fold in run.folds:

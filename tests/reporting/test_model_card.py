@@ -10,6 +10,7 @@ from measures.metrics import binary_metrics, percent
 from reporting.model_card import MARK, short_command, write_card
 from scoring.results import load_run
 from tests.support.checkout import ROOT, make_checkout, run_tool
+from tests.support.records import rewrite
 from tests.support.synthetic_run import answer_alike, write_synthetic_run
 
 PATH = re.compile(r"(?<![\w.<])/\w+/")  # the start of an absolute path
@@ -21,14 +22,10 @@ def make_run(folder, fold=0, **options):
     weights = folder / f"fold{fold}/snapshots/convnet_t_iter_60.caffemodel"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
-    change(folder / f"fold{fold}/model.json", sha256=sha256_file(weights))
+    rewrite(folder / f"fold{fold}/model.json", sha256=sha256_file(weights))
     words = ["../tools/cross_validate.py", "--data", "/home/someone/data/herlev", "--weights=/mnt/x/net.caffemodel"]
-    change(folder / "run.json", command=[*words, "--profile", "quick"])
+    rewrite(folder / "run.json", command=[*words, "--profile", "quick"])
     return folder
-
-
-def change(path, **values):
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 @pytest.fixture
@@ -63,7 +60,7 @@ def test_front_matter_is_what_caffes_download_tool_reads(run, tmp_path):
 def test_a_data_sets_name_cannot_break_the_front_matter(tmp_path):
     run = make_run(tmp_path / "r", dataset="herlev")
     dataset = json.loads((run / "run.json").read_text())["dataset"]
-    change(run / "run.json", dataset=dataset | {"name": 'a: "b"\n---\nsha1: 0'})
+    rewrite(run / "run.json", dataset=dataset | {"name": 'a: "b"\n---\nsha1: 0'})
     lines = front_matter(text_of(run, tmp_path))
     assert len(lines) == 6
     assert json.loads(lines[0].removeprefix("name: ")).startswith('ConvNet-T, a: "b"')
@@ -158,7 +155,7 @@ def test_other_runs(tmp_path, options, there, not_there):
 
 
 def test_profile_and_selection_are_not_confused(run, tmp_path):
-    change(run / "run.json", profile="paper", select="inner", control="shuffle")
+    rewrite(run / "run.json", profile="paper", select="inner", control="shuffle")
     text = text_of(run, tmp_path)
     assert "Profile `paper` (the paper's counts)" in text
     assert "chosen on the very cells" not in text
@@ -173,7 +170,7 @@ def test_changed_weights_are_refused(run, tmp_path):
 
 
 def test_scores_of_other_weights_are_refused(run, tmp_path):
-    change(run / "fold0/evaluation.json", model_sha256="e" * 64)
+    rewrite(run / "fold0/evaluation.json", model_sha256="e" * 64)
     with pytest.raises(UserError, match="evaluation.json: expected scores of the weights"):
         text_of(run, tmp_path)
 
@@ -216,7 +213,7 @@ def test_the_card_of_an_adapted_net_shows_its_chain(run, tmp_path):
     first = {"weights": {"name": "caffenet.caffemodel", "sha256": "c" * 64}}
     source = {"run": "other-cell-quick", "fold": 2, "sha256": "b" * 64, "dataset": {"name": "other"}, "trained": first}
     own = {"name": "convnet_t_iter_6.caffemodel", "sha256": "b" * 64}
-    change(run / "fold0/model.json", trained={"weights": own, "source": source})
+    rewrite(run / "fold0/model.json", trained={"weights": own, "source": source})
     text = text_of(run, tmp_path)
     assert "`prototxt/adapt/train_val.prototxt`" in text and "Source of conv1 to conv5" not in text
     assert "source of all eight layers: ConvNet-T of other-cell-quick, fold 2, sha256 bbbbbbbbbbbb" in text
@@ -225,7 +222,7 @@ def test_the_card_of_an_adapted_net_shows_its_chain(run, tmp_path):
 
 def test_a_net_that_has_learned_nothing_is_the_first_of_its_limits(run, tmp_path):
     assert "has learned little" not in text_of(run, tmp_path)
-    change(run / "fold0/model.json", val_loss=0.8)
+    rewrite(run / "fold0/model.json", val_loss=0.8)
     assert "- **This net orders its test cells, but is over-confident: its validation loss" in text_of(run, tmp_path)
     answer_alike(run / "fold0")
     text = text_of(run, tmp_path)

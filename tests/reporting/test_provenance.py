@@ -11,6 +11,7 @@ from reporting.facts import _device, what_was_run
 from reporting.notes import run_notes
 from reporting.tables.all_tables import all_tables
 from scoring.results import load_run
+from tests.support.records import rewrite
 from tests.support.synthetic_run import write_records, write_synthetic_run
 
 RECIPE = {"solver": "s", "train_val": "n", "deploy": "d", "batch_size": 0, "epochs": 0, "fingerprint": "f"}
@@ -28,13 +29,8 @@ def run(written, tmp_path):
 
 
 def trained(run, fold, **changes):
-    path = run / f"fold{fold}/model.json"
     recipe = {**RECIPE, "weights": {"name": CAFFENET, "sha256": "1" * 64}, **changes}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"trained": recipe}))
-
-
-def rewrite(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    rewrite(run / f"fold{fold}/model.json", trained=recipe)
 
 
 def scoring_notes(run):

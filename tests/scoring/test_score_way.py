@@ -11,15 +11,12 @@ from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from scoring.results import load_run
 from scoring.score_way import NO_SCORES, how_scored, own_way, why_not_done
 from scoring.trained_model import TrainedModel
+from tests.support.records import rewrite
 
 
 def evaluate(fold, model=None, force=False, **options):
     opened = TrainedModel.open(fold, model, force, lambda _: None)
     evaluate_fold(opened, Device(), EvaluateOptions(force=force, **options), say=lambda _: None)
-
-
-def rewrite(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def names(fold):

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from scoring.trained_model import TrainedModel
-from tests.support.checkout import run_tool
+from tests.support.checkout import ROOT, run_tool
 from tests.support.page_code import blocks, run_in
 
 
@@ -16,7 +16,7 @@ def model(trained_fold):
 
 
 def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_path, monkeypatch, capsys):
-    code = next(block for block in blocks("own_cells.md") if "TrainedModel" in block)
+    code = next(block for block in blocks(ROOT / "docs/own_cells.md") if "TrainedModel" in block)
     picture = "new/field.png"
     names = run_in(tmp_path, code, trained_fold.parent, "my_cells-cell-paper-inner", picture, monkeypatch)
     first, second = names["first"], names["second"]

@@ -1,8 +1,6 @@
 """The same cells however an image is cut into tiles, and whatever file it comes in."""
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -69,14 +67,15 @@ def test_however_it_is_tiled_by_the_net_that_detects(tmp_path, trained_fold, fie
     assert own == pytest.approx(scores, abs=1e-4)
 
 
-def test_however_a_real_smear_is_tiled(tmp_path, trained_fold):
+def test_however_a_real_smear_is_tiled(tmp_path, trained_fold, real_fields):
     """Blood, folds and clumps, where what lies far off could matter."""
-    folder = Path(os.environ.get("FIELDS", "nowhere")) / "cric"
-    if not folder.is_dir():
-        pytest.skip("no real fields here: set FIELDS to a copy")
     settings = settings_for(trained_fold, confidence=0.5)
-    for image in sorted(folder.glob("*.png"))[:2]:
-        (_, found, _), (_, expected, _) = (rows(image, settings, tmp_path, 0.247, side) for side in (500, 2048))
+    images = sorted(real_fields.glob("*.png"))[:2]
+    assert len(images) == 2
+    for image in images:
+        (tiles, found, _), (whole, expected, _) = (rows(image, settings, tmp_path, 0.247, side) for side in (500, 2048))
+        assert tiles > whole
+        assert len(expected) >= 5, image
         assert found == expected
 
 

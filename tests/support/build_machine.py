@@ -11,8 +11,8 @@ from tests.support.checkout import ROOT
 SCRIPTS = ROOT / "third_party" / "caffe"
 # what the scripts may find; c++ and its companions too, so that a test can take one away
 PROGRAMS = (
-    "awk bash c++ cat chmod cmake cp cut date df dirname dpkg-query env find flock grep gzip head id ldd mkdir mktemp "
-    "mv ninja nproc patch protoc readlink rm sed sh sha256sum sort tail tar touch tr uname xargs"
+    "awk basename bash c++ cat chmod cmake cp cut date df dirname dpkg-query env find flock grep gzip head id ldd ls "
+    "mkdir mktemp mv ninja nproc patch protoc readlink rm sed sh sha256sum sleep sort tail tar touch tr uname xargs"
 )
 
 
@@ -54,12 +54,18 @@ class BuildMachine:
         lines = [line for line in env.read_text().splitlines() if not line.startswith("CAFFE_SHA256=")]
         env.write_text("\n".join([*lines, f"CAFFE_SHA256={sha256}"]) + "\n")
 
-    def run(self, script: str, *words: str, **environment: str) -> subprocess.CompletedProcess:
-        """Run one of the scripts as make would; nothing of this test's own environment reaches it but HOME."""
+    def start(self, script: str, *words: str, **environment: str) -> subprocess.Popen:
+        """Start one of the scripts as make would; nothing of this test's own environment reaches it but HOME."""
         fixed = {"PATH": str(self.bin), "DEEPPAP_CACHE": str(self.cache), "VENV": str(self.venv)}
         home = {"HOME": os.environ.get("HOME", "/"), "LC_ALL": "C.UTF-8"}
-        command = [str(self.scripts / script), *words]
-        return subprocess.run(command, env={**home, **fixed, **environment}, capture_output=True, text=True)
+        command, pipe = [str(self.scripts / script), *words], subprocess.PIPE
+        return subprocess.Popen(command, env={**home, **fixed, **environment}, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, script: str, *words: str, **environment: str) -> subprocess.CompletedProcess:
+        """Run one of the scripts to its end."""
+        one = self.start(script, *words, **environment)
+        out, error = one.communicate()
+        return subprocess.CompletedProcess(one.args, one.returncode, out, error)
 
     def refusal(self, script: str, *words: str, **environment: str) -> str:
         """What a script says last when it fails: one line, with nothing on standard output."""

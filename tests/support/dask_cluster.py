@@ -3,18 +3,10 @@
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.checkout import ROOT
-
-
-def wait_until(true: Callable[[], object], what: str, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
+from tests.support.waiting import wait_until
 
 
 def children(pid: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Running the Python of a documentation page as it is written there."""
+"""The listings of a documentation page, and running its Python as it is written there."""
 
 import re
 from pathlib import Path
@@ -6,13 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.support.checkout import ROOT
 
-
-def blocks(page: str) -> list[str]:
-    """The Python blocks of a page of docs/."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def blocks(page: Path, language: str = "python") -> list[str]:
+    """The listings of a page in one language."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def run_in(place: Path, code: str, run: Path, name: str, field: str, monkeypatch) -> dict:

@@ -150,6 +150,15 @@ def test_a_python_that_cannot_be_built_against(machine, tmp_path, says, expected
     assert expected in machine.refusal("build.sh", SKIP_SYSTEM_PACKAGES="1")
 
 
+@pytest.mark.parametrize("folder", ["/usr/lib64", "/usr/local/lib64", "/usr/local/lib"])
+def test_libraries_of_other_distributions_are_found(ready, tmp_path, folder):
+    library = tmp_path / "libboost_python399.so"
+    library.touch()
+    ready.fake("find", f'case "$*" in *"{folder} "*python*) echo "{library}" ;; esac')
+    done = ready.run("build.sh", "cpu", SKIP_SYSTEM_PACKAGES="1")
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_virtual_environment(machine):
     assert "Run: make venv" in machine.refusal("build.sh", SKIP_SYSTEM_PACKAGES="1")
 

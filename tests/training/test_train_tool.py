@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from common.caffe_messages import read_prototxt, write_prototxt
 from common.files import sha256_file
 from data_prep.profiles import read_profile
 from tests.support.checkout import run_tool, tool_environment
+from tests.support.waiting import wait_until
 from training.caffe_log import parse, read_lines
 from training.run_caffe import LOGGING
 from training.snapshots import newest_complete
@@ -94,22 +94,18 @@ def test_one_seed_gives_the_same_losses_and_another_does_not(checkout, trained_f
     assert other.train != again.train
 
 
-def wait_for(path, text, process, seconds=300):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        if path.exists() and text in path.read_text(errors="replace"):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{text!r} never came, exit status {process.poll()}")
-
-
 def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, net_shapes):
     place, fold = copy_of(trained_fold, "model.json", "train.log", "snapshots", "*.prototxt", "scores*", "*.npz")
     command = ["tools/train.py", "--fold-folder", str(fold), "--weights", str(source_weights), "--gpu", "none"]
     process = subprocess.Popen(
         command, cwd=place, env=tool_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    wait_for(fold / "train.log", "Iteration 2 (", process)
+    log = fold / "train.log"
+
+    def begun() -> bool:
+        return log.exists() and "Iteration 2 (" in log.read_text(errors="replace")
+
+    wait_until(lambda: begun() or process.poll() is not None, "iteration 2")
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=300)
     assert process.returncode == 130, error

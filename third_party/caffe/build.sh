@@ -24,13 +24,16 @@ PY
 mapfile -t facts < <(python_facts 2>/dev/null)
 [ "${#facts[@]}" = 3 ] || die "$python: expected NumPy installed in it, found none. Run: make venv"
 python_library=${facts[0]} python_include=${facts[1]} python_version=${facts[2]}
+find_libraries() { # find's tests: in every place where a distribution or its user puts libraries
+  find /usr/lib /usr/lib64 /usr/local/lib /usr/local/lib64 -maxdepth 2 "$@" 2>/dev/null || true
+}
 # Debian keeps the shared library in a multiarch folder that LIBDIR does not always name
-[ -f "$python_library" ] || python_library=$(find /usr/lib -maxdepth 2 -name "libpython${python_version%% *}.so" | head -n 1)
+[ -f "$python_library" ] || python_library=$(find_libraries -name "libpython${python_version%% *}.so" | head -n 1)
 if [ ! -f "$python_include/Python.h" ] || [ "${python_library##*.}" != so ]; then
   die "$python: expected a Python with its headers and shared library, found none. Debian's own has them with python3-dev: make PYTHON=/usr/bin/python3 after installing it."
 fi
-boost_python=$(find /usr/lib /usr/local/lib -maxdepth 2 -name "libboost_python$(echo "${python_version%% *}" | tr -d .).so" | head -n 1)
-others=$(find /usr/lib -maxdepth 2 -name 'libboost_python3*.so' -printf '%f ')
+boost_python=$(find_libraries -name "libboost_python$(echo "${python_version%% *}" | tr -d .).so" | head -n 1)
+others=$(find_libraries -name 'libboost_python3*.so' -printf '%f ')
 [ -n "$boost_python" ] || die "expected Boost.Python for Python ${python_version%% *}, found ${others:-none}. Use this system's own Python: make PYTHON=/usr/bin/python3"
 
 [ "$(type -t prepare_variant)" != function ] || prepare_variant
@@ -40,7 +43,7 @@ key=$({
   sha256sum <"$tarball"; cat "$here"/patches/*.patch "$here"/patches_"$variant"/*.patch 2>/dev/null
   [ -z "${variant_facts:-}" ] || echo "$variant_facts"
   c++ --version | head -n 1; uname -m; echo "$python_version $python_library ${options[*]}"
-  readlink -f "$boost_python" $(find /usr/lib -maxdepth 2 -name 'libopencv_core.so' -o -maxdepth 2 -name 'libprotobuf.so' -o -maxdepth 2 -name 'libhdf5_serial.so')
+  readlink -f "$boost_python" $(find_libraries -name 'libopencv_core.so' -o -name 'libprotobuf.so' -o -name 'libhdf5_serial.so')
 } | sha256sum | cut -c1-16)
 build=$cache/caffe-$variant-$key
 

@@ -16,3 +16,11 @@ room() { # folder, MiB, the variable that moves it
   local free; free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
   [ "$free" -ge "$2" ] || die "$1: expected $2 MiB of free disk, found $free. Free some, or set $3 to a folder on another disk."
 }
+
+# One at a time changes the virtual environment: two makes in one clone would take each other's files away.
+lock_venv() {
+  local lock; lock=$(readlink -f "$venv").lock
+  room "$(dirname "$lock")" 1 VENV
+  exec 9>"$lock"
+  flock -n 9 || { say "another make is at work on $venv; waiting for it"; flock 9; }
+}

@@ -13,7 +13,7 @@ from common.cluster.job import Job, shared_mark
 from common.cluster.run_jobs import Jobs
 from common.errors import UserError
 from tests.support.cluster_jobs import deadly, double, never, second, slowly, tried
-from tests.support.dask_cluster import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,188 @@
+"""What the README, docs/evening.md and docs/external.md say of the kept runs beside their six metrics.
+
+Each function writes a page's sentences and rows anew from the files in results/ and the paper's figures; the page must
+hold them word for word. Trials whose scores were not kept cannot be asked.
+"""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from data_prep.herlev_classes import CLASSES
+from measures.by_class import confusion, seven_errors, seven_intervals
+from measures.metrics import METRICS, percent
+from reporting.paper import paper
+from reporting.tables.performance_rows import metric_text
+from tests.support.checkout import ROOT
+from tests.support.stated_figures import (
+    accuracy_gained,
+    baseline,
+    epochs,
+    kept,
+    limits,
+    right_of,
+    texts,
+    with_limits,
+    wrong_cells,
+)
+
+CELL, FIELD, SEVEN = "herlev-cell-evening", "herlev-field-evening-inner", "herlev-field-evening-7class-inner"
+CRIC = "cric-external-herlev-field-evening"
+SHORT = ("superficial", "intermediate", "columnar", "light", "moderate", "severe", "carcinoma in situ")
+
+
+def plain(text: str) -> str:
+    """A page without its line ends: a sentence may run over several."""
+    return re.sub(r"\s+", " ", text)
+
+
+def cited() -> Iterator[str]:
+    ours = " | ".join(metric_text(name, paper()["herlev"][name]) for name in METRICS)
+    yield f"| paper, ConvNet-T | {ours} | cited |"
+    later = percent(paper()["later"][0]["acc"])
+    yield f"| the authors' own follow-up, patients kept apart | | | {later} | | | | cited:"
+
+
+def readme() -> Iterator[str]:
+    cell, field = kept(CELL), kept(FIELD)
+    yield f"seven-way error {percent(seven_errors(kept(SEVEN))['seven_way'])} %, as normal and abnormal"
+    both = [f"accuracy {limits(run, 'acc', '-')}, AUC {limits(run, 'auc', '-')}" for run in (CELL, FIELD)]
+    yield f"95 % interval, whole fields resampled: {both[0]} (cell); {both[1]} (field)."
+    moved, unmoved = (percent(paper()[name]["acc"]) for name in ("herlev_shift10", "herlev"))
+    yield f"the cell-level accuracy stays {texts(cell, ['acc'], 10)[0]} (paper: {moved}, of {unmoved})."
+    found = right_of(cell)
+    counted = [f"{name} {'/'.join(map(str, found[known.name]))}" for name, known in zip(SHORT, CLASSES, strict=True)]
+    (columnar, _), (severe, _) = (paper()["right_per_class"][kind] for kind in (2, 5))
+    yield (
+        f"Right per class, cell-level: {', '.join(counted)}: what is missing to the paper's {unmoved} "
+        f"is columnar cells (paper: {columnar}) and, less, severe ones ({severe})."
+    )
+    hits, columnar = right_of(field)["columnar"]
+    area = baseline(field, "nucleus_area")["acc"]
+    yield f"({area} there): {columnar - hits} of the {wrong_cells(field)} wrong cells are columnar"
+    share = cell.baselines["sibling_share"]["share"]
+    yield f"{100 * share:.0f} % of the cells of a cell-level fold have a cell of their own field in the training set"
+
+
+def readme_baselines() -> Iterator[str]:
+    both = (kept(CELL), kept(FIELD))
+    name = baseline(both[0], "file_name")
+    yield f"| file name's number, no pixels, cell-level | {name['sens']} | {name['spec']} | {name['acc']} | | | |"
+    area = baseline(both[0], "nucleus_area")
+    yield f"| nucleus area alone, cell-level | {area['sens']} | {area['spec']} | {area['acc']} | | | {area['auc']} |"
+    for what, key in (
+        ("colour outside the nucleus", "background_colour"),
+        ("the picture's width and height", "picture_size"),
+    ):
+        cell, field = (baseline(run, key) for run in both)
+        sens, spec, acc, auc = (f"{cell[metric]} / {field[metric]}" for metric in cell)
+        yield f"| {what} alone, cell-level / by field | {sens} | {spec} | {acc} | | | {auc} |"
+
+
+def evening_folds() -> Iterator[str]:
+    for run in (CELL, FIELD):
+        for fold in kept(run).folds:
+            yield f"| {fold.fold} | {epochs(fold)} | {' | '.join(texts(fold))} |"
+        sens, spec = texts(kept(run))[:2]
+        acc, auc = with_limits(run, "acc"), with_limits(run, "auc")
+        yield f"Five folds together: Sens {sens}, Spec {spec}, Acc {acc}, AUC {auc}."
+        moved = " and ".join(with_limits(run, "acc", shift) for shift in (5, 10))
+        aucs = [texts(kept(run), ["auc"], shift)[0] for shift in (5, 10)]
+        both = f"{aucs[0]} both times" if aucs[0] == aucs[1] else " and ".join(aucs)
+        yield f": Acc {moved}, AUC {both}."
+    best = paper()["training"]
+    yield f"The paper's best epoch has {best['validation_loss']} / {best['validation_accuracy']}."
+    moved, unmoved = (percent(paper()[name]["acc"]) for name in ("herlev_shift10", "herlev"))
+    yield f"The paper has {moved} % at 10 pixels, half a point below its own {unmoved}."
+    # what the other snapshots of these folds gave is in no file
+    yield from (f"**{', '.join(texts(fold, ['acc', 'auc']))}** |" for fold in kept(FIELD).folds)
+    loss_alone_in_bold = re.sub(r"[*]{2}(.*?) / (.*?)[*]{2}", r"**\1** / \2", epochs(kept(FIELD).folds[0]))
+    yield f"on AVX-512 kernels | 2, 2 | {loss_alone_in_bold} |"
+
+
+def evening_cells() -> Iterator[str]:
+    cell, field = kept(CELL), kept(FIELD)
+    labels = cell.pooled("labels")
+    hits, columnar = right_of(cell)["columnar"]
+    by_label = zip(*(fold.model["val_losses"] for fold in cell.folds), strict=True)
+    losses = [f"{min(values):.2f} to {max(values):.2f}" for values in by_label]
+    yield (
+        f"{wrong_cells(cell, 0)} of {(labels == 0).sum()} are wrong, {columnar - hits} of them columnar, "
+        f"and {wrong_cells(cell, 1)} of {(labels == 1).sum()} abnormal ones. "
+        f"Losses by label say the same: {losses[0]} over normal cells, {losses[1]} over abnormal ones."
+    )
+    yield f"lowest loss: {texts(cell.folds[2], ['spec'])[0]} % of normal cells right there."
+    found = right_of(field)
+    severe, of_severe = found["severe dysplasia"]
+    yield (
+        f"{found['columnar'][0]} of {columnar} columnar cells are right, {hits} under `cell`; "
+        f"severe dysplasia {severe} of {of_severe} ({right_of(cell)['severe dysplasia'][0]})."
+    )
+    others = [100 * h / n for name, (h, n) in found.items() if name not in ("columnar", "severe dysplasia")]
+    yield f"The other five classes are at {min(others):.0f} to {max(others):.0f} %."
+    yield f"({columnar - found['columnar'][0]} of {wrong_cells(field)}) are columnar ones"
+    gains = [100 * max(rise) for fold in field.folds if (rise := accuracy_gained(fold))]
+    yield f"rises by {min(gains):.1f} to {max(gains):.1f} points afterwards"
+    normal, abnormal = field.folds[0].model["val_labels"]
+    yield f"chosen on {normal + abnormal} inner cells ({normal} normal)"
+    area = baseline(field, "nucleus_area")
+    yield f"The nucleus's area alone, with fields kept together: Acc {area['acc']}, AUC {area['auc']}."
+
+
+def evening_seven() -> Iterator[str]:
+    run, two = kept(SEVEN), kept(FIELD)
+    ranges = seven_intervals(run)
+    error, collapsed = (
+        f"{percent(share)} % ({percent(ranges[name][0])} to {percent(ranges[name][1])})"
+        for name, share in seven_errors(run).items()
+    )
+    yield f"**The seven-way error is {error}, above"
+    two_class = percent(wrong_cells(two) / len(two.ids))
+    yield f"an error of {collapsed}, a little less than the two-class net's {two_class}."
+    counts = confusion(run)
+    for known, row in zip(CLASSES, counts, strict=True):
+        share = percent(row[CLASSES.index(known)] / row.sum())
+        yield f"| {known.name} | {' | '.join(map(str, row))} | {share} |"
+    abnormal = counts[3:, 3:]
+    near = np.diag(abnormal, 1).sum() + np.diag(abnormal, -1).sum()
+    yield f"Of {counts.sum() - np.trace(counts)} wrong answers {near} are between neighbouring degrees"
+    yield f"it names {counts[2, 2]} of {counts[2].sum()}, where the other calls {right_of(two)['columnar'][0]} normal."
+    yield f"severe dysplasia: {counts[5, 2]} of {counts[5].sum()} are called columnar."
+    moved = {texts(run, ["acc"], shift)[0] for shift in (5, 10)}
+    yield f"is {' '.join(moved)} % both times, {texts(run, ['acc'])[0]} as it is."
+
+
+def external() -> Iterator[str]:
+    run = kept(CRIC)
+    for name, text in zip(("Sens", "Spec", "Acc"), texts(run), strict=False):
+        yield f"| {name} | {text} % | {limits(CRIC, name.lower(), '-')} |"
+    yield f"| AUC | {texts(run, ['auc'])[0]} | {limits(CRIC, 'auc', '-')} |"
+    labels = run.pooled("labels")
+    normal, abnormal = (labels == 0).sum(), (labels == 1).sum()
+    yield f"{len(labels)} marked nuclei ({normal} NILM, {abnormal} abnormal), **one view and ten crops a cell**, images"
+    found, always = right_of(run), f"Always saying normal would have an accuracy of {percent((labels == 0).mean())} %."
+    nilm, asc_us, lsil, hsil, scc = (
+        "/".join(map(str, found[name]))
+        for name in ("Negative for intraepithelial lesion", "ASC-US", "LSIL", "HSIL", "SCC")
+    )
+    yield f"Right of each class: NILM {nilm}, ASC-US {asc_us}, LSIL {lsil}, **HSIL {hsil}**, SCC {scc}. {always}"
+
+
+PAGES = {
+    cited: "README.md",
+    readme: "README.md",
+    readme_baselines: "README.md",
+    evening_folds: "docs/evening.md",
+    evening_cells: "docs/evening.md",
+    evening_seven: "docs/evening.md",
+    external: "docs/external.md",
+}
+
+
+@pytest.mark.parametrize("says", PAGES, ids=lambda says: says.__name__)
+def test_a_page_says_what_the_files_give(says):
+    page = plain((ROOT / PAGES[says]).read_text(encoding="utf-8"))
+    wrong = [f"{page.count(line)} times: {line}" for line in says() if page.count(line) != 1]
+    assert not wrong, f"{PAGES[says]} should say once and says\n" + "\n".join(wrong)

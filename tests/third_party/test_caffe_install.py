@@ -1,0 +1,81 @@
+"""A finished build is put into the virtual environment whole, by one make at a time; its programs start."""
+
+import ast
+import subprocess
+
+import pytest
+
+from tests.support.build_machine import BuildMachine
+
+# stands for the environment's Python: knows its packages' folder, imports what is not broken, starts launchers
+PYTHON = """case "$1 $2" in
+  *sysconfig*) echo "{site}" ;;
+  *"import caffe;"*) [ ! -e "{site}/broken" ] ;;
+  *describe*) echo "a build" ;;
+  -*) exit 1 ;;
+  *) shift; echo "launched with $*" ;;
+esac"""
+SLOW_COPY = 'echo begin >>"{log}"; sleep 0.5; {cp} "$@"; echo end >>"{log}"'
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine with a finished build in its cache, and a space in every path."""
+    machine = BuildMachine(tmp_path / "a project")
+    build = machine.cache / "caffe-cpu-0"
+    for folder in ("bin", "lib", "python/caffe"):
+        (build / "install" / folder).mkdir(parents=True)
+    (build / "install/bin/caffe").touch()
+    machine.fake("build.sh", f'echo "{build}"', machine.scripts)
+    site = machine.venv / "lib/site-packages"
+    site.mkdir(parents=True)
+    machine.fake("python", PYTHON.format(site=site), machine.venv / "bin")
+    return machine
+
+
+def installed(machine):
+    return machine.venv / "lib/caffe/cpu"
+
+
+def test_two_makes_at_once_install_one_after_the_other(machine, tmp_path):
+    log = tmp_path / "log"
+    copy = (machine.bin / "cp").resolve()
+    machine.fake("cp", SLOW_COPY.format(log=log, cp=copy))
+    both = [machine.start("install.sh", "cpu") for _ in range(2)]
+    said = "".join(one.communicate()[1] for one in both)
+    assert [one.returncode for one in both] == [0, 0], said
+    assert "another make is at work" in said
+    turns = log.read_text().split()
+    assert turns == ["begin", "end"] * (len(turns) // 2), "never two copies at once"
+    assert (installed(machine) / "python/caffe").is_dir()
+
+
+def test_what_cannot_be_imported_is_copied_again_by_the_next_make(machine):
+    broken = machine.venv / "lib/site-packages/broken"
+    broken.touch()
+    assert "cannot be imported" in machine.refusal("install.sh", "cpu")
+    (installed(machine) / "python/caffe").rmdir()  # what may have been wrong with it
+    broken.unlink()
+    assert machine.run("install.sh", "cpu").returncode == 0
+    assert (installed(machine) / "python/caffe").is_dir()
+    broken.touch()
+    machine.refusal("install.sh", "cpu")
+    assert not (installed(machine) / ".build").exists(), "what broke later is copied again too"
+
+
+def test_a_killed_make_leaves_nothing_behind_the_next(machine):
+    (machine.venv / "lib/caffe/.cpu.new.77/lib").mkdir(parents=True)
+    assert machine.run("install.sh", "cpu").returncode == 0
+    assert [path.name for path in installed(machine).parent.iterdir()] == ["cpu"]
+
+
+def test_a_program_starts_from_a_path_with_a_space(machine):
+    assert machine.run("install.sh", "cpu").returncode == 0
+    launcher = machine.venv / "bin/caffe"
+    assert " " in str(launcher)
+    started = subprocess.run([launcher, "train", "a b"], capture_output=True, text=True)
+    assert started.stdout == "launched with train a b\n", started.stderr
+    # to Python the line that sh runs is a text of no meaning
+    text, imported, call = ast.parse(launcher.read_text()).body
+    assert isinstance(text.value, ast.Constant)
+    assert (imported.names[0].name, ast.unparse(call)) == ("caffe_select", "caffe_select.exec_program('caffe')")
