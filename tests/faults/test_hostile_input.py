@@ -195,7 +195,8 @@ def test_no_number_of_cells_is_refused_that_fits_into_memory(manifest):
     """More than the 100,000 that were once the most; each takes no more than the bound counts for it."""
     path, cells = manifest(header=("image", "label", "nucleus_x", "nucleus_y", "group", "id")), 120_000
     with path.open("a", encoding="utf-8") as file:
-        file.writelines(f"a.png,1,{i % 39}.5,5.25,patient{i},cell_of_a_patient_{i}\n" for i in range(cells))
+        places = ((i, f"{i % 39}.5,{i / cells * 29:.6f}") for i in range(cells))
+        file.writelines(f"a.png,1,{place},patient,cell_of_a_patient_{i}\n" for i, place in places)
     command = [sys.executable, "-c", MILLION, "read", path]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     count, kilobytes = map(int, done.stdout.split())

@@ -5,8 +5,9 @@ import os
 import re
 import signal
 
-from tests.faults.test_interruptions import PATIENCE, caffe_of, iterations, wait_for
+from tests.faults.test_interruptions import caffe_of, iterations
 from tests.support.checkout import run_tool
+from tests.support.waiting import PATIENCE, wait_until
 from training.caffe_log import parse
 from training.snapshots import list_snapshots
 
@@ -18,7 +19,7 @@ def test_a_training_that_stopped_early_is_no_finished_one(untrained, source_weig
     place, fold = untrained
     words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none", "--keep-snapshots")
     process = start("train", *words, where=place)
-    wait_for(lambda: len(iterations(fold)) > 2 or process.poll() is not None)
+    wait_until(lambda: len(iterations(fold)) > 2 or process.poll() is not None, "an iteration")
     os.kill(caffe_of(process), signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     reached = list_snapshots(fold / "snapshots")[0]

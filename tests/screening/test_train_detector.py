@@ -160,7 +160,7 @@ def test_evaluation_writes_pictures_and_figures(checkout, folder):
     assert len(rows) == 1 + scores["hits"] + scores["missed"] + scores["false"]
     run_tool(checkout, "evaluate_detector", *words)  # replaces a former evaluation
     done = run_tool(checkout, "evaluate_detector", *words[:-1], "runs", status=2)  # and nothing else
-    assert "something else" in done.stderr
+    assert "an evaluation to replace, found detector" in done.stderr
 
 
 def test_every_fold_is_trained_and_every_field_judged_once(checkout, folder):
