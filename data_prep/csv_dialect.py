@@ -17,6 +17,9 @@ def separator_of(heading: str) -> str:
 
 def with_points(row: dict[str, str], separator: str) -> dict[str, str]:
     """The row with decimal points in its numbers; commas are decimal ones only where they separate nothing."""
-    if separator == ",":
-        return row
-    return {name: value.replace(",", ".") if name in NUMBERS else value for name, value in row.items()}
+    return {name: with_point(value, separator) if name in NUMBERS else value for name, value in row.items()}
+
+
+def with_point(number: str, separator: str) -> str:
+    """The same of one number."""
+    return number if separator == "," else number.replace(",", ".")

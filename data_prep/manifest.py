@@ -106,19 +106,26 @@ def manifest_rows(
             first = next(lines, "")
             separator = separator_of(first)
             reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
-            header = [name.strip().lower() for name in next(reader, [])]
+            header = _without_blanks([name.strip().lower() for name in next(reader, [])])
             _require_columns(path, header, required)
-            for row in reader:
-                if len(row) == len(header):
-                    values = dict(zip(header, (value.strip() for value in row), strict=True))
-                    yield reader.line_num, with_points(values, separator)
-                elif row:
+            for cells in reader:
+                row = _without_blanks([value.strip() for value in cells], len(header))
+                if len(row) == len(header) and any(row):
+                    yield reader.line_num, with_points(dict(zip(header, row, strict=True)), separator)
+                elif any(row):
                     where, expected = f"{path}, line {reader.line_num}", f"{len(header)} values"
                     _refuse(UserError(where, expected, f"{len(row)}", "Mend the line."), mistakes)
     except FileNotFoundError:
         raise UserError(path, "a manifest", "no such file", CHECK_PATH) from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+
+
+def _without_blanks(row: list[str], least: int = 0) -> list[str]:
+    """A row without the empty values that spreadsheets leave at its end, beyond the `least` that there are columns."""
+    while len(row) > least and not row[-1]:
+        row = row[:-1]
+    return row
 
 
 def _refuse(error: UserError, mistakes: Mistakes | None) -> None:

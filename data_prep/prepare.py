@@ -13,7 +13,7 @@ from data_prep.cells import Dataset, counts
 from data_prep.dataset import find_data, open_dataset
 from data_prep.fit_views import fit_views, plan_lines
 from data_prep.fold_data import build_fold, fold_key
-from data_prep.folds import PROTOCOLS, Split, make_split, read_split, write_split
+from data_prep.folds import FOLDS, PROTOCOLS, Split, make_split, read_split, write_split
 from data_prep.image_hashes import IMAGES, write_images
 from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
@@ -120,10 +120,10 @@ def prepare_fold(
     say: Callable[[str], None] = print,
 ) -> tuple[Path, str]:
     """Build one fold of a run; says first what its plan is, and returns its folder and a line for the user."""
+    if not 0 <= fold < FOLDS:
+        raise UserError("--fold", f"0 to {FOLDS - 1}", str(fold), "Folds are counted from 0.")
     run, dataset, split, profile = prepare_run(request, name, runs)
     target = fold_folder(run, fold)
-    if not 0 <= fold < len(split["folds"]):
-        raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
     config = read_config(run)
     for line in views_plan(config):
         say(line)

@@ -115,6 +115,9 @@ def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
 def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], list[Cell], list[Cell]]:
     """Training cells, those held back from training to choose the snapshot by, if any, and test cells."""
     config = model.config
+    if not Path(config.data).exists():
+        do = "Put it back, or name its new place once: tools/build_lmdb.py with --data, --run and all as it was built."
+        raise UserError(config.data, "the data set this run was built from", "no such file or folder", do)
     dataset = open_dataset(Path(config.data), config.allow_partial)
     if dataset.fingerprint() != model.split["dataset_fingerprint"]:
         refuse(config.data, "the data set this run was built from", "another, or a changed one")

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.packed_file import BROKEN, open_text
+from data_prep.csv_dialect import separator_of, with_point
 from data_prep.manifest import FIELD_LIMIT
 from screening.nuclei.nucleus import Nucleus
 
@@ -53,18 +55,20 @@ def _csv(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
     csv.field_size_limit(FIELD_LIMIT)
     try:
         with open_text(path, MARKED) as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
+            first = file.readline(FIELD_LIMIT)
+            separator = separator_of(first)
+            reader = csv.reader(chain([first], file), delimiter=separator, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
             columns = _columns(path, header)
             for row in reader:
-                if not row:
+                if not any(row):
                     continue
                 where = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise UserError(where, f"{len(header)} values", f"{len(row)}", "Mend the line.")
                 if "image" in header and row[header.index("image")].strip() != image:
                     continue
-                x, y = (_number(where, row[column]) for column in columns)
+                x, y = (_number(where, with_point(row[column], separator)) for column in columns)
                 yield where, Nucleus(x, y, math.nan, math.nan)
     except OSError as error:
         raise UserError(path, "a CSV file", error.strerror or str(error), "Mend the path.") from None

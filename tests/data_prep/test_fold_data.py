@@ -130,3 +130,11 @@ def test_the_control_deals_out_training_labels_and_leaves_validation_labels(data
     assert validation.labels == [c.label for c in validation.cells]
     # views follow the cell's own class: a dealt label changes nothing but the label
     assert views_in(train) == sum(3 if label else 9 for label in true)
+
+
+@pytest.mark.parametrize("fold", [-1, 5])
+def test_a_fold_that_is_none_leaves_no_run_behind(phantom, tmp_path, fold):
+    """Its frozen cells would refuse the same command once a line of the manifest is mended."""
+    with pytest.raises(UserError, match="--fold: expected 0 to 4"):
+        prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()

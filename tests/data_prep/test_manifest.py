@@ -209,6 +209,15 @@ def test_what_could_mean_two_things_is_refused(folder, text, message):
         read_manifest(write(folder, text))
 
 
+def test_what_a_spreadsheet_leaves_empty_is_passed_over(folder):
+    """Columns without a name at the end, and rows without a value."""
+    text = "Image;Label;Nucleus_X;Nucleus_Y;;\r\na.png;0;20,25;11;;\r\n;;;;;\r\nb.png;1;3;4;;\r\n;;;;;\r\n"
+    assert [c.centre for c in read_manifest(write(folder, text)).cells] == [(20.25, 11.0), (3.0, 4.0)]
+    for row, said in (("a.png;0;1;1;;remark", "expected 4 values, found 6"), (";;;5;;", "line 2: expected a label")):
+        with pytest.raises(UserError, match=said):
+            read_manifest(write(folder, f"Image;Label;Nucleus_X;Nucleus_Y;;\n{row}\n"))
+
+
 def test_separators_in_names_are_left_alone(folder):
     cv2.imwrite(str(folder / "a,b;c.png"), np.full((30, 40, 3), 200, np.uint8))
     one = read_manifest(write(folder, 'image,label,nucleus_x,nucleus_y\n"a,b;c.png",0,5,5\n'))

@@ -131,6 +131,14 @@ def test_a_data_set_that_changed(scorable, phantom, tmp_path):
     refuses(scorable, root, "another, or a changed one")
 
 
+def test_a_data_set_that_has_moved_is_named_with_what_to_do(scorable, tmp_path):
+    record = json.loads((scorable.parent / "run.json").read_text())
+    record["dataset"]["path"] = str(tmp_path / "gone/cells.csv")
+    (scorable.parent / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="gone/cells.csv: expected the data set this run was built from, found no such"):
+        open_with(scorable)
+
+
 def test_a_split_that_somebody_edited(scorable):
     path = scorable.parent / "split.json"
     split = json.loads(path.read_text())

@@ -177,6 +177,12 @@ def test_a_row_that_is_no_nucleus_is_named(tmp_path, text, said):
         read(csv_file(tmp_path, text))
 
 
+def test_a_csv_is_read_as_a_spreadsheet_writes_it(tmp_path):
+    """Semicolons, decimal commas, a mark before the first byte, empty rows, names of columns in any case."""
+    found = read(csv_file(tmp_path, "\ufeffX;Y\r\n114,35;68,5\r\n;\r\n20;30\r\n"))
+    assert [(n.x, n.y) for n in found] == [(114.35, 68.5), (20.0, 30.0)]
+
+
 def test_there_are_not_more_than_any_slide_has(tmp_path, monkeypatch):
     monkeypatch.setattr(nuclei_file, "MOST", 2)
     with pytest.raises(UserError, match="at most 2 nuclei"):
