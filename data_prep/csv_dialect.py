@@ -1,10 +1,30 @@
 """How a spreadsheet wrote a CSV: with commas, semicolons or tabs, and with points or commas in its numbers."""
 
 import csv
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, TextIO
 
 SEPARATORS = ",;\t"
+LINE_LIMIT = 100_000  # characters
 LONGEST = 1000  # characters of a heading that are looked at
 NUMBERS = ("nucleus_x", "nucleus_y", "pixel_um")
+
+
+def sniffed_rows(file: TextIO) -> tuple[Any, str]:
+    """A csv.reader over all of a file, its header first, and what separates the values."""
+    lines = _lines(file)
+    first = next(lines, "")
+    separator = separator_of(first)
+    return csv.reader(chain([first], lines), delimiter=separator, strict=True), separator
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """A file's lines, none longer than the limit: one endless line would fill the memory."""
+    while line := file.readline(LINE_LIMIT):
+        if len(line) == LINE_LIMIT:
+            raise csv.Error(f"a line of {LINE_LIMIT:,} characters or more")
+        yield line
 
 
 def separator_of(heading: str) -> str:

@@ -34,8 +34,16 @@ def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
     return read_herlev(path, allow_partial or is_phantom(path))
 
 
+def reopened(config: RunConfig) -> Dataset:
+    """The data set at the place where a run was built from it, the same or another one."""
+    data = Path(config.data)
+    if not data.exists():
+        do = "Put it back, or name its new place once: tools/build_lmdb.py with --data, --run and all as it was built."
+        raise UserError(data, "the data set this run was built from", "no such file or folder", do)
+    return open_dataset(data, config.allow_partial)
+
+
 def dataset_of(config: RunConfig) -> Dataset | None:
     """The data set that a run was built from; None where it is not at hand, or another one now."""
-    data = Path(config.data)
-    dataset = open_dataset(data, config.allow_partial) if data.exists() else None
+    dataset = reopened(config) if Path(config.data).exists() else None
     return dataset if dataset is not None and dataset.fingerprint() == config.fingerprint else None

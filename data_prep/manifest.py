@@ -3,22 +3,19 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import TextIO
 
 from common.errors import CHECK_PATH, Mistakes, UserError
 from common.files import human
 from common.memory import usable_memory
 from data_prep.cells import Cell, Dataset
-from data_prep.csv_dialect import separator_of, with_points
+from data_prep.csv_dialect import sniffed_rows, with_points
 from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_cell import Known, cell_of
 from data_prep.phantom.mark import is_phantom
 
 COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
-LINE_LIMIT = 100_000
 CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text; 550 to 1,000 were measured
 SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
 
@@ -102,10 +99,7 @@ def manifest_rows(
     csv.field_size_limit(FIELD_LIMIT)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = _lines(file)
-            first = next(lines, "")
-            separator = separator_of(first)
-            reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
+            reader, separator = sniffed_rows(file)
             header = _without_blanks([name.strip().lower() for name in next(reader, [])])
             _require_columns(path, header, required)
             for cells in reader:
@@ -132,14 +126,6 @@ def _refuse(error: UserError, mistakes: Mistakes | None) -> None:
     if mistakes is None:
         raise error
     mistakes.add(error)
-
-
-def _lines(file: TextIO) -> Iterator[str]:
-    """A file's lines, none longer than the limit: one endless line would fill the memory."""
-    while line := file.readline(LINE_LIMIT):
-        if len(line) == LINE_LIMIT:
-            raise csv.Error(f"a line of {LINE_LIMIT:,} characters or more")
-        yield line
 
 
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:

@@ -71,7 +71,9 @@ class Device:
     @property
     def scores_on(self) -> str:
         """What the engine that scores computes on: OpenVINO on the processor, also where Caffe has a card."""
-        return self.hardware if self.engine == "caffe" or on_card(self.engine) else self.processor
+        if self.engine == "caffe":
+            return self.hardware
+        return self.card(self.number or 0) if on_card(self.engine) and not self.without_gpu else self.processor
 
     @property
     def processor(self) -> str:

@@ -76,9 +76,5 @@ def release_text(run: RunResult, folds: Sequence[int], name: str, onnx: bool) ->
 def _whose(run: RunResult, folds: Sequence[int]) -> str:
     """Whose figures they are, and which of those nets are not in the release."""
     absent = [str(fold.fold) for fold in run.folds if fold.fold not in folds]
-    text = f"The figures are of the nets of {run.fold_text()}"
-    return (
-        f"{text}, of which fold {', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not here."
-        if absent
-        else f"{text}."
-    )
+    left_out = f", of which fold {', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not here" if absent else ""
+    return f"The figures are of the nets of {run.fold_text()}{left_out}."

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -12,7 +11,7 @@ from common.files import write_json
 from common.provenance import machine
 from common.run_folder import locked
 from data_prep.cells import Cell
-from data_prep.dataset import open_dataset
+from data_prep.dataset import reopened
 from data_prep.fold_parts import parts_of
 from data_prep.views import PATCH
 from engines.device import Device
@@ -115,10 +114,7 @@ def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
 def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], list[Cell], list[Cell]]:
     """Training cells, those held back from training to choose the snapshot by, if any, and test cells."""
     config = model.config
-    if not Path(config.data).exists():
-        do = "Put it back, or name its new place once: tools/build_lmdb.py with --data, --run and all as it was built."
-        raise UserError(config.data, "the data set this run was built from", "no such file or folder", do)
-    dataset = open_dataset(Path(config.data), config.allow_partial)
+    dataset = reopened(config)
     if dataset.fingerprint() != model.split["dataset_fingerprint"]:
         refuse(config.data, "the data set this run was built from", "another, or a changed one")
     parts = parts_of(dataset, model.split, model.record["fold"], config)

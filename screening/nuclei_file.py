@@ -4,7 +4,6 @@ import csv
 import json
 import math
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.packed_file import BROKEN, open_text
-from data_prep.csv_dialect import separator_of, with_point
+from data_prep.csv_dialect import sniffed_rows, with_point
 from data_prep.manifest import FIELD_LIMIT
 from screening.nuclei.nucleus import Nucleus
 
@@ -55,9 +54,7 @@ def _csv(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
     csv.field_size_limit(FIELD_LIMIT)
     try:
         with open_text(path, MARKED) as file:
-            first = file.readline(FIELD_LIMIT)
-            separator = separator_of(first)
-            reader = csv.reader(chain([first], file), delimiter=separator, strict=True)
+            reader, separator = sniffed_rows(file)
             header = [name.strip().lower() for name in next(reader, [])]
             columns = _columns(path, header)
             for row in reader:

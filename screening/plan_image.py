@@ -5,7 +5,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import digest, sha256_file
 from data_prep.views import PATCH
-from screening.given_nuclei import keep_nuclei
+from screening.given_nuclei import GivenNuclei, keep_nuclei
 from screening.nuclei_file import read_nuclei
 from screening.plan import Plan, Settings
 from screening.screen_tile import opened
@@ -36,13 +36,11 @@ def plan_image(
         `nuclei`.
     """
     slide = opened(str(path)).slide
-    (width, height), kept = slide.levels[0], None
+    width, height = slide.levels[0]
     pixel_size = _pixel_size(path, slide, mpp)
     _require_large_enough(path, slide, pixel_size, settings.training_mpp)
     _require_colour(path, slide, settings)
-    if nuclei is not None:
-        parts.mkdir(parents=True, exist_ok=True)
-        kept = keep_nuclei(parts / f"{path.stem}_nuclei", read_nuclei(nuclei, path.name, (width, height), pixel_size))
+    kept = None if nuclei is None else _kept(nuclei, parts, path, (width, height), pixel_size)
     return Plan(
         image=str(path),
         image_sha256=_sha256(path),
@@ -55,6 +53,12 @@ def plan_image(
         nuclei_sha256=kept.sha256() if kept else None,
         nuclei_file=nuclei.name if kept else None,
     )
+
+
+def _kept(nuclei: Path, parts: Path, image: Path, size: tuple[int, int], mpp: float) -> GivenNuclei:
+    """A person's nuclei of an image, beside its parts."""
+    parts.mkdir(parents=True, exist_ok=True)
+    return keep_nuclei(parts / f"{image.stem}_nuclei", read_nuclei(nuclei, image.name, size, mpp))
 
 
 def tiles_of_plan(plan: Plan) -> list[Box]:

@@ -11,8 +11,8 @@ from common.run_folder import RunConfig, fold_folder, locked, read_config
 from data_prep.cells import Dataset
 from data_prep.fold_data import build_fold, drop_lmdbs, read_record
 from data_prep.fold_parts import parts_of
-from data_prep.folds import Split
-from data_prep.prepare import Request, expected_key, prepare_run, views_plan
+from data_prep.folds import Split, read_split
+from data_prep.prepare import Request, key_of, prepare_run, views_plan
 from data_prep.profiles import Profile
 from engines.device import Device
 from measures.learned import of_folder, of_scores
@@ -79,7 +79,8 @@ def cross_validate(
     config = read_config(run)
     require_one_recipe(run, options.training.recipe(config.classes, profile))
     if options.source:
-        require_unseen_folds(options.source, run, {f: parts_of(dataset, split, f, config) for f in folds})
+        untrained = [fold for fold in folds if not (fold_folder(run, fold) / "model.json").exists()]
+        require_unseen_folds(options.source, run, {f: parts_of(dataset, split, f, config) for f in untrained})
     missing = [fold for fold in folds if to_score(fold_folder(run, fold))]
     if missing:
         adapting = options.source is not None
@@ -114,10 +115,15 @@ def one_fold(
 def require_one_recipe(run: Path, recipe: Recipe) -> None:
     """Refuse a run of which any fold, wanted now or not, was trained with anything else than what is asked for."""
     do = "Put that back as it was, or use another --run: the folds of one run are one experiment."
-    for fold in sorted(path for path in run.glob("fold*") if path.is_dir()):
+    folds = sorted(path for path in run.glob("fold*") if path.is_dir())
+    for fold in folds:
         require_same(fold, recipe, do)
-        trained = (fold / "model.json").exists() and (fold / "fold.json").exists()
-        if trained and read_record(fold)["fingerprint"] != expected_key(fold):
+    trained = [fold for fold in folds if (fold / "model.json").exists() and (fold / "fold.json").exists()]
+    if not trained:
+        return
+    config, split = read_config(run), read_split(run / "split.json")
+    for fold in trained:
+        if read_record(fold)["fingerprint"] != key_of(fold, config, split):
             raise UserError(fold, "views as profiles.toml asks for now", "a net trained on others", do)
 
 

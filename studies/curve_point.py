@@ -50,11 +50,10 @@ def part_of(
 
 
 def prepare_point(point: Point) -> None:
-    """Make a point's run folder, or find it again; refused where it holds a part of other cells."""
+    """Make a point's run folder, or find it again."""
     with locked(point.folder, wait=True):
         open_run(point.ready.config, point.folder.name, point.home)
         freeze(point.folder, point.ready.dataset, point.ready.split)
-        require_part(point)
 
 
 def require_part(point: Point) -> None:

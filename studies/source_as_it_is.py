@@ -9,7 +9,7 @@ from tqdm import tqdm
 from common.files import read_json
 from common.run_folder import RunConfig, fold_folder, read_config
 from data_prep.cells import Dataset
-from data_prep.dataset import open_dataset
+from data_prep.dataset import reopened
 from data_prep.fold_images import require_unseen
 from data_prep.fold_parts import fold_cells
 from data_prep.folds import read_split
@@ -39,7 +39,7 @@ def score_source(
     profile = run_profile(config)
     for fold in folds:
         require_unseen(fold_folder(run, fold), set(source.seen), source.fold)
-    dataset = open_dataset(Path(config.data), config.allow_partial)
+    dataset = reopened(config)
     cells = [cell for fold in folds for cell in fold_cells(dataset, split, fold, config)[2]]
     tested = replace(dataset, cells=tuple(cells))
     if _is_done(folder, source, tested, config, profile, device):

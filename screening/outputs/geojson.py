@@ -18,9 +18,8 @@ from common.files import complete_or_absent
 from screening.cells import ABNORMAL, ScreenedCell
 from screening.outputs import colours
 
-SPACE = uuid.UUID(
-    "5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11"
-)  # a cell has the same id in every call, one as a detection and another as an annotation
+# a cell has the same id in every call, one as a detection and another as an annotation
+SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")
 
 
 def feature(cell: ScreenedCell, kind: str = "detection") -> dict:

@@ -102,6 +102,16 @@ def test_scores_are_in_tf32_only_by_an_engine_on_the_card(monkeypatch):
         assert gpu.Device(gpu="0", tf32=True, engine="onnxruntime").scores_in_tf32 is tf32
 
 
+def test_what_scores_is_named_by_the_engine(monkeypatch):
+    """ONNX Runtime takes a card where its package can, whatever Caffe was built for, unless told otherwise."""
+    monkeypatch.setattr(gpu, "on_card", lambda engine: engine != "openvino")
+    card, caffe = {"gpu": "0"}, gpu.Device()
+    assert caffe.scores_on == caffe.processor and gpu.Device(**card).scores_on.startswith("GPU, ")
+    assert gpu.Device(**card, engine="openvino").scores_on == caffe.processor
+    assert gpu.Device(engine="onnxruntime").scores_on.startswith("GPU, ")
+    assert gpu.Device(engine="onnxruntime", without_gpu=True).scores_on == caffe.processor
+
+
 def test_tf32_without_a_gpu_is_refused(environment):
     with pytest.raises(UserError, match="--tf32"):
         gpu.resolve("none", tf32=True)

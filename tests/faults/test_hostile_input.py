@@ -16,8 +16,9 @@ import pytest
 from common.caffe_messages import MAX_TEXT, read_prototxt
 from common.errors import UserError
 from common.files import MAX_JSON, read_json
+from data_prep.csv_dialect import LINE_LIMIT
 from data_prep.dataset import open_dataset
-from data_prep.manifest import CELL_BYTES, LINE_LIMIT, manifest_rows, read_manifest
+from data_prep.manifest import CELL_BYTES, manifest_rows, read_manifest
 from reporting.report import write_report
 from scoring.own_cells import places_of_csv
 from scoring.results import load_run
