@@ -74,6 +74,22 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     require_space(final.parent, need_bytes)
     partial = own_partial(final)
+    with _told_as(final, partial):
+        yield from _taking_name(final, partial, need_bytes)
+
+
+@contextmanager
+def _told_as(final: Path, partial: Path) -> Iterator[None]:
+    """An error of the machine's about the partial path names the one that a user knows."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename == str(partial):
+            error.filename = str(final)
+        raise
+
+
+def _taking_name(final: Path, partial: Path, need_bytes: int) -> Iterator[Path]:
     try:
         yield partial
         if partial.is_file():

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass, fields
 
 from common.cores import usable_cores
+from common.option_types import at_least_one, plain_name
 
 DATA_HELP = """\
 The data set is --data, else the environment's HERLEV, else data/herlev: a folder in Herlev's shape or a manifest CSV.
@@ -57,8 +58,15 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str |
     parser.add_argument("--encoding", default=ASKED.encoding, help="raw, or png: less disk, more decoding")
     parser.add_argument("--seed", type=int, default=ASKED.seed, help="of folds, views and order (default: 1)")
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
-    parser.add_argument("--workers", type=int, default=usable_cores(), help="threads that render (default: all cores)")
-    parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
+    add_work_options(parser)
+
+
+def add_work_options(parser: argparse.ArgumentParser) -> None:
+    """How many render, and where the run goes."""
+    threads = "threads that render (default: all cores)"
+    parser.add_argument("--workers", type=at_least_one, default=usable_cores(), help=threads)
+    name = "name of the run's folder in runs/ (default: from the configuration)"
+    parser.add_argument("--run", type=plain_name, help=name)
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from common.options import Request
 from common.provenance import command_line, environment
 
 RUNS = Path("runs")
+STARTED = "training.json"  # in a fold's folder, from the first iteration on: a resumed training must be the same one
 # of the configuration, what run.json keeps under "dataset", and its name there
 DATASET_FIELDS = {
     "dataset": "name",

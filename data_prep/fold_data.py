@@ -97,7 +97,7 @@ def build_fold(
     # else given back, or giving it back was cut short: build again
     if record_file.exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
         verify_fold(target, key)
-        return f"{target} is already complete"
+        return f"{target}: its patches are already complete"
     require_outputs(config.classes)
     for name in LMDBS:
         if reader_of(target / name) is not None:

@@ -68,9 +68,9 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
         raise UserError("--protocol", f"one of {', '.join(PROTOCOLS)}", protocol, "Choose one of them.")
     if protocol == "field":
         _require_groups(dataset, n_folds)
-    smallest = min(sum(c.label == label for c in dataset.cells) for label in (0, 1))
-    if smallest < n_folds:
-        found = f"{smallest} in one of the two"
+    normal, abnormal = (sum(c.label == label for c in dataset.cells) for label in (0, 1))
+    if min(normal, abnormal) < n_folds:
+        found = f"{normal} normal and {abnormal} abnormal"
         raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
     folds = _assign(dataset.cells, protocol, seed, n_folds)
     _require_both_labels(dataset, folds)

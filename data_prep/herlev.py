@@ -68,12 +68,15 @@ def _require_class_folders(root: Path, allow_partial: bool) -> None:
         raise UserError(root, "the Herlev folder", found, "Point --data (or HERLEV) at your copy.")
     known = {item.folder for item in CLASSES}
     folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    if not folders & known:
+        expected, do = "Herlev's class folders, or a manifest cells.csv", "For cells of your own see docs/own_cells.md."
+        raise UserError(root, expected, "neither", do)
     extra, missing = sorted(folders - known), sorted(known - folders)
     if extra:
         raise UserError(
             root / extra[0], f"only the class folders {', '.join(sorted(known))}", "this one", "Move it away."
         )
-    if missing and not (allow_partial and folders):
+    if missing and not allow_partial:
         raise UserError(root, f"class folders {', '.join(missing)}", "none of that name", "Get the whole set again.")
 
 

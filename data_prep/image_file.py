@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from common.errors import CHECK_PATH, UserError
+from data_prep.spelling import advice
 from data_prep.tiff_header import is_rgb_tiff
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field; above it a header is taken for damaged or hostile
@@ -57,7 +58,7 @@ def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
                 raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
             return file.read(count), size
     except FileNotFoundError:
-        raise UserError(path, "an image file", "no such file", CHECK_PATH) from None
+        raise UserError(path, "an image file", "no such file", advice(path)) from None
     except OSError as error:
         do = "Mend its permissions." if isinstance(error, PermissionError) else CHECK_PATH
         raise UserError(path, "a readable image file", error.strerror or "an error", do) from None

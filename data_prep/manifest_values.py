@@ -5,6 +5,7 @@ from pathlib import Path
 from common.errors import UserError
 from data_prep.herlev_classes import CLASSES
 from data_prep.image_file import image_size
+from data_prep.spelling import advice
 
 LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
 CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
@@ -25,7 +26,7 @@ def inside(folder: Path, relative: str, where: str) -> Path:
 def size_of(image: Path, where: str) -> tuple[int, int]:
     """Height and width of an image that must be there."""
     if not image.is_file():
-        raise UserError(where, "an image file", f"no file {image}", "Mend the path or add the file.")
+        raise UserError(where, "an image file", f"no file {image}", advice(image))
     return image_size(image)
 
 

@@ -24,17 +24,18 @@ def centroid(path: Path, image_shape: tuple[int, int]) -> tuple[float, float]:
     Raises
     ------
     UserError
-        If the mask has another size than its image or no nucleus.
+        If the mask has another size than its image, no nucleus, or nothing else.
     """
     nucleus = nucleus_pixels(path)
     if nucleus.shape != tuple(image_shape):
         sizes = [f"{w} x {h}" for h, w in (image_shape, nucleus.shape)]
         raise UserError(path, f"a mask of its image's size {sizes[0]}", sizes[1], "Get image and mask from one source.")
     rows, columns = np.nonzero(nucleus)
+    do = "Give the mask of this cell again."
     if not rows.size:
-        raise UserError(
-            path, f"nucleus pixels in RGB {NUCLEUS} (or a grey mask)", "none", "Give the mask of this cell again."
-        )
+        raise UserError(path, f"nucleus pixels in RGB {NUCLEUS} (or a grey mask)", "none", do)
+    if rows.size == nucleus.size:
+        raise UserError(path, "a nucleus in a part of the image", "one that fills it", do)
     return float(columns.mean()), float(rows.mean())
 
 

@@ -33,7 +33,7 @@ class Adapting(NamedTuple):
 
 def source_of(fold: FoldResult) -> dict[str, Any] | None:
     """What is known of the trained net that a fold's was adapted from; None where it was not."""
-    return source_in(fold.model)
+    return source_in({"trained": fold.trained})
 
 
 def source_in(model: Mapping[str, Any]) -> dict[str, Any] | None:

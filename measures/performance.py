@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import UserError
 from measures.intervals import interval
 from measures.metrics import METRICS, binary_metrics, mean_and_std
 from scoring.results import FoldResult
@@ -15,7 +16,15 @@ def summary(folds: Sequence[FoldResult], pixels: int = 0, groups: np.ndarray | N
 
     `pixels` (0, 5 or 10) takes the scores with every centre shifted by up to so many; every fold must have them;
     `groups` has one name a cell of these folds, for the intervals.
+
+    Raises
+    ------
+    UserError
+        Where there is no fold, or one without such scores.
     """
+    if not folds or any(fold.shifted(pixels) is None for fold in folds):
+        what = f"folds with scores{f' under a shift of {pixels} pixels' * (pixels > 0)}"
+        raise UserError("summary", what, "none, or a fold without", "Score them with tools/evaluate.py.")
     each = [binary_metrics(fold.labels, fold.shifted(pixels)) for fold in folds]
     truth = np.concatenate([fold.labels for fold in folds])
     score = np.concatenate([fold.shifted(pixels) for fold in folds])

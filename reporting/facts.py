@@ -65,10 +65,10 @@ def _snapshots(run: RunResult) -> str:
     epochs = ", ".join(f"fold {fold.fold}: {fold.model['epoch']:g}" for fold in run.folds if _epoch(fold.model))
     select = str(run.run.get("select", "?"))
     rule = f"{select} ({SELECTIONS[select]})" if select in SELECTIONS else select
-    by_hand = [fold for fold in run.folds if not fold.model]
-    if by_hand:
-        newest = f"{where(run, by_hand)}the newest one of a training by hand"
-        rule = newest if len(by_hand) == len(run.folds) else f"{rule}; {newest}"
+    by_hand = [fold for fold in run.folds if not fold.model and not fold.begun]
+    for folds, what in ((by_hand, "by hand"), ([fold for fold in run.folds if fold.begun], "that has not ended")):
+        newest = f"{where(run, folds)}the newest one of a training {what}"
+        rule = newest if len(folds) == len(run.folds) else f"{rule}; {newest}" if folds else rule
     return f"{rule}; epochs: {epochs}" if epochs else rule
 
 

@@ -11,6 +11,7 @@ CAFFENET = "bvlc_reference_caffenet.caffemodel"
 BY_HAND = (
     "trained by caffe train itself: the newest snapshot was scored; its source weights and its losses are not recorded"
 )
+UNFINISHED = "its training has not ended: the newest snapshot was scored, which no rule selected"
 AS_IN_THE_PAPER = "snapshot chosen by the lowest loss on the fold it is judged by, as in the paper"
 PARTS = ("solver", "train_val", "deploy", "batch_size", "epochs", "iterations", "weights")
 Grouped = list[tuple[str, list[FoldResult]]]
@@ -34,7 +35,7 @@ def where(run: RunResult, folds: Sequence[FoldResult]) -> str:
 def weights_line(run: RunResult, fold: FoldResult) -> str:
     """The source weights of one fold in words; of an adapted net the whole chain, the nearest first."""
     if source_of(fold):
-        return ", from ".join(chain(fold.model["trained"]))
+        return ", from ".join(chain(fold.trained or {}))
     return _weights_text(run.weights_of(fold))
 
 
@@ -90,6 +91,8 @@ def origin_notes(run: RunResult) -> list[str]:
     notes = [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, weights)]
 
     def selection(fold: FoldResult) -> str:
+        if fold.begun:
+            return UNFINISHED
         if fold.model.get("select") != "paper":
             return ""
         return selection_caveat(run.run["protocol"], "paper") or AS_IN_THE_PAPER
@@ -100,7 +103,7 @@ def origin_notes(run: RunResult) -> list[str]:
 
 def _recipes(run: RunResult) -> list[str]:
     """A line where the folds were not all trained with the same solver, net, counts and weights."""
-    trained = {fold.fold: fold.model.get("trained") for fold in run.folds}
+    trained = {fold.fold: fold.trained for fold in run.folds}
     known: dict[int, dict[str, Any]] = {number: recipe for number, recipe in trained.items() if recipe}
     kinds: dict[str, list[int]] = {}
     for number, recipe in known.items():

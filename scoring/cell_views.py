@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class ViewChoice:
     seed: int
 
     def __post_init__(self):
-        if not 1 <= self.count <= self.grid.views:
+        if not (isinstance(self.count, Integral) and 1 <= self.count <= self.grid.views):
             raise UserError("--views", f"1 to {self.grid.views}", str(self.count), "Choose one in that range.")
 
     def of(self, name: str) -> list[tuple[int, View]]:

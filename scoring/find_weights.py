@@ -6,6 +6,7 @@ from typing import Any
 
 from common.errors import CHECK_PATH, UserError
 from common.files import read_json, sha256_file
+from common.run_folder import STARTED
 from scoring.refusal import Refusal
 from training.origin import foreign
 from training.select_model import read_model
@@ -54,5 +55,6 @@ def selected_weights(
         do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
         raise UserError(folder / "snapshots", "a trained model", "none", do)
     _require_own(snapshots[0], folder, refuse)
-    say(f"no model was selected by tools/train.py; taking the newest snapshot {snapshots[0].name}")
+    why = "the training has not ended" if (folder / STARTED).exists() else "no model was selected by tools/train.py"
+    say(f"{why}; taking the newest snapshot {snapshots[0].name}")
     return snapshots[0], {}

@@ -1,6 +1,7 @@
 """Cells of one's own: at given centres of images, one by one or listed in a CSV."""
 
 import csv
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -37,6 +38,15 @@ def require_inside(image: Path | str, x: float, y: float, size: tuple[int, int])
     if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
         raise UserError(image, f"a centre inside its {width} x {height} pixels", f"{x:g},{y:g}", "Give X,Y, 0-based.")
     return float(x), float(y)
+
+
+def as_pairs(centres: Iterable[Sequence[float]]) -> list[tuple[float, float]]:
+    """Centres as pairs of numbers; UserError for anything else, such as one pair that is in no list."""
+    try:
+        return [(float(x), float(y)) for x, y in centres]
+    except (TypeError, ValueError):
+        do = "Give a list, also of one centre."
+        raise UserError("centres", "pairs (x, y), as in [(63.5, 71)]", repr(centres)[:60], do) from None
 
 
 def places_in(image: Path, centres: Iterable[tuple[float, float]]) -> list[Place]:
@@ -100,9 +110,12 @@ def cells_at(places: Iterable[Place], choice: ViewChoice) -> Iterator[CellViews]
 
 
 def require_writable(out: Path, sources: Iterable[Path]) -> None:
-    """Refuse to write in the place of a folder, or of one of `sources`: files that are read, or written besides."""
+    """Refuse a place that cannot be written, a folder's, or one of `sources`': files read, or written besides."""
     if out.is_dir():
         raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
+    there = next(folder for folder in out.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(out, "a place where a file can be written", f"{there}, where none can", "Give another place.")
     places = {source.resolve() for source in sources}
     if out.resolve() in places or out.exists() and any(out.samefile(place) for place in places if place.exists()):
         raise UserError(out, "another file than one that is read or written besides", "the same", "Give another name.")

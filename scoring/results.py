@@ -11,7 +11,7 @@ import numpy as np
 from common.errors import CHECK_PATH, UserError
 from common.files import read_json
 from common.packed_file import plain_or_packed
-from common.run_folder import filled_in
+from common.run_folder import STARTED, filled_in
 from scoring import score_files
 from scoring.score_files import Scores, ViewScores
 from scoring.score_origin import misfit, read_record
@@ -52,6 +52,8 @@ class FoldResult:
         Scores with every true centre moved by up to 5 or 10 px (paper: Table 3).
     model, evaluation : dict
         model.json and evaluation.json; empty where absent.
+    begun : dict
+        What a training by tools/train.py that has not ended started with; empty of any other.
     how : dict of int to dict
         By shift, how those scores were made: their records, for the files that have one.
     """
@@ -69,7 +71,13 @@ class FoldResult:
     shift10: np.ndarray | None
     model: dict[str, Any]
     evaluation: dict[str, Any]
+    begun: dict[str, Any]
     how: dict[int, dict[str, Any]]
+
+    @property
+    def trained(self) -> dict[str, Any] | None:
+        """What the net was trained with, ended or not; None where nobody wrote it."""
+        return self.model.get("trained") or self.begun or None
 
     @property
     def snapshot(self) -> Path:
@@ -135,9 +143,8 @@ class RunResult:
 
     def weights_of(self, fold: FoldResult) -> dict[str, Any] | None:
         """The source weights of a fold's model: name and sha256; None for Gaussian values, {} where nobody wrote it."""
-        trained = fold.model.get("trained")
-        if isinstance(trained, dict):
-            return trained.get("weights")
+        if fold.trained is not None:
+            return fold.trained.get("weights")
         # older runs kept one value for all folds; it says nothing of a fold that was trained by hand
         return self.run.get("weights", {}) if fold.model else {}
 
@@ -162,6 +169,8 @@ def load_run(path: Path, only: int | None = None) -> RunResult:
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(folder, "a run folder", "no such folder", CHECK_PATH)
+    if (folder / "fold.json").exists() and not (folder / "run.json").exists():
+        raise UserError(folder, "a run's folder", "a fold of one", f"Give {folder.resolve().parent}.")
     run = _object(folder / "run.json", {"classes": int, "protocol": str, "profile": str, "dataset": dict})
     if run["classes"] not in (2, 7):
         raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))
@@ -218,6 +227,7 @@ def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[s
         shift10=_shifted_scores(folder, 10, ids, run["classes"]),
         model=model,
         evaluation=_object_or_none(folder / "evaluation.json") or {},
+        begun={} if model else _object_or_none(folder / STARTED) or {},
         how=_how(folder, model),
     )
 

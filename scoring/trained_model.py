@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from scoring.cell_score import CellScore
 from scoring.cell_views import ViewChoice, of_pixels
 from scoring.find_weights import chosen_weights, is_selected, selected_weights
 from scoring.known_cells import KnownCells, find_known_cells
-from scoring.own_cells import require_inside
+from scoring.own_cells import as_pairs, require_inside
 from scoring.refusal import Refusal
 from scoring.score_cells import score_cells
 
@@ -159,13 +160,9 @@ class TrainedModel:
         UserError
             For an image that is none, a centre outside it, or a count out of range.
         """
-        source = Path("<memory>") if isinstance(image, np.ndarray) else Path(image)
-        pixels = image if isinstance(image, np.ndarray) else read_image(source)
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-            found = f"{pixels.dtype} {pixels.shape}"
-            raise UserError(source, "uint8 pixels (H, W, 3), BGR", found, "Convert the image.")
-        choice = self.views(views)
-        cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in centres]
+        source, pixels = _pixels(image)
+        choice, pairs = self.views(views), as_pairs(centres)
+        cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in pairs]
         engine = engine or self.engine()
         return list(score_cells(engine.view_input(self.mean, self.crops(crops)), cells, self.known_cells(engine.name)))
 
@@ -175,9 +172,22 @@ class TrainedModel:
 
     def crops(self, count: int | None = None) -> int:
         """Crops of a view: `count`, checked, or the run's own number."""
-        if count is not None and not 1 <= count <= 10:
+        if count is not None and not (isinstance(count, Integral) and 1 <= count <= 10):
             raise UserError("--crops", "1 to 10", str(count), "Choose one in that range.")
         return self.profile.crops if count is None else count
+
+
+def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
+    """The name of an image and its pixels, uint8 (H, W, 3), BGR."""
+    if not isinstance(image, str | Path | np.ndarray):
+        do = "Of a PIL image give numpy.asarray(image)[..., ::-1]."
+        raise UserError("image", "a path, or uint8 pixels (H, W, 3), BGR", type(image).__name__, do)
+    source = Path("<memory>") if isinstance(image, np.ndarray) else Path(image)
+    pixels = image if isinstance(image, np.ndarray) else read_image(source)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        found = f"{pixels.dtype} {pixels.shape}"
+        raise UserError(source, "uint8 pixels (H, W, 3), BGR", found, "Convert the image.")
+    return source, pixels
 
 
 def _require_one_fold(folder: Path, record: dict[str, Any], config: RunConfig, split: Split, refuse: Refusal) -> None:

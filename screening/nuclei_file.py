@@ -15,11 +15,13 @@ from common.packed_file import BROKEN, open_text
 from data_prep.csv_dialect import sniffed_rows, with_point
 from data_prep.manifest import FIELD_LIMIT
 from screening.nuclei.nucleus import Nucleus
+from screening.outputs.geojson import image_of
 
 LARGEST_UM2 = 1000.0  # a nucleus' area; what is larger is a cell, or a region that was drawn
 MOST = 2_000_000  # nuclei; more are no slide's
 MARKED = "utf-8-sig"  # UTF-8, with the mark at its begin that spreadsheets write, or without
 CHUNK = 1 << 20  # characters read at a time
+HEAD = 10_000  # characters, in which an image's name has room
 LONGEST = 64 << 20  # characters of one feature
 DO = "Export the nuclei from QuPath as GeoJSON again, or mend that one."
 
@@ -84,6 +86,9 @@ def _columns(path: Path, header: list[str]) -> tuple[int, int]:
 def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
     try:
         with open_text(path, MARKED) as file:
+            if (other := image_of(file.read(HEAD))) not in (None, image):
+                raise UserError(path, f"nuclei of {image}", f"those of {other}", "Give the file of this image.")
+            file.seek(0)
             for number, feature in enumerate(features(file), 1):
                 where = f"{path}, feature {number}"
                 for nucleus in _nuclei(where, feature, mpp):

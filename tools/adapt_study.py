@@ -44,7 +44,7 @@ def main() -> None:
     device = resolve(args.gpu, args.tf32)
     print(device.describe())
     weights, source = compared(args)
-    how = {"folds": wanted_folds(args.folds), "device": device, "workers": max(1, args.workers), "keep": args.keep}
+    how = {"folds": wanted_folds(args.folds), "device": device, "workers": args.workers, "keep": args.keep}
     options = CrossValidateOptions(name=args.run, **how)
     runs = adapt_study(requested(args), options, weights, source)
     results = [load_run(path) for path in runs]

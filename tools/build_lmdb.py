@@ -31,7 +31,7 @@ def main() -> None:
     from common.current_fold import make_current
     from data_prep.prepare import prepare_fold
 
-    fold, line = prepare_fold(requested(args), args.fold, max(1, args.workers), args.run)
+    fold, line = prepare_fold(requested(args), args.fold, args.workers, args.run)
     make_current(fold)
     print(line)
     print("data/fold points there. Next: tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ...")

@@ -65,7 +65,7 @@ def main() -> None:
         source=source,
         folds=wanted_folds(args.folds),
         device=device,
-        workers=max(1, args.workers),
+        workers=args.workers,
         shift=args.shift,
         keep=args.keep,
         name=args.run,

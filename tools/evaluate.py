@@ -7,6 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
+from common.option_types import at_least_one
 from common.options import add_device_options, add_engine_options
 
 EPILOG = """\
@@ -32,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="another .caffemodel than the selected one")
     add_device_options(parser)
     add_engine_options(parser)
-    parser.add_argument("--batch", type=int, help="crops the net takes at once")
+    parser.add_argument("--batch", type=at_least_one, help="crops the net takes at once")
     parser.add_argument("--force", action="store_true", help="go on where parts do not belong together, and say which")
     return parser.parse_args()
 

@@ -6,7 +6,14 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
-from common.options import DATA_HELP, WEIGHTS_HELP, add_compared_options, add_device_options, requested
+from common.options import (
+    DATA_HELP,
+    WEIGHTS_HELP,
+    add_compared_options,
+    add_device_options,
+    add_work_options,
+    requested,
+)
 
 EPILOG = f"""\
   tools/learning_curve.py --data my_cells/cells.csv --protocol field --from runs/herlev-cell-paper/fold0
@@ -21,8 +28,6 @@ missing; each is a run folder that tools/report.py reads. The last snapshot coun
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    from common.cores import usable_cores
-
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", help="data set (see below)")
     add_compared_options(parser)
@@ -32,8 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shares", default="12,25,50,100", help="percent of the groups (default: 12,25,50,100)")
     parser.add_argument("--seeds", type=int, default=3, help="random parts, and trainings, of each size (default: 3)")
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
-    parser.add_argument("--workers", type=int, default=usable_cores(), help="threads that render (default: all cores)")
-    parser.add_argument("--run", help="name of the run's folder in runs/ (default: from the configuration)")
+    add_work_options(parser)
     add_device_options(parser)
     return parser.parse_args()
 
@@ -49,7 +53,7 @@ def main() -> None:
     device = resolve(args.gpu, args.tf32)
     print(device.describe())
     weights, source = compared(args)
-    how = {"device": device, "workers": max(1, args.workers), "name": args.run}
+    how = {"device": device, "workers": args.workers, "name": args.run}
     options = CurveOptions(weights, source, args.fold, percents(args.shares), args.seeds, **how)
     home = learning_curve(requested(args), options)
     table, figure = write_curve(read_curve(home, BEFORE), home / "curve")

@@ -7,6 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
+from common.option_types import at_least_one
 
 EPILOG = """\
   tools/make_phantom.py data/phantom               917 cells in Herlev's seven class folders
@@ -28,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--manifest", action="store_true", help="HEMLBC's shape: images/ and cells.csv, no masks")
     parser.add_argument("--fields", type=int, help="so many field images with the centres of their nuclei, not cells")
     parser.add_argument("--slide", type=int, metavar="PIXELS", help="a slide of that side with --fields fields on it")
-    parser.add_argument("--workers", type=int, help="processes (default: one a core)")
+    parser.add_argument("--workers", type=at_least_one, help="processes (default: one a core)")
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ import _venv  # noqa: F401
 
 from common.cli import run
 from common.errors import UserError
+from common.option_types import at_least_one
 from common.options import add_cluster_option, add_device_options, add_engine_options
 
 PARTLY = 3  # exit status where a part of an image could not be read or was given up; all else was done
@@ -53,7 +54,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tile", type=int, default=2048, help="side of a tile in pixels (default: 2048)")
     parser.add_argument("--keep-parts", action="store_true", help="keep each tile's cells beside the results")
     add_cluster_option(parser)
-    parser.add_argument("--workers", type=int, help="processes of --cluster local (default: one a core, or a card)")
+    processes = "processes of --cluster local (default: one a core, or a card)"
+    parser.add_argument("--workers", type=at_least_one, help=processes)
     add_device_options(parser)
     add_engine_options(parser)
     return parser.parse_args()

@@ -6,10 +6,10 @@ from typing import Any
 from common.caffe_messages import read_prototxt, training_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import digest, read_json, sha256_file, write_json
+from common.run_folder import STARTED
 from data_prep.profiles import Profile
 
 PROTOTXT = {"solver": "SolverParameter", "train_val": "NetParameter", "deploy": "NetParameter"}
-STARTED = "training.json"  # in a fold's folder, from the first iteration on: a resumed training must be the same one
 Recipe = dict[str, Any]
 
 

@@ -105,7 +105,7 @@ def too_few(iterations: int, profile: Profile) -> str:
     """A line for a training that is shorter than its profile wants: of few cells in Herlev's shape, or an older run."""
     return (
         f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
-        "few to learn much. Add cells, or bring them as a manifest in a new --run, which gets more views !!"
+        "few to learn much. Add cells, or build another run of them as a manifest, which gets more views !!"
     )
 
 
@@ -128,7 +128,7 @@ def _require_file(weights: Path | None) -> None:
 def _finished(fold: Path, model_file: Path, recipe: Recipe, say: Callable[[str], None]) -> dict:
     model = read_model(fold)
     snapshot = fold / model["snapshot"]
-    again = f"Remove {model_file} and {fold / 'snapshots'} to train it anew, or use another --run."
+    again = f"Remove {model_file} and {fold / 'snapshots'} to train it anew, or build another run."
     if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
         do = f"Remove {model_file} and run tools/train.py again."
         raise UserError(snapshot, "the selected model", "none, or a changed one", do)

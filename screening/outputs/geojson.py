@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import math
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,14 @@ from screening.outputs import colours
 
 # a cell has the same id in every call, one as a detection and another as an annotation
 SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")
+
+IMAGE = "image"  # a member of our own beside GeoJSON's, which may hold any
+
+
+def image_of(head: str) -> str | None:
+    """The image whose cells a file of ours holds, told from its first characters; None where they do not say."""
+    found = re.match(rf'\s*{{"type":"FeatureCollection","{IMAGE}":("(?:[^"\\]|\\.)*")', head)
+    return json.loads(found[1]) if found else None
 
 
 def feature(cell: ScreenedCell, kind: str = "detection") -> dict:
@@ -64,11 +73,11 @@ def _rounded(value: float) -> float | None:
 
 
 class FeatureWriter:
-    """A FeatureCollection that is being written."""
+    """A FeatureCollection of one image that is being written; the image's name stands before the features."""
 
-    def __init__(self, file: TextIO):
+    def __init__(self, file: TextIO, image: str):
         self.file, self.between = file, ""
-        file.write('{"type":"FeatureCollection","features":[\n')
+        file.write(f'{{"type":"FeatureCollection","{IMAGE}":{json.dumps(image)},"features":[\n')
 
     def write(self, cell: ScreenedCell, kind: str = "detection") -> None:
         """Add a cell."""
@@ -82,13 +91,13 @@ class FeatureWriter:
 
 
 @contextmanager
-def writing_geojson(path: Path, packed: bool = False) -> Iterator[FeatureWriter]:
+def writing_geojson(path: Path, image: str, packed: bool = False) -> Iterator[FeatureWriter]:
     """A file of features, complete or absent; `packed` adds .gz to its name. The same cells give the same bytes."""
     path = path.with_name(path.name + ".gz") if packed else path
     with complete_or_absent(path) as partial, ExitStack() as stack:
         file = stack.enter_context(partial.open("wb"))
         if packed:
             file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
-        writer = FeatureWriter(stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n")))
+        writer = FeatureWriter(stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n")), image)
         yield writer
         writer.close()

@@ -7,6 +7,7 @@ from common.errors import UserError
 from data_prep.cells import counts
 from data_prep.dataset import open_dataset
 from data_prep.herlev_classes import BACKGROUND, CLASSES, NUCLEUS
+from data_prep.image_file import read_image
 from data_prep.manifest import read_manifest
 from data_prep.nucleus import nucleus_areas
 from data_prep.phantom.draw_set import make_phantom_manifest
@@ -250,3 +251,35 @@ def test_one_broken_image_is_one_mistake(folder):
     with pytest.raises(UserError) as caught:
         read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\n" + "\n".join(rows) + "\n"))
     assert len(caught.value.lines()) == 1 and "an empty file" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("listed", "there", "said"),
+    [
+        ("Pr\u00e4parat/z\u00f6lle.png", "Pra\u0308parat/zo\u0308lle.png", "composed otherwise"),
+        ("Pra\u0308parat.png", "Pr\u00e4parat.png", "composed otherwise"),
+        ("set\\a.png", "set/a.png", "Write / between folders"),
+        ("set/b.png", "set/a.png", "Check the path."),
+    ],
+)
+def test_a_name_that_is_written_another_way_gets_its_hint(tmp_path, listed, there, said):
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(tmp_path / there), np.full((30, 40, 3), 200, np.uint8))
+    with pytest.raises(UserError, match=said):
+        read_manifest(write(tmp_path, f"image,label,nucleus_x,nucleus_y\n{listed},normal,20,11\n"))
+    with pytest.raises(UserError, match=said):
+        read_image(tmp_path / listed)
+
+
+def test_a_mask_that_is_nucleus_throughout_is_refused(folder):
+    cv2.imwrite(str(folder / "a-d.bmp"), np.full((30, 40), 255, np.uint8))
+    with pytest.raises(UserError, match="a nucleus in a part of the image, found one that fills it"):
+        read_manifest(write(folder, "image,label,mask\na.png,normal,a-d.bmp\n"))
+
+
+def test_a_folder_without_a_manifest_is_told_of_one(folder):
+    with pytest.raises(UserError, match=r"class folders, or a manifest cells\.csv, found neither\. .*own_cells"):
+        open_dataset(folder)
+    (folder / "patients").mkdir()
+    with pytest.raises(UserError, match="found neither"):
+        open_dataset(folder, allow_partial=True)

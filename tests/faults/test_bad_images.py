@@ -125,6 +125,10 @@ WRONG_MASKS = {
     "empty": (b"", "an empty file"),
     "cut": (lambda width, height: filled_bmp(width, height, (0, 0, 255))[:-9], "bytes of a"),
     "of another size": (filled_bmp(31, 30, (0, 0, 255)), "31 x 30"),
+    "nucleus throughout": (
+        lambda width, height: bmp(width, height, pixels=b"\xff" * ((width * 3 + 3) // 4 * 4 * height)),
+        "one that fills it",
+    ),
     "without nucleus": (lambda width, height: filled_bmp(width, height, (255, 0, 0)), "nucleus pixels"),
     "header of 2^30 x 2^30": (bmp(20, 20, claim=HUGE), "claims 1073741824 x 1073741824"),
 }
@@ -294,6 +298,6 @@ def test_a_sparse_file_of_a_terabyte_is_not_read(tmp_path):
 
 def test_a_centre_needs_a_mask_of_its_images_size(tmp_path):
     (tmp_path / "m.bmp").write_bytes(filled_bmp(30, 20, (0, 0, 255)))
-    assert centroid(tmp_path / "m.bmp", (20, 30)) == (14.5, 9.5)
+    assert centroid(tmp_path / "m.bmp", (20, 30)) == (14.5, 10)
     with pytest.raises(UserError, match="its image's size 20 x 30, found 30 x 20"):
         centroid(tmp_path / "m.bmp", (30, 20))

@@ -142,3 +142,9 @@ def test_a_folder_is_replaced_without_ever_being_half_removed(tmp_path, monkeypa
         (partial / "page").write_text("new")
     monkeypatch.undo()
     assert (report / "page").read_text() == "new"
+
+
+def test_what_cannot_be_written_is_named_as_the_user_knows_it(tmp_path):
+    with pytest.raises(OSError, match="File name too long") as caught:
+        write_text(tmp_path / ("x" * 250), "text")
+    assert caught.value.filename == str(tmp_path / ("x" * 250))

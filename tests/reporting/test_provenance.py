@@ -179,3 +179,14 @@ def test_scores_of_another_engine_and_precision_are_named():
     assert _device(evaluation) == "CPU, X, 2 threads, bfloat16, by openvino"
     assert _device({"device": "GPU, Y", "engine": "caffe", "precision": "tf32", "tf32": True}) == "GPU, Y, TF32"
     assert _device({"device": "CPU, Z"}) == "CPU, Z, float32"  # an older record
+
+
+def test_a_training_that_has_not_ended_is_not_called_one_by_hand(run):
+    recipe = {**RECIPE, "weights": {"name": "other.caffemodel", "sha256": "2" * 64}}
+    (run / "fold1/model.json").unlink()
+    (run / "fold1/training.json").write_text(json.dumps(recipe))
+    notes = "\n".join(run_notes(load_run(run)))
+    assert "fold 1: its training has not ended: the newest snapshot was scored" in notes
+    assert "caffe train itself" not in notes
+    assert facts(run)["Weights"].endswith("; fold 1: other.caffemodel, sha256 222222222222")
+    assert "; fold 1: the newest one of a training that has not ended" in facts(run)["Snapshot scored"]

@@ -176,3 +176,11 @@ def test_nothing_is_written_over_what_is_read_or_written_besides(tmp_path):
         with pytest.raises(UserError, match="another file than one that is read or written besides"):
             require_writable(out, sources)
     require_writable(tmp_path / "new.png", [cell])
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file/scores.csv", tmp_path / "file/folder/scores.csv"):
+        with pytest.raises(UserError, match="a place where a file can be written"):
+            require_writable(out, [])
+    require_writable(tmp_path / "new/folder/scores.csv", [])

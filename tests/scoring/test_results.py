@@ -233,3 +233,8 @@ def test_seven_class_scores_need_seven_probabilities(tmp_path):
     path = folder / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"classes": 2}))
     refused(folder, "scores.csv", "columns")
+
+
+def test_a_fold_given_for_its_run_is_told_the_run(run):
+    (run / "fold0/fold.json").write_text("{}")
+    refused(run / "fold0", "a run's folder, found a fold of one", f"Give {run}")

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import UserError
 from scoring.trained_model import TrainedModel
@@ -44,6 +45,10 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
         (np.zeros((40, 50, 3), np.uint8), [(45, 1), (1, 45)], {}, "50 x 40 pixels, found 1,45"),
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 0}, "--views: expected 1 to 100"),
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "--crops: expected 1 to 10"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 2.5}, "--views: expected 1 to 100, found 2.5"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 2.5}, "--crops: expected 1 to 10, found 2.5"),
+        (np.zeros((40, 50, 3), np.uint8), (1, 1), {}, r"pairs \(x, y\), as in"),
+        (Image.new("RGB", (50, 40)), [(1, 1)], {}, "found Image"),
         ("nothing.png", [(1, 1)], {}, "no such file"),
     ],
 )

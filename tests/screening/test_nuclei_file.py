@@ -42,7 +42,7 @@ def places(nuclei):
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_screening_wrote_is_read_back(tmp_path, packed):
     cells = [cell_at(100.25, 50.5), cell_at(200.0, 61.75, outline=None), cell_at(7.5, 8.5)]
-    with writing_geojson(tmp_path / "cells.geojson", packed) as writer:
+    with writing_geojson(tmp_path / "cells.geojson", "field.png", packed) as writer:
         for cell in cells:
             writer.write(cell)
     nuclei = read(tmp_path / ("cells.geojson.gz" if packed else "cells.geojson"))
@@ -207,3 +207,11 @@ def test_a_damaged_gzipped_file_is_one_line(tmp_path, rng, name):
             except zlib.error as error:
                 kinds.add(type(error))
     assert kinds  # some were of the kind that is no OSError
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_was_written_of_another_image_is_refused(tmp_path, packed):
+    with writing_geojson(tmp_path / "cells.geojson", 'the "other".png', packed) as writer:
+        writer.write(cell_at(100, 50))
+    with pytest.raises(UserError, match='expected nuclei of field.png, found those of the "other".png'):
+        read(tmp_path / ("cells.geojson.gz" if packed else "cells.geojson"))

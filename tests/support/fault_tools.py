@@ -50,9 +50,9 @@ def bmp(width: int, height: int, bits: int = 24, pixels: bytes | None = None, cl
 
 
 def filled_bmp(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
-    """A 24-bit BMP of one RGB colour."""
+    """A 24-bit BMP of one RGB colour but for its upper edge, which is black: no nucleus fills its image."""
     image = np.zeros((height, (width * 3 + 3) // 4 * 4), np.uint8)
-    image[:, : width * 3] = np.tile(np.array(colour[::-1], np.uint8), width)
+    image[:-1, : width * 3] = np.tile(np.array(colour[::-1], np.uint8), width)
     return bmp(width, height, pixels=image.tobytes())
 
 

@@ -58,7 +58,7 @@ def test_the_papers_threshold_parts_the_classes(score, name):
 def test_a_file_is_one_collection_and_the_same_bytes_each_time(tmp_path, count):
     for name in ("one", "two"):
         for packed in (False, True):
-            with writing_geojson(tmp_path / f"{name}.geojson", packed) as writer:
+            with writing_geojson(tmp_path / f"{name}.geojson", "a.png", packed) as writer:
                 for k in range(count):
                     writer.write(cell_at(10 + k, 20, image="a\u2028\N{GREEK SMALL LETTER MU}.png"))
     one, packed = (tmp_path / "one.geojson").read_bytes(), (tmp_path / "one.geojson.gz").read_bytes()
@@ -70,7 +70,7 @@ def test_a_file_is_one_collection_and_the_same_bytes_each_time(tmp_path, count):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_file_that_is_not_finished_is_absent(tmp_path, packed):
-    with pytest.raises(RuntimeError), writing_geojson(tmp_path / "cells.geojson", packed) as writer:
+    with pytest.raises(RuntimeError), writing_geojson(tmp_path / "cells.geojson", "a.png", packed) as writer:
         writer.write(cell_at(1, 1))
         raise RuntimeError
     assert not list(tmp_path.iterdir())
