@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from common.caffe_messages import ROOT
 from common.errors import UserError
 
-ROOMS = ("common", "data_prep", "engines", "training", "scoring", "measures", "screening", "studies", "prototxt")
+ROOMS = ("common", "data_prep", "engines", "training", "scoring", "measures", "screening", "reporting", "studies")
+COUNTS = "profiles.toml"  # what a fold is trained with stands here and in prototxt/
 
 
 class Outcome(NamedTuple):
@@ -23,12 +24,11 @@ class Outcome(NamedTuple):
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """A checksum over our own code as it lies here: workers of another version must not mix in."""
+    """A checksum over our own code and counts as they lie here: workers of another version must not mix in."""
     found = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in (".py", ".prototxt"):
-                found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    for path in [ROOT / COUNTS, *(path for room in (*ROOMS, "prototxt") for path in sorted((ROOT / room).rglob("*")))]:
+        if path.suffix in (".py", ".prototxt", ".toml"):
+            found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     return found.hexdigest()
 
 
