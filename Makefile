@@ -50,7 +50,7 @@ run: caffe
 	tools/quick_start.sh
 
 # every table of the README's runs again, from the score files in results/
-results: venv
+results: caffe
 	for run in results/*/run.json; do $(BIN)/python tools/report.py "$$(dirname "$$run")" || exit 1; done
 
 # nuclei found, scored and shown where they lie: on phantom fields, unless IMAGE names others

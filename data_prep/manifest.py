@@ -12,6 +12,7 @@ from data_prep.cells import Cell, Dataset
 from data_prep.csv_dialect import sniffed_rows, with_points
 from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_cell import Known, cell_of
+from data_prep.manifest_values import bethesda_name
 from data_prep.phantom.mark import is_phantom
 
 COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
@@ -44,12 +45,12 @@ def read_manifest(path: Path) -> Dataset:
         cell = cell_of(row, path.parent, line, f"{path}, line {line}", known, mistakes)
         if cell is not None:
             masks |= {cell.id: path.parent / row["mask"]} if row.get("mask") else {}
-            kinds |= {cell.id: row["bethesda"]} if row.get("bethesda") else {}
+            kinds |= {cell.id: bethesda_name(row["bethesda"])} if row.get("bethesda") else {}
             cells.append(cell)
     mistakes.require_none()
     if not cells:
         raise UserError(path, "cells", "a header alone", "Add one line a cell.")
-    cells, names = _one_kind_of_class(images_as_groups(cells))
+    cells, names = _one_kind_of_class(images_as_groups(cells, path.parent))
     return Dataset(
         name=path.stem if path.stem != "cells" else path.absolute().parent.name,
         root=path.parent,
@@ -62,12 +63,12 @@ def read_manifest(path: Path) -> Dataset:
     )
 
 
-def images_as_groups(cells: list[Cell]) -> list[Cell]:
+def images_as_groups(cells: list[Cell], folder: Path) -> list[Cell]:
     """Cells that name no group, of images that hold several: an image's cells were captured together."""
     images = {cell.image for cell in cells}
     if len(images) == len(cells) or any(cell.group is not None for cell in cells):
         return cells
-    return [replace(cell, group=cell.image.name) for cell in cells]
+    return [replace(cell, group=cell.image.relative_to(folder).as_posix()) for cell in cells]
 
 
 def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:

@@ -18,7 +18,8 @@ PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 def inside(folder: Path, relative: str, where: str) -> Path:
     """A path below `folder`, refused where it climbs out of it or is absolute."""
     path = folder / relative
-    if not relative or "\0" in relative or not path.resolve().is_relative_to(folder.resolve()):
+    named = bool(relative) and "\0" not in relative and ".." not in Path(relative).parts  # one file, one name
+    if not named or not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(where, f"a path inside {folder}", relative or "nothing", "Put the file beside the manifest.")
     return path
 
@@ -46,6 +47,11 @@ def bethesda_label_of(value: str, where: str) -> int:
         known = "NILM, ASC-US, LSIL, ASC-H, HSIL, SCC"
         raise UserError(where, f"a Bethesda class among {known}", value or "nothing", "Mend the class.")
     return BETHESDA[value.lower()]
+
+
+def bethesda_name(value: str) -> str:
+    """How the tables call a Bethesda class, however a line writes it."""
+    return "NILM" if BETHESDA[value.lower()] == 0 else value.upper()
 
 
 def pixel_um_of(value: str | None, others: set[float | None], where: str) -> float | None:

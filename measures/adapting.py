@@ -52,13 +52,15 @@ def adapting(runs: Sequence[tuple[str, RunResult]]) -> list[Adapting]:
     found = []
     for label, run in runs:
         if is_adapted(run):
-            others = [(name, other) for name, other in runs if other is not run and _same_set(other, run)]
+            others = [(name, other) for name, other in runs if other is not run and _share_cells(other, run)]
             found += [] if not others else [_beside(label, run, others)]
     return [one for one in found if one is not None]
 
 
-def _same_set(first: RunResult, second: RunResult) -> bool:
-    return bool(first.folds) and first.run["dataset"].get("fingerprint") == second.run["dataset"].get("fingerprint")
+def _share_cells(first: RunResult, second: RunResult) -> bool:
+    """Whether two runs of one data set have scored any same cell."""
+    same = first.run["dataset"].get("fingerprint") == second.run["dataset"].get("fingerprint")
+    return same and not set(first.ids).isdisjoint(second.ids)
 
 
 def _beside(label: str, run: RunResult, others: Sequence[tuple[str, RunResult]]) -> Adapting | None:

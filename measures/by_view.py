@@ -19,7 +19,8 @@ def accuracy_by_views(
 ) -> list[dict[str, Any]]:
     """Accuracy when only some views of each cell are averaged, drawn anew for every cell `draws` times.
 
-    Returns, for each count that the cells have, {"views", "acc", "std", "interval"}: mean over the draws and sample
+    Returns, for each count below all that the cells have, and for all,
+    {"views", "acc", "std", "interval"}: mean over the draws and sample
     standard deviation (0 for all views), and the mean's 95 % interval over cells, by group where there are groups.
     Only folds with view scores count; without any, the list is empty.
     """
@@ -34,7 +35,7 @@ def accuracy_by_views(
         table.append(drawn.mean(axis=0))
         of_cells = of_cells + drawn / draws
     rows, groups = [], run.groups(folds)
-    for count in (c for c in counts if c <= total):
+    for count in [*(c for c in counts if c < total), total]:
         accuracies = np.array(table)[:, count - 1]
         limits = _interval(of_cells[:, count - 1], groups)
         # all views can be drawn in one way alone: what is left of a deviation would be rounding

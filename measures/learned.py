@@ -67,7 +67,7 @@ def _are_counts(value: Any) -> bool:
 
 
 def auc_limits(labels: Sequence[int], scores: Sequence[float], groups: Groups = None) -> tuple[float, float] | None:
-    """The 95 % interval of the area under the curve; None where it is undefined, of one label alone or of no cell."""
+    """The 95 % interval of the area under the curve; None where it is not known: of one label alone, of one group."""
     return _auc_interval(tuple(map(int, labels)), tuple(map(float, scores)), groups and tuple(groups))
 
 
@@ -85,8 +85,11 @@ def _auc_interval(labels: tuple, scores: tuple, groups: tuple | None) -> tuple[f
     from measures.intervals import interval  # here, since scikit-learn takes seconds that few calls need
     from measures.metrics import binary_metrics
 
-    area = binary_metrics(labels, scores)["auc"]
-    return interval(labels, scores, "auc", groups) or (area, area)  # no resampling varies it: all right or all wrong
+    if found := interval(labels, scores, "auc", groups):
+        return found
+    area, one_unit = binary_metrics(labels, scores)["auc"], groups is not None and len(set(groups)) < 2
+    # where all are right, all wrong or all alike, no resampling varies it; of one group alone nothing is known
+    return (area, area) if not one_unit and (area in (0, 1) or len(set(scores)) == 1) else None
 
 
 def judged(

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from measures.baselines import sibling_share
-from measures.learned import of_fold
+from measures.learned import area_limits, auc_doubt, of_fold
 from measures.metrics import percent
 from reporting.provenance import origin_notes, sets_before, where
-from scoring.results import RunResult
+from scoring.results import FoldResult, RunResult
 
 
 def labels(runs: Sequence[RunResult]) -> list[str]:
@@ -38,11 +38,19 @@ def run_notes(run: RunResult) -> list[str]:
     notes += origin_notes(run)
     if facts.get("control"):
         notes.append(f"control run ({facts['control']}): wrong on purpose")
-    notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := of_fold(run, fold))]
+    notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := _doubt(run, fold))]
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
     notes.append(_split(run))
     return notes
+
+
+def _doubt(run: RunResult, fold: FoldResult) -> str | None:
+    """What speaks against a fold's net; of an external set only what it shows there, for it may know its own cells."""
+    if "external" not in run.run:
+        return of_fold(run, fold)
+    doubt = auc_doubt(area_limits(run, fold))
+    return doubt and f"on this set {doubt}"
 
 
 def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
@@ -72,6 +80,8 @@ def _external(facts: dict, pixel_um: float | None) -> str:
     nets = len(facts["nets"])
     sets = ", before that on ".join([str(facts["trained_on"]), *sets_before(facts.get("source"))])
     own = f"external: a set that the net has not seen; trained on {sets}, {nets} net(s)"
+    if {"views", "crops"} <= facts.keys():
+        own += f"; {facts['views']} view(s) x {facts['crops']} crops a cell"
     if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
         own += f"; {unlike} of its cells are unlike the training cells"
     if facts["enlarged"] is None and None not in (facts["training_um"], pixel_um):

@@ -18,6 +18,7 @@ from engines.device import Device
 from measures.learned import of_folder, of_scores
 from reporting.terminal import summary
 from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from scoring.score_files import scores_name
 from scoring.score_way import NO_SCORES, why_not_done
 from scoring.trained_model import TrainedModel
 from studies.baselines import ensure_baselines
@@ -143,7 +144,9 @@ def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
 
 def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:
     """The test cells' scores, at their true centres and, where wanted, at shifted ones."""
-    reasons = {shift: to_score(folder, shift) for shift in (0, *(SHIFTS if options.shift else ()))}
+    # those that are there too, wanted or not: of another net they would make the whole run unreadable
+    wanted = [shift for shift in SHIFTS if options.shift or (folder / scores_name(shift)).exists()]
+    reasons = {shift: to_score(folder, shift) for shift in (0, *wanted)}
     shifts = [shift for shift, reason in reasons.items() if reason]
     if not shifts:
         return

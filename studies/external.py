@@ -58,7 +58,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         require_no_shared_image(training_images(home), images, home.folder.resolve().parent)
     for model in models:  # an adapted net has seen what its source had
         require_no_shared_image(source_images(model.folder), images, model.folder)
-    factor = scale(models[0], options.mpp or dataset.pixel_um, options.mpp is not None)
+    factor = scale(models[0], dataset.pixel_um if options.mpp is None else options.mpp, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
     if factor is None:
@@ -97,7 +97,9 @@ def _training(model: TrainedModel) -> dict[str, Any]:
     facts = {name: getattr(model.config, name) for name in names}
     source = source_in(model.origin)
     start = f"{source.get('run')}, fold {source.get('fold')}, {str(source.get('sha256'))[:12]}" if source else "no net"
-    return facts | {"split": model.split["fingerprint"], "adapted from": start}
+    recipe = (model.origin.get("trained") or {}).get("fingerprint")
+    facts |= {"split": model.split["fingerprint"], "adapted from": start}
+    return facts | {"solver, counts and weights": "not recorded" if recipe is None else str(recipe)[:12]}
 
 
 def training_images(model: TrainedModel) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import complete_or_absent, human, read_json, write_json, write_text
 from common.packed_file import packed, packed_name, plain_or_packed
+from common.run_folder import STARTED
 from scoring.results import FoldResult, RunResult, load_run
 from scoring.score_files import scores_name
 
@@ -16,12 +17,14 @@ MOST_BYTES = 5_000_000  # of one kept run
 OF_RUN = ("cells.csv", "images.sha256")
 PACKED, ZIPPED = "split.json", "baselines.json"  # on one line; and gzipped, a seventh of that
 VIEWS, OF_FOLD = "view_scores.csv", tuple(scores_name(shift) for shift in (0, 5, 10))  # views gzipped: a quarter
-RECORDS = ("fold.json", "model.json", "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD))
+RECORDS = ("fold.json", "model.json", STARTED, "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD))
 OF_CONFIGURATION = ("profile", "select", "classes", "control", "seed", "engine", "precision")  # beside the split
 PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
 # what Caffe's own parse_log.py and ours look for
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
 ABSOLUTE = re.compile(r'(?<![\w.])(?:~|/|\.\./)[^\s"\',]*/')
+QUOTED = re.compile(r'(["\'])(?:~|/|\.\./)[^"\'\n]*/')  # the same between quotes, where it may have blanks
+WHOLE = re.compile(r"(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)  # a value that is a path, or an option and its path
 
 
 def keep_results(run: Path, out: Path) -> Path:
@@ -67,8 +70,14 @@ def _is_older_copy(out: Path, run: RunResult) -> bool:
     old = load_run(out)
     nets, kept = ({fold.fold: fold.model.get("sha256") for fold in one.folds} for one in (run, old))
     same = all(nets.get(fold) == net for fold, net in kept.items())
+    same &= _asked(old) == _asked(run)
     same &= all(old.run.get(name) == run.run.get(name) for name in OF_CONFIGURATION)
     return same and old.split["fingerprint"] == run.split["fingerprint"]
+
+
+def _asked(run: RunResult) -> list[str]:
+    """The nets that scored an external set, whose folds have none of their own."""
+    return [net.get("sha256") for net in run.run.get("external", {}).get("nets", [])]
 
 
 def _keep_fold(fold: FoldResult, out: Path) -> None:
@@ -112,9 +121,9 @@ def without_paths(value: Any) -> Any:
         return {name: without_paths(part) for name, part in value.items()}
     if isinstance(value, list):
         return [without_paths(part) for part in value]
-    return shortened(value) if isinstance(value, str) else value
+    return shortened(WHOLE.sub(r"\1", value) if WHOLE.match(value) else value) if isinstance(value, str) else value
 
 
 def shortened(text: str) -> str:
     """A text in which paths outside the project are cut to their last name."""
-    return ABSOLUTE.sub("", text)
+    return ABSOLUTE.sub("", QUOTED.sub(r"\1", text))

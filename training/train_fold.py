@@ -96,16 +96,19 @@ def _say_plan(
     entries = record["train_lmdb"]["entries"]
     say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
     if 0 < schedule.epochs * schedule.iterations_per_epoch < profile.least_iterations:
-        say(too_few(schedule.max_iter, profile))
+        say(too_few(schedule.max_iter, profile, config.view_plan))
     if caveat := selection_caveat(config.protocol, config.select):
         say(f"note: {caveat}")
 
 
-def too_few(iterations: int, profile: Profile) -> str:
-    """A line for a training that is shorter than its profile wants: of few cells in Herlev's shape, or an older run."""
+def too_few(iterations: int, profile: Profile, view_plan: str) -> str:
+    """A line for a training that is shorter than its profile wants: few cells in Herlev's shape, or an uneven fold."""
+    more = "build another run of them as a manifest, which gets more views"
+    if view_plan == "balanced":
+        more = "a profile of more views: this fold's training cells are fewer than an even part of the set"
     return (
         f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
-        "few to learn much. Add cells, or build another run of them as a manifest, which gets more views !!"
+        f"few to learn much. Add cells, or {more} !!"
     )
 
 

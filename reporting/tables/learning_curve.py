@@ -24,9 +24,27 @@ def learning_curve_table(points: Sequence[CurvePoint], before: Mapping[str, floa
     rows += [_row(level, gained.get(level.share)) for level in found]
     tested = len(points[0].run.ids)
     title = f"Learning curve: {tested} test cells of fold {points[0].run.folds[0].fold}, never trained on"
-    notes = [*NOTES, *run_notes(points[-1].run)]
+    notes = [*NOTES, *_notes(points)]
     data = {"levels": [level._asdict() for level in found], "gains": [gain._asdict() for gain in gained.values()]}
     return Table("learning_curve", title, COLUMNS, rows, notes, {**data, "before": before})
+
+
+def _notes(points: Sequence[CurvePoint]) -> list[str]:
+    """What must be said of the nets, each with those it holds for: all, all of one start, or some."""
+    holds: dict[str, list[CurvePoint]] = {}
+    for point in points:
+        for note in run_notes(point.run):
+            holds.setdefault(note, []).append(point)
+    return [f"{_whose(members, points)}{note}" for note, members in holds.items()]
+
+
+def _whose(members: Sequence[CurvePoint], points: Sequence[CurvePoint]) -> str:
+    if len(members) == len(points):
+        return ""
+    start = members[0].start
+    if [point for point in points if point.start == start] == list(members):
+        return f"{STARTS.get(start, start)}: "
+    return f"{', '.join(f'seed {p.seed}, {p.share} %, {STARTS.get(p.start, p.start)}' for p in members)}: "
 
 
 def _texts(values: Mapping[str, float | None]) -> list[str]:

@@ -283,3 +283,27 @@ def test_a_folder_without_a_manifest_is_told_of_one(folder):
     (folder / "patients").mkdir()
     with pytest.raises(UserError, match="found neither"):
         open_dataset(folder, allow_partial=True)
+
+
+def test_images_of_one_name_in_two_folders_are_two_groups(folder):
+    for name in ("slide1", "slide2"):
+        (folder / name).mkdir()
+        cv2.imwrite(str(folder / name / "field.png"), np.full((30, 40, 3), 200, np.uint8))
+    lines = [f"slide{k}/field.png,0,{x},5" for k in (1, 2) for x in (5, 9)]
+    found = read_manifest(write(folder, "\n".join(["image,label,nucleus_x,nucleus_y", *lines, "a.png,1,5,5"])))
+    groups = [cell.group for cell in found.cells]
+    assert sorted(groups) == ["a.png", *["slide1/field.png"] * 2, *["slide2/field.png"] * 2]
+
+
+def test_an_image_has_one_name_in_a_manifest(folder):
+    """By a second one it would be another image: trained on here and tested there."""
+    (folder / "x").mkdir()
+    with pytest.raises(UserError, match="a path inside"):
+        read_manifest(write(folder, "image,label,nucleus_x,nucleus_y\na.png,0,5,5\nx/../a.png,1,9,9\n"))
+
+
+def test_a_bethesda_class_is_called_the_same_however_it_is_written(folder):
+    names = ["ASC-US", "asc-us", "NILM", "negative for intraepithelial lesion"]
+    lines = [f"a.png,{number},5,{name}" for number, name in enumerate(names)]
+    found = read_manifest(write(folder, "\n".join(["image,nucleus_x,nucleus_y,bethesda", *lines])))
+    assert list(found.kinds.values()) == ["ASC-US", "ASC-US", "NILM", "NILM"]

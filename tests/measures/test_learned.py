@@ -174,3 +174,13 @@ def test_a_folder_is_judged_by_its_scores_or_by_its_model_alone(tmp_path):
     (run / "cells.csv").unlink()
     assert of_folder(fold, bad) is None  # an older model that does not tell, with nothing beside it
     assert "0.900" in of_folder(fold, {**bad, "val_labels": [3, 4]})
+
+
+def test_of_one_group_nothing_is_known_and_the_loss_decides(rng):
+    """One slide's cells, however many: its interval is none, not the area itself as one that is above chance."""
+    labels, scores = [0, 1] * 30, rng.random(60).tolist()
+    assert auc_limits(labels, scores, ["slide"] * 60) is None
+    assert auc_limits(labels, [float(label) for label in labels], ["slide"] * 60) is None
+    assert auc_limits([0] * 30 + [1] * 30, sorted(scores[:59]) + [0.0], ["a"] * 30 + ["b"] * 30) is None
+    model = {"val_loss": 0.9, "val_labels": [40, 40]}
+    assert judged(model, labels, auc_limits(labels, scores, ["slide"] * 60)).startswith(WHAT)

@@ -69,3 +69,11 @@ def test_without_an_adapted_run_beside_another_there_is_neither(three):
     for runs in (three[:2], three[2:]):
         assert adapting_table(runs) is None
         assert figure.plans(runs) == []
+
+
+def test_a_run_that_shares_no_cell_does_not_hide_the_others(three):
+    before, alone, adapted = three
+    first = type(adapted)(**{**vars(adapted), "folds": adapted.folds[:1]})
+    elsewhere = type(alone)(**{**vars(alone), "folds": alone.folds[1:2]})
+    (found,) = adapting([("before", before), ("elsewhere", elsewhere), ("adapted", first)])
+    assert [net.label for net in found.nets] == ["before", "adapted"]

@@ -12,7 +12,7 @@ from reporting.notes import run_notes
 from reporting.tables.all_tables import all_tables
 from scoring.results import load_run
 from tests.support.records import rewrite
-from tests.support.synthetic_run import write_records, write_synthetic_run
+from tests.support.synthetic_run import answer_alike, write_records, write_synthetic_run
 
 RECIPE = {"solver": "s", "train_val": "n", "deploy": "d", "batch_size": 0, "epochs": 0, "fingerprint": "f"}
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
@@ -190,3 +190,14 @@ def test_a_training_that_has_not_ended_is_not_called_one_by_hand(run):
     assert "caffe train itself" not in notes
     assert facts(run)["Weights"].endswith("; fold 1: other.caffemodel, sha256 222222222222")
     assert "; fold 1: the newest one of a training that has not ended" in facts(run)["Snapshot scored"]
+
+
+def test_an_external_set_judges_no_net(run):
+    """A few foreign cells do not show that a net has learned nothing; it may know its own."""
+    external = {"trained_on": "herlev", "nets": [{"fold": 0}], "enlarged": None, "training_um": None}
+    rewrite(run / "run.json", external=external | {"views": 1, "crops": 10})
+    answer_alike(run / "fold0")
+    notes = "\n".join(run_notes(load_run(run)))
+    assert "fold 0: on this set the area under its curve, 95 % interval 0.50 to 0.50, is not above chance" in notes
+    assert "learned little" not in notes
+    assert "1 view(s) x 10 crops a cell" in notes

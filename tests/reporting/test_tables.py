@@ -21,6 +21,7 @@ from reporting.tables.all_tables import all_tables
 from reporting.tables.beside_paper import beside_the_papers_interval
 from reporting.tables.ranges import BY_CELL, BY_GROUP
 from reporting.tables.table import Table
+from reporting.tables.views import views_table
 from scoring.results import load_run
 from tests.support.synthetic_run import write_synthetic_run
 
@@ -277,6 +278,11 @@ def test_a_baselines_chance_of_one_half_is_abnormal_as_the_nets_is(runs):
     assert sensitivity(0.5) - sensitivity(0.4999) == pytest.approx(1 / run.pooled("labels").sum())
 
 
+def _first_views(fold, count):
+    """A fold scored by fewer views."""
+    return replace(fold, views=type(fold.views)(*(values[:, :count] for values in fold.views)))
+
+
 def test_views(runs):
     run = runs["cell"]
     found = accuracy_by_views(run)
@@ -286,6 +292,9 @@ def test_views(runs):
     assert found != accuracy_by_views(run, seed=1)
     single = np.concatenate([((f.views.scores >= 0.5) == f.labels[:, None]).mean(1) for f in run.folds]).mean()
     assert accuracy_by_views(run, counts=(1,), draws=2000)[0]["acc"] == pytest.approx(single, abs=0.005)
+    fewer = replace(run, folds=tuple(_first_views(fold, 7) for fold in run.folds))
+    assert [item["views"] for item in accuracy_by_views(fewer)] == [1, 5, 7]
+    assert [row[1] for row in views_table([fewer]).rows] == [1, 5, 7, 1, 7]
     centre = centre_crop_accuracy(run)
     assert 0.5 < centre["one_view"] <= 1
     assert 0.5 < centre["all_views"] <= 1

@@ -86,6 +86,18 @@ def test_scores_made_otherwise_are_made_again(cross_validated, place):
 
 
 @pytest.mark.slow
+def test_shifted_scores_of_another_net_are_made_again_though_not_asked_for(cross_validated, place):
+    """As after a fold was trained anew: no report could be made of the run, whatever the call was told to do."""
+    run, _, words = cross_validated
+    path = run / "fold1/scores_shift5.json"
+    own = path.read_text()
+    path.write_text(json.dumps(json.loads(own) | {"model_sha256": "0" * 64}))
+    run_tool(place, "report", run, status=2)
+    run_tool(place, "cross_validate", *words, "--folds", "1", "--workers", "1")
+    assert path.read_text() == own
+
+
+@pytest.mark.slow
 def test_a_fold_trained_otherwise_stops_the_next(cross_validated, place):
     _, _, words = cross_validated
     scratch = ["--from-scratch" if word == "--weights" else word for word in words if "caffemodel" not in str(word)]

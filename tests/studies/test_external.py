@@ -114,6 +114,9 @@ def test_nets_that_are_no_average_are_refused(two_nets, tmp_path):
         strange = replace(other, config=replace(other.config, **change))
         with pytest.raises(UserError, match=f"fold1: expected {next(iter(change))} .* as in "):
             require_one_training([one, strange])
+    scratch = replace(other, origin=other.origin | {"trained": other.origin["trained"] | {"fingerprint": "f" * 64}})
+    with pytest.raises(UserError, match="fold1: expected solver, counts and weights .* as in .*, found ffff"):
+        require_one_training([one, scratch])
     with pytest.raises(UserError, match="fold1: expected split .* as in .*, found eeee"):
         require_one_training([one, replace(other, split=other.split | {"fingerprint": "e" * 64})])
 

@@ -93,6 +93,7 @@ def test_the_log_keeps_its_numbers_alone():
         ("runs/x/fold0", "runs/x/fold0"),
         ("--weights=/mnt/x/net.caffemodel", "--weights=net.caffemodel"),
         ("90 % at 0.5/1", "90 % at 0.5/1"),
+        ('source: "/home/Jane Doe/runs/train_lmdb"', 'source: "train_lmdb"'),
     ],
 )
 def test_paths_are_cut_to_their_last_name(text, kept):
@@ -135,3 +136,36 @@ def test_a_run_is_no_copy_of_itself_nor_of_other_nets_or_counts(run, tmp_path):
             keep_results(run, out)
         path.write_text(kept)
     keep_results(run, out)
+
+
+def test_a_path_with_blanks_is_cut_as_a_whole():
+    record = [
+        "--data",
+        "/media/jane/My Passport/patients/cells.csv",
+        "--weights=/home/Jane Doe/net.caffemodel",
+        "~/a b/c",
+    ]
+    assert without_paths(record) == ["--data", "cells.csv", "--weights=net.caffemodel", "c"]
+    assert without_paths("BVLC Caffe 1.0 (99bd997), cpu build") == "BVLC Caffe 1.0 (99bd997), cpu build"
+
+
+def test_a_training_that_has_not_ended_is_kept_as_one(run, tmp_path):
+    (run / "fold0/model.json").rename(run / "fold0/training.json")
+    kept = load_run(keep_results(run, tmp_path / "results/x"))
+    assert kept.folds[0].begun and not kept.folds[1].begun
+
+
+def test_another_nets_validation_of_the_same_set_is_no_older_copy(run, tmp_path):
+    def asked(sha256):
+        facts = {"trained_on": "herlev", "nets": [{"sha256": sha256}], "enlarged": None, "training_um": None}
+        record = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps(record | {"protocol": "external", "external": facts}))
+
+    for model in run.glob("fold*/model.json"):
+        model.unlink()
+    asked("a" * 64)
+    out = keep_results(run, tmp_path / "results/x")
+    keep_results(run, out)
+    asked("b" * 64)
+    with pytest.raises(UserError, match="an older copy of this run"):
+        keep_results(run, out)

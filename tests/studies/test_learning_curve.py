@@ -16,7 +16,7 @@ from scoring.results import load_run
 from studies.learning_curve import CurveOptions, percents
 from tests.support.checkout import run_tool
 from tests.support.figures import texts
-from tests.support.synthetic_run import write_synthetic_run
+from tests.support.synthetic_run import answer_alike, write_synthetic_run
 
 CELLS = 24  # enough for five folds of whole slides, and for a part of them
 
@@ -133,3 +133,17 @@ def test_points_of_other_weights_are_refused(curve, checkout, words, source_weig
     others.insert(others.index("--weights") + 1, source_weights)
     refused = run_tool(checkout, "learning_curve", *others, status=2).stderr
     assert "seed1-040-alone/fold0" in refused and "weights" in refused and refused.count("\n") == 1
+
+
+def test_each_note_names_the_nets_it_holds_for(tmp_path):
+    from reporting.tables.learning_curve import learning_curve_table
+
+    points = points_of(tmp_path)
+    folder = points[1].run.folder
+    answer_alike(folder / "fold0")
+    points[1] = points[1]._replace(run=load_run(folder))
+    notes = learning_curve_table(points, None).notes
+    assert [note for note in notes if "learned little or nothing" in note][0].startswith(
+        "seed 2, 50 %, from CaffeNet alone: "
+    )
+    assert any(note.startswith("cell folds: ") or "a drawing" in note for note in notes)
