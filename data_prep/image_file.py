@@ -3,12 +3,13 @@
 import os
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import cv2
 import numpy as np
 
 from common.errors import CHECK_PATH, UserError
+from data_prep.jpeg_header import jpeg_size
 from data_prep.spelling import advice
 from data_prep.tiff_header import is_rgb_tiff
 
@@ -64,6 +65,11 @@ def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
         raise UserError(path, "a readable image file", error.strerror or "an error", do) from None
 
 
+def _refuse_size(path: Path, width: int, height: int) -> NoReturn:
+    found = f"a header that claims {width} x {height}"
+    raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
+
+
 def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
     """The header of an image file whose first bytes are `data`, refused where it cannot be true."""
     if not size:
@@ -73,8 +79,7 @@ def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
     except ValueError as error:
         raise UserError(path, "a whole image file", str(error), ANOTHER_COPY) from None
     if header and not (header.width > 0 and 0 < header.width * header.height <= MAX_PIXELS):
-        found = f"a header that claims {header.width} x {header.height}"
-        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
+        _refuse_size(path, header.width, header.height)
     if header and data[:2] == b"BM":
         _require_whole_bmp(path, data, size, header)
     return header
@@ -84,6 +89,9 @@ def _decode(path: Path, flags: int) -> tuple[np.ndarray, Header | None]:
     """Decode an image file of a believable size."""
     data, size = _read(path)
     header = _checked_header(path, data, size)
+    width, height = jpeg_size(data) or (1, 1)
+    if not 0 < width * height <= MAX_PIXELS:
+        _refuse_size(path, width, height)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # a size that OpenCV itself refuses

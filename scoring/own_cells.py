@@ -13,7 +13,7 @@ from common.errors import Mistakes, UserError
 from common.files import complete_or_absent
 from data_prep.image_file import read_image
 from data_prep.manifest import manifest_rows
-from data_prep.manifest_values import inside
+from data_prep.manifest_values import inside, pixel_um_of
 from engines.engine import ViewInput
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
@@ -59,8 +59,10 @@ def _size(image: Path) -> tuple[int, int]:
     return read_image(image).shape[:2]  # decoded whole: a cut file is to be found before the first score
 
 
-def places_of_csv(path: Path) -> list[Place]:
+def places_of_csv(path: Path, trained_um: float | None = None) -> list[Place]:
     """Places listed in a CSV with the columns image, nucleus_x, nucleus_y; images relative to it.
+
+    A `pixel_um` there must be that of the training images, `trained_um`, where that is known: nothing is resampled.
 
     Raises
     ------
@@ -70,9 +72,17 @@ def places_of_csv(path: Path) -> list[Place]:
     places, mistakes, size = [], Mistakes(), cache(_size)  # each image once, however many cells lie in it
     for line, row in tqdm(manifest_rows(path, COLUMNS, mistakes), desc="check", unit="cell", leave=False, disable=None):
         with mistakes.noted():
+            _require_pixel(row.get("pixel_um"), trained_um, f"{path}, line {line}")
             places.append(_place(path.parent, row, f"{path}, line {line}", size))
     mistakes.require_none()
     return places
+
+
+def _require_pixel(text: str | None, trained_um: float | None, where: str) -> None:
+    size = pixel_um_of(text, set(), where)
+    if None not in (size, trained_um) and abs(size - trained_um) > 0.02 * trained_um:
+        do = "Rescale the images, see docs/own_cells.md."
+        raise UserError(where, f"pixels of {trained_um:g} um, the training images'", f"{size:g}", do)
 
 
 def _place(folder: Path, row: dict[str, str], where: str, size: Callable[[Path], tuple[int, int]]) -> Place:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -23,14 +24,17 @@ MARKED = "utf-8-sig"  # UTF-8, with the mark at its begin that spreadsheets writ
 CHUNK = 1 << 20  # characters read at a time
 HEAD = 10_000  # characters, in which an image's name has room
 LONGEST = 64 << 20  # characters of one feature
+ALONE = re.compile(r'"type"\s*:\s*"Feature"')
 DO = "Export the nuclei from QuPath as GeoJSON again, or mend that one."
 
 
-def read_nuclei(path: Path, image: str, size: tuple[int, int], mpp: float) -> list[Nucleus]:
+def read_nuclei(
+    path: Path, image: str, size: tuple[int, int], mpp: float, origin: tuple[int, int] = (0, 0)
+) -> list[Nucleus]:
     """The nuclei of an image of (width, height) pixels.
 
     A point of a GeoJSON is a centre; of a polygon the centroid is, its holes filled. Coordinates are in pixels of the
-    full image, counted as QuPath does, from the corner of the first pixel; a CSV's `x` and `y` are pixel centres,
+    full image, counted as QuPath does, from the corner of the pixel `origin`; a CSV's `x` and `y` are pixel centres,
     0-based, as in cells.csv, and where it has a column `image` the other images' rows are not read.
 
     Raises
@@ -40,7 +44,9 @@ def read_nuclei(path: Path, image: str, size: tuple[int, int], mpp: float) -> li
     """
     name = path.name.lower().removesuffix(".gz")
     found = []
-    for where, nucleus in (_csv if name.endswith(".csv") else _geojson)(path, image, mpp):
+    read, begin = (_csv, (0, 0)) if name.endswith(".csv") else (_geojson, origin)
+    for where, one in read(path, image, mpp):
+        nucleus = one.moved(*begin)
         if not (-0.5 <= nucleus.x <= size[0] - 0.5 and -0.5 <= nucleus.y <= size[1] - 0.5):
             expected = f"a nucleus inside the image of {size[0]} x {size[1]} pixels"
             raise UserError(where, expected, f"{nucleus.x:g}, {nucleus.y:g}", DO)
@@ -100,7 +106,7 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
 
 
 def features(file: TextIO) -> Iterator[dict]:
-    """The features of a FeatureCollection, or of QuPath's bare array, one at a time: memory stays flat.
+    """The features of a FeatureCollection, of QuPath's bare array, or the one that is alone: memory stays flat.
 
     Raises
     ------
@@ -109,6 +115,9 @@ def features(file: TextIO) -> Iterator[dict]:
     """
     decoder, text = json.JSONDecoder(), file.read(CHUNK)
     start = text.find("[") if text.lstrip().startswith("[") else _after(text, '"features"')
+    if start < 0 and ALONE.search(text):  # QuPath writes one object without a list
+        yield json.loads(text + file.read(LONGEST))
+        return
     if start < 0:
         raise ValueError("no list of features in the first million characters")
     text = text[start + 1 :]

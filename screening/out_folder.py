@@ -13,7 +13,7 @@ from screening.slides.open_slide import OURS
 PARTS, *OF_CALL = OURS
 RECORD = "screen.json"
 OF_IMAGE = ("cells.geojson", "cells.geojson.gz", "worst.geojson", "worst.geojson.gz", "overlay.png", "gallery.html")
-PART = re.compile(r"(.+_[0-9a-f]{16}_x\d+_y\d+\.parquet|\..+\.partial)")
+PART = re.compile(r".+_([0-9a-f]{16})_x\d+_y\d+\.parquet")
 DO = "Give another --out, or remove that folder."
 
 
@@ -27,6 +27,10 @@ def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path 
     """
     written = {(out / name).resolve() for name in OF_CALL}
     written |= {(out / image.stem / name).resolve() for image in images for name in OF_IMAGE}
+    for image in images:
+        if image.suffix.lower() == ".mrxs" and (out / image.stem).resolve() == image.with_suffix("").resolve():
+            found = "the slide's own data"
+            raise UserError(out / image.stem, f"a folder for the results of {image.name}", found, "Give another --out.")
     for path in (*images, *([nuclei] if nuclei else [])):
         if path.resolve() in written:
             found = f"one of the results in {out}"
@@ -38,12 +42,15 @@ def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path 
 
 
 def require_same_images(out: Path, plans: Sequence[Plan]) -> None:
-    """Refuse a folder that holds the results of other images alone: they would be gone without a word."""
-    if older := _older(out):
-        known = {record.get("sha256") for record in older}
-        if not known & {plan.image_sha256 for plan in plans}:
-            found = f"results of {older[0]['image']}, another image"
-            raise UserError(out, "a new folder, or older results of these images", found, DO)
+    """Refuse a folder that holds the results of another image: they would be gone without a word."""
+    names, sums = {plan.name for plan in plans}, {plan.image_sha256 for plan in plans}
+    older = _older(out)
+    lost = [record["image"] for record in older if record["image"] not in names]
+    if older and not lost and not {record.get("sha256") for record in older} & sums:
+        lost = [older[0]["image"]]  # all are other pictures under the same names
+    if lost:
+        found = f"results of {lost[0]}, another image"
+        raise UserError(out, "a new folder, or older results of these images", found, DO)
 
 
 def remove_older(out: Path, plans: Sequence[Plan]) -> None:
@@ -57,10 +64,13 @@ def remove_older(out: Path, plans: Sequence[Plan]) -> None:
         remove(out / name)
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what tiles left, of this call or an older one; the outputs hold all of it."""
+def remove_parts(folder: Path, plans: Sequence[Plan]) -> None:
+    """Remove what a call's tiles left: the outputs hold all of it. Those of other options may wait for their call."""
+    keys, stems = {plan.key for plan in plans}, {Path(plan.image).stem for plan in plans}
     for path in folder.iterdir() if folder.is_dir() else ():
-        if PART.fullmatch(path.name) or _is_kept_nuclei(path):
+        of = PART.fullmatch(path.name)
+        nuclei = path.name.removesuffix("_nuclei") in stems and _is_kept_nuclei(path)
+        if (of and of[1] in keys) or nuclei or re.fullmatch(r"\..+\.partial", path.name):
             remove(path)
     _remove_empty(folder)
 

@@ -3,11 +3,12 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from common.code_digest import code_digest
 from common.files import digest
 from engines.device import Device
 from screening.slides.slide import Box
 
-VERSION = 3  # a change in what a part holds raises it, so that an older part is not taken for a new one
+ROOMS = ("common", "data_prep", "engines", "scoring", "screening")  # whose code decides what a part holds
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Settings:
 class Plan:
     """One image to be screened; small, and plain values alone, so that it can be sent to another process.
 
-    `nuclei` is the folder of a person's nuclei (`screening.given_nuclei`) where they are not to be detected, with
-    `nuclei_sha256`; `nuclei_file` is what the person calls them.
+    `origin` is the pixel that QuPath counts from. `nuclei` is the folder of a person's nuclei
+    (`screening.given_nuclei`) where they are not to be detected, with `nuclei_sha256`; `nuclei_file` is what the person
+    calls them.
     """
 
     image: str
@@ -73,6 +75,7 @@ class Plan:
     mpp: float
     settings: Settings
     parts: str
+    origin: tuple[int, int] = (0, 0)
     nuclei: str | None = None
     nuclei_sha256: str | None = None
     nuclei_file: str | None = None
@@ -89,9 +92,9 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """A name that differs wherever a cell's row could."""
+        """A name that differs wherever a cell's row could: a part that other code made is not taken for this one's."""
         own = [self.image_sha256, self.width, self.height, self.mpp, self.nuclei_sha256]
-        return digest(VERSION, own, self.settings.facts())[:16]
+        return digest(code_digest(ROOMS), own, self.settings.facts())[:16]
 
     def part(self, tile: Box) -> Path:
         """Where a tile's cells lie once they are complete."""

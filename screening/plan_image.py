@@ -9,6 +9,7 @@ from screening.given_nuclei import GivenNuclei, keep_nuclei
 from screening.nuclei_file import read_nuclei
 from screening.plan import Plan, Settings
 from screening.screen_tile import opened
+from screening.slides.companions import companions
 from screening.slides.slide import PIXEL_SIZES, Box, Slide
 from screening.tiles import tiles_of
 
@@ -25,7 +26,7 @@ def plan_image(
     parts : Path
         The folder for its parts.
     mpp : float, optional
-        Micrometres a pixel, where the file does not state it; else it overrules the file.
+        Micrometres a pixel, where the file does not state it; else it takes the place of what the file states.
     nuclei : Path, optional
         A person's nuclei, GeoJSON or CSV, instead of a detector's.
 
@@ -40,7 +41,7 @@ def plan_image(
     pixel_size = _pixel_size(path, slide, mpp)
     _require_large_enough(path, slide, pixel_size, settings.training_mpp)
     _require_colour(path, slide, settings)
-    kept = None if nuclei is None else _kept(nuclei, parts, path, (width, height), pixel_size)
+    kept = None if nuclei is None else _kept(nuclei, parts, path, slide, pixel_size)
     return Plan(
         image=str(path),
         image_sha256=_sha256(path),
@@ -49,16 +50,18 @@ def plan_image(
         mpp=pixel_size,
         settings=settings,
         parts=str(parts),
+        origin=slide.origin,
         nuclei=str(kept.folder) if kept else None,
         nuclei_sha256=kept.sha256() if kept else None,
         nuclei_file=nuclei.name if kept else None,
     )
 
 
-def _kept(nuclei: Path, parts: Path, image: Path, size: tuple[int, int], mpp: float) -> GivenNuclei:
+def _kept(nuclei: Path, parts: Path, image: Path, slide: Slide, mpp: float) -> GivenNuclei:
     """A person's nuclei of an image, beside its parts."""
     parts.mkdir(parents=True, exist_ok=True)
-    return keep_nuclei(parts / f"{image.stem}_nuclei", read_nuclei(nuclei, image.name, size, mpp))
+    found = read_nuclei(nuclei, image.name, slide.levels[0], mpp, slide.origin)
+    return keep_nuclei(parts / f"{image.stem}_nuclei", found)
 
 
 def tiles_of_plan(plan: Plan) -> list[Box]:
@@ -94,9 +97,16 @@ def _require_large_enough(path: Path, slide: Slide, mpp: float, training_mpp: fl
         raise UserError(path, expected, found, "Score a picture of a single cell with tools/classify.py.")
 
 
+def contradicted(path: Path, given: float | None) -> str | None:
+    """A line where an image states another pixel size than the one that is given in its place."""
+    stated = None if given is None else opened(str(path)).slide.mpp
+    if stated is None or abs(stated - given) <= 0.02 * stated:
+        return None
+    return f"{path}: the file states {stated:g} um a pixel; --mpp {given:g} takes its place"
+
+
 def _sha256(path: Path) -> str:
     """Of an image; of a slide in many files, also their names and sizes."""
-    beside = path.with_suffix("")
-    if path.suffix.lower() == ".mrxs" and beside.is_dir():
-        return digest(sha256_file(path), [[p.name, p.stat().st_size] for p in sorted(beside.iterdir())])
+    if others := companions(path):
+        return digest(sha256_file(path), [[p.name, p.stat().st_size] for p in others])
     return sha256_file(path)

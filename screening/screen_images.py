@@ -11,7 +11,7 @@ from common.run_folder import locked
 from screening.merge import missing_tiles
 from screening.out_folder import PARTS, remove_parts, require_nothing_overwritten, require_same_images
 from screening.plan import Plan, Settings
-from screening.plan_image import plan_image, tiles_of_plan
+from screening.plan_image import contradicted, plan_image, tiles_of_plan
 from screening.result import ImageResult
 from screening.screen_tile import Receipt, screen_tile
 from screening.slides.slide import Box
@@ -21,12 +21,25 @@ Work = list[tuple[Plan, list[Box]]]
 
 
 def plan_images(
-    paths: Sequence[Path], out: Path, settings: Settings, mpp: float | None = None, nuclei: Path | None = None
+    paths: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    mpp: float | None = None,
+    nuclei: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Work:
-    """A plan and its tiles for each image; whatever is wrong with any of them is told before any is screened."""
+    """A plan and its tiles for each image; whatever is wrong with any of them is told before any is screened.
+
+    One image's stated pixel size may be overruled by `mpp`; among several a contradiction is most likely a mistake.
+    """
     work = []
     for path in paths:
         plan = plan_image(path, settings, out / PARTS, mpp, nuclei)
+        if line := contradicted(path, mpp):
+            if len(paths) > 1:
+                do = "Screen it by itself, or leave --mpp out for it."
+                raise UserError("--mpp", "the pixel size that each file states, where it does", line, do)
+            say(f"!! {line} !!")
         work.append((plan, tiles_of_plan(plan)))  # while its image is open
     return work
 
@@ -48,6 +61,7 @@ def screen_images(
     shown: int = WORST,
     keep_parts: bool = False,
     run: Callable = run_here,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[ImageResult]:
     """Screen images and write all results into `out`; what an interrupted call finished is not done again.
 
@@ -66,7 +80,7 @@ def screen_images(
     fresh = not out.exists()
     with locked(out):
         try:
-            work = plan_images(paths, out, settings, mpp, nuclei)
+            work = plan_images(paths, out, settings, mpp, nuclei, say)
             require_same_images(out, [plan for plan, _ in work])
         except UserError:
             if fresh:
@@ -75,7 +89,7 @@ def screen_images(
         undone = run_missing(work, run)
         results = write_results(out, work, packed, shown, undone)
         if not keep_parts and not undone:
-            remove_parts(out / PARTS)
+            remove_parts(out / PARTS, [plan for plan, _ in work])
         return results
 
 

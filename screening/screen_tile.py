@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import tee
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from common.errors import UserError
+from common.files import sha256_file
 from engines.engine import ViewInput
 from scoring.average import averaged
 from scoring.cell_score import CellScore
@@ -30,7 +31,7 @@ from screening.nuclei.detectors import open_detector
 from screening.nuclei.nucleus import Detector, Nucleus
 from screening.parts import Part, write_part
 from screening.plan import Plan, Settings
-from screening.settings import known_sha256
+from screening.settings import digest_of, known_sha256
 from screening.slides.open_slide import open_slide
 from screening.slides.overview import overview_and_lost
 from screening.slides.slide import Box, Slide
@@ -142,12 +143,18 @@ class Net(NamedTuple):
 def _nets(settings: Settings) -> tuple[list[Net], ViewChoice]:
     folders = [Path(fold) for fold in settings.folds]
     models = [TrainedModel.open(folder) for folder in folders]
+    if digest_of(model.sha256 for model in models) != settings.model_sha256:
+        _refuse_changed(folders[0])  # as of a training that goes on meanwhile
     compared = settings.known_sha256 is not None
     if compared and not _is_as_planned(folders, settings.known_sha256):
-        do = "Run the same command again."
-        raise UserError(folders[0] / KNOWN_CELLS, "the file as it was when this was planned", "another, or none", do)
+        _refuse_changed(folders[0] / KNOWN_CELLS)
     nets = [Net(_ready(m, settings), read_known_cells(m.folder) if compared else None) for m in models]
     return nets, models[0].views(settings.views)
+
+
+def _refuse_changed(path: Path) -> NoReturn:
+    do = "Run the same command again."
+    raise UserError(path, "the weights and files as they were when this was planned", "others", do)
 
 
 def _is_as_planned(folders: list[Path], sha256: str) -> bool:
@@ -163,4 +170,6 @@ def _ready(model: TrainedModel, settings: Settings) -> ViewInput:
 @lru_cache(maxsize=1)
 def _detector(settings: Settings) -> Detector:
     weights = None if settings.weights is None else Path(settings.weights)
+    if weights is not None and sha256_file(weights) != settings.weights_sha256:
+        _refuse_changed(weights)
     return open_detector(settings.detector, weights, settings.confidence)

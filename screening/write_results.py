@@ -86,13 +86,13 @@ def _write_image(
     folder.mkdir(parents=True, exist_ok=True)
     plan, worst = result.plan, Worst(max(WORST, shown))
     picture = Overlay(opened(plan.image).small, plan.size, plan.mpp)
-    with writing_geojson(folder / "cells.geojson", plan.name, packed) as features:
+    with writing_geojson(folder / "cells.geojson", plan.name, packed, plan.origin) as features:
         for part in parts_of(plan, tiles):
             result.add_part(part)
             for cell in part.cells:
                 for taker in (result.add, tables.write, features.write, picture.add, worst.add, worst_of_all.add):
                     taker(cell)
-    with writing_geojson(folder / "worst.geojson", plan.name, packed) as features:
+    with writing_geojson(folder / "worst.geojson", plan.name, packed, plan.origin) as features:
         for cell in worst.cells()[:WORST]:
             features.write(cell, "annotation")
     picture.write(folder / "overlay.png")

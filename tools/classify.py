@@ -65,7 +65,7 @@ def main() -> None:
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     models = open_nets(args.release, args.fold_folder, _say)
     choice = models[0].views(args.views)
-    places = places_of_csv(args.csv) if args.csv else places_in(args.image, centres)
+    places = places_of_csv(args.csv, models[0].config.pixel_um) if args.csv else places_in(args.image, centres)
     read = [*([args.csv] if args.csv else []), *(place.image for place in places)]
     if args.out:
         require_writable(args.out, read)

@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     nets = parser.add_mutually_exclusive_group()
     nets.add_argument("--fold-folder", help="the fold whose model to use (default: data/fold)")
     nets.add_argument("--release", type=Path, metavar="FOLDER", help="all nets of a release, averaged")
-    parser.add_argument("--mpp", type=float, help="micrometres a pixel, where the file does not state it")
+    parser.add_argument("--mpp", type=float, help="micrometres a pixel, where the file does not state it or is wrong")
     parser.add_argument("--training-mpp", type=float, help="of the training images, where the run does not state it")
     parser.add_argument("--detector", default="threshold", help="threshold (needs nothing) or fcn (default: threshold)")
     parser.add_argument("--detector-weights", type=Path, help="fcn's .caffemodel")
@@ -93,7 +93,7 @@ def main() -> int:
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
     cards = partial(cards_of, device, args.gpu)
     with on_cluster(args.cluster, run_on, run_here, args.workers, cards) as run_tiles:
-        results = screen_images(images, out, settings, *more, run=run_tiles)
+        results = screen_images(images, out, settings, *more, run=run_tiles, say=_say)
     for line in (line for result in results for line in result.lines()):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
     if len(results) > 1:

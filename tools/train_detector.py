@@ -7,6 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from common.cli import run
+from common.option_types import at_least_one
 
 EPILOG = """\
   tools/train_detector.py --fields fields/cervix93 --mpp 0.22
@@ -25,8 +26,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mpp", type=float, nargs="+", required=True, help="micrometres a pixel, one or one a folder")
     parser.add_argument("--loose", nargs="+", default=[], metavar="NAME", help="folders whose marks leave nuclei out")
     parser.add_argument("--out", type=Path, default=Path("runs/detector"), help="folder (default: runs/detector)")
-    parser.add_argument("--crops", type=int, default=16000, help="training crops to cut (default: 16000)")
-    parser.add_argument("--iterations", type=int, help="of the solver (default: solver.prototxt's)")
+    parser.add_argument("--crops", type=at_least_one, default=16000, help="training crops to cut (default: 16000)")
+    parser.add_argument("--iterations", type=at_least_one, help="of the solver (default: solver.prototxt's)")
     parser.add_argument("--seed", type=int, default=1, help="of crops and net (default: 1)")
     return parser.parse_args()
 
@@ -34,13 +35,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train the net and name its weights."""
     args = arguments()
-    from common.errors import UserError
     from screening.nuclei.field_sets import open_sets
     from screening.nuclei.train_fcn import TrainRequest, train_fcn
 
-    for option in ("crops", "iterations"):
-        if (value := getattr(args, option)) is not None and value < 1:
-            raise UserError(f"--{option}", "at least 1", f"{value}", "Give a larger number.")
     sets = open_sets(args.fields, args.mpp, args.loose)
     weights = train_fcn(args.out, TrainRequest(sets, args.crops, args.iterations, args.seed))
     print(f"trained: {weights}")

@@ -1,6 +1,5 @@
 """One job on a worker: what it gave, or what went wrong there, as plain values that any driver can read."""
 
-import hashlib
 import socket
 from collections.abc import Callable
 from functools import lru_cache
@@ -8,10 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.caffe_messages import ROOT
+from common.code_digest import code_digest
 from common.errors import UserError
-
-ROOMS = ("common", "data_prep", "engines", "training", "scoring", "measures", "screening", "reporting", "studies")
-COUNTS = "profiles.toml"  # what a fold is trained with stands here and in prototxt/
 
 
 class Outcome(NamedTuple):
@@ -20,16 +17,6 @@ class Outcome(NamedTuple):
     worker: str
     value: Any = None
     error: str | None = None
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """A checksum over our own code and counts as they lie here: workers of another version must not mix in."""
-    found = hashlib.sha256()
-    for path in [ROOT / COUNTS, *(path for room in (*ROOMS, "prototxt") for path in sorted((ROOT / room).rglob("*")))]:
-        if path.suffix in (".py", ".prototxt", ".toml"):
-            found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
-    return found.hexdigest()
 
 
 def attempt(code: str, seen: str, function: Callable, *values: Any) -> Outcome:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from common.cluster.attempt import Outcome, attempt, code_digest
+from common.cluster.attempt import Outcome, attempt
 from common.cluster.job import Job
+from common.code_digest import code_digest
 from common.errors import UserError
 
 if TYPE_CHECKING:

@@ -97,7 +97,12 @@ def _by_its_own_file(image: Path) -> Field | None:
     if points.is_file():
         return Field(image, _inside(points, read_row_col(points), image))
     if mask.is_file():
-        return Field(image, read_nuclei_mask(mask)[1], mask_path=mask)
+        numbers, centres = read_nuclei_mask(mask)
+        if numbers.shape != (size := read_field(image).shape[:2]):
+            (height, width), (high, wide) = size, numbers.shape
+            expected = f"a mask of {image.name}'s size {width} x {height}"
+            raise UserError(mask, expected, f"{wide} x {high}", "Get image and mask from one source.")
+        return Field(image, centres, mask_path=mask)
     return None
 
 
@@ -160,14 +165,32 @@ def _inside(where: Path, points: np.ndarray, image: Path) -> np.ndarray:
 def read_nuclei_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """A mask's nuclei by number, int32 (H, W) with 0 outside, and their centroids, float64 (N, 2) of x, y.
 
-    Whatever is not black counts; outlines are filled, and their gaps of a pixel closed.
+    Whatever is not black counts; outlines are filled, and their gaps of a pixel closed. In a mask whose areas have
+    several values, such as numbers, no nucleus reaches over two of them: those that touch stay two.
     """
     mask = _decode(path)  # of any depth: numbered masks come in 16 bits
+    parts = [mask == value for value in values] if (values := _numbers(mask)) else [_closed(mask)]
+    numbers, centres = np.zeros(mask.shape[:2], np.int32), []
+    for part in parts:
+        filled = ndimage.binary_fill_holes(part)
+        _, found, stats, middles = cv2.connectedComponentsWithStats(filled.astype(np.uint8), connectivity=4)
+        for index in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]:  # the first is what lies outside
+            centres.append(middles[index])
+            numbers[found == index] = len(centres)
+    return numbers, np.array(centres, np.float64).reshape(-1, 2)
+
+
+def _closed(mask: np.ndarray) -> np.ndarray:
     drawn = (mask if mask.ndim == 2 else mask.max(axis=2)) > 0
-    closed = cv2.morphologyEx(drawn.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    filled = ndimage.binary_fill_holes(closed)
-    _, numbers, stats, centres = cv2.connectedComponentsWithStats(filled.astype(np.uint8), connectivity=4)
-    keep = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]  # the first is what lies outside
-    table = np.zeros(len(stats), np.int32)
-    table[keep] = np.arange(1, len(keep) + 1)
-    return table[numbers], centres[keep]
+    return cv2.morphologyEx(drawn.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+
+
+def _numbers(mask: np.ndarray) -> list[int]:
+    """The values of a mask's areas, where there are several; none where any is a line's or an edge's shade."""
+    if mask.ndim != 2:
+        return []
+    values, counts = np.unique(mask[mask > 0], return_counts=True)
+    values = values[counts >= SMALLEST]
+    low, high = (change(mask, np.ones((3, 3), np.uint8)) for change in (cv2.erode, cv2.dilate))
+    inside = np.unique(mask[low == high])  # values with a pixel that has its like all about it
+    return values.tolist() if len(values) > 1 and np.isin(values, inside).all() else []

@@ -1,6 +1,6 @@
 """What a nucleus is, and what a detector of nuclei is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,11 @@ class Nucleus:
     area_um2: float
     confidence: float
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    def moved(self, x: float, y: float) -> "Nucleus":
+        """The same nucleus so many pixels further right and down."""
+        outline = None if self.outline is None else self.outline + np.array([x, y], np.float32)
+        return replace(self, x=self.x + x, y=self.y + y, outline=outline)
 
 
 class Detector(Protocol):

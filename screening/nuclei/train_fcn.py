@@ -19,10 +19,10 @@ from training.snapshots import Snapshot, list_snapshots
 
 PROTOTXT = ROOT / "prototxt/nucleus_fcn"
 PREFIX = "nucleus_fcn"
+FILES = (("train_val", "NetParameter"), ("solver", "SolverParameter"))
 WEIGHTS = f"{PREFIX}.caffemodel"
 RECORD = "detector.json"
 NOTE = "# Resolved for this folder from {source}; the hand-written file is the definition.\n"
-AGAIN = "Give another --out, or remove that folder."
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,15 @@ class TrainRequest:
                 "loose": one.loose,
                 "fields": len(one.fields),
                 "nuclei": sum(len(f.points) for f in one.fields),
-                "sha256": digest([[f.path.name, sha256_file(f.path), f.points.tolist()] for f in one.fields]),
+                "sha256": digest([[f.path.name, sha256_file(f.path), f.points.tolist(), f.labels] for f in one.fields]),
             }
             for one in self.sets
         ]
         counts = {"crops": self.crops, "iterations": self.iterations, "seed": self.seed}
-        return {"net": PREFIX, "work_mpp": WORK_MPP, "crop": CROP, **counts, "sets": sets}
+        files = {
+            name: digest(write_prototxt(read_prototxt(PROTOTXT / f"{name}.prototxt", kind))) for name, kind in FILES
+        }
+        return {"net": PREFIX, "work_mpp": WORK_MPP, "crop": CROP, **files, **counts, "sets": sets}
 
 
 def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = print) -> Path:
@@ -86,7 +89,9 @@ def _require_same(folder: Path, record: dict) -> None:
     path = folder / RECORD
     have = read_json(path, "tools/train_detector.py")
     if not isinstance(have, dict) or {k: v for k, v in have.items() if k != "sha256"} != record:
-        raise UserError(path, "a record of this very training", "another one", AGAIN)
+        raise UserError(
+            path, "a record of this very training", "another one", f"Give another folder, or remove {folder}."
+        )
 
 
 def _crops(folder: Path, request: TrainRequest, record: dict) -> None:

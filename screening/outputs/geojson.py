@@ -31,8 +31,8 @@ def image_of(head: str) -> str | None:
     return json.loads(found[1]) if found else None
 
 
-def feature(cell: ScreenedCell, kind: str = "detection") -> dict:
-    """One cell as a feature: its outline where there is one, else its centre."""
+def feature(cell: ScreenedCell, kind: str = "detection", origin: tuple[int, int] = (0, 0)) -> dict:
+    """One cell as a feature: its outline where there is one, else its centre; counted from the pixel `origin`."""
     abnormal = cell.score >= ABNORMAL
     name, colour = ("Abnormal", colours.ABNORMAL) if abnormal else ("Normal", colours.NORMAL)
     numbers = {
@@ -54,15 +54,16 @@ def feature(cell: ScreenedCell, kind: str = "detection") -> dict:
     return {
         "type": "Feature",
         "id": str(uuid.uuid5(SPACE, f"{kind}\x1f{place}")),
-        "geometry": _geometry(cell),
+        "geometry": _geometry(cell, *origin),
         "properties": properties,
     }
 
 
-def _geometry(cell: ScreenedCell) -> dict:
+def _geometry(cell: ScreenedCell, left: int, top: int) -> dict:
+    left, top = left - 0.5, top - 0.5  # a pixel's corner lies half a pixel before its centre
     if cell.outline is None or len(cell.outline) < 3:
-        return {"type": "Point", "coordinates": [round(cell.x + 0.5, 2), round(cell.y + 0.5, 2)]}
-    ring = [[round(float(x) + 0.5, 2), round(float(y) + 0.5, 2)] for x, y in cell.outline]
+        return {"type": "Point", "coordinates": [round(cell.x - left, 2), round(cell.y - top, 2)]}
+    ring = [[round(float(x) - left, 2), round(float(y) - top, 2)] for x, y in cell.outline]
     if ring[0] != ring[-1]:
         ring.append(ring[0])
     return {"type": "Polygon", "coordinates": [ring]}
@@ -75,13 +76,13 @@ def _rounded(value: float) -> float | None:
 class FeatureWriter:
     """A FeatureCollection of one image that is being written; the image's name stands before the features."""
 
-    def __init__(self, file: TextIO, image: str):
-        self.file, self.between = file, ""
+    def __init__(self, file: TextIO, image: str, origin: tuple[int, int]):
+        self.file, self.between, self.origin = file, "", origin
         file.write(f'{{"type":"FeatureCollection","{IMAGE}":{json.dumps(image)},"features":[\n')
 
     def write(self, cell: ScreenedCell, kind: str = "detection") -> None:
         """Add a cell."""
-        text = json.dumps(feature(cell, kind), separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(feature(cell, kind, self.origin), separators=(",", ":"), ensure_ascii=False)
         self.file.write(f"{self.between}{text}")
         self.between = ",\n"
 
@@ -91,13 +92,17 @@ class FeatureWriter:
 
 
 @contextmanager
-def writing_geojson(path: Path, image: str, packed: bool = False) -> Iterator[FeatureWriter]:
+def writing_geojson(
+    path: Path, image: str, packed: bool = False, origin: tuple[int, int] = (0, 0)
+) -> Iterator[FeatureWriter]:
     """A file of features, complete or absent; `packed` adds .gz to its name. The same cells give the same bytes."""
     path = path.with_name(path.name + ".gz") if packed else path
     with complete_or_absent(path) as partial, ExitStack() as stack:
         file = stack.enter_context(partial.open("wb"))
         if packed:
             file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
-        writer = FeatureWriter(stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n")), image)
+        writer = FeatureWriter(
+            stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n")), image, origin
+        )
         yield writer
         writer.close()

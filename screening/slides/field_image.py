@@ -18,7 +18,7 @@ CONVERT = "Convert it to 8 bits, grey or RGB without transparency."
 class FieldImage:
     """A field in memory; these formats state no pixel size that can be trusted."""
 
-    mpp = None
+    mpp, origin = None, (0, 0)
 
     def __init__(self, path: Path):
         self.path = path
@@ -50,13 +50,15 @@ def _decode(path: Path) -> np.ndarray:
 def _require_size(path: Path, data: np.ndarray) -> None:
     """Refuse an absurd size by the header, before anything is decoded, and a file that is cut short."""
     from data_prep.image_file import parse_header
+    from data_prep.jpeg_header import jpeg_size
 
     try:
         header = parse_header(data[:128].tobytes())
     except ValueError as error:
         raise UserError(path, "a whole image file", str(error), AGAIN) from None
-    if header and not 0 < header.width * header.height <= MOST_PIXELS:
-        found = f"{header.width} x {header.height}"
+    width, height = (header.width, header.height) if header else jpeg_size(data.data) or (1, 1)
+    if not 0 < width * height <= MOST_PIXELS:
+        found = f"{width} x {height}"
         raise UserError(path, f"an image of 1 to {MOST_PIXELS:,} pixels", found, "Give it as a tiled TIFF.")
     if not has_end(data.data):
         raise UserError(path, "a whole image file", "one cut short", AGAIN)  # OpenCV makes up what is missing

@@ -1,18 +1,15 @@
 """Whether a PNG or a JPEG has its end, whatever follows it: cameras and other programs append bytes of their own."""
 
-import re
+from data_prep.jpeg_header import MARKER, START, Bytes
 
-# of a JPEG, behind compressed data too: a stuffed byte, a restart and a fill byte are no markers
-MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 END_OF_IMAGE = 0xD9
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-Bytes = bytes | memoryview
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def has_end(data: Bytes) -> bool:
     """Whether a file is there to its end; true of any other format."""
     start = bytes(data[:8])
-    if start.startswith(JPEG):
+    if start.startswith(START):
         return _jpeg_has_end(data)
     return _png_has_end(data) if start == PNG else True
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from screening.slides import field_image, openslide_slide, tiff_slide
+from screening.slides.companions import is_piece
 from screening.slides.slide import Slide
 
 READERS = (
@@ -44,7 +45,7 @@ def find_images(paths: list[Path]) -> list[Path]:
     """
     found = []
     for path in paths:
-        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in SUFFIXES] if path.is_dir() else [path]
+        inside = _images_of(path) if path.is_dir() else [path]
         inside = [p for p in inside if p.is_file()]
         if not inside:
             found_there = "no such file" if not path.exists() else "none in that folder"
@@ -57,6 +58,17 @@ def find_images(paths: list[Path]) -> list[Path]:
         seen[path.stem] = path
         _require_utf8(path)
     return found
+
+
+def _images_of(folder: Path) -> list[Path]:
+    """A folder's images, without the pieces of slides; of DICOM's files only a person knows which are one slide."""
+    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
+    if len(files := [p for p in found if p.suffix.lower() == ".dcm"]) > 1:
+        do = "Name one file of each slide: the others of it are found."
+        raise UserError(folder, "one .dcm file, or none", f"{len(files)}, which may be one slide's", do)
+    jpegs = {p for p in found if p.suffix.lower() in (".jpg", ".jpeg")}
+    pieces = {p for p in jpegs if is_piece(p)} if any(p.suffix.lower() in (".vms", ".vmu") for p in found) else set()
+    return [p for p in found if p not in pieces]
 
 
 def _require_utf8(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Scanners' own formats (SVS, NDPI, MRXS, SCN, ...) through OpenSlide."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -7,11 +8,10 @@ import numpy as np
 
 from common.errors import UserError
 from common.extras import extra
+from screening.slides.glass import READ, bare_glass
 from screening.slides.slide import MISSING, Box, Damage, one_pixel_size
 
 SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
-GLASS = 95  # percentile of what was scanned, of each channel: how bright bare glass is
-READ = 16_000_000  # pixels: what is read at once to know that
 PIECE = 256  # pixels: what is read again by itself where a larger box fails, so that the loss is small
 
 
@@ -27,6 +27,7 @@ class OpenSlideSlide:
         self.levels = [tuple(size) for size in self.slide.level_dimensions]
         names = self.library.PROPERTY_NAME_MPP_X, self.library.PROPERTY_NAME_MPP_Y
         self.mpp = one_pixel_size(path, *(_number(facts.get(name)) for name in names))
+        self.origin = _origin(facts)
 
     def _open(self):
         try:
@@ -79,17 +80,26 @@ class OpenSlideSlide:
 
     @cached_property
     def _glass(self) -> np.ndarray:
-        """The colour of bare glass, uint16 BGR: white would be brighter than it, and all nuclei are judged by that."""
+        """The colour of bare glass, uint16 BGR."""
         white, (width, height) = np.full(3, MISSING, np.uint16), self.levels[-1]
         small = "too large" if width * height > READ else self._region(Box(0, 0, width, height), len(self.levels) - 1)
         if isinstance(small, str):
             return white
         scanned = small[small[..., 3] == 255][:, :3]
-        return np.percentile(scanned, GLASS, axis=0).astype(np.uint16) if len(scanned) else white
+        return bare_glass(scanned).astype(np.uint16) if len(scanned) else white
 
     def close(self) -> None:
         """Let go of the file."""
         self.slide.close()
+
+
+def _origin(facts: Mapping[str, str]) -> tuple[int, int]:
+    """The corner of what was scanned, of files that tell all four of its bounds, as QuPath reads them."""
+    try:
+        x, y, *_ = (int(facts[f"openslide.bounds-{name}"]) for name in ("x", "y", "width", "height"))
+    except (KeyError, ValueError):
+        return 0, 0
+    return x, y
 
 
 def _number(text: str | None) -> float | None:

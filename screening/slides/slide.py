@@ -59,12 +59,15 @@ class Slide(Protocol):
         Whether it has three channels; else it is grey.
     mpp : float or None
         Micrometres a pixel of the full size, as the file states it; None where it does not.
+    origin : (x, y)
+        Where in it the picture begins that QuPath shows: its first scanned pixel, where the file tells that one.
     """
 
     path: Path
     levels: list[tuple[int, int]]
     colour: bool
     mpp: float | None
+    origin: tuple[int, int]
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
         """Pixels of a box inside a level, uint8 (H, W, 3) BGR or (H, W), and what of it is missing (255 there)."""

@@ -1,24 +1,29 @@
 """TIFF and OME-TIFF, plain, tiled or pyramidal, read segment by segment through tifffile."""
 
 import os
-from functools import lru_cache
+import weakref
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
 from common.extras import extra
+from screening.slides.glass import READ, bare_glass
 from screening.slides.pixel_size import tiff_pixel_size
 from screening.slides.slide import MISSING, Box, Damage
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 KEPT, KEPT_BYTES = 64, 200_000_000  # decoded segments at most: so that a tile's overlap is not decoded twice
 MOST_BYTES = 300_000_000  # of one decoded segment; an image in one piece cannot be read in parts
+NOT_WRITTEN = "a segment that was left out"  # of a sparse file, where a scanner took no picture
 CONVERT = "Convert it to a tiled TIFF of 8 bits, grey or RGB."
 
 
 class TiffSlide:
     """A TIFF in segments, which are tiles or strips; one that cannot be decoded is named and stays empty."""
+
+    origin = (0, 0)
 
     def __init__(self, path: Path):
         tifffile = extra("tifffile", "TIFF", "slides")
@@ -38,7 +43,8 @@ class TiffSlide:
         self.colour = self.pages[0].samplesperpixel == 3
         description = self.file.ome_metadata or self.pages[0].description
         self.mpp = tiff_pixel_size(path, self.pages[0], description or "")
-        self._segment = lru_cache(maxsize=_worth_keeping(self.pages[0]))(self._decode)
+        own = weakref.proxy(self)  # held by its own cache, it would keep its segments after all others let go of it
+        self._segment = lru_cache(maxsize=_worth_keeping(self.pages[0]))(lambda *at: own._decode(*at))
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
         """Pixels of a box, uint8 BGR or grey, and the segments of it that could not be decoded."""
@@ -53,6 +59,8 @@ class TiffSlide:
                 whole = whole.meets(Box(0, 0, page.imagewidth, page.imagelength))
                 part = whole.meets(box)
                 pixels, why = self._segment(level, row * across + column)
+                if why == NOT_WRITTEN:
+                    pixels = np.broadcast_to(self._glass, (whole.height, whole.width, *image.shape[2:]))
                 if pixels is None:
                     damages.append(Damage(whole, why))
                     continue
@@ -68,7 +76,7 @@ class TiffSlide:
         try:
             start, count = page.dataoffsets[index], page.databytecounts[index]
             if not count:
-                return None, "an empty segment"
+                return None, NOT_WRITTEN
             decode, tables = page.decode, page.jpegtables  # asked for once, they read in the file themselves
             self.file.filehandle.seek(start)
             pixels = decode(self.file.filehandle.read(count), index, jpegtables=tables)[0]
@@ -80,6 +88,17 @@ class TiffSlide:
             if missing := _missing_codec(error):
                 raise UserError(self.path, missing, "none", "Run: make slides") from None
             return None, _short(error)
+
+    @cached_property
+    def _glass(self) -> np.ndarray:
+        """The colour of bare glass, uint8 BGR or grey: that of the brighter pixels of the smallest picture."""
+        level = len(self.pages) - 1
+        wide, high = self.levels[level]
+        if wide * high > READ:
+            return np.full(3 if self.colour else (), MISSING, np.uint8)
+        parts = (self._decode(level, index)[0] for index in range(len(self.pages[level].databytecounts)))
+        known = [pixels.reshape(-1, *pixels.shape[2:]) for pixels in parts if pixels is not None]
+        return bare_glass(np.concatenate(known)) if known else np.full(3 if self.colour else (), MISSING, np.uint8)
 
     def close(self) -> None:
         """Let go of the file."""

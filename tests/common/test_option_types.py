@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from common.option_types import at_least_one, plain_name
+from common.option_types import above_zero, at_least_one, plain_name
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "", "\u00b2"])
@@ -19,3 +19,10 @@ def test_a_run_stays_in_its_folder(text):
     with pytest.raises(argparse.ArgumentTypeError, match="a name without folders"):
         plain_name(text)
     assert plain_name("herlev-cell.2") == "herlev-cell.2"
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "nan", "inf", "two"])
+def test_what_measures_nothing_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="a number above 0"):
+        above_zero(text)
+    assert above_zero("2.5") == 2.5

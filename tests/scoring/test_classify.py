@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
 from common.errors import UserError
-from scoring.own_cells import require_writable
+from scoring.own_cells import places_of_csv, require_writable
 from tests.support.checkout import run_tool
 
 
@@ -184,3 +185,12 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):
         with pytest.raises(UserError, match="a place where a file can be written"):
             require_writable(out, [])
     require_writable(tmp_path / "new/folder/scores.csv", [])
+
+
+def test_pixels_of_another_size_than_the_training_images_are_refused(dataset, tmp_path):
+    cell = dataset.cells[0]
+    shutil.copy(cell.image, tmp_path / "a.bmp")
+    (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y,pixel_um\na.bmp,20,20,0.25\n")
+    assert len(places_of_csv(tmp_path / "cells.csv", 0.25)) == len(places_of_csv(tmp_path / "cells.csv")) == 1
+    with pytest.raises(UserError, match="line 2: expected pixels of 0.201 um, the training images', found 0.25"):
+        places_of_csv(tmp_path / "cells.csv", 0.201)

@@ -165,3 +165,36 @@ def test_two_folders_of_one_name_are_refused(ten_fields, tmp_path):
         UserError, match=f"--fields: expected folders of different names, found {ten_fields.name} twice"
     ):
         open_sets([ten_fields, other], [0.25, 0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_touching_nuclei_of_a_numbered_mask_stay_two(tmp_path, dtype):
+    write_image(tmp_path / "a.png")
+    mask = np.zeros((40, 60), dtype)
+    mask[10:20, 10:20], mask[10:20, 20:30], mask[0, :3] = 1, 2, 3  # the third too small
+    cv2.imwrite(str(tmp_path / "a_GT.png"), mask)
+    (field,) = read_fields(tmp_path)
+    assert field.points.tolist() == [[14.5, 14.5], [24.5, 14.5]]
+    assert (field.mask() == np.where(mask == 3, 0, mask)).all()
+    mask[25:35, 10:20] = 1  # classes, not numbers: another nucleus of the first
+    cv2.imwrite(str(tmp_path / "a_GT.png"), mask)
+    assert len(read_fields(tmp_path)[0].points) == 3
+
+
+def test_the_shades_of_a_smooth_edge_are_no_nuclei(tmp_path):
+    write_image(tmp_path / "a.png", (300, 300))
+    mask = np.zeros((300, 300), np.uint8)
+    for x in range(20, 290, 30):
+        for y in range(20, 290, 30):
+            cv2.circle(mask, (x, y), 9, 255, -1)
+    cv2.imwrite(str(tmp_path / "a_GT.png"), cv2.GaussianBlur(mask, (5, 5), 1.0))
+    assert len(read_fields(tmp_path)[0].points) == 81
+
+
+def test_a_mask_of_another_size_than_its_image_is_named(tmp_path):
+    write_image(tmp_path / "a.png")
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:15, 5:15] = 255
+    cv2.imwrite(str(tmp_path / "a_GT.png"), mask)
+    with pytest.raises(UserError, match="a mask of a.png's size 60 x 40, found 30 x 20"):
+        read_fields(tmp_path)

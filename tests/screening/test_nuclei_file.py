@@ -215,3 +215,25 @@ def test_what_was_written_of_another_image_is_refused(tmp_path, packed):
         writer.write(cell_at(100, 50))
     with pytest.raises(UserError, match='expected nuclei of field.png, found those of the "other".png'):
         read(tmp_path / ("cells.geojson.gz" if packed else "cells.geojson"))
+
+
+def test_coordinates_of_a_cropped_picture_come_back_to_the_whole_one(tmp_path):
+    """QuPath shows of some slides what was scanned alone, and counts from its corner; cells.csv does not."""
+    cells, origin = [cell_at(600.25, 450.5), cell_at(550.0, 411.75, outline=None)], (500, 400)
+    with writing_geojson(tmp_path / "cells.geojson", "field.png", origin=origin) as writer:
+        for cell in cells:
+            writer.write(cell)
+    nuclei = read_nuclei(tmp_path / "cells.geojson", "field.png", SIZE, MPP, origin)
+    assert places(nuclei) == pytest.approx(np.array([(c.x, c.y) for c in cells]), abs=0.01)
+    assert nuclei[0].outline[:-1] == pytest.approx(cells[0].outline, abs=0.01)
+    (tmp_path / "cells.csv").write_text("x,y\n600.25,450.5\n")
+    assert places(read_nuclei(tmp_path / "cells.csv", "field.png", SIZE, MPP, origin)).tolist() == [[600.25, 450.5]]
+
+
+def test_one_object_that_qupath_exported_alone(tmp_path):
+    for layout in ({}, {"indent": 2}):
+        (tmp_path / "one.geojson").write_text(json.dumps(feature("Polygon", [SQUARE]), **layout))
+        assert places(read(tmp_path / "one.geojson")).tolist() == [[19.5, 29.5]]
+    (tmp_path / "one.geojson").write_text(json.dumps(feature("Polygon", [SQUARE]))[:-9])
+    with pytest.raises(UserError, match="GeoJSON of features"):
+        read(tmp_path / "one.geojson")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from screening.out_folder import require_nothing_overwritten
 from screening.screen_images import screen_images
-from tests.support.screening import MPP, settings_for
+from tests.support.screening import MPP, settings_for, write_tiff
 
 pytest.importorskip("pyarrow.parquet", reason="make slides")
 
@@ -42,7 +43,9 @@ def test_files_of_ones_own_stay(settings, images, tmp_path):
     orphan = tmp_path / f"parts/a_{'0' * 16}_x0_y0.parquet"
     orphan.write_text("left by an older call")
     screen_images(images[:1], tmp_path, settings, MPP)
-    assert all(path.read_text() == "mine" for path in mine) and not orphan.exists()
+    # a part of other options waits for its call: what is finished is not done again
+    assert all(path.read_text() == "mine" for path in mine) and orphan.exists()
+    assert len(list((tmp_path / "parts").glob("*.parquet"))) == 1
 
 
 def test_no_older_result_stands_beside_a_new_one(settings, images, tmp_path):
@@ -50,10 +53,21 @@ def test_no_older_result_stands_beside_a_new_one(settings, images, tmp_path):
     screen_images(images, out, settings, MPP, packed=True)
     assert {"a/cells.geojson.gz", "b/gallery.html", "summary.html"} <= files(out)
     (out / "b/mine.txt").touch()
-    screen_images(images[:1], out, settings, MPP)
-    of_call = {"cells.csv", "cells.parquet", "gallery.html", "screen.json"}
-    assert files(out) == of_call | {"a/cells.geojson", "a/worst.geojson", "a/overlay.png", "b/mine.txt"}
-    assert not (out / "c").exists()
+    screen_images(images, out, settings, MPP)
+    assert "a/cells.geojson" in files(out) and "b/mine.txt" in files(out)
+    assert not [name for name in files(out) if name.endswith(".gz")]
+
+
+def test_no_image_of_an_older_call_is_lost(settings, images, tmp_path):
+    out = tmp_path / "out"
+    screen_images(images[:2], out, settings, MPP)
+    before = files(out)
+    for fewer in (images[:1], images[1:]):
+        with pytest.raises(UserError, match="found results of [ab].png, another image"):
+            screen_images(fewer, out, settings, MPP)
+    assert files(out) == before
+    screen_images(images, out, settings, MPP)
+    assert before < files(out)
 
 
 def test_results_of_other_images_are_not_replaced(settings, images, tmp_path):
@@ -66,8 +80,9 @@ def test_results_of_other_images_are_not_replaced(settings, images, tmp_path):
     cv2.imwrite(str(images[0]), np.full((300, 300, 3), 201, np.uint8))  # another picture of the same name
     with pytest.raises(UserError, match="another image"):
         screen_images(images[:1], out, settings, MPP)
-    screen_images(images[1:], out, settings, MPP)  # one of them is the same
-    assert [image["image"] for image in json.loads((out / "screen.json").read_text())["images"]] == ["b.png", "c.png"]
+    screen_images(images, out, settings, MPP)  # one of them is the same
+    found = json.loads((out / "screen.json").read_text())["images"]
+    assert [image["image"] for image in found] == ["a.png", "b.png", "c.png"]
 
 
 @pytest.mark.parametrize("name", ["cells.csv", "gallery.html"])
@@ -108,3 +123,21 @@ def test_given_nuclei_are_named_in_every_place(settings, images, tmp_path):
     (result,) = screen_images(images[:1], tmp_path / "detected", settings, MPP)
     record = json.loads((tmp_path / "detected/screen.json").read_text())
     assert (record["settings"]["detector"], record["images"][0]["given_nuclei"]) == ("threshold", None)
+
+
+def test_results_do_not_go_among_a_slides_own_data(tmp_path):
+    (tmp_path / "slide.mrxs").touch()
+    with pytest.raises(UserError, match="found the slide's own data"):
+        require_nothing_overwritten(tmp_path, [tmp_path / "slide.mrxs"], None)
+    require_nothing_overwritten(tmp_path / "out", [tmp_path / "slide.mrxs"], None)
+
+
+def test_a_pixel_size_that_contradicts_a_file_is_told_or_refused(settings, tmp_path):
+    said, slides = [], [tmp_path / f"{name}.tif" for name in "ab"]
+    for path in slides:
+        write_tiff(path, np.full((300, 300, 3), 225, np.uint8), mpp=0.5)
+    screen_images(slides[:1], tmp_path / "one", settings, MPP, say=said.append)
+    assert said == [f"!! {slides[0]}: the file states 0.5 um a pixel; --mpp 0.201 takes its place !!"]
+    with pytest.raises(UserError, match="--mpp: expected the pixel size that each file states"):
+        screen_images(slides, tmp_path / "both", settings, MPP)
+    screen_images(slides, tmp_path / "both", settings, 0.501)

@@ -58,3 +58,9 @@ def test_tiles_of_one_plan_have_names_of_their_own():
     names = {plan.part(Box(x, y, 256, 256)) for x in (0, 256) for y in (0, 256)}
     assert len(names) == 4
     assert all(name.parent == Path("folder/parts") for name in names)
+
+
+def test_a_part_that_other_code_made_is_another(monkeypatch):
+    before = plan_of(IMAGE).key
+    monkeypatch.setattr("screening.plan.code_digest", lambda rooms: "other")
+    assert plan_of(IMAGE).key != before

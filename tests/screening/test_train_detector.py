@@ -1,6 +1,8 @@
 """Training the nucleus net through its tools, with real Caffe, for a few iterations on drawn fields."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from common.errors import UserError
 from common.files import sha256_file
+from screening.nuclei import train_fcn as train_fcn_module
 from screening.nuclei.detectors import open_detector
 from screening.nuclei.fcn_data import FieldSet
 from screening.nuclei.fields import read_fields
@@ -52,6 +55,24 @@ def test_the_same_command_trains_nothing_twice(checkout, options, trained):
     assert sha256_file(trained[0] / "nucleus_fcn.caffemodel") == before
 
 
+def test_other_classes_or_prototxt_make_another_training(tmp_path, monkeypatch):
+    folder = write_fields(tmp_path / "drawn", 1)
+    (field,) = read_fields(folder)
+
+    def record(**changes):
+        return TrainRequest([FieldSet([replace(field, **changes)], MPP)]).record()
+
+    assert record() == record()
+    assert record() != record(labels=("HSIL",) * len(field.points))
+    shutil.copytree(train_fcn_module.PROTOTXT, tmp_path / "nets")
+    before = record()
+    monkeypatch.setattr(train_fcn_module, "PROTOTXT", tmp_path / "nets")
+    assert record() == before
+    solver = tmp_path / "nets/solver.prototxt"
+    solver.write_text(solver.read_text() + "clip_gradients: 3\n")
+    assert record() != before
+
+
 def test_same_seed_same_weights_another_seed_others(checkout, options, trained):
     for seed, same in ((1, True), (2, False)):
         run_tool(checkout, "train_detector", *options, "--out", f"runs/seed{seed}", "--seed", seed)
@@ -69,7 +90,7 @@ def test_another_training_in_the_same_folder_is_refused(checkout, options, train
     ("options", "found"),
     [
         (["--fields", "nowhere", "--mpp", "0.25"], "no such folder"),
-        (["--fields", "{folder}", "--mpp", "0.25", "--crops", "0"], "--crops: expected at least 1"),
+        (["--fields", "{folder}", "--mpp", "0.25", "--crops", "0"], "argument --crops: expected 1 or more, found 0"),
         (["--fields", "{folder}", "--mpp", "25"], "pixel size"),
         (["--fields", "{folder}", "--mpp", "0.25", "--loose", "x"], "--loose"),
     ],

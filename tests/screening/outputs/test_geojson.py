@@ -4,6 +4,7 @@ import gzip
 import json
 import uuid
 
+import numpy as np
 import pytest
 
 from screening.outputs.geojson import feature, writing_geojson
@@ -74,3 +75,14 @@ def test_a_file_that_is_not_finished_is_absent(tmp_path, packed):
         writer.write(cell_at(1, 1))
         raise RuntimeError
     assert not list(tmp_path.iterdir())
+
+
+def test_coordinates_are_counted_from_what_qupath_shows():
+    for outline in (cell_at(1, 1).outline, None):
+        cell = cell_at(1100.25, 1050.5, outline=outline)
+        whole, part = (
+            feature(cell)["geometry"]["coordinates"],
+            feature(cell, origin=(1000, 900))["geometry"]["coordinates"],
+        )
+        moved = np.array(part).reshape(-1, 2) + (1000, 900)
+        assert moved == pytest.approx(np.array(whole).reshape(-1, 2), abs=0.01)

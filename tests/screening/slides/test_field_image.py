@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from data_prep.image_file import read_image
+from data_prep.jpeg_header import jpeg_size
 from screening.slides.field_image import FieldImage
 from screening.slides.slide import Box
 
@@ -84,3 +86,15 @@ def test_an_absurd_size_is_refused_before_it_is_decoded(tmp_path, rng):
     path.write_bytes(data)
     with pytest.raises(UserError, match="found 60000 x 60000"):
         FieldImage(path)
+
+
+def test_an_absurd_jpeg_is_refused_before_it_is_decoded(tmp_path, rng):
+    path = tmp_path / "field.jpg"
+    cv2.imwrite(str(path), image(rng, (60, 90, 3)))
+    data = path.read_bytes()
+    assert jpeg_size(data) == (90, 60) and jpeg_size(data[:30]) is jpeg_size(b"BM") is None
+    frame = data.index(b"\xff\xc0")
+    path.write_bytes(data[: frame + 5] + (30_000).to_bytes(2, "big") * 2 + data[frame + 9 :])
+    for read in (FieldImage, read_image):
+        with pytest.raises(UserError, match="an image of 1 to 100,000,000 pixels, found .*30000 x 30000"):
+            read(path)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from screening.slides.companions import companions
 from screening.slides.open_slide import find_images, open_slide
 
 
@@ -59,3 +60,20 @@ def test_a_name_that_is_not_utf_8_is_refused_in_one_line(folder, name):
         with pytest.raises(UserError, match=r"bad\\udcff.*: expected a name in UTF-8, found other bytes") as caught:
             find_images([given])
         assert str(caught.value).isprintable()
+
+
+def test_pieces_of_a_slide_are_no_images(folder):
+    (folder / "slide.vms").write_text("ImageFile=a.JPG")
+    assert [path.name for path in find_images([folder])] == ["b.png", "c.bmp", "slide.vms"]
+    assert [path.name for path in companions(folder / "slide.vms")] == ["a.JPG"]
+    assert companions(folder / "b.png") == []
+
+
+def test_which_dicom_files_are_one_slide_is_asked(folder):
+    (folder / "1.dcm").touch()
+    assert "1.dcm" in [path.name for path in find_images([folder])]
+    (folder / "2.dcm").touch()
+    with pytest.raises(UserError, match="Name one file of each slide"):
+        find_images([folder])
+    assert find_images([folder / "2.dcm"]) == [folder / "2.dcm"]
+    assert companions(folder / "2.dcm") == [folder / "1.dcm"]

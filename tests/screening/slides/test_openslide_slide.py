@@ -84,3 +84,21 @@ def test_a_slide_cut_short_is_refused(svs, share):
     with pytest.raises(UserError, match="a slide that OpenSlide can read") as caught:
         open_slide(svs)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "origin"),
+    [
+        ({"x": "96", "y": "64", "width": "500", "height": "400"}, (96, 64)),
+        ({"x": "96", "y": "64"}, (0, 0)),  # QuPath crops by all four or by none
+        ({"x": "96", "y": "no", "width": "500", "height": "400"}, (0, 0)),
+        ({}, (0, 0)),
+    ],
+)
+def test_the_picture_that_qupath_shows_begins_where_scanning_did(svs, monkeypatch, bounds, origin):
+    """Formats such as MRXS tell; no file of them can be written here."""
+    import openslide
+
+    facts = dict(openslide.OpenSlide(str(svs)).properties) | {f"openslide.bounds-{k}": v for k, v in bounds.items()}
+    monkeypatch.setattr(openslide.OpenSlide, "properties", facts)
+    assert open_slide(svs).origin == origin

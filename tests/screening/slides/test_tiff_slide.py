@@ -1,7 +1,9 @@
 """TIFF in all the shapes that it comes in: read as a whole image is, and what is lost is named."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -146,3 +148,35 @@ def test_bytes_at_random_are_refused(tmp_path, rng):
         (tmp_path / "slide.tif").write_bytes(b"II*\0"[:size] + rng.bytes(size))
         with pytest.raises(UserError, match="slide.tif"):
             TiffSlide(tmp_path / "slide.tif")
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_tile_that_was_left_out_is_bare_glass_and_no_damage(tmp_path, image, grey):
+    """Scanners leave tiles out where they took no picture: a cell beside one is a cell."""
+    import tifffile
+
+    pixels = image[..., 1] if grey else image
+    path = write_tiff(tmp_path / "sparse.tif", pixels, tile=(128, 128))
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tags = file.pages[0].tags
+        for tag in (tags["TileOffsets"], tags["TileByteCounts"]):
+            tag.overwrite([0, *tag.value[1:]])
+    found, damages = TiffSlide(path).read(BOXES[0])
+    assert damages == []
+    rest = np.concatenate(
+        [pixels[:128, 128:].reshape(-1, *pixels.shape[2:]), pixels[128:].reshape(-1, *pixels.shape[2:])]
+    )
+    assert np.abs(found[:128, :128].astype(int) - np.percentile(rest, 95, axis=0)).max() <= 2
+    assert np.array_equal(found[:, 128:], pixels[:, 128:])
+
+
+def test_what_was_decoded_goes_with_its_slide(tmp_path, image):
+    slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
+    slide.read(BOXES[0])
+    kept = weakref.ref(slide)
+    gc.disable()
+    try:
+        del slide
+        assert kept() is None  # without waiting for a collection of cycles
+    finally:
+        gc.enable()

@@ -1,8 +1,8 @@
-"""What makes a worker another one than the driver: its code, its nets, its counts."""
+"""What makes another version: its code, its nets, its counts."""
 
 import pytest
 
-from common.cluster import attempt
+from common import code_digest
 
 
 @pytest.fixture
@@ -11,8 +11,8 @@ def digest(tmp_path, monkeypatch):
     for name in ("training/a.py", "prototxt/solver.prototxt", "profiles.toml", "reporting/b.py", "tools/c.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("one")
-    monkeypatch.setattr(attempt, "ROOT", tmp_path)
-    return attempt.code_digest.__wrapped__
+    monkeypatch.setattr(code_digest, "ROOT", tmp_path)
+    return code_digest.code_digest.__wrapped__
 
 
 @pytest.mark.parametrize("name", ["training/a.py", "prototxt/solver.prototxt", "profiles.toml", "reporting/b.py"])
@@ -23,7 +23,9 @@ def test_whatever_changes_a_folds_figures_makes_another_version(digest, tmp_path
     assert digest() != before
 
 
-def test_what_a_worker_does_not_run_does_not(digest, tmp_path):
-    before = digest()
+def test_what_takes_no_part_does_not(digest, tmp_path):
+    before, of_training = digest(), digest(("training",))
     (tmp_path / "tools/c.py").write_text("two")
     assert digest() == before
+    (tmp_path / "profiles.toml").write_text("two")
+    assert digest(("training",)) == of_training != digest()
