@@ -5,6 +5,9 @@ VENV := .venv
 # the one that the environment was made by, which wrote itself down; another one asked for makes it anew
 PYTHON ?= $(or $(wildcard $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)),python3)
 PYTHON_ASKED := $(filter-out file,$(origin PYTHON))
+# an environment whose Python has gone, with an upgrade of the system, is made anew too
+BROKEN = $(shell $(BIN)/python -c 'import numpy' 2>/dev/null || echo broken)
+unexport VENV
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
@@ -12,7 +15,7 @@ TEST_JOBS ?= 2
 
 venv: $(VENV)/.complete
 
-$(VENV)/.complete: requirements.txt requirements-dev.txt $(if $(PYTHON_ASKED),asked)
+$(VENV)/.complete: requirements.txt requirements-dev.txt $(if $(PYTHON_ASKED)$(BROKEN),asked)
 	third_party/caffe/make_venv.sh "$(PYTHON)"
 	touch $@
 

@@ -64,9 +64,9 @@ def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str |
 def add_work_options(parser: argparse.ArgumentParser) -> None:
     """How many render, and where the run goes."""
     threads = "threads that render (default: all cores)"
-    parser.add_argument("--workers", type=at_least_one, default=usable_cores(), help=threads)
+    parser.add_argument("--workers", type=at_least_one("--workers"), default=usable_cores(), help=threads)
     name = "name of the run's folder in runs/ (default: from the configuration)"
-    parser.add_argument("--run", type=plain_name, help=name)
+    parser.add_argument("--run", type=plain_name("--run"), help=name)
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:

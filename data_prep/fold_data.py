@@ -94,6 +94,7 @@ def build_fold(
     key = fold_key(split, fold, config, profile)
     train, validation = sources(dataset, split, fold, config, profile)
     record_file = target / "fold.json"
+    _require_same_data(target, key)
     # else given back, or giving it back was cut short: build again
     if record_file.exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
         verify_fold(target, key)
@@ -165,7 +166,7 @@ def read_record(target: Path) -> dict:
     for value, fields in wanted:
         wrong = [n for n, kind in fields.items() if not isinstance(value, dict) or not isinstance(value.get(n), kind)]
         if wrong:
-            do = "Remove the fold's folder and build it again."
+            do = "Remove it and build the fold again with tools/build_lmdb.py; its model stays."
             raise UserError(target / "fold.json", f"a fold's record with {', '.join(fields)}", f"no {wrong[0]}", do)
     return record
 
@@ -173,17 +174,32 @@ def read_record(target: Path) -> dict:
 def verify_fold(target: Path, key: str | None = None) -> dict:
     """Check a fold's LMDBs and mean against their record and return it; another key is refused."""
     record = read_record(target)
-    do = "Remove the fold's folder and build it again."
-    if key is not None and record["fingerprint"] != key:
-        found = f"{record['fingerprint'][:16]}... of another split, fold, seed or profile"
-        raise UserError(target, f"data of fingerprint {key[:16]}...", found, do)
+    if key is not None:
+        _require_key(target, record["fingerprint"], key)
     for name in LMDBS:
         verify(target / name, record[name])
     mean = target / "mean.binaryproto"
     read_mean(mean)
     if sha256_file(mean) != record["mean"]:
+        do = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
         raise UserError(mean, "the mean image of this fold's training views", "another one", do)
     return record
+
+
+def _require_same_data(target: Path, key: str) -> None:
+    """Refuse to build other data in the place of a fold's own, whose net would have no mean image any more."""
+    if (target / "fold.json").exists():
+        _require_key(target, read_record(target)["fingerprint"], key)
+    if (target / "model.json").exists():
+        model = read_json(target / "model.json", "tools/train.py")
+        _require_key(target, str(model.get("data", key)) if isinstance(model, dict) else key, key)
+
+
+def _require_key(target: Path, known: str, key: str) -> None:
+    if known != key:
+        found = f"{known[:16]}... of another split, fold, seed or profile"
+        do = "Put profiles.toml and the options back as they were, or build another run."
+        raise UserError(target, f"data of fingerprint {key[:16]}...", found, do)
 
 
 def drop_lmdbs(target: Path) -> int:

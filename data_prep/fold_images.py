@@ -18,7 +18,7 @@ FILE = "cell_images.csv"  # one line a cell of the fold
 SOURCE = "source_images.sha256"  # of a fold that is adapted: what its source net had learned from
 COLUMNS = ["id", "part", "sha256"]
 PARTS = ("train", "inner", "test")
-DO = "Remove the fold's folder and build it again."
+DO = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
 Row = tuple[str, str, str]  # a cell's id, its part of the fold, and the checksum of its image's pixels
 
 

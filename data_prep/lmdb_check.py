@@ -5,8 +5,6 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import human, sha256_file
 
-DO = "Remove the fold's folder and build it again with tools/build_lmdb.py."
-
 
 def describe(lmdb: Path, entries: int) -> dict:
     """Size and checksum of an LMDB's data file, for the fold's record."""
@@ -20,10 +18,12 @@ def verify(lmdb: Path, record: dict) -> None:
     """
     data = lmdb / "data.mdb"
     if not data.is_file():
-        raise UserError(data, "the LMDB's data file", "no such file", DO)
+        do = "It is given back once a fold is scored: build the fold again with tools/build_lmdb.py, its model stays."
+        raise UserError(data, "the LMDB's data file", "no such file", do)
+    do = f"Remove {lmdb} and build the fold again with tools/build_lmdb.py; its model stays."
     size = data.stat().st_size
     if size != record["bytes"]:
-        raise UserError(data, f"{record['bytes']:,} bytes", f"{size:,} ({human(size)})", DO)
+        raise UserError(data, f"{record['bytes']:,} bytes", f"{size:,} ({human(size)})", do)
     found = sha256_file(data)
     if found != record["sha256"]:
-        raise UserError(data, f"sha256 {record['sha256'][:16]}...", f"{found[:16]}...", DO)
+        raise UserError(data, f"sha256 {record['sha256'][:16]}...", f"{found[:16]}...", do)

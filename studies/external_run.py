@@ -75,9 +75,12 @@ def free_folder(found: Validated, runs: Path, name: str | None) -> Path:
         old = read_json(folder / "run.json", "tools/validate.py")
         if old.get("protocol") != PROTOCOL:
             raise UserError(folder, "a new folder or an older validation", "another run", "Give another --run.")
+        do = "Give another --run, or remove that folder."
         if old.get("dataset", {}).get("fingerprint") != found.fingerprint:
-            do = "Give another --run, or remove that folder."
             raise UserError(folder, "a new folder or an older validation of this set", "another set's", do)
+        nets = [net.get("sha256") for net in old.get("external", {}).get("nets", [])]
+        if nets != [model.sha256 for model in found.models]:
+            raise UserError(folder, "a new folder or an older validation of these nets", "other nets'", do)
     return folder
 
 

@@ -20,6 +20,7 @@ VIEWS, OF_FOLD = "view_scores.csv", tuple(scores_name(shift) for shift in (0, 5,
 RECORDS = ("fold.json", "model.json", STARTED, "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD))
 OF_CONFIGURATION = ("profile", "select", "classes", "control", "seed", "engine", "precision")  # beside the split
 PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
+OURS = {"run.json", *OF_RUN, PACKED, ZIPPED, VIEWS, *OF_FOLD, *RECORDS, *PROTOTXT, "train.log"}
 # what Caffe's own parse_log.py and ours look for
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
 ABSOLUTE = re.compile(r'(?<![\w.])(?:~|/|\.\./)[^\s"\',]*/')
@@ -61,6 +62,10 @@ def _require_replaceable(out: Path, run: RunResult) -> None:
     """Never clear away what is not an older copy of the same run."""
     if out.exists() and not _is_older_copy(out, run):
         raise UserError(out, "no such folder, or an older copy of this run", "something else", "Give another --out.")
+    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+        name = path.relative_to(out)
+        if name.parts[0] != "report" and path.name.removesuffix(".gz") not in OURS:
+            raise UserError(path, "what this tool keeps alone", "a file of another name", "Move it elsewhere.")
 
 
 def _is_older_copy(out: Path, run: RunResult) -> bool:

@@ -53,6 +53,10 @@ def main() -> None:
     if bool(args.csv) == bool(args.image):
         raise UserError("arguments", "an image with --centre, or --csv", "both or neither", "See --help.")
     centres = [_centre(text) for text in args.centre]
+    if args.csv and centres:
+        raise UserError(
+            "--centre", "none beside --csv, whose lines have them", args.centre[0], "Leave one of them out."
+        )
     if args.image and not centres:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     from engines.device import resolve

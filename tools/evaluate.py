@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="another .caffemodel than the selected one")
     add_device_options(parser)
     add_engine_options(parser)
-    parser.add_argument("--batch", type=at_least_one, help="crops the net takes at once")
+    parser.add_argument("--batch", type=at_least_one("--batch"), help="crops the net takes at once")
     parser.add_argument("--force", action="store_true", help="go on where parts do not belong together, and say which")
     return parser.parse_args()
 

@@ -29,16 +29,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--detector", default="threshold", help="threshold (default) or fcn")
     parser.add_argument("--weights", type=Path, help="the net's .caffemodel, for fcn")
     parser.add_argument("--confidence", type=float, help="leave out nuclei below it (default: the detector's own)")
-    parser.add_argument("--radius", type=above_zero, default=10, help="pixels that a centre may be off (default: 10)")
+    parser.add_argument(
+        "--radius", type=above_zero("--radius"), default=10, help="pixels that a centre may be off (default: 10)"
+    )
     parser.add_argument("--out", type=Path, help="folder for the pictures and scores; a former one is replaced")
     parser.add_argument("--folds", type=int, help="fcn: train on the other fields of each fold, judge on its own")
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/detector_folds"), help="--folds: where nets are trained"
     )
     parser.add_argument("--loose", nargs="+", default=[], metavar="NAME", help="--folds: see tools/train_detector.py")
-    parser.add_argument("--iterations", type=at_least_one, help="--folds: of the solver (default: solver.prototxt's)")
     parser.add_argument(
-        "--crops", type=at_least_one, default=16000, help="--folds: training crops of each (default: 16000)"
+        "--iterations", type=at_least_one("--iterations"), help="--folds: of the solver (default: solver.prototxt's)"
+    )
+    parser.add_argument(
+        "--crops", type=at_least_one("--crops"), default=16000, help="--folds: training crops of each (default: 16000)"
     )
     parser.add_argument("--seed", type=int, default=1, help="--folds: of folds, crops and net (default: 1)")
     return parser.parse_args()

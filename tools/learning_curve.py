@@ -6,6 +6,7 @@ import argparse
 import _venv  # noqa: F401
 
 from common.cli import run
+from common.option_types import at_least_one
 from common.options import (
     DATA_HELP,
     WEIGHTS_HELP,
@@ -35,7 +36,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--protocol", default="cell", help="cell, or field: no group in two folds")
     parser.add_argument("--fold", type=int, default=0, help="the one held out (default: 0)")
     parser.add_argument("--shares", default="12,25,50,100", help="percent of the groups (default: 12,25,50,100)")
-    parser.add_argument("--seeds", type=int, default=3, help="random parts, and trainings, of each size (default: 3)")
+    parser.add_argument(
+        "--seeds",
+        type=at_least_one("--seeds"),
+        default=3,
+        help="random parts, and trainings, of each size (default: 3)",
+    )
     parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
     add_work_options(parser)
     add_device_options(parser)

@@ -28,8 +28,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default: 1)")
     parser.add_argument("--manifest", action="store_true", help="HEMLBC's shape: images/ and cells.csv, no masks")
     parser.add_argument("--fields", type=int, help="so many field images with the centres of their nuclei, not cells")
-    parser.add_argument("--slide", type=int, metavar="PIXELS", help="a slide of that side with --fields fields on it")
-    parser.add_argument("--workers", type=at_least_one, help="processes (default: one a core)")
+    parser.add_argument(
+        "--slide",
+        type=at_least_one("--slide"),
+        metavar="PIXELS",
+        help="a slide of that side with --fields fields on it",
+    )
+    parser.add_argument("--workers", type=at_least_one("--workers"), help="processes (default: one a core)")
     return parser.parse_args()
 
 

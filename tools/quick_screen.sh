@@ -4,6 +4,7 @@
 #   FOLD=folder            a trained fold; without it the smallest one is trained on the phantom set, which knows nothing
 #   OPTIONS='--mpp 0.25'   more options of tools/screen.py
 set -euo pipefail
+[ $# = 0 ] || { sed -n '2,/^set/s/^# *//p' "$0"; exit 2; }
 cd "$(dirname "$0")/.."
 
 options=()

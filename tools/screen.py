@@ -55,7 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--keep-parts", action="store_true", help="keep each tile's cells beside the results")
     add_cluster_option(parser)
     processes = "processes of --cluster local (default: one a core, or a card)"
-    parser.add_argument("--workers", type=at_least_one, help=processes)
+    parser.add_argument("--workers", type=at_least_one("--workers"), help=processes)
     add_device_options(parser)
     add_engine_options(parser)
     return parser.parse_args()

@@ -26,8 +26,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mpp", type=float, nargs="+", required=True, help="micrometres a pixel, one or one a folder")
     parser.add_argument("--loose", nargs="+", default=[], metavar="NAME", help="folders whose marks leave nuclei out")
     parser.add_argument("--out", type=Path, default=Path("runs/detector"), help="folder (default: runs/detector)")
-    parser.add_argument("--crops", type=at_least_one, default=16000, help="training crops to cut (default: 16000)")
-    parser.add_argument("--iterations", type=at_least_one, help="of the solver (default: solver.prototxt's)")
+    parser.add_argument(
+        "--crops", type=at_least_one("--crops"), default=16000, help="training crops to cut (default: 16000)"
+    )
+    parser.add_argument(
+        "--iterations", type=at_least_one("--iterations"), help="of the solver (default: solver.prototxt's)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of crops and net (default: 1)")
     return parser.parse_args()
 

@@ -30,10 +30,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mpp", type=float, help="side of a pixel in um: resampled to the training set's")
     parser.add_argument("--views", type=int, help="test views of each cell (default: the profile's)")
     parser.add_argument("--crops", type=int, choices=range(1, 11), metavar="1..10", help="crops of each view")
-    parser.add_argument("--run", type=plain_name, help="name of a folder in runs/ (default: from the set and the nets)")
+    parser.add_argument(
+        "--run", type=plain_name("--run"), help="name of a folder in runs/ (default: from the set and the nets)"
+    )
     add_device_options(parser)
     add_engine_options(parser)
-    parser.add_argument("--batch", type=at_least_one, help="crops the net takes at once")
+    parser.add_argument("--batch", type=at_least_one("--batch"), help="crops the net takes at once")
     return parser.parse_args()
 
 

@@ -70,6 +70,7 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
             _require_same(folder, record)
             say(f"{weights} is already trained")
             return weights
+        _require_own(folder)
         _crops(folder, request, record)
         schedule = resolve(folder, request)
         shapes = probe_net(PROTOTXT / "deploy.prototxt")["params"]
@@ -83,6 +84,13 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
         for spent in ("crops", "snapshots"):
             remove(folder / spent)
         return weights
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a folder of anything else: its snapshots, log and prototxt would be replaced."""
+    held = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if held and RECORD not in held:
+        raise UserError(folder, f"a new folder, or one with {RECORD}", held[0], "Give another folder.")
 
 
 def _require_same(folder: Path, record: dict) -> None:

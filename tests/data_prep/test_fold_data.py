@@ -9,7 +9,7 @@ from common.errors import UserError
 from common.files import sha256_file
 from common.run_folder import read_config
 from data_prep.dataset import open_dataset
-from data_prep.fold_data import class_labels, fold_cells, fold_key, sources, verify_fold, views_in
+from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, verify_fold, views_in
 from data_prep.folds import make_split, read_split
 from data_prep.image_file import read_image
 from data_prep.prepare import Request, prepare_fold
@@ -138,3 +138,17 @@ def test_a_fold_that_is_none_leaves_no_run_behind(phantom, tmp_path, fold):
     with pytest.raises(UserError, match="--fold: expected 0 to 4"):
         prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("kept", ["fold.json", "model.json"])
+def test_other_data_do_not_take_the_place_of_a_trained_folds(built_fold, copy_of, dataset, split, config, kept):
+    """Its LMDBs were given back, and profiles.toml asks for other views now: its mean image must stay."""
+    _, fold = copy_of(built_fold, "train_lmdb", "val_lmdb")
+    mean, key = (fold / "mean.binaryproto").read_bytes(), json.loads((fold / "fold.json").read_text())["fingerprint"]
+    if kept == "model.json":
+        (fold / "model.json").write_text(json.dumps({"data": key}))
+        (fold / "fold.json").unlink()
+    other = replace(read_profile("smallest"), test_views=1)
+    with pytest.raises(UserError, match="of another split, fold, seed or profile"):
+        build_fold(fold, dataset, split, 1, config, other, 1)
+    assert (fold / "mean.binaryproto").read_bytes() == mean

@@ -45,7 +45,7 @@ def test_damage_is_found_before_reading(untrained, kind, name):
         with pytest.raises(UserError) as caught:
             reader(fold)
         assert caught.value.where == str(path) and words in str(caught.value)
-        assert "build it again" in str(caught.value)
+        assert "build the fold again with tools/build_lmdb.py" in str(caught.value)
 
 
 def test_without_the_check_a_reader_would_die(untrained):
@@ -62,6 +62,7 @@ def test_what_the_message_says_to_do_works(untrained, phantom, refused):
     build = ("build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1")
     line = refused(place, *build, herlev=phantom)
     assert "train_lmdb/data.mdb" in line
-    shutil.rmtree(fold)
+    assert f"Remove {(fold / 'train_lmdb').relative_to(place)} and build the fold again" in line
+    shutil.rmtree(fold / "train_lmdb")
     run_tool(place, *build, herlev=phantom)
     assert verify_fold(fold)["train_lmdb"]["entries"] == 144

@@ -50,7 +50,7 @@ def forks(place, phantom):
     """Starts tools/build_lmdb.py at once; gives its process number and a call that waits for its end."""
     command = [sys.executable, "-c", FORKS]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    server = subprocess.Popen(command, cwd=place, env=tool_environment(phantom, VIRTUAL_ENV=sys.prefix), **pipes)
+    server = subprocess.Popen(command, cwd=place, env=tool_environment(phantom, DEEPPAP_PYTHON=sys.executable), **pipes)
 
     def begin():
         server.stdin.write(" ".join(COMMAND) + "\n")

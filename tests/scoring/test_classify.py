@@ -194,3 +194,9 @@ def test_pixels_of_another_size_than_the_training_images_are_refused(dataset, tm
     assert len(places_of_csv(tmp_path / "cells.csv", 0.25)) == len(places_of_csv(tmp_path / "cells.csv")) == 1
     with pytest.raises(UserError, match="line 2: expected pixels of 0.201 um, the training images', found 0.25"):
         places_of_csv(tmp_path / "cells.csv", 0.201)
+
+
+def test_a_centre_beside_a_list_is_not_dropped_in_silence(checkout, trained_fold, tmp_path):
+    (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n")
+    words = ("--csv", tmp_path / "cells.csv", "--centre", "1,2", "--fold-folder", trained_fold)
+    assert "--centre: expected none beside --csv" in run_tool(checkout, "classify", *words, status=2).stderr

@@ -71,5 +71,5 @@ def test_a_release_is_screened_by_and_checked(checkout, evaluated_fold, field, t
 def test_training_cells_that_changed_since_the_plan_are_refused(evaluated_fold, field, tmp_path):
     settings = settings_for(evaluated_fold, confidence=0.2)
     plan = plan_image(field, replace(settings, known_sha256="0" * 64), tmp_path, MPP)
-    with pytest.raises(UserError, match=f"{KNOWN_CELLS}: expected the file as it was when this was planned"):
+    with pytest.raises(UserError, match=f"{KNOWN_CELLS}: expected the weights and files as they were when"):
         cells_of(plan, tiles_of_plan(plan)[0])

@@ -55,6 +55,16 @@ def test_the_same_command_trains_nothing_twice(checkout, options, trained):
     assert sha256_file(trained[0] / "nucleus_fcn.caffemodel") == before
 
 
+def test_a_folder_of_anything_else_is_not_trained_in(tmp_path, folder):
+    """As a trained fold's, which --runs RUN would name: its snapshots and its log would be gone."""
+    fold = tmp_path / "fold0"
+    (fold / "snapshots").mkdir(parents=True)
+    (fold / "snapshots/convnet_t_iter_8.caffemodel").touch()
+    with pytest.raises(UserError, match="a new folder, or one with detector.json, found snapshots"):
+        train_fcn(fold, TrainRequest([FieldSet(read_fields(folder), MPP)], 8, 1))
+    assert (fold / "snapshots/convnet_t_iter_8.caffemodel").exists()
+
+
 def test_other_classes_or_prototxt_make_another_training(tmp_path, monkeypatch):
     folder = write_fields(tmp_path / "drawn", 1)
     (field,) = read_fields(folder)
@@ -90,7 +100,7 @@ def test_another_training_in_the_same_folder_is_refused(checkout, options, train
     ("options", "found"),
     [
         (["--fields", "nowhere", "--mpp", "0.25"], "no such folder"),
-        (["--fields", "{folder}", "--mpp", "0.25", "--crops", "0"], "argument --crops: expected 1 or more, found 0"),
+        (["--fields", "{folder}", "--mpp", "0.25", "--crops", "0"], "--crops: expected 1 or more, found 0"),
         (["--fields", "{folder}", "--mpp", "25"], "pixel size"),
         (["--fields", "{folder}", "--mpp", "0.25", "--loose", "x"], "--loose"),
     ],

@@ -218,7 +218,10 @@ def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):
     folder = free_folder(found, tmp_path / "runs", None)
     folder.mkdir(parents=True)
     record = {"protocol": "external", "dataset": {"fingerprint": found.fingerprint}}
+    record["external"] = {"nets": [{"sha256": two_nets[0].sha256}]}
     (folder / "run.json").write_text(json.dumps(record))
     assert free_folder(found, tmp_path / "runs", None) == folder  # an older one of the same set
     with pytest.raises(UserError, match="an older validation of this set, found another set's"):
         free_folder(other, tmp_path / "runs", None)
+    with pytest.raises(UserError, match="an older validation of these nets, found other nets'"):
+        free_folder(replace(found, models=[two_nets[1]]), tmp_path / "runs", folder.name)

@@ -169,3 +169,16 @@ def test_another_nets_validation_of_the_same_set_is_no_older_copy(run, tmp_path)
     asked("b" * 64)
     with pytest.raises(UserError, match="an older copy of this run"):
         keep_results(run, out)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "fold0/my_annotations.csv"])
+def test_a_file_of_ones_own_is_not_cleared_away(run, tmp_path, name):
+    out = keep_results(run, tmp_path / "results/x")
+    (out / "report").mkdir()
+    (out / "report/report.html").touch()  # make results put it there
+    (out / name).write_text("mine")
+    with pytest.raises(UserError, match="a file of another name"):
+        keep_results(run, out)
+    assert (out / name).read_text() == "mine"
+    (out / name).unlink()
+    keep_results(run, out)

@@ -101,6 +101,8 @@ def project(tmp_path):
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/pyvenv.cfg").write_text(f"home = x\nexecutable = {tmp_path / 'python-of-old'}\n")
     (tmp_path / ".venv/.complete").touch()
+    (tmp_path / ".venv/bin").mkdir()
+    (tmp_path / ".venv/bin/python").symlink_to("/bin/true")
     return tmp_path
 
 
@@ -125,3 +127,12 @@ def test_without_a_word_the_environments_own_python_stays(project):
     assert would_make(project) == str(project / "python-of-old")
     (project / "python-of-old").unlink()
     assert would_make(project) == "python3"
+
+
+def test_an_environment_whose_python_has_gone_is_made_anew(project):
+    python = project / ".venv/bin/python"
+    assert would_make(project) == ""
+    for gone in ("/nowhere/python3.11", "/bin/false"):  # as after an upgrade of the system; without NumPy
+        python.unlink()
+        python.symlink_to(gone)
+        assert would_make(project) == str(project / "python-of-old")

@@ -54,3 +54,19 @@ def test_weights_that_are_here_are_not_fetched(quick_start, tmp_path):
     (tmp_path / REFERENCE).parent.mkdir(parents=True)
     (tmp_path / REFERENCE).touch()
     assert quick_start(143)[1].endswith(f"--weights {REFERENCE}")
+
+
+def test_weights_and_cells_are_found_where_the_tools_find_them(quick_start, tmp_path):
+    (tmp_path / "bvlc_reference_caffenet.caffemodel").touch()
+    (tmp_path / "data/herlev").mkdir(parents=True)
+    expected = "--data data/herlev --profile quick --folds 0 --weights bvlc_reference_caffenet.caffemodel"
+    assert quick_start(143, HERLEV="") == (0, expected)
+
+
+@pytest.mark.parametrize("script", ["quick_start", "quick_screen"])
+def test_help_tells_and_starts_nothing(tmp_path, script):
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / f"tools/{script}.sh", tmp_path / "tools")
+    done = subprocess.run(["bash", tmp_path / f"tools/{script}.sh", "--help"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout.count("\n") > 3 and not done.stderr
+    assert "`make " in done.stdout and "pipefail" not in done.stdout

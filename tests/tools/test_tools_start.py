@@ -1,5 +1,7 @@
 """A tool's --help waits for nothing that only its work needs."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -30,3 +32,19 @@ def test_help_shows_the_commonest_call_first(tool):
     epilog = after[after.index("\n\n") + 2 :].splitlines()
     assert epilog[0].startswith(f"  tools/{tool}")
     assert max(map(len, epilog)) <= 120
+
+
+def test_another_projects_environment_is_left_for_our_own(tmp_path):
+    """As in a terminal where that is activated: the tools have their packages in .venv alone."""
+    for name in ("tools/_venv.py", "tools/one.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "tools/_venv.py", tmp_path / "tools")
+    (tmp_path / "tools/one.py").write_text("import _venv\nimport sys\nprint(sys.argv[1:])\n")
+    command = [sys.executable, tmp_path / "tools/one.py", "a b"]
+    environment = {**os.environ, "VIRTUAL_ENV": "/elsewhere"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "the project's Python .venv/bin/python is missing. Run: make caffe" in done.stderr
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").write_text(f'#!/bin/sh\nDEEPPAP_PYTHON=ours exec "{sys.executable}" "$@"\n')
+    (tmp_path / ".venv/bin/python").chmod(0o755)
+    assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout == "['a b']\n"

@@ -11,16 +11,17 @@ say() { printf 'caffe: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # A folder to write into, with so many MiB free: said before the work, not by a compiler in its midst.
-room() { # folder, MiB, the variable that moves it
-  mkdir -p "$1" 2>/dev/null && [ -w "$1" ] || die "$1: expected a folder that can be written to, found none. Mend its rights, or set $3 to another."
+room() { # folder, MiB, the variable that moves it, if any
+  local move="make $1 a link to one on another disk"; [ -z "${3:-}" ] || move="set $3 to another"
+  mkdir -p "$1" 2>/dev/null && [ -w "$1" ] || die "$1: expected a folder that can be written to, found none. Mend its rights, or $move."
   local free; free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
-  [ "$free" -ge "$2" ] || die "$1: expected $2 MiB of free disk, found $free. Free some, or set $3 to a folder on another disk."
+  [ "$free" -ge "$2" ] || die "$1: expected $2 MiB of free disk, found $free. Free some, or $move."
 }
 
 # One at a time changes the virtual environment: two makes in one clone would take each other's files away.
 lock_venv() {
   local lock; lock=$(readlink -f "$venv").lock
-  room "$(dirname "$lock")" 1 VENV
+  room "$(dirname "$lock")" 1
   exec 9>"$lock"
   flock -n 9 || { say "another make is at work on $venv; waiting for it"; flock 9; }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles and links the CUDA build, for one architecture unless CUDA_ARCH names more, and says what came out.
+# Compiles and links the CUDA build, for one architecture unless CUDA_ARCH names more, says what came out and prints where it lies.
 # It needs nvcc and no GPU; nothing is installed, and the CPU build is left alone.
 . "$(dirname "$0")/common.sh"
 
@@ -11,3 +11,4 @@ export LD_LIBRARY_PATH=$build/nvidia/lib64
   die "the module in $build/install/python was built but cannot be imported"
 size=$(stat -Lc %s "$build/install/lib/libcaffe.so" | numfmt --to=si --suffix=B)
 say "compiled and linked in $((SECONDS - started)) s (0: it was in the cache); libcaffe.so $size; not run on a GPU"
+echo "$build"

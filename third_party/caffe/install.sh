@@ -15,7 +15,7 @@ target=$venv/lib/caffe/$variant
 if [ "$(cat "$target/.build" 2>/dev/null)" != "$build" ]; then
   rm -rf "$venv/lib/caffe/.$variant.new"* # of a make that was killed
   new=$venv/lib/caffe/.$variant.new.$$
-  room "$new" 100 VENV
+  room "$new" 100
   cp -a "$build/install/bin" "$build/install/lib" "$build/install/python" "$new/"
   rm -f "$new"/lib/*.a
   [ "$variant" != cuda ] || link_libraries "$new/lib"

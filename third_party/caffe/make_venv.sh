@@ -5,13 +5,13 @@ python=${1:-python3}
 
 command -v "$python" >/dev/null || die "expected the program $python, found none. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python: expected Python 3.11 or newer, found $("$python" -V). Name a newer one: make PYTHON=/path/to/python3"
-room "$(dirname "$venv")" 1000 VENV
+room "$(dirname "$venv")" 1000
 lock_venv
 who() { "$1" -c 'import sys; print(sys.base_prefix, *sys.version_info[:2])' 2>/dev/null; }
 # whole, which one that was interrupted is not as pip comes last, and of the Python asked for
 if [ ! -x "$venv/bin/pip" ] || [ "$(who "$venv/bin/python")" != "$(who "$python")" ]; then
   [ ! -e "$venv" ] || [ -f "$venv/pyvenv.cfg" ] || [ -z "$(ls -A "$venv")" ] ||
-    die "$venv: expected a virtual environment or nothing, found another folder. Remove it, or set VENV to another."
+    die "$venv: expected a virtual environment or nothing, found another folder. Move it away."
   # in an activated environment python3 is that environment's own, which goes
   base=$("$python" -c 'import sys; print(sys._base_executable)')
   rm -rf "$venv"
