@@ -43,7 +43,7 @@ def test_a_part_of_another_fold_stops_training(untrained, other_folds, kind, nam
     with pytest.raises(UserError) as caught:
         train_fold(fold, TrainOptions(None))
     assert caught.value.where.startswith(str(path))
-    assert "build it again" in str(caught.value)
+    assert "build the fold again" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", OTHERS)

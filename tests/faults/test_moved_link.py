@@ -83,6 +83,7 @@ def test_a_link_moved_by_other_means_is_found_out(by_hand, phantom, refused):
     assert not list((fold / "snapshots").iterdir())
     # made fold 1's in all but what was trained on
     shutil.rmtree(other / "train_lmdb")
+    (other / "fold.json").unlink()
     run_tool(place, "build_lmdb", "--fold", 1, "--profile", "smallest", "--workers", 1, herlev=phantom)
     with pytest.raises(UserError, match="written while data/fold did not point to this fold.*--force"):
         TrainedModel.open(other)
