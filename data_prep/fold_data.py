@@ -97,7 +97,7 @@ def build_fold(
     _require_same_data(target, key)
     # else given back, or giving it back was cut short: build again
     if record_file.exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
-        verify_fold(target, key)
+        verify_fold(target)
         return f"{target}: its patches are already complete"
     require_outputs(config.classes)
     for name in LMDBS:
@@ -192,7 +192,8 @@ def _require_same_data(target: Path, key: str) -> None:
         _require_key(target, read_record(target)["fingerprint"], key)
     if (target / "model.json").exists():
         model = read_json(target / "model.json", "tools/train.py")
-        _require_key(target, str(model.get("data", key)) if isinstance(model, dict) else key, key)
+        if (known := model.get("data") if isinstance(model, dict) else None) is not None:  # an older one may not tell
+            _require_key(target, known, key)
 
 
 def _require_key(target: Path, known: str, key: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from common.errors import UserError
 from reporting.notes import labels, run_notes
-from reporting.provenance import weights_text, where
-from scoring.results import RunResult
+from reporting.provenance import grouped, weights_text, where
+from scoring.results import FoldResult, RunResult
 
 DIFFERENCES = Path(__file__).parent.parent / "docs" / "what_differs.md"
 PROTOTXT = ("train_val", "solver", "deploy")
@@ -65,11 +65,15 @@ def _snapshots(run: RunResult) -> str:
     epochs = ", ".join(f"fold {fold.fold}: {fold.model['epoch']:g}" for fold in run.folds if _epoch(fold.model))
     select = str(run.run.get("select", "?"))
     rule = f"{select} ({SELECTIONS[select]})" if select in SELECTIONS else select
-    by_hand = [fold for fold in run.folds if not fold.model and not fold.begun]
-    for folds, what in ((by_hand, "by hand"), ([fold for fold in run.folds if fold.begun], "that has not ended")):
-        newest = f"{where(run, folds)}the newest one of a training {what}"
-        rule = newest if len(folds) == len(run.folds) else f"{rule}; {newest}" if folds else rule
+    for words, folds in grouped(run.folds, _newest):
+        rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     return f"{rule}; epochs: {epochs}" if epochs else rule
+
+
+def _newest(fold: FoldResult) -> str:
+    """What was scored of a fold where no rule chose; "" where one did."""
+    kind = "that has not ended" if fold.begun else "by hand"
+    return "" if fold.model else f"the newest one of a training {kind}"
 
 
 def _epoch(model: dict[str, Any]) -> bool:

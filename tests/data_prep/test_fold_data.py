@@ -12,7 +12,7 @@ from data_prep.dataset import open_dataset
 from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, verify_fold, views_in
 from data_prep.folds import make_split, read_split
 from data_prep.image_file import read_image
-from data_prep.prepare import Request, prepare_fold
+from data_prep.prepare import Request, prepare_fold, run_profile
 from data_prep.profiles import read_profile
 from data_prep.views import plan_view, render
 from tests.support.caffe_nets import pixels, read_datums
@@ -140,6 +140,12 @@ def test_a_fold_that_is_none_leaves_no_run_behind(phantom, tmp_path, fold):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_model_that_does_not_tell_its_data_hinders_no_building(built_fold, copy_of, dataset, split, config):
+    _, fold = copy_of(built_fold)
+    (fold / "model.json").write_text(json.dumps({"data": None}))
+    assert "already complete" in build_fold(fold, dataset, split, 0, config, run_profile(config), 1)
+
+
 @pytest.mark.parametrize("kept", ["fold.json", "model.json"])
 def test_other_data_do_not_take_the_place_of_a_trained_folds(built_fold, copy_of, dataset, split, config, kept):
     """Its LMDBs were given back, and profiles.toml asks for other views now: its mean image must stay."""
@@ -148,7 +154,7 @@ def test_other_data_do_not_take_the_place_of_a_trained_folds(built_fold, copy_of
     if kept == "model.json":
         (fold / "model.json").write_text(json.dumps({"data": key}))
         (fold / "fold.json").unlink()
-    other = replace(read_profile("smallest"), test_views=1)
+    other = replace(run_profile(config), validation_views=2)
     with pytest.raises(UserError, match="of another split, fold, seed or profile"):
-        build_fold(fold, dataset, split, 1, config, other, 1)
+        build_fold(fold, dataset, split, 0, config, other, 1)
     assert (fold / "mean.binaryproto").read_bytes() == mean

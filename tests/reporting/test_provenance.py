@@ -201,3 +201,9 @@ def test_an_external_set_judges_no_net(run):
     assert "fold 0: on this set the area under its curve, 95 % interval 0.50 to 0.50, is not above chance" in notes
     assert "learned little" not in notes
     assert "1 view(s) x 10 crops a cell" in notes
+
+
+def test_of_a_run_without_a_scored_fold_no_training_is_told(run):
+    for fold in range(3):
+        (run / f"fold{fold}/scores.csv").unlink()
+    assert facts(run)["Snapshot scored"] == "paper (lowest validation loss on the fold that is reported)"
