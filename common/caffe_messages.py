@@ -16,6 +16,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
 from common.errors import UserError
+from common.files import digest
 
 ROOT = Path(__file__).parent.parent
 NAME = "caffe.proto.caffe_pb2"
@@ -92,6 +93,11 @@ def parse_prototxt(text: str, message: str, where: Path | str) -> Message:
 def write_prototxt(message: Message) -> str:
     """The text of a message, as Caffe reads it."""
     return text_format.MessageToString(message, float_format=".9g")
+
+
+def prototxt_digest(path: Path, message: str) -> str:
+    """A sha256 over a prototxt as Caffe reads it, so that a comment changes nothing."""
+    return digest(write_prototxt(read_prototxt(path, message)))
 
 
 @contextmanager

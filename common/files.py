@@ -75,7 +75,19 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     require_space(final.parent, need_bytes)
     partial = own_partial(final)
     with _told_as(final, partial):
-        yield from _taking_name(final, partial, need_bytes)
+        try:
+            yield partial
+            if partial.is_file():
+                with partial.open("rb") as file:
+                    os.fsync(file.fileno())
+            _take_name(partial, final)
+            sync_folder(final.parent)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise disk_full(final, need_bytes) from error
+            raise
+        finally:
+            remove(partial)
 
 
 @contextmanager
@@ -87,22 +99,6 @@ def _told_as(final: Path, partial: Path) -> Iterator[None]:
         if error.filename == str(partial):
             error.filename = str(final)
         raise
-
-
-def _taking_name(final: Path, partial: Path, need_bytes: int) -> Iterator[Path]:
-    try:
-        yield partial
-        if partial.is_file():
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-        _take_name(partial, final)
-        sync_folder(final.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full(final, need_bytes) from error
-        raise
-    finally:
-        remove(partial)
 
 
 def _take_name(partial: Path, final: Path) -> None:

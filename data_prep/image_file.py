@@ -3,7 +3,7 @@
 import os
 import struct
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -65,9 +65,10 @@ def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
         raise UserError(path, "a readable image file", error.strerror or "an error", do) from None
 
 
-def _refuse_size(path: Path, width: int, height: int) -> NoReturn:
-    found = f"a header that claims {width} x {height}"
-    raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
+def _require_size(path: Path, width: int, height: int) -> None:
+    if not 0 < width * height <= MAX_PIXELS:
+        found = f"a header that claims {width} x {height}"
+        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
 
 
 def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
@@ -78,8 +79,8 @@ def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
         header = parse_header(data)
     except ValueError as error:
         raise UserError(path, "a whole image file", str(error), ANOTHER_COPY) from None
-    if header and not (header.width > 0 and 0 < header.width * header.height <= MAX_PIXELS):
-        _refuse_size(path, header.width, header.height)
+    if header:
+        _require_size(path, header.width, header.height)
     if header and data[:2] == b"BM":
         _require_whole_bmp(path, data, size, header)
     return header
@@ -89,9 +90,8 @@ def _decode(path: Path, flags: int) -> tuple[np.ndarray, Header | None]:
     """Decode an image file of a believable size."""
     data, size = _read(path)
     header = _checked_header(path, data, size)
-    width, height = jpeg_size(data) or (1, 1)
-    if not 0 < width * height <= MAX_PIXELS:
-        _refuse_size(path, width, height)
+    if size_of_jpeg := jpeg_size(data):
+        _require_size(path, *size_of_jpeg)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # a size that OpenCV itself refuses

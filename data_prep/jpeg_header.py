@@ -1,6 +1,7 @@
-"""The size that a JPEG says it has, before anything of it is decoded."""
+"""A JPEG's segments, and the size that it says it has, before anything of it is decoded."""
 
 import re
+from collections.abc import Iterator
 
 # behind compressed data too: a stuffed byte, a restart and a fill byte are no markers
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
@@ -9,14 +10,22 @@ FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # starts of a frame; those
 Bytes = bytes | memoryview
 
 
-def jpeg_size(data: Bytes) -> tuple[int, int] | None:
-    """Width and height; None of anything else than a JPEG, and of one cut short before them."""
-    at = 2 if bytes(data[:3]) == START else len(data)
+def segments(data: Bytes) -> Iterator[tuple[int, int]]:
+    """Each segment's marker and where its content begins; one inside another, such as a thumbnail's, is passed over."""
+    at = 2
     while found := MARKER.search(data, at):
         begin = found.end()
-        if found[1][0] in FRAMES:
-            return int.from_bytes(data[begin + 5 : begin + 7], "big"), int.from_bytes(
-                data[begin + 3 : begin + 5], "big"
-            )
-        at = begin + max(2, int.from_bytes(data[begin : begin + 2], "big"))
-    return None
+        yield found[1][0], begin
+        at = begin + max(2, _number(data, begin))
+
+
+def jpeg_size(data: Bytes) -> tuple[int, int] | None:
+    """Width and height; None of anything else than a JPEG, and of one cut short before them."""
+    if bytes(data[:3]) != START:
+        return None
+    frames = (begin for marker, begin in segments(data) if marker in FRAMES)
+    return next(((_number(data, begin + 5), _number(data, begin + 3)) for begin in frames), None)
+
+
+def _number(data: Bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "big")

@@ -16,3 +16,8 @@ def moved(centre: tuple[float, float], before: tuple[int, ...], after: tuple[int
     """A centre (x, y), 0-based pixels, of an image of shape `before` in its resampling of shape `after`."""
     (height, width), (new_height, new_width) = before[:2], after[:2]
     return (centre[0] + 0.5) * new_width / width - 0.5, (centre[1] + 0.5) * new_height / height - 0.5
+
+
+def same_pixel(size: float, other: float) -> bool:
+    """Whether a pixel is as large as another one, but for what a file's rounding makes of it."""
+    return abs(size - other) <= 0.02 * other

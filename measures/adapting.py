@@ -8,7 +8,7 @@ import numpy as np
 from measures.compare import gain
 from measures.intervals import Limits, interval
 from measures.metrics import METRICS, binary_metrics
-from scoring.results import FoldResult, RunResult
+from scoring.results import FoldResult, RunResult, external_nets
 
 BEFORE, ADAPTED, OTHER = "before", "adapted", "other"
 
@@ -87,7 +87,7 @@ def _kind(run: RunResult, adapted: RunResult) -> str:
     if is_adapted(run):
         return ADAPTED
     sources = {source_of(fold)["sha256"] for fold in adapted.folds}
-    nets = {net.get("sha256") for net in (run.run.get("external") or {}).get("nets", [])}
+    nets = set(external_nets(run.run))
     return BEFORE if nets and nets == sources else OTHER
 
 

@@ -1,13 +1,16 @@
 """What must be said beside every figure of a run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from measures.baselines import sibling_share
 from measures.learned import area_limits, auc_doubt, of_fold
 from measures.metrics import percent
 from reporting.provenance import origin_notes, sets_before, where
 from scoring.results import FoldResult, RunResult
+
+T = TypeVar("T")
 
 
 def labels(runs: Sequence[RunResult]) -> list[str]:
@@ -55,11 +58,17 @@ def _doubt(run: RunResult, fold: FoldResult) -> str | None:
 
 def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
     """The notes of all runs, each once with the runs it holds for, after a table's own."""
-    holds: dict[str, list[str]] = {}
-    for label, run in zip(labels(runs), runs, strict=True):
-        for note in run_notes(run):
-            holds.setdefault(note, []).append(label)
+    holds = notes_held(zip(labels(runs), runs, strict=True))
     return [*more, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
+
+
+def notes_held(runs: Iterable[tuple[T, RunResult]]) -> dict[str, list[T]]:
+    """Each note of any of the runs once, with what stands for those that it holds for."""
+    holds: dict[str, list[T]] = {}
+    for named, run in runs:
+        for note in run_notes(run):
+            holds.setdefault(note, []).append(named)
+    return holds
 
 
 def _split(run: RunResult) -> str:

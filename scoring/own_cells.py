@@ -14,6 +14,7 @@ from common.files import complete_or_absent
 from data_prep.image_file import read_image
 from data_prep.manifest import manifest_rows
 from data_prep.manifest_values import inside, pixel_um_of
+from data_prep.resample import same_pixel
 from engines.engine import ViewInput
 from scoring.cell_score import CellScore
 from scoring.cell_views import CellViews, ViewChoice, of_pixels
@@ -72,15 +73,16 @@ def places_of_csv(path: Path, trained_um: float | None = None) -> list[Place]:
     places, mistakes, size = [], Mistakes(), cache(_size)  # each image once, however many cells lie in it
     for line, row in tqdm(manifest_rows(path, COLUMNS, mistakes), desc="check", unit="cell", leave=False, disable=None):
         with mistakes.noted():
-            _require_pixel(row.get("pixel_um"), trained_um, f"{path}, line {line}")
-            places.append(_place(path.parent, row, f"{path}, line {line}", size))
+            where = f"{path}, line {line}"
+            _require_pixel(row.get("pixel_um"), trained_um, where)
+            places.append(_place(path.parent, row, where, size))
     mistakes.require_none()
     return places
 
 
 def _require_pixel(text: str | None, trained_um: float | None, where: str) -> None:
     size = pixel_um_of(text, set(), where)
-    if None not in (size, trained_um) and abs(size - trained_um) > 0.02 * trained_um:
+    if None not in (size, trained_um) and not same_pixel(size, trained_um):
         do = "Rescale the images, see docs/own_cells.md."
         raise UserError(where, f"pixels of {trained_um:g} um, the training images'", f"{size:g}", do)
 

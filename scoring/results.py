@@ -1,6 +1,6 @@
 """A run folder read back: scores by fold, checked against the run's own split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -194,6 +194,11 @@ def load_run(path: Path, only: int | None = None) -> RunResult:
         missing_folds=missing,
         baselines=_object_or_none(folder / "baselines.json"),
     )
+
+
+def external_nets(run: Mapping[str, Any]) -> list[str | None]:
+    """Sha256 of the nets that scored an external set, whose folds have none of their own; none of another run."""
+    return [net.get("sha256") for net in (run.get("external") or {}).get("nets", [])]
 
 
 def read_cells(path: Path) -> dict[str, CellRow]:

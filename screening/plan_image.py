@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import digest, sha256_file
+from data_prep.resample import same_pixel
 from data_prep.views import PATCH
 from screening.given_nuclei import GivenNuclei, keep_nuclei
 from screening.nuclei_file import read_nuclei
@@ -100,7 +101,7 @@ def _require_large_enough(path: Path, slide: Slide, mpp: float, training_mpp: fl
 def contradicted(path: Path, given: float | None) -> str | None:
     """A line where an image states another pixel size than the one that is given in its place."""
     stated = None if given is None else opened(str(path)).slide.mpp
-    if stated is None or abs(stated - given) <= 0.02 * stated:
+    if stated is None or same_pixel(given, stated):
         return None
     return f"{path}: the file states {stated:g} um a pixel; --mpp {given:g} takes its place"
 

@@ -12,6 +12,7 @@ from data_prep.prepare import write_cells
 from engines.device import Device
 from measures.adapting import source_in
 from scoring.cell_score import CellScore
+from scoring.results import external_nets
 from scoring.score_files import scores_name
 from scoring.score_origin import write_record
 from scoring.score_way import how_scored, own_way
@@ -78,8 +79,7 @@ def free_folder(found: Validated, runs: Path, name: str | None) -> Path:
         do = "Give another --run, or remove that folder."
         if old.get("dataset", {}).get("fingerprint") != found.fingerprint:
             raise UserError(folder, "a new folder or an older validation of this set", "another set's", do)
-        nets = [net.get("sha256") for net in old.get("external", {}).get("nets", [])]
-        if nets != [model.sha256 for model in found.models]:
+        if external_nets(old) != [model.sha256 for model in found.models]:
             raise UserError(folder, "a new folder or an older validation of these nets", "other nets'", do)
     return folder
 

@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import complete_or_absent, human, read_json, write_json, write_text
 from common.packed_file import packed, packed_name, plain_or_packed
 from common.run_folder import STARTED
-from scoring.results import FoldResult, RunResult, load_run
+from scoring.results import FoldResult, RunResult, external_nets, load_run
 from scoring.score_files import scores_name
 
 MOST_BYTES = 5_000_000  # of one kept run
@@ -25,7 +25,7 @@ OURS = {"run.json", *OF_RUN, PACKED, ZIPPED, VIEWS, *OF_FOLD, *RECORDS, *PROTOTX
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
 ABSOLUTE = re.compile(r'(?<![\w.])(?:~|/|\.\./)[^\s"\',]*/')
 QUOTED = re.compile(r'(["\'])(?:~|/|\.\./)[^"\'\n]*/')  # the same between quotes, where it may have blanks
-WHOLE = re.compile(r"(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)  # a value that is a path, or an option and its path
+WHOLE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)  # a value that is a path, or an option and its path
 
 
 def keep_results(run: Path, out: Path) -> Path:
@@ -75,14 +75,9 @@ def _is_older_copy(out: Path, run: RunResult) -> bool:
     old = load_run(out)
     nets, kept = ({fold.fold: fold.model.get("sha256") for fold in one.folds} for one in (run, old))
     same = all(nets.get(fold) == net for fold, net in kept.items())
-    same &= _asked(old) == _asked(run)
+    same &= external_nets(old.run) == external_nets(run.run)
     same &= all(old.run.get(name) == run.run.get(name) for name in OF_CONFIGURATION)
     return same and old.split["fingerprint"] == run.split["fingerprint"]
-
-
-def _asked(run: RunResult) -> list[str]:
-    """The nets that scored an external set, whose folds have none of their own."""
-    return [net.get("sha256") for net in run.run.get("external", {}).get("nets", [])]
 
 
 def _keep_fold(fold: FoldResult, out: Path) -> None:
@@ -126,7 +121,7 @@ def without_paths(value: Any) -> Any:
         return {name: without_paths(part) for name, part in value.items()}
     if isinstance(value, list):
         return [without_paths(part) for part in value]
-    return shortened(WHOLE.sub(r"\1", value) if WHOLE.match(value) else value) if isinstance(value, str) else value
+    return shortened(WHOLE.sub(r"\1", value)) if isinstance(value, str) else value
 
 
 def shortened(text: str) -> str:

@@ -17,6 +17,7 @@ from data_prep.prepare import run_profile
 from data_prep.profiles import Profile
 from engines.device import Device
 from scoring.cell_views import ViewChoice, cells_of_data_set
+from scoring.results import external_nets
 from scoring.score_cells import score_cells
 from scoring.trained_model import TrainedModel
 from studies.external_run import Validated, write_external_run
@@ -65,8 +66,7 @@ def _is_done(
         return False
     record, split = (read_json(folder / name, "tools/adapt_study.py") for name in ("run.json", "split.json"))
     done = read_json(folder / "fold0/evaluation.json", "tools/adapt_study.py")
-    external = record.get("external") or {}
-    same = [net.get("sha256") for net in external.get("nets", [])] == [source.origin["sha256"]]
+    same = external_nets(record) == [source.origin["sha256"]]
     same &= split.get("folds") == [[cell.id for cell in dataset.cells]]
     same &= split.get("dataset_fingerprint") == config.fingerprint
     wanted = (profile.test_views, profile.crops, device.engine, device.precision)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from common.caffe_messages import read_prototxt, training_prototxt, write_prototxt
+from common.caffe_messages import prototxt_digest, training_prototxt
 from common.errors import UserError
 from common.files import digest, read_json, sha256_file, write_json
 from common.run_folder import STARTED
@@ -21,9 +21,7 @@ def recipe_of(classes: int, profile: Profile, weights: Path | None, source: dict
     part, its data, is fold.json's fingerprint.
     """
     files = training_prototxt(classes, adapting=source is not None)
-    parts: Recipe = {
-        name: digest(write_prototxt(read_prototxt(files[name], message))) for name, message in PROTOTXT.items()
-    }
+    parts: Recipe = {name: prototxt_digest(files[name], message) for name, message in PROTOTXT.items()}
     if source is None:
         parts |= {"batch_size": profile.batch_size, "epochs": profile.epochs}  # 0: the prototxt's
     else:

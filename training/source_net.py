@@ -14,6 +14,7 @@ from data_prep.fold_data import read_record
 from data_prep.fold_images import image_rows, require_held_out, require_unseen, seen_images
 from data_prep.image_file import read_image
 from data_prep.image_hashes import IMAGES, pixel_sha256, read_images
+from data_prep.resample import same_pixel
 from engines.weights_file import Shapes, check_weights
 from training.origin import foreign
 from training.recipe import recorded
@@ -129,5 +130,5 @@ def check_source(source: SourceNet, fold: Path, config: RunConfig, shapes: Shape
     if source.config.control:
         say(f"!! the source is a control ({source.config.control}): wrong on purpose !!")
     sizes = (source.config.pixel_um, config.pixel_um)
-    if None not in sizes and abs(sizes[0] / sizes[1] - 1) > 0.02:
+    if None not in sizes and not same_pixel(*sizes):
         say(f"note: the source was trained at {sizes[0]:g} um a pixel, these images have {sizes[1]:g}: rescale them")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from measures.learning_curve import METRICS, CurvePoint, Gain, Level, gains, levels
-from reporting.notes import run_notes
+from reporting.notes import notes_held
 from reporting.tables.performance_rows import metric_text
 from reporting.tables.table import Table
 
@@ -31,10 +31,7 @@ def learning_curve_table(points: Sequence[CurvePoint], before: Mapping[str, floa
 
 def _notes(points: Sequence[CurvePoint]) -> list[str]:
     """What must be said of the nets, each with those it holds for: all, all of one start, or some."""
-    holds: dict[str, list[CurvePoint]] = {}
-    for point in points:
-        for note in run_notes(point.run):
-            holds.setdefault(note, []).append(point)
+    holds = notes_held((point, point.run) for point in points)
     return [f"{_whose(members, points)}{note}" for note, members in holds.items()]
 
 

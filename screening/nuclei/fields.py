@@ -170,14 +170,17 @@ def read_nuclei_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     mask = _decode(path)  # of any depth: numbered masks come in 16 bits
     parts = [mask == value for value in values] if (values := _numbers(mask)) else [_closed(mask)]
-    numbers, centres = np.zeros(mask.shape[:2], np.int32), []
+    numbers, centres = np.zeros(mask.shape[:2], np.int32), np.empty((0, 2))
     for part in parts:
         filled = ndimage.binary_fill_holes(part)
         _, found, stats, middles = cv2.connectedComponentsWithStats(filled.astype(np.uint8), connectivity=4)
-        for index in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]:  # the first is what lies outside
-            centres.append(middles[index])
-            numbers[found == index] = len(centres)
-    return numbers, np.array(centres, np.float64).reshape(-1, 2)
+        keep = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]  # the first is what lies outside
+        table = np.zeros(len(stats), np.int32)
+        table[keep] = len(centres) + np.arange(1, len(keep) + 1)
+        own = table[found]
+        np.copyto(numbers, own, where=own > 0)
+        centres = np.concatenate([centres, middles[keep]])
+    return numbers, centres
 
 
 def _closed(mask: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.caffe_messages import ROOT, read_binary, read_prototxt, write_prototxt
+from common.caffe_messages import ROOT, prototxt_digest, read_binary, read_prototxt, write_prototxt
 from common.errors import UserError
 from common.files import complete_or_absent, digest, read_json, remove, sha256_file, write_json, write_text
 from common.run_folder import locked
@@ -48,9 +48,7 @@ class TrainRequest:
             for one in self.sets
         ]
         counts = {"crops": self.crops, "iterations": self.iterations, "seed": self.seed}
-        files = {
-            name: digest(write_prototxt(read_prototxt(PROTOTXT / f"{name}.prototxt", kind))) for name, kind in FILES
-        }
+        files = {name: prototxt_digest(PROTOTXT / f"{name}.prototxt", kind) for name, kind in FILES}
         return {"net": PREFIX, "work_mpp": WORK_MPP, "crop": CROP, **files, **counts, "sets": sets}
 
 

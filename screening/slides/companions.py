@@ -1,5 +1,6 @@
 """Slides that come in many files: which belong to the one that is named."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 PIECES = {".dcm": (".dcm",), ".vms": (".jpg", ".jpeg", ".opt"), ".vmu": (".ngr", ".jpg", ".jpeg", ".opt")}
@@ -10,10 +11,14 @@ def companions(path: Path) -> list[Path]:
     suffix, beside = path.suffix.lower(), path.with_suffix("")
     if suffix == ".mrxs" and beside.is_dir():
         return sorted(beside.iterdir())
-    return sorted(p for p in path.parent.iterdir() if p != path and p.suffix.lower() in PIECES.get(suffix, ()))
+    if not (kinds := PIECES.get(suffix)):
+        return []
+    return sorted(p for p in path.parent.iterdir() if p != path and p.suffix.lower() in kinds)
 
 
-def is_piece(path: Path) -> bool:
-    """Whether a picture in a folder is a piece of a slide there, and no image by itself."""
-    owners = [suffix for suffix in (".vms", ".vmu") if path.suffix.lower() in PIECES[suffix]]
-    return any(other.suffix.lower() in owners for other in path.parent.iterdir()) if owners else False
+def without_pieces(images: Iterable[Path]) -> list[Path]:
+    """A folder's images without those that are pieces of one of them; any of DICOM's files may be the named one."""
+    found = list(images)
+    owners = {p.suffix.lower() for p in found} & PIECES.keys() - {".dcm"}
+    pieces = {kind for owner in owners for kind in PIECES[owner]}
+    return [p for p in found if p.suffix.lower() not in pieces]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from common.errors import UserError
+from data_prep.jpeg_header import jpeg_size
 from screening.slides.has_end import has_end
 from screening.slides.slide import Box, Damage
 
@@ -50,7 +51,6 @@ def _decode(path: Path) -> np.ndarray:
 def _require_size(path: Path, data: np.ndarray) -> None:
     """Refuse an absurd size by the header, before anything is decoded, and a file that is cut short."""
     from data_prep.image_file import parse_header
-    from data_prep.jpeg_header import jpeg_size
 
     try:
         header = parse_header(data[:128].tobytes())

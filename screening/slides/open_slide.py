@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from screening.slides import field_image, openslide_slide, tiff_slide
-from screening.slides.companions import is_piece
+from screening.slides.companions import without_pieces
 from screening.slides.slide import Slide
 
 READERS = (
@@ -66,9 +66,7 @@ def _images_of(folder: Path) -> list[Path]:
     if len(files := [p for p in found if p.suffix.lower() == ".dcm"]) > 1:
         do = "Name one file of each slide: the others of it are found."
         raise UserError(folder, "one .dcm file, or none", f"{len(files)}, which may be one slide's", do)
-    jpegs = {p for p in found if p.suffix.lower() in (".jpg", ".jpeg")}
-    pieces = {p for p in jpegs if is_piece(p)} if any(p.suffix.lower() in (".vms", ".vmu") for p in found) else set()
-    return [p for p in found if p not in pieces]
+    return without_pieces(found)
 
 
 def _require_utf8(path: Path) -> None:

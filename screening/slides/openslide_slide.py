@@ -81,12 +81,10 @@ class OpenSlideSlide:
     @cached_property
     def _glass(self) -> np.ndarray:
         """The colour of bare glass, uint16 BGR."""
-        white, (width, height) = np.full(3, MISSING, np.uint16), self.levels[-1]
+        width, height = self.levels[-1]
         small = "too large" if width * height > READ else self._region(Box(0, 0, width, height), len(self.levels) - 1)
-        if isinstance(small, str):
-            return white
-        scanned = small[small[..., 3] == 255][:, :3]
-        return bare_glass(scanned).astype(np.uint16) if len(scanned) else white
+        scanned = np.empty((0, 3), np.uint8) if isinstance(small, str) else small[small[..., 3] == 255][:, :3]
+        return bare_glass(scanned).astype(np.uint16)
 
     def close(self) -> None:
         """Let go of the file."""

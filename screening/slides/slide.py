@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from common.errors import UserError
+from data_prep.resample import same_pixel
 
 PIXEL_SIZES = (
     0.05,
@@ -86,7 +87,7 @@ def believable(mpp: float | None) -> float | None:
 def one_pixel_size(path: Path, x: float | None, y: float | None) -> float | None:
     """The pixel size of a file that states it for each axis; pixels must be square."""
     x, y = believable(x), believable(y)
-    if x and y and abs(x - y) > 0.02 * x:
+    if x and y and not same_pixel(y, x):
         found = f"{x:g} x {y:g} um"
         raise UserError(path, "square pixels", found, "Rescale the image to square pixels and give --mpp.")
     return x or y

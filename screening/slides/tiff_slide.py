@@ -94,11 +94,11 @@ class TiffSlide:
         """The colour of bare glass, uint8 BGR or grey: that of the brighter pixels of the smallest picture."""
         level = len(self.pages) - 1
         wide, high = self.levels[level]
-        if wide * high > READ:
-            return np.full(3 if self.colour else (), MISSING, np.uint8)
-        parts = (self._decode(level, index)[0] for index in range(len(self.pages[level].databytecounts)))
+        indices = range(len(self.pages[level].databytecounts)) if wide * high <= READ else ()
+        parts = (self._decode(level, index)[0] for index in indices)
         known = [pixels.reshape(-1, *pixels.shape[2:]) for pixels in parts if pixels is not None]
-        return bare_glass(np.concatenate(known)) if known else np.full(3 if self.colour else (), MISSING, np.uint8)
+        none = np.empty((0, 3) if self.colour else 0, np.uint8)
+        return bare_glass(np.concatenate([none, *known]))
 
     def close(self) -> None:
         """Let go of the file."""
