@@ -50,4 +50,5 @@ class CellScore:
 
 def abnormal(prob: np.ndarray) -> np.ndarray:
     """P(abnormal) of probabilities (..., K): the second of two classes, or the abnormal ones of seven."""
-    return prob[..., list(abnormal_outputs(prob.shape[-1]))].sum(axis=-1)
+    # a softmax's float32 values may add up to a little more than 1
+    return np.minimum(prob[..., list(abnormal_outputs(prob.shape[-1]))].sum(axis=-1), 1)
