@@ -31,7 +31,9 @@ if [ ! -f "$work/.unpacked" ]; then
     done
     for program in .venv/lib/caffe/cuda/bin/*; do
       name=$(basename "$program")
-      printf '#!%s\nimport caffe_select\n\ncaffe_select.exec_program("%s")\n' "$PWD/.venv/bin/python" "$name" >".venv/bin/$name"
+      # sh takes a path with a space, which a first line cannot name, and Python reads a text
+      printf '#!/bin/sh\n%s "%s" "$0" "$@"\n%s\nimport caffe_select\n\ncaffe_select.exec_program("%s")\n' \
+        "'''exec'" "$PWD/.venv/bin/python" "' '''" "$name" >".venv/bin/$name"
       chmod +x ".venv/bin/$name"
     done
   fi

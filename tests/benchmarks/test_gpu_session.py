@@ -1,9 +1,11 @@
 """The session for a machine with a GPU, rehearsed on the CPU, and its bundle, unpacked to the byte."""
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
+from functools import partial
 
 import pytest
 
@@ -87,6 +89,20 @@ def test_test_processes_run_beside_each_other_and_are_stopped(tmp_path):
     assert figures["passed"] == 1
     assert figures["out_of_time"] == 1 and not figures["ended_early"]
     assert figures["seconds"] < 30
+
+
+def test_the_bundle_is_unpacked_in_a_folder_with_a_blank(tmp_path):
+    """By the shell script itself; a stand-in for Caffe's program says what it was started with."""
+    bundle, work = tmp_path / "a bundle", tmp_path / "a folder"
+    make_bundle(bundle, Contents(packages=()))
+    program = tmp_path / "caffe"
+    program.write_text('#!/bin/sh\necho started with "$@"\n')
+    program.chmod(0o755)
+    pack_files([(program, "caffe/bin/caffe"), (program, "caffe/lib/libcaffe.so")], bundle / "caffe.tar.xz")
+    environment = {**os.environ, "WORK": str(work), "PYTHON": sys.executable, "CAFFE_BUILD": "cuda"}
+    run = partial(subprocess.run, capture_output=True, text=True, check=True, env=environment)
+    assert "usage: gpu_session.py" in run(["sh", bundle / "gpu_session.sh", "--help"]).stdout
+    assert run([work / ".venv/bin/caffe", "train", "a b"]).stdout == "started with train a b\n"
 
 
 @pytest.mark.slow
