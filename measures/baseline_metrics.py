@@ -8,6 +8,7 @@ import numpy as np
 from common.errors import UserError
 from measures.baselines import scores_of
 from measures.by_class import most_likely, seven_class_accuracy
+from measures.compare import compare
 from measures.intervals import COUNTED, interval
 from measures.metrics import binary_metrics
 from measures.resampling import share_interval
@@ -15,10 +16,11 @@ from scoring.results import RunResult
 
 
 def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
-    """A baseline's metrics, `seven_class_acc` (None without seven classes) and `interval`, all their 95 % intervals.
+    """A baseline's metrics, `seven_class_acc` (None without seven classes), `interval`, their 95 %, and `net_first`.
 
-    All are those of the baseline's own chances, called abnormal from 0.5 on as the net's; where it gives none, those of
-    its answers, and no AUC. None where the run has skipped the baseline.
+    The last is `compare` of the net's scores with the baseline's. All are those of the baseline's own chances, called
+    abnormal from 0.5 on as the net's; where it gives none, those of its answers, and no AUC. None where the run has
+    skipped the baseline.
 
     Raises
     ------
@@ -32,15 +34,16 @@ def baseline_metrics(run: RunResult, name: str) -> dict[str, Any] | None:
         seven = np.array([entry["predictions"][cell][1] for cell in run.ids])
         scores = scores_of(entry, run.ids)
         truth = run.pooled("labels")
-        metrics = binary_metrics(truth, scores)
+        metrics: dict[str, Any] = binary_metrics(truth, scores)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         where = run.folder / "baselines.json"
         do = "Remove it and run tools/cross_validate.py again."
         raise UserError(where, f"{name}: a prediction for every cell of the run", repr(error)[:60], do) from None
     groups = run.groups()
     limits = {name: interval(truth, scores, name, groups) for name in (*COUNTED, "auc")}
+    metrics["net_first"] = compare(truth, run.pooled("scores"), scores, groups)
     if "chances" not in entry:
-        metrics["auc"] = limits["auc"] = None
+        metrics["auc"] = limits["auc"] = metrics["net_first"]["p_auc"] = None
     seven_right = seven == run.pooled("class7") if run.has_class7 else None
     limits["seven_class_acc"] = None if seven_right is None else share_interval(seven_right, groups)
     seven_class_acc = None if seven_right is None else float(seven_right.mean())

@@ -13,7 +13,7 @@ COLUMNS = ["runs", "cells", "groups", "right: first only", "second only", "P", "
 COLUMNS += ["difference", "95 %", "P (AUC)"]
 TITLE = "Runs compared on the same cells"
 NOTES = (
-    "P: exact sign-flip test of cells that one run alone has right, groups kept whole; without groups it is McNemar's",
+    "P: exact sign-flip test of cells that one side alone has right, groups kept whole; without groups it is McNemar's",
     "P (AUC): DeLong, with Obuchowski's variance for groups; two-sided, not adjusted for several comparisons",
     "the tests know nothing of how much a net changes from one training to the next",
 )

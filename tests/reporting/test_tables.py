@@ -13,12 +13,14 @@ from common.errors import UserError
 from measures.baseline_metrics import baseline_metrics
 from measures.by_class import confusion, seven_errors
 from measures.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
+from measures.compare import compare
 from measures.intervals import interval
 from measures.performance import summary
 from measures.resampling import share_interval
 from reporting.notes import run_notes
 from reporting.tables.all_tables import all_tables
 from reporting.tables.beside_paper import beside_the_papers_interval
+from reporting.tables.comparison import chance
 from reporting.tables.ranges import BY_CELL, BY_GROUP
 from reporting.tables.table import Table
 from reporting.tables.views import views_table
@@ -221,7 +223,7 @@ FIGURES = {
     "table4": slice(2, None),
     "seven_classes": slice(3, None),
     "confusion": slice(8, None),
-    "baselines": slice(2, None),
+    "baselines": slice(2, 7),
     "operating_point": slice(2, 4),
     "calibration": slice(2, None),
     "views": slice(3, 4),
@@ -263,6 +265,26 @@ def test_every_figure_of_a_class_and_of_a_baseline_has_its_interval(runs, tables
     assert area[tables["baselines"].columns.index("AUC")] == f"{auc:.3f} ({low:.3f}-{high:.3f})"
     (named,) = [line for line in tables["baselines"].rows if line[0].startswith("cell") and "first number" in line[1]]
     assert named[tables["baselines"].columns.index("AUC")] == "-"  # it gives answers and no chances
+
+
+def test_the_net_is_tested_against_each_baseline_on_the_same_cells(runs, tables):
+    run, table = runs["cell"], tables["baselines"]
+    entry = run.baselines["nucleus_area"]
+    truth, net = run.pooled("labels"), run.pooled("scores")
+    area = np.array([entry["chances"][name] for name in run.ids])
+    net_right, area_right = (net >= 0.5) == truth, (area >= 0.5) == truth
+    found = compare(truth, net, area, run.groups())
+    assert found["auc"][0] == pytest.approx(roc_auc_score(truth, net))
+
+    def of(method):
+        (line,) = [line for line in table.rows if line[0].startswith("cell") and method in line[1]]
+        return [line[table.columns.index(name)] for name in ("right: the net only", "this only", "P", "P (AUC)")]
+
+    counted = [(net_right & ~area_right).sum(), (area_right & ~net_right).sum()]
+    assert of("area") == [*counted, chance(found["p_right"]), chance(found["p_auc"])]
+    assert counted[0] != counted[1]
+    assert of("first number")[2:] == [of("first number")[2], None]  # answers alone have no AUC to compare
+    assert of("the net") == [None] * 4
 
 
 def test_a_baselines_chance_of_one_half_is_abnormal_as_the_nets_is(runs):
