@@ -19,7 +19,6 @@ from reporting.figures.plan import slug
 from reporting.notes import is_phantom, run_notes
 from reporting.provenance import made, weights_line
 from reporting.tables.baselines import baselines_table
-from reporting.tables.comparison import NOTES as TESTED
 from reporting.tables.hemlbc import hemlbc_table
 from reporting.tables.performance import performance_table
 from reporting.tables.performance_rows import metric_text
@@ -180,7 +179,7 @@ def _figures(run: RunResult, fold: FoldResult, kind: words.Kind) -> str:
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.name))]
     what = f"these weights alone, fold {fold.fold}"
     rows.append([what, len(fold.ids), *[metric_text(metric, own[metric]) for metric in METRICS]])
-    notes = _sentences(run_notes(run))
+    notes = _bullets(f"{note[0].upper()}{note[1:]}." for note in run_notes(run))
     printed = kind.figures.format(run=run.name, table=table.name[-1], folds=run.fold_text())
     return "\n\n".join([printed, _table(table.columns, rows), notes, _baselines(baselines_table([run]))])
 
@@ -188,16 +187,11 @@ def _figures(run: RunResult, fold: FoldResult, kind: words.Kind) -> str:
 def _baselines(table: Table | None) -> str:
     if table is None:
         return ""
-    printed = _table(table.columns[1:], [row[1:] for row in table.text_rows()])
-    return f"Beside the net, on the same cells:\n\n{printed}\n\n{_sentences(TESTED)}"
+    return f"Beside the net, on the same cells:\n\n{_table(table.columns[1:], [row[1:] for row in table.text_rows()])}"
 
 
 def _code(value: Any) -> str:
     return f"`{str(value)[:16]}...`" if value else "not recorded"
-
-
-def _sentences(notes: Sequence[str]) -> str:
-    return _bullets([f"{note[0].upper()}{note[1:]}." for note in notes])
 
 
 def _bullets(lines: Sequence[str]) -> str:

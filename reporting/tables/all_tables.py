@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reporting.tables.adapting import adapting_table
+from reporting.tables.against_baselines import against_baselines_table
 from reporting.tables.angles import angles_table
 from reporting.tables.baselines import baselines_table
 from reporting.tables.calibration import calibration_table
@@ -24,6 +25,7 @@ AFTER = (
     adapting_table,
     comparison_table,
     baselines_table,
+    against_baselines_table,
     operating_point_table,
     calibration_table,
     views_table,

@@ -7,19 +7,15 @@ from measures.baseline_metrics import baseline_metrics, net_metrics
 from measures.metrics import percent
 from reporting.notes import scored, table_notes
 from reporting.tables.baseline_titles import TITLES
-from reporting.tables.comparison import NOTES as COMPARED
-from reporting.tables.comparison import chance
 from reporting.tables.ranges import interval_notes, shown
 from reporting.tables.table import Table, filled
 from scoring.results import RunResult
 
 COLUMNS = ["run", "method", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", "seven-way Acc (%)"]
-COLUMNS += ["right: the net only", "this only", "P", "P (AUC)"]
 NOTES = (
     "a figure no better than the file name's says nothing about cells",
     "the row about groups is a share of the test cells of all folds, not an accuracy",
     "AUC where a method gives chances and not only an answer",
-    *COMPARED,
 )
 
 
@@ -28,14 +24,14 @@ def baselines_table(runs: Sequence[RunResult]) -> Table | None:
     rows, data = [], {}
     for label, run in scored(runs):
         what = f"{label}, {run.fold_text()}"
-        rows.append([what, "the net", *_figures(net_metrics(run)), None, None, None, None])
+        rows.append([what, "the net", *_figures(net_metrics(run))])
         data[label] = {}
         if not run.baselines:
             continue
         for name, title in TITLES.items():
             metrics = data[label][name] = baseline_metrics(run, name)
             if metrics:
-                rows.append([what, title, *_figures(metrics), *_beside_net(metrics["net_first"])])
+                rows.append([what, title, *_figures(metrics)])
         siblings = run.baselines.get("sibling_share", {})
         if "share" in siblings:
             data[label]["sibling_share"] = siblings
@@ -49,10 +45,6 @@ def _figures(metrics: Mapping[str, Any]) -> list[str]:
     return [shown(metrics[name], metrics["interval"][name], digits) for name, digits in names.items()]
 
 
-def _beside_net(found: Mapping[str, Any]) -> list:
-    return [found["only_first"], found["only_second"], chance(found["p_right"]), chance(found["p_auc"])]
-
-
 def _sibling_row(siblings: Mapping[str, Any]) -> list:
     text = f"{siblings['siblings']}/{siblings['cells']} test cells have one of their group in training"
-    return [text, percent(siblings["share"]), *[None] * (len(COLUMNS) - 3)]
+    return [text, percent(siblings["share"]), None, None, None, None]

@@ -28,11 +28,12 @@ def comparison_table(runs: Sequence[RunResult]) -> Table | None:
             continue
         label = f"{name} | {other}"
         found = data[label] = compare(cells.labels, cells.first, cells.second, cells.groups)
-        rows.append([label, *_row(found)])
+        rows.append([label, *compared_cells(found)])
     return filled("comparison", TITLE, COLUMNS, rows, table_notes(runs, *NOTES), data)
 
 
-def _row(found: dict[str, Any]) -> list:
+def compared_cells(found: dict[str, Any]) -> list:
+    """What `compare` found, as this table's columns after the first."""
     counts = [found["cells"], found["groups"], found["only_first"], found["only_second"], chance(found["p_right"])]
     if found["auc"] is None:
         return [*counts, None, None, None, None, None]
