@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from measures.compare import compare, gain, paired, sign_flip
 from measures.intervals import interval
-from reporting.tables.comparison import _row
+from reporting.tables.comparison import compared_cells
 from scoring.results import load_run
 from tests.support.synthetic_run import write_synthetic_run
 
@@ -108,4 +108,4 @@ def test_a_label_of_one_group_leaves_the_interval_of_areas_unknown(gap):
     second[[0, 49]] = second[[49, 0]] if gap else second[[0, 49]]
     found = compare(labels, first, second, groups)
     assert (found["interval"], found["p_auc"]) == (None, None)
-    assert _row(found)[-2:] == [None, None]
+    assert compared_cells(found)[-2:] == [None, None]

@@ -18,6 +18,7 @@ from measures.intervals import interval
 from measures.performance import summary
 from measures.resampling import share_interval
 from reporting.notes import run_notes
+from reporting.tables.against_baselines import against_baselines_table
 from reporting.tables.all_tables import all_tables
 from reporting.tables.beside_paper import beside_the_papers_interval
 from reporting.tables.comparison import chance
@@ -286,6 +287,12 @@ def test_the_net_is_tested_against_each_baseline_on_the_same_cells(runs, tables)
     assert of("area") == [*counted, chance(found["p_right"]), chance(found["p_auc"])]
     assert counted[0] != counted[1]
     assert of("first number")[2:] == [of("first number")[2], None]  # answers alone have no AUC to compare
+
+
+def test_a_run_without_baselines_is_tested_against_none(runs):
+    assert against_baselines_table([replace(runs["cell"], baselines=None)]) is None
+    both = against_baselines_table([replace(runs["cell"], baselines=None), runs["field"]])
+    assert {line[0] for line in both.rows} == {"field, 5 folds"}
 
 
 def test_a_baselines_chance_of_one_half_is_abnormal_as_the_nets_is(runs):
