@@ -4,7 +4,8 @@ A net that has learned nothing gives every cell the same answer. The best such a
 loss their entropy: a snapshot whose validation loss is not below that knows nothing of single cells. A net trained on
 other shares than it is validated on, as a balanced one, is compared as if validated on those it was trained on. Nor
 does a net know anything that may well have drawn its test cells' order by chance: the 95 % interval of the area under
-its curve holds 0.5. Where it does not, a loss like that of knowing nothing comes of answers that are too sure.
+its curve holds 0.5. Where it does not, a loss like that of knowing nothing comes of answers that are too sure; so it
+does, before any test cell is scored, where clearly more validation views are right than one answer for all would have.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ CHANCE = 0.5  # of the area under the curve
 WHAT = "this net has learned little or nothing"
 DO = "do not use its scores; label more cells, or train it longer (docs/own_cells.md, section 3)"
 SURE = "this net orders its test cells, but is over-confident"
+SORTS = "this net sorts its validation cells, but is over-confident"  # before it has scored test cells
 SURE_DO = "its scores are no probabilities, and 0.5 may be no good threshold (docs/own_cells.md, section 4)"
 TEST_AUC = "test_auc"  # in a release's model.json, in place of the test scores: the interval of their area
 
@@ -106,8 +108,21 @@ def judged(
     loss, area = _loss_doubt_of(model, labels, outputs), auc_doubt(limits)
     if loss and limits is not None and not area:  # what it was tested on contradicts that it knows nothing
         return f"{SURE}: {loss}; {SURE_DO}"
+    if loss and limits is None and _sorts_validation_cells(model):
+        return f"{SORTS}: {loss}; {SURE_DO}"
     found = [doubt for doubt in (loss, area) if doubt]
     return f"{WHAT}: {'; '.join(found)}; {DO}" if found else None
+
+
+def _sorts_validation_cells(model: Mapping[str, Any]) -> bool:
+    """Whether its accuracy there, with as many units as cells, lies above that of always the commonest label."""
+    accuracy, counts = model.get("val_accuracy"), model.get("val_labels")
+    if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1 or not _are_counts(counts):
+        return False
+    from measures.resampling import wilson  # here, since SciPy takes seconds that few calls need
+
+    cells = sum(counts)
+    return wilson(round(accuracy * cells), cells)[0] > max(counts) / cells
 
 
 def _loss_doubt_of(model: Mapping[str, Any], labels: Sequence[int], outputs: Sequence[int] | None) -> str | None:

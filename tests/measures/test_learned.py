@@ -9,6 +9,7 @@ import pytest
 from measures.intervals import interval
 from measures.learned import (
     DO,
+    SORTS,
     SURE,
     TEST_AUC,
     WHAT,
@@ -142,6 +143,24 @@ def test_a_net_whose_test_scores_contradict_its_loss_is_called_over_confident(lo
     assert ("do not use its scores" in (line or "")) is (said == WHAT)
     released = json.loads(json.dumps(model | {TEST_AUC: limits}))
     assert of_model(released) == line
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "limits", "said"),
+    [
+        (0.94, None, SORTS),
+        (0.76, None, WHAT),  # of 184 cells 135 are abnormal: chance
+        (0.94, (0.45, 0.9), WHAT),  # the test cells know better
+        (0.94, (0.55, 0.9), SURE),
+        (nan, None, WHAT),
+        ("0.94", None, WHAT),
+        (None, None, WHAT),
+    ],
+)
+def test_before_test_cells_are_scored_the_validation_cells_accuracy_is_asked(accuracy, limits, said):
+    model = {"val_loss": 0.9, "val_labels": [49, 135], "val_accuracy": accuracy}
+    assert judged(model, [0, 1] * 40, limits).startswith(said)
+    assert judged({**model, "val_loss": 0.2}, [0, 1] * 40) is None
 
 
 @pytest.mark.parametrize("limits", [0.7, [0.7], ["0.7", "0.9"], {}])
