@@ -12,7 +12,7 @@ from scoring.results import load_run
 from tests.support.checkout import ROOT
 from tests.support.synthetic_run import write_synthetic_run
 
-STATED_IN = ("README.md", "docs/adapting.md", "docs/gpu.md")
+STATED_IN = ("README.md", "docs/adapting.md", "docs/evening.md", "docs/external.md", "docs/gpu.md")
 RUN = re.compile(r"`results/([\w.-]+)`")
 KEPT = sorted(path.parent for path in (ROOT / "results").glob("*/run.json"))
 

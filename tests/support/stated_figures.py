@@ -1,18 +1,30 @@
 """Figures of kept runs as the pages print them."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 
-from measures.baseline_metrics import baseline_metrics
-from measures.by_class import right_per_class
+import numpy as np
+
+from data_prep.herlev_classes import CLASSES
+from measures.baseline_metrics import baseline_metrics, net_against
+from measures.by_class import confusion, right_per_class, seven_errors, seven_intervals
 from measures.intervals import interval
-from measures.metrics import binary_metrics, right
+from measures.metrics import binary_metrics, percent, right
+from reporting.tables.comparison import chance
 from reporting.tables.performance_rows import metric_text
 from scoring.results import FoldResult, RunResult, load_run
 from tests.support.checkout import ROOT
 from training.caffe_log import parse
 
 FOUR = ("sens", "spec", "acc", "auc")
+
+
+def require_said(page: str, lines: Iterable[str]) -> None:
+    """Each line stands once on a page, wherever its own lines end."""
+    text = re.sub(r"\s+", " ", (ROOT / page).read_text(encoding="utf-8"))
+    wrong = [f"{text.count(line)} times: {line}" for line in lines if text.count(line) != 1]
+    assert not wrong, f"{page} should say once and says\n" + "\n".join(wrong)
 
 
 @cache
@@ -64,6 +76,12 @@ def baseline(run: RunResult, name: str) -> dict[str, str]:
     return {metric: metric_text(metric, found[metric]) for metric in FOUR}
 
 
+def against_area(run: str) -> tuple[str, str]:
+    """P of the net against the nucleus's area alone: who is right, and AUC."""
+    found = net_against(kept(run), "nucleus_area")
+    return chance(found["p_right"]), chance(found["p_auc"])
+
+
 def epochs(fold: FoldResult) -> str:
     """Loss and accuracy of views after each epoch, the chosen one in bold."""
     rows = []
@@ -79,3 +97,25 @@ def accuracy_gained(fold: FoldResult) -> list[float] | None:
     if first[0] != fold.model["iteration"]:
         return None
     return [accuracy - first[2] for _, _, accuracy in rows]
+
+
+def seven_error_texts(run: str) -> list[str]:
+    """The seven-way error and the one as normal and abnormal, each with its interval."""
+    result = kept(run)
+    ranges = seven_intervals(result)
+    return [
+        f"{percent(share)} % ({percent(ranges[name][0])} to {percent(ranges[name][1])})"
+        for name, share in seven_errors(result).items()
+    ]
+
+
+def confusion_rows(run: str) -> Iterator[str]:
+    """One row for each of the seven classes: how often each was answered, and the share that is right."""
+    for place, (known, row) in enumerate(zip(CLASSES, confusion(kept(run)), strict=True)):
+        yield f"| {known.name} | {' | '.join(map(str, row))} | {percent(row[place] / row.sum())} |"
+
+
+def degrees_confused(counts: np.ndarray) -> int:
+    """Of a confusion of seven classes (7, 7), the answers one degree of abnormality off."""
+    abnormal = counts[3:, 3:]
+    return int(np.diag(abnormal, 1).sum() + np.diag(abnormal, -1).sum())
