@@ -36,7 +36,7 @@ from training.caffe_log import parse
 CELL, FIELD, SEVEN = "herlev-cell-evening", "herlev-field-evening-inner", "herlev-field-evening-7class-inner"
 NIGHT, NIGHT_SEVEN = "herlev-field-night-last", "herlev-field-night-7class-last"
 SHUFFLED = "herlev-cell-evening-shuffle"
-CRIC = "cric-external-herlev-field-evening"
+CRIC, CRIC_NIGHT = "cric-external-herlev-field-evening", "cric-external-herlev-field-night"
 SHORT = ("superficial", "intermediate", "columnar", "light", "moderate", "severe", "carcinoma in situ")
 
 
@@ -178,6 +178,11 @@ def external() -> Iterator[str]:
         for name in ("Negative for intraepithelial lesion", "ASC-US", "LSIL", "HSIL", "SCC")
     )
     yield f"Right of each class: NILM {nilm}, ASC-US {asc_us}, LSIL {lsil}, **HSIL {hsil}**, SCC {scc}. {always}"
+    ranges = [f"{name} {limits(CRIC_NIGHT, name.lower(), '-')}" for name in ("Sens", "Spec", "Acc", "AUC")]
+    by_class = right_of(kept(CRIC_NIGHT))
+    counted = [f"{name} {'/'.join(map(str, by_class[name]))}" for name in ("NILM", "ASC-US", "LSIL", "HSIL", "SCC")]
+    yield f"Intervals: {', '.join(ranges)}. Right of each class: {', '.join(counted)}."
+    yield f"(AUC {texts(kept(CRIC_NIGHT), ['auc'])[0]} and {texts(run, ['auc'])[0]})"
 
 
 PAGES = {
