@@ -22,16 +22,7 @@ if [ "$(cat "$target/.build" 2>/dev/null)" != "$build" ]; then
   rm -rf "$target" && mv "$new" "$target"
 fi
 
-site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-cp "$here/caffe_select.py" "$site/caffe_select.py"
-echo 'import caffe_select; caffe_select.install()' >"$site/caffe_select.pth"
-for program in "$target"/bin/*; do
-  launcher=$venv/bin/$(basename "$program")
-  # as pip writes it: sh takes a path with a space, which a first line cannot name, and Python reads a text
-  printf '#!/bin/sh\n%s "%s" "$0" "$@"\n%s\nimport caffe_select\n\ncaffe_select.exec_program("%s")\n' \
-    "'''exec'" "$venv/bin/python" "' '''" "$(basename "$program")" >"$launcher.new"
-  chmod +x "$launcher.new" && mv "$launcher.new" "$launcher"
-done
+"$here/launchers.sh" "$venv" "$target/bin"
 
 # the mark of a whole install comes last: without it the next make copies the build again
 (cd / && CAFFE_BUILD=$variant "$venv/bin/python" -c 'import caffe; assert caffe.Net') || {
