@@ -16,12 +16,18 @@ from measures.metrics import METRICS, percent
 from reporting.paper import paper
 from reporting.tables.performance_rows import metric_text
 from tests.support.stated_figures import (
+    CELL,
+    FIELD,
+    NIGHT,
+    NIGHT_SEVEN,
+    SEVEN,
     accuracy_gained,
     against_area,
     baseline,
     confusion_rows,
     degrees_confused,
     epochs,
+    five_folds_together,
     kept,
     limits,
     require_said,
@@ -33,8 +39,6 @@ from tests.support.stated_figures import (
 )
 from training.caffe_log import parse
 
-CELL, FIELD, SEVEN = "herlev-cell-evening", "herlev-field-evening-inner", "herlev-field-evening-7class-inner"
-NIGHT, NIGHT_SEVEN = "herlev-field-night-last", "herlev-field-night-7class-last"
 SHUFFLED = "herlev-cell-evening-shuffle"
 CRIC, CRIC_NIGHT = "cric-external-herlev-field-evening", "cric-external-herlev-field-night"
 SHORT = ("superficial", "intermediate", "columnar", "light", "moderate", "severe", "carcinoma in situ")
@@ -90,9 +94,7 @@ def evening_folds() -> Iterator[str]:
     for run in (CELL, FIELD):
         for fold in kept(run).folds:
             yield f"| {fold.fold} | {epochs(fold)} | {' | '.join(texts(fold))} |"
-        sens, spec = texts(kept(run))[:2]
-        acc, auc = with_limits(run, "acc"), with_limits(run, "auc")
-        yield f"Five folds together: Sens {sens}, Spec {spec}, Acc {acc}, AUC {auc}."
+        yield five_folds_together(run)
         moved = " and ".join(with_limits(run, "acc", shift) for shift in (5, 10))
         aucs = [texts(kept(run), ["auc"], shift)[0] for shift in (5, 10)]
         both = f"{aucs[0]} both times" if aucs[0] == aucs[1] else " and ".join(aucs)

@@ -1,6 +1,7 @@
 """What docs/night.md says of its kept runs: its rows and sentences written anew from the files in results/."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -12,40 +13,37 @@ from measures.calibration import expected_calibration_error
 from measures.compare import compare, paired
 from measures.metrics import percent
 from tests.support.stated_figures import (
+    FIELD,
+    NIGHT,
+    NIGHT_SEVEN,
+    SEVEN,
     against_area,
     baseline,
     confusion_rows,
     degrees_confused,
+    five_folds_together,
     kept,
     require_said,
     right_of,
     seven_error_texts,
     texts,
-    with_limits,
     wrong_cells,
 )
 from training.caffe_log import parse
 
-TWO, SEVEN = "herlev-field-night-last", "herlev-field-night-7class-last"
-EVENING, EVENING_SEVEN = "herlev-field-evening-inner", "herlev-field-evening-7class-inner"
 SHOWN = (1, 5, 10, 15)  # epochs in the tables
 
 
 def fold_rows(name: str) -> Iterator[str]:
     """Each fold's loss and accuracy of views after the epochs shown, then its cells; the evening's accuracy and AUC."""
-    evening = EVENING if name == TWO else EVENING_SEVEN
+    evening = FIELD if name == NIGHT else SEVEN
     for fold, before in zip(kept(name).folds, kept(evening).folds, strict=True):
         tests = parse(fold.folder / "train.log").test
         views = [f"{loss:.3f} / {accuracy:.3f}" for _, loss, accuracy in (tests[epoch] for epoch in SHOWN)]
-        wrong = [f"{100 - 100 * (fold.probs.argmax(axis=1) == fold.class7).mean():.1f}"] if name == SEVEN else []
+        alone = replace(kept(name), folds=(fold,))
+        wrong = [percent(seven_errors(alone)["seven_way"])] if name == NIGHT_SEVEN else []
         cells = [*wrong, *texts(fold), ", ".join(texts(before, ["acc", "auc"]))]
         yield f"| {fold.fold} | {' | '.join([*views, *cells])} |"
-
-
-def together(name: str) -> str:
-    sens, spec = texts(kept(name))[:2]
-    acc, auc = with_limits(name, "acc"), with_limits(name, "auc")
-    return f"Five folds together: Sens {sens}, Spec {spec}, Acc {acc}, AUC {auc}."
 
 
 def only_one_right(first: str, second: str) -> str:
@@ -59,41 +57,41 @@ def only_one_right(first: str, second: str) -> str:
 
 
 def two_classes() -> Iterator[str]:
-    yield from fold_rows(TWO)
-    yield together(TWO)
-    yield only_one_right(EVENING, TWO)
+    yield from fold_rows(NIGHT)
+    yield five_folds_together(NIGHT)
+    yield only_one_right(FIELD, NIGHT)
 
 
 def seven_classes() -> Iterator[str]:
-    yield from fold_rows(SEVEN)
-    yield together(SEVEN)
-    error, collapsed = seven_error_texts(SEVEN)
-    before = percent(seven_errors(kept(EVENING_SEVEN))["seven_way"])
+    yield from fold_rows(NIGHT_SEVEN)
+    yield five_folds_together(NIGHT_SEVEN)
+    error, collapsed = seven_error_texts(NIGHT_SEVEN)
+    before = percent(seven_errors(kept(SEVEN))["seven_way"])
     yield f"**The seven-way error is {error}** (`evening`: {before})"
     yield f"as normal and abnormal the same answers have an error of {collapsed}"
-    yield from confusion_rows(SEVEN)
-    counts = confusion(kept(SEVEN))
+    yield from confusion_rows(NIGHT_SEVEN)
+    counts = confusion(kept(NIGHT_SEVEN))
     wrong, near = counts.sum() - np.trace(counts), degrees_confused(counts)
     yield f"Of {wrong} wrong answers {near} are between neighbouring degrees"
-    yield only_one_right(EVENING_SEVEN, SEVEN)
-    last = [parse(fold.folder / "train.log").test[-1][1] for fold in kept(SEVEN).folds]
+    yield only_one_right(SEVEN, NIGHT_SEVEN)
+    last = [parse(fold.folder / "train.log").test[-1][1] for fold in kept(NIGHT_SEVEN).folds]
     above = ("no", "one", "two", "three", "four", "all")[sum(loss > log(7) for loss in last)]
     yield f"in {above} folds above the {log(7):.2f} of"
-    run = kept(SEVEN)
+    run = kept(NIGHT_SEVEN)
     error = expected_calibration_error(run.pooled("labels"), run.pooled("scores"))
     yield f"calibration error (ECE, ten bins) of {error:.3f}"
 
 
 def by_class() -> Iterator[str]:
-    runs = [kept(name) for name in (EVENING, TWO, SEVEN)]
+    runs = [kept(name) for name in (FIELD, NIGHT, NIGHT_SEVEN)]
     found = [right_of(run) for run in runs]
     for known in CLASSES:
         cells = found[0][known.name][1]
         yield f"| {known.name} | {cells} | {' | '.join(str(one[known.name][0]) for one in found)} |"
     yield f"| all | {len(runs[0].ids)} | {' | '.join(str(len(run.ids) - wrong_cells(run)) for run in runs)} |"
-    area = baseline(kept(TWO), "nucleus_area")
+    area = baseline(kept(NIGHT), "nucleus_area")
     yield f"The nucleus's area alone has an accuracy of {area['acc']} % and an AUC of {area['auc']}"
-    (right_two, auc_two), (right_seven, auc_seven) = (against_area(name) for name in (TWO, SEVEN))
+    (right_two, auc_two), (right_seven, auc_seven) = (against_area(name) for name in (NIGHT, NIGHT_SEVEN))
     yield f"the net of two classes has P {right_two} for the accuracy and {auc_two} for the AUC,"
     yield f"the net of seven classes P {right_seven} and {auc_seven} ("
 

@@ -17,6 +17,8 @@ from scoring.results import FoldResult, RunResult, load_run
 from tests.support.checkout import ROOT
 from training.caffe_log import parse
 
+CELL, FIELD, SEVEN = "herlev-cell-evening", "herlev-field-evening-inner", "herlev-field-evening-7class-inner"
+NIGHT, NIGHT_SEVEN = "herlev-field-night-last", "herlev-field-night-7class-last"
 FOUR = ("sens", "spec", "acc", "auc")
 
 
@@ -55,6 +57,13 @@ def limits(run: str, metric: str, between: str = " to ", shift: int = 0) -> str:
 def with_limits(run: str, metric: str, shift: int = 0) -> str:
     """A pooled metric with its interval behind it."""
     return f"{texts(kept(run), [metric], shift)[0]} ({limits(run, metric, shift=shift)})"
+
+
+def five_folds_together(run: str) -> str:
+    """The four pooled metrics, the last two with their intervals."""
+    sens, spec = texts(kept(run))[:2]
+    acc, auc = with_limits(run, "acc"), with_limits(run, "auc")
+    return f"Five folds together: Sens {sens}, Spec {spec}, Acc {acc}, AUC {auc}."
 
 
 def right_of(run: RunResult) -> dict[str, tuple[int, int]]:
