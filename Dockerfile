@@ -3,8 +3,6 @@
 #   docker run --rm -it -v "$PWD/runs:/deeppap/runs" -v "$PWD/data:/deeppap/data" deeppap tools/quick_start.sh
 # CUDA needs nvcc, so a base that has it and apt; cuDNN and the rest come as Python packages:
 #   docker build -t deeppap-cuda --build-arg CUDA=1 --build-arg BASE=nvidia/cuda:13.0.1-devel-ubuntu24.04 .
-# third_party/caffe/prove_dockerfile.py runs these lines without a container engine, so it must know
-# every instruction used here.
 ARG BASE=debian:trixie-slim
 
 FROM $BASE AS build
@@ -16,9 +14,10 @@ WORKDIR /deeppap
 RUN apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates git make python3-dev python3-venv
 # only what the build reads: a change of our own Python does not build Caffe again
-COPY Makefile requirements*.txt ./
+COPY requirements*.txt ./
 COPY third_party third_party
-RUN make caffe CUDA=$CUDA
+RUN third_party/caffe/make_venv.sh && third_party/caffe/install.sh cpu && \
+    if [ "$CUDA" = 1 ]; then third_party/caffe/install.sh cuda; fi
 RUN third_party/caffe/runtime_packages.sh >runtime_packages.txt
 
 # compilers and headers stay behind; libraries are installed by name from the same release
@@ -31,6 +30,7 @@ RUN apt-get update && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=build /deeppap/.venv .venv
 COPY . .
+RUN python -m pip install --no-cache-dir --no-deps -e .
 # an image in which Caffe cannot be imported is not made
 RUN python -c "import caffe; caffe.Net"
 CMD ["bash"]

@@ -15,8 +15,9 @@ TEST_JOBS ?= 2
 
 venv: $(VENV)/.complete
 
-$(VENV)/.complete: requirements.txt requirements-dev.txt $(if $(PYTHON_ASKED)$(BROKEN),asked)
+$(VENV)/.complete: requirements.txt requirements-dev.txt pyproject.toml $(if $(PYTHON_ASKED)$(BROKEN),asked)
 	third_party/caffe/make_venv.sh "$(PYTHON)"
+	$(BIN)/python -m pip install -q --no-deps -e .
 	touch $@
 
 # other engines than Caffe for scoring, and tools/export_onnx.py

@@ -10,11 +10,11 @@ import numpy as np
 from benchmarks.alternate import alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work
-from common.cores import usable_cores
 from data_prep.lmdb_check import describe
 from data_prep.mean_image import MeanImage, read_mean
 from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
-from training.run_caffe import caffe_program
+from deeppap.io.cores import usable_cores
+from deeppap.training.run_caffe import caffe_program
 
 VIEWS = 3000
 MEGABYTE = 1e6

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from screening import screen_tile
-from screening.nuclei.nucleus import Nucleus
-from screening.nuclei.threshold import ThresholdDetector
+from deeppap.screening import screen_tile
+from deeppap.screening.nuclei.nucleus import Nucleus
+from deeppap.screening.nuclei.threshold import ThresholdDetector
 
 SEARCHED = 10  # tiles of one shape that a process searches; the next ones have the nuclei of the last of them
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from benchmarks.own_process import Run
 from benchmarks.timing_nets import INPUT
-from engines.crops import seeded_crops
-from engines.device import Device
-from engines.open_engine import open_engine
+from deeppap.engines.crops import seeded_crops
+from deeppap.engines.device import Device
+from deeppap.engines.open_engine import open_engine
 
 LARGEST = 100  # crops
 
@@ -20,7 +20,7 @@ def crops() -> np.ndarray:
 
 def caffe(deploy: Path, model: Path, _threads: int) -> Run:
     """Pycaffe; the threads come from OMP_NUM_THREADS."""
-    from engines.caffe_engine import CaffeEngine
+    from deeppap.engines.caffe_engine import CaffeEngine
 
     engine, data = CaffeEngine(deploy, model), crops()
 

@@ -8,10 +8,10 @@ from benchmarks.alternate import Task, alternate, timed
 from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from common.cores import usable_cores
-from engines.caffe_engine import CaffeEngine
-from scoring.cell_views import ViewChoice, of_data_set
-from scoring.score_cells import score_cells
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.io.cores import usable_cores
+from deeppap.scoring.cell_views import ViewChoice, of_data_set
+from deeppap.scoring.score_cells import score_cells
 
 VIEWS = (600, 1200, 2400, 4800)
 CELLS = (1, 2, 4)

@@ -6,8 +6,8 @@ import time
 import numpy as np
 
 from benchmarks.sheet import Figure, figure
-from common.provenance import environment
-from engines.device import Device
+from deeppap.engines.device import Device
+from deeppap.records.provenance import environment
 
 SIZE = 2048  # of the square matrices: large enough for the peak, small enough for a second
 

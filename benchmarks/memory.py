@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
-from common.caffe_messages import ROOT
+from deeppap.io.caffe_messages import ROOT
 
 CELLS = (100, 1000, 5000)
 EVERY = 0.1  # seconds between two looks

@@ -12,14 +12,14 @@ from benchmarks.alternate import timed
 from benchmarks.screening_work import planned, screening_fold
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
-from data_prep.phantom.slide import make_slide
-from engines.device import Device
-from screening.cells import ScreenedCell
-from screening.parts import Part, write_part
-from screening.plan import Plan
-from screening.slides.slide import Box
-from screening.tiles import tiles_of
-from screening.write_results import write_results
+from deeppap.engines.device import Device
+from deeppap.phantom.slide import make_slide
+from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.parts import Part, write_part
+from deeppap.screening.plan import Plan
+from deeppap.screening.slides.slide import Box
+from deeppap.screening.tiles import tiles_of
+from deeppap.screening.write_results import write_results
 
 CELLS = (3_000, 30_000, 300_000)
 A_TILE = 84  # cells, about as many as 2048 x 2048 pixels hold on the made slide

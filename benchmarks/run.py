@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.machine import facts, gemm_peak
 from benchmarks.sheet import table, write
 from benchmarks.work import prepare
-from common.errors import UserError
+from deeppap.io.errors import UserError
 
 
 def run_parts(folder: Path, parts: Sequence[str], rounds: int) -> str:

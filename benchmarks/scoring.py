@@ -5,14 +5,14 @@ from collections.abc import Callable
 from benchmarks.alternate import Task, alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from common.errors import UserError
-from engines.available import ENGINES, require_engine
-from engines.crops import CROPS
-from engines.device import Device
-from engines.engine import Engine
-from engines.open_engine import open_engine
-from scoring.cell_views import ViewChoice, of_data_set
-from scoring.score_cells import score_cells
+from deeppap.engines.available import ENGINES, require_engine
+from deeppap.engines.crops import CROPS
+from deeppap.engines.device import Device
+from deeppap.engines.engine import Engine
+from deeppap.engines.open_engine import open_engine
+from deeppap.io.errors import UserError
+from deeppap.scoring.cell_views import ViewChoice, of_data_set
+from deeppap.scoring.score_cells import score_cells
 
 VIEWS = 5  # of a cell in one round: short rounds, so that all engines meet the same machine
 PAPERS_CROPS = 1000

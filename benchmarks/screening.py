@@ -12,13 +12,13 @@ from benchmarks.screening_work import made_slide, planned, screening_fold
 from benchmarks.sheet import Figure, figure
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.work import Work
-from common.errors import UserError
-from engines.available import ENGINES, require_engine
-from engines.device import Device
-from screening import screen_tile
-from screening.plan import Plan
-from screening.screen_images import run_here
-from screening.slides.slide import Box
+from deeppap.engines.available import ENGINES, require_engine
+from deeppap.engines.device import Device
+from deeppap.io.errors import UserError
+from deeppap.screening import screen_tile
+from deeppap.screening.plan import Plan
+from deeppap.screening.screen_images import run_here
+from deeppap.screening.slides.slide import Box
 
 CELLS = 66
 ROUNDS = 3  # at most: one round of all is minutes
@@ -45,7 +45,7 @@ def measure(work: Work) -> list[Figure]:
 
 
 def _one_way(work: Work, name: str, pairs: Pairs, plain: ProcessPoolExecutor, clusters: dict) -> list[Figure]:
-    from screening.cluster_tiles import run_on
+    from deeppap.screening.cluster_tiles import run_on
 
     cells = sum(receipt.cells for receipt in plain.submit(screened, pairs).result())
     tasks = {"plain": _task(pairs, lambda fresh: plain.submit(screened, fresh).result())}
@@ -130,7 +130,7 @@ def _one_thread() -> None:
 
 @contextmanager
 def _cluster(count: int) -> Iterator:
-    from common.cluster.connect import connected, require_dask
+    from deeppap.cluster.connect import connected, require_dask
 
     try:
         require_dask()

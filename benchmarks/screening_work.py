@@ -4,18 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.work import Work
-from common.caffe_messages import read_binary
-from common.options import Request
-from data_prep.phantom.field import FIELD_MPP
-from data_prep.phantom.slide import BLOCK, CELLS, make_slide
 from data_prep.prepare import prepare_fold
-from engines.device import Device
-from scoring.trained_model import TrainedModel
-from screening.plan import Plan
-from screening.plan_image import plan_image, tiles_of_plan
-from screening.settings import settings_of
-from screening.slides.slide import Box
-from training.origin import TRAIN_LMDB
+from deeppap.engines.device import Device
+from deeppap.io.caffe_messages import read_binary
+from deeppap.phantom.field import FIELD_MPP
+from deeppap.phantom.slide import BLOCK, CELLS, make_slide
+from deeppap.records.request import Request
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening.plan import Plan
+from deeppap.screening.plan_image import plan_image, tiles_of_plan
+from deeppap.screening.settings import settings_of
+from deeppap.screening.slides.slide import Box
+from deeppap.training.origin import TRAIN_LMDB
 
 CONFIDENCE = 0.1  # finds most of the drawn nuclei
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from common.files import write_json
+from deeppap.io.files import write_json
 
 
 @dataclass(frozen=True)

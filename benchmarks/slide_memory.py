@@ -11,11 +11,11 @@ from benchmarks.memory import share, tree
 from benchmarks.screening_work import CONFIDENCE, made_slide, screening_fold
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
-from common.caffe_messages import ROOT
-from common.cluster.connect import require_dask
-from common.errors import UserError
-from common.files import read_json
-from data_prep.phantom.field import FIELD_MPP
+from deeppap.cluster.connect import require_dask
+from deeppap.io.caffe_messages import ROOT
+from deeppap.io.errors import UserError
+from deeppap.io.files import read_json
+from deeppap.phantom.field import FIELD_MPP
 
 CELLS = (1_000, 10_000, 100_000)
 WORKERS = 2

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.alternate import Task, alternate, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import Work
-from common.caffe_messages import ROOT
+from deeppap.io.caffe_messages import ROOT
 
 
 def measure(work: Work) -> list[Figure]:

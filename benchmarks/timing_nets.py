@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from common.caffe_messages import caffe_pb2, prototxt_folder, read_binary, read_prototxt, write_prototxt
-from engines.net_probe import probe_net
-from engines.weights_file import blob_array, layers_of
-from training.resolve import data_layer
+from deeppap.engines.net_probe import probe_net
+from deeppap.engines.weights_file import blob_array, layers_of
+from deeppap.io.caffe_messages import caffe_pb2, prototxt_folder, read_binary, read_prototxt, write_prototxt
+from deeppap.training.resolve import data_layer
 
 ENGINES = {"Convolution": "convolution_param", "Pooling": "pooling_param", "ReLU": "relu_param", "LRN": "lrn_param"}
 CAFFE_ENGINE = 1  # ConvolutionParameter.CAFFE and its like

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from common.caffe_messages import read_binary, read_prototxt
-from engines.weights_file import blob_array, layers_of
+from deeppap.engines.weights_file import blob_array, layers_of
+from deeppap.io.caffe_messages import read_binary, read_prototxt
 
 
 def torch_net(deploy: Path, model: Path) -> nn.Sequential:

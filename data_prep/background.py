@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from data_prep.cells import Cell, Dataset, by_image
-from data_prep.image_file import image_size, read_image
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood
+from deeppap.io.image_file import image_size, read_image
 
 MARGIN = 5  # pixels by which the nucleus region is larger than the nucleus: its blurred rim is no background
 RADIUS = 40  # pixels of the region where there is no mask

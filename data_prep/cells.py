@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.files import digest, sha256_file
+from deeppap.io.files import digest, sha256_file
 
 
 @dataclass(frozen=True, order=True)

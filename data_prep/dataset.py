@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from common.errors import CHECK_PATH, UserError
-from common.run_folder import RunConfig
 from data_prep.cells import Dataset
 from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
-from data_prep.phantom.mark import is_phantom
+from data_prep.phantom_mark import is_phantom
+from deeppap.io.errors import CHECK_PATH, UserError
+from deeppap.records.run_folder import RunConfig
 
 DEFAULT = Path("data/herlev")
 

@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from common.run_folder import RunConfig
 from data_prep.folds import FOLDS
 from data_prep.profiles import FILE, Profile
 from data_prep.views import Grid
 from data_prep.written_counts import batch_and_epochs
+from deeppap.records.run_folder import RunConfig
 
 EVEN = 1.1  # the larger class's views over the smaller one's
 Grids = dict[int, Grid]  # by label

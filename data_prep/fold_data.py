@@ -4,21 +4,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.caffe_messages import read_prototxt, training_prototxt
-from common.errors import UserError
-from common.files import (
-    digest,
-    human,
-    partial_path,
-    read_json,
-    remove,
-    require_space,
-    sha256_file,
-    sync_folder,
-    write_json,
-)
-from common.lmdb_readers import reader_of
-from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
 from data_prep.fold_images import write_fold_images
 from data_prep.fold_parts import fold_cells, parts_of
@@ -29,6 +14,21 @@ from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
+from deeppap.io.caffe_messages import read_prototxt, training_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.files import (
+    digest,
+    human,
+    partial_path,
+    read_json,
+    remove,
+    require_space,
+    sha256_file,
+    sync_folder,
+    write_json,
+)
+from deeppap.io.lmdb_readers import reader_of
+from deeppap.records.run_folder import RunConfig
 
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took

@@ -4,15 +4,15 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from common.errors import UserError
-from common.files import complete_or_absent, write_text
-from common.run_folder import read_config
 from data_prep.cells import Cell
 from data_prep.dataset import dataset_of
 from data_prep.fold_parts import parts_of
 from data_prep.folds import read_split
-from data_prep.image_file import read_image
 from data_prep.image_hashes import pixel_sha256, read_images
+from deeppap.io.errors import UserError
+from deeppap.io.files import complete_or_absent, write_text
+from deeppap.io.image_file import read_image
+from deeppap.records.run_folder import read_config
 
 FILE = "cell_images.csv"  # one line a cell of the fold
 SOURCE = "source_images.sha256"  # of a fold that is adapted: what its source net had learned from

@@ -1,8 +1,8 @@
 """Which cells of a fold are trained on, which choose its snapshot, and which judge it."""
 
-from common.run_folder import RunConfig
 from data_prep.cells import Cell, Dataset
 from data_prep.folds import Split, inner_split, train_test_cells
+from deeppap.records.run_folder import RunConfig
 
 
 def fold_cells(

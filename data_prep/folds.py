@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
-from common.files import digest, read_json, write_json
 from data_prep.cells import Cell, Dataset
+from deeppap.io.errors import UserError
+from deeppap.io.files import digest, read_json, write_json
 
 PROTOCOLS = ("cell", "field")
 FOLDS = 5

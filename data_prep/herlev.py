@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from common.errors import UserError
 from data_prep.cells import Cell, Dataset, counts
 from data_prep.herlev_classes import CLASSES
-from data_prep.image_file import image_size
 from data_prep.nucleus import centroid
-from data_prep.phantom.mark import is_phantom
+from data_prep.phantom_mark import is_phantom
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import image_size
 
 PIXEL_UM = 0.201  # side of a pixel (paper: "Herlev Dataset")
 LITTER = {"thumbs.db", "desktop.ini"}  # left by file browsers

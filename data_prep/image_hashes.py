@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
-from common.files import write_text
 from data_prep.cells import Dataset
-from data_prep.image_file import read_image
+from deeppap.io.errors import UserError
+from deeppap.io.files import write_text
+from deeppap.io.image_file import read_image
 
 IMAGES = "images.sha256"
 

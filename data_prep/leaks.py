@@ -8,12 +8,12 @@ import cv2
 import lmdb
 import numpy as np
 
-from common.caffe_messages import caffe_pb2
 from data_prep.cells import Dataset
 from data_prep.fold_data import LMDBS, read_record
-from data_prep.image_file import read_image
 from data_prep.image_hashes import pixel_sha256
 from data_prep.lmdb_check import verify
+from deeppap.io.caffe_messages import caffe_pb2
+from deeppap.io.image_file import read_image
 
 SIDE = 16  # of a perceptual hash: 16 x 16 comparisons
 # bits of 256 in which two hashes of one picture may differ; measured on Herlev: a copy with noise, JPEG or another

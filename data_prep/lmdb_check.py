@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from common.errors import UserError
-from common.files import human, sha256_file
+from deeppap.io.errors import UserError
+from deeppap.io.files import human, sha256_file
 
 
 def describe(lmdb: Path, entries: int) -> dict:

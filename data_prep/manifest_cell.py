@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.errors import Mistakes, UserError
 from data_prep.cells import Cell
 from data_prep.manifest_values import bethesda_label_of, centre_of, inside, label_of, pixel_um_of, size_of
 from data_prep.nucleus import centroid
+from deeppap.io.errors import Mistakes, UserError
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from common.errors import UserError
 from data_prep.herlev_classes import CLASSES
-from data_prep.image_file import image_size
-from data_prep.spelling import advice
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import image_size
+from deeppap.io.spelling import advice
 
 LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
 CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}

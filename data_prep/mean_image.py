@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.blob_values import blob_values
-from common.caffe_messages import caffe_pb2, read_binary
-from common.errors import UserError
-from common.files import complete_or_absent
 from data_prep.views import SIZE
+from deeppap.io.blob_values import blob_values
+from deeppap.io.caffe_messages import caffe_pb2, read_binary
+from deeppap.io.errors import UserError
+from deeppap.io.files import complete_or_absent
 
 SHAPE = (3, SIZE, SIZE)
 DO = "Build the fold again with tools/build_lmdb.py."

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
 from data_prep.cells import Dataset
 from data_prep.herlev_classes import NUCLEUS
-from data_prep.image_file import read_mask
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_mask
 
 
 def nucleus_pixels(path: Path) -> np.ndarray:

@@ -5,10 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from common.errors import UserError
-from common.files import complete_or_absent
-from common.options import CONTROLS, SELECTIONS, Request
-from common.run_folder import RUNS, RunConfig, fold_folder, locked, open_run, read_config
 from data_prep.cells import Dataset, counts
 from data_prep.dataset import find_data, open_dataset
 from data_prep.fit_views import fit_views, plan_lines
@@ -17,6 +13,10 @@ from data_prep.folds import FOLDS, PROTOCOLS, Split, make_split, read_split, wri
 from data_prep.image_hashes import IMAGES, write_images
 from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
+from deeppap.io.errors import UserError
+from deeppap.io.files import complete_or_absent
+from deeppap.records.request import CONTROLS, SELECTIONS, Request
+from deeppap.records.run_folder import RUNS, RunConfig, fold_folder, locked, open_run, read_config
 
 
 def check(request: Request) -> None:

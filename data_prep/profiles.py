@@ -3,12 +3,12 @@
 import math
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 
-from common.errors import UserError
 from data_prep.views import Grid
+from deeppap.io.caffe_messages import ROOT
+from deeppap.io.errors import UserError
 
-FILE = Path(__file__).parent.parent / "profiles.toml"
+FILE = ROOT / "profiles.toml"
 VIEW_PLANS = ("unbalanced", "balanced")
 AGAIN = "Remove the run folder and build it again."
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from common.files import disk_full
-from common.in_order import in_order
 from data_prep.cells import Cell, by_image
-from data_prep.image_file import read_image
 from data_prep.image_hashes import pixel_sha256
 from data_prep.views import REACH, neighbourhood
+from deeppap.io.files import disk_full
+from deeppap.io.image_file import read_image
+from deeppap.io.in_order import in_order
 
 REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
 Region = tuple[np.ndarray, tuple[float, float]]

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.views import rng
+from deeppap.io.errors import UserError
 
 TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest part
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from data_prep.cells import Cell
-from data_prep.image_file import read_image
+from deeppap.io.image_file import read_image
 
 PATCH = 128  # pixels cut from the cell image (paper: m)
 SIZE = 256  # pixels after up-sampling, what CaffeNet was trained at

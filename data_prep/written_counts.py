@@ -4,8 +4,8 @@ import math
 
 from google.protobuf.message import Message
 
-from common.caffe_messages import data_layer, prototxt_folder, read_prototxt, training_prototxt
 from data_prep.profiles import Profile
+from deeppap.io.caffe_messages import data_layer, prototxt_folder, read_prototxt, training_prototxt
 
 
 def batch_and_epochs(profile: Profile, classes: int) -> tuple[int, int]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from measures.metrics import METRICS, binary_metrics
-from reporting.tables.performance_rows import metric_text
-from scoring.results import load_run
+from deeppap.report.tables.performance_rows import metric_text
+from deeppap.scoring.results import load_run
+from deeppap.stats.metrics import METRICS, binary_metrics
 from tests.support.checkout import ROOT
 from tests.support.synthetic_run import write_synthetic_run
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from data_prep.herlev_classes import CLASSES
-from measures.by_class import confusion, seven_errors
-from measures.metrics import METRICS, percent
-from reporting.paper import paper
-from reporting.tables.performance_rows import metric_text
+from deeppap.report.paper import paper
+from deeppap.report.tables.performance_rows import metric_text
+from deeppap.stats.by_class import confusion, seven_errors
+from deeppap.stats.metrics import METRICS, percent
+from deeppap.training.caffe_log import parse
 from tests.support.stated_figures import (
     CELL,
     FIELD,
@@ -37,7 +38,6 @@ from tests.support.stated_figures import (
     with_limits,
     wrong_cells,
 )
-from training.caffe_log import parse
 
 SHUFFLED = "herlev-cell-evening-shuffle"
 CRIC, CRIC_NIGHT = "cric-external-herlev-field-evening", "cric-external-herlev-field-night"

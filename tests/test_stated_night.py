@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from data_prep.herlev_classes import CLASSES
-from measures.by_class import confusion, seven_errors
-from measures.calibration import expected_calibration_error
-from measures.compare import compare, paired
-from measures.metrics import percent
+from deeppap.stats.by_class import confusion, seven_errors
+from deeppap.stats.calibration import expected_calibration_error
+from deeppap.stats.compare import compare, paired
+from deeppap.stats.metrics import percent
+from deeppap.training.caffe_log import parse
 from tests.support.stated_figures import (
     FIELD,
     NIGHT,
@@ -29,7 +30,6 @@ from tests.support.stated_figures import (
     texts,
     wrong_cells,
 )
-from training.caffe_log import parse
 
 SHOWN = (1, 5, 10, 15)  # epochs in the tables
 

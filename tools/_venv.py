@@ -11,4 +11,3 @@ if Path(sys.prefix) != ROOT / ".venv" and "DEEPPAP_PYTHON" not in os.environ:  #
     if not PYTHON.exists():
         sys.exit(f"{sys.argv[0]}: the project's Python {PYTHON.relative_to(ROOT)} is missing. Run: make caffe")
     os.execv(PYTHON, [str(PYTHON), *sys.argv])
-sys.path.insert(0, str(ROOT))

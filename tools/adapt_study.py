@@ -5,8 +5,15 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.options import DATA_HELP, WEIGHTS_HELP, add_compared_options, add_device_options, add_run_options, requested
+from deeppap.cli.options import (
+    DATA_HELP,
+    WEIGHTS_HELP,
+    add_compared_options,
+    add_device_options,
+    add_run_options,
+    requested,
+)
+from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/adapt_study.py --data my_cells/cells.csv --profile quick --protocol field --from runs/herlev-cell-paper/fold0
@@ -33,13 +40,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Do all that is missing, write the report, print its table."""
     args = arguments()
-    from engines.device import resolve
-    from reporting.report import write_report
-    from reporting.tables.adapting import adapting_table
-    from scoring.results import load_run
-    from studies.adapt_study import REPORT, adapt_study
-    from studies.cross_validate import CrossValidateOptions, wanted_folds
-    from training.start import compared
+    from deeppap.engines.device import resolve
+    from deeppap.report.report import write_report
+    from deeppap.report.tables.adapting import adapting_table
+    from deeppap.scoring.results import load_run
+    from deeppap.studies.adapt_study import REPORT, adapt_study
+    from deeppap.studies.cross_validate import CrossValidateOptions, wanted_folds
+    from deeppap.training.start import compared
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/audit_leaks.py
@@ -29,10 +29,10 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Print every leak and how many there are."""
     args = arguments()
-    from common.current_fold import find_fold
-    from common.errors import printable
     from data_prep.dataset import open_dataset
     from data_prep.leaks import audit_dataset, audit_fold
+    from deeppap.io.errors import printable
+    from deeppap.records.current_fold import find_fold
 
     if args.data:
         where, leaks = args.data, audit_dataset(open_dataset(Path(args.data), allow_partial=True))

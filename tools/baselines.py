@@ -5,8 +5,8 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.options import DATA_HELP
+from deeppap.cli.options import DATA_HELP
+from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/baselines.py --data data/herlev --protocol cell
@@ -32,8 +32,8 @@ def main() -> None:
     args = arguments()
     from data_prep.dataset import find_data, open_dataset
     from data_prep.folds import make_split
-    from reporting.tables.baselines_alone import baselines_alone_table
-    from studies.baselines import measured_baselines
+    from deeppap.report.tables.baselines_alone import baselines_alone_table
+    from deeppap.studies.baselines import measured_baselines
 
     dataset = open_dataset(find_data(args.data), args.allow_partial)
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))

@@ -5,8 +5,8 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.options import DATA_HELP, add_run_options, requested
+from deeppap.cli.options import DATA_HELP, add_run_options, requested
+from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/build_lmdb.py --fold 3
@@ -28,8 +28,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Build the fold and point data/fold at it."""
     args = arguments()
-    from common.current_fold import make_current
     from data_prep.prepare import prepare_fold
+    from deeppap.records.current_fold import make_current
 
     fold, line = prepare_fold(requested(args), args.fold, args.workers, args.run)
     make_current(fold)

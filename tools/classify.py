@@ -7,9 +7,10 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.errors import UserError
-from common.options import CLASSIFY_VIEWS, add_device_options, add_engine_options
+from deeppap.cli.options import add_device_options, add_engine_options
+from deeppap.cli.run import run
+from deeppap.io.errors import UserError
+from deeppap.records.request import CLASSIFY_VIEWS
 
 EPILOG = """\
   tools/classify.py cell.png --centre 61,48
@@ -59,12 +60,12 @@ def main() -> None:
         )
     if args.image and not centres:
         raise UserError("--centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
-    from engines.device import resolve
-    from measures.learned import say_of_folders
-    from scoring.average import score_by_all
-    from scoring.open_nets import open_nets
-    from scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
-    from scoring.unlike import say_share
+    from deeppap.engines.device import resolve
+    from deeppap.scoring.average import score_by_all
+    from deeppap.scoring.open_nets import open_nets
+    from deeppap.scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
+    from deeppap.scoring.unlike import say_share
+    from deeppap.stats.learned import say_of_folders
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     models = open_nets(args.release, args.fold_folder, _say)
@@ -74,7 +75,7 @@ def main() -> None:
     if args.out:
         require_writable(args.out, read)
     if args.why:
-        from studies.why_picture import require_picture, write_why_picture
+        from deeppap.studies.why_picture import require_picture, write_why_picture
 
         require_picture(args.why, len(places), len(models))
         require_writable(args.why, [*read, *([args.out] if args.out else [])])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.errors import UserError
+from deeppap.cli.run import run
+from deeppap.io.errors import UserError
 
 EPILOG = """\
   tools/compare.py runs/herlev-cell-paper runs/herlev-cell-paper-scratch
@@ -29,8 +29,8 @@ def main() -> None:
     args = arguments()
     if len(args.runs) < 2:
         raise UserError("arguments", "two runs or more", "one", "Name the folders of two runs.")
-    from reporting.tables.comparison import comparison_table
-    from scoring.results import load_run
+    from deeppap.report.tables.comparison import comparison_table
+    from deeppap.scoring.results import load_run
 
     table = comparison_table([load_run(path) for path in args.runs])
     if table is None:

@@ -6,8 +6,7 @@ from functools import partial
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.options import (
+from deeppap.cli.options import (
     DATA_HELP,
     WEIGHTS_HELP,
     add_cluster_option,
@@ -17,6 +16,7 @@ from common.options import (
     add_source_options,
     requested,
 )
+from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/cross_validate.py --data data/herlev --profile paper --protocol cell
@@ -49,13 +49,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Do all that is missing, then write the report."""
     args = arguments()
-    from common.cluster.connect import on_cluster
-    from engines.device import cards_of, resolve
-    from reporting.report import default_out, write_report
-    from scoring.results import load_run
-    from studies.cluster_folds import folds_on
-    from studies.cross_validate import CrossValidateOptions, cross_validate, wanted_folds
-    from training.start import start_of
+    from deeppap.cluster.connect import on_cluster
+    from deeppap.engines.device import cards_of, resolve
+    from deeppap.report.report import default_out, write_report
+    from deeppap.scoring.results import load_run
+    from deeppap.studies.cluster_folds import folds_on
+    from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate, wanted_folds
+    from deeppap.training.start import start_of
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())

@@ -15,8 +15,7 @@ esac
   echo "dask.sh: --cluster: expected dask.distributed, found none here. Run: make cluster" >&2
   exit 2
 }
-export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-export DASK_CONFIG=${DASK_CONFIG:-$root/common/cluster/dask.yaml}
+export DASK_CONFIG=${DASK_CONFIG:-$root/deeppap/cluster/dask.yaml}
 options=()
 case " $* " in
   *" --host"* | *" --interface"*) ;;

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/download_weights.py
@@ -26,8 +26,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Download and say where it is."""
     args = arguments()
-    from common.pinned import MODEL, facts
-    from training.download import download
+    from deeppap.io.pinned import MODEL, facts
+    from deeppap.training.download import download
 
     known = facts()
     target = args.out or MODEL / known["caffemodel"]

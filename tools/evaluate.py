@@ -6,9 +6,9 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.option_types import at_least_one
-from common.options import add_device_options, add_engine_options
+from deeppap.cli.option_types import at_least_one
+from deeppap.cli.options import add_device_options, add_engine_options
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/evaluate.py
@@ -41,12 +41,12 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score the fold and print the measures and the table of classes."""
     args = arguments()
-    from common.current_fold import find_fold
-    from engines.device import resolve
-    from measures.learned import of_scores
-    from reporting.terminal import summary
-    from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
-    from scoring.trained_model import TrainedModel
+    from deeppap.engines.device import resolve
+    from deeppap.records.current_fold import find_fold
+    from deeppap.report.terminal import summary
+    from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+    from deeppap.scoring.trained_model import TrainedModel
+    from deeppap.stats.learned import of_scores
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())

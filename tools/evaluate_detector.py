@@ -6,8 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.option_types import above_zero, at_least_one
+from deeppap.cli.option_types import above_zero, at_least_one
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
@@ -51,11 +51,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Detect, match and print; write the pictures where they are wanted."""
     args = arguments()
-    from screening.nuclei.detection_scores import report
-    from screening.nuclei.detectors import open_detector
-    from screening.nuclei.evaluate import cross_validate, detect_all, require_foldable
-    from screening.nuclei.evaluation_folder import require_replaceable, write_evaluation
-    from screening.nuclei.field_sets import open_sets
+    from deeppap.screening.nuclei.detection_scores import report
+    from deeppap.screening.nuclei.detectors import open_detector
+    from deeppap.screening.nuclei.evaluate import cross_validate, detect_all, require_foldable
+    from deeppap.screening.nuclei.evaluation_folder import require_replaceable, write_evaluation
+    from deeppap.screening.nuclei.field_sets import open_sets
 
     if args.out:
         require_replaceable(args.out)  # before the work, not after it

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/export_onnx.py
@@ -30,11 +30,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Export, prove, and say where the files are."""
     args = arguments()
-    from common.current_fold import find_fold
-    from engines.device import resolve
-    from scoring.export_onnx import export_onnx, proof_views
-    from scoring.refusal import Refusal
-    from scoring.trained_model import TrainedModel
+    from deeppap.engines.device import resolve
+    from deeppap.records.current_fold import find_fold
+    from deeppap.scoring.export_onnx import export_onnx, proof_views
+    from deeppap.scoring.refusal import Refusal
+    from deeppap.scoring.trained_model import TrainedModel
 
     resolve("none")
     model = TrainedModel.open(find_fold(args.fold_folder), force=args.force)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/keep_results.py runs/herlev-cell-evening
@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Copy, and say where it is."""
     args = arguments()
-    from studies.keep_results import keep_results
+    from deeppap.studies.keep_results import keep_results
 
     print(f"{keep_results(args.run, args.out or Path('results') / args.run.resolve().name)} written")
 

@@ -5,9 +5,8 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.option_types import at_least_one
-from common.options import (
+from deeppap.cli.option_types import at_least_one
+from deeppap.cli.options import (
     DATA_HELP,
     WEIGHTS_HELP,
     add_compared_options,
@@ -15,6 +14,7 @@ from common.options import (
     add_work_options,
     requested,
 )
+from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/learning_curve.py --data my_cells/cells.csv --protocol field --from runs/herlev-cell-paper/fold0
@@ -51,10 +51,10 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Do all points that are missing, write table and figure, print the table."""
     args = arguments()
-    from engines.device import resolve
-    from reporting.learning_curve import read_curve, write_curve
-    from studies.learning_curve import BEFORE, CurveOptions, learning_curve, percents
-    from training.start import compared
+    from deeppap.engines.device import resolve
+    from deeppap.report.learning_curve import read_curve, write_curve
+    from deeppap.studies.learning_curve import BEFORE, CurveOptions, learning_curve, percents
+    from deeppap.training.start import compared
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.option_types import at_least_one
+from deeppap.cli.option_types import at_least_one
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/make_phantom.py data/phantom               917 cells in Herlev's seven class folders
@@ -45,7 +45,7 @@ def main() -> None:
         _draw_fields(args)
         return
     from data_prep.herlev_classes import CLASSES
-    from data_prep.phantom.draw_set import make_phantom, make_phantom_manifest
+    from deeppap.phantom.draw_set import make_phantom, make_phantom_manifest
 
     if args.manifest:
         print(make_phantom_manifest(args.out, args.cells, args.seed, args.workers))
@@ -58,12 +58,12 @@ def main() -> None:
 
 def _draw_fields(args: argparse.Namespace) -> None:
     if args.slide:
-        from data_prep.phantom.slide import make_slide
+        from deeppap.phantom.slide import make_slide
 
         slide = make_slide(args.out, args.slide, 40 if args.fields is None else args.fields, args.seed)
         print(f"{sum(1 for _ in slide.centres()):5d}  cells in {args.out}")
         return
-    from data_prep.phantom.draw_fields import make_fields
+    from deeppap.phantom.draw_fields import make_fields
 
     print(f"{make_fields(args.out, args.fields, args.cells, args.seed):5d}  cells in {args.out}")
 

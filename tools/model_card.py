@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/model_card.py runs/herlev-cell-paper --fold 3
@@ -28,8 +28,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Write the card and say where it is."""
     args = arguments()
-    from reporting.model_card import write_card
-    from scoring.results import load_run
+    from deeppap.report.model_card import write_card
+    from deeppap.scoring.results import load_run
 
     print(f"card: {write_card(load_run(args.run), args.fold, args.name)}")
 

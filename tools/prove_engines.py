@@ -5,8 +5,8 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.errors import UserError
+from deeppap.cli.run import run
+from deeppap.io.errors import UserError
 
 EPILOG = """\
   tools/prove_engines.py --fold-folder runs/herlev-cell-quick/fold0
@@ -30,11 +30,11 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Score, compare and print a line for each."""
     args = arguments()
-    from common.current_fold import find_fold
-    from engines.available import require_engine
-    from engines.device import resolve
-    from scoring.trained_model import TrainedModel
-    from studies.engine_proof import every_other, prove_engines
+    from deeppap.engines.available import require_engine
+    from deeppap.engines.device import resolve
+    from deeppap.records.current_fold import find_fold
+    from deeppap.scoring.trained_model import TrainedModel
+    from deeppap.studies.engine_proof import every_other, prove_engines
 
     others = [tuple(name.partition("/")[::2]) for name in args.only or ()]
     if not others:

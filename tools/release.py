@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/release.py runs/herlev-field-evening-inner --out herlev-field
@@ -30,9 +30,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Write the release and say where it is."""
     args = arguments()
-    from engines.device import resolve
-    from studies.cross_validate import wanted_folds
-    from studies.release import release
+    from deeppap.engines.device import resolve
+    from deeppap.studies.cross_validate import wanted_folds
+    from deeppap.studies.release import release
 
     resolve("none")
     out = args.out or Path(f"{args.run.resolve().name}-release")

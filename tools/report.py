@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/report.py runs/herlev-cell-paper
@@ -29,8 +29,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Read the runs, write the report, print where it is."""
     args = arguments()
-    from reporting.report import default_out, write_report
-    from scoring.results import load_run
+    from deeppap.report.report import default_out, write_report
+    from deeppap.scoring.results import load_run
 
     runs = [load_run(path) for path in args.runs]
     page = write_report(runs, args.out or default_out(runs), progress=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.errors import UserError
-from common.option_types import at_least_one
-from common.options import add_cluster_option, add_device_options, add_engine_options
+from deeppap.cli.option_types import at_least_one
+from deeppap.cli.options import add_cluster_option, add_device_options, add_engine_options
+from deeppap.cli.run import run
+from deeppap.io.errors import UserError
 
 PARTLY = 3  # exit status where a part of an image could not be read or was given up; all else was done
 
@@ -66,15 +66,15 @@ def main() -> int:
     args = arguments()
     from dataclasses import replace
 
-    from common.cluster.connect import on_cluster
-    from engines.device import cards_of, resolve
-    from measures.learned import say_of_folders
-    from scoring.open_nets import open_nets
-    from screening.cluster_tiles import run_on
-    from screening.parts import require_parquet
-    from screening.screen_images import run_here, screen_images
-    from screening.settings import require_tile, settings_of
-    from screening.slides.open_slide import find_images
+    from deeppap.cluster.connect import on_cluster
+    from deeppap.engines.device import cards_of, resolve
+    from deeppap.scoring.open_nets import open_nets
+    from deeppap.screening.cluster_tiles import run_on
+    from deeppap.screening.parts import require_parquet
+    from deeppap.screening.screen_images import run_here, screen_images
+    from deeppap.screening.settings import require_tile, settings_of
+    from deeppap.screening.slides.open_slide import find_images
+    from deeppap.stats.learned import say_of_folders
 
     require_parquet()
     images = find_images(args.image)

@@ -5,7 +5,7 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/softmax_or_fc8.py --fold-folder runs/herlev-cell-quick/fold0
@@ -26,13 +26,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score once and print both tables of measures."""
     args = arguments()
-    from common.current_fold import find_fold
-    from engines.device import resolve
-    from reporting.tables.means import means_table
-    from scoring.evaluate_fold import held_out_cells
-    from scoring.refusal import Refusal
-    from scoring.trained_model import TrainedModel
-    from studies.softmax_or_fc8 import both_scores
+    from deeppap.engines.device import resolve
+    from deeppap.records.current_fold import find_fold
+    from deeppap.report.tables.means import means_table
+    from deeppap.scoring.evaluate_fold import held_out_cells
+    from deeppap.scoring.refusal import Refusal
+    from deeppap.scoring.trained_model import TrainedModel
+    from deeppap.studies.softmax_or_fc8 import both_scores
 
     device = resolve("none")
     model = TrainedModel.open(find_fold(args.fold_folder))

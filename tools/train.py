@@ -6,8 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.options import WEIGHTS_HELP, add_device_options, add_source_options
+from deeppap.cli.options import WEIGHTS_HELP, add_device_options, add_source_options
+from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/train.py
@@ -33,11 +33,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train the fold and say which snapshot was selected."""
     args = arguments()
-    from common.current_fold import find_fold
-    from engines.device import resolve
-    from measures.learned import of_model
-    from training.start import start_of
-    from training.train_fold import TrainOptions, train_fold
+    from deeppap.engines.device import resolve
+    from deeppap.records.current_fold import find_fold
+    from deeppap.stats.learned import of_model
+    from deeppap.training.start import start_of
+    from deeppap.training.train_fold import TrainOptions, train_fold
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())

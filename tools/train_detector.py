@@ -6,8 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.option_types import at_least_one
+from deeppap.cli.option_types import at_least_one
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/train_detector.py --fields fields/cervix93 --mpp 0.22
@@ -39,8 +39,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train the net and name its weights."""
     args = arguments()
-    from screening.nuclei.field_sets import open_sets
-    from screening.nuclei.train_fcn import TrainRequest, train_fcn
+    from deeppap.screening.nuclei.field_sets import open_sets
+    from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
 
     sets = open_sets(args.fields, args.mpp, args.loose)
     weights = train_fcn(args.out, TrainRequest(sets, args.crops, args.iterations, args.seed))

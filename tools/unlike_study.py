@@ -6,7 +6,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/unlike_study.py --fold-folder runs/herlev-cell-quick/fold0
@@ -32,9 +32,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score every kind and print the table."""
     args = arguments()
-    from common.current_fold import find_fold
-    from scoring.trained_model import TrainedModel
-    from studies.unlike import UnlikeOptions, unlike_study, unlike_table
+    from deeppap.records.current_fold import find_fold
+    from deeppap.scoring.trained_model import TrainedModel
+    from deeppap.studies.unlike import UnlikeOptions, unlike_study, unlike_table
 
     options = UnlikeOptions(args.fields, args.mpp, args.cells, args.views, args.layer)
     print(unlike_table(unlike_study(TrainedModel.open(find_fold(args.fold_folder)), options), options).text())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from common.cli import run
-from common.option_types import at_least_one, plain_name
-from common.options import add_device_options, add_engine_options
+from deeppap.cli.option_types import at_least_one, plain_name
+from deeppap.cli.options import add_device_options, add_engine_options
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/validate.py mine/cells.csv --fold-folder runs/herlev-cell-paper/fold0
@@ -42,12 +42,12 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score, write the report, print the first table."""
     args = arguments()
-    from common.current_fold import find_fold
-    from engines.device import resolve
-    from reporting.report import default_out, write_report
-    from reporting.tables.all_tables import tables_of
-    from scoring.results import load_run
-    from studies.external import ExternalOptions, validate
+    from deeppap.engines.device import resolve
+    from deeppap.records.current_fold import find_fold
+    from deeppap.report.report import default_out, write_report
+    from deeppap.report.tables.all_tables import tables_of
+    from deeppap.scoring.results import load_run
+    from deeppap.studies.external import ExternalOptions, validate
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())

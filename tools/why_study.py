@@ -5,7 +5,7 @@ import argparse
 
 import _venv  # noqa: F401
 
-from common.cli import run
+from deeppap.cli.run import run
 
 EPILOG = """\
   tools/why_study.py --fold-folder runs/herlev-cell-quick/fold0
@@ -31,13 +31,13 @@ def main() -> None:
     args = arguments()
     from pathlib import Path
 
-    from common.current_fold import find_fold
     from data_prep.dataset import open_dataset
-    from scoring.evaluate_fold import held_out_cells
-    from scoring.refusal import Refusal
-    from scoring.trained_model import TrainedModel
-    from studies.unlike import some
-    from studies.why import why_study, why_table
+    from deeppap.records.current_fold import find_fold
+    from deeppap.scoring.evaluate_fold import held_out_cells
+    from deeppap.scoring.refusal import Refusal
+    from deeppap.scoring.trained_model import TrainedModel
+    from deeppap.studies.unlike import some
+    from deeppap.studies.why import why_study, why_table
 
     model = TrainedModel.open(find_fold(args.fold_folder))
     cells = some(held_out_cells(model, Refusal(False, print)), args.cells)

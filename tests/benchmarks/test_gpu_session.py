@@ -13,7 +13,7 @@ from benchmarks.gpu.bundle import Contents, make_bundle, pack_files, require_sma
 from benchmarks.gpu.gtest import OUT_OF_TIME, _gtest_figures, gtest_step
 from benchmarks.gpu.images import pack_images, unpack_images
 from benchmarks.gpu.report import markdown
-from common.errors import UserError
+from deeppap.io.errors import UserError
 from tests.support.checkout import ROOT, run_tool
 
 PASSED = """[ RUN      ] NetTest/0.TestA

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import merge, screening, slide_memory
 from benchmarks.stopwatch import REST, Stopwatch
 from benchmarks.work import prepare
-from engines.device import Device
+from deeppap.engines.device import Device
 
 pytest.importorskip("distributed", reason="make cluster")
 pytest.importorskip("imagecodecs", reason="make slides")

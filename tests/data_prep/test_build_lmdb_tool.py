@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from common.errors import UserError
-from data_prep.phantom.draw_set import make_phantom
 from data_prep.prepare import Request, prepare_fold, prepare_run
+from deeppap.io.errors import UserError
+from deeppap.phantom.draw_set import make_phantom
 from tests.support.checkout import make_checkout, run_tool, tool_environment
 
 SMALLEST = ("--profile", "smallest", "--workers", "1")

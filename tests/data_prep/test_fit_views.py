@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.run_folder import RunConfig, read_config
 from data_prep.cells import Cell, Dataset
 from data_prep.fit_views import fit_views, iterations, plan_lines
 from data_prep.fold_data import sources, views_in
@@ -18,6 +17,7 @@ from data_prep.prepare import Request, prepare_fold, run_profile, views_plan
 from data_prep.profiles import names, read_profile
 from data_prep.views import Grid
 from data_prep.written_counts import batch_and_epochs
+from deeppap.records.run_folder import RunConfig, read_config
 from tests.data_prep.test_profiles import same_angles
 from tests.support.caffe_nets import read_datums
 from tests.support.own_cells import write_manifest

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from common.errors import UserError
-from common.files import sha256_file
-from common.run_folder import read_config
 from data_prep.dataset import open_dataset
 from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, verify_fold, views_in
 from data_prep.folds import make_split, read_split
-from data_prep.image_file import read_image
 from data_prep.prepare import Request, prepare_fold, run_profile
 from data_prep.profiles import read_profile
 from data_prep.views import plan_view, render
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.io.image_file import read_image
+from deeppap.records.run_folder import read_config
 from tests.support.caffe_nets import pixels, read_datums
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
 from data_prep.cells import Cell, Dataset
 from data_prep.folds import inner_split, make_split, read_split, train_test_cells, write_split
 from data_prep.herlev_classes import CLASSES
+from deeppap.io.errors import UserError
 
 SEEDS = st.integers(0, 2**31 - 1)
 FEW = settings(max_examples=25)

@@ -5,12 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from data_prep.cells import counts
 from data_prep.herlev import read_herlev
 from data_prep.herlev_classes import BACKGROUND, CLASSES, CYTOPLASM, NUCLEUS, UNLABELLED
 from data_prep.nucleus import centroid, nucleus_areas
-from data_prep.phantom.names import class_counts
+from deeppap.io.errors import UserError
+from deeppap.phantom.names import class_counts
 
 
 @pytest.fixture(scope="module")

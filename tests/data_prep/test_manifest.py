@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
 from data_prep.cells import counts
 from data_prep.dataset import open_dataset
 from data_prep.herlev_classes import BACKGROUND, CLASSES, NUCLEUS
-from data_prep.image_file import read_image
 from data_prep.manifest import read_manifest
 from data_prep.nucleus import nucleus_areas
-from data_prep.phantom.draw_set import make_phantom_manifest
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
+from deeppap.phantom.draw_set import make_phantom_manifest
 
 
 @pytest.fixture

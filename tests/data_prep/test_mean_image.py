@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.caffe_messages import read_binary
-from common.errors import UserError
 from data_prep import patch_lmdb
 from data_prep.mean_image import MeanImage, read_mean, write_mean
+from deeppap.io.caffe_messages import read_binary
+from deeppap.io.errors import UserError
 from tests.support.caffe_nets import pixels, read_datums
 
 

@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from common.files import sha256_file
 from data_prep import patch_lmdb
-from data_prep.image_file import read_image
 from data_prep.patch_lmdb import Source, order, write_patch_lmdb
 from data_prep.views import Grid, plan_view, render
+from deeppap.io.files import sha256_file
+from deeppap.io.image_file import read_image
 from tests.support.caffe_nets import pixels, read_datums
 
 GRIDS = {0: Grid(3, 3), 1: Grid(3, 1)}

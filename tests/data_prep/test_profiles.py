@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import pytest
 
-from common.errors import UserError
 from data_prep import profiles
 from data_prep.profiles import VIEW_PLANS, names, read_profile
 from data_prep.views import Grid, plan_view
+from deeppap.io.errors import UserError
 
 
 def shares(grid):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.subsets import nested_subsets
+from deeppap.io.errors import UserError
 
 
 def cells(groups=10, each=4, abnormal=lambda group, place: place == 0, named=True):

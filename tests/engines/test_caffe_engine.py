@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engines.caffe_engine import CaffeEngine
+from deeppap.engines.caffe_engine import CaffeEngine
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
@@ -54,9 +54,9 @@ def test_no_crops(scorer):
 def test_it_is_the_net_that_was_validated(trained_fold, trained_model, scorer, tmp_path):
     """Pycaffe on our crops gives the loss and accuracy that `caffe train` wrote into its log."""
     from data_prep.mean_image import read_mean
-    from engines.crops import crop_views
+    from deeppap.engines.crops import crop_views
+    from deeppap.training.caffe_log import parse
     from tests.support.caffe_nets import pixels, read_datums
-    from training.caffe_log import parse
 
     records = [datum for _, datum in read_datums(trained_fold / "val_lmdb")]
     views = np.stack([pixels(datum).transpose(1, 2, 0) for datum in records])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from data_prep.views import SIZE, Grid, View
-from engines.caffe_engine import CaffeEngine
-from engines.caffe_views import CaffeViews
-from engines.crops import CroppedInput, crop_views
-from scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
-from scoring.fill import filled_in_turn
-from scoring.fill_ahead import filled_ahead
-from scoring.score_cells import score_cells
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.caffe_views import CaffeViews
+from deeppap.engines.crops import CroppedInput, crop_views
+from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
+from deeppap.scoring.fill import filled_in_turn
+from deeppap.scoring.fill_ahead import filled_ahead
+from deeppap.scoring.score_cells import score_cells
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"

@@ -5,14 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from common.caffe_messages import caffe_pb2
-from common.run_folder import read_config
 from data_prep.dataset import open_dataset
 from data_prep.folds import read_split
 from data_prep.mean_image import read_mean
 from data_prep.profiles import read_profile
-from engines.crops import corners, crop_views
-from scoring.cell_views import ViewChoice, render_views
+from deeppap.engines.crops import corners, crop_views
+from deeppap.io.caffe_messages import caffe_pb2
+from deeppap.records.run_folder import read_config
+from deeppap.scoring.cell_views import ViewChoice, render_views
 from tests.support.caffe_nets import data_net, raw_datum, write_datums
 
 

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.errors import UserError
-from engines import device as gpu
-from scoring.score_way import how_scored
+from deeppap.engines import device as gpu
+from deeppap.io.errors import UserError
+from deeppap.scoring.score_way import how_scored
+from deeppap.training.resolve import data_layer, share_batch
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import run_tool
-from training.resolve import data_layer, share_batch
 
 COUNTS = {"views": 1, "crops": 1}
 

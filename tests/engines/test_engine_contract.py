@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from engines.available import ENGINES, require_engine
-from engines.crops import crop_views
-from engines.device import Device
-from engines.open_engine import open_engine
+from deeppap.engines.available import ENGINES, require_engine
+from deeppap.engines.crops import crop_views
+from deeppap.engines.device import Device
+from deeppap.engines.open_engine import open_engine
+from deeppap.io.errors import UserError
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 
@@ -151,6 +151,6 @@ def test_without_the_package_one_line_says_what_to_do(monkeypatch):
 
 def test_a_processor_without_bfloat16_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr("engines.available.has_bfloat16", lambda: False)
+    monkeypatch.setattr("deeppap.engines.available.has_bfloat16", lambda: False)
     with pytest.raises(UserError, match="expected a processor with bfloat16.*which has none"):
         require_engine("openvino", "bfloat16")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from engines.caffe_engine import CaffeEngine
-from engines.caffe_views import CaffeViews
-from engines.crops import CropEngine, crop_views
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.caffe_views import CaffeViews
+from deeppap.engines.crops import CropEngine, crop_views
+from deeppap.io.errors import UserError
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.errors import UserError
-from engines import net_probe
-from engines.net_probe import probe_net
+from deeppap.engines import net_probe
+from deeppap.engines.net_probe import probe_net
+from deeppap.io.errors import UserError
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("onnx", reason="the engines are not installed: make engines")
 
-from common.errors import UserError
-from engines.onnx_export import cache
+from deeppap.engines.onnx_export import cache
+from deeppap.io.errors import UserError
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
@@ -63,7 +63,7 @@ def test_it_is_made_again_where_something_changed(change, model, made, monkeypat
 
 
 def test_a_graph_that_is_not_caffes_is_never_kept(model, monkeypatch):
-    from engines.onnx_export import layers
+    from deeppap.engines.onnx_export import layers
 
     wrong = layers.MAKERS | {"ReLU": layers.sigmoid}
     monkeypatch.setattr(layers, "MAKERS", wrong)

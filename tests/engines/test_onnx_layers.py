@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("onnx", reason="the engines are not installed: make engines")
 
-from common.errors import UserError
-from engines.onnx_export.graph import net_graph
-from engines.onnx_export.proof import prove
+from deeppap.engines.onnx_export.graph import net_graph
+from deeppap.engines.onnx_export.proof import prove
+from deeppap.io.errors import UserError
 from tests.support.small_nets import write_net
 
 ONE = 'layer {{ name: "out" type: "{}" bottom: "data" top: "out" {} }}'

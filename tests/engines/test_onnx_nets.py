@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("onnx", reason="the engines are not installed: make engines")
 
-from common.caffe_messages import read_prototxt
-from engines.onnx_export.graph import net_graph
-from engines.onnx_export.proof import prove
+from deeppap.engines.onnx_export.graph import net_graph
+from deeppap.engines.onnx_export.proof import prove
+from deeppap.io.caffe_messages import read_prototxt
 from tests.support.checkout import ROOT
 from tests.support.small_nets import caffe_weights
 

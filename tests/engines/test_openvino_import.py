@@ -15,7 +15,7 @@ SCRIPT = """
 import multiprocessing, sys
 started = []
 multiprocessing.Process.start = started.append
-from engines.available import has_bfloat16
+from deeppap.engines.available import has_bfloat16
 has_bfloat16()
 assert "openvino" in sys.modules
 assert not started

@@ -5,16 +5,16 @@ import signal
 
 import pytest
 
-from common.errors import UserError
 from data_prep.fold_images import SOURCE, seen_images, source_images
-from data_prep.phantom.draw_set import make_phantom
+from deeppap.io.errors import UserError
+from deeppap.phantom.draw_set import make_phantom
+from deeppap.training.recipe import recorded
+from deeppap.training.snapshots import newest_complete
+from deeppap.training.source_net import open_source
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.faults.test_interruptions import caffe_of, iterations
 from tests.support.checkout import run_tool
 from tests.support.waiting import PATIENCE, wait_until
-from training.recipe import recorded
-from training.snapshots import newest_complete
-from training.source_net import open_source
-from training.train_fold import TrainOptions, train_fold
 
 
 @pytest.fixture

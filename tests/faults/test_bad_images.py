@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
 from data_prep.dataset import open_dataset
 from data_prep.herlev import read_herlev
 from data_prep.herlev_classes import CLASSES
-from data_prep.image_file import image_size, read_image
 from data_prep.nucleus import centroid
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import image_size, read_image
 from tests.support.checkout import ROOT, run_tool
 from tests.support.fault_tools import bmp, filled_bmp, leftovers
 
@@ -250,8 +250,8 @@ def test_an_image_that_goes_bad_after_it_was_read_stops_the_workers(set_of_cells
 BOMB = """
 import resource, sys
 from pathlib import Path
-from common.errors import UserError
-from data_prep.image_file import read_image
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_image(Path(sys.argv[1]))

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from common.errors import UserError
 from data_prep.fold_data import verify_fold
 from data_prep.leaks import audit_fold
+from deeppap.io.errors import UserError
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.checkout import ROOT, run_tool
 from tests.support.fault_tools import flip_byte
-from training.train_fold import TrainOptions, train_fold
 
 READ = (
     "import lmdb, sys; e = lmdb.open(sys.argv[1], readonly=True, lock=False); print(sum(1 for _ in e.begin().cursor()))"

@@ -6,20 +6,20 @@ import sys
 import numpy as np
 import pytest
 
-from common import caffe_messages
-from common.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
-from common.errors import UserError
-from common.pinned import REFERENCE, facts
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
-from engines.caffe_engine import CaffeEngine
-from engines.net_probe import probe_net
-from engines.weights_file import check_weights
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.net_probe import probe_net
+from deeppap.engines.weights_file import check_weights
+from deeppap.io import caffe_messages
+from deeppap.io.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.pinned import REFERENCE, facts
+from deeppap.training.source_weights import check_source_weights
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import final_names
-from training.source_weights import check_source_weights
-from training.train_fold import TrainOptions, train_fold
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
 

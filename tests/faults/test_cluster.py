@@ -11,7 +11,7 @@ import time
 import cv2
 import pytest
 
-from data_prep.phantom.draw_fields import field_of
+from deeppap.phantom.draw_fields import field_of
 from tests.support.checkout import make_checkout, run_tool
 from tests.support.dask_cluster import DaskCluster
 from tests.support.fault_tools import can_mount, final_names, leftovers
@@ -27,7 +27,7 @@ SIZE = ("--mpp", MPP, "--training-mpp", MPP, "--tile", TILE, "--views", 1, "--co
 SLOW, DEADLY = ".slow", ".deadly"
 DISTURBED = f"""
 import os, time
-from screening import screen_tile
+from deeppap.screening import screen_tile
 def disturbed(plan, tile, inner=screen_tile.cells_of):
     there = os.listdir(os.path.dirname(plan.parts))
     time.sleep(0.4 * ({SLOW!r} in there))

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from common.errors import UserError
-from common.files import complete_or_absent, own_partial, read_json, write_json, write_text
-from common.run_folder import locked
 from data_prep.fold_data import verify_fold
+from deeppap.io.errors import UserError
+from deeppap.io.files import complete_or_absent, own_partial, read_json, write_json, write_text
+from deeppap.records.run_folder import locked
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.checkout import make_checkout, run_tool
 from tests.support.fault_tools import final_names, leftovers
-from training.train_fold import TrainOptions, train_fold
 
 COMMAND = ("--fold", "0", "--profile", "smallest", "--workers", "1", "--run", "run")
 

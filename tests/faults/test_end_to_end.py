@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
+from deeppap.training.caffe_log import parse
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import make_checkout, run_tool
 from tests.support.fault_tools import final_names
-from training.caffe_log import parse
 
 LIMIT = 120  # seconds of one core
 

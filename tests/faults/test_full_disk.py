@@ -8,21 +8,21 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 import numpy as np
 import pytest
 
-from common import files
-from common.errors import UserError
-from common.files import sha256_file, write_json
-from common.run_folder import read_config
 from data_prep.fold_data import sources
 from data_prep.folds import read_split
 from data_prep.mean_image import read_mean, write_mean
 from data_prep.patch_lmdb import write_patch_lmdb
 from data_prep.prepare import run_profile
+from deeppap.io import files
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file, write_json
+from deeppap.records.run_folder import read_config
+from deeppap.training import train_fold as training
+from deeppap.training.download import download
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.checkout import make_checkout, run_tool
 from tests.support.fault_tools import final_names, leftovers
 from tests.support.synthetic_run import write_synthetic_run
-from training import train_fold as training
-from training.download import download
-from training.train_fold import TrainOptions, train_fold
 
 BUILD = ("--fold", "0", "--profile", "smallest", "--workers", "1")
 

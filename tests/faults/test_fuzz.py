@@ -10,20 +10,20 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from common.caffe_messages import caffe_pb2, parse_prototxt, read_binary
-from common.errors import UserError
-from common.files import write_json
-from common.run_folder import RunConfig, open_run, read_config
 from data_prep.cells import Dataset
 from data_prep.fold_data import read_record
 from data_prep.folds import read_split
-from data_prep.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
 from data_prep.manifest import read_manifest
 from data_prep.mean_image import read_mean
+from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
+from deeppap.io.errors import UserError
+from deeppap.io.files import write_json
+from deeppap.io.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
+from deeppap.records.run_folder import RunConfig, open_run, read_config
+from deeppap.training.caffe_log import read_lines
+from deeppap.training.select_model import read_model
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import bmp
-from training.caffe_log import read_lines
-from training.select_model import read_model
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 SEEDED = "FUZZ_EXAMPLES" not in os.environ  # the tests try the same each time, `make fuzz` something new
@@ -233,7 +233,7 @@ def small_net() -> bytes:
 @fuzz
 @given(st.one_of(damaged(small_net()), st.binary(max_size=60)))
 def test_binary_messages(tmp_path, data):
-    from engines.weights_file import check_weights
+    from deeppap.engines.weights_file import check_weights
 
     path = tmp_path / "x.caffemodel"
     path.write_bytes(data)

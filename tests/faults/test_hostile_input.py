@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from common.caffe_messages import MAX_TEXT, read_prototxt
-from common.errors import UserError
-from common.files import MAX_JSON, read_json
 from data_prep.csv_dialect import LINE_LIMIT
 from data_prep.dataset import open_dataset
 from data_prep.manifest import CELL_BYTES, manifest_rows, read_manifest
-from reporting.report import write_report
-from scoring.own_cells import places_of_csv
-from scoring.results import load_run
+from deeppap.io.caffe_messages import MAX_TEXT, read_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.files import MAX_JSON, read_json
+from deeppap.report.report import write_report
+from deeppap.scoring.own_cells import places_of_csv
+from deeppap.scoring.results import load_run
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import ROOT, run_tool
 from tests.support.synthetic_run import write_synthetic_run
@@ -158,7 +158,7 @@ def test_a_gigabyte_of_prototxt_or_json_is_not_read(tmp_path):
 MILLION = """
 import resource, sys
 from pathlib import Path
-from common.errors import UserError
+from deeppap.io.errors import UserError
 from data_prep import manifest
 from data_prep.manifest import manifest_rows, read_manifest
 kind, path = sys.argv[1], Path(sys.argv[2])

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from common.run_folder import locked
+from deeppap.io.errors import UserError
+from deeppap.records.run_folder import locked
+from deeppap.training.snapshots import list_snapshots, newest_complete
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.checkout import run_tool
 from tests.support.waiting import PATIENCE, wait_until
-from training.snapshots import list_snapshots, newest_complete
-from training.train_fold import TrainOptions, train_fold
 
 MODEL, STATE = "convnet_t_iter_{}.caffemodel", "convnet_t_iter_{}.solverstate"
 
@@ -87,7 +87,7 @@ def test_under_nohup_a_hang_up_ends_nothing(untrained, source_weights, start):
 
 def snapshot_pair(folder, iteration, model, shapes):
     """A whole pair: real weights, and a SolverState with the right number of histories."""
-    from common.caffe_messages import caffe_pb2
+    from deeppap.io.caffe_messages import caffe_pb2
 
     folder.mkdir(exist_ok=True)
     shutil.copy(model, folder / MODEL.format(iteration))
@@ -102,7 +102,7 @@ def cut(path):
 
 
 def of_another_iteration(path):
-    from common.caffe_messages import caffe_pb2, read_binary
+    from deeppap.io.caffe_messages import caffe_pb2, read_binary
 
     state = read_binary(path, "SolverState", "")
     state.iter = 3
@@ -163,8 +163,8 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, s
 
 def test_a_cut_model_is_not_selected(copy_of, trained_fold, net_shapes):
     """On a full disk Caffe may cut the last snapshot short and still end well."""
-    from training.resolve import Schedule
-    from training.select_model import select_model
+    from deeppap.training.resolve import Schedule
+    from deeppap.training.select_model import select_model
 
     _, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "model.json")
     model = next((fold / "snapshots").glob("*.caffemodel"))

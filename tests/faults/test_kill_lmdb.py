@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from common.errors import UserError
 from data_prep.fold_data import LMDBS, build_fold, drop_lmdbs, verify_fold
+from deeppap.io.errors import UserError
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import make_checkout, run_tool, tool_environment
 from tests.support.fault_tools import final_names, leftovers
@@ -119,10 +119,10 @@ def test_lmdbs_given_back_are_built_again_the_same(copy_of, built_fold, phantom)
 
 def test_a_failure_in_the_writer_leaves_no_final_name(tmp_path, built_fold, dataset, monkeypatch):
     """An error between the two LMDBs: neither stands under its name, nor the record."""
-    from common.run_folder import read_config
     from data_prep import fold_data
     from data_prep.folds import read_split
     from data_prep.prepare import run_profile
+    from deeppap.records.run_folder import read_config
 
     config, split = read_config(built_fold.parent), read_split(built_fold.parent / "split.json")
     write = fold_data.write_patch_lmdb

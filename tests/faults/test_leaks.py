@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.files import read_json, write_json
 from data_prep.cells import Cell, Dataset
 from data_prep.dataset import open_dataset
 from data_prep.folds import FOLDS, _assign, inner_split, make_split, train_test_cells
-from data_prep.image_file import read_image
 from data_prep.leaks import NEAR_VIEWS, audit_dataset, audit_fold, read_views
 from data_prep.lmdb_check import describe
+from deeppap.io.files import read_json, write_json
+from deeppap.io.image_file import read_image
 from tests.support.caffe_nets import raw_datum, read_datums
 from tests.support.checkout import run_tool
 

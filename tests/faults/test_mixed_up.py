@@ -5,14 +5,14 @@ import shutil
 
 import pytest
 
-from common.errors import UserError
 from data_prep.fold_data import verify_fold
 from data_prep.prepare import Request, expected_key, prepare_fold
-from scoring.evaluate_fold import held_out_cells
-from scoring.refusal import Refusal
-from scoring.trained_model import TrainedModel
+from deeppap.io.errors import UserError
+from deeppap.scoring.evaluate_fold import held_out_cells
+from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
-from training.train_fold import TrainOptions, train_fold
 
 
 @pytest.fixture(scope="module")

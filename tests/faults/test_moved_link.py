@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from common.caffe_messages import write_prototxt
-from common.current_fold import SLACK, make_current
-from common.errors import UserError
-from common.lmdb_readers import reader_of
 from data_prep.fold_data import drop_lmdbs
-from scoring.trained_model import TrainedModel
+from deeppap.io.caffe_messages import write_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.lmdb_readers import reader_of
+from deeppap.records.current_fold import SLACK, make_current
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.training.resolve import data_layer
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import run_tool, tool_environment
-from training.resolve import data_layer
-from training.train_fold import TrainOptions, train_fold
 
 
 def short_solver(folder: Path) -> Path:
@@ -109,7 +109,7 @@ def test_a_pair_of_another_fold_is_not_gone_on_from(copy_of, trained_fold, net_s
     _, fold = copy_of(trained_fold, "snapshots", "model.json", "train.log")
     other = fold.rename(fold.parent / "fold1")
     snapshot_pair(other / "snapshots", 8, model, net_shapes)
-    from training.origin import foreign
+    from deeppap.training.origin import foreign
 
     assert "runs/phantom-cell-smallest/fold0/train_lmdb" in foreign(
         other / "snapshots/convnet_t_iter_8.caffemodel", other

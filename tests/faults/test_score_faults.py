@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from common.errors import UserError
-from measures.metrics import binary_metrics, percent
-from scoring.results import load_run
-from scoring.score_files import read_scores
+from deeppap.io.errors import UserError
+from deeppap.scoring.results import load_run
+from deeppap.scoring.score_files import read_scores
+from deeppap.stats.metrics import binary_metrics, percent
 from tests.support.synthetic_run import write_synthetic_run
 
 # few different scores, so that ties are the rule

@@ -5,11 +5,11 @@ import os
 import re
 import signal
 
+from deeppap.training.caffe_log import parse
+from deeppap.training.snapshots import list_snapshots
 from tests.faults.test_interruptions import caffe_of, iterations
 from tests.support.checkout import run_tool
 from tests.support.waiting import PATIENCE, wait_until
-from training.caffe_log import parse
-from training.snapshots import list_snapshots
 
 END = 9  # iterations of the phantom's training
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from scoring.average import averaged
-from scoring.cell_score import CellScore, abnormal
+from deeppap.scoring.average import averaged
+from deeppap.scoring.cell_score import CellScore, abnormal
 
 
 def score(value, views=((0, None),)):

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from scoring.own_cells import places_of_csv, require_writable
+from deeppap.io.errors import UserError
+from deeppap.scoring.own_cells import places_of_csv, require_writable
 from tests.support.checkout import run_tool
 
 

@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from common.files import sha256_file
-from common.run_folder import read_config
 from data_prep.dataset import open_dataset
 from data_prep.folds import read_split
+from deeppap.io.files import sha256_file
+from deeppap.records.run_folder import read_config
 from tests.support.checkout import run_tool
 
 
@@ -55,9 +55,9 @@ def test_the_terminal_shows_measures_and_classes(evaluate_output):
 
 
 def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, monkeypatch):
-    from engines.device import Device
-    from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
-    from scoring.trained_model import TrainedModel
+    from deeppap.engines.device import Device
+    from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+    from deeppap.scoring.trained_model import TrainedModel
 
     place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb", "scores.csv", "view_scores.csv")
     monkeypatch.chdir(place)
@@ -73,10 +73,10 @@ def test_again_gives_the_same_bytes_with_another_batch(evaluated_fold, copy_of, 
 
 @pytest.mark.parametrize("views", [0, -1, 101])
 def test_counts_that_do_not_exist_are_refused(evaluated_fold, views):
-    from common.errors import UserError
-    from engines.device import Device
-    from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
-    from scoring.trained_model import TrainedModel
+    from deeppap.engines.device import Device
+    from deeppap.io.errors import UserError
+    from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+    from deeppap.scoring.trained_model import TrainedModel
 
     with pytest.raises(UserError, match="--views: expected 1 to 100"):
         evaluate_fold(TrainedModel.open(evaluated_fold), Device(), EvaluateOptions(views=views), say=lambda _: None)

@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("onnx", reason="the engines are not installed: make engines")
 
-from common.errors import UserError
-from engines.crops import crop_views
-from scoring.cell_views import of_data_set
-from scoring.export_onnx import export_onnx
-from scoring.score_cells import score_cells
-from scoring.trained_model import TrainedModel
+from deeppap.engines.crops import crop_views
+from deeppap.io.errors import UserError
+from deeppap.scoring.cell_views import of_data_set
+from deeppap.scoring.export_onnx import export_onnx
+from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 
 
@@ -51,7 +51,7 @@ def test_the_files_say_what_they_are(exported, model, name):
 def test_the_graph_of_views_alone_gives_a_cells_score(exported, model, dataset):
     import onnxruntime
 
-    from scoring.cell_views import render_views
+    from deeppap.scoring.cell_views import render_views
 
     session = onnxruntime.InferenceSession(str(exported[0] / "views.onnx"), providers=["CPUExecutionProvider"])
     cell = dataset.cells[5]
@@ -82,7 +82,7 @@ def test_the_documented_lines_give_a_views_score(exported, model, rng, monkeypat
 
 
 def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):
-    from engines.onnx_export import views_graph
+    from deeppap.engines.onnx_export import views_graph
 
     right = views_graph.corners
     monkeypatch.setattr(views_graph, "corners", lambda size, crop: right(size, crop)[::-1])  # another first crop

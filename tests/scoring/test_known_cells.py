@@ -7,18 +7,18 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import sha256_file
-from engines.device import Device
-from scoring.cell_views import of_data_set
-from scoring.evaluate_fold import EvaluateOptions, evaluate_fold, held_out_cells
-from scoring.known_cells import FILE, KnownCells, find_known_cells, read_known_cells
-from scoring.learn_known_cells import _fifths, _limits, fit
-from scoring.refusal import Refusal
-from scoring.score_cells import score_cells
-from scoring.trained_model import TrainedModel
-from scoring.unlike import say_share
-from scoring.write_scores import write_scores
+from deeppap.engines.device import Device
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.scoring.cell_views import of_data_set
+from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold, held_out_cells
+from deeppap.scoring.known_cells import FILE, KnownCells, find_known_cells, read_known_cells
+from deeppap.scoring.learn_known_cells import _fifths, _limits, fit
+from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.scoring.unlike import say_share
+from deeppap.scoring.write_scores import write_scores
 from tests.support.checkout import run_tool
 
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.errors import UserError
-from common.files import sha256_file
-from scoring.open_nets import OPENED, SUMS, open_release
-from scoring.trained_model import TrainedModel
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.scoring.open_nets import OPENED, SUMS, open_release
+from deeppap.scoring.trained_model import TrainedModel
 
 FILES = (*OPENED, "snapshots/convnet_t_iter_60.caffemodel")
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.packed_file import packed
-from scoring.results import load_run
+from deeppap.io.errors import UserError
+from deeppap.io.packed_file import packed
+from deeppap.scoring.results import load_run
 from tests.support.synthetic_run import write_synthetic_run
 
 

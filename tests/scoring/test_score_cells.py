@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from data_prep.views import Grid, shift_centre
-from engines.crops import CropEngine, crop_views
-from scoring.cell_score import abnormal
-from scoring.cell_views import ViewChoice, of_data_set, of_pixels, render_views
-from scoring.score_cells import score_cells
+from deeppap.engines.crops import CropEngine, crop_views
+from deeppap.io.errors import UserError
+from deeppap.scoring.cell_score import abnormal
+from deeppap.scoring.cell_views import ViewChoice, of_data_set, of_pixels, render_views
+from deeppap.scoring.score_cells import score_cells
 
 GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)

@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from common.files import sha256_file
-from engines.device import Device
-from scoring.evaluate_fold import EvaluateOptions, evaluate_fold
-from scoring.results import load_run
-from scoring.score_way import NO_SCORES, how_scored, own_way, why_not_done
-from scoring.trained_model import TrainedModel
+from deeppap.engines.device import Device
+from deeppap.io.files import sha256_file
+from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from deeppap.scoring.results import load_run
+from deeppap.scoring.score_way import NO_SCORES, how_scored, own_way, why_not_done
+from deeppap.scoring.trained_model import TrainedModel
 from tests.support.records import rewrite
 
 

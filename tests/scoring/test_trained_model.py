@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from scoring.trained_model import TrainedModel
+from deeppap.io.errors import UserError
+from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 from tests.support.page_code import blocks, run_in
 

@@ -4,19 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from common.caffe_messages import parse_prototxt, read_prototxt
-from common.errors import UserError
 from data_prep.cells import Cell
 from data_prep.views import Grid
-from engines.caffe_engine import CaffeEngine
-from engines.caffe_evidence import CaffeEvidence
-from engines.crops import crop_views
-from engines.unit_places import UnitPlaces, unit_places
-from scoring.cell_score import CellScore
-from scoring.cell_views import CellViews, ViewChoice
-from scoring.results import load_run
-from scoring.why import cell_heat
-from scoring.write_why import FILE, chosen
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.caffe_evidence import CaffeEvidence
+from deeppap.engines.crops import crop_views
+from deeppap.engines.unit_places import UnitPlaces, unit_places
+from deeppap.io.caffe_messages import parse_prototxt, read_prototxt
+from deeppap.io.errors import UserError
+from deeppap.scoring.cell_score import CellScore
+from deeppap.scoring.cell_views import CellViews, ViewChoice
+from deeppap.scoring.results import load_run
+from deeppap.scoring.why import cell_heat
+from deeppap.scoring.write_why import FILE, chosen
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT, run_tool
 from tests.support.nucleus_net import MEAN, painted, train
@@ -140,8 +140,8 @@ def test_right_cells_from_the_middle_and_the_worst_wrong_ones_are_kept(dataset):
 
 
 def test_the_report_shows_what_evaluate_kept(evaluated_fold):
-    from reporting.figures import why
-    from reporting.figures.cell_pictures import CellPictures
+    from deeppap.report.figures import why
+    from deeppap.report.figures.cell_pictures import CellPictures
 
     assert (evaluated_fold / FILE).stat().st_size < 1_000_000
     run = load_run(evaluated_fold.parent)

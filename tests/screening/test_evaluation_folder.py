@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from screening.nuclei.evaluation_folder import write_evaluation
-from screening.nuclei.fcn_data import FieldSet
-from screening.nuclei.matching import match
-from screening.nuclei.nucleus import Nucleus
+from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.evaluation_folder import write_evaluation
+from deeppap.screening.nuclei.fcn_data import FieldSet
+from deeppap.screening.nuclei.matching import match
+from deeppap.screening.nuclei.nucleus import Nucleus
 from tests.support.drawn_field import field_of
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.nuclei.fcn_crops import CROP, PEAK, UNKNOWN, cut, prepare, target
-from screening.nuclei.fcn_data import FieldSet, rarity, require_sets, write_crops
-from screening.nuclei.fcn_scale import STRIDE
-from screening.nuclei.fields import read_fields
-from screening.nuclei.loose_marks import tidy
+from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.fcn_crops import CROP, PEAK, UNKNOWN, cut, prepare, target
+from deeppap.screening.nuclei.fcn_data import FieldSet, rarity, require_sets, write_crops
+from deeppap.screening.nuclei.fcn_scale import STRIDE
+from deeppap.screening.nuclei.fields import read_fields
+from deeppap.screening.nuclei.loose_marks import tidy
 from tests.support.caffe_nets import pixels, read_datums
 from tests.support.drawn_field import MPP, draw_field, field_of, write_fields
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.nuclei.field_sets import open_sets, split_sets
-from screening.nuclei.fields import read_fields, read_nuclei_mask
+from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.field_sets import open_sets, split_sets
+from deeppap.screening.nuclei.fields import read_fields, read_nuclei_mask
 
 
 def write_image(path, shape=(40, 60), dtype=np.uint8):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from screening.given_nuclei import keep_nuclei
-from screening.nuclei.nucleus import Nucleus
-from screening.tiles import tiles_of
+from deeppap.screening.given_nuclei import keep_nuclei
+from deeppap.screening.nuclei.nucleus import Nucleus
+from deeppap.screening.tiles import tiles_of
 
 
 def some(count=200, seed=3):

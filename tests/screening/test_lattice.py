@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.lattice import ALIGN, Axis, Span, resample
+from deeppap.screening.lattice import ALIGN, Axis, Span, resample
 
 
 def part_of(image, axes, top, left, bottom, right):

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.nuclei.detection_scores import pool, report
-from screening.nuclei.evaluation_folder import FALSE, HIT, MISSED, draw
-from screening.nuclei.fields import Field
-from screening.nuclei.matching import assign, match
-from screening.nuclei.nucleus import Nucleus
+from deeppap.screening.nuclei.detection_scores import pool, report
+from deeppap.screening.nuclei.evaluation_folder import FALSE, HIT, MISSED, draw
+from deeppap.screening.nuclei.fields import Field
+from deeppap.screening.nuclei.matching import assign, match
+from deeppap.screening.nuclei.nucleus import Nucleus
 from tests.support.drawn_field import field_of
 
 

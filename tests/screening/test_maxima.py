@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from screening.nuclei.fcn_crops import target
-from screening.nuclei.maxima import maxima
+from deeppap.screening.nuclei.fcn_crops import target
+from deeppap.screening.nuclei.maxima import maxima
 
 
 def bumps(*places, shape=(60, 80)):

@@ -9,10 +9,10 @@ import zlib
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening import nuclei_file
-from screening.nuclei_file import features, read_nuclei
-from screening.outputs.geojson import writing_geojson
+from deeppap.io.errors import UserError
+from deeppap.screening import nuclei_file
+from deeppap.screening.nuclei_file import features, read_nuclei
+from deeppap.screening.outputs.geojson import writing_geojson
 from tests.support.screening import MPP, cell_at
 
 SIZE = (640, 480)

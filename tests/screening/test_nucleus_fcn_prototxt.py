@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.caffe_messages import read_prototxt
-from engines.net_probe import probe_net
-from screening.nuclei.fcn_crops import CROP
-from screening.nuclei.fcn_scale import STRIDE
+from deeppap.engines.net_probe import probe_net
+from deeppap.io.caffe_messages import read_prototxt
+from deeppap.screening.nuclei.fcn_crops import CROP
+from deeppap.screening.nuclei.fcn_scale import STRIDE
 from tests.support.checkout import ROOT
 
 FOLDER = ROOT / "prototxt/nucleus_fcn"

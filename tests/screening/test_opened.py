@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.screen_tile import _detector, _nets, opened
+from deeppap.io.errors import UserError
+from deeppap.screening.screen_tile import _detector, _nets, opened
 from tests.support.screening import plain_settings, settings_for
 
 

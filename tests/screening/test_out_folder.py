@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.out_folder import require_nothing_overwritten
-from screening.screen_images import screen_images
+from deeppap.io.errors import UserError
+from deeppap.screening.out_folder import require_nothing_overwritten
+from deeppap.screening.screen_images import screen_images
 from tests.support.screening import MPP, settings_for, write_tiff
 
 pytest.importorskip("pyarrow.parquet", reason="make slides")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.errors import UserError
-from screening.parts import Part, read_part, write_part
-from screening.slides.slide import Box, Damage
+from deeppap.io.errors import UserError
+from deeppap.screening.parts import Part, read_part, write_part
+from deeppap.screening.slides.slide import Box, Damage
 from tests.support.screening import cell_at
 
 pytest.importorskip("pyarrow", reason="make slides")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.device import Device
-from screening.slides.slide import Box
+from deeppap.engines.device import Device
+from deeppap.screening.slides.slide import Box
 from tests.support.screening import plain_settings, plan_of
 
 IMAGE = Path("folder/field.png")
@@ -62,5 +62,5 @@ def test_tiles_of_one_plan_have_names_of_their_own():
 
 def test_a_part_that_other_code_made_is_another(monkeypatch):
     before = plan_of(IMAGE).key
-    monkeypatch.setattr("screening.plan.code_digest", lambda rooms: "other")
+    monkeypatch.setattr("deeppap.screening.plan.code_digest", lambda rooms: "other")
     assert plan_of(IMAGE).key != before

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.phantom.draw_fields import field_of
-from engines.net_probe import probe_net
-from screening.nuclei.fcn import DEPLOY
-from screening.plan_image import plan_image, tiles_of_plan
-from screening.screen_tile import cells_of
+from deeppap.engines.net_probe import probe_net
+from deeppap.phantom.draw_fields import field_of
+from deeppap.screening.nuclei.fcn import DEPLOY
+from deeppap.screening.plan_image import plan_image, tiles_of_plan
+from deeppap.screening.screen_tile import cells_of
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.drawn_field import draw_field
 from tests.support.screening import MPP, settings_for, write_pyramid, write_tiff
@@ -93,7 +93,7 @@ def test_in_whatever_file_it_comes(tmp_path, trained_fold, field):
 
 def test_a_cell_scores_as_one_given_by_hand_does(tmp_path, trained_fold, field):
     """And as scoring.TrainedModel scores it: the tile is no part of the score."""
-    from scoring.trained_model import TrainedModel
+    from deeppap.scoring.trained_model import TrainedModel
 
     settings = settings_for(trained_fold, confidence=0.2)
     cv2.imwrite(str(tmp_path / "field.png"), field)

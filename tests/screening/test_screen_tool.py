@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from data_prep.phantom.draw_fields import field_of
-from scoring.trained_model import TrainedModel
-from screening.screen_images import run_here, screen_images
-from screening.slides.open_slide import OURS
+from deeppap.io.errors import UserError
+from deeppap.phantom.draw_fields import field_of
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening.screen_images import run_here, screen_images
+from deeppap.screening.slides.open_slide import OURS
 from tests.support.checkout import run_tool, tool_environment
 from tests.support.screening import MPP, settings_for, spoil_segment, write_tiff
 

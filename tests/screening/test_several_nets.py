@@ -5,16 +5,16 @@ from dataclasses import replace
 import cv2
 import pytest
 
-from common.errors import UserError
-from data_prep.phantom.draw_fields import field_of
-from engines.device import Device
-from scoring.known_cells import FILE as KNOWN_CELLS
-from scoring.trained_model import TrainedModel
-from screening import screen_tile
-from screening.plan_image import plan_image, tiles_of_plan
-from screening.screen_tile import cells_of
-from screening.settings import settings_of
-from studies.release import release
+from deeppap.engines.device import Device
+from deeppap.io.errors import UserError
+from deeppap.phantom.draw_fields import field_of
+from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening import screen_tile
+from deeppap.screening.plan_image import plan_image, tiles_of_plan
+from deeppap.screening.screen_tile import cells_of
+from deeppap.screening.settings import settings_of
+from deeppap.studies.release import release
 from tests.support.checkout import run_tool
 from tests.support.screening import MPP, settings_for
 from tests.support.second_net import second_net

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.nuclei.darkness import background_of
-from screening.nuclei.detectors import open_detector
-from screening.nuclei.matching import match
+from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.darkness import background_of
+from deeppap.screening.nuclei.detectors import open_detector
+from deeppap.screening.nuclei.matching import match
 from tests.support.drawn_field import CYTOPLASM, GLASS, MPP, NUCLEUS, add_dirt, draw_field, field_of
 
 

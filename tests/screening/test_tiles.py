@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from screening.slides.slide import Box
-from screening.slides.tissue import find_tissue
-from screening.tiles import owned, tiles_of
+from deeppap.screening.slides.slide import Box
+from deeppap.screening.slides.tissue import find_tissue
+from deeppap.screening.tiles import owned, tiles_of
 
 
 @pytest.mark.parametrize(("width", "height", "side"), [(1000, 700, 256), (256, 256, 256), (257, 1, 256), (90, 90, 500)])

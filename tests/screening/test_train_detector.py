@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import sha256_file
-from screening.nuclei import train_fcn as train_fcn_module
-from screening.nuclei.detectors import open_detector
-from screening.nuclei.fcn_data import FieldSet
-from screening.nuclei.fields import read_fields
-from screening.nuclei.nucleus import Nucleus
-from screening.nuclei.train_fcn import TrainRequest, resolve, train_fcn
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.screening.nuclei import train_fcn as train_fcn_module
+from deeppap.screening.nuclei.detectors import open_detector
+from deeppap.screening.nuclei.fcn_data import FieldSet
+from deeppap.screening.nuclei.fields import read_fields
+from deeppap.screening.nuclei.nucleus import Nucleus
+from deeppap.screening.nuclei.train_fcn import TrainRequest, resolve, train_fcn
 from tests.support.checkout import run_tool
 from tests.support.drawn_field import MPP, draw_field, write_fields
 
@@ -122,12 +122,12 @@ def test_training_goes_on_from_the_newest_whole_snapshot(tmp_path, folder, monke
         solver.write_text(solver.read_text().replace("snapshot: 6", "snapshot: 2"))
         return schedule
 
-    monkeypatch.setattr("screening.nuclei.train_fcn.resolve", in_twos)
-    monkeypatch.setattr("screening.nuclei.train_fcn.complete_or_absent", _complete_but_for(".caffemodel"))
+    monkeypatch.setattr("deeppap.screening.nuclei.train_fcn.resolve", in_twos)
+    monkeypatch.setattr("deeppap.screening.nuclei.train_fcn.complete_or_absent", _complete_but_for(".caffemodel"))
     with pytest.raises(InterruptedError):
         train_fcn(tmp_path, request, say=lambda _: None)
     monkeypatch.undo()
-    monkeypatch.setattr("screening.nuclei.train_fcn.resolve", in_twos)
+    monkeypatch.setattr("deeppap.screening.nuclei.train_fcn.resolve", in_twos)
     newest = tmp_path / "snapshots/nucleus_fcn_iter_6.caffemodel"
     newest.write_bytes(newest.read_bytes()[:500])
     lines = []
@@ -138,8 +138,8 @@ def test_training_goes_on_from_the_newest_whole_snapshot(tmp_path, folder, monke
 
 
 def _complete_but_for(suffix):
-    """common.files.complete_or_absent that is interrupted before a file of this kind."""
-    from common.files import complete_or_absent
+    """deeppap.io.files.complete_or_absent that is interrupted before a file of this kind."""
+    from deeppap.io.files import complete_or_absent
 
     def interrupted(path, *more):
         if path.suffix == suffix:

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from common.errors import UserError
-from data_prep.phantom.draw_set import make_phantom_manifest
-from engines.device import Device
-from measures.metrics import METRICS
-from scoring.results import load_run
-from studies.source_as_it_is import score_source
+from deeppap.engines.device import Device
+from deeppap.io.errors import UserError
+from deeppap.phantom.draw_set import make_phantom_manifest
+from deeppap.scoring.results import load_run
+from deeppap.stats.metrics import METRICS
+from deeppap.studies.source_as_it_is import score_source
+from deeppap.training.source_net import open_source
 from tests.support.checkout import run_tool
-from training.source_net import open_source
 
 CELLS = 24  # enough for five folds of whole slides
 

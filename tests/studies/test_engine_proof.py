@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from studies.engine_proof import agreement
+from deeppap.studies.engine_proof import agreement
 from tests.support.checkout import run_tool
 
 LABELS = [0, 0, 1, 1]

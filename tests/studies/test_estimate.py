@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from common.caffe_messages import prototxt_folder
-from common.run_folder import RunConfig, read_config
 from data_prep.fold_data import LMDBS, read_record
 from data_prep.folds import make_split, read_split
 from data_prep.prepare import run_profile
 from data_prep.profiles import read_profile
-from engines.device import Device
-from studies.estimate import BACKWARD, estimate, forward_rate, work
+from deeppap.engines.device import Device
+from deeppap.io.caffe_messages import prototxt_folder
+from deeppap.records.run_folder import RunConfig, read_config
+from deeppap.studies.estimate import BACKWARD, estimate, forward_rate, work
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_net_that_caffe_refuses_has_no_rate(tmp_path):
 
 def test_the_line_adds_the_folds_and_takes_the_measured_rate(asked, monkeypatch):
     dataset, split, config, profile = asked
-    monkeypatch.setattr("studies.estimate.forward_rate", lambda deploy, gpu: 2.0)
+    monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda deploy, gpu: 2.0)
     parts = [work(dataset, split, fold, config, profile) for fold in (0, 3)]
     line = estimate(dataset, split, (0, 3), config, profile, Device())
     numbers = [int(word.replace(",", "")) for word in re.findall(r"([\d,]+)(?: views to| images to| to score)", line)]
@@ -72,6 +72,6 @@ def test_the_line_adds_the_folds_and_takes_the_measured_rate(asked, monkeypatch)
     seconds = (BACKWARD * numbers[1] + numbers[2]) / 2
     minutes, rest = divmod(round(seconds), 60)
     assert f"about 0:{minutes:02d}:{rest:02d} at the 2 forward images/s" in line
-    monkeypatch.setattr("studies.estimate.forward_rate", lambda deploy, gpu: None)
+    monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda deploy, gpu: None)
     assert line.split(";")[0] in (blind := estimate(dataset, split, (0, 3), config, profile, Device()))
     assert blind.endswith("an unknown time")

@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import sha256_file
 from data_prep.dataset import open_dataset
 from data_prep.image_hashes import image_hashes, read_images, require_no_shared_image, write_images
 from data_prep.manifest import read_manifest
 from data_prep.resample import moved, resample
-from engines.device import Device
-from scoring.results import load_run
-from scoring.trained_model import TrainedModel
-from studies.external import ExternalOptions, require_one_training, scale, training_images, validate
-from studies.external_run import Validated, default_name, external_facts, free_folder
+from deeppap.engines.device import Device
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.scoring.results import load_run
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.studies.external import ExternalOptions, require_one_training, scale, training_images, validate
+from deeppap.studies.external_run import Validated, default_name, external_facts, free_folder
 from tests.support.checkout import run_tool
 from tests.support.second_net import second_net
 

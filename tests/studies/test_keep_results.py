@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from common.errors import UserError
-from common.packed_file import open_text
-from reporting.report import write_report
-from scoring.results import load_run
-from studies import keep_results as module
-from studies.keep_results import keep_results, reduced_log, shortened, without_paths
+from deeppap.io.errors import UserError
+from deeppap.io.packed_file import open_text
+from deeppap.report.report import write_report
+from deeppap.scoring.results import load_run
+from deeppap.studies import keep_results as module
+from deeppap.studies.keep_results import keep_results, reduced_log, shortened, without_paths
+from deeppap.training.caffe_log import LogReader
 from tests.support.synthetic_run import write_records, write_synthetic_run
-from training.caffe_log import LogReader
 
 LOG = """\
 I1125 04:22:49.365582  6612 caffe.cpp:197] Use CPU.

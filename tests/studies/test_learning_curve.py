@@ -5,15 +5,15 @@ import os
 
 import pytest
 
-from common.errors import UserError
 from data_prep.fold_images import fold_images
 from data_prep.folds import read_split
-from data_prep.phantom.draw_set import make_phantom_manifest
-from measures.learning_curve import CurvePoint, gains, learned_from, levels
-from measures.metrics import binary_metrics
-from reporting.learning_curve import read_curve
-from scoring.results import load_run
-from studies.learning_curve import CurveOptions, percents
+from deeppap.io.errors import UserError
+from deeppap.phantom.draw_set import make_phantom_manifest
+from deeppap.report.learning_curve import read_curve
+from deeppap.scoring.results import load_run
+from deeppap.stats.learning_curve import CurvePoint, gains, learned_from, levels
+from deeppap.stats.metrics import binary_metrics
+from deeppap.studies.learning_curve import CurveOptions, percents
 from tests.support.checkout import run_tool
 from tests.support.figures import texts
 from tests.support.synthetic_run import answer_alike, write_synthetic_run
@@ -120,7 +120,7 @@ def test_a_level_is_the_mean_over_seeds_and_a_gain_is_paired(tmp_path):
 
 
 def test_the_figure_names_both_starts_and_the_source(tmp_path):
-    from reporting.figures.learning_curve import draw
+    from deeppap.report.figures.learning_curve import draw
 
     said = texts(draw(points_of(tmp_path), {"sens": 0.5, "spec": 0.5, "auc": 0.7}))
     for words in ("adapted from the source net", "from CaffeNet alone", "the source net as it is"):
@@ -136,7 +136,7 @@ def test_points_of_other_weights_are_refused(curve, checkout, words, source_weig
 
 
 def test_each_note_names_the_nets_it_holds_for(tmp_path):
-    from reporting.tables.learning_curve import learning_curve_table
+    from deeppap.report.tables.learning_curve import learning_curve_table
 
     points = points_of(tmp_path)
     folder = points[1].run.folder

@@ -5,15 +5,15 @@ import subprocess
 
 import pytest
 
-from common.errors import UserError
-from common.files import read_json
 from data_prep.fold_images import FILE, fold_images, seen_images, source_images, write_source_images
-from data_prep.image_file import read_image
-from measures.learned import TEST_AUC, area_limits, of_fold, of_model
-from scoring.open_nets import open_release
-from scoring.results import load_run
-from scoring.trained_model import TrainedModel
-from studies.release import release
+from deeppap.io.errors import UserError
+from deeppap.io.files import read_json
+from deeppap.io.image_file import read_image
+from deeppap.scoring.open_nets import open_release
+from deeppap.scoring.results import load_run
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.stats.learned import TEST_AUC, area_limits, of_fold, of_model
+from deeppap.studies.release import release
 from tests.support.checkout import run_tool
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from engines.caffe_engine import CaffeEngine
-from engines.crops import crop_views
-from engines.device import Device
-from reporting.tables.means import means_table
-from scoring.cell_views import ViewChoice, cells_of_data_set, render_views
-from scoring.score_cells import score_cells
-from scoring.trained_model import TrainedModel
-from studies.softmax_or_fc8 import BothScores, both_scores
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.crops import crop_views
+from deeppap.engines.device import Device
+from deeppap.report.tables.means import means_table
+from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, render_views
+from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.studies.softmax_or_fc8 import BothScores, both_scores
 
 
 def test_both_means_are_of_the_same_crops(trained_fold, dataset):

@@ -5,10 +5,10 @@ from pathlib import Path
 import lmdb
 import numpy as np
 
-from common.caffe_messages import caffe_pb2, prototxt_folder, read_prototxt, write_prototxt
 from data_prep.mean_image import write_mean
+from deeppap.io.caffe_messages import caffe_pb2, prototxt_folder, read_prototxt, write_prototxt
+from deeppap.training.resolve import data_layer
 from tests.support.checkout import ROOT
-from training.resolve import data_layer
 
 
 def gaussian_weights(path: Path, shapes: dict[str, list], seed: int = 1, std: float = 0.02) -> Path:

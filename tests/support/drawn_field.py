@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from screening.nuclei.fields import Field
+from deeppap.screening.nuclei.fields import Field
 
 MPP = 0.25  # micrometres a pixel
 GLASS, CYTOPLASM, NUCLEUS = (245, 240, 238), (225, 190, 175), (130, 80, 95)  # BGR

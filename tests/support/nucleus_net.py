@@ -7,11 +7,11 @@ import numpy as np
 
 from data_prep.cells import Cell
 from data_prep.herlev_classes import NUCLEUS
-from data_prep.phantom.cell import draw_cell
-from data_prep.phantom.styles import PAP, PAP_BACKGROUND
 from data_prep.views import Grid, View, plan_view, render
-from engines.crops import crop_views
-from scoring.cell_views import CellViews, ViewChoice
+from deeppap.engines.crops import crop_views
+from deeppap.phantom.cell import draw_cell
+from deeppap.phantom.styles import PAP, PAP_BACKGROUND
+from deeppap.scoring.cell_views import CellViews, ViewChoice
 
 COLOURS = ((126, 116, 150), (52, 40, 70))  # of the nucleus, RGB: normal, abnormal; nothing else differs
 MEAN = np.full((3, 256, 256), 150, np.float32)

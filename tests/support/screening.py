@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.device import Device
-from scoring.trained_model import TrainedModel
-from screening.cells import ScreenedCell
-from screening.plan import Plan, Settings
-from screening.settings import settings_of
+from deeppap.engines.device import Device
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.plan import Plan, Settings
+from deeppap.screening.settings import settings_of
 
 MPP = 0.201  # micrometres a pixel of the phantom's fields
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from common.caffe_messages import read_binary
-from common.files import sha256_file
-from scoring.trained_model import TrainedModel
+from deeppap.io.caffe_messages import read_binary
+from deeppap.io.files import sha256_file
+from deeppap.scoring.trained_model import TrainedModel
 
 
 def second_net(one: TrainedModel, path: Path) -> TrainedModel:

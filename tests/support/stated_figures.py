@@ -7,15 +7,15 @@ from functools import cache
 import numpy as np
 
 from data_prep.herlev_classes import CLASSES
-from measures.baseline_metrics import baseline_metrics, net_against
-from measures.by_class import confusion, right_per_class, seven_errors, seven_intervals
-from measures.intervals import interval
-from measures.metrics import binary_metrics, percent, right
-from reporting.tables.comparison import chance
-from reporting.tables.performance_rows import metric_text
-from scoring.results import FoldResult, RunResult, load_run
+from deeppap.report.tables.comparison import chance
+from deeppap.report.tables.performance_rows import metric_text
+from deeppap.scoring.results import FoldResult, RunResult, load_run
+from deeppap.stats.baseline_metrics import baseline_metrics, net_against
+from deeppap.stats.by_class import confusion, right_per_class, seven_errors, seven_intervals
+from deeppap.stats.intervals import interval
+from deeppap.stats.metrics import binary_metrics, percent, right
+from deeppap.training.caffe_log import parse
 from tests.support.checkout import ROOT
-from training.caffe_log import parse
 
 CELL, FIELD, SEVEN = "herlev-cell-evening", "herlev-field-evening-inner", "herlev-field-evening-7class-inner"
 NIGHT, NIGHT_SEVEN = "herlev-field-night-last", "herlev-field-night-7class-last"

@@ -9,7 +9,7 @@ import numpy as np
 from data_prep.dataset import open_dataset
 from data_prep.herlev_classes import CLASSES, NUCLEUS
 from data_prep.views import read_neighbourhood
-from scoring.results import read_cells
+from deeppap.scoring.results import read_cells
 
 SIDES = (70, 110)  # pixels of a cell's image, least and most
 

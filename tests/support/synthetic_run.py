@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.herlev_classes import CLASSES
-from scoring.score_files import scores_name
-from scoring.score_origin import write_record
+from deeppap.scoring.score_files import scores_name
+from deeppap.scoring.score_origin import write_record
 
 N_FOLDS = 5
 ANGLES = [36.0 * step for step in range(10)]
@@ -205,7 +205,7 @@ def write_synthetic_run(
 def _baselines(rows: list[dict], parts: list[list[str]]) -> dict:
     """The real baselines of these cells, with nucleus areas that overlap between the classes."""
     from data_prep.cells import Cell, Dataset
-    from measures.baselines import all_baselines
+    from deeppap.stats.baselines import all_baselines
 
     cells = []
     for row in rows:

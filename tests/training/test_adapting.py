@@ -8,19 +8,19 @@ import cv2
 import numpy as np
 import pytest
 
-from common.caffe_messages import read_binary, read_prototxt
-from common.errors import UserError
-from common.files import sha256_file
-from common.options import Request
 from data_prep.fold_images import FILE, SOURCE, fold_images, seen_images, source_images
-from data_prep.phantom.draw_set import make_phantom
-from engines.weights_file import blob_array, layers_of
-from studies.cross_validate import CrossValidateOptions, cross_validate
+from deeppap.engines.weights_file import blob_array, layers_of
+from deeppap.io.caffe_messages import read_binary, read_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.phantom.draw_set import make_phantom
+from deeppap.records.request import Request
+from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
+from deeppap.training.caffe_log import parse
+from deeppap.training.source_net import open_source
+from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
-from training.caffe_log import parse
-from training.source_net import open_source
-from training.train_fold import TrainOptions, lost_by_adapting, train_fold
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"]
 

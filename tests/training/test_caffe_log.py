@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from training.caffe_log import LogReader, parse, read_lines
+from deeppap.training.caffe_log import LogReader, parse, read_lines
 
 LOG = """\
 BVLC Caffe 1.0 (99bd997), cpu build

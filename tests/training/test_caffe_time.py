@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from training import caffe_time as module
+from deeppap.training import caffe_time as module
 
 PROGRAM = """#!/bin/sh
 env > "$0.env"

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from common.errors import UserError
+from deeppap.io.errors import UserError
+from deeppap.training.download import download
 from tests.support.checkout import ROOT
-from training.download import download
 
 CONTENT = bytes(range(256)) * 5000
 SHA1 = hashlib.sha1(CONTENT).hexdigest()

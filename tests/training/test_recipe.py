@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from common.caffe_messages import prototxt_folder
-from common.errors import UserError
 from data_prep.profiles import read_profile
-from studies.cross_validate import require_one_recipe
-from training import recipe as recipes
-from training.recipe import difference, note_start, recipe_of, recorded, require_same
-from training.train_fold import TrainOptions, train_fold
+from deeppap.io.caffe_messages import prototxt_folder
+from deeppap.io.errors import UserError
+from deeppap.studies.cross_validate import require_one_recipe
+from deeppap.training import recipe as recipes
+from deeppap.training.recipe import difference, note_start, recipe_of, recorded, require_same
+from deeppap.training.train_fold import TrainOptions, train_fold
 
 PROFILE = read_profile("smallest")
 

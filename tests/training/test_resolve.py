@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from common.caffe_messages import read_prototxt
-from common.run_folder import RunConfig
 from data_prep.profiles import read_profile
+from deeppap.io.caffe_messages import read_prototxt
+from deeppap.records.run_folder import RunConfig
+from deeppap.training.resolve import Schedule, data_layer, resolve_fold, transferred_layers
 from tests.support.caffe_nets import hand_written, read_datums
-from training.resolve import Schedule, data_layer, resolve_fold, transferred_layers
 
 PAPER_FOLD = {"train_lmdb": {"entries": 108_208}, "cells": [733, 184], "validation_views": 100}
 CONFIG = RunConfig(data="d", dataset="herlev", fingerprint="f", seed=5)
@@ -117,7 +117,7 @@ def test_a_resumed_training_writes_the_snapshots_that_are_left(schedule, start, 
 
 def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch):
     """Of a run that began before small sets got more views, or of few cells in Herlev's shape."""
-    from training import train_fold as module
+    from deeppap.training import train_fold as module
 
     _, fold = copy_of(built_fold, "snapshots", "model.json", "train.log")
     said, own = [], module.run_profile

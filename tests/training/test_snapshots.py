@@ -2,12 +2,12 @@ import os
 
 import pytest
 
-from common.caffe_messages import read_binary
-from common.errors import UserError
-from common.files import sha256_file
-from training.resolve import Schedule
-from training.select_model import select_model
-from training.snapshots import list_snapshots, newest_complete, prune
+from deeppap.io.caffe_messages import read_binary
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.training.resolve import Schedule
+from deeppap.training.select_model import select_model
+from deeppap.training.snapshots import list_snapshots, newest_complete, prune
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def pair(tmp_path_factory, net_shapes):
     """One whole snapshot pair of iteration 9, written by Caffe itself from random values."""
     import caffe
 
-    from common.caffe_messages import write_prototxt
+    from deeppap.io.caffe_messages import write_prototxt
     from tests.support.caffe_nets import hand_written
 
     folder = tmp_path_factory.mktemp("pair")

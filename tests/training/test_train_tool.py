@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.caffe_messages import read_prototxt, write_prototxt
-from common.files import sha256_file
 from data_prep.profiles import read_profile
+from deeppap.io.caffe_messages import read_prototxt, write_prototxt
+from deeppap.io.files import sha256_file
+from deeppap.training.caffe_log import parse, read_lines
+from deeppap.training.run_caffe import LOGGING
+from deeppap.training.snapshots import newest_complete
 from tests.support.checkout import run_tool, tool_environment
 from tests.support.waiting import wait_until
-from training.caffe_log import parse, read_lines
-from training.run_caffe import LOGGING
-from training.snapshots import newest_complete
 
 
 def test_end_to_end(trained_fold, train_output, source_weights, dataset):

@@ -20,7 +20,7 @@ fi
 say "installing the pinned Python packages"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"$venv/bin/pip" install -q --disable-pip-version-check -r "$root/requirements-dev.txt" 2>"$log" || {
+"$venv/bin/pip" install -q --disable-pip-version-check -r "$root/requirements.txt" -r "$root/requirements-dev.txt" 2>"$log" || {
   # without a network pip ends by saying that there is no such package
   reason=$(grep -m 1 -oE 'Temporary failure in name resolution|Network is unreachable|Connection refused|No space left on device' "$log" ||
     grep -m 1 '^ERROR: ' "$log" || tail -n 1 "$log")

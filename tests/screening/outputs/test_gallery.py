@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.outputs.gallery import FEW, Gallery
-from screening.parts import Part
-from screening.result import ImageResult
-from screening.slides.field_image import FieldImage
-from screening.slides.slide import Box, Damage
+from deeppap.screening.outputs.gallery import FEW, Gallery
+from deeppap.screening.parts import Part
+from deeppap.screening.result import ImageResult
+from deeppap.screening.slides.field_image import FieldImage
+from deeppap.screening.slides.slide import Box, Damage
 from tests.support.screening import cell_at, plan_of
 
 CELLS = [cell_at(100, 80, 0.3), cell_at(300, 200, 0.95), cell_at(2, 398, 0.6, area_um2=float("nan"))]

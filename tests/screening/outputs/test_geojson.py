@@ -7,7 +7,7 @@ import uuid
 import numpy as np
 import pytest
 
-from screening.outputs.geojson import feature, writing_geojson
+from deeppap.screening.outputs.geojson import feature, writing_geojson
 from tests.support.screening import cell_at
 
 RINGS = {"type": "Polygon", "coordinates": [[[5.5, 15.5], [15.5, 15.5], [15.5, 25.5], [5.5, 25.5], [5.5, 15.5]]]}

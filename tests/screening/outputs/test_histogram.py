@@ -2,7 +2,7 @@
 
 import re
 
-from screening.outputs.histogram import histogram_svg
+from deeppap.screening.outputs.histogram import histogram_svg
 
 
 def test_a_bar_is_as_high_as_its_count():

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.outputs.colours import STEPS, colour_of
-from screening.outputs.overlay import STRIP, Overlay
-from screening.outputs.scale_bar import scale_bar
+from deeppap.screening.outputs.colours import STEPS, colour_of
+from deeppap.screening.outputs.overlay import STRIP, Overlay
+from deeppap.screening.outputs.scale_bar import scale_bar
 from tests.support.screening import cell_at
 
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.outputs.summary import Summary
-from screening.parts import Part
-from screening.result import ImageResult
-from screening.slides.field_image import FieldImage
-from screening.slides.slide import Box, Damage
+from deeppap.screening.outputs.summary import Summary
+from deeppap.screening.parts import Part
+from deeppap.screening.result import ImageResult
+from deeppap.screening.slides.field_image import FieldImage
+from deeppap.screening.slides.slide import Box, Damage
 from tests.support.screening import cell_at, plan_of
 
 

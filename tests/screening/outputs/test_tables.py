@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from screening.outputs import tables
-from screening.outputs.tables import COLUMNS, TableWriter
+from deeppap.screening.outputs import tables
+from deeppap.screening.outputs.tables import COLUMNS, TableWriter
 from tests.support.screening import cell_at
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")

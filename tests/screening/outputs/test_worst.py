@@ -2,7 +2,7 @@
 
 import random
 
-from screening.outputs.worst import Worst
+from deeppap.screening.outputs.worst import Worst
 from tests.support.screening import cell_at
 
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from data_prep.image_file import read_image
-from data_prep.jpeg_header import jpeg_size
-from screening.slides.field_image import FieldImage
-from screening.slides.slide import Box
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
+from deeppap.io.jpeg_header import jpeg_size
+from deeppap.screening.slides.field_image import FieldImage
+from deeppap.screening.slides.slide import Box
 
 
 def image(rng, shape=(60, 90, 3), kind=np.uint8):

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.slides.companions import companions
-from screening.slides.open_slide import find_images, open_slide
+from deeppap.io.errors import UserError
+from deeppap.screening.slides.companions import companions
+from deeppap.screening.slides.open_slide import find_images, open_slide
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.nuclei.darkness import background_of
-from screening.slides.open_slide import open_slide
-from screening.slides.overview import overview
-from screening.slides.slide import Box
+from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.darkness import background_of
+from deeppap.screening.slides.open_slide import open_slide
+from deeppap.screening.slides.overview import overview
+from deeppap.screening.slides.slide import Box
 from tests.support.drawn_field import draw_field
 from tests.support.screening import spoil_segment, write_pyramid
 

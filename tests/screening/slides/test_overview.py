@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from screening.nuclei.darkness import background_of
-from screening.slides import overview as module
-from screening.slides.overview import overview, overview_and_lost
-from screening.slides.tiff_slide import TiffSlide
-from screening.slides.tissue import find_tissue
+from deeppap.screening.nuclei.darkness import background_of
+from deeppap.screening.slides import overview as module
+from deeppap.screening.slides.overview import overview, overview_and_lost
+from deeppap.screening.slides.tiff_slide import TiffSlide
+from deeppap.screening.slides.tissue import find_tissue
 from tests.support.drawn_field import draw_field
 from tests.support.screening import spoil_segment, write_pyramid, write_tiff
 

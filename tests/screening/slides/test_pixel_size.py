@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.slides.tiff_slide import TiffSlide
+from deeppap.io.errors import UserError
+from deeppap.screening.slides.tiff_slide import TiffSlide
 from tests.support.screening import write_tiff
 
 IMAGE = np.zeros((64, 64, 3), np.uint8)

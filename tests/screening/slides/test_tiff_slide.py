@@ -8,10 +8,10 @@ import weakref
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from screening.slides import tiff_slide
-from screening.slides.slide import Box
-from screening.slides.tiff_slide import TiffSlide
+from deeppap.io.errors import UserError
+from deeppap.screening.slides import tiff_slide
+from deeppap.screening.slides.slide import Box
+from deeppap.screening.slides.tiff_slide import TiffSlide
 from tests.support.checkout import ROOT
 from tests.support.drawn_field import draw_field
 from tests.support.screening import MPP, spoil_segment, write_pyramid, write_tiff
@@ -62,9 +62,9 @@ WITHOUT = """
 import sys
 from pathlib import Path
 sys.modules["imagecodecs"] = None  # as if tifffile had come alone
-from screening.slides.slide import Box
-from screening.slides.tiff_slide import TiffSlide
-from common.cli import run
+from deeppap.screening.slides.slide import Box
+from deeppap.screening.slides.tiff_slide import TiffSlide
+from deeppap.cli.run import run
 run(lambda: TiffSlide(Path(sys.argv[1])).read(Box(0, 0, 9, 9)))
 """
 

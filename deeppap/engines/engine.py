@@ -1,0 +1,115 @@
+"""What an engine is: a net that is run. Crops or whole views in, probabilities out; no caller asks which one it has."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from deeppap.io.errors import UserError
+
+Fill = Callable[[np.ndarray, np.ndarray], None]
+
+
+class ViewInput(ABC):
+    """An engine made ready for the views of one training set: their mean image and their number of crops.
+
+    Attributes
+    ----------
+    at_once : int
+        Views that it takes at once.
+    crops : int
+        Crops of each view that it scores (paper: Nc).
+    ahead : bool
+        Whether the next views are rendered by other processes while these are scored; else by all cores in between.
+    shape, dtype
+        Of one view's place in the input's memory.
+    fill : callable
+        `fill(view, place)` puts one view, uint8 (256, 256, 3) BGR, into its place; safe in threads, and where
+        `ahead` is true in other processes.
+    """
+
+    at_once: int
+    crops: int
+    shape: tuple[int, ...]
+    dtype: type
+    fill: Fill
+    ahead = False
+
+    def memory(self, count: int) -> np.ndarray:
+        """Room for `count` views, (count, *shape), until the next call: what is made there need not be copied."""
+        return np.empty((count, *self.shape), self.dtype)
+
+    @abstractmethod
+    def __call__(self, memory: np.ndarray) -> np.ndarray:
+        """Probabilities of every view's crops, float32 (count, crops, K); the first crop is the centre's."""
+
+    @abstractmethod
+    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and of the same pass a layer's output for each view's centre crop, float32 (count, C).
+
+        A layer of feature maps gives each map's mean; UserError of an engine that does not show its layers.
+        """
+
+
+class Engine(ABC):
+    """A net that is run.
+
+    Attributes
+    ----------
+    name, precision : str
+        As the user chooses them, such as "caffe" and "float32"; recorded with every score.
+    hardware : str
+        The processor or the card that it computes on.
+    model : Path
+        The .caffemodel whose weights it has.
+    batch : int
+        Crops that it takes at once.
+    crop, classes : int
+        Side of its input in pixels, and its number of outputs.
+    """
+
+    name: str
+    precision: str
+    hardware: str
+    model: Path
+    batch: int
+    crop: int
+    classes: int
+
+    @abstractmethod
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop), mean subtracted, BGR.
+
+        Raises
+        ------
+        UserError
+            Where they are not finite.
+        """
+
+    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and of the same pass a layer's output for each crop, float32 (N, C): feature maps as their means.
+
+        Raises
+        ------
+        UserError
+            Where the engine does not show its layers, or the net has none of that name.
+        """
+        found = "one that gives probabilities alone"
+        raise UserError(
+            f"--engine {self.name}", f"an engine that shows the layer {layer}", found, "Use --engine caffe."
+        )
+
+    def finite(self, prob: np.ndarray) -> np.ndarray:
+        """The same probabilities, refused where they are none: finite weights can still overflow."""
+        if not np.isfinite(prob).all():
+            raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
+        return prob
+
+    def room(self, count: int) -> np.ndarray:
+        """Memory for crops, float32 (count, 3, crop, crop), until the next call; the engine's own where it has one."""
+        return np.empty((count, 3, self.crop, self.crop), np.float32)
+
+    @abstractmethod
+    def view_input(self, mean: np.ndarray, crops: int) -> ViewInput:
+        """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""

@@ -1,0 +1,1 @@
+"""What runs, folds and models remember of themselves."""

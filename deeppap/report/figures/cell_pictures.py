@@ -1,0 +1,91 @@
+"""The pictures of a run's cells, read from its data set."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.cells import Cell
+from data_prep.dataset import open_dataset
+from data_prep.resample import moved, resample
+from data_prep.views import PATCH, View, neighbourhood, render
+from deeppap.io.caffe_messages import ROOT
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
+from deeppap.report.figures.plan import LeftOutError
+from deeppap.scoring.results import RunResult
+
+STRAIGHT = View(0, 0, 0)
+
+
+class CellPictures:
+    """The pictures of a run's cells, as long as its data set is where it was and still the same.
+
+    An external validation's pictures are at the pixel size at which its nets saw them.
+    """
+
+    def __init__(self, run: RunResult):
+        self.run = run
+
+    @cached_property
+    def _cells(self) -> dict[str, Cell] | str:
+        """The cells by id, or why there are none."""
+        facts = self.run.run["dataset"]
+        given = Path(str(facts.get("path", "")))
+        # a path without a root is meant from where the tool was started, most often the project's folder
+        places = [place for place in (given, ROOT / given) if str(given) != "." and place.exists()]
+        if not places:
+            return f"the data set is no longer at {given}"
+        try:
+            dataset = open_dataset(places[0], allow_partial=True)
+            same = dataset.fingerprint() == facts.get("fingerprint")
+        except (UserError, OSError) as error:
+            return f"the data set cannot be read ({error})"
+        return dataset.by_id() if same else f"the data set at {given} is not the one this run was made from"
+
+    def cell(self, cell_id: str) -> Cell:
+        """One cell; LeftOutError where the data set is gone or another one."""
+        if isinstance(self._cells, str):
+            raise LeftOutError(self._cells)
+        if cell_id not in self._cells:
+            raise LeftOutError(f"the data set has no cell {cell_id}")
+        return self._cells[cell_id]
+
+    def image(self, cell_id: str) -> np.ndarray:
+        """The cell's image, uint8 (H, W, 3) RGB; of a field with several cells, the part that its views can reach."""
+        return self.image_and_centre(cell_id)[0]
+
+    def image_and_centre(self, cell_id: str) -> tuple[np.ndarray, tuple[float, float]]:
+        """The same picture, and where in it the nucleus lies, (x, y) in pixels."""
+        cell = self.cell(cell_id)
+        image, centre = self._as_scored(cell)
+        if sum(other.image == cell.image for other in self._cells.values()) > 1:
+            image, centre = neighbourhood(image, centre)
+        return image[..., ::-1], centre
+
+    def neighbourhood(self, cell_id: str) -> np.ndarray:
+        """The part of the cell's image that its views can reach, uint8 (H, W, 3) RGB."""
+        return neighbourhood(*self._as_scored(self.cell(cell_id)))[0][..., ::-1]
+
+    def patch(self, cell_id: str, view: View = STRAIGHT) -> np.ndarray:
+        """One view at the patch's own size, uint8 (128, 128, 3) RGB."""
+        image, centre = self._as_scored(self.cell(cell_id))
+        # a view is rendered at twice the patch's size, for the net: the mean of 2 x 2 pixels undoes it
+        twice = render(image, centre, view)
+        return twice.reshape(PATCH, 2, PATCH, 2, 3).mean((1, 3)).round().astype(np.uint8)[..., ::-1]
+
+    def micrometres(self) -> float | None:
+        """The side of a pixel of these pictures; None where nobody says."""
+        size = self.run.run["dataset"]["pixel_um"]
+        return size and size / self._factor
+
+    @property
+    def _factor(self) -> float:
+        """By how much the run's images were enlarged before they were scored."""
+        return (self.run.run.get("external") or {}).get("enlarged") or 1.0
+
+    def _as_scored(self, cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
+        """A cell's image, uint8 (H, W, 3) BGR, and its centre in it, as they came before the nets."""
+        image = read_image(cell.image)
+        scored = resample(image, self._factor)
+        return scored, moved(cell.centre, image.shape, scored.shape)

@@ -1,0 +1,81 @@
+"""Which views of a cell are scored, and where its pixels come from."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.cells import Cell, by_image
+from data_prep.views import Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shift_centre, spread
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
+
+Region = tuple[np.ndarray, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class ViewChoice:
+    """The first `count` views of a test plan, spread over its rotations (paper: Nv)."""
+
+    grid: Grid
+    count: int
+    seed: int
+
+    def __post_init__(self):
+        if not (isinstance(self.count, Integral) and 1 <= self.count <= self.grid.views):
+            raise UserError("--views", f"1 to {self.grid.views}", str(self.count), "Choose one in that range.")
+
+    def of(self, name: str) -> list[tuple[int, View]]:
+        """The views of the cell `name`, each with its number in the plan."""
+        return [(i, plan_view(name, "test", self.grid, i, self.seed)) for i in spread(self.grid.views, self.count)]
+
+
+@dataclass(frozen=True)
+class CellViews:
+    """A cell on its way to the engine: `read` gives its neighbourhood, uint8 BGR, and the nucleus centre in it."""
+
+    cell: Cell
+    read: Callable[[], Region]
+    views: list[tuple[int, View]]
+
+
+def of_data_set(cell: Cell, choice: ViewChoice, shift: int = 0) -> CellViews:
+    """A cell of a data set; its views follow from its id.
+
+    `shift` moves its true centre by up to so many pixels first (paper: Table 3, delta 5 and 10).
+    """
+    moved = shift_centre(cell, shift, choice.seed)
+    return CellViews(cell, partial(read_neighbourhood, moved), choice.of(cell.id))
+
+
+def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0) -> Iterator[CellViews]:
+    """As `of_data_set`, of many cells: image after image, each decoded once, here and not where its views are made."""
+    read = lru_cache(maxsize=1)(read_image)
+    for cell in by_image(cells):
+        region, inside = neighbourhood(read(cell.image), shift_centre(cell, shift, choice.seed).centre)
+        yield CellViews(cell, partial(_same, region, inside), choice.of(cell.id))
+
+
+def of_pixels(image: np.ndarray, centre: tuple[float, float], choice: ViewChoice, source: Path) -> CellViews:
+    """An unlabelled cell at (x, y) of an image, uint8 (H, W, 3) BGR; label 0 stands for nothing here.
+
+    Its views follow from the pixels around it and from the centre, so a cell scores the same whatever file or
+    row it comes from.
+    """
+    region, inside = neighbourhood(image, centre)
+    name = hashlib.sha256(repr((region.shape, [f"{v:.3f}" for v in inside])).encode() + region.tobytes()).hexdigest()
+    return CellViews(Cell(name, source, 0, None, centre, None), partial(_same, region, inside), choice.of(name))
+
+
+def _same(region: np.ndarray, centre: tuple[float, float]) -> Region:
+    return region, centre
+
+
+def render_views(cell: Cell, views: list[View]) -> np.ndarray:
+    """Views of a data set's cell, uint8 (V, 256, 256, 3), BGR."""
+    region, centre = read_neighbourhood(cell)
+    return np.stack([render(region, centre, view) for view in views])

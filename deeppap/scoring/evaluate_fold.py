@@ -1,0 +1,138 @@
+"""Scoring one fold's test cells with its trained model."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from data_prep.cells import Cell
+from data_prep.dataset import reopened
+from data_prep.fold_parts import parts_of
+from data_prep.views import PATCH
+from deeppap.engines.device import Device
+from deeppap.engines.engine import Engine
+from deeppap.io.errors import UserError
+from deeppap.io.files import write_json
+from deeppap.records.provenance import machine
+from deeppap.records.run_folder import locked
+from deeppap.scoring.cell_score import CellScore
+from deeppap.scoring.cell_views import cells_of_data_set
+from deeppap.scoring.learn_known_cells import ensure_known_cells
+from deeppap.scoring.net_arrays import write_net_arrays
+from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.score_files import scores_name
+from deeppap.scoring.score_origin import write_record
+from deeppap.scoring.score_way import how_scored, own_way
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.scoring.unlike import say_share, write_unlike
+from deeppap.scoring.write_scores import write_scores, write_view_scores
+from deeppap.scoring.write_why import write_why
+
+MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What a user may choose; None takes the profile's count."""
+
+    views: int | None = None
+    crops: int | None = None
+    shift: int = 0
+    batch: int | None = None
+    force: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.shift <= MAX_CENTRE_SHIFT:
+            do = "Give the most that a centre may move."
+            raise UserError("--shift", f"0 to {MAX_CENTRE_SHIFT} pixels", str(self.shift), do)
+
+
+def evaluate_fold(
+    model: TrainedModel, device: Device, options: EvaluateOptions, say: Callable[[str], None] = print
+) -> list[CellScore]:
+    """Score a fold's test cells and write scores.csv (or scores_shift<d>.csv), views and timings.
+
+    What is not the run's own way (its counts, its selected net, Caffe) is written under a name that says so, such as
+    scores-views1-crops10.csv. Beside each file of scores lies its record of how it was made, scores.json.
+
+    Returns
+    -------
+    list of CellScore
+        In the order of the cells' ids.
+
+    Raises
+    ------
+    UserError
+        For a count out of range, or a data set that is not the one the run was built from.
+    """
+    folder, refuse = model.folder, Refusal(options.force, say)
+    with locked(folder):
+        choice, crops = model.views(options.views), model.crops(options.crops)
+        train, inner, cells = cells_of_fold(model, refuse)
+        engine = model.engine(device, options.batch)
+        known = None if options.shift else ensure_known_cells(model, engine, train, inner, say)
+        say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
+        ready = engine.view_input(model.mean, crops)
+        jobs = score_cells(ready, cells_of_data_set(cells, choice, options.shift), known)
+        start = time.perf_counter()
+        bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
+        scores = sorted(bar, key=lambda score: score.cell.id)
+        counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
+        facts = _facts(model, device, engine, counts, time.perf_counter() - start)
+        how = how_scored(model, counts, options.shift, device)
+        way = own_way(model, how, refuse.overridden)
+        _write(model, device, scores, how, way, {**counts, **facts})
+        if not (way or options.shift):
+            write_why(model, engine, scores)
+        say(f"{folder / scores_name(options.shift, way)} written")
+        say_share([s.unlike_training for s in scores], say)
+        return scores
+
+
+def _write(model: TrainedModel, device: Device, scores: list[CellScore], how: dict, way: str, facts: dict) -> None:
+    """The files of one scoring; at shifted centres nothing but the scores is kept."""
+    folder = model.folder
+    if not how["shift"]:
+        write_view_scores(folder / f"view_scores{way}.csv", scores)
+        write_json(folder / f"evaluation{way}.json", facts)
+        if scores[0].unlike is not None:
+            write_unlike(folder / f"unlike{way}.csv", scores)
+        if not way:
+            write_net_arrays(model, device, scores[0].cell)
+    path = folder / scores_name(how["shift"], way)
+    write_scores(path, scores)
+    write_record(path, how)
+
+
+def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
+    """The cells that the fold holds out, from the data set that its run was built from."""
+    return cells_of_fold(model, refuse)[2]
+
+
+def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Training cells, those held back from training to choose the snapshot by, if any, and test cells."""
+    config = model.config
+    dataset = reopened(config)
+    if dataset.fingerprint() != model.split["dataset_fingerprint"]:
+        refuse(config.data, "the data set this run was built from", "another, or a changed one")
+    parts = parts_of(dataset, model.split, model.record["fold"], config)
+    return parts["train"], parts["inner"], parts["test"]
+
+
+def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str, int], seconds: float) -> dict:
+    """How the scores were made, for evaluation.json."""
+    crops = counts["cells"] * counts["views"] * counts["crops"]
+    return {
+        "seconds_per_cell": seconds / counts["cells"],
+        "crops_per_second": crops / seconds,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "device": engine.hardware,
+        "caffe": device.describe(),
+        "machine": machine(),
+        "tf32": device.scores_in_tf32,
+        "model": str(model.weights),
+        "model_sha256": model.sha256,
+    }

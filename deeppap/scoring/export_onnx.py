@@ -1,0 +1,95 @@
+"""A trained net written as ONNX, for programs that have no Caffe; proven against Caffe before it takes its name."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.herlev_classes import CLASSES
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.crops import CroppedInput, crop_views
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file, write_bytes
+from deeppap.scoring.cell_views import render_views
+from deeppap.scoring.evaluate_fold import held_out_cells
+from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.trained_model import TrainedModel
+
+ALLOWED = 1e-5  # between the probabilities of the views' graph and Caffe's
+USE = "research only; this is not a medical device"
+
+
+def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable[[str], None] = print) -> list[Path]:
+    """Write `<out>/crops.onnx` (data -> prob) and `<out>/views.onnx` (whole views -> prob).
+
+    Parameters
+    ----------
+    views : ndarray, uint8 (V, 256, 256, 3), BGR
+        Rendered views of real cells, on which both graphs are compared with Caffe.
+
+    Raises
+    ------
+    UserError
+        If the net cannot be exported, or a layer's output lies too far from Caffe's; no file is then written.
+    """
+    try:
+        import onnx
+
+        from deeppap.engines.onnx_export.graph import net_graph
+        from deeppap.engines.onnx_export.proof import prove, run_onnx
+        from deeppap.engines.onnx_export.views_graph import views_graph
+    except ImportError:
+        raise UserError("onnx", "the package that writes the graph", "none", "Run make engines.") from None
+    caffe = CaffeEngine(model.deploy, model.weights)
+    net, crops = net_graph(model.deploy, model.weights), model.crops()
+    for difference in prove(net, model.deploy, model.weights, crop_views(views, model.mean, caffe.crop, crops)):
+        say(str(difference))
+    whole = views_graph(net, model.mean, crops)
+    expected = _by_caffe(caffe, model.mean, views, crops)
+    _require_close(np.abs(run_onnx(whole, views)["prob"] - expected).max(), say)
+    paths = []
+    for name, graph in (("crops", net), ("views", whole)):
+        onnx.helper.set_model_props(graph, facts(model, crops))
+        onnx.checker.check_model(graph, full_check=True)
+        paths.append(out / f"{name}.onnx")
+        write_bytes(paths[-1], graph.SerializeToString())
+    return paths
+
+
+def facts(model: TrainedModel, crops: int) -> dict[str, str]:
+    """What the files say of the net: where it comes from and what its outputs are."""
+    names: Sequence[str] = ("normal", "abnormal") if model.classes == 2 else [known.name for known in CLASSES]
+    config = model.config
+    return {
+        "classes": json.dumps(list(names)),
+        "model_sha256": model.sha256,
+        "mean_sha256": sha256_file(model.folder / "mean.binaryproto"),
+        "run": model.folder.resolve().parent.name,
+        "fold": str(model.record["fold"]),
+        "trained_on": f"{config.dataset}, {config.cells} cells, {config.protocol} protocol, profile {config.profile}",
+        "crops_of_a_view": str(crops),
+        "use": USE,
+    }
+
+
+def _by_caffe(caffe: CaffeEngine, mean: np.ndarray, views: np.ndarray, crops: int) -> np.ndarray:
+    """Probabilities of views, mean over their crops, float32 (V, K)."""
+    ready = CroppedInput(caffe, mean, crops)
+    memory = ready.memory(len(views))
+    for view, place in zip(views, memory, strict=True):
+        ready.fill(view, place)
+    return ready(memory).mean(axis=1)
+
+
+def _require_close(apart: float, say: Callable[[str], None]) -> None:
+    say(f"{'views graph':12} {apart:.2e} between its probabilities and Caffe's")
+    if not apart <= ALLOWED:  # NaN too
+        raise UserError("the ONNX graph of views", f"within {ALLOWED:g} of Caffe's", f"{apart:.2e}", "Use Caffe.")
+
+
+def proof_views(model: TrainedModel, refuse: Refusal) -> np.ndarray:
+    """Two views each of the first and the last of a fold's test cells, by id, uint8 (4, 256, 256, 3), BGR."""
+    cells = held_out_cells(model, refuse)
+    views = [render_views(cell, [v for _, v in model.views(2).of(cell.id)]) for cell in (cells[0], cells[-1])]
+    return np.concatenate(views)

@@ -1,0 +1,108 @@
+"""Filling an engine's input by processes of their own while the engine computes (Caffe holds Python's lock then)."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count
+from multiprocessing import get_context
+from multiprocessing.shared_memory import SharedMemory
+
+import numpy as np
+
+from data_prep.views import View, render
+from deeppap.engines.engine import Fill, ViewInput
+from deeppap.io.cores import usable_cores
+from deeppap.scoring.cell_views import CellViews, Region
+from deeppap.scoring.fill import Chunk, chunks
+
+SLOTS = 3  # chunks of views in memory: one being scored, two being rendered
+PIECE = 10  # views a worker renders at a time
+
+_regions: dict[str, Region] = {}  # of the cells a worker saw last, by id
+
+
+@lru_cache(maxsize=SLOTS)
+def _attach(name: str) -> SharedMemory:
+    return SharedMemory(name)
+
+
+def _region(cell: CellViews) -> Region:
+    if cell.cell.id not in _regions:
+        while len(_regions) >= 4:
+            _regions.pop(next(iter(_regions)))
+        _regions[cell.cell.id] = cell.read()
+    return _regions[cell.cell.id]
+
+
+def _render_into(name: str, like: tuple, start: int, cell: CellViews, views: list[View], fill: Fill) -> None:
+    """A worker's part: render views of a cell into a slot from place `start` on."""
+    shape, dtype = like
+    places = np.ndarray((start + len(views), *shape), dtype, _attach(name).buf)
+    for index, view in enumerate(views, start):
+        fill(render(*_region(cell), view), places[index])
+
+
+def _one_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+@contextmanager
+def _slots(size: int) -> Iterator[list[SharedMemory]]:
+    slots = [SharedMemory(create=True, size=size) for _ in range(SLOTS)]
+    try:
+        yield slots
+    finally:
+        for slot in slots:
+            slot.unlink()
+            try:
+                slot.close()
+            except BufferError:  # the caller still holds the last chunk; the memory goes with it
+                slot.close = lambda: None
+
+
+def _pieces(chunk: Chunk) -> Iterator[tuple[int, CellViews, list[View]]]:
+    """Consecutive views of one cell, some at a time, with the place of the first."""
+    start = 0
+    while start < len(chunk):
+        cell = chunk[start][0]
+        views = []
+        for other, view in chunk[start : start + PIECE]:
+            if other is not cell:
+                break
+            views.append(view)
+        yield start, CellViews(cell.cell, cell.read, []), views
+        start += len(views)
+
+
+def filled_ahead(
+    view_input: ViewInput, cells: Iterable[CellViews], workers: int | None = None
+) -> Iterator[tuple[Chunk, np.ndarray]]:
+    """As `filled_in_turn`, the next chunks being rendered meanwhile."""
+    workers = workers or max(1, usable_cores() - 1)
+    shape, dtype = view_input.shape, np.dtype(view_input.dtype)
+    size = view_input.at_once * int(np.prod(shape)) * dtype.itemsize
+    with _slots(size) as slots, ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
+
+        def start(number: int, chunk: Chunk) -> list[Future]:
+            name = slots[number % SLOTS].name
+            return [
+                pool.submit(_render_into, name, (shape, dtype), *piece, view_input.fill) for piece in _pieces(chunk)
+            ]
+
+        def finish() -> tuple[Chunk, np.ndarray]:
+            number, chunk, parts = pending.popleft()
+            for part in parts:
+                part.result()
+            return chunk, np.ndarray((len(chunk), *shape), dtype, slots[number % SLOTS].buf)
+
+        pending: deque = deque()
+        for number, chunk in zip(count(), chunks(cells, view_input.at_once), strict=False):
+            pending.append((number, chunk, start(number, chunk)))
+            if len(pending) == SLOTS:
+                yield finish()
+        while pending:
+            yield finish()

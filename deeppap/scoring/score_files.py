@@ -1,0 +1,154 @@
+"""The score files of a fold, read strictly: a wrong number must stop, not reach a table."""
+
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data_prep.herlev_classes import abnormal_outputs
+from deeppap.io.errors import UserError
+from deeppap.io.packed_file import BROKEN, open_text
+
+DO = "Score the fold again with tools/cross_validate.py."
+TOLERANCE = 1e-4  # scores are means of float32 probabilities
+
+
+class Scores(NamedTuple):
+    """scores.csv as arrays, one entry per cell in the order of the ids asked for."""
+
+    labels: np.ndarray
+    class7: np.ndarray
+    scores: np.ndarray
+    spread: np.ndarray
+    probs: np.ndarray
+
+
+class ViewScores(NamedTuple):
+    """view_scores.csv as arrays (n cells, V views); results/ keeps it gzipped.
+
+    `angles` in degrees and the shifts `dx`, `dy` in pixels of the original image; `scores` the mean over a
+    view's crops, `centre` the centre crop's alone.
+    """
+
+    angles: np.ndarray
+    dx: np.ndarray
+    dy: np.ndarray
+    scores: np.ndarray
+    centre: np.ndarray
+
+
+def scores_name(shift: int = 0, way: str = "") -> str:
+    """The name of a fold's score file, with every true centre moved by up to `shift` pixels; `way` is `own_way`'s."""
+    return f"scores{f'_shift{shift}' if shift else ''}{way}.csv"
+
+
+def read_scores(path: Path, ids: list[str], classes: int) -> Scores:
+    """Read scores.csv of a net with `classes` outputs; it must hold exactly the cells `ids`."""
+    names = [f"prob_{k}" for k in range(classes)]
+    of_cell: dict[str, tuple[int, int, list[float]]] = {}
+    for line, row in read_rows(path, ["id", "class7", "label", "score", "spread", *names]):
+        where = f"{path}:{line}"
+        if row["id"] in of_cell:
+            raise UserError(where, "unique ids", f"{row['id']} twice", DO)
+        class7 = integer(where, "class7", row["class7"], 7) if row["class7"] else -1
+        values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
+        _check_row(where, values, classes)
+        of_cell[row["id"]] = (integer(where, "label", row["label"], 2), class7, values)
+    _same_ids(path, set(of_cell), set(ids))
+    rows = [of_cell[cell] for cell in ids]
+    # the shape is given for a fold without a cell, whose array would have no columns
+    numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + classes)
+    return Scores(
+        labels=np.array([label for label, _, _ in rows], np.int64),
+        class7=np.array([class7 for _, class7, _ in rows], np.int64),
+        scores=numbers[:, 0],
+        spread=numbers[:, 1],
+        probs=numbers[:, 2:],
+    )
+
+
+def _check_row(where: str, values: list[float], classes: int) -> None:
+    score, probs = values[0], values[2:]
+    if abs(sum(probs) - 1) > TOLERANCE:
+        raise UserError(where, "probabilities that add up to 1", f"{sum(probs):.6g}", DO)
+    abnormal = sum(probs[index] for index in abnormal_outputs(classes))
+    if abs(score - abnormal) > TOLERANCE:
+        raise UserError(where, f"the score P(abnormal) = {abnormal:.6g}", f"{score:.6g}", DO)
+
+
+def read_views(path: Path, ids: list[str]) -> ViewScores:
+    """Read view_scores.csv; every cell of `ids` must have the same views, by their number in the plan."""
+    of_cell: dict[str, dict[int, list[float]]] = {cell: {} for cell in ids}  # by number of the view
+    for line, row in read_rows(path, ["id", "view", "angle", "dx", "dy", "score", "score_centre"]):
+        where = f"{path}:{line}"
+        if row["id"] not in of_cell:
+            raise UserError(where, "a cell of this fold", row["id"], DO)
+        view = integer(where, "view", row["view"], 1_000_000)
+        if view in of_cell[row["id"]]:
+            raise UserError(where, "every view once", f"view {view} of {row['id']} twice", DO)
+        place = [number(where, name, row[name]) for name in ("angle", "dx", "dy")]
+        score = [fraction(where, name, row[name]) for name in ("score", "score_centre")]
+        of_cell[row["id"]][view] = place + score
+    # the cell with the most views tells which views there are; whoever lacks one of them is refused
+    plan = sorted(max(of_cell.values(), key=len, default={}))
+    for cell, views in of_cell.items():
+        if not plan or sorted(views) != plan:
+            raise UserError(path, f"the same {len(plan)} views of every cell", f"{len(views)} of {cell}", DO)
+    numbers = np.array([[of_cell[cell][view] for view in plan] for cell in ids])  # (cells, views, the five fields)
+    return ViewScores(*np.moveaxis(numbers, 2, 0))
+
+
+def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV with exactly these columns, each with its line number."""
+    try:
+        with open_text(path) as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, None)
+            if header != columns:
+                there = ",".join(header or ["nothing"])[:120]
+                raise UserError(path, f"columns {','.join(columns)}", there, DO)
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise UserError(path, "a CSV file", "no such file", DO) from None
+    except (*BROKEN, OSError, csv.Error, UnicodeDecodeError) as error:
+        raise UserError(path, "a CSV file", str(error), DO) from None
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise UserError(f"{path}:{line}", f"{len(columns)} values", f"{len(row)}", DO)
+    return [(line, dict(zip(columns, row, strict=True))) for line, row in rows]
+
+
+def number(where: str, name: str, text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(where, f"a finite number as {name}", repr(text)[:40], DO)
+    return value
+
+
+def fraction(where: str, name: str, text: str) -> float:
+    """A number in [0, 1]; a mean of float32 may pass 1 by rounding and is clipped."""
+    value = number(where, name, text)
+    if not -1e-6 <= value <= 1 + 1e-6:
+        raise UserError(where, f"{name} between 0 and 1", text, DO)
+    return min(max(value, 0.0), 1.0)
+
+
+def integer(where: str, name: str, text: str, below: int) -> int:
+    """A whole number from 0 to below - 1, written in plain digits."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < below):
+        raise UserError(where, f"{name} from 0 to {below - 1}", repr(text)[:40], DO)
+    return int(text)
+
+
+def _same_ids(path: Path, present: set[str], expected: set[str]) -> None:
+    if strange := sorted(present - expected):
+        raise UserError(path, "only cells of this fold of split.json", strange[0], DO)
+    if lost := sorted(expected - present):
+        have = f"{len(present)}, without {lost[0]}"
+        raise UserError(path, f"all {len(expected)} cells of the fold", have, DO)

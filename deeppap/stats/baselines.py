@@ -1,0 +1,192 @@
+"""How far one gets without a net: what any figure of a run must be read beside."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from data_prep.cells import Cell, Dataset
+from deeppap.stats.metrics import binary_metrics
+
+Folds = Sequence[Sequence[str]]
+Features = Mapping[str, Sequence[float]]  # numbers by cell id
+TREES, SEED = 300, 0
+NAMES = {"majority", "file_name", "first_number", "nucleus_area", "background_colour", "picture_size", "sibling_share"}
+# (training cells, their targets, test cells) -> predicted targets, and P(abnormal) where there is one
+Predictor = Callable[[list[Cell], np.ndarray, list[Cell]], tuple[np.ndarray, np.ndarray | None]]
+
+
+def majority(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
+    """Always the commonest class of the training cells."""
+    return _cross_validate(cells, folds, _predict_majority)
+
+
+def file_name(cells: Sequence[Cell], folds: Folds, leading: int | None = None) -> dict[str, Any]:
+    """The class of the training cell whose name has the nearest numbers: no pixels at all.
+
+    Names are compared by their numbers from left to right (Herlev's `A-B-NNN`: the nearest A, among these the
+    nearest B, among these the nearest NNN), or by the `leading` ones alone; equals by id. Names of different
+    shapes give {"skipped": reason}.
+    """
+    shapes = {re.sub(r"\d+", "0", cell.id) for cell in cells}
+    if len(shapes) != 1 or "0" not in next(iter(shapes)):
+        return {"skipped": "the cells' names are not all built the same way around numbers"}
+    numbers = {cell.id: [int(n) for n in re.findall(r"\d+", cell.id)][:leading] for cell in cells}
+
+    def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
+        return targets[[_nearest(cell, train, numbers) for cell in test]], None
+
+    return _cross_validate(cells, folds, predict)
+
+
+def nucleus_area(cells: Sequence[Cell], folds: Folds, areas: Mapping[str, float]) -> dict[str, Any]:
+    """Logistic regression on the nucleus area (pixels, by cell id) alone."""
+    if any(cell.id not in areas for cell in cells):
+        return {"skipped": "no masks, so no nucleus areas"}
+    features = {cell.id: [float(areas[cell.id])] for cell in cells}
+    return _learned(cells, folds, features, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)))
+
+
+def background_colour(cells: Sequence[Cell], folds: Folds, colours: Features) -> dict[str, Any]:
+    """A random forest on the colour around the nucleus (mean and spread of B, G, R, by cell id) alone."""
+    if any(cell.id not in colours for cell in cells):
+        return {"skipped": "the pictures' colours were not measured"}
+    return _learned(cells, folds, colours, _forest)
+
+
+def picture_size(cells: Sequence[Cell], folds: Folds, sizes: Features) -> dict[str, Any]:
+    """A random forest on the width and height of the cell's picture (by cell id) alone."""
+    if any(cell.id not in sizes for cell in cells):
+        return {"skipped": "the pictures' sizes were not measured"}
+    if len({tuple(sizes[cell.id]) for cell in cells}) == 1:
+        return {"skipped": "all pictures are of one size"}
+    return _learned(cells, folds, sizes, _forest)
+
+
+def sibling_share(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
+    """How many test cells have a cell of their own group among the training cells."""
+    if any(cell.group is None for cell in cells):
+        return {"skipped": "the data set has no groups"}
+    group = {cell.id: cell.group for cell in cells}
+    siblings = 0
+    for fold in folds:
+        inside = set(fold)
+        training = {group[cell] for other in folds for cell in other if cell not in inside}
+        siblings += sum(group[cell] in training for cell in fold)
+    total = sum(map(len, folds))
+    return {"siblings": siblings, "cells": total, "share": siblings / total}
+
+
+def all_baselines(
+    dataset: Dataset,
+    split: Mapping[str, Any],
+    areas: Mapping[str, float] | None,
+    colours: Features | None = None,
+    sizes: Features | None = None,
+) -> dict[str, Any]:
+    """Every baseline under the split's folds, ready for JSON; what cannot be had says why in "skipped"."""
+    cells, folds = dataset.cells, split["folds"]
+    return {
+        "majority": majority(cells, folds),
+        "file_name": file_name(cells, folds),
+        "first_number": file_name(cells, folds, leading=1),
+        "nucleus_area": nucleus_area(cells, folds, areas or {}),
+        "background_colour": background_colour(cells, folds, colours or {}),
+        "picture_size": picture_size(cells, folds, sizes or {}),
+        "sibling_share": sibling_share(cells, folds),
+    }
+
+
+def scores_of(entry: Mapping[str, Any], cells: Iterable[str]) -> np.ndarray:
+    """What a baseline is judged by, float64 (n,), of cells by id: its chances where it gives any, else its answers."""
+    if "chances" in entry:
+        return np.array([entry["chances"][cell] for cell in cells], float)
+    return np.array([entry["predictions"][cell][0] for cell in cells], float)
+
+
+def is_complete(baselines: Any) -> bool:
+    """Whether baselines read back have every one of today's; older records lack some and are to be made again."""
+    return isinstance(baselines, dict) and baselines.keys() >= NAMES
+
+
+def _cross_validate(
+    cells: Sequence[Cell], folds: Folds, predict: Predictor, with_chances: bool = False
+) -> dict[str, Any]:
+    """Predict every fold from the others; both tasks where the cells have seven classes.
+
+    Returns {"two_class": metrics, "seven_class": {"acc"} or None,
+    "predictions": {id: [label, class7 or None]}}, and "chances", {id: P(abnormal)}, from what gives chances.
+    """
+    by_id = {cell.id: cell for cell in cells}
+    tested = [by_id[cell] for fold in folds for cell in fold]
+    labels, chances = _predict_all(by_id, folds, predict, lambda cell: cell.label)
+    truth = np.array([cell.label for cell in tested])
+    result = {"two_class": binary_metrics(truth, chances), "seven_class": None}
+    class7: Sequence[int | None] = [None] * len(tested)
+    if all(cell.class7 is not None for cell in tested):
+        class7 = _predict_all(by_id, folds, predict, lambda cell: cell.class7)[0].tolist()
+        is_right = [cell.class7 == predicted for cell, predicted in zip(tested, class7, strict=True)]
+        result["seven_class"] = {"acc": float(np.mean(is_right))}
+    pairs = zip(tested, labels.tolist(), class7, strict=True)
+    result["predictions"] = {cell.id: [label, seven] for cell, label, seven in pairs}
+    if with_chances:
+        result["chances"] = {cell.id: chance for cell, chance in zip(tested, chances.tolist(), strict=True)}
+    return result
+
+
+def _predict_all(
+    by_id: dict[str, Cell], folds: Folds, predict: Predictor, target: Callable[[Cell], int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted targets and P(abnormal) (0 or 1 where the predictor has none), fold after fold."""
+    targets, chances = [], []
+    for fold in folds:
+        inside = set(fold)
+        train = [by_id[cell] for other in folds for cell in other if cell not in inside]
+        test = [by_id[cell] for cell in fold]
+        if not train or not test:
+            raise ValueError("a fold with no training or no test cells")
+        predicted, chance = predict(train, np.array([target(cell) for cell in train]), test)
+        targets.append(predicted)
+        chances.append(predicted if chance is None else chance)
+    return np.concatenate(targets), np.concatenate(chances).astype(np.float64)
+
+
+def _predict_majority(train: list[Cell], targets: np.ndarray, test: list[Cell]):
+    return np.full(len(test), np.bincount(targets).argmax()), None
+
+
+def _nearest(cell: Cell, train: list[Cell], numbers: Mapping[str, list[int]]) -> int:
+    """Index of the training cell whose numbers are nearest, the first number first."""
+    left = list(range(len(train)))
+    for place, own in enumerate(numbers[cell.id]):
+        distances = [abs(numbers[train[i].id][place] - own) for i in left]
+        nearest = min(distances)
+        left = [i for i, distance in zip(left, distances, strict=True) if distance == nearest]
+    return min(left, key=lambda i: train[i].id)
+
+
+def _forest() -> RandomForestClassifier:
+    return RandomForestClassifier(TREES, random_state=SEED)
+
+
+def _learned(cells: Sequence[Cell], folds: Folds, features: Features, new_model: Callable[[], Any]) -> dict[str, Any]:
+    """A scikit-learn classifier on features by cell id, trained anew on each fold's other cells."""
+
+    def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
+        if len(set(targets.tolist())) == 1:
+            return _predict_majority(train, targets, test)
+        model = new_model().fit(_rows(train, features), targets)
+        rows = _rows(test, features)
+        chances = model.predict_proba(rows)
+        return model.predict(rows), chances[:, 1] if chances.shape[1] == 2 else None
+
+    return _cross_validate(cells, folds, predict, with_chances=True)
+
+
+def _rows(cells: list[Cell], features: Features) -> np.ndarray:
+    return np.array([features[cell.id] for cell in cells], np.float64)

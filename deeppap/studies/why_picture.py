@@ -1,0 +1,42 @@
+"""A picture of cells of one's own beside themselves under the heat of where their scores come from."""
+
+from pathlib import Path
+
+from deeppap.engines.engine import Engine
+from deeppap.io.errors import UserError
+from deeppap.io.files import complete_or_absent
+from deeppap.report.figures.why import Explained, draw
+from deeppap.scoring.own_cells import Place, cells_at
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.scoring.why import VIEWS, Heat, cell_heat, evidence_of
+
+MOST = 40  # cells on one picture
+DPI = 200
+HEADING = "red speaks for abnormal, blue for normal; not a medical device"
+
+
+def require_picture(path: Path, cells: int, nets: int) -> None:
+    """Refuse, before anything long is begun, a file that is no PNG's, more cells than fit, or several nets' mean."""
+    if nets > 1:
+        raise UserError("--why", "one net, by --fold-folder", f"{nets} nets", "Name one fold of the release.")
+    if path.suffix.lower() != ".png":
+        raise UserError("--why", "a file name that ends in .png", str(path), "Give another name.")
+    if cells > MOST:
+        raise UserError("--why", f"at most {MOST} cells", f"{cells}", "Ask for fewer at a time.")
+
+
+def write_why_picture(path: Path, model: TrainedModel, engine: Engine, places: list[Place], views: int) -> None:
+    """Write the picture, complete or not at all; of each cell the first of its views are asked, ten at most."""
+    evidence, choice = evidence_of(model, engine), model.views(min(views, VIEWS))
+    shown = [
+        _explained(place, cell_heat(evidence, cell, model.mean, model.crops()))
+        for place, cell in zip(places, cells_at(places, choice), strict=True)
+    ]
+    figure = draw([(HEADING, shown)], model.config.pixel_um)
+    with complete_or_absent(path) as partial:
+        figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def _explained(place: Place, found: Heat) -> Explained:
+    text = f"{place.image.name[:30]}\n({place.x:g}, {place.y:g})\nlog-odds {found.log_odds:+.1f}"
+    return Explained(found.region[..., ::-1], found.heat, text)

@@ -1,0 +1,125 @@
+"""The hand-written prototxt files, resolved for one fold: its numbers of views and its paths."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from data_prep.profiles import Profile
+from data_prep.written_counts import epochs_of, iterations_of
+from deeppap.io.caffe_messages import ROOT, caffe_pb2, data_layer, read_prototxt, training_prototxt, write_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.files import write_text
+from deeppap.records.run_folder import RunConfig
+
+PREFIX = "convnet_t"
+NOTE = "# Resolved for this fold from {source}; the hand-written file is the definition.\n"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One fold's solver in numbers."""
+
+    iterations_per_epoch: int
+    epochs: int
+    batch_size: int
+    iterations: int = 0  # of a training whose length is not in epochs
+    interval: int = 0  # between its snapshots
+
+    @property
+    def max_iter(self) -> int:
+        """Iterations in all."""
+        return self.iterations or self.iterations_per_epoch * self.epochs
+
+    @property
+    def snapshots(self) -> int:
+        """How many snapshots Caffe writes."""
+        return self.snapshots_after(0)
+
+    def snapshots_after(self, start: int) -> int:
+        """How many of them it still writes where it goes on from an iteration."""
+        return math.ceil((self.max_iter - start) / (self.interval or self.iterations_per_epoch))
+
+    def describe(self) -> str:
+        """Its length in words."""
+        if self.iterations:
+            return f"{self.iterations} iterations of {self.batch_size}"
+        return f"{self.epochs} epochs of {self.iterations_per_epoch} iterations of {self.batch_size}"
+
+
+def transferred_layers(net: Message) -> list[str]:
+    """Layers with a smaller learning rate than the solver's: those that come from the source net."""
+    return [layer.name for layer in net.layer if layer.param and 0 < layer.param[0].lr_mult < 1]
+
+
+def resolve_net(net: Message, fold: Path, record: dict, batch: int) -> None:
+    """Point a train_val net at a fold's LMDBs and mean, with the profile's `batch`, 0 as written."""
+    for phase, name in ((0, "train_lmdb"), (1, "val_lmdb")):
+        layer = data_layer(net, phase)
+        layer.data_param.source = str(fold / name)
+        layer.transform_param.mean_file = str(fold / "mean.binaryproto")
+    if batch:
+        data_layer(net, 0).data_param.batch_size = batch
+    # one batch a cell, so that test_iter = cells covers the LMDB exactly once
+    data_layer(net, 1).data_param.batch_size = record["validation_views"]
+
+
+def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
+    """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
+    batch = data_layer(net, 0).data_param.batch_size
+    epoch = math.ceil(record["train_lmdb"]["entries"] / batch)
+    epochs = epochs_of(profile, solver)
+    # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
+    step = math.ceil(epochs * solver.stepsize / solver.max_iter)
+    solver.test_interval = solver.snapshot = epoch
+    solver.stepsize, solver.max_iter = step * epoch, epochs * epoch
+    solver.display = max(1, min(solver.display, epoch // 10))
+    return Schedule(epoch, epochs, batch)
+
+
+def resolve_adapting(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
+    """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
+    batch = data_layer(net, 0).data_param.batch_size
+    length = iterations_of(profile, solver)
+    wanted = length * solver.test_interval / solver.max_iter
+    # one that divides the length: Caffe does not test the last snapshot otherwise, and no rule could choose it
+    divisors = (part for part in range(1, length + 1) if length % part == 0)
+    interval = min(divisors, key=lambda part: max(part / wanted, wanted / part))
+    solver.test_interval = solver.snapshot = interval
+    solver.max_iter = length
+    solver.display = max(1, min(solver.display, interval // 5))
+    return Schedule(math.ceil(record["train_lmdb"]["entries"] / batch), 0, batch, length, interval)
+
+
+def share_batch(net: Message, gpus: int) -> None:
+    """Divide the training batch among several GPUs: Caffe gives each one a batch of the size in the prototxt."""
+    layer = data_layer(net, 0).data_param
+    if layer.batch_size % max(1, gpus):
+        do = "Show fewer to Caffe with CUDA_VISIBLE_DEVICES, or use --gpu 0."
+        raise UserError("--gpu all", f"a number of GPUs that divides the batch of {layer.batch_size}", str(gpus), do)
+    layer.batch_size //= max(1, gpus)
+
+
+def resolve_fold(
+    fold: Path, record: dict, config: RunConfig, profile: Profile, gpus: int, adapting: bool = False
+) -> Schedule:
+    """Write a fold's train_val, solver and deploy prototxt into its folder; gpus 0 is the CPU."""
+    files = training_prototxt(config.classes, adapting)
+    net = read_prototxt(files["train_val"], "NetParameter")
+    solver = read_prototxt(files["solver"], "SolverParameter")
+    resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
+    resolve = resolve_adapting if adapting else resolve_solver
+    schedule = resolve(solver, net, record, profile)
+    solver.net = str(fold / "train_val.prototxt")
+    solver.test_iter[0] = record["cells"][1]
+    solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
+    share_batch(net, gpus)
+    solver.random_seed = config.seed
+    solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpus else caffe_pb2().SolverParameter.CPU
+    deploy = files["deploy"].read_text(encoding="utf-8")
+    texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
+    for name, text in texts.items():
+        source = files[name].relative_to(ROOT)
+        write_text(fold / f"{name}.prototxt", NOTE.format(source=source) + text)
+    return schedule

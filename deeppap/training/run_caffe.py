@@ -1,0 +1,139 @@
+"""Running `caffe train`: its log kept, its progress shown, its end handed on."""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from deeppap.engines.net_probe import caffe_reason
+from deeppap.io.errors import UserError
+from deeppap.io.files import human
+from deeppap.training.caffe_log import LogReader
+from deeppap.training.resolve import Schedule
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# models are selected by the log, whatever the user's environment silences; no year: parse_log.py knows none
+LOGGING = {"GLOG_minloglevel": "0", "GLOG_logtostderr": "1", "GLOG_log_year_in_prefix": "0"}
+
+
+def caffe_program() -> str:
+    """The `caffe` of this Python's environment."""
+    program = Path(sys.prefix) / "bin" / "caffe"
+    if not program.exists():
+        raise UserError(program, "Caffe's program", "none", "Run make caffe.")
+    return str(program)
+
+
+def _die_with_parent() -> None:
+    # PR_SET_PDEATHSIG: where we are killed, Caffe still writes its snapshot and stops
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)
+
+
+def train(
+    arguments: list[str],
+    schedule: Schedule,
+    start: int,
+    log: Path,
+    say: Callable[[str], None] = print,
+    hold: int | None = None,
+) -> None:
+    """Run `caffe train` to its end, its output appended to `log`.
+
+    `hold` is the descriptor of the fold's lock: if we are killed, Caffe still holds it while it writes its snapshot.
+    On Ctrl-C, SIGTERM or SIGHUP Caffe is asked to stop, writes a snapshot, and KeyboardInterrupt goes on.
+
+    Raises
+    ------
+    UserError
+        With Caffe's own reason, if it ends in an error.
+    """
+    command = [caffe_program(), "train", "-sigint_effect", "stop", "-sighup_effect", "stop", *arguments]
+    try:
+        _run(command, schedule, start, log, say, hold)
+    except OSError as error:
+        free = f"{error.strerror or error} ({human(shutil.disk_usage(log.parent).free)} of disk free)"
+        raise UserError(log, "a writable log", free, "Free some space and run the same command again.") from error
+
+
+def _run(
+    command: list[str], schedule: Schedule, start: int, log: Path, say: Callable[[str], None], hold: int | None
+) -> None:
+    with log.open("a", encoding="utf-8", errors="replace") as file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**os.environ, **LOGGING},
+            start_new_session=True,
+            pass_fds=() if hold is None else (hold,),
+            preexec_fn=_die_with_parent,
+        )
+        tail: list[str] = []
+        try:
+            _follow(process, schedule, start, file, tail)
+        except KeyboardInterrupt:
+            say("stopping: Caffe writes a snapshot first")
+            _stop(process, file)
+            raise
+        except OSError:  # the log cannot be written
+            _stop(process, None)
+            raise
+    if process.wait():
+        raise _failure(process.returncode, tail, log)
+
+
+def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file, tail: list[str]) -> None:
+    reader = LogReader()
+    since, last = time.monotonic(), {"loss": float("nan"), "val": float("nan")}
+    with tqdm(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05, disable=None) as bar:
+        for line in process.stdout:
+            file.write(line)
+            file.flush()
+            tail[:] = [*tail[-29:], line]
+            news = reader.feed(line)
+            if news is None:
+                continue
+            kind, iteration = news
+            if kind == "train":
+                last["loss"] = reader.loss[iteration]
+                bar.update(iteration - bar.n)
+            elif "loss" in reader.outputs[iteration]:
+                last["val"] = reader.outputs[iteration]["loss"]
+            speed = (bar.n - start) * schedule.batch_size / (time.monotonic() - since)
+            bar.set_postfix_str(f"loss {last['loss']:.4f}, val {last['val']:.4f}, {speed:.0f} images/s")
+        if process.wait() == 0:
+            bar.update(bar.total - bar.n)
+
+
+def _stop(process: subprocess.Popen, file) -> None:
+    """Ask Caffe to stop; it writes its snapshot and ends. A second Ctrl-C does not cut that short."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+    try:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGINT)
+        for line in process.stdout:
+            if file:
+                file.write(line)
+        process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _failure(status: int, tail: list[str], log: Path) -> UserError:
+    free = shutil.disk_usage(log.parent).free
+    reason = caffe_reason("".join(tail)) if status != -signal.SIGKILL else "killed, perhaps for want of memory"
+    found = f"exit status {status}: {reason} ({human(free)} of disk free)"
+    return UserError(
+        log, "caffe train to end well", found, "Its whole output is in that log; the same command goes on."
+    )

@@ -1,0 +1,54 @@
+"""What --cluster may name, Dask's settings, and what is said where there is none."""
+
+import sys
+
+import pytest
+
+pytest.importorskip("distributed", reason="make cluster")
+
+import dask
+
+from deeppap.cluster.connect import connected, on_cluster, require_dask
+from deeppap.io.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("127.0.0.1:1", "--cluster 127.0.0.1:1: expected Dask's scheduler, found no answer"),
+        ("nowhere.json", "nowhere.json: expected a JSON file, found no such file. Run tools/dask.sh scheduler first"),
+        ("lokal", "--cluster: expected local, an address such as tcp://host:8786, or a scheduler file, found lokal"),
+        ("tls://127.0.0.1:1", "--cluster tls://127.0.0.1:1: .* found no answer .TypeError: TLS"),
+        ("empty.json", "empty.json: expected a scheduler file, found no address in it"),
+    ],
+)
+def test_no_cluster_there(tmp_path, monkeypatch, where, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.json").write_text("{}")
+    monkeypatch.setattr("deeppap.cluster.connect.ANSWER", 1)
+    with pytest.raises(UserError, match=said), connected(where):
+        pass
+
+
+def test_what_decides_over_lost_work_is_set():
+    require_dask()
+    names = ("allowed-failures", "worker-ttl", "worker-saturation", "work-stealing")
+    found = [dask.config.get(f"distributed.scheduler.{name}") for name in names]
+    assert found == [3, "5 minutes", 1.0, False]
+    assert not any(dask.config.get("distributed.worker.memory")[name] for name in ("target", "pause", "terminate"))
+
+
+def test_without_dask_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match="distributed: expected this package, for --cluster, .* make cluster"):
+        require_dask()
+
+
+def test_without_a_cluster_no_card_is_looked_for():
+    def cards():
+        raise AssertionError("nvidia-smi was started for nothing")
+
+    with on_cluster(None, work=str, here="here", cards=cards) as run:
+        assert run == "here"
+    with pytest.raises(AssertionError, match="for nothing"), on_cluster("local", work=str, cards=cards):
+        pass

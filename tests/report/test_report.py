@@ -1,0 +1,318 @@
+"""The report: everything in it, nothing from outside, harmless whatever a name holds."""
+
+import base64
+import html.parser
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deeppap.io.errors import UserError
+from deeppap.report import facts as report_facts
+from deeppap.report import page as report_html
+from deeppap.report import report
+from deeppap.report.figures import confusion
+from deeppap.report.figures.all_figures import all_figures
+from deeppap.report.figures.plan import LeftOutError
+from deeppap.report.report import default_out, write_report
+from deeppap.scoring.results import load_run
+from tests.support.checkout import ROOT
+from tests.support.synthetic_cells import write_cell_pictures, write_heats, write_net_arrays
+from tests.support.synthetic_run import answer_alike, write_synthetic_run
+
+HOSTILE = "<script>alert(1)$&'\"x"
+GONE = "the data set is no longer at data/phantom"
+SECTIONS = ("run", "notes", "tables", "figures", "differences", "configuration")
+PAPER_FIGURES = (2, 4, 5, 6, 7, 8, 9, 10, 11)
+
+
+class Page(html.parser.HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def replace_everywhere(folder, old, new):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run with everything a report can show, with a hostile cell id, and its report."""
+    base = tmp_path_factory.mktemp("whole")
+    folder = write_synthetic_run(base / "run <b>&amp;", classes=7, seed=4, cells=42, folds=(0, 2))
+    scores = (folder / "fold0/scores.csv").read_text().splitlines()[1:]
+    wrong = min(scores, key=lambda row: float(row.split(",")[3]) if row.split(",")[2] == "1" else 2).split(",")
+    replace_everywhere(folder, wrong[0], "<script>alert(1)")
+    text = (folder / "fold0/scores.csv").read_text()
+    text = re.sub(r"(?m)^(<script>alert\(1\),\d,1),.*$", r"\1,0.125,0.01,.875,0,0,.125,0,0,0", text)
+    (folder / "fold0/scores.csv").write_text(text)
+    (folder / "fold0/solver.prototxt").write_text('net: "</pre><script>alert(2)</script>"\n')
+    write_cell_pictures(folder, base / "data")
+    write_net_arrays(folder)
+    write_heats(folder, base / "data")
+    run = load_run(folder)
+    return write_report([run], default_out([run])), run
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A run whose data set is gone."""
+    return load_run(write_synthetic_run(tmp_path / "bare", cells=35, folds=1))
+
+
+def no_figures(monkeypatch):
+    monkeypatch.setattr(report, "all_figures", lambda runs: iter(()))
+
+
+def test_page_has_every_section_table_and_figure(whole):
+    path, run = whole
+    page = Page(path.read_text(encoding="utf-8"))
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    assert set(SECTIONS) <= ids
+    assert {link["href"] for link in page.all("a")} == {f"#{name}" for name in SECTIONS}
+    for number in PAPER_FIGURES:
+        assert f"Fig. {number}." in page.text()
+    for words in (
+        "ROC curve",
+        "Where the score comes from",
+        "Calibration",
+        "number of views",
+        "rotation angle",
+        "confusion matrix",
+    ):
+        assert words in page.text()
+    assert "Left out" not in page.text()
+    assert len(page.all("img")) == len(page.all("figure")) == len(PAPER_FIGURES) + 6
+    assert all(image["alt"] for image in page.all("img"))
+    assert {p.stem for p in (path.parent / "tables").glob("*.json")} <= ids
+
+
+def test_page_says_what_must_be_said(whole):
+    path, run = whole
+    said = Page(path.read_text(encoding="utf-8")).text()
+    for words in (
+        "This is not a medical device.",
+        "the cells are a drawing",
+        "profile quick",
+        "not the paper's protocol",
+        "folds 0,2 of 5",
+        "tools/cross_validate.py --profile quick",
+        "bvlc_reference_caffenet.caffemodel",
+        "What differs from the paper",
+        "fold0/train_val.prototxt",
+        "fold0/deploy.prototxt",
+        "ConvNet-T",
+    ):
+        assert words in said, words
+
+
+def test_nothing_is_fetched_and_nothing_runs(whole):
+    source = whole[0].read_text(encoding="utf-8")
+    page = Page(source)
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form", "svg"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "srcset"]
+        assert attributes.get("src", "data:image/").startswith("data:image/")
+        assert attributes.get("href", "#").startswith("#")
+    assert not re.search(r"url\(|@import", source)
+    policy = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv")]
+    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+def test_hostile_names_are_text(whole):
+    path, run = whole
+    said = Page(path.read_text(encoding="utf-8")).text()
+    assert "<script>alert(2)</script>" in said  # from a prototxt, as text
+    assert "run <b>&amp;" in said
+    assert "b" not in {tag for tag, _ in Page(path.read_text(encoding="utf-8")).tags}
+
+
+def test_pictures_are_whole_and_the_page_is_small(whole):
+    path = whole[0]
+    assert path.stat().st_size < 10_000_000
+    for image in Page(path.read_text(encoding="utf-8")).all("img"):
+        kind, data = image["src"].split(";base64,")
+        content = base64.b64decode(data, validate=True)
+        if kind == "data:image/jpeg":
+            assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is not None
+        else:
+            assert kind == "data:image/svg+xml" and content.rstrip().endswith(b"</svg>")
+
+
+def test_tables_and_figures_lie_beside(whole):
+    folder = whole[0].parent
+    assert {path.name for path in folder.iterdir()} == {"report.html", "tables", "figures"}
+    stems = {path.stem for path in (folder / "figures").iterdir()}
+    assert {p.name for p in (folder / "figures").iterdir()} == {f"{s}.{end}" for s in stems for end in ("png", "svg")}
+    tables = {path.name for path in (folder / "tables").iterdir()}
+    assert {"table3.csv", "table3.json", "table4.csv", "baselines.json"} <= tables
+
+
+def test_same_runs_give_the_same_bytes(whole, bare, tmp_path):
+    def content(folder):
+        return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+    first, second = (write_report([bare], tmp_path / name).parent for name in ("one", "two"))
+    assert content(first) == content(second)
+    from deeppap.report.figures.plan import Plan  # pictures of cells too
+
+    plans = [plan for plan in all_figures([whole[1]]) if plan.photo]
+    assert len(plans) == 6 and all(isinstance(plan, Plan) for plan in plans)
+    plan = plans[-1]
+    assert report._draw(plan, tmp_path / "a") == report._draw(plan, tmp_path / "b")
+
+
+def test_without_the_data_set_the_report_says_so(bare, tmp_path):
+    said = Page(write_report([bare], tmp_path / "out").read_text(encoding="utf-8")).text()
+    gone, right = (said.count(f"Left out: {why}.") for why in (GONE, "no scored cell was misclassified"))
+    assert gone >= 4 and gone + right == 5
+    assert said.count("Left out: no fold has net_figures.npz.") == 2
+    assert said.count("Left out: no fold has why.npz.") == 1
+
+
+def test_another_data_set_in_its_place_is_not_shown(whole):
+    from deeppap.report.figures.cell_pictures import CellPictures
+
+    run = whole[1]
+    run.run["dataset"]["fingerprint"], kept = "0" * 64, run.run["dataset"]["fingerprint"]
+    try:
+        with pytest.raises(LeftOutError, match="not the one this run was made from"):
+            CellPictures(run).image(run.ids[0])
+    finally:
+        run.run["dataset"]["fingerprint"] = kept
+    assert CellPictures(run).image(run.ids[0]).dtype == np.uint8
+
+
+def test_pickled_arrays_are_refused(bare):
+    from deeppap.report.figures import filters
+
+    class Touch:
+        def __reduce__(self):
+            return (Path.touch, (bare.folder / "run-by-pickle",))
+
+    np.savez(bare.folder / "fold0/net_figures.npz", conv1_after=np.array([Touch()], dtype=object))
+    with pytest.raises(UserError, match="net_figures.npz"):
+        filters.plan([bare], 0).draw()
+    assert not (bare.folder / "run-by-pickle").exists()
+
+
+def test_runs_stand_side_by_side(bare, tmp_path, monkeypatch):
+    other = load_run(write_synthetic_run(tmp_path / "field", cells=35, folds=1, protocol="field", seed=2))
+    no_figures(monkeypatch)
+    page = Page(write_report([bare, other], default_out([bare, other])).read_text(encoding="utf-8"))
+    assert default_out([bare, other]) == tmp_path / "report-bare-field"
+    assert "Protocol and folds cell; scored: fold 0 of 5 field; scored: fold 0 of 5" in page.text()
+    assert "bare: pooled, fold 0 of 5" in page.text() and "field: pooled, fold 0 of 5" in page.text()
+
+
+def test_figures_of_a_shared_data_set_are_drawn_once(bare, tmp_path):
+    other = load_run(write_synthetic_run(tmp_path / "other", cells=35, folds=1, seed=1))
+    names = [plan.name for plan in all_figures([bare, other])]
+    assert len(set(names)) == len(names)
+    assert sum(name.startswith("fig2") for name in names) == 1
+    assert sum(name.startswith("fig10") for name in names) == 2
+
+
+def test_a_run_without_scores_still_reports(tmp_path):
+    run = load_run(write_synthetic_run(tmp_path / "new", cells=35, folds=0))
+    said = Page(write_report([run], tmp_path / "out").read_text(encoding="utf-8")).text()
+    assert "no fold is scored yet" in said and "Left out: no fold is scored." in said
+
+
+def test_a_seven_class_run_without_scores_leaves_its_confusion_out(tmp_path):
+    run = load_run(write_synthetic_run(tmp_path / "new", cells=35, folds=0, classes=7))
+    with pytest.raises(LeftOutError, match="no fold is scored"):
+        confusion.plan([run], 0).draw()
+
+
+def test_a_folder_that_is_no_report_is_never_cleared(bare, tmp_path, monkeypatch):
+    no_figures(monkeypatch)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="thesis.txt"):
+        write_report([bare], precious)
+    with pytest.raises(UserError, match="older report"):
+        write_report([bare], bare.folder)
+    assert (precious / "thesis.txt").read_text() == "years of work" and (bare.folder / "run.json").exists()
+
+
+def test_a_failure_leaves_nothing(bare, tmp_path, monkeypatch):
+    no_figures(monkeypatch)
+    write_report([bare], tmp_path / "out")
+    write_report([bare], tmp_path / "out")  # an older report is replaced, not refused
+    before = (tmp_path / "out/report.html").read_bytes()
+    monkeypatch.setattr(report, "_page", lambda *_: 1 / 0)
+    for name in ("out", "fresh"):
+        with pytest.raises(ZeroDivisionError):
+            write_report([bare], tmp_path / name)
+    assert (tmp_path / "out/report.html").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bare", "out"]
+
+
+def test_escaping():
+    for value in (HOSTILE, "\x1b]0;x\x07", "a\nb"):
+        made = report_html.text(value)
+        assert not set("<>\"'\x1b\x07\n") & set(made)
+    made = report_html.words_table([HOSTILE], [[HOSTILE]]) + report_html.listing(HOSTILE, f"{HOSTILE}\n\tx")
+    made += report_html.picture(HOSTILE, HOSTILE, b"x", "image/png", 1) + report_html.absent(HOSTILE, HOSTILE, HOSTILE)
+    assert "<script" not in made and HOSTILE in Page(made).text()
+
+
+def test_differences_are_read_from_the_docs(tmp_path):
+    columns, rows = report_facts.differences()
+    assert columns == ["What", "The paper", "Here"] and len(rows) >= 10 and all(all(row) for row in rows)
+    broken = tmp_path / "x.md"
+    broken.write_text("| a | b |\n|---|---|\n| only one |\n")
+    with pytest.raises(UserError, match="equal rows"):
+        report_facts.differences(broken)
+
+
+def test_tool(bare, tmp_path):
+    command = [sys.executable, ROOT / "tools/report.py"]
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "run.json").write_text(json.dumps({"classes": 2}))
+    done = subprocess.run([*command, broken], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "run.json" in done.stderr
+    done = subprocess.run([*command, bare.folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"report: {bare.folder / 'report/report.html'}"
+    assert (bare.folder / "report/report.html").exists()
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_a_fold_whose_loss_is_that_of_knowing_nothing_is_named_before_any_figure(tmp_path, knows):
+    folder = write_synthetic_run(tmp_path / "run", folds=2)
+    model = folder / "fold1/model.json"
+    model.write_text(json.dumps(json.loads(model.read_text()) | {"val_loss": 0.9}))
+    if not knows:
+        answer_alike(folder / "fold1")
+    said = "orders its test cells, but is over-confident" if knows else "has learned little or nothing"
+    page = write_report([load_run(folder)], tmp_path / "report").read_text(encoding="utf-8")
+    before = page[page.index('<section id="notes">') : page.index('<section id="tables">')]
+    assert before.count("fold 1: this net ") == before.count(": its validation loss") == 1
+    assert f"fold 1: this net {said}: its validation loss, 0.900, is not below the 0." in before
