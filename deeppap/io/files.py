@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import BROKEN, open_text
+from deeppap.io.packed_file import BROKEN, open_binary
 
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
@@ -146,21 +146,27 @@ def write_json(final: Path, value: Any, packed: bool = False) -> None:
     write_text(final, json.dumps(value, ensure_ascii=False, **layout) + "\n")
 
 
-def read_json(path: Path, made_by: str) -> Any:
-    """Read JSON that a tool of ours wrote; `made_by` names the tool in the error."""
+def read_bytes(path: Path, made_by: str) -> bytes:
+    """Read a file that a tool of ours wrote, unpacked if it ends in .gz; `made_by` names the tool in the error."""
     again = f"Remove it and run {made_by} again."
     try:
-        if path.stat().st_size > MAX_JSON:
-            raise UserError(path, f"at most {human(MAX_JSON)} of JSON", human(path.stat().st_size), again)
-        with open_text(path) as file:
-            text = file.read(MAX_JSON + 1)  # a gzipped one may hold more than its size tells
-        if len(text) > MAX_JSON:
-            raise UserError(path, f"at most {human(MAX_JSON)} of JSON", "more than that, gzipped", again)
-        return json.loads(text)
+        with open_binary(path) as file:
+            data = file.read(MAX_JSON + 1)  # a gzipped file may hold more than its size tells
     except FileNotFoundError:
         raise UserError(path, "a JSON file", "no such file", f"Run {made_by} first.") from None
-    except (*BROKEN, ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
-        raise UserError(path, "JSON", f"{error}", again) from None
+    except BROKEN as error:
+        raise UserError(path, "a JSON file", f"{error}", again) from None
+    if len(data) > MAX_JSON:
+        raise UserError(path, f"at most {human(MAX_JSON)} of JSON", "more than that", again)
+    return data
+
+
+def read_json(path: Path, made_by: str) -> Any:
+    """Read JSON that a tool of ours wrote; `made_by` names the tool in the error."""
+    try:
+        return json.loads(read_bytes(path, made_by))
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
+        raise UserError(path, "JSON", f"{error}", f"Remove it and run {made_by} again.") from None
 
 
 def digest(*parts: Any) -> str:

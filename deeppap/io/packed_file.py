@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 SUFFIX = ".gz"
 BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one raises
@@ -24,6 +24,11 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
     """Open for reading, line ends as they are; one that ends in .gz is unpacked on the way."""
     opened = gzip.open if path.suffix.lower() == SUFFIX else open
     return opened(path, "rt", encoding=encoding, newline="")
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open for reading; a file that ends in .gz is unpacked on the way."""
+    return gzip.open(path, "rb") if path.suffix.lower() == SUFFIX else path.open("rb")
 
 
 def packed(data: bytes) -> bytes:

@@ -1,1 +1,38 @@
-"""What runs, folds and models remember of themselves."""
+"""What runs, folds, models and scores remember of themselves: typed records, validated when they are read."""
+
+from deeppap.records.request import Options, Request
+from deeppap.records.structs import (
+    DatasetRecord,
+    ExternalRecord,
+    FoldRecord,
+    LmdbRecord,
+    Machine,
+    ModelRecord,
+    NetRecord,
+    Recipe,
+    RunRecord,
+    ScoreRecord,
+    SourceDataset,
+    SourceRecord,
+    SplitRecord,
+    WeightsRecord,
+)
+
+__all__ = [
+    "DatasetRecord",
+    "ExternalRecord",
+    "FoldRecord",
+    "LmdbRecord",
+    "Machine",
+    "ModelRecord",
+    "NetRecord",
+    "Options",
+    "Recipe",
+    "Request",
+    "RunRecord",
+    "ScoreRecord",
+    "SourceDataset",
+    "SourceRecord",
+    "SplitRecord",
+    "WeightsRecord",
+]

@@ -1,0 +1,64 @@
+"""Reading and writing records: JSON files with a fixed set of fields, validated when they are read."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Self, TypeVar
+
+import msgspec
+
+from deeppap.io.errors import UserError
+from deeppap.io.files import read_bytes, write_text
+
+Sha = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # a sha256 in hexadecimal
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Some = Annotated[int, msgspec.Meta(ge=1)]  # a count that cannot be 0
+T = TypeVar("T")
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record that lies in a folder under a fixed name.
+
+    Attributes
+    ----------
+    FILE : str
+        Name of the file.
+    MADE_BY : str
+        The tool that writes it, for error messages.
+    """
+
+    FILE: ClassVar[str]
+    MADE_BY: ClassVar[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read and validate the folder's record.
+
+        Raises
+        ------
+        UserError
+            Naming the file and the field that is missing, unknown, or of another type or range.
+        """
+        return read_record(folder / cls.FILE, cls, cls.MADE_BY)
+
+    @classmethod
+    def read_if_there(cls, folder: Path) -> Self | None:
+        """As `read`; None if the file does not exist."""
+        return cls.read(folder) if (folder / cls.FILE).exists() else None
+
+    def write(self, folder: Path) -> None:
+        """Write the record into a folder, complete or not at all."""
+        write_record(folder / self.FILE, self)
+
+
+def read_record(path: Path, kind: type[T], made_by: str) -> T:
+    """Read a JSON file, gzipped or not, as a value of `kind`; `made_by` names the tool in an error."""
+    data = read_bytes(path, made_by)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
+        do = f"Remove it and run {made_by} again."
+        raise UserError(path, "a record as this version writes it", f"{error}", do) from None
+
+
+def write_record(path: Path, record: msgspec.Struct) -> None:
+    """Write a record as indented JSON, complete or not at all; fields keep their order."""
+    write_text(path, msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n")
