@@ -3,11 +3,12 @@
 import os
 import time
 
+import msgspec
 import numpy as np
 
 from benchmarks.sheet import Figure, figure
 from deeppap.engines.device import Device
-from deeppap.records.provenance import environment
+from deeppap.records.provenance import provenance
 
 SIZE = 2048  # of the square matrices: large enough for the peak, small enough for a second
 
@@ -15,7 +16,12 @@ SIZE = 2048  # of the square matrices: large enough for the peak, small enough f
 def facts() -> dict:
     """Processor, system, versions, and which Caffe runs on which BLAS kernels with how many threads."""
     load = os.getloadavg()[0]
-    return {**environment(), "caffe": Device().describe(), "load_before": load, "memory_bytes": _memory()}
+    return {
+        **msgspec.to_builtins(provenance()),
+        "caffe": Device().describe(),
+        "load_before": load,
+        "memory_bytes": _memory(),
+    }
 
 
 def _memory() -> int:

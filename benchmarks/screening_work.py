@@ -15,7 +15,7 @@ from deeppap.screening.plan import Plan
 from deeppap.screening.plan_image import plan_image, tiles_of_plan
 from deeppap.screening.settings import settings_of
 from deeppap.screening.slides.slide import Box
-from deeppap.training.origin import TRAIN_LMDB
+from deeppap.training.snapshots import TRAIN_LMDB
 
 CONFIDENCE = 0.1  # finds most of the drawn nuclei
 

@@ -76,7 +76,7 @@ class Dataset:
     def __post_init__(self):
         object.__setattr__(self, "cells", tuple(sorted(self.cells, key=lambda cell: cell.id)))
 
-    def fingerprint(self) -> str:
+    def dataset_sha(self) -> str:
         """Sha256 over every cell's facts and image bytes: two data sets with the same one are the same."""
         images = {path: sha256_file(path) for path in {cell.image for cell in self.cells}}
         rows = [[c.id, c.label, c.class7, list(c.centre), c.group, images[c.image]] for c in self.cells]

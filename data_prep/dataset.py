@@ -8,7 +8,7 @@ from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
 from data_prep.phantom_mark import is_phantom
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.records.run_folder import RunConfig
+from deeppap.records import RunRecord
 
 DEFAULT = Path("data/herlev")
 
@@ -34,16 +34,16 @@ def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
     return read_herlev(path, allow_partial or is_phantom(path))
 
 
-def reopened(config: RunConfig) -> Dataset:
+def reopened(run: RunRecord) -> Dataset:
     """The data set at the place where a run was built from it, the same or another one."""
-    data = Path(config.data)
+    data = Path(run.dataset.path)
     if not data.exists():
         do = "Put it back, or name its new place once: tools/build_lmdb.py with --data, --run and all as it was built."
         raise UserError(data, "the data set this run was built from", "no such file or folder", do)
-    return open_dataset(data, config.allow_partial)
+    return open_dataset(data, run.allow_partial)
 
 
-def dataset_of(config: RunConfig) -> Dataset | None:
+def dataset_of(run: RunRecord) -> Dataset | None:
     """The data set that a run was built from; None where it is not at hand, or another one now."""
-    dataset = reopened(config) if Path(config.data).exists() else None
-    return dataset if dataset is not None and dataset.fingerprint() == config.fingerprint else None
+    dataset = reopened(run) if Path(run.dataset.path).exists() else None
+    return dataset if dataset is not None and dataset.dataset_sha() == run.dataset.dataset_sha else None

@@ -13,37 +13,36 @@ from data_prep.folds import FOLDS
 from data_prep.profiles import FILE, Profile
 from data_prep.views import Grid
 from data_prep.written_counts import batch_and_epochs
-from deeppap.records.run_folder import RunConfig
+from deeppap.records import RunRecord
 
 EVEN = 1.1  # the larger class's views over the smaller one's
 Grids = dict[int, Grid]  # by label
 NAMES = ("normal", "abnormal")
 
 
-def fit_views(written: Profile, config: RunConfig) -> Profile:
+def fit_views(written: Profile, run: RunRecord) -> Profile:
     """The profile with the training views that a set of so many normal and abnormal cells gets.
 
-    As written where that is even and long enough, for sets of the paper's own plan (Herlev), and where a run's record
-    is older than this rule.
+    As written where that is even and long enough, and for sets of the paper's own plan (Herlev).
     """
-    if config.view_plan != "balanced" or config.labels is None or not all(config.labels):
+    if run.dataset.view_plan != "balanced" or not all(run.dataset.labels):
         return written
-    batch, epochs = batch_and_epochs(written, config.classes)
+    batch, epochs = batch_and_epochs(written, run.classes)
     least = (math.ceil(written.least_iterations / epochs) - 1) * batch + 1 if written.least_iterations else 0  # views
-    grids = _even(written.train, config.labels) if written.balance else _multiples(written.train)
-    return replace(written, train=next(train for train in grids if _views(train, config) >= least))
+    grids = _even(written.train, run.dataset.labels) if written.balance else _multiples(written.train)
+    return replace(written, train=next(train for train in grids if _views(train, run) >= least))
 
 
-def iterations(profile: Profile, config: RunConfig) -> int:
+def iterations(profile: Profile, run: RunRecord) -> int:
     """Iterations of a fold's training, of a set dealt evenly to its folds."""
-    batch, epochs = batch_and_epochs(profile, config.classes)
-    return math.ceil(_views(profile.train, config) / batch) * epochs
+    batch, epochs = batch_and_epochs(profile, run.classes)
+    return math.ceil(_views(profile.train, run) / batch) * epochs
 
 
-def _views(train: Grids, config: RunConfig) -> int:
+def _views(train: Grids, run: RunRecord) -> int:
     """Training views of a fold, of a set dealt evenly to its folds."""
-    cells = list(config.labels)
-    for _ in range(2 if config.select == "inner" else 1):  # `inner` takes another fifth, out of the training cells
+    cells = list(run.dataset.labels)
+    for _ in range(2 if run.select == "inner" else 1):  # `inner` takes another fifth, out of the training cells
         cells = [count - math.ceil(count / FOLDS) for count in cells]
     return sum(cells[label] * grid.views for label, grid in train.items())
 
@@ -73,17 +72,17 @@ def _uneven(grids: Grids, cells: Sequence[int]) -> float:
     return max(views) / min(views)
 
 
-def plan_lines(written: Profile, fitted: Profile, config: RunConfig) -> list[str]:
+def plan_lines(written: Profile, fitted: Profile, run: RunRecord) -> list[str]:
     """What differs from the profile as it is written, and why; nothing where nothing does."""
     if fitted.train == written.train:
         return []
-    classes = [_class_line(label, written, fitted, config.labels) for label in (0, 1)]
+    classes = [_class_line(label, written, fitted, run.dataset.labels) for label in (0, 1)]
     lines = [f"training views: {'; '.join(classes)}"]
-    if written.balance and _uneven(written.train, config.labels) > EVEN:
+    if written.balance and _uneven(written.train, run.dataset.labels) > EVEN:
         lines.append(f"  both classes get about as many views; balance = false in {FILE.name} keeps those written")
-    if (few := iterations(written, config)) < written.least_iterations:
+    if (few := iterations(written, run)) < written.least_iterations:
         lines.append(
-            f"  a small set: {iterations(fitted, config)} iterations a fold instead of {few}, "
+            f"  a small set: {iterations(fitted, run)} iterations a fold instead of {few}, "
             f"for profile {written.name} wants {written.least_iterations} at the least"
         )
     return lines

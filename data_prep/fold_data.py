@@ -7,7 +7,6 @@ from pathlib import Path
 from data_prep.cells import Cell, Dataset
 from data_prep.fold_images import write_fold_images
 from data_prep.fold_parts import fold_cells, parts_of
-from data_prep.folds import Split
 from data_prep.lmdb_check import describe, verify
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
@@ -20,42 +19,38 @@ from deeppap.io.files import (
     digest,
     human,
     partial_path,
-    read_json,
     remove,
     require_space,
     sha256_file,
     sync_folder,
-    write_json,
 )
-from deeppap.io.lmdb_readers import reader_of
-from deeppap.records.run_folder import RunConfig
+from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, SplitRecord
+from deeppap.records.current_fold import is_read
 
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
 
 
-def class_labels(cells: Sequence[Cell], config: RunConfig, shuffled: bool = False) -> list[int]:
+def class_labels(cells: Sequence[Cell], run: RunRecord, shuffled: bool = False) -> list[int]:
     """The labels to train on: 2 or 7 classes; the control deals them out anew, at random."""
-    labels = [cell.class7 if config.classes == 7 else cell.label for cell in cells]
+    labels = [cell.class7 if run.classes == 7 else cell.label for cell in cells]
     if None in labels:
         raise UserError("--classes", "seven classes in the data set", "a data set of two", "Use --classes 2.")
     if shuffled:
-        labels = [labels[i] for i in rng(config.seed, "control", "shuffle").permutation(len(labels))]
+        labels = [labels[i] for i in rng(run.seed, "control", "shuffle").permutation(len(labels))]
     return labels
 
 
-def sources(dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile) -> tuple[Source, Source]:
+def sources(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, profile: Profile) -> tuple[Source, Source]:
     """What the training and the validation LMDB of a fold are made of."""
-    train, validation, _ = fold_cells(dataset, split, fold, config)
-    shuffled = config.control == "shuffle"
+    train, validation, _ = fold_cells(dataset, split, fold, run)
+    shuffled = run.control == "shuffle"
     full = {label: range(grid.views) for label, grid in profile.train.items()}
     some = dict.fromkeys((0, 1), spread(profile.test.views, profile.validation_views))
-    common = {"seed": config.seed, "encoding": config.encoding}
+    common = {"seed": run.seed, "encoding": run.encoding}
     return (
-        Source(train, class_labels(train, config, shuffled), "train", profile.train, full, **common),
-        Source(
-            validation, class_labels(validation, config), "test", {0: profile.test, 1: profile.test}, some, **common
-        ),
+        Source(train, class_labels(train, run, shuffled), "train", profile.train, full, **common),
+        Source(validation, class_labels(validation, run), "test", {0: profile.test, 1: profile.test}, some, **common),
     )
 
 
@@ -78,54 +73,59 @@ def need_bytes(*parts: Source) -> int:
     return views + REGION_BYTES * sum(len(s.cells) for s in parts)
 
 
-def fold_key(split: Split, fold: int, config: RunConfig, profile: Profile) -> str:
+def fold_key(split: SplitRecord, fold: int, run: RunRecord, profile: Profile) -> str:
     """The fingerprint of a fold's data: everything it follows from."""
     grids = {str(label): list(grid) for label, grid in profile.train.items()}
     counts = [grids, list(profile.test), profile.validation_views]
-    return digest(
-        split["fingerprint"], fold, config.select, config.classes, config.control, config.seed, config.encoding, counts
-    )
+    return digest(split.split_sha, fold, run.select, run.classes, run.control, run.seed, run.encoding, counts)
 
 
 def build_fold(
-    target: Path, dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile, workers: int
+    target: Path, dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, profile: Profile, workers: int
 ) -> str:
     """Build a fold's data under `target`; what is there and whole is kept. Returns one line for the user."""
-    key = fold_key(split, fold, config, profile)
-    train, validation = sources(dataset, split, fold, config, profile)
-    record_file = target / "fold.json"
+    key = fold_key(split, fold, run, profile)
+    train, validation = sources(dataset, split, fold, run, profile)
     _require_same_data(target, key)
     # else given back, or giving it back was cut short: build again
-    if record_file.exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
+    if (target / FoldRecord.FILE).exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
         verify_fold(target)
         return f"{target}: its patches are already complete"
-    require_outputs(config.classes)
+    require_outputs(run.classes)
     for name in LMDBS:
-        if reader_of(target / name) is not None:
+        if is_read(target / name):
             raise UserError(target / name, "an LMDB that nobody reads", "a process reading it", "Wait until it ended.")
         remove(target / name)
         remove(partial_path(target / name))
     require_space(target, need_bytes(train, validation))
-    record = {"fold": fold, "fingerprint": key, "split": split["fingerprint"]}
     lmdbs, known = _write_lmdbs(target, train, validation, workers)
-    record |= lmdbs
-    record |= {"mean": sha256_file(target / "mean.binaryproto"), "cells": [len(train.cells), len(validation.cells)]}
-    record["validation_views"] = len(validation.indices[0])
-    record["train_labels"] = views_by_label(train, config.classes)
+    record = FoldRecord(
+        fold=fold,
+        fold_sha=key,
+        split_sha=split.split_sha,
+        **lmdbs,
+        mean_sha=sha256_file(target / "mean.binaryproto"),
+        train_cells=len(train.cells),
+        val_cells=len(validation.cells),
+        validation_views=len(validation.indices[0]),
+        train_labels=views_by_label(train, run.classes),
+    )
     (target / "snapshots").mkdir(exist_ok=True)
-    write_fold_images(target, parts_of(dataset, split, fold, config), known)
+    write_fold_images(target, parts_of(dataset, split, fold, run), known)
     sync_folder(target)
-    write_json(record_file, record)
+    record.write(target)
     return _built(target, record)
 
 
-def _built(target: Path, record: dict) -> str:
-    size = sum(record[name]["bytes"] for name in LMDBS)
-    entries = [record[name]["entries"] for name in LMDBS]
-    return f"{target}: {entries[0]:,} training and {entries[1]:,} validation views, {human(size)}"
+def _built(target: Path, record: FoldRecord) -> str:
+    train, validation = record.train_lmdb, record.val_lmdb
+    size = human(train.bytes + validation.bytes)
+    return f"{target}: {train.entries:,} training and {validation.entries:,} validation views, {size}"
 
 
-def _write_lmdbs(target: Path, train: Source, validation: Source, workers: int) -> tuple[dict, dict[Path, str]]:
+def _write_lmdbs(
+    target: Path, train: Source, validation: Source, workers: int
+) -> tuple[dict[str, LmdbRecord], dict[Path, str]]:
     """Write both LMDBs and the mean image, all or none of them.
 
     Returns the LMDBs' part of the record, and the checksums of the pixels of every image that was decoded.
@@ -157,30 +157,16 @@ def require_outputs(classes: int, adapting: bool = False) -> None:
             raise UserError(path, f"{classes} outputs of the last layer", f"{outputs[-1:]}", "Mend its num_output.")
 
 
-def read_record(target: Path) -> dict:
-    """A fold's record, fold.json, with everything in it that others rely on."""
-    record = read_json(target / "fold.json", "tools/build_lmdb.py")
-    kinds = {"fold": int, "fingerprint": str, "split": str, "mean": str, "cells": list, "validation_views": int}
-    lmdb = {"entries": int, "bytes": int, "sha256": str}
-    wanted = [(record, kinds)] + [(record.get(name) if isinstance(record, dict) else None, lmdb) for name in LMDBS]
-    for value, fields in wanted:
-        wrong = [n for n, kind in fields.items() if not isinstance(value, dict) or not isinstance(value.get(n), kind)]
-        if wrong:
-            do = "Remove it and build the fold again with tools/build_lmdb.py; its model stays."
-            raise UserError(target / "fold.json", f"a fold's record with {', '.join(fields)}", f"no {wrong[0]}", do)
-    return record
-
-
-def verify_fold(target: Path, key: str | None = None) -> dict:
+def verify_fold(target: Path, key: str | None = None) -> FoldRecord:
     """Check a fold's LMDBs and mean against their record and return it; another key is refused."""
-    record = read_record(target)
+    record = FoldRecord.read(target)
     if key is not None:
-        _require_key(target, record["fingerprint"], key)
+        _require_key(target, record.fold_sha, key)
     for name in LMDBS:
-        verify(target / name, record[name])
+        verify(target / name, getattr(record, name))
     mean = target / "mean.binaryproto"
     read_mean(mean)
-    if sha256_file(mean) != record["mean"]:
+    if sha256_file(mean) != record.mean_sha:
         do = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
         raise UserError(mean, "the mean image of this fold's training views", "another one", do)
     return record
@@ -188,24 +174,21 @@ def verify_fold(target: Path, key: str | None = None) -> dict:
 
 def _require_same_data(target: Path, key: str) -> None:
     """Refuse to build other data in the place of a fold's own, whose net would have no mean image any more."""
-    if (target / "fold.json").exists():
-        _require_key(target, read_record(target)["fingerprint"], key)
-    if (target / "model.json").exists():
-        model = read_json(target / "model.json", "tools/train.py")
-        if (known := model.get("data") if isinstance(model, dict) else None) is not None:  # an older one may not tell
-            _require_key(target, known, key)
+    for record in (FoldRecord.read_if_there(target), ModelRecord.read_if_there(target)):
+        if record:
+            _require_key(target, record.fold_sha, key)
 
 
 def _require_key(target: Path, known: str, key: str) -> None:
     if known != key:
         found = f"{known[:16]}... of another split, fold, seed or profile"
         do = "Put profiles.toml and the options back as they were, or build another run."
-        raise UserError(target, f"data of fingerprint {key[:16]}...", found, do)
+        raise UserError(target, f"data of fold_sha {key[:16]}...", found, do)
 
 
 def drop_lmdbs(target: Path) -> int:
     """Give a fold's disk back once its model is selected; returns the bytes freed, 0 while somebody reads it."""
-    if any(reader_of(target / name) is not None for name in LMDBS):
+    if any(is_read(target / name) for name in LMDBS):
         return 0  # and lock.mdb stays, by which others see the reader
     freed = sum(path.stat().st_size for name in LMDBS for path in (target / name).glob("*"))
     for name in LMDBS:

@@ -5,14 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from data_prep.cells import Cell
-from data_prep.dataset import dataset_of
-from data_prep.fold_parts import parts_of
-from data_prep.folds import read_split
 from data_prep.image_hashes import pixel_sha256, read_images
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, write_text
 from deeppap.io.image_file import read_image
-from deeppap.records.run_folder import read_config
 
 FILE = "cell_images.csv"  # one line a cell of the fold
 SOURCE = "source_images.sha256"  # of a fold that is adapted: what its source net had learned from
@@ -39,25 +35,16 @@ def write_fold_images(target: Path, parts: dict[str, list[Cell]], known: Mapping
 
 
 def fold_images(fold: Path) -> list[Row]:
-    """A fold's rows: as it recorded them, else from its data set.
+    """Read a fold's rows.
 
     Raises
     ------
     UserError
-        For a record that is none, and for an older fold without one whose data set is not at hand.
+        If the file is missing or is none that `write_fold_images` wrote.
     """
-    if (fold / FILE).exists():
-        return _read(fold / FILE)
-    home = fold.resolve().parent
-    config = read_config(home)
-    if (dataset := dataset_of(config)) is None:
-        expected = f"which images the fold was trained on, or its data set at {config.data}"
-        raise UserError(fold / FILE, expected, "neither", "Put the data set back there.")
-    number = int(fold.resolve().name.removeprefix("fold"))
-    return image_rows(parts_of(dataset, read_split(home / "split.json"), number, config))
-
-
-def _read(path: Path) -> list[Row]:
+    path = fold / FILE
+    if not path.exists():
+        raise UserError(path, "which images the fold was trained on", "no such file", DO)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         header, *rows = list(csv.reader(file)) or [[]]
     wrong = [row for row in rows if len(row) != len(COLUMNS) or row[1] not in PARTS or len(row[2]) != 64]

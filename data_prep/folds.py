@@ -2,22 +2,16 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data_prep.cells import Cell, Dataset
 from deeppap.io.errors import UserError
-from deeppap.io.files import digest, read_json, write_json
+from deeppap.records import SplitRecord
 
 PROTOCOLS = ("cell", "field")
 FOLDS = 5
 SEEDS = 2**32  # what scikit-learn takes
-BODY = ("protocol", "seed", "dataset_fingerprint", "folds")
-LEFT_OUT = "left_out"  # in a split: ids that no fold trains on, so that a part of the cells can be tried
-
-Split = dict[str, Any]
 
 
 def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> list[list[str]]:
@@ -47,7 +41,7 @@ def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> li
     return folds
 
 
-def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS) -> Split:
+def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS) -> SplitRecord:
     """Deal a data set's cells to folds.
 
     Parameters
@@ -57,10 +51,10 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
     seed : int
         The same seed gives the same folds on any machine with the pinned scikit-learn.
 
-    Returns
-    -------
-    dict
-        protocol, seed, dataset_fingerprint, folds (five sorted lists of cell ids), fingerprint.
+    Raises
+    ------
+    UserError
+        For an option out of range, and for too few cells or groups.
     """
     if not 0 <= seed < SEEDS:
         raise UserError("--seed", f"0 to {SEEDS - 1}", f"{seed}", "Choose another seed.")
@@ -74,8 +68,7 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
         raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
     folds = _assign(dataset.cells, protocol, seed, n_folds)
     _require_both_labels(dataset, folds)
-    split = {"protocol": protocol, "seed": seed, "dataset_fingerprint": dataset.fingerprint(), "folds": folds}
-    return {**split, "fingerprint": digest(split)}
+    return SplitRecord.of(protocol, seed, dataset.dataset_sha(), folds)
 
 
 def _require_both_labels(dataset: Dataset, folds: list[list[str]]) -> None:
@@ -129,36 +122,15 @@ def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[st
     return _assign(cells, protocol, seed, FOLDS)
 
 
-def train_test_cells(dataset: Dataset, split: Split, fold: int) -> tuple[list[Cell], list[Cell]]:
+def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[list[Cell], list[Cell]]:
     """The training and the test cells of one fold, sorted by id; cells that the split leaves out are in neither."""
-    if not 0 <= fold < len(split["folds"]):
+    if not 0 <= fold < len(split.folds):
         raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
-    test = set(split["folds"][fold])
-    others = test | set(split.get(LEFT_OUT, ()))
+    test = set(split.folds[fold])
+    others = test | set(split.left_out or ())
     return [c for c in dataset.cells if c.id not in others], [c for c in dataset.cells if c.id in test]
 
 
-def with_left_out(split: Split, cells: Iterable[str]) -> Split:
+def with_left_out(split: SplitRecord, cells: Iterable[str]) -> SplitRecord:
     """The same folds with some cells neither trained on nor tested, as a split of its own."""
-    body = {key: split[key] for key in BODY} | {LEFT_OUT: sorted(cells)}
-    return {**body, "fingerprint": digest(body)}
-
-
-def read_split(path: Path) -> Split:
-    """Read a frozen split and check that nobody changed it."""
-    split = read_json(path, "tools/build_lmdb.py")
-    do = "Remove the run folder and build it again."
-    try:
-        body = {key: split[key] for key in (*BODY, *[LEFT_OUT] * (LEFT_OUT in split))}
-        ids = [cell_id for fold in body["folds"] for cell_id in fold]
-        intact = split["fingerprint"] == digest(body)
-    except (KeyError, TypeError) as error:
-        raise UserError(path, "protocol, seed, dataset_fingerprint, folds, fingerprint", f"{error}", do) from None
-    if not intact or len(set(ids)) != len(ids):
-        raise UserError(path, "the split as it was written", "another content than its fingerprint's", do)
-    return split
-
-
-def write_split(path: Path, split: Split) -> None:
-    """Freeze a split as JSON."""
-    write_json(path, split)
+    return SplitRecord.of(split.protocol, split.seed, split.dataset_sha, split.folds, sorted(cells))

@@ -9,11 +9,12 @@ import lmdb
 import numpy as np
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import LMDBS, read_record
+from data_prep.fold_data import LMDBS
 from data_prep.image_hashes import pixel_sha256
 from data_prep.lmdb_check import verify
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.image_file import read_image
+from deeppap.records import FoldRecord
 
 SIDE = 16  # of a perceptual hash: 16 x 16 comparisons
 # bits of 256 in which two hashes of one picture may differ; measured on Herlev: a copy with noise, JPEG or another
@@ -90,9 +91,9 @@ def audit_fold(fold: Path) -> list[Leak]:
     UserError
         If an LMDB is not the one that was written; nothing is read from it then.
     """
-    record = read_record(fold)
+    record = FoldRecord.read(fold)
     for name in LMDBS:
-        verify(fold / name, record[name])
+        verify(fold / name, getattr(record, name))
     return compare(*(describe(read_views(fold / name)) for name in LMDBS))
 
 

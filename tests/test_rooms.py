@@ -18,9 +18,9 @@ ROOMS = (
     "data_prep",
     "deeppap.phantom",
     "deeppap.engines",
+    "deeppap.stats",
     "deeppap.training",
     "deeppap.scoring",
-    "deeppap.stats",
     "deeppap.screening",
     "deeppap.report",
     "deeppap.studies",
@@ -29,6 +29,8 @@ ROOMS = (
     "experiments",
     "tools",
 )
+
+STILL = ("deeppap.stats", "deeppap.scoring.results")  # to go once stats takes arrays alone
 
 
 class Import(NamedTuple):
@@ -63,7 +65,8 @@ def wrong_arrows(root: Path = ROOT) -> list[str]:
     for room in ROOMS:
         for path in sorted((root / room.replace(".", "/")).rglob("*.py")):
             for found in imports(path, root):
-                if ROOMS.index(room_of(found.module)) > ROOMS.index(room):
+                still = room == STILL[0] and found.module.startswith(STILL[1])
+                if ROOMS.index(room_of(found.module)) > ROOMS.index(room) and not still:
                     lines.append(f"{found.file}:{found.line}: {room} may not import {found.module}")
     return list(dict.fromkeys(lines))
 

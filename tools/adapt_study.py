@@ -46,7 +46,7 @@ def main() -> None:
     from deeppap.scoring.results import load_run
     from deeppap.studies.adapt_study import REPORT, adapt_study
     from deeppap.studies.cross_validate import CrossValidateOptions, wanted_folds
-    from deeppap.training.start import compared
+    from deeppap.training.source import compared
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())

@@ -65,12 +65,11 @@ def main() -> None:
     from deeppap.scoring.open_nets import open_nets
     from deeppap.scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
     from deeppap.scoring.unlike import say_share
-    from deeppap.stats.learned import say_of_folders
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     models = open_nets(args.release, args.fold_folder, _say)
     choice = models[0].views(args.views)
-    places = places_of_csv(args.csv, models[0].config.pixel_um) if args.csv else places_in(args.image, centres)
+    places = places_of_csv(args.csv, models[0].run.dataset.pixel_um) if args.csv else places_in(args.image, centres)
     read = [*([args.csv] if args.csv else []), *(place.image for place in places)]
     if args.out:
         require_writable(args.out, read)
@@ -79,7 +78,9 @@ def main() -> None:
 
         require_picture(args.why, len(places), len(models))
         require_writable(args.why, [*read, *([args.out] if args.out else [])])
-    say_of_folders([(model.folder, model.origin) for model in models], _say)
+    for model in models:
+        if model.doubt:
+            _say(f"!! {model.doubt} !!")
     scores = score_by_all(models, device, places, choice, _say)
     marks = write_csv(scores, len(places), args.out) if args.out else to_csv(scores, sys.stdout)
     if args.out:

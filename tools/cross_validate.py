@@ -55,7 +55,7 @@ def main() -> None:
     from deeppap.scoring.results import load_run
     from deeppap.studies.cluster_folds import folds_on
     from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate, wanted_folds
-    from deeppap.training.start import start_of
+    from deeppap.training.source import start_of
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())

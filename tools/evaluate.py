@@ -16,7 +16,7 @@ EPILOG = """\
   tools/evaluate.py --fold-folder runs/herlev-cell-paper/fold3 --shift 10
 
 Counts come from the run's profile (paper: 100 views x 10 crops); --views and --crops reduce them.
-Written into the fold's folder: scores.csv with scores.json, view_scores.csv, evaluation.json, net_figures.npz,
+Written into the fold's folder: scores.csv with scores.json, view_scores.csv, net_figures.npz,
 unlike.csv with known_cells.npz (docs/unlike.md), why.npz (docs/why.md).
 Other counts, another --model or --force get names of their own, such as scores-views1-crops10.csv: the report and
 cross_validate.py read only the run's own scores.
@@ -46,16 +46,15 @@ def main() -> None:
     from deeppap.report.terminal import summary
     from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
     from deeppap.scoring.trained_model import TrainedModel
-    from deeppap.stats.learned import of_scores
 
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     print(device.describe())
     model = TrainedModel.open(find_fold(args.fold_folder), args.model, args.force)
     options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
     scores = evaluate_fold(model, device, options)
-    print(summary(model.config, scores))
-    if line := of_scores(model.origin, scores, model.classes):
-        print(f"!! {line} !!")
+    print(summary(model.run, scores))
+    if model.doubt:
+        print(f"!! {model.doubt} !!")
 
 
 if __name__ == "__main__":

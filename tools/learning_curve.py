@@ -54,7 +54,7 @@ def main() -> None:
     from deeppap.engines.device import resolve
     from deeppap.report.learning_curve import read_curve, write_curve
     from deeppap.studies.learning_curve import BEFORE, CurveOptions, learning_curve, percents
-    from deeppap.training.start import compared
+    from deeppap.training.source import compared
 
     device = resolve(args.gpu, args.tf32)
     print(device.describe())

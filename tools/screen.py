@@ -74,7 +74,6 @@ def main() -> int:
     from deeppap.screening.screen_images import run_here, screen_images
     from deeppap.screening.settings import require_tile, settings_of
     from deeppap.screening.slides.open_slide import find_images
-    from deeppap.stats.learned import say_of_folders
 
     require_parquet()
     images = find_images(args.image)
@@ -84,7 +83,9 @@ def main() -> int:
         raise UserError("--shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
     device = resolve(args.gpu, args.tf32, args.engine, args.precision)
     models = open_nets(args.release, args.fold_folder, _say)
-    say_of_folders([(model.folder, model.origin) for model in models], _say)
+    for model in models:
+        if model.doubt:
+            _say(f"!! {model.doubt} !!")
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
     settings = settings_of(models, device, args.detector, args.detector_weights, *counts, _say)
     settings = replace(settings, tile=require_tile(args.tile))

@@ -35,8 +35,7 @@ def main() -> None:
     args = arguments()
     from deeppap.engines.device import resolve
     from deeppap.records.current_fold import find_fold
-    from deeppap.stats.learned import of_model
-    from deeppap.training.start import start_of
+    from deeppap.training.source import start_of
     from deeppap.training.train_fold import TrainOptions, train_fold
 
     device = resolve(args.gpu, args.tf32)
@@ -45,11 +44,9 @@ def main() -> None:
     fold = find_fold(args.fold_folder)
     model = train_fold(fold, TrainOptions(weights, device, args.keep_snapshots, source))
     print(
-        f"selected ({model['select']}): {Path(fold) / model['snapshot']}, epoch {model['epoch']:g}, "
-        f"validation loss {model['val_loss']}, patch accuracy {model['val_accuracy']}"
+        f"selected ({model.select}): {Path(fold) / model.snapshot}, epoch {model.epoch:g}, "
+        f"validation loss {model.val_loss}, patch accuracy {model.val_accuracy}"
     )
-    if line := of_model(model):
-        print(f"!! {line} !!")
     print("Next: tools/evaluate.py")
 
 

@@ -41,7 +41,7 @@ def main() -> None:
 
     model = TrainedModel.open(find_fold(args.fold_folder))
     cells = some(held_out_cells(model, Refusal(False, print)), args.cells)
-    dataset = open_dataset(Path(model.config.data), model.config.allow_partial)
+    dataset = open_dataset(Path(model.run.dataset.path), model.run.allow_partial)
     print(why_table(why_study(model, dataset, cells, args.views, args.cover)).text())
 
 

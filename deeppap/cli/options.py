@@ -1,7 +1,8 @@
 """What distinguishes one run from another, as a user asks for it: the one list, and its options."""
 
 import argparse
-from dataclasses import fields
+
+import msgspec
 
 from deeppap.cli.option_types import at_least_one, plain_name
 from deeppap.io.cores import usable_cores
@@ -13,7 +14,8 @@ The data set is --data, else the environment's HERLEV, else data/herlev: a folde
 WEIGHTS_HELP = """\
 Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
 """
-ASKED = argparse.Namespace(**{field.name: field.default for field in fields(Request)})  # where one is left out
+DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Request)}
+ASKED = argparse.Namespace(**DEFAULTS)  # where one is left out
 
 
 def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str | None = None) -> None:
@@ -41,13 +43,13 @@ def add_work_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
-    """What a net starts from, one of three; deeppap.training.start reads them."""
+    """What a net starts from, one of three; deeppap.training.source reads them."""
     kinds = _add_starts(parser)
     kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
 
 
 def add_compared_options(parser: argparse.ArgumentParser) -> None:
-    """A trained net to adapt, and what the net beside it starts from; deeppap.training.start reads both."""
+    """A trained net to adapt, and what the net beside it starts from; deeppap.training.source reads both."""
     parser.add_argument("--from", dest="source", metavar="FOLD", required=True, help="the trained fold to adapt")
     _add_starts(parser)
 

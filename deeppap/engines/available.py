@@ -32,7 +32,7 @@ def require_engine(engine: str, precision: str) -> None:
     if engine != "caffe" and importlib.util.find_spec(engine) is None:
         raise UserError(f"--engine {engine}", f"the package {engine}", "none", "Run make engines.")
     if precision == "bfloat16" and not has_bfloat16():
-        found = f"{machine()['processor']}, which has none"
+        found = f"{machine().processor}, which has none"
         do = "Leave --precision out."
         raise UserError("--precision bfloat16", "a processor with bfloat16 (AVX-512 BF16 or AMX)", found, do)
 

@@ -78,7 +78,7 @@ class Device:
     @property
     def processor(self) -> str:
         """The processor and the threads that compute."""
-        return f"CPU, {machine()['processor']}, {wanted_threads()} threads"
+        return f"CPU, {machine().processor}, {wanted_threads()} threads"
 
     def card(self, number: int) -> str:
         """One card's name, or its number where there is none to be had."""

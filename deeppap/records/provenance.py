@@ -7,8 +7,10 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from deeppap.io.cores import usable_cores
+from deeppap.records.structs import Machine
 
 
 def command_line() -> list[str]:
@@ -16,8 +18,8 @@ def command_line() -> list[str]:
     return [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
 
 
-def environment() -> dict:
-    """When, on what machine and with which versions."""
+def provenance() -> dict[str, Any]:
+    """RunRecord's `started`, `machine` and `versions`: now, here, and with which versions."""
     packages = ("numpy", "lmdb", "opencv-python", "scikit-learn", "protobuf")
     versions = {name: _version(name) for name in packages}
     return {
@@ -35,12 +37,12 @@ def _version(package: str) -> str:
         return version(f"{package}-headless")
 
 
-def machine() -> dict:
-    """Processor, cores and system."""
-    model = next(
-        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
+def machine() -> Machine:
+    """Processor, cores and system of the computer that runs this."""
+    models = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return Machine(
+        processor=models[0] if models else platform.machine(), cores=usable_cores(), system=platform.platform()
     )
-    return {"processor": model, "cores": usable_cores(), "system": platform.platform()}
 
 
 def _cpuinfo() -> list[str]:

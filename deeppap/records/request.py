@@ -1,6 +1,5 @@
 """What a user asks of a run: the options that every run has, and what follows from them."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -59,30 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return CAVEAT if (self.protocol, self.select) == ("field", "paper") else ""
 
 
-@dataclass(frozen=True)
-class Request:
-    """A run's options; all but `data` stand in its record as they were asked for.
-
-    `select` left out (None) becomes the protocol's own: inner under field, else paper; one that is given is kept.
-    """
+class Request(Options, frozen=True, kw_only=True):
+    """A run's options and its data set: a path, or None for the default one."""
 
     data: str | None = None
-    profile: str = "paper"
-    protocol: str = "cell"
-    select: str | None = None
-    classes: int = 2
-    control: str | None = None
-    encoding: str = "raw"
-    seed: int = 1
-    allow_partial: bool = False
-    engine: str = "caffe"
-    precision: str = "float32"
-
-    def __post_init__(self):
-        if self.select is None:
-            object.__setattr__(self, "select", BY_PROTOCOL.get(self.protocol, "paper"))
-
-
-def selection_caveat(protocol: str, select: str | None) -> str:
-    """What must be said of the choice of a run's snapshots; "" where there is nothing beyond the paper's own."""
-    return CAVEAT if (protocol, select) == ("field", "paper") else ""

@@ -4,136 +4,77 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+import msgspec
+
 from deeppap.io.errors import UserError
-from deeppap.io.files import read_json, write_json
-from deeppap.records.provenance import command_line, environment
-from deeppap.records.request import Request
+from deeppap.records.provenance import command_line, provenance
+from deeppap.records.request import Options, Request
+from deeppap.records.structs import DatasetRecord, RunRecord
 
 RUNS = Path("runs")
-STARTED = "training.json"  # in a fold's folder, from the first iteration on: a resumed training must be the same one
-# of the configuration, what run.json keeps under "dataset", and its name there
-DATASET_FIELDS = {
-    "dataset": "name",
-    "data": "path",
-    "fingerprint": "fingerprint",
-    "cells": "cells",
-    "view_plan": "view_plan",
-    "pixel_um": "pixel_um",
-    "paper": "paper",
-    "phantom": "phantom",
-    "labels": "labels",
-}
-# what records told by the data set's name alone before they kept it
-OLDER = {
-    "herlev": {"view_plan": "unbalanced", "pixel_um": 0.201, "paper": "herlev", "labels": None},
-    "phantom": {"view_plan": "unbalanced", "pixel_um": None, "paper": None, "labels": None},
-}
-NEWER = {"engine": "caffe", "precision": "float32"}  # options that records had not before there was a choice
-OLDER_MANIFEST = {"view_plan": "balanced", "pixel_um": None, "paper": None, "labels": None}
+OPTIONS = Options.__struct_fields__
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunConfig(Request):
-    """What distinguishes one run from another: what was asked for, and the facts of the data set it was asked of.
+def new_run(request: Request, dataset: DatasetRecord) -> RunRecord:
+    """The record of a run that is made here and now, by this command."""
+    options = {name: getattr(request, name) for name in OPTIONS}
+    return RunRecord(**options, command=command_line(), dataset=dataset, **provenance())
 
-    The facts are those of data_prep.cells.Dataset: a run folder is read back where the data set is not at hand.
-    `labels` counts its normal and its abnormal cells; None in a record older than view counts that follow from them.
+
+def default_name(run: RunRecord) -> str:
+    """A folder name that differs wherever the options do.
+
+    A selection other than the paper's is always named, so that no name ever changes what it stands for.
     """
-
-    data: str
-    dataset: str
-    fingerprint: str
-    cells: int = 0
-    view_plan: str = "unbalanced"
-    pixel_um: float | None = None
-    paper: str | None = None
-    phantom: bool = False
-    labels: tuple[int, int] | None = None
-
-    def default_name(self) -> str:
-        """A folder name that differs wherever the configuration does.
-
-        A selection other than the paper's is named, under field too, so that no name ever changes what it stands for.
-        """
-        parts = [self.dataset, self.protocol, self.profile]
-        parts += ["7class"] if self.classes == 7 else []
-        parts += [self.select] if self.select != "paper" else []
-        parts += [self.control] if self.control else []
-        parts += [self.engine] if self.engine != "caffe" else []
-        parts += [self.precision] if self.precision != "float32" else []
-        parts += [f"seed{self.seed}"] if self.seed != 1 else []
-        return "-".join(parts)
+    parts = [run.dataset.name, run.protocol, run.profile]
+    if run.classes == 7:
+        parts.append("7class")
+    if run.select != "paper":
+        parts.append(run.select)
+    if run.control:
+        parts.append(run.control)
+    if run.engine != "caffe":
+        parts.append(run.engine)
+    if run.precision != "float32":
+        parts.append(run.precision)
+    if run.seed != 1:
+        parts.append(f"seed{run.seed}")
+    return "-".join(parts)
 
 
-def open_run(config: RunConfig, name: str | None = None, runs: Path = RUNS) -> Path:
-    """Make the folder of a run, or find it again; a folder of another configuration is refused."""
-    run = runs / (name or config.default_name())
-    record = run / "run.json"
-    if record.exists():
-        old = read_config(run)
-        _require_same(record, old, config)
-        if old.data != config.data:  # the set has moved, and scoring opens it by this record
-            written = read_json(record, "tools/build_lmdb.py")
-            write_json(record, {**written, "dataset": {**written["dataset"], "path": config.data}})
-        return run
-    run.mkdir(parents=True, exist_ok=True)
-    write_json(record, {"command": command_line(), **_to_record(config), "tf32": False, **environment()})
-    return run
+def open_run(wanted: RunRecord, name: str | None = None, runs: Path = RUNS) -> RunRecord:
+    """Make the folder of a run, or find it again, and return its record.
+
+    Raises
+    ------
+    UserError
+        If the folder holds a run with other options or another data set.
+    """
+    folder = runs / (name or default_name(wanted))
+    old = RunRecord.read_if_there(folder)
+    if old is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted.write(folder)
+        return wanted
+    # a data set that moved is still the same one: dataset_sha says so
+    moved = msgspec.structs.replace(old.dataset, path=wanted.dataset.path)
+    _require_same(folder / RunRecord.FILE, old, wanted, moved)
+    if moved != old.dataset:  # scoring opens the set by this record
+        old = msgspec.structs.replace(old, dataset=moved)
+        old.write(folder)
+    return old
 
 
-def _to_record(config: RunConfig) -> dict:
-    record = asdict(config)
-    return {"dataset": {new: record.pop(old) for old, new in DATASET_FIELDS.items()}, **record}
-
-
-def read_config(run: Path) -> RunConfig:
-    """The configuration a run was made with."""
-    return read_run(run)[1]
-
-
-def read_run(run: Path) -> tuple[dict, RunConfig]:
-    """A run's record, run.json, and the configuration in it; what an older record lacks is filled in."""
-    record = filled_in(run, read_json(run / "run.json", "tools/build_lmdb.py"))
-    try:
-        data = {name: record["dataset"][key] for name, key in DATASET_FIELDS.items()}
-        names = {field.name for field in fields(RunConfig)} - DATASET_FIELDS.keys()
-        return record, RunConfig(**data, **{name: record[name] for name in names})
-    except (KeyError, TypeError) as error:
-        raise _no_record(run, f"{error}") from None
-
-
-def filled_in(run: Path, record: dict) -> dict:
-    """A record with all of the data set's facts, also where it is an older one; UserError without a data set's name."""
-    facts = record.get("dataset") if isinstance(record, dict) else None
-    if not isinstance(facts, dict) or not isinstance(facts.get("name"), str):
-        raise _no_record(run, "no data set with a name")
-    facts = {**OLDER.get(facts["name"], OLDER_MANIFEST), **facts}
-    pixel = facts["pixel_um"]
-    if pixel is not None and (isinstance(pixel, bool) or not isinstance(pixel, int | float) or not pixel > 0):
-        raise _no_record(run, f"pixel_um {pixel!r}"[:60])
-    labels = facts["labels"]
-    if labels is not None:
-        if not isinstance(labels, list | tuple) or len(labels) != 2 or not all(type(count) is int for count in labels):
-            raise _no_record(run, f"labels {labels!r}"[:60])
-        facts["labels"] = tuple(labels)
-    return {**NEWER, **record, "dataset": facts}
-
-
-def _no_record(run: Path, found: str) -> UserError:
-    return UserError(run / "run.json", "a run's configuration", found, "Remove the run folder and build it again.")
-
-
-def _require_same(record: Path, old: RunConfig, new: RunConfig) -> None:
-    # a data set that moved is still the same one: its fingerprint says so; an older run goes on as it began
-    new = replace(new, labels=old.labels) if old.labels is None else new
-    if replace(old, data=new.data) != new:
-        names = [name for name, value in asdict(new).items() if asdict(old)[name] != value and name != "data"]
-        expected = ", ".join(f"{name} {asdict(old)[name]}" for name in names)
-        found = ", ".join(f"{name} {asdict(new)[name]}" for name in names)
-        raise UserError(record, expected, found, "Give another --run, or remove that run's folder.")
+def _require_same(file: Path, old: RunRecord, new: RunRecord, dataset: DatasetRecord) -> None:
+    then = {name: getattr(old, name) for name in OPTIONS} | msgspec.structs.asdict(dataset)
+    now = {name: getattr(new, name) for name in OPTIONS} | msgspec.structs.asdict(new.dataset)
+    names = [name for name, value in now.items() if then[name] != value]
+    if names:
+        expected = ", ".join(f"{name} {then[name]}" for name in names)
+        found = ", ".join(f"{name} {now[name]}" for name in names)
+        raise UserError(file, expected, found, "Give another --run, or remove that run's folder.")
 
 
 def fold_folder(run: Path, fold: int) -> Path:
@@ -143,7 +84,7 @@ def fold_folder(run: Path, fold: int) -> Path:
 
 @contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[int]:
-    """Hold a folder of a run for oneself; a second process is refused (or waits) rather than let in.
+    """Hold a folder of a run; a second process is refused, or waits.
 
     Yields the lock's file descriptor: a child that inherits it goes on holding the folder if we are killed.
     """
@@ -161,8 +102,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[int]:
         yield file.fileno()
 
 
-def note_in_record(run: Path, **facts) -> None:
-    """Write facts into the run's record."""
+def note_tf32(run: Path) -> None:
+    """Write into a run's record that a fold was trained with TF32."""
     with locked(run, wait=True):  # folds of one run may be trained side by side
-        record = read_json(run / "run.json", "tools/build_lmdb.py")
-        write_json(run / "run.json", {**record, **facts})
+        msgspec.structs.replace(RunRecord.read(run), tf32=True).write(run)

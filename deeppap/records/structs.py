@@ -17,7 +17,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """A part of a record."""
 
 
-class Machine(Facts, frozen=True):
+class Machine(Facts, frozen=True, kw_only=True):
     """The computer that made something."""
 
     processor: str
@@ -122,6 +122,11 @@ class Recipe(Record, frozen=True, kw_only=True):
     weights: WeightsRecord | None
     source: SourceRecord | None = None
     recipe_sha: Sha
+
+    @property
+    def weights_sha(self) -> str | None:
+        """Of the weights that it starts from; None for Gaussian values."""
+        return self.weights.weights_sha if self.weights else None
 
 
 class NetRecord(Facts, frozen=True, kw_only=True):

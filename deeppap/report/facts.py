@@ -1,13 +1,14 @@
 """What the report says in words: what was run, what to know before reading, what differs from the paper."""
 
-import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
+from deeppap.records import DatasetRecord, ScoreRecord
 from deeppap.report.notes import labels, run_notes
 from deeppap.report.provenance import grouped, weights_text, where
 from deeppap.scoring.results import FoldResult, RunResult
@@ -29,43 +30,39 @@ def what_was_run(runs: Sequence[RunResult]) -> tuple[list[str], list[list[str]]]
 
 
 def _facts(run: RunResult) -> dict[str, str]:
-    facts = run.run
-    command = facts.get("command") or []
+    record = run.record
     return {
-        "Command": shlex.join(map(str, command)) if isinstance(command, list) else str(command),
-        "Profile": str(facts["profile"]),
-        "Protocol and folds": f"{facts['protocol']}; scored: {run.fold_text() if run.folds else 'none'}",
+        "Command": shlex.join(record.command),
+        "Profile": record.profile,
+        "Protocol and folds": f"{record.protocol}; scored: {run.fold_text() if run.folds else 'none'}",
         "Classes of the net": str(run.classes),
         "Snapshot scored": _snapshots(run),
-        "Control": str(facts.get("control") or "no"),
-        "Seed": str(facts.get("seed")),
-        "Data set": _dataset(facts["dataset"]),
+        "Control": record.control or "no",
+        "Seed": str(record.seed),
+        "Data set": _dataset(record.dataset),
         "Weights": weights_text(run),
-        "Scored on": "; ".join(dict.fromkeys(_device(fold.evaluation) for fold in run.folds)) or "-",
-        "Versions": _pairs(facts.get("versions")),
-        "Machine": _pairs(facts.get("machine")),
-        "Started": str(facts.get("started", "?")),
+        "Scored on": "; ".join(dict.fromkeys(_device(fold.made[0]) for fold in run.folds)) or "-",
+        "Versions": _pairs(record.versions),
+        "Machine": _pairs(msgspec.structs.asdict(record.machine)),
+        "Started": record.started,
     }
 
 
-def _device(evaluation: dict[str, Any]) -> str:
-    """The device, the precision and, where it is not Caffe, the engine; an older record names only the first."""
-    precision = "TF32" if evaluation.get("tf32") else evaluation.get("precision") or "float32"
-    engine = evaluation.get("engine") or "caffe"
-    return f"{evaluation.get('device', '?')}, {precision}" + (f", by {engine}" if engine != "caffe" else "")
+def _device(record: ScoreRecord) -> str:
+    """The device, the precision and, where it is not Caffe, the engine."""
+    precision = "TF32" if record.precision == "tf32" else record.precision
+    return f"{record.device}, {precision}" + (f", by {record.engine}" if record.engine != "caffe" else "")
 
 
-def _dataset(facts: dict[str, Any]) -> str:
-    size, print_ = facts.get("cells", "?"), str(facts.get("fingerprint"))[:12]
-    return f"{facts.get('name', '?')}, {size} cells, {facts.get('path', '?')}, fingerprint {print_}"
+def _dataset(data: DatasetRecord) -> str:
+    return f"{data.name}, {data.cells} cells, {data.path}, fingerprint {data.dataset_sha[:12]}"
 
 
 def _snapshots(run: RunResult) -> str:
-    if "external" in run.run:
+    if run.record.external:
         return "those of the nets' own runs"
-    epochs = ", ".join(f"fold {fold.fold}: {fold.model['epoch']:g}" for fold in run.folds if _epoch(fold.model))
-    select = str(run.run.get("select", "?"))
-    rule = f"{select} ({SELECTIONS[select]})" if select in SELECTIONS else select
+    epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)
+    rule = f"{run.record.select} ({SELECTIONS[run.record.select]})"
     for words, folds in grouped(run.folds, _newest):
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     return f"{rule}; epochs: {epochs}" if epochs else rule
@@ -77,14 +74,8 @@ def _newest(fold: FoldResult) -> str:
     return "" if fold.model else f"the newest one of a training {kind}"
 
 
-def _epoch(model: dict[str, Any]) -> bool:
-    return isinstance(model.get("epoch"), int | float)
-
-
-def _pairs(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value or "?")
-    return ", ".join(f"{k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in value.items())
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def notes_by_run(runs: Sequence[RunResult]) -> list[tuple[str, list[str]]]:

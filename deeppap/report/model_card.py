@@ -21,8 +21,6 @@ from deeppap.report.tables.performance import performance_table
 from deeppap.report.tables.performance_rows import metric_text
 from deeppap.report.tables.table import Table
 from deeppap.scoring.results import FoldResult, RunResult
-from deeppap.stats.adapting import source_of
-from deeppap.stats.learned import of_fold
 from deeppap.stats.metrics import METRICS, binary_metrics
 
 MODELS = Path("models")
@@ -67,18 +65,16 @@ def card(run: RunResult, fold: FoldResult, name: str, kind: words.Kind = words.C
         ("Data", _data(run)),
         ("Protocol", _bullets(_protocol(run, fold))),
         ("Figures", _figures(run, fold, kind)),
-        ("Limits", _bullets([*_learned(run, fold), *limits])),
+        ("Limits", _bullets([*_learned(fold), *limits])),
         ("How to load it", words.how_to_load(run, fold, name, kind)),
     ]
     body = "\n".join(f"## {title}\n\n{content.strip()}\n" for title, content in sections)
     return f"{_front_matter(run, fold)}\n{MARK}\n\n{body}"
 
 
-def short_command(command: Any) -> str:
+def short_command(command: Sequence[str]) -> str:
     """A command without the machine's paths: of an absolute or climbing one only the last name is kept."""
-    if not isinstance(command, list) or not command:
-        return "not recorded"
-    tool, *rest = (str(word) for word in command)
+    tool, *rest = command
     return printable(shlex.join([f"tools/{Path(tool).name}", *map(_short, rest)]))
 
 
@@ -98,78 +94,76 @@ def _fold(run: RunResult, number: int | None) -> FoldResult:
         do = "Score it with tools/evaluate.py."
         raise UserError(run.folder, "a fold with scores", "none" if number is None else f"no scores of {number}", do)
     fold = known[number]
-    snapshot = fold.snapshot
-    if not snapshot.is_file() or sha256_file(snapshot) != fold.model["sha256"]:
+    if fold.model is None:
+        do = "Train it with tools/train.py and score it again."
+        raise UserError(fold.folder, "a fold with a selected model", "no model.json", do)
+    snapshot = fold.folder / fold.model.snapshot
+    if not snapshot.is_file() or sha256_file(snapshot) != fold.model.weights_sha:
         there = "another file" if snapshot.is_file() else "no such file"
         raise UserError(snapshot, "the weights that model.json names", there, "Train the fold again.")
-    if (scored := fold.evaluation.get("model_sha256", fold.model["sha256"])) != fold.model["sha256"]:
-        where, do = fold.folder / "evaluation.json", "Score the fold again with tools/evaluate.py."
-        raise UserError(where, f"scores of the weights {fold.model['sha256'][:12]}", str(scored)[:12], do)
     return fold
 
 
 def _front_matter(run: RunResult, fold: FoldResult) -> str:
-    data, facts = run.run["dataset"], run.run
-    title = f"ConvNet-T, {data.get('name')}, {facts['protocol']} protocol, profile {facts['profile']}, fold {fold.fold}"
+    record, snapshot = run.record, fold.folder / fold.model.snapshot
+    title = f"ConvNet-T, {record.dataset.name}, {record.protocol} protocol, profile {record.profile}, fold {fold.fold}"
     values = {
         "name": json.dumps(printable(title), ensure_ascii=False),  # a JSON string is YAML, whatever the data's name
-        "caffemodel": fold.snapshot.name,
+        "caffemodel": snapshot.name,
         "caffemodel_url": "none published",
         "license": "unspecified",
-        "sha1": sha256_file(fold.snapshot, "sha1"),
+        "sha1": sha256_file(snapshot, "sha1"),
         "caffe_commit": caffe_commit(),
     }
     return "\n".join(["---", *(f"{key}: {value}" for key, value in values.items()), "---", ""])
 
 
 def _net(run: RunResult, fold: FoldResult, kind: words.Kind) -> list[str]:
-    source, model, adapted = run.weights_of(fold), fold.model, source_of(fold) is not None
-    start = f"{source.get('name')}, sha256 {_code(source.get('sha256'))}" if source else weights_line(run, fold)
+    model, adapted = fold.model, fold.source is not None
+    weights = fold.recipe.weights if fold.recipe else None
+    start = f"{weights.name}, sha256 {_code(weights.weights_sha)}" if weights else weights_line(fold)
     folder, mean = "prototxt/seven_class" if run.classes == 7 else "prototxt", fold.folder / "mean.binaryproto"
     train_val = f"{'prototxt/adapt' if adapted else folder}/train_val.prototxt"
     files = kind.net.format(train_val=train_val, deploy=f"{folder}/deploy.prototxt")
     return [
         f"ConvNet-T of the paper, {run.classes} outputs: {files}.",
-        f"Adapted; source of all eight layers: {weights_line(run, fold)}."
+        f"Adapted; source of all eight layers: {weights_line(fold)}."
         if adapted
         else f"Source of conv1 to conv5: {start}.",
-        f"Snapshot: iteration {model.get('iteration', '?')}, epoch {model.get('epoch', '?')}, "
-        f"sha256 {_code(model['sha256'])}.",
+        f"Snapshot: iteration {model.iteration}, epoch {model.epoch}, sha256 {_code(model.weights_sha)}.",
         f"Mean image of its training views: sha256 {_code(sha256_file(mean)) if mean.exists() else 'not recorded'}.",
-        f"Validation when it was taken: loss {model.get('val_loss', '?')}, patch accuracy "
-        f"{model.get('val_accuracy', '?')}.",
+        f"Validation when it was taken: loss {model.val_loss}, patch accuracy {model.val_accuracy}.",
     ]
 
 
 def _data(run: RunResult) -> str:
-    facts = run.run["dataset"]
+    data = run.record.dataset
     number = Counter((cell.label, cell.class7 or 0, cell.class_name) for cell in run.cells.values())
     rows = [[name, ("normal", "abnormal")[label], count] for (label, _, name), count in sorted(number.items())]
-    name = "a drawn set (phantom)" if is_phantom(run) else f"`{printable(str(facts.get('name')))}`"
-    head = f"{name}, {len(run.cells)} cells, fingerprint {_code(facts.get('fingerprint'))}."
-    about = f"{words.HERLEV}\n\n" if facts.get("paper") == "herlev" else ""
+    name = "a drawn set (phantom)" if is_phantom(run) else f"`{printable(data.name)}`"
+    head = f"{name}, {len(run.cells)} cells, fingerprint {_code(data.dataset_sha)}."
+    about = f"{words.HERLEV}\n\n" if data.paper == "herlev" else ""
     return f"{head}\n\n{about}{_table(['class', 'side', 'cells'], rows)}"
 
 
-def _learned(run: RunResult, fold: FoldResult) -> list[str]:
+def _learned(fold: FoldResult) -> list[str]:
     """Said first of all limits where this very net has learned nothing."""
-    line = of_fold(run, fold)
+    line = fold.doubt
     return [f"**{line[0].upper()}{line[1:]}.**"] if line else []
 
 
 def _protocol(run: RunResult, fold: FoldResult) -> list[str]:
-    facts, done = run.run, fold.evaluation
-    select = str(facts.get("select", "?"))
-    paper = "the paper's counts" if facts["profile"] == "paper" else "not the paper's protocol: fewer views and epochs"
+    record, done = run.record, fold.made[0]
+    paper = "the paper's counts" if record.profile == "paper" else "not the paper's protocol: fewer views and epochs"
     return [
-        f"Profile `{facts['profile']}` ({paper}).",
-        f"Folds by `{facts['protocol']}`, seed {facts.get('seed')}; split {_code(run.split.get('fingerprint'))}.",
+        f"Profile `{record.profile}` ({paper}).",
+        f"Folds by `{record.protocol}`, seed {record.seed}; split {_code(run.split.split_sha)}.",
         f"Trained without the cells of fold {fold.fold} of {run.n_folds}; {len(fold.ids)} cells are in it.",
-        f"Snapshot by `{select}`: {SELECTIONS.get(select, 'see the run')}.",
-        f"A score is a mean over views and crops: {made(fold.how.get(0) or done)}; at 0.5 or above a cell is called "
+        f"Snapshot by `{record.select}`: {SELECTIONS[record.select]}.",
+        f"A score is a mean over views and crops: {made(done)}; at 0.5 or above a cell is called "
         "abnormal. "
-        f"Scored on: {printable(str(done.get('device', '?')))}.",
-        f"The run was started by `{short_command(facts.get('command'))}`.",
+        f"Scored on: {printable(done.device)}.",
+        f"The run was started by `{short_command(record.command)}`.",
     ]
 
 

@@ -101,13 +101,13 @@ def limits(run: RunResult, terms: str, look_up: str) -> list[str]:
     `terms` are the weights'; `look_up` says where the figures of the file names stand.
     """
     sentences = []
-    if run.run.get("control"):
+    if run.record.control:
         sentences.append(OF_CONTROL)
     if is_phantom(run):
         sentences.append(OF_PHANTOM)
-    if run.run["dataset"].get("paper") == "herlev":
+    if run.record.dataset.paper == "herlev":
         sentences += [sentence.format(look_up=look_up) for sentence in OF_HERLEV]
-    if run.run.get("select") == "paper":
+    if run.record.select == "paper":
         sentences.append(OF_SELECTION)
     return [*sentences, *EVERY_SET, terms]
 
@@ -115,6 +115,6 @@ def limits(run: RunResult, terms: str, look_up: str) -> list[str]:
 def how_to_load(run: RunResult, fold: FoldResult, name: str, kind: Kind) -> str:
     """Where the weights are and what they take and give; `name` is the card's folder in models/, or the release's."""
     deploy = f"prototxt/{'seven_class/' if run.classes == 7 else ''}deploy.prototxt"
-    file = Path(fold.model["snapshot"]).name
+    file = Path(fold.model.snapshot).name
     load = kind.load.format(run=run.name, fold=fold.fold, name=name, file=file, deploy=deploy)
     return load + INPUT.format(order=ORDER[run.classes])

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from deeppap.report.provenance import origin_notes, sets_before, where
+from deeppap.records import ExternalRecord
+from deeppap.report.provenance import origin_notes, where
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.stats.baselines import sibling_share
-from deeppap.stats.learned import area_limits, auc_doubt, of_fold
 from deeppap.stats.metrics import percent
 
 T = TypeVar("T")
@@ -27,20 +27,20 @@ def scored(runs: Sequence[RunResult]) -> list[tuple[str, RunResult]]:
 
 def is_phantom(run: RunResult) -> bool:
     """Whether the run's cells were drawn by a program."""
-    return bool(run.run["dataset"].get("phantom"))
+    return run.record.dataset.phantom
 
 
 def run_notes(run: RunResult) -> list[str]:
     """Every reason why a run's figures are not the paper's protocol, and how it was split."""
-    facts = run.run
+    record = run.record
     notes = []
     if is_phantom(run):
         notes.append("the cells are a drawing (phantom): this tries the programs and is no result")
-    if facts["profile"] != "paper":
-        notes.append(f"profile {facts['profile']}: fewer views and epochs, not the paper's protocol")
+    if record.profile != "paper":
+        notes.append(f"profile {record.profile}: fewer views and epochs, not the paper's protocol")
     notes += origin_notes(run)
-    if facts.get("control"):
-        notes.append(f"control run ({facts['control']}): wrong on purpose")
+    if record.control:
+        notes.append(f"control run ({record.control}): wrong on purpose")
     notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := _doubt(run, fold))]
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
@@ -50,10 +50,7 @@ def run_notes(run: RunResult) -> list[str]:
 
 def _doubt(run: RunResult, fold: FoldResult) -> str | None:
     """What speaks against a fold's net; of an external set only what it shows there, for it may know its own cells."""
-    if "external" not in run.run:
-        return of_fold(run, fold)
-    doubt = auc_doubt(area_limits(run, fold))
-    return doubt and f"on this set {doubt}"
+    return fold.doubt and (f"on this set {fold.doubt}" if run.record.external else fold.doubt)
 
 
 def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
@@ -73,28 +70,28 @@ def notes_held(runs: Iterable[tuple[T, RunResult]]) -> dict[str, list[T]]:
 
 def _split(run: RunResult) -> str:
     """How much training and test may know of each other, counted in the run's own split."""
-    if "external" in run.run:
-        return _external(run.run["external"], run.run["dataset"].get("pixel_um"))
-    protocol = f"{run.run['protocol']} folds"
+    if run.record.external:
+        return _external(run, run.record.external)
+    protocol = f"{run.record.protocol} folds"
     if any(cell.group is None for cell in run.cells.values()):
         return f"{protocol}: the data set does not say which cells were captured together"
-    share = sibling_share(list(run.cells.values()), run.split["folds"])["share"]
+    share = sibling_share(list(run.cells.values()), run.split.folds)["share"]
     if share == 0:
         return f"{protocol}: no test cell has a cell of its field in training"
     return f"{protocol}: {percent(share)} % of test cells have a cell of their field in training"
 
 
-def _external(facts: dict, pixel_um: float | None) -> str:
+def _external(run: RunResult, facts: ExternalRecord) -> str:
     """Who was asked, and at what size of pixel."""
-    nets = len(facts["nets"])
-    sets = ", before that on ".join([str(facts["trained_on"]), *sets_before(facts.get("source"))])
-    own = f"external: a set that the net has not seen; trained on {sets}, {nets} net(s)"
-    if {"views", "crops"} <= facts.keys():
-        own += f"; {facts['views']} view(s) x {facts['crops']} crops a cell"
-    if (unlike := facts.get("unlike_training")) is not None:  # records of before do not say
-        own += f"; {unlike} of its cells are unlike the training cells"
-    if facts["enlarged"] is None and None not in (facts["training_um"], pixel_um):
-        return f"{own}; images of {pixel_um:g} um a pixel, trained at {facts['training_um']:g}, scored as they are"
-    if facts["enlarged"] is None:
+    sets = ", before that on ".join([facts.trained_on, *(facts.source.datasets if facts.source else [])])
+    own = f"external: a set that the net has not seen; trained on {sets}, {len(facts.nets)} net(s)"
+    for fold in run.folds:
+        own += f"; {fold.made[0].views} view(s) x {fold.made[0].crops} crops a cell"
+    if facts.out_of_distribution is not None:
+        own += f"; {facts.out_of_distribution} of its cells are unlike the training cells"
+    pixel_um = run.record.dataset.pixel_um
+    if facts.enlarged is None and None not in (facts.training_um, pixel_um):
+        return f"{own}; images of {pixel_um:g} um a pixel, trained at {facts.training_um:g}, scored as they are"
+    if facts.enlarged is None:
         return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
-    return f"{own}; images enlarged {facts['enlarged']:.3f} times to {facts['training_um']:g} um a pixel"
+    return f"{own}; images enlarged {facts.enlarged:.3f} times to {facts.training_um:g} um a pixel"

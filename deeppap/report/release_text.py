@@ -49,16 +49,14 @@ def release_text(run: RunResult, folds: Sequence[int], name: str, onnx: bool) ->
     """The readme of a release of the nets of these folds of `run`, Markdown."""
     metrics = binary_metrics(run.pooled("labels"), run.pooled("scores"))
     limits = words.limits(run, words.RELEASED.terms, "in each net's card")
-    views = sorted(
-        {str(facts["views"]) for fold in run.folds if "views" in (facts := fold.how.get(0) or fold.evaluation)}
-    )
+    views = sorted({str(fold.made[0].views) for fold in run.folds})
     return TEXT.format(
         name=name,
         intended=words.INTENDED,
         count=len(folds),
-        dataset=run.run["dataset"]["name"],
-        protocol=run.run["protocol"],
-        profile=run.run["profile"],
+        dataset=run.record.dataset.name,
+        protocol=run.record.protocol,
+        profile=run.record.profile,
         whose=_whose(run, folds),
         metrics=" | ".join(METRICS),
         lines="|".join("---" for _ in METRICS),

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from data_prep.herlev_classes import CLASSES
-from deeppap.records.request import selection_caveat
-from deeppap.records.run_folder import RunConfig
+from deeppap.records import RunRecord
 from deeppap.report.tables.table import Table
 from deeppap.scoring.cell_score import CellScore
 from deeppap.stats.by_class import right_per_class
@@ -13,15 +12,15 @@ from deeppap.stats.metrics import METRICS, binary_metrics, percent
 NAMES = {"sens": "Sens", "spec": "Spec", "acc": "Acc", "hmean": "H-mean", "f": "F", "auc": "AUC"}
 
 
-def summary(config: RunConfig, scores: Sequence[CellScore]) -> str:
+def summary(run: RunRecord, scores: Sequence[CellScore]) -> str:
     """Sens, Spec, Acc, H-mean, F, AUC of one fold, and how many cells of each class are right."""
     metrics = binary_metrics([s.cell.label for s in scores], [s.score for s in scores])
     values = {name: percent(metrics[name]) for name in METRICS}
     if metrics["auc"] is not None:
         values["auc"] = f"{metrics['auc']:.4f}"
     texts = ", ".join(f"{NAMES[name]} {value}" for name, value in values.items())
-    what = f"{config.dataset}, {config.protocol} protocol, profile {config.profile}, select {config.select}"
-    caveat = selection_caveat(config.protocol, config.select)
+    what = f"{run.dataset.name}, {run.protocol} protocol, profile {run.profile}, select {run.select}"
+    caveat = run.selection_caveat
     note = f"\nnote: {caveat}" if caveat else ""
     return f"{class_table(scores).text()}\n{what}, {len(scores)} cells of one fold: {texts}{note}"
 

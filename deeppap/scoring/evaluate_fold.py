@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from tqdm import tqdm
 
 from data_prep.cells import Cell
@@ -11,9 +12,9 @@ from data_prep.dataset import reopened
 from data_prep.fold_parts import parts_of
 from data_prep.views import PATCH
 from deeppap.engines.device import Device
-from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
-from deeppap.io.files import write_json
+from deeppap.io.files import sha256_file
+from deeppap.records import ScoreRecord
 from deeppap.records.provenance import machine
 from deeppap.records.run_folder import locked
 from deeppap.scoring.cell_score import CellScore
@@ -23,12 +24,12 @@ from deeppap.scoring.net_arrays import write_net_arrays
 from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.score_files import scores_name
-from deeppap.scoring.score_origin import write_record
-from deeppap.scoring.score_way import how_scored, own_way
+from deeppap.scoring.score_way import own_way, precision_of
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.scoring.unlike import say_share, write_unlike
 from deeppap.scoring.write_scores import write_scores, write_view_scores
 from deeppap.scoring.write_why import write_why
+from deeppap.stats.learned import doubt
 
 MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
 
@@ -79,31 +80,38 @@ def evaluate_fold(
         start = time.perf_counter()
         bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
         scores = sorted(bar, key=lambda score: score.cell.id)
-        counts = {"views": choice.count, "crops": crops, "cells": len(cells)}
-        facts = _facts(model, device, engine, counts, time.perf_counter() - start)
-        how = how_scored(model, counts, options.shift, device)
-        way = own_way(model, how, refuse.overridden)
-        _write(model, device, scores, how, way, {**counts, **facts})
-        if not (way or options.shift):
-            write_why(model, engine, scores)
-        say(f"{folder / scores_name(options.shift, way)} written")
+        seconds = time.perf_counter() - start
+        way = own_way(model, choice.count, crops, device, refuse.overridden)
+        if not options.shift:  # at shifted centres nothing but the scores is kept
+            write_view_scores(folder / f"view_scores{way}.csv", scores)
+            if scores[0].unlike is not None:
+                write_unlike(folder / f"unlike{way}.csv", scores)
+            if not way:
+                write_net_arrays(model, device, scores[0].cell)
+                write_why(model, engine, scores)
+        path = folder / scores_name(options.shift, way)
+        write_scores(path, scores)
+        ScoreRecord(
+            doubt=_doubt(model, scores),
+            cells=len(cells),
+            views=choice.count,
+            crops=crops,
+            shift=options.shift,
+            engine=engine.name,
+            precision=precision_of(device),
+            device=engine.hardware,
+            caffe=device.describe(),
+            machine=machine(),
+            seconds_per_cell=seconds / len(cells),
+            crops_per_second=len(cells) * choice.count * crops / seconds,
+            weights=str(model.weights),
+            weights_sha=model.weights_sha,
+            fold_sha=model.record.fold_sha,
+            csv_sha=sha256_file(path),
+        ).write_beside(path)
+        say(f"{path} written")
         say_share([s.unlike_training for s in scores], say)
         return scores
-
-
-def _write(model: TrainedModel, device: Device, scores: list[CellScore], how: dict, way: str, facts: dict) -> None:
-    """The files of one scoring; at shifted centres nothing but the scores is kept."""
-    folder = model.folder
-    if not how["shift"]:
-        write_view_scores(folder / f"view_scores{way}.csv", scores)
-        write_json(folder / f"evaluation{way}.json", facts)
-        if scores[0].unlike is not None:
-            write_unlike(folder / f"unlike{way}.csv", scores)
-        if not way:
-            write_net_arrays(model, device, scores[0].cell)
-    path = folder / scores_name(how["shift"], way)
-    write_scores(path, scores)
-    write_record(path, how)
 
 
 def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
@@ -113,26 +121,22 @@ def held_out_cells(model: TrainedModel, refuse: Refusal) -> list[Cell]:
 
 def cells_of_fold(model: TrainedModel, refuse: Refusal) -> tuple[list[Cell], list[Cell], list[Cell]]:
     """Training cells, those held back from training to choose the snapshot by, if any, and test cells."""
-    config = model.config
-    dataset = reopened(config)
-    if dataset.fingerprint() != model.split["dataset_fingerprint"]:
-        refuse(config.data, "the data set this run was built from", "another, or a changed one")
-    parts = parts_of(dataset, model.split, model.record["fold"], config)
+    dataset = reopened(model.run)
+    if dataset.dataset_sha() != model.split.dataset_sha:
+        refuse(model.run.dataset.path, "the data set this run was built from", "another, or a changed one")
+    parts = parts_of(dataset, model.split, model.record.fold, model.run)
     return parts["train"], parts["inner"], parts["test"]
 
 
-def _facts(model: TrainedModel, device: Device, engine: Engine, counts: dict[str, int], seconds: float) -> dict:
-    """How the scores were made, for evaluation.json."""
-    crops = counts["cells"] * counts["views"] * counts["crops"]
-    return {
-        "seconds_per_cell": seconds / counts["cells"],
-        "crops_per_second": crops / seconds,
-        "engine": engine.name,
-        "precision": engine.precision,
-        "device": engine.hardware,
-        "caffe": device.describe(),
-        "machine": machine(),
-        "tf32": device.scores_in_tf32,
-        "model": str(model.weights),
-        "model_sha256": model.sha256,
-    }
+def _doubt(model: TrainedModel, scores: list[CellScore]) -> str | None:
+    """What the scores of a fold's test cells say against its net."""
+    cells = [score.cell for score in scores]
+    labels, groups = [cell.label for cell in cells], [cell.group for cell in cells]
+    return doubt(
+        labels,
+        [score.score for score in scores],
+        [cell.class7 for cell in cells] if model.classes == 7 else labels,
+        np.array([score.prob for score in scores]),
+        model.record.train_labels,
+        None if None in groups else groups,
+    )

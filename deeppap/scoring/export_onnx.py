@@ -60,14 +60,14 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
 def facts(model: TrainedModel, crops: int) -> dict[str, str]:
     """What the files say of the net: where it comes from and what its outputs are."""
     names: Sequence[str] = ("normal", "abnormal") if model.classes == 2 else [known.name for known in CLASSES]
-    config = model.config
+    data, asked = model.run.dataset, f"{model.run.protocol} protocol, profile {model.run.profile}"
     return {
         "classes": json.dumps(list(names)),
-        "model_sha256": model.sha256,
+        "model_sha256": model.weights_sha,
         "mean_sha256": sha256_file(model.folder / "mean.binaryproto"),
         "run": model.folder.resolve().parent.name,
-        "fold": str(model.record["fold"]),
-        "trained_on": f"{config.dataset}, {config.cells} cells, {config.protocol} protocol, profile {config.profile}",
+        "fold": str(model.record.fold),
+        "trained_on": f"{data.name}, {data.cells} cells, {asked}",
         "crops_of_a_view": str(crops),
         "use": USE,
     }

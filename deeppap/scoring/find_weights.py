@@ -2,34 +2,33 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.files import read_json, sha256_file
-from deeppap.records.run_folder import STARTED
+from deeppap.io.files import sha256_file
+from deeppap.records import FoldRecord, ModelRecord, Recipe
 from deeppap.scoring.refusal import Refusal
-from deeppap.training.origin import foreign
-from deeppap.training.select_model import read_model
-from deeppap.training.snapshots import list_snapshots
+from deeppap.training.snapshots import foreign, list_snapshots
 
 
-def chosen_weights(weights: Path, record: dict[str, Any], refuse: Refusal) -> Path:
+def chosen_weights(weights: Path, record: FoldRecord, refuse: Refusal) -> Path:
     """Weights that the user names; `record` is the fold's."""
-    home = weights.resolve().parent.parent / "fold.json"
-    origin = read_json(home, "tools/train.py").get("fingerprint") if home.exists() else None
-    if origin != record["fingerprint"]:
+    home = weights.resolve().parent.parent
+    origin = FoldRecord.read_if_there(home)
+    own = origin is not None and origin.fold_sha == record.fold_sha
+    if not own:
         found = "one of another fold, split or seed" if origin else "one of unknown origin"
         refuse(weights, "a model trained on this fold", found)
     if not weights.is_file():
         raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
-    if origin == record["fingerprint"] and not is_selected(home.parent, sha256_file(weights)):
-        _require_own(weights, home.parent, refuse)
+    if own and not is_selected(home, sha256_file(weights)):
+        _require_own(weights, home, refuse)
     return weights
 
 
-def is_selected(fold: Path, sha256: str) -> bool:
+def is_selected(fold: Path, weights_sha: str) -> bool:
     """Whether these are the weights that tools/train.py selected: model.json knows their bytes and their data."""
-    return (fold / "model.json").exists() and sha256 == read_model(fold)["sha256"]
+    model = ModelRecord.read_if_there(fold)
+    return model is not None and weights_sha == model.weights_sha
 
 
 def _require_own(snapshot: Path, fold: Path, refuse: Refusal) -> None:
@@ -38,16 +37,15 @@ def _require_own(snapshot: Path, fold: Path, refuse: Refusal) -> None:
 
 
 def selected_weights(
-    folder: Path, record: dict[str, Any], refuse: Refusal, say: Callable[[str], None]
-) -> tuple[Path, dict[str, Any]]:
-    """The model that tools/train.py selected, and model.json; the newest snapshot where Caffe was started by hand."""
-    selected = folder / "model.json"
-    if selected.exists():
-        model = read_model(folder)
-        snapshot = folder / model["snapshot"]
-        if model.get("data") not in (None, record["fingerprint"]):
-            refuse(selected, "a model trained on this fold", "one of another fold, split or seed")
-        if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
+    folder: Path, record: FoldRecord, refuse: Refusal, say: Callable[[str], None]
+) -> tuple[Path, ModelRecord | None]:
+    """The model that tools/train.py selected, and its record; the newest snapshot where Caffe was started by hand."""
+    model = ModelRecord.read_if_there(folder)
+    if model is not None:
+        snapshot = folder / model.snapshot
+        if model.fold_sha != record.fold_sha:
+            refuse(folder / ModelRecord.FILE, "a model trained on this fold", "one of another fold, split or seed")
+        if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
             refuse(snapshot, "the model that tools/train.py selected", "none, or a changed one")
         return snapshot, model
     snapshots = [s.model for s in list_snapshots(folder / "snapshots") if s.model.exists()]
@@ -55,6 +53,6 @@ def selected_weights(
         do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
         raise UserError(folder / "snapshots", "a trained model", "none", do)
     _require_own(snapshots[0], folder, refuse)
-    why = "the training has not ended" if (folder / STARTED).exists() else "no model was selected by tools/train.py"
+    why = "the training has not ended" if (folder / Recipe.FILE).exists() else "no model was selected by tools/train.py"
     say(f"{why}; taking the newest snapshot {snapshots[0].name}")
-    return snapshots[0], {}
+    return snapshots[0], None

@@ -36,7 +36,7 @@ def ensure_known_cells(
     if engine.name not in SHOW_LAYERS or not model.own or model.forced:
         return model.known_cells(engine.name, say)
     known = read_known_cells(model.folder)
-    if known is None or known.model_sha256 != model.sha256:
+    if known is None or known.model_sha256 != model.weights_sha:
         known = learn(model, engine, train, inner)
         known.write(model.folder)
         say(f"{model.folder}: {len(train)} training cells looked at, to tell what is unlike them")
@@ -54,9 +54,9 @@ def learn(
         pairs = [(gaussian, held)]
     else:  # no cell is held back from training: from the Gaussian at least, five times a fifth
         ids = [cell.id for cell in train]
-        out = [np.isin(ids, fold) for fold in _fifths(train, model.config.protocol, model.config.seed)]
+        out = [np.isin(ids, fold) for fold in _fifths(train, model.run.protocol, model.run.seed)]
         pairs = [(fit(known[~left]), known[left]) for left in out]
-    return KnownCells(layer, model.sha256, *gaussian, _limits(pairs))
+    return KnownCells(layer, model.weights_sha, *gaussian, _limits(pairs))
 
 
 def _fifths(train: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:

@@ -31,8 +31,7 @@ def write_net_arrays(model: TrainedModel, device: Device, cell: Cell) -> None:
 
 
 def _source_filters(model: TrainedModel) -> np.ndarray | None:
-    trained = model.origin.get("trained")
-    weights = trained["weights"] if trained else model.origin and model.run.get("weights")  # older: one a run
-    if not weights or not Path(weights["path"]).exists():
+    recipe = model.origin.recipe if model.origin else None
+    if not recipe or not recipe.weights or not Path(recipe.weights.path).exists():
         return None
-    return blob_array(layers_of(read_binary(Path(weights["path"]), "NetParameter", ""))["conv1"][0])
+    return blob_array(layers_of(read_binary(Path(recipe.weights.path), "NetParameter", ""))["conv1"][0])

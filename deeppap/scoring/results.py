@@ -1,6 +1,6 @@
 """A run folder read back: scores by fold, checked against the run's own split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,9 @@ import numpy as np
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import read_json
 from deeppap.io.packed_file import plain_or_packed
-from deeppap.records.run_folder import STARTED, filled_in
+from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
 from deeppap.scoring import score_files
 from deeppap.scoring.score_files import Scores, ViewScores
-from deeppap.scoring.score_origin import misfit, read_record
 
 MADE_BY = "tools/cross_validate.py"
 
@@ -50,12 +49,12 @@ class FoldResult:
     views : ViewScores or None
     shift5, shift10 : float64 (n,) or None
         Scores with every true centre moved by up to 5 or 10 px (paper: Table 3).
-    model, evaluation : dict
-        model.json and evaluation.json; empty where absent.
-    begun : dict
-        What a training by tools/train.py that has not ended started with; empty of any other.
-    how : dict of int to dict
-        By shift, how those scores were made: their records, for the files that have one.
+    model : ModelRecord or None
+        None for a snapshot that no rule selected, and for an external set.
+    begun : Recipe or None
+        What a training by tools/train.py that has not ended started with.
+    made : dict of int to ScoreRecord
+        By shift, how those scores were made.
     """
 
     fold: int
@@ -69,23 +68,24 @@ class FoldResult:
     views: ViewScores | None
     shift5: np.ndarray | None
     shift10: np.ndarray | None
-    model: dict[str, Any]
-    evaluation: dict[str, Any]
-    begun: dict[str, Any]
-    how: dict[int, dict[str, Any]]
+    model: ModelRecord | None
+    begun: Recipe | None
+    made: dict[int, ScoreRecord]
 
     @property
-    def trained(self) -> dict[str, Any] | None:
+    def recipe(self) -> Recipe | None:
         """What the net was trained with, ended or not; None where nobody wrote it."""
-        return self.model.get("trained") or self.begun or None
+        return self.model.recipe if self.model else self.begun
 
     @property
-    def snapshot(self) -> Path:
-        """The weights that were selected, as model.json names them; UserError where it names none."""
-        if not all(isinstance(self.model.get(key), str) for key in ("snapshot", "sha256")):
-            do = "Remove it and run tools/train.py again."
-            raise UserError(self.folder / "model.json", "a selected model with snapshot and sha256", "none", do)
-        return self.folder / self.model["snapshot"]
+    def source(self) -> SourceRecord | None:
+        """The trained net that this one was adapted from, if any."""
+        return self.recipe.source if self.recipe else None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the scores give no evidence that the net has learned anything; None if they do."""
+        return self.made[0].doubt
 
     def shifted(self, pixels: int) -> np.ndarray | None:
         """The scores under a shift of 0, 5 or 10 px."""
@@ -94,12 +94,12 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A whole run: its facts, its cells and the folds that have scores."""
+    """A whole run: its record, its cells and the folds that have scores."""
 
     name: str
     folder: Path
-    run: dict[str, Any]
-    split: dict[str, Any]
+    record: RunRecord
+    split: SplitRecord
     cells: dict[str, CellRow]
     folds: tuple[FoldResult, ...]
     missing_folds: tuple[int, ...]
@@ -108,12 +108,12 @@ class RunResult:
     @property
     def n_folds(self) -> int:
         """Folds of the split, scored or not."""
-        return len(self.split["folds"])
+        return len(self.split.folds)
 
     @property
     def classes(self) -> int:
         """Outputs of the net: 2 or 7."""
-        return int(self.run["classes"])
+        return self.record.classes
 
     @cached_property
     def has_class7(self) -> bool:
@@ -141,16 +141,9 @@ class RunResult:
         """The folds that have an optional array: "shift5", "shift10", "views"."""
         return tuple(fold for fold in self.folds if getattr(fold, field) is not None)
 
-    def weights_of(self, fold: FoldResult) -> dict[str, Any] | None:
-        """The source weights of a fold's model: name and sha256; None for Gaussian values, {} where nobody wrote it."""
-        if fold.trained is not None:
-            return fold.trained.get("weights")
-        # older runs kept one value for all folds; it says nothing of a fold that was trained by hand
-        return self.run.get("weights", {}) if fold.model else {}
-
     def fold_text(self, folds: Sequence[FoldResult] | None = None) -> str:
         """'5 folds', or 'folds 0,2 of 5' where some are missing."""
-        if self.run["protocol"] == "external":
+        if self.record.protocol == "external":
             return "external"
         numbers = [fold.fold for fold in (self.folds if folds is None else folds)]
         if len(numbers) == self.n_folds:
@@ -171,34 +164,23 @@ def load_run(path: Path, only: int | None = None) -> RunResult:
         raise UserError(folder, "a run folder", "no such folder", CHECK_PATH)
     if (folder / "fold.json").exists() and not (folder / "run.json").exists():
         raise UserError(folder, "a run's folder", "a fold of one", f"Give {folder.resolve().parent}.")
-    run = _object(folder / "run.json", {"classes": int, "protocol": str, "profile": str, "dataset": dict})
-    if run["classes"] not in (2, 7):
-        raise _wrong(folder / "run.json", "classes 2 or 7", str(run["classes"]))
-    if not isinstance(run.get("weights"), dict | None):
-        raise _wrong(folder / "run.json", "weights as an object or null", repr(run["weights"])[:60])
-    run = filled_in(folder, run)
-    split = _object(folder / "split.json", {"folds": list})
+    record, split = RunRecord.read(folder), SplitRecord.read(folder)
     cells = read_cells(folder / "cells.csv")
-    _check_split(folder / "split.json", split["folds"], cells)
-    wanted = range(len(split["folds"])) if only is None else [only]
+    _check_split(folder / SplitRecord.FILE, split.folds, cells)
+    wanted = range(len(split.folds)) if only is None else [only]
     scored = [k for k in wanted if (folder / f"fold{k}" / "scores.csv").exists()]
-    folds = tuple(_load_fold(folder / f"fold{k}", k, run, split["folds"][k], cells) for k in scored)
-    missing = tuple(k for k in range(len(split["folds"])) if k not in scored)
+    folds = tuple(_load_fold(folder / f"fold{k}", k, record, split.folds[k], cells) for k in scored)
+    missing = tuple(k for k in range(len(split.folds)) if k not in scored)
     return RunResult(
         name=folder.resolve().name,
         folder=folder,
-        run=run,
+        record=record,
         split=split,
         cells=cells,
         folds=folds,
         missing_folds=missing,
-        baselines=_object_or_none(folder / "baselines.json"),
+        baselines=_baselines(folder / "baselines.json"),
     )
-
-
-def external_nets(run: Mapping[str, Any]) -> list[str | None]:
-    """Sha256 of the nets that scored an external set, whose folds have none of their own; none of another run."""
-    return [net.get("sha256") for net in (run.get("external") or {}).get("nets", [])]
 
 
 def read_cells(path: Path) -> dict[str, CellRow]:
@@ -216,47 +198,37 @@ def read_cells(path: Path) -> dict[str, CellRow]:
     return cells
 
 
-def _load_fold(folder: Path, fold: int, run: dict, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
+def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
     ids = sorted(ids)
-    scores = score_files.read_scores(folder / "scores.csv", ids, run["classes"])
-    if not run.get("control"):  # a control may have been scored against labels shuffled on purpose
+    scores = score_files.read_scores(folder / "scores.csv", ids, run.classes)
+    if not run.control:  # a control may have been scored against labels shuffled on purpose
         _check_labels(folder / "scores.csv", ids, scores, cells)
-    views, model = plain_or_packed(folder / "view_scores.csv"), _model(folder / "model.json")
+    views, model = plain_or_packed(folder / "view_scores.csv"), ModelRecord.read_if_there(folder)
     return FoldResult(
         fold=fold,
         folder=folder,
         ids=tuple(ids),
         **scores._asdict(),
         views=score_files.read_views(views, ids) if views else None,
-        shift5=_shifted_scores(folder, 5, ids, run["classes"]),
-        shift10=_shifted_scores(folder, 10, ids, run["classes"]),
+        shift5=_shifted_scores(folder, 5, ids, run.classes),
+        shift10=_shifted_scores(folder, 10, ids, run.classes),
         model=model,
-        evaluation=_object_or_none(folder / "evaluation.json") or {},
-        begun={} if model else _object_or_none(folder / STARTED) or {},
-        how=_how(folder, model),
+        begun=None if model else Recipe.read_if_there(folder),
+        made=_made(folder, model),
     )
 
 
-def _how(folder: Path, model: dict[str, Any]) -> dict[int, dict[str, Any]]:
+def _made(folder: Path, model: ModelRecord | None) -> dict[int, ScoreRecord]:
     """The records of a fold's score files; scores that do not belong to theirs or to the fold's net are refused."""
     records = {}
     for shift in (0, 5, 10):
         path = folder / score_files.scores_name(shift)
-        record = read_record(path) if path.exists() else None
-        if record is None:
+        if not path.exists():
             continue
-        if (wrong := misfit(path, record, shift, model)) is not None:
+        records[shift] = ScoreRecord.beside(path)
+        if (wrong := records[shift].mismatch(path, shift, model)) is not None:
             raise _wrong(path, "this fold's own scores", wrong)
-        records[shift] = record
     return records
-
-
-def _model(path: Path) -> dict[str, Any]:
-    model = _object_or_none(path) or {}
-    trained = model.get("trained")
-    if not isinstance(trained, dict | None) or not isinstance((trained or {}).get("weights"), dict | None):
-        raise _wrong(path, "what the model was trained with, as an object with weights", repr(trained)[:60])
-    return model
 
 
 def _shifted_scores(folder: Path, pixels: int, ids: list[str], classes: int) -> np.ndarray | None:
@@ -271,31 +243,18 @@ def _check_labels(path: Path, ids: list[str], scores: Scores, cells: dict[str, C
             raise _wrong(path, f"label and class of {cell} as in cells.csv", f"label {label}, class {class7}")
 
 
-def _check_split(path: Path, folds: list, cells: dict[str, CellRow]) -> None:
-    if not folds or not all(isinstance(fold, list) and fold for fold in folds):
-        raise _wrong(path, "lists of cell ids in folds", "something else")
-    ids = [cell for fold in folds for cell in fold]
-    strange = [cell for cell in ids if not isinstance(cell, str) or cell not in cells]
+def _check_split(path: Path, folds: list[list[str]], cells: dict[str, CellRow]) -> None:
+    strange = [cell for fold in folds for cell in fold if cell not in cells]
     if strange:
         raise _wrong(path, "ids that are in cells.csv", f"{strange[0]!r}")
-    if len(set(ids)) != len(ids):
-        raise _wrong(path, "every cell in one fold", "a cell in two folds")
 
 
-def _object(path: Path, fields: dict[str, type]) -> dict[str, Any]:
-    """A JSON object that has these fields of these types."""
-    value = read_json(path, MADE_BY)
-    if not isinstance(value, dict):
-        raise _wrong(path, "a JSON object", type(value).__name__)
-    for name, kind in fields.items():
-        if not isinstance(value.get(name), kind):
-            raise _wrong(path, f"{name!r} as {kind.__name__}", repr(value.get(name))[:60])
-    return value
-
-
-def _object_or_none(path: Path) -> dict[str, Any] | None:
+def _baselines(path: Path) -> dict[str, Any] | None:
     there = plain_or_packed(path)
-    return _object(there, {}) if there else None
+    value = read_json(there, MADE_BY) if there else None
+    if not isinstance(value, dict | None):
+        raise _wrong(path, "a JSON object", type(value).__name__)
+    return value
 
 
 def _wrong(where: str | Path, expected: str, found: str) -> UserError:

@@ -4,12 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from data_prep.fold_data import read_record
-from data_prep.folds import Split, read_split
 from data_prep.mean_image import read_mean
 from data_prep.prepare import key_of, run_profile
 from data_prep.profiles import Profile
@@ -20,7 +17,7 @@ from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
-from deeppap.records.run_folder import RunConfig, read_run
+from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.scoring.cell_score import CellScore
 from deeppap.scoring.cell_views import ViewChoice, of_pixels
 from deeppap.scoring.find_weights import chosen_weights, is_selected, selected_weights
@@ -28,6 +25,7 @@ from deeppap.scoring.known_cells import KnownCells, find_known_cells
 from deeppap.scoring.own_cells import as_pairs, require_inside
 from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.score_files import scores_name
 
 MEAN = "mean.binaryproto"
 
@@ -40,16 +38,16 @@ class TrainedModel:
     ----------
     folder : Path
         The fold's folder.
-    run, record, origin : dict
-        run.json, fold.json and model.json; `origin` is empty where Caffe was started by hand.
-    config : RunConfig
-    split : dict
-        The run's split, with the ids of every fold.
+    run : RunRecord
+    record : FoldRecord
+    origin : ModelRecord or None
+        None where Caffe was started by hand, or other weights were asked for.
+    split : SplitRecord
     profile : Profile
         Its counts of views and crops, and the plan of test views.
     deploy, weights : Path
         Prototxt and .caffemodel.
-    sha256 : str
+    weights_sha : str
         Of the weights.
     mean : ndarray, float32 (3, 256, 256), BGR
         Of the training views (paper: "Convolutional Neural Networks", input).
@@ -60,15 +58,14 @@ class TrainedModel:
     """
 
     folder: Path
-    run: dict[str, Any]
-    record: dict[str, Any]
-    origin: dict[str, Any]
-    config: RunConfig
-    split: Split
+    run: RunRecord
+    record: FoldRecord
+    origin: ModelRecord | None
+    split: SplitRecord
     profile: Profile
     deploy: Path
     weights: Path
-    sha256: str
+    weights_sha: str
     mean: np.ndarray = field(repr=False)
     own: bool = True
     forced: bool = False
@@ -98,32 +95,39 @@ class TrainedModel:
             Naming the file that is missing or does not fit.
         """
         folder = Path(folder)
-        record, home = read_record(folder), folder.resolve().parent
-        run, config = read_run(home)
-        split = read_split(home / "split.json")
+        record, home = FoldRecord.read(folder), folder.resolve().parent
+        run = RunRecord.read(home)
+        split = SplitRecord.read(home)
         refuse = Refusal(force, say)
-        _require_one_fold(folder, record, config, split, refuse)
+        _require_one_fold(folder, record, run, split, refuse)
         if weights is None:
             path, origin = selected_weights(folder, record, refuse, say)
         else:
-            path, origin = chosen_weights(weights, record, refuse), {}
+            path, origin = chosen_weights(weights, record, refuse), None
         resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
-        deploy = resolved if resolved.exists() else prototxt_folder(config.classes) / "deploy.prototxt"
-        profile, sha256, mean = run_profile(config), sha256_file(path), read_mean(folder / MEAN)
+        deploy = resolved if resolved.exists() else prototxt_folder(run.classes) / "deploy.prototxt"
+        profile, sha256, mean = run_profile(run), sha256_file(path), read_mean(folder / MEAN)
         own = weights is None or is_selected(folder, sha256)
-        return cls(
-            folder, run, record, origin, config, split, profile, deploy, path, sha256, mean, own, refuse.overridden
-        )
+        return cls(folder, run, record, origin, split, profile, deploy, path, sha256, mean, own, refuse.overridden)
 
     @property
     def classes(self) -> int:
         """Outputs of the net: 2 or 7."""
-        return self.config.classes
+        return self.run.classes
+
+    @property
+    def doubt(self) -> str | None:
+        """Why its test scores give no evidence that it has learned anything; None if they do, or were not made."""
+        scores = self.folder / scores_name()
+        if not scores.with_suffix(".json").exists():
+            return None
+        record = ScoreRecord.beside(scores)
+        return record.doubt if record.weights_sha == self.weights_sha else None
 
     def views(self, count: int | None = None) -> ViewChoice:
         """The first `count` of a cell's test views; without one, as many as the run's profile has."""
         wanted = self.profile.test_views if count is None else count
-        return ViewChoice(self.profile.test, wanted, self.config.seed)
+        return ViewChoice(self.profile.test, wanted, self.run.seed)
 
     def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
         """The net in the engine that a device names; Caffe on the CPU without one."""
@@ -168,7 +172,7 @@ class TrainedModel:
 
     def known_cells(self, engine: str, say: Callable[[str], None] = lambda _: None) -> KnownCells | None:
         """The training cells to compare new ones with; None, and a line why, before tools/evaluate.py has run."""
-        return find_known_cells(self.folder, self.sha256, engine, say)
+        return find_known_cells(self.folder, self.weights_sha, engine, say)
 
     def crops(self, count: int | None = None) -> int:
         """Crops of a view: `count`, checked, or the run's own number."""
@@ -190,12 +194,12 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
     return source, pixels
 
 
-def _require_one_fold(folder: Path, record: dict[str, Any], config: RunConfig, split: Split, refuse: Refusal) -> None:
+def _require_one_fold(folder: Path, record: FoldRecord, run: RunRecord, split: SplitRecord, refuse: Refusal) -> None:
     """Refuse a fold's folder whose record or mean image belongs to another split, fold, seed or profile."""
-    if record["split"] != split["fingerprint"]:
+    if record.split_sha != split.split_sha:
         refuse(folder / "fold.json", "data of this run's split", "another split's")
-    if record["fingerprint"] != key_of(folder, config, split):
+    if record.fold_sha != key_of(folder, run, split):
         refuse(folder / "fold.json", "this run's data of this fold", "those of another fold, seed or profile")
     read_mean(folder / MEAN)  # one that is no mean image at all gets its own line
-    if sha256_file(folder / MEAN) != record["mean"]:
+    if sha256_file(folder / MEAN) != record.mean_sha:
         refuse(folder / MEAN, "the mean image of this fold's training views", "another one")

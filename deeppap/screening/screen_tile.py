@@ -143,7 +143,7 @@ class Net(NamedTuple):
 def _nets(settings: Settings) -> tuple[list[Net], ViewChoice]:
     folders = [Path(fold) for fold in settings.folds]
     models = [TrainedModel.open(folder) for folder in folders]
-    if digest_of(model.sha256 for model in models) != settings.model_sha256:
+    if digest_of(model.weights_sha for model in models) != settings.model_sha256:
         _refuse_changed(folders[0])  # as of a training that goes on meanwhile
     compared = settings.known_sha256 is not None
     if compared and not _is_as_planned(folders, settings.known_sha256):

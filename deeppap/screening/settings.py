@@ -74,7 +74,7 @@ def digest_of(sums: Iterable[str]) -> str:
 
 
 def _training_mpp(model: TrainedModel, given: float | None) -> float:
-    found = model.config.pixel_um if given is None else given
+    found = model.run.dataset.pixel_um if given is None else given
     if found is None:
         do = "Give it with --training-mpp: the images are resampled to it."
         raise UserError(model.folder, "a run that states the pixel size of its training images", "none", do)

@@ -1,11 +1,11 @@
 """What adapting a net has bought: the net as it was, another start and the adapted net on the very same cells."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from deeppap.scoring.results import FoldResult, RunResult, external_nets
+from deeppap.scoring.results import RunResult
 from deeppap.stats.compare import gain
 from deeppap.stats.intervals import Limits, interval
 from deeppap.stats.metrics import METRICS, binary_metrics
@@ -31,20 +31,9 @@ class Adapting(NamedTuple):
     gains: dict[str, dict[str, tuple[float, Limits | None] | None]]
 
 
-def source_of(fold: FoldResult) -> dict[str, Any] | None:
-    """What is known of the trained net that a fold's was adapted from; None where it was not."""
-    return source_in({"trained": fold.trained})
-
-
-def source_in(model: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The same of a model.json."""
-    source = (model.get("trained") or {}).get("source")
-    return source if isinstance(source, dict) else None
-
-
 def is_adapted(run: RunResult) -> bool:
     """Whether every scored fold of a run is an adapted net."""
-    return bool(run.folds) and all(source_of(fold) for fold in run.folds)
+    return bool(run.folds) and all(fold.source for fold in run.folds)
 
 
 def adapting(runs: Sequence[tuple[str, RunResult]]) -> list[Adapting]:
@@ -59,7 +48,7 @@ def adapting(runs: Sequence[tuple[str, RunResult]]) -> list[Adapting]:
 
 def _share_cells(first: RunResult, second: RunResult) -> bool:
     """Whether two runs of one data set have scored any same cell."""
-    same = first.run["dataset"].get("fingerprint") == second.run["dataset"].get("fingerprint")
+    same = first.record.dataset.dataset_sha == second.record.dataset.dataset_sha
     return same and not set(first.ids).isdisjoint(second.ids)
 
 
@@ -86,8 +75,8 @@ def _kind(run: RunResult, adapted: RunResult) -> str:
     """What a run is to the adapted one: the same, its source as it was, or another."""
     if is_adapted(run):
         return ADAPTED
-    sources = {source_of(fold)["sha256"] for fold in adapted.folds}
-    nets = set(external_nets(run.run))
+    sources = {fold.source.weights_sha for fold in adapted.folds}
+    nets = set(run.record.net_shas)
     return BEFORE if nets and nets == sources else OTHER
 
 

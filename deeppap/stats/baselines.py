@@ -84,13 +84,13 @@ def sibling_share(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
 
 def all_baselines(
     dataset: Dataset,
-    split: Mapping[str, Any],
+    folds: Folds,
     areas: Mapping[str, float] | None,
     colours: Features | None = None,
     sizes: Features | None = None,
 ) -> dict[str, Any]:
-    """Every baseline under the split's folds, ready for JSON; what cannot be had says why in "skipped"."""
-    cells, folds = dataset.cells, split["folds"]
+    """Every baseline under these folds, ready for JSON; what cannot be had says why in "skipped"."""
+    cells = dataset.cells
     return {
         "majority": majority(cells, folds),
         "file_name": file_name(cells, folds),

@@ -33,7 +33,7 @@ class Paired(NamedTuple):
 
 def paired(first: RunResult, second: RunResult) -> Paired | None:
     """The cells in common; None for runs of two data sets, or without a scored cell in common."""
-    if first.run["dataset"].get("fingerprint") != second.run["dataset"].get("fingerprint"):
+    if first.record.dataset.dataset_sha != second.record.dataset.dataset_sha:
         return None
     tables = [dict(zip(run.ids, run.pooled("scores"), strict=True)) if run.folds else {} for run in (first, second)]
     ids = tuple(sorted(tables[0].keys() & tables[1].keys()))

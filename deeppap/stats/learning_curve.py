@@ -51,7 +51,7 @@ class Gain(NamedTuple):
 def learned_from(run: RunResult) -> tuple[int, int]:
     """Cells, and abnormal ones among them, that a point's net was trained on."""
     (fold,) = run.folds
-    out = set(fold.ids) | set(run.split.get("left_out", ()))
+    out = set(fold.ids) | set(run.split.left_out or ())
     labels = [cell.label for cell in run.cells.values() if cell.id not in out]
     return len(labels), sum(labels)
 

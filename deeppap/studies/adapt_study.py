@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from deeppap.records.request import Request
+from deeppap.records import Request
 from deeppap.records.run_folder import RUNS
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.studies.source_as_it_is import score_source
-from deeppap.training.source_net import SourceNet
+from deeppap.training.source import SourceNet
 
 REPORT = "adapting"  # in the adapted run's folder
 

@@ -5,18 +5,19 @@ from typing import Any
 
 from data_prep.background import background_colours, image_sizes
 from data_prep.cells import Dataset
-from data_prep.folds import Split
 from data_prep.nucleus import nucleus_areas
 from deeppap.io.files import read_json, write_json
+from deeppap.records import SplitRecord
 from deeppap.stats.baselines import all_baselines, is_complete
 
 
-def measured_baselines(dataset: Dataset, split: Split) -> dict[str, Any]:
+def measured_baselines(dataset: Dataset, split: SplitRecord) -> dict[str, Any]:
     """Every baseline; the masks and pictures are read here, once."""
-    return all_baselines(dataset, split, nucleus_areas(dataset), background_colours(dataset), image_sizes(dataset))
+    measured = nucleus_areas(dataset), background_colours(dataset), image_sizes(dataset)
+    return all_baselines(dataset, split.folds, *measured)
 
 
-def ensure_baselines(path: Path, dataset: Dataset, split: Split) -> None:
+def ensure_baselines(path: Path, dataset: Dataset, split: SplitRecord) -> None:
     """Write a run's baselines.json where there is none, or one that is older than some of the baselines."""
     if not (path.exists() and is_complete(read_json(path, "tools/cross_validate.py"))):
         write_json(path, measured_baselines(dataset, split))

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.prepare import prepare_run
+from data_prep.prepare import prepare_run, run_profile
 from deeppap.cluster.job import Job, shared_mark
 from deeppap.cluster.run_jobs import Jobs
 from deeppap.engines.device import adopt
 from deeppap.io.cores import wanted_threads
 from deeppap.io.errors import UserError
-from deeppap.records.request import Request
-from deeppap.records.run_folder import fold_folder, locked, read_config
+from deeppap.records import Request
+from deeppap.records.run_folder import fold_folder, locked
 from deeppap.studies.cross_validate import CrossValidateOptions, Prepared, one_fold
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def fold_on_worker(where: str, request: Request, fold: int, options: CrossValida
     said: list[str] = []
     with chdir(where):  # a worker does one job at a time; a run lies in runs/ of the driver's folder
         own = {"device": adopt(options.device), "workers": min(options.workers, wanted_threads())}
-        run, dataset, split, profile = prepare_run(request, options.name, suffix=options.suffix)
-        folder, ready = fold_folder(run, fold), Prepared(dataset, split, read_config(run), profile)
+        home, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix)
+        folder, ready = fold_folder(home, fold), Prepared(dataset, split, run, run_profile(run))
         with locked(folder, wait=True):
             pass  # the Caffe of a worker that died holds it until it has written its snapshot
         one_fold(folder, ready, fold, replace(options, **own), said.append)

@@ -1,30 +1,31 @@
 """All folds down all the arrows: build, train, evaluate, baselines (paper: "Evaluation Methods")."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from data_prep.cells import Dataset
-from data_prep.fold_data import build_fold, drop_lmdbs, read_record
+from data_prep.fold_data import build_fold, drop_lmdbs
 from data_prep.fold_parts import parts_of
-from data_prep.folds import Split, read_split
-from data_prep.prepare import Request, key_of, prepare_run, views_plan
+from data_prep.prepare import key_of, prepare_run, run_profile, views_plan
 from data_prep.profiles import Profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.io.files import human
-from deeppap.records.run_folder import RunConfig, fold_folder, locked, read_config
+from deeppap.records import FoldRecord, ModelRecord, Recipe, Request, RunRecord, SplitRecord
+from deeppap.records.run_folder import fold_folder, locked
 from deeppap.report.terminal import summary
 from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.score_way import NO_SCORES, why_not_done
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.stats.learned import of_folder, of_scores
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import estimate
-from deeppap.training.recipe import Recipe, require_same
-from deeppap.training.source_net import SourceNet, require_two_classes, require_unseen_folds
+from deeppap.training.resolve import require_same
+from deeppap.training.source import SourceNet, require_two_classes, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
@@ -55,11 +56,11 @@ class CrossValidateOptions:
 
 
 class Prepared(NamedTuple):
-    """A run's data set, split, configuration and profile."""
+    """A run's data set, split, record and profile."""
 
     dataset: Dataset
-    split: Split
-    config: RunConfig
+    split: SplitRecord
+    run: RunRecord
     profile: Profile
 
 
@@ -75,39 +76,37 @@ def cross_validate(
     """
     if options.source:
         require_two_classes(request)
-    run, dataset, split, profile = prepare_run(request, options.name, suffix=options.suffix)
-    folds = _folds(options.folds, len(split["folds"]))
-    config = read_config(run)
-    require_one_recipe(run, options.training.recipe(config.classes, profile))
+    folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix)
+    profile = run_profile(run)
+    folds = _folds(options.folds, len(split.folds))
+    require_one_recipe(folder, options.training.recipe(run.classes, profile))
     if options.source:
-        untrained = [fold for fold in folds if not (fold_folder(run, fold) / "model.json").exists()]
-        require_unseen_folds(options.source, run, {f: parts_of(dataset, split, f, config) for f in untrained})
-    missing = [fold for fold in folds if to_score(fold_folder(run, fold))]
+        untrained = [fold for fold in folds if not (fold_folder(folder, fold) / ModelRecord.FILE).exists()]
+        require_unseen_folds(options.source, folder, {f: parts_of(dataset, split, f, run) for f in untrained})
+    missing = [fold for fold in folds if to_score(fold_folder(folder, fold))]
     if missing:
         adapting = options.source is not None
-        plan = estimate(dataset, split, missing, config, profile, options.device, adapting)
-        for line in [*views_plan(config), plan]:
+        plan = estimate(dataset, split, missing, run, profile, options.device, adapting)
+        for line in [*views_plan(run), plan]:
             say(line)
-    ensure_baselines(run / "baselines.json", dataset, split)
+    ensure_baselines(folder / "baselines.json", dataset, split)
     if elsewhere is not None:
-        elsewhere(run, replace(request, data=config.data), options, folds)
-        return run
+        elsewhere(folder, replace(request, data=run.dataset.path), options, folds)
+        return folder
     for fold in folds:
-        say(f"-- fold {fold} of {len(split['folds'])}: {fold_folder(run, fold)}")
-        one_fold(fold_folder(run, fold), Prepared(dataset, split, config, profile), fold, options, say)
-    return run
+        say(f"-- fold {fold} of {len(split.folds)}: {fold_folder(folder, fold)}")
+        one_fold(fold_folder(folder, fold), Prepared(dataset, split, run, profile), fold, options, say)
+    return folder
 
 
 def one_fold(
     folder: Path, ready: Prepared, fold: int, options: CrossValidateOptions, say: Callable[[str], None] = print
 ) -> None:
     """Build, train and score one fold in its folder, as far as that is missing."""
-    if not (folder / "model.json").exists():
+    if not (folder / ModelRecord.FILE).exists():
         with locked(folder):
-            say(build_fold(folder, ready.dataset, ready.split, fold, ready.config, ready.profile, options.workers))
-    model = train_fold(folder, options.training, say)
-    if line := of_folder(folder, model):
-        say(f"!! {line} !!")
+            say(build_fold(folder, ready.dataset, ready.split, fold, ready.run, ready.profile, options.workers))
+    train_fold(folder, options.training, say)
     _evaluate(folder, options, say)
     if not options.keep and (folder / "train_lmdb").exists():
         say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
@@ -119,18 +118,18 @@ def require_one_recipe(run: Path, recipe: Recipe) -> None:
     folds = sorted(path for path in run.glob("fold*") if path.is_dir())
     for fold in folds:
         require_same(fold, recipe, do)
-    trained = [fold for fold in folds if (fold / "model.json").exists() and (fold / "fold.json").exists()]
+    trained = [fold for fold in folds if (fold / ModelRecord.FILE).exists() and (fold / FoldRecord.FILE).exists()]
     if not trained:
         return
-    config, split = read_config(run), read_split(run / "split.json")
+    record, split = RunRecord.read(run), SplitRecord.read(run)
     for fold in trained:
-        if read_record(fold)["fingerprint"] != key_of(fold, config, split):
+        if FoldRecord.read(fold).fold_sha != key_of(fold, record, split):
             raise UserError(fold, "views as profiles.toml asks for now", "a net trained on others", do)
 
 
 def to_score(folder: Path, shift: int = 0) -> str | None:
     """Why a fold is not done yet; None where its own scores are there."""
-    return why_not_done(folder, shift) if (folder / "model.json").exists() else NO_SCORES
+    return why_not_done(folder, shift) if (folder / ModelRecord.FILE).exists() else NO_SCORES
 
 
 def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
@@ -156,9 +155,9 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
     model = TrainedModel.open(folder, say=say)
     for shift in shifts:
         scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)
-        say(summary(model.config, scores))
-        if not shift and (line := of_scores(model.origin, scores, model.classes)):
-            say(f"!! {line} !!")
+        say(summary(model.run, scores))
+    if model.doubt:
+        say(f"!! {model.doubt} !!")
 
 
 def wanted_folds(text: str | None) -> list[int] | None:

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from data_prep.cells import Cell, Dataset, counts
-from data_prep.folds import FOLDS, Split, read_split, train_test_cells, with_left_out
+from data_prep.folds import FOLDS, train_test_cells, with_left_out
 from data_prep.prepare import freeze, run_profile
 from deeppap.io.errors import UserError
-from deeppap.records.run_folder import RunConfig, locked, open_run
+from deeppap.records import RunRecord, SplitRecord
+from deeppap.records.run_folder import locked, open_run
 from deeppap.studies.cross_validate import Prepared
 
 ADAPTED, ALONE = "adapted", "alone"
@@ -37,7 +40,7 @@ class Point:
 
 
 def part_of(
-    dataset: Dataset, split: Split, config: RunConfig, train: Sequence[Cell], cells: Sequence[Cell]
+    dataset: Dataset, split: SplitRecord, run: RunRecord, train: Sequence[Cell], cells: Sequence[Cell]
 ) -> Prepared:
     """The run of a part of a fold's training cells: its split, and its counts of views.
 
@@ -45,20 +48,20 @@ def part_of(
     """
     part = with_left_out(split, {cell.id for cell in train} - {cell.id for cell in cells})
     labels = tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells, 2))
-    own = replace(config, labels=labels)
+    own = replace(run, dataset=replace(run.dataset, labels=labels))
     return Prepared(dataset, part, own, run_profile(own))
 
 
 def prepare_point(point: Point) -> None:
     """Make a point's run folder, or find it again."""
     with locked(point.folder, wait=True):
-        open_run(point.ready.config, point.folder.name, point.home)
+        open_run(point.ready.run, point.folder.name, point.home)
         freeze(point.folder, point.ready.dataset, point.ready.split)
 
 
 def require_part(point: Point) -> None:
     """Refuse a point that is there and holds another part of the cells than the one that is asked for."""
-    path = point.folder / "split.json"
-    if path.exists() and read_split(path)["fingerprint"] != point.ready.split["fingerprint"]:
+    known = SplitRecord.read_if_there(point.folder)
+    if known and known.split_sha != point.ready.split.split_sha:
         do = "Give another --run, or the --shares that it was made with: the smallest decides which groups come first."
-        raise UserError(path, "the part of the cells that is asked for", "another", do)
+        raise UserError(point.folder / SplitRecord.FILE, "the part of the cells that is asked for", "another", do)

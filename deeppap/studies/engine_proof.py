@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from deeppap.engines.available import ENGINES, require_engine
 from deeppap.engines.device import Device
-from deeppap.io.files import sha256_file
+from deeppap.records import ScoreRecord
 from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from deeppap.scoring.score_files import Scores, read_scores, scores_name
-from deeppap.scoring.score_way import how_scored, own_way, record_of
+from deeppap.scoring.score_way import own_way, precision_of
 from deeppap.scoring.trained_model import TrainedModel
 
 THRESHOLD = 0.5
@@ -92,15 +90,14 @@ def every_other() -> list[tuple[str, str]]:
 
 def _scores(model: TrainedModel, device: Device, say: Callable[[str], None]) -> Scores:
     """A fold's scores by one engine, read from their file, which is made first where there is none such."""
-    counts = {"views": model.views().count, "crops": model.crops()}
-    how = how_scored(model, counts, 0, device)
-    path = model.folder / scores_name(0, own_way(model, how, forced=False))
-    if not _made_so(model.folder, path, how):
+    views, crops = model.views().count, model.crops()
+    path = model.folder / scores_name(0, own_way(model, views, crops, device))
+    record = ScoreRecord.beside(path) if path.exists() else None
+    wanted = (views, crops, device.engine, precision_of(device))
+    if record is None or record.mismatch(path, 0, model.origin) or wanted != _made(record):
         evaluate_fold(model, device, EvaluateOptions(), say)
-    return read_scores(path, model.split["folds"][model.record["fold"]], model.classes)
+    return read_scores(path, model.split.folds[model.record.fold], model.classes)
 
 
-def _made_so(folder: Path, path: Path, how: dict[str, Any]) -> bool:
-    """Whether a file of scores is there and its record says that it was made so."""
-    record = record_of(folder, path) if path.exists() else None
-    return record is not None and {**record, **how, "sha256": sha256_file(path)} == record
+def _made(record: ScoreRecord) -> tuple[int, int, str, str]:
+    return record.views, record.crops, record.engine, record.precision

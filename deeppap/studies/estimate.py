@@ -8,13 +8,12 @@ from pathlib import Path
 
 from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
-from data_prep.folds import Split
 from data_prep.profiles import Profile
 from data_prep.written_counts import adapting_counts, batch_and_epochs
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.files import human
-from deeppap.records.run_folder import RunConfig
+from deeppap.records import RunRecord, SplitRecord
 from deeppap.training.caffe_time import caffe_time
 
 BACKWARD = 3  # a training step costs about three forward passes
@@ -31,36 +30,36 @@ def forward_rate(deploy: Path, gpu: list[str]) -> float | None:
 
 
 def work(
-    dataset: Dataset, split: Split, fold: int, config: RunConfig, profile: Profile, adapting: bool = False
+    dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, profile: Profile, adapting: bool = False
 ) -> dict[str, int]:
     """One fold in numbers: views and bytes to build, images to train on, to validate and to score."""
-    train, validation = sources(dataset, split, fold, config, profile)
+    train, validation = sources(dataset, split, fold, run, profile)
     views = views_in(train)
     if adapting:
         batch, iterations, tests = adapting_counts(profile)
     else:
-        batch, tests = batch_and_epochs(profile, config.classes)
+        batch, tests = batch_and_epochs(profile, run.classes)
         iterations = -(-views // batch) * tests
     return {
         "views": views + views_in(validation),
         "bytes": need_bytes(train, validation),
         "train": iterations * batch,
-        "forward": views_in(validation) * (tests + 1) + len(split["folds"][fold]) * profile.test_views * profile.crops,
+        "forward": views_in(validation) * (tests + 1) + len(split.folds[fold]) * profile.test_views * profile.crops,
     }
 
 
 def estimate(
     dataset: Dataset,
-    split: Split,
+    split: SplitRecord,
     folds: Sequence[int],
-    config: RunConfig,
+    run: RunRecord,
     profile: Profile,
     device: Device,
     adapting: bool = False,
 ) -> str:
     """One line: images, disk at a time, and hours at this machine's measured rate."""
-    parts = [work(dataset, split, fold, config, profile, adapting) for fold in folds]
-    return in_words(f"{len(folds)} fold(s)", parts, config.classes, device)
+    parts = [work(dataset, split, fold, run, profile, adapting) for fold in folds]
+    return in_words(f"{len(folds)} fold(s)", parts, run.classes, device)
 
 
 def in_words(what: str, parts: Sequence[dict[str, int]], classes: int, device: Device) -> str:

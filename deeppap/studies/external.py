@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.cells import Dataset, by_image
-from data_prep.dataset import dataset_of, open_dataset
+from data_prep.dataset import open_dataset
 from data_prep.fold_images import source_images
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
 from data_prep.manifest_values import PIXEL_RANGE
@@ -25,7 +25,6 @@ from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.scoring.unlike import say_share
-from deeppap.stats.adapting import source_in
 from deeppap.studies.external_run import Validated, free_folder, write_external_run
 
 
@@ -64,7 +63,7 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
     if factor is None:
         say("the size of a pixel is not known on both sides: the images are scored as they are")
     how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, dataset.fingerprint(), models, [], **how)
+    found = Validated(dataset, path, dataset.dataset_sha(), models, [], **how)
     free_folder(found, RUNS, options.name)  # told before the work
     each = []
     for number, model in enumerate(models, 1):
@@ -86,32 +85,29 @@ def require_one_training(models: Sequence[TrainedModel]) -> None:
             if value != own[what]:
                 do = "Give folds of one training alone."
                 raise UserError(model.folder, f"{what} {own[what]} as in {first.folder}", f"{value}", do)
-    repeated = [name for name, count in Counter(model.sha256 for model in models).items() if count > 1]
+    repeated = [name for name, count in Counter(model.weights_sha for model in models).items() if count > 1]
     if repeated:
         raise UserError("--fold-folder", "every net once", f"the weights {repeated[0][:12]} twice", "Name each once.")
 
 
 def _training(model: TrainedModel) -> dict[str, Any]:
     """What the nets of one study have in common."""
-    names = ("fingerprint", "classes", "pixel_um", "profile", "seed", "protocol", "select", "control")
-    facts = {name: getattr(model.config, name) for name in names}
-    source = source_in(model.origin)
-    start = f"{source.get('run')}, fold {source.get('fold')}, {str(source.get('sha256'))[:12]}" if source else "no net"
-    recipe = (model.origin.get("trained") or {}).get("fingerprint")
-    facts |= {"split": model.split["fingerprint"], "adapted from": start}
-    return facts | {"solver, counts and weights": "not recorded" if recipe is None else str(recipe)[:12]}
+    run = model.run
+    facts = {name: getattr(run, name) for name in ("classes", "profile", "seed", "protocol", "select", "control")}
+    facts |= {"dataset_sha": run.dataset.dataset_sha, "pixel_um": run.dataset.pixel_um}
+    source, recipe = (model.origin.source, model.origin.recipe) if model.origin else (None, None)
+    start = f"{source.run}, fold {source.fold}, {source.weights_sha[:12]}" if source else "no net"
+    facts |= {"split_sha": model.split.split_sha, "adapted from": start}
+    return facts | {"solver, counts and weights": recipe.recipe_sha[:12] if recipe else "not recorded"}
 
 
 def training_images(model: TrainedModel) -> set[str]:
-    """Checksums of the images of a model's whole data set: as its run recorded them, else from the set itself."""
-    run, config = model.folder.resolve().parent, model.config
-    if (run / IMAGES).exists():
-        return read_images(run / IMAGES)
-    if (dataset := dataset_of(config)) is not None:  # a run built before images were recorded
-        return set(image_hashes(dataset))
-    do = "Put the data set back there, or build a fold of this run again with tools/build_lmdb.py."
-    expected = f"the training images' checksums, or the training set itself at {config.data}"
-    raise UserError(run / IMAGES, expected, "neither", do)
+    """Checksums of the images of a model's whole data set, as its run recorded them."""
+    path = model.folder.resolve().parent / IMAGES
+    if not path.exists():
+        do = "Build a fold of this run again with tools/build_lmdb.py."
+        raise UserError(path, "the training images' checksums", "no such file", do)
+    return read_images(path)
 
 
 def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
@@ -120,7 +116,7 @@ def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
         raise UserError(
             "--mpp", f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres", f"{mpp:g}", "Give a pixel's side."
         )
-    trained = model.config.pixel_um
+    trained = model.run.dataset.pixel_um
     if asked and trained is None:
         where = model.folder.resolve().parent / "run.json"
         raise UserError(where, "the training set's pixel_um, to resample to", "none", "Leave --mpp out.")

@@ -4,23 +4,26 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, human, read_json, write_json, write_text
+from deeppap.io.files import complete_or_absent, human, write_bytes, write_text
 from deeppap.io.packed_file import packed, packed_name, plain_or_packed
-from deeppap.records.run_folder import STARTED
-from deeppap.scoring.results import FoldResult, RunResult, external_nets, load_run
+from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, SplitRecord
+from deeppap.scoring.results import FoldResult, RunResult, load_run
 from deeppap.scoring.score_files import scores_name
 
+T = TypeVar("T", bound=msgspec.Struct)
 MOST_BYTES = 5_000_000  # of one kept run
 OF_RUN = ("cells.csv", "images.sha256")
-PACKED, ZIPPED = "split.json", "baselines.json"  # on one line; and gzipped, a seventh of that
+ZIPPED = "baselines.json"  # gzipped: a seventh
 VIEWS, OF_FOLD = "view_scores.csv", tuple(scores_name(shift) for shift in (0, 5, 10))  # views gzipped: a quarter
-RECORDS = ("fold.json", "model.json", STARTED, "evaluation.json", *(Path(n).with_suffix(".json").name for n in OF_FOLD))
+RECORDS = (FoldRecord.FILE, ModelRecord.FILE, Recipe.FILE, *(Path(n).with_suffix(".json").name for n in OF_FOLD))
 OF_CONFIGURATION = ("profile", "select", "classes", "control", "seed", "engine", "precision")  # beside the split
 PROTOTXT = ("solver.prototxt", "train_val.prototxt", "deploy.prototxt")
-OURS = {"run.json", *OF_RUN, PACKED, ZIPPED, VIEWS, *OF_FOLD, *RECORDS, *PROTOTXT, "train.log"}
+OURS = {RunRecord.FILE, SplitRecord.FILE, *OF_RUN, ZIPPED, VIEWS, *OF_FOLD, *RECORDS, *PROTOTXT, "train.log"}
 # what Caffe's own parse_log.py and ours look for
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
 ABSOLUTE = re.compile(r'(?<![\w.])(?:~|/|\.\./)[^\s"\',]*/')
@@ -44,10 +47,10 @@ def keep_results(run: Path, out: Path) -> Path:
     _require_replaceable(out, result)
     with complete_or_absent(out) as partial:
         partial.mkdir(parents=True)
-        write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
+        without_paths(result.record).write(partial)
         for name in OF_RUN:
             _copy(run / name, partial / name)
-        write_json(partial / PACKED, read_json(run / PACKED, "tools/cross_validate.py"), packed=True)
+        write_bytes(partial / SplitRecord.FILE, msgspec.json.encode(result.split) + b"\n")  # on one line: half the size
         _pack(run / ZIPPED, partial)
         for fold in result.folds:
             _keep_fold(fold, partial / fold.folder.name)
@@ -73,11 +76,11 @@ def _is_older_copy(out: Path, run: RunResult) -> bool:
     if out.resolve() == run.folder.resolve() or any(out.glob("fold*/snapshots")) or not (out / "run.json").exists():
         return False
     old = load_run(out)
-    nets, kept = ({fold.fold: fold.model.get("sha256") for fold in one.folds} for one in (run, old))
+    nets, kept = ({fold.fold: fold.model and fold.model.weights_sha for fold in one.folds} for one in (run, old))
     same = all(nets.get(fold) == net for fold, net in kept.items())
-    same &= external_nets(old.run) == external_nets(run.run)
-    same &= all(old.run.get(name) == run.run.get(name) for name in OF_CONFIGURATION)
-    return same and old.split["fingerprint"] == run.split["fingerprint"]
+    same &= old.record.net_shas == run.record.net_shas
+    same &= all(getattr(old.record, name) == getattr(run.record, name) for name in OF_CONFIGURATION)
+    return same and old.split.split_sha == run.split.split_sha
 
 
 def _keep_fold(fold: FoldResult, out: Path) -> None:
@@ -85,9 +88,11 @@ def _keep_fold(fold: FoldResult, out: Path) -> None:
     for name in OF_FOLD:
         _copy(fold.folder / name, out / name)
     _pack(fold.folder / VIEWS, out)
-    for name in RECORDS:
-        if (fold.folder / name).exists():
-            write_json(out / name, without_paths(read_json(fold.folder / name, "tools/evaluate.py")))
+    for record in (FoldRecord.read_if_there(fold.folder), fold.model, fold.begun):
+        if record:
+            without_paths(record).write(out)
+    for shift, made in fold.made.items():
+        without_paths(made).write_beside(out / scores_name(shift))
     for name in PROTOTXT:
         if (fold.folder / name).exists():
             write_text(out / name, shortened((fold.folder / name).read_text(encoding="utf-8")))
@@ -115,12 +120,16 @@ def reduced_log(lines: Iterator[str]) -> Iterator[str]:
     return (line for line in lines if LOG.search(line))
 
 
-def without_paths(value: Any) -> Any:
+def without_paths(record: T) -> T:
     """A record with every path outside the project cut to its last name."""
+    return msgspec.convert(_cut(msgspec.to_builtins(record)), type(record))
+
+
+def _cut(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: without_paths(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [without_paths(part) for part in value]
+        return {name: _cut(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(part) for part in value]
     return shortened(WHOLE.sub(r"\1", value)) if isinstance(value, str) else value
 
 

@@ -1,22 +1,24 @@
 """How many cells it takes: nets trained on ever larger parts of the training cells, judged by one fixed fold."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from data_prep.folds import train_test_cells
 from data_prep.prepare import prepare_run, run_profile
 from data_prep.subsets import nested_subsets
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
-from deeppap.records.request import Request
-from deeppap.records.run_folder import fold_folder, locked, read_config
+from deeppap.records import Request, RunRecord
+from deeppap.records.run_folder import fold_folder, locked
 from deeppap.stats.learning_curve import POINT
 from deeppap.studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
 from deeppap.studies.curve_point import ADAPTED, ALONE, Point, part_of, prepare_point, require_part
 from deeppap.studies.estimate import in_words, work
 from deeppap.studies.source_as_it_is import score_source
-from deeppap.training.source_net import SourceNet
+from deeppap.training.source import SourceNet
 
 SHARES, SEEDS = (12, 25, 50, 100), 3
 BEFORE = "source-as-it-is"  # the folder of the source net's own scores, beside the points'
@@ -82,8 +84,8 @@ def _require_one_curve(home: Path, options: CurveOptions) -> None:
     for folder in sorted(home.iterdir()):
         if not (named := POINT.fullmatch(folder.name)) or not (folder / "run.json").exists():
             continue
-        config = read_config(folder)
-        require_one_recipe(folder, options.training(named[3]).training.recipe(config.classes, run_profile(config)))
+        run = RunRecord.read(folder)
+        require_one_recipe(folder, options.training(named[3]).training.recipe(run.classes, run_profile(run)))
         if others := [fold.name for fold in folder.glob("fold*") if fold.name != f"fold{options.fold}"]:
             raise UserError(folder, f"fold {options.fold} held out", others[0], "Give another --run for that fold.")
 
@@ -91,14 +93,13 @@ def _require_one_curve(home: Path, options: CurveOptions) -> None:
 def plan_curve(request: Request, options: CurveOptions) -> tuple[Path, list[Point]]:
     """The run folder of a curve, and its points, the quick ones first: smaller parts before larger ones."""
     suffix = f"-curve-from-{options.source.name}"
-    home, dataset, split, _ = prepare_run(request, options.name, suffix=suffix)
-    config = read_config(home)
+    home, dataset, split, run = prepare_run(request, options.name, suffix=suffix)
     train = train_test_cells(dataset, split, options.fold)[0]
     points = []
     for seed in range(1, options.seeds + 1):
         parts = nested_subsets(train, options.shares, seed)
         for share, cells in zip(options.shares, parts, strict=True):
-            ready = part_of(dataset, split, replace(config, seed=seed), train, cells)
+            ready = part_of(dataset, split, replace(run, seed=seed), train, cells)
             points += [Point(seed, share, start, home, ready) for start in (ADAPTED, ALONE)]
     return home, sorted(points, key=lambda point: (point.share, point.seed))
 
@@ -113,4 +114,4 @@ def percents(text: str) -> list[int]:
 
 def _work(point: Point, options: CurveOptions) -> dict[str, int]:
     ready = point.ready
-    return work(ready.dataset, ready.split, options.fold, ready.config, ready.profile, point.start == ADAPTED)
+    return work(ready.dataset, ready.split, options.fold, ready.run, ready.profile, point.start == ADAPTED)

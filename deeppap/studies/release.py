@@ -7,7 +7,8 @@ from pathlib import Path
 from data_prep.fold_images import FILE, SOURCE
 from data_prep.image_hashes import IMAGES
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, read_json, sha256_file, write_json, write_text
+from deeppap.io.files import complete_or_absent, sha256_file, write_text
+from deeppap.records import RunRecord
 from deeppap.report.model_card import card
 from deeppap.report.model_card_text import RELEASED
 from deeppap.report.release_text import release_text
@@ -15,9 +16,9 @@ from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
 from deeppap.scoring.open_nets import SUMS
 from deeppap.scoring.refusal import Refusal
-from deeppap.scoring.results import RunResult, load_run
+from deeppap.scoring.results import FoldResult, RunResult, load_run
+from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.stats.learned import TEST_AUC, area_limits
 from deeppap.studies.keep_results import without_paths
 
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
@@ -53,11 +54,11 @@ def release(
     models = [TrainedModel.open(fold.folder, say=say) for fold in chosen]
     with complete_or_absent(out) as partial:
         partial.mkdir(parents=True)
-        write_json(partial / "run.json", without_paths(read_json(run / "run.json", "tools/cross_validate.py")))
+        without_paths(RunRecord.read(run)).write(partial)
         for name in ("split.json", IMAGES):
             shutil.copyfile(run / name, partial / name)
         for model, fold in zip(models, chosen, strict=True):
-            _copy_fold(model, partial / fold.folder.name, area_limits(result, fold))
+            _copy_fold(model, fold, partial / fold.folder.name)
             write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name, RELEASED))
             if onnx:
                 export_onnx(model, proof_views(model, Refusal(False, say)), partial / fold.folder.name / "onnx", say)
@@ -74,7 +75,7 @@ def _require_scored(result: RunResult, wanted: Sequence[int]) -> None:
         raise UserError(result.folder, "scores of every fold", found, do)
 
 
-def _copy_fold(model: TrainedModel, out: Path, area: tuple[float, float] | None) -> None:
+def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:
     """A fold's net and the records by which it is opened, checked and, without its scores, judged."""
     weights = out / "snapshots" / model.weights.name
     weights.parent.mkdir(parents=True)
@@ -84,7 +85,8 @@ def _copy_fold(model: TrainedModel, out: Path, area: tuple[float, float] | None)
     for name in WHERE_THERE:
         if (model.folder / name).exists():
             shutil.copyfile(model.folder / name, out / name)
-    write_json(out / "model.json", without_paths(model.origin) | {TEST_AUC: area})
+    without_paths(fold.model).write(out)
+    without_paths(fold.made[0]).write_beside(out / scores_name())
 
 
 def _sums(folder: Path) -> str:

@@ -10,18 +10,18 @@ from data_prep.cells import Dataset
 from data_prep.dataset import reopened
 from data_prep.fold_images import require_unseen
 from data_prep.fold_parts import fold_cells
-from data_prep.folds import read_split
 from data_prep.prepare import run_profile
 from data_prep.profiles import Profile
 from deeppap.engines.device import Device
-from deeppap.io.files import read_json
-from deeppap.records.run_folder import RunConfig, fold_folder, read_config
+from deeppap.records import RunRecord, ScoreRecord, SplitRecord
+from deeppap.records.run_folder import fold_folder
 from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set
-from deeppap.scoring.results import external_nets
 from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.score_files import scores_name
+from deeppap.scoring.score_way import precision_of
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external_run import Validated, write_external_run
-from deeppap.training.source_net import SourceNet
+from deeppap.training.source import SourceNet
 
 
 def score_source(
@@ -36,38 +36,39 @@ def score_source(
     UserError
         Where the source has learned from an image of these cells, or the run's data set is not at hand.
     """
-    config, split = read_config(run), read_split(run / "split.json")
-    profile = run_profile(config)
+    record, split = RunRecord.read(run), SplitRecord.read(run)
+    profile = run_profile(record)
     for fold in folds:
         require_unseen(fold_folder(run, fold), set(source.seen), source.fold)
-    dataset = reopened(config)
-    cells = [cell for fold in folds for cell in fold_cells(dataset, split, fold, config)[2]]
+    dataset = reopened(record)
+    cells = [cell for fold in folds for cell in fold_cells(dataset, split, fold, record)[2]]
     tested = replace(dataset, cells=tuple(cells))
-    if _is_done(folder, source, tested, config, profile, device):
+    if _is_done(folder, source, tested, record, profile, device):
         return folder
     model = TrainedModel.open(source.fold, source.weights, say=say)
-    choice = ViewChoice(profile.test, profile.test_views, config.seed)
+    choice = ViewChoice(profile.test, profile.test_views, record.seed)
     say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
     ready = model.engine(device).view_input(model.mean, profile.crops)
     jobs = score_cells(ready, cells_of_data_set(tested.cells, choice))
     bar = tqdm(jobs, total=len(cells), desc="score", unit="cell", disable=None)
     scores = sorted(bar, key=lambda score: score.cell.id)
-    factor = 1.0 if None not in (sizes := (config.pixel_um, model.config.pixel_um)) and sizes[0] == sizes[1] else None
+    pixel_um, trained_um = record.dataset.pixel_um, model.run.dataset.pixel_um
+    factor = 1.0 if pixel_um is not None and pixel_um == trained_um else None
     how = {"factor": factor, "mpp": None, "views": choice.count, "crops": profile.crops, "device": device}
-    found = Validated(tested, Path(config.data), config.fingerprint, [model], scores, **how)
+    found = Validated(tested, Path(record.dataset.path), record.dataset.dataset_sha, [model], scores, **how)
     return write_external_run(found, folder.parent, folder.name)
 
 
 def _is_done(
-    folder: Path, source: SourceNet, dataset: Dataset, config: RunConfig, profile: Profile, device: Device
+    folder: Path, source: SourceNet, dataset: Dataset, run: RunRecord, profile: Profile, device: Device
 ) -> bool:
     """Whether a folder holds these very scores: this net's, of these cells of this set, made in this way."""
-    if not (folder / "run.json").exists():
+    done = RunRecord.read_if_there(folder)
+    if done is None:
         return False
-    record, split = (read_json(folder / name, "tools/adapt_study.py") for name in ("run.json", "split.json"))
-    done = read_json(folder / "fold0/evaluation.json", "tools/adapt_study.py")
-    same = external_nets(record) == [source.origin["sha256"]]
-    same &= split.get("folds") == [[cell.id for cell in dataset.cells]]
-    same &= split.get("dataset_fingerprint") == config.fingerprint
-    wanted = (profile.test_views, profile.crops, device.engine, device.precision)
-    return same and tuple(done.get(key) for key in ("views", "crops", "engine", "precision")) == wanted
+    split, made = SplitRecord.read(folder), ScoreRecord.beside(fold_folder(folder, 0) / scores_name())
+    same = done.net_shas == [source.origin.weights_sha]
+    same &= split.folds == [[cell.id for cell in dataset.cells]]
+    same &= split.dataset_sha == run.dataset.dataset_sha
+    wanted = (profile.test_views, profile.crops, device.engine, precision_of(device))
+    return same and (made.views, made.crops, made.engine, made.precision) == wanted

@@ -32,7 +32,7 @@ def write_why_picture(path: Path, model: TrainedModel, engine: Engine, places: l
         _explained(place, cell_heat(evidence, cell, model.mean, model.crops()))
         for place, cell in zip(places, cells_at(places, choice), strict=True)
     ]
-    figure = draw([(HEADING, shown)], model.config.pixel_um)
+    figure = draw([(HEADING, shown)], model.run.dataset.pixel_um)
     with complete_or_absent(path) as partial:
         figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
 

@@ -1,4 +1,4 @@
-"""The hand-written prototxt files, resolved for one fold: its numbers of views and its paths."""
+"""The hand-written prototxt files: resolved for one fold, and the recipe that they are a part of."""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +8,21 @@ from google.protobuf.message import Message
 
 from data_prep.profiles import Profile
 from data_prep.written_counts import epochs_of, iterations_of
-from deeppap.io.caffe_messages import ROOT, caffe_pb2, data_layer, read_prototxt, training_prototxt, write_prototxt
+from deeppap.io.caffe_messages import (
+    ROOT,
+    caffe_pb2,
+    data_layer,
+    prototxt_digest,
+    read_prototxt,
+    training_prototxt,
+    write_prototxt,
+)
 from deeppap.io.errors import UserError
-from deeppap.io.files import write_text
-from deeppap.records.run_folder import RunConfig
+from deeppap.io.files import digest, sha256_file, write_text
+from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, SourceRecord, WeightsRecord
 
 PREFIX = "convnet_t"
+PROTOTXT = {"solver": "SolverParameter", "train_val": "NetParameter", "deploy": "NetParameter"}
 NOTE = "# Resolved for this fold from {source}; the hand-written file is the definition.\n"
 
 
@@ -53,7 +62,7 @@ def transferred_layers(net: Message) -> list[str]:
     return [layer.name for layer in net.layer if layer.param and 0 < layer.param[0].lr_mult < 1]
 
 
-def resolve_net(net: Message, fold: Path, record: dict, batch: int) -> None:
+def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int) -> None:
     """Point a train_val net at a fold's LMDBs and mean, with the profile's `batch`, 0 as written."""
     for phase, name in ((0, "train_lmdb"), (1, "val_lmdb")):
         layer = data_layer(net, phase)
@@ -62,13 +71,13 @@ def resolve_net(net: Message, fold: Path, record: dict, batch: int) -> None:
     if batch:
         data_layer(net, 0).data_param.batch_size = batch
     # one batch a cell, so that test_iter = cells covers the LMDB exactly once
-    data_layer(net, 1).data_param.batch_size = record["validation_views"]
+    data_layer(net, 1).data_param.batch_size = record.validation_views
 
 
-def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
+def resolve_solver(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
     """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
     batch = data_layer(net, 0).data_param.batch_size
-    epoch = math.ceil(record["train_lmdb"]["entries"] / batch)
+    epoch = math.ceil(record.train_lmdb.entries / batch)
     epochs = epochs_of(profile, solver)
     # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
     step = math.ceil(epochs * solver.stepsize / solver.max_iter)
@@ -78,7 +87,7 @@ def resolve_solver(solver: Message, net: Message, record: dict, profile: Profile
     return Schedule(epoch, epochs, batch)
 
 
-def resolve_adapting(solver: Message, net: Message, record: dict, profile: Profile) -> Schedule:
+def resolve_adapting(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
     """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
     batch = data_layer(net, 0).data_param.batch_size
     length = iterations_of(profile, solver)
@@ -89,7 +98,7 @@ def resolve_adapting(solver: Message, net: Message, record: dict, profile: Profi
     solver.test_interval = solver.snapshot = interval
     solver.max_iter = length
     solver.display = max(1, min(solver.display, interval // 5))
-    return Schedule(math.ceil(record["train_lmdb"]["entries"] / batch), 0, batch, length, interval)
+    return Schedule(math.ceil(record.train_lmdb.entries / batch), 0, batch, length, interval)
 
 
 def share_batch(net: Message, gpus: int) -> None:
@@ -102,20 +111,20 @@ def share_batch(net: Message, gpus: int) -> None:
 
 
 def resolve_fold(
-    fold: Path, record: dict, config: RunConfig, profile: Profile, gpus: int, adapting: bool = False
+    fold: Path, record: FoldRecord, run: RunRecord, profile: Profile, gpus: int, adapting: bool = False
 ) -> Schedule:
     """Write a fold's train_val, solver and deploy prototxt into its folder; gpus 0 is the CPU."""
-    files = training_prototxt(config.classes, adapting)
+    files = training_prototxt(run.classes, adapting)
     net = read_prototxt(files["train_val"], "NetParameter")
     solver = read_prototxt(files["solver"], "SolverParameter")
     resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
     resolve = resolve_adapting if adapting else resolve_solver
     schedule = resolve(solver, net, record, profile)
     solver.net = str(fold / "train_val.prototxt")
-    solver.test_iter[0] = record["cells"][1]
+    solver.test_iter[0] = record.val_cells
     solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
     share_batch(net, gpus)
-    solver.random_seed = config.seed
+    solver.random_seed = run.seed
     solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpus else caffe_pb2().SolverParameter.CPU
     deploy = files["deploy"].read_text(encoding="utf-8")
     texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
@@ -123,3 +132,56 @@ def resolve_fold(
         source = files[name].relative_to(ROOT)
         write_text(fold / f"{name}.prototxt", NOTE.format(source=source) + text)
     return schedule
+
+
+def recipe_of(classes: int, profile: Profile, weights: Path | None, source: SourceRecord | None = None) -> Recipe:
+    """What a fold would be trained with now: equal for all folds of a run.
+
+    The prototxt files count as Caffe reads them, so that a comment changes nothing. `weights` None is Gaussian
+    initial values. With `source`, the net of these weights, that net is adapted.
+    """
+    files = training_prototxt(classes, adapting=source is not None)
+    parts: dict = {name: prototxt_digest(files[name], message) for name, message in PROTOTXT.items()}
+    if source is None:
+        parts |= {"batch_size": profile.batch_size, "epochs": profile.epochs}
+    else:
+        parts |= {"batch_size": profile.adapt_batch, "iterations": profile.adapt_iterations}
+    found = None
+    if weights is not None:
+        weights_sha = source.weights_sha if source else sha256_file(weights)
+        found = WeightsRecord(path=str(weights), name=weights.name, weights_sha=weights_sha)
+    # the weights by their bytes alone: their file may be called anything
+    recipe_sha = digest({**parts, "weights": found and found.weights_sha})
+    return Recipe(**parts, weights=found, source=source, recipe_sha=recipe_sha)
+
+
+def recorded(fold: Path) -> Recipe | None:
+    """What a fold was trained with, or began to be; None where it was not, or where Caffe was started by hand."""
+    model = ModelRecord.read_if_there(fold)
+    return model.recipe if model else Recipe.read_if_there(fold)
+
+
+def difference(first: Recipe, second: Recipe) -> list[str]:
+    """The parts in which two recipes differ, each with both sides in few characters."""
+    if first.recipe_sha == second.recipe_sha:
+        return []
+    lines = []
+    for name in (*PROTOTXT, "batch_size", "epochs", "iterations"):
+        then, now = getattr(first, name), getattr(second, name)
+        if then != now:
+            lines.append(f"{name} {str(then)[:8]} and {str(now)[:8]}")
+    if first.weights_sha != second.weights_sha:
+        lines.append(f"weights {_named(first)} and {_named(second)}")
+    return lines or ["other parts"]
+
+
+def _named(recipe: Recipe) -> str:
+    weights = recipe.weights
+    return f"{weights.name} {weights.weights_sha[:8]}" if weights else "none (Gaussian)"
+
+
+def require_same(fold: Path, recipe: Recipe, do: str) -> None:
+    """Refuse a fold that was trained, or begun, with anything else."""
+    known = recorded(fold)
+    if known and (parts := difference(known, recipe)):
+        raise UserError(fold, "a fold trained with what is asked for now", f"then and now: {'; '.join(parts)}", do)

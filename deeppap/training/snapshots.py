@@ -1,18 +1,28 @@
-"""Snapshots: which are whole, which is newest, which are to go.
+"""Snapshots: which are whole, whose they are, and which one is selected (paper: "Network training").
 
 Caffe writes a snapshot in place, the .caffemodel first; an interruption can cut either file short.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.records import ModelRecord
+from deeppap.records.current_fold import CURRENT
+from deeppap.training.caffe_log import parse
+from deeppap.training.resolve import Schedule, recorded
 
 NAME = re.compile(r"_iter_(\d+)\.(caffemodel|solverstate)$")
 DO = "Remove it; training goes on from the one before."
+OTHERS = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
+TRAIN_LMDB = "train_lmdb"
 
 
 @dataclass(frozen=True)
@@ -65,3 +75,94 @@ def prune(folder: Path, keep: Path) -> None:
         for path in (snapshot.model, snapshot.state):
             if path.name != keep.name:
                 path.unlink(missing_ok=True)
+
+
+def sources_of(net: Message) -> list[str]:
+    """The LMDBs that the data layers of a trained net read: Caffe writes the net's definition into a snapshot."""
+    return [layer.data_param.source for layer in net.layer if layer.type == "Data"]
+
+
+def foreign(model: Path, fold: Path, by_hand: bool = True) -> str | None:
+    """Why a .caffemodel among a fold's snapshots is not known to be that fold's; None if it is.
+
+    tools/train.py trains from the fold's own path. The hand-written prototxt reads and writes through data/fold, which
+    does not move while Caffe trains, so that such a snapshot is the fold's it lies in; `by_hand` accepts it.
+    """
+    sources = sources_of(read_binary(model, "NetParameter", "Remove it."))
+    if not sources:
+        return "one that does not say what it was trained on"
+    home = fold.resolve()
+    for source in map(Path, sources):
+        if source == CURRENT / TRAIN_LMDB:
+            if not by_hand:
+                return f"one that caffe train was started by hand for, on {source}"
+        elif source.parts[-3:] != (home.parent.name, home.name, TRAIN_LMDB):
+            return f"one trained on {source}"
+    return None
+
+
+def is_tested(log: Path, iteration: int) -> bool:
+    """Whether a log holds a whole test of an iteration; Caffe writes the last snapshot before its last test."""
+    return log.exists() and iteration in {tested for tested, _, _ in parse(log).test}
+
+
+def require_finished(fold: Path, schedule: Schedule) -> None:
+    """Require the last snapshot and its test: Caffe ends well also where it was asked to stop before.
+
+    Raises
+    ------
+    UserError
+        With the iteration at which Caffe stopped.
+    """
+    log, end = fold / "train.log", schedule.max_iter
+    there = [snapshot.iteration for snapshot in list_snapshots(fold / "snapshots") if snapshot.model.exists()]
+    if end in there and is_tested(log, end):
+        return
+    found = "its last test cut short" if end in there else f"the newest snapshot at {max(there, default=0):,}"
+    do = "Something stopped Caffe itself; the same command goes on from there."
+    raise UserError(log, f"a training that has reached iteration {end:,}", found, do)
+
+
+def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shapes: Shapes | None = None) -> ModelRecord:
+    """Choose a snapshot by `rule` and write model.json.
+
+    `paper` and `inner` take the lowest validation loss among the snapshots at the end of an epoch (the earlier one
+    where two are equal); `last` the end of training. What the validation LMDB holds differs. With the net's `shapes`
+    the chosen file must be whole: on a full disk Caffe may cut one short and end well.
+    """
+    snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
+    tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
+    iteration = _choice(rule, schedule, set(snapshots), tests)
+    if iteration is None:
+        found = f"snapshots {sorted(snapshots)} and tests {sorted(tests)}"
+        raise UserError(fold, "a snapshot with a validation loss in train.log", found, "Run tools/train.py again.")
+    chosen = snapshots[iteration].model
+    if shapes:
+        check_weights(chosen, shapes, OTHERS)
+    recipe = recorded(fold)
+    loss, accuracy = tests.get(iteration, (None, None))
+    # only an adapted net is worth anything before its first iteration
+    before = tests.get(0, (None, None)) if recipe and recipe.source else (None, None)
+    model = ModelRecord(
+        snapshot=str(chosen.relative_to(fold)),
+        iteration=iteration,
+        epoch=iteration / schedule.iterations_per_epoch,
+        select=rule,
+        val_loss=loss,
+        val_accuracy=accuracy,
+        val_loss_before=before[0],
+        val_accuracy_before=before[1],
+        weights_sha=sha256_file(chosen),
+        fold_sha=fold_sha,
+        recipe=recipe,
+    )
+    model.write(fold)
+    return model
+
+
+def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tuple[float, float]]) -> int | None:
+    """The iteration that a rule takes, of those whose snapshots are there."""
+    if rule == "last":
+        return schedule.max_iter if schedule.max_iter in there else None
+    known = [i for i in tests if i in there and not math.isnan(tests[i][0])]
+    return min(known, key=lambda i: (tests[i][0], i), default=None)

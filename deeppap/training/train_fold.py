@@ -1,10 +1,8 @@
 """Training one fold: resolve, check, run or resume Caffe, select, prune."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.fold_images import SOURCE, write_source_images
@@ -16,18 +14,12 @@ from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import remove, require_space, sha256_file
 from deeppap.io.pinned import REFERENCE
-from deeppap.records.request import selection_caveat
-from deeppap.records.run_folder import RunConfig, locked, note_in_record, read_config, read_run
-from deeppap.training.origin import foreign
-from deeppap.training.reached import is_tested, require_reached
-from deeppap.training.recipe import Recipe, difference, note_start, recipe_of, recorded, require_same
-from deeppap.training.resolve import Schedule, resolve_fold
+from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
+from deeppap.records.run_folder import locked, note_tf32
+from deeppap.training.resolve import Schedule, difference, recipe_of, recorded, require_same, resolve_fold
 from deeppap.training.run_caffe import train
-from deeppap.training.select_model import read_model, select_model
-from deeppap.training.snapshots import newest_complete, prune
-from deeppap.training.source_net import SourceNet, check_source, require_two_classes
-from deeppap.training.source_weights import check_source_weights
-from deeppap.training.validation_losses import validation_losses
+from deeppap.training.snapshots import foreign, is_tested, newest_complete, prune, require_finished, select_model
+from deeppap.training.source import SourceNet, check_source, check_source_weights, require_two_classes
 
 SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
 
@@ -48,8 +40,8 @@ class TrainOptions:
         return recipe_of(classes, profile, self.weights)
 
 
-def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = print) -> dict:
-    """Train a fold to its end, from the newest whole snapshot if there is one; returns model.json.
+def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = print) -> ModelRecord:
+    """Train a fold to its end, from the newest whole snapshot if there is one.
 
     Raises
     ------
@@ -57,47 +49,44 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         For a fold, weights or prototxt that do not fit, before Caffe starts.
     """
     with locked(fold) as lock:
-        model_file = fold / "model.json"
-        config = read_config(fold.parent)
-        profile = run_profile(config)
+        run = RunRecord.read(fold.parent)
+        profile = run_profile(run)
         _require_file(options.weights)
-        recipe, adapting = options.recipe(config.classes, profile), options.source is not None
-        if model_file.exists():
-            return _finished(fold, model_file, recipe, say)
+        recipe, adapting = options.recipe(run.classes, profile), options.source is not None
+        if (model := ModelRecord.read_if_there(fold)) is not None:
+            return _finished(fold, model, recipe, say)
         if options.source:
-            require_two_classes(config)
+            require_two_classes(run)
         record = verify_fold(fold, expected_key(fold))
-        require_outputs(config.classes, adapting)
-        shapes = probe_net(prototxt_folder(config.classes) / "deploy.prototxt")["params"]
+        require_outputs(run.classes, adapting)
+        shapes = probe_net(prototxt_folder(run.classes) / "deploy.prototxt")["params"]
         if options.source:
-            check_source(options.source, fold, config, shapes, say)
-        schedule = resolve_fold(fold, record, config, profile, options.device.count, adapting)
-        start, arguments = _start(fold, options, config.classes, shapes, recipe, say)
+            check_source(options.source, fold, run, shapes, say)
+        schedule = resolve_fold(fold, record, run, profile, options.device.count, adapting)
+        start, arguments = _start(fold, options, run.classes, shapes, recipe, say)
         require_space(fold, SNAPSHOT_BYTES * schedule.snapshots_after(start))
-        _say_plan(fold, record, schedule, config, profile, say)
+        _say_plan(fold, record, schedule, run, profile, say)
         if start < schedule.max_iter or not is_tested(fold / "train.log", start):
             if options.device.tf32:
-                note_in_record(fold.parent, tf32=True)
+                note_tf32(fold.parent)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
-            require_reached(fold, schedule)
-        validated = partial(validation_losses, fold, record=record, device=options.device)
-        model = select_model(fold, config.select, schedule, shapes, record["fingerprint"], recorded(fold), validated)
+            require_finished(fold, schedule)
+        model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
         if line := lost_by_adapting(model):
             say(f"!! {line} !!")
         if not options.keep_snapshots:
-            prune(fold / "snapshots", Path(model["snapshot"]))
+            prune(fold / "snapshots", Path(model.snapshot))
         return model
 
 
 def _say_plan(
-    fold: Path, record: dict, schedule: Schedule, config: RunConfig, profile: Profile, say: Callable[[str], None]
+    fold: Path, record: FoldRecord, schedule: Schedule, run: RunRecord, profile: Profile, say: Callable[[str], None]
 ) -> None:
-    entries = record["train_lmdb"]["entries"]
-    say(f"{fold}: {entries:,} views, {schedule.describe()}, select {config.select}")
+    say(f"{fold}: {record.train_lmdb.entries:,} views, {schedule.describe()}, select {run.select}")
     if 0 < schedule.epochs * schedule.iterations_per_epoch < profile.least_iterations:
-        say(too_few(schedule.max_iter, profile, config.view_plan))
-    if caveat := selection_caveat(config.protocol, config.select):
+        say(too_few(schedule.max_iter, profile, run.dataset.view_plan))
+    if caveat := run.selection_caveat:
         say(f"note: {caveat}")
 
 
@@ -112,13 +101,13 @@ def too_few(iterations: int, profile: Profile, view_plan: str) -> str:
     )
 
 
-def lost_by_adapting(model: Mapping[str, Any]) -> str | None:
-    """A line for an adapted net that its validation cells speak against; `model` is model.json."""
-    before, after = model.get("val_loss_before"), model.get("val_loss")
+def lost_by_adapting(model: ModelRecord) -> str | None:
+    """A line for an adapted net that is no better on its validation cells than its source was."""
+    before, after = model.val_loss_before, model.val_loss
     if before is None or after is None or after < before:
         return None
-    shown = "loss {:.3f}, accuracy {:.3f}".format
-    then, now = shown(before, model["val_accuracy_before"]), shown(after, model["val_accuracy"])
+    then = f"loss {before:.3f}, accuracy {model.val_accuracy_before:.3f}"
+    now = f"loss {after:.3f}, accuracy {model.val_accuracy:.3f}"
     do = "use the source net as it is, or label more cells (docs/adapting.md)"
     return f"adapting has gained nothing on the validation cells: {then} before, {now} after; {do}"
 
@@ -128,26 +117,15 @@ def _require_file(weights: Path | None) -> None:
         raise UserError(weights, "the source net's weights", "no such file", CHECK_PATH)
 
 
-def _finished(fold: Path, model_file: Path, recipe: Recipe, say: Callable[[str], None]) -> dict:
-    model = read_model(fold)
-    snapshot = fold / model["snapshot"]
-    again = f"Remove {model_file} and {fold / 'snapshots'} to train it anew, or build another run."
-    if not snapshot.exists() or sha256_file(snapshot) != model["sha256"]:
-        do = f"Remove {model_file} and run tools/train.py again."
+def _finished(fold: Path, model: ModelRecord, recipe: Recipe, say: Callable[[str], None]) -> ModelRecord:
+    snapshot, record = fold / model.snapshot, fold / ModelRecord.FILE
+    if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
+        do = f"Remove {record} and run tools/train.py again."
         raise UserError(snapshot, "the selected model", "none, or a changed one", do)
+    again = f"Remove {record} and {fold / 'snapshots'} to train it anew, or build another run."
     require_same(fold, recipe, again)
-    if recorded(fold) is None:
-        _require_same_start(fold, recipe, again)
-    say(f"{fold} is already trained: iteration {model['iteration']} selected")
+    say(f"{fold} is already trained: iteration {model.iteration} selected")
     return model
-
-
-def _require_same_start(fold: Path, recipe: Recipe, do: str) -> None:
-    """Of a model from before models recorded it, at least whether it was transferred, by its run's record."""
-    run = read_run(fold.parent)[0]
-    if "weights" in run and bool(run["weights"]) != bool(recipe["weights"]):
-        found = "one from other weights" if run["weights"] else "one from Gaussian values"
-        raise UserError(fold, "a model trained with what is asked for now", found, do)
 
 
 def _start(
@@ -164,7 +142,7 @@ def _start(
     remove(fold / "train.log")
     remove(fold / SOURCE)
     arguments = _source(fold, options, classes, shapes, say)
-    note_start(fold, recipe)
+    recipe.write(fold)
     for other in sorted(fold.parent.glob("fold*")):
         known = recorded(other)
         if known and (parts := difference(known, recipe)):
@@ -181,9 +159,9 @@ def _source(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: 
     if options.weights is None:
         say("!! no source weights: every layer starts from Gaussian random values; this is not transfer learning !!")
         return []
-    facts = check_source_weights(options.weights, classes, shapes)
-    if facts["name"] != REFERENCE:
-        say(f"note: source weights {facts['name']} are not {REFERENCE}")
+    check_source_weights(options.weights, classes, shapes)
+    if options.weights.name != REFERENCE:
+        say(f"note: source weights {options.weights.name} are not {REFERENCE}")
     return ["-weights", str(options.weights)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from data_prep.prepare import prepare_fold, prepare_run
 from deeppap.cli.options import add_run_options, requested
 from deeppap.records.request import CAVEAT, Request, selection_caveat
-from deeppap.records.run_folder import RunConfig, open_run, read_config
+from deeppap.records.run_folder import RunRecord, open_run, read_config
 from deeppap.report.terminal import summary
 from deeppap.scoring.cell_score import CellScore
 from deeppap.training.train_fold import TrainOptions, train_fold
@@ -39,7 +39,7 @@ def test_a_name_never_changes_what_it_stands_for():
     """Of runs made before field had a default of its own, too: they were called so and chose as in the paper."""
     facts = {"data": "d", "dataset": "herlev", "fingerprint": "f", "profile": "quick"}
     names = {
-        (protocol, select): RunConfig(**facts, protocol=protocol, select=select).default_name()
+        (protocol, select): RunRecord(**facts, protocol=protocol, select=select).default_name()
         for protocol in ("cell", "field")
         for select in (None, "paper", "inner", "last")
     }
@@ -51,11 +51,11 @@ def test_a_name_never_changes_what_it_stands_for():
 
 def test_an_older_run_by_field_is_read_as_it_was_made(tmp_path):
     """Its record says paper; the same command of today makes a run of its own beside it."""
-    old = RunConfig(data="/d", dataset="herlev", fingerprint="f", protocol="field", select="paper")
+    old = RunRecord(data="/d", dataset="herlev", fingerprint="f", protocol="field", select="paper")
     run = open_run(old, None, tmp_path)
     assert json.loads((run / "run.json").read_text())["select"] == "paper"
-    assert read_config(run).select == "paper"
-    now = RunConfig(data="/d", dataset="herlev", fingerprint="f", protocol="field")
+    assert RunRecord.read(run).select == "paper"
+    now = RunRecord(data="/d", dataset="herlev", fingerprint="f", protocol="field")
     assert open_run(now, None, tmp_path) != run
     assert open_run(old, None, tmp_path) == run
 
@@ -63,17 +63,17 @@ def test_an_older_run_by_field_is_read_as_it_was_made(tmp_path):
 def test_a_run_by_field_validates_on_training_cells(phantom, tmp_path):
     run, _, split, _ = prepare_run(Request(data=str(phantom), profile="smallest", protocol="field"), None, tmp_path)
     fold, _ = prepare_fold(Request(data=str(phantom), profile="smallest", protocol="field"), 0, 1, None, tmp_path)
-    assert (run.name, read_config(run).select) == ("phantom-field-smallest-inner", "inner")
+    assert (run.name, RunRecord.read(run).select) == ("phantom-field-smallest-inner", "inner")
     train, validation = json.loads((fold / "fold.json").read_text())["cells"]
-    assert train + validation == sum(len(cells) for cells in split["folds"][1:])
+    assert train + validation == sum(len(cells) for cells in split.folds[1:])
 
 
 def test_the_papers_choice_under_field_is_named_in_the_terminal(dataset, rng):
     scores = [CellScore(c, [], rng.dirichlet((1, 1)), rng.random(2), rng.random(2)) for c in dataset.cells]
     facts = {"data": "d", "dataset": "phantom", "fingerprint": "f"}
-    said = {s: summary(RunConfig(**facts, protocol="field", select=s), scores) for s in ("paper", "inner")}
+    said = {s: summary(RunRecord(**facts, protocol="field", select=s), scores) for s in ("paper", "inner")}
     assert CAVEAT in said["paper"] and CAVEAT not in said["inner"]
-    assert CAVEAT not in summary(RunConfig(**facts), scores)
+    assert CAVEAT not in summary(RunRecord(**facts), scores)
     assert selection_caveat("cell", "paper") == ""
 
 

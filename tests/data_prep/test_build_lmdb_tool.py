@@ -35,8 +35,8 @@ def test_as_written(place, tmp_path):
     assert (place / "data/fold").resolve() == fold
     record = json.loads((place / "data/fold/fold.json").read_text())
     cells, split = record["cells"], json.loads((fold.parent / "split.json").read_text())
-    abnormal = sum(cell.startswith("148") for k, part in enumerate(split["folds"]) if k != 3 for cell in part)
-    assert cells == [14 - len(split["folds"][3]), len(split["folds"][3])]
+    abnormal = sum(cell.startswith("148") for k, part in enumerate(split.folds) if k != 3 for cell in part)
+    assert cells == [14 - len(split.folds[3]), len(split.folds[3])]
     assert record["train_lmdb"]["entries"] == 100 * abnormal + 280 * (cells[0] - abnormal)
     assert record["val_lmdb"]["entries"] == 100 * cells[1]
     run = json.loads((fold.parent / "run.json").read_text())

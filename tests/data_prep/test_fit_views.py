@@ -17,12 +17,12 @@ from data_prep.prepare import Request, prepare_fold, run_profile, views_plan
 from data_prep.profiles import names, read_profile
 from data_prep.views import Grid
 from data_prep.written_counts import batch_and_epochs
-from deeppap.records.run_folder import RunConfig, read_config
+from deeppap.records.run_folder import RunRecord, read_config
 from tests.data_prep.test_profiles import same_angles
 from tests.support.caffe_nets import read_datums
 from tests.support.own_cells import write_manifest
 
-MINE = RunConfig(data="d", dataset="mine", fingerprint="f", view_plan="balanced", profile="quick", labels=(57, 415))
+MINE = RunRecord(data="d", dataset="mine", fingerprint="f", view_plan="balanced", profile="quick", labels=(57, 415))
 
 
 def views(profile, labels):
@@ -34,7 +34,7 @@ def views(profile, labels):
 def test_every_set_comes_out_even_and_long_enough(normal, abnormal, name, select):
     config = replace(MINE, profile=name, labels=(normal, abnormal), select=select)
     written, fitted = read_profile(name, "balanced"), run_profile(config)
-    large, small = max(views(fitted, config.labels)), min(views(fitted, config.labels))
+    large, small = max(views(fitted, config.dataset.labels)), min(views(fitted, config.dataset.labels))
     assert large <= 1.1 * small
     assert same_angles(fitted)
     assert all(fitted.train[label].rotations == written.train[label].rotations for label in (0, 1))
@@ -93,10 +93,10 @@ def test_a_fold_is_built_with_the_views_that_were_said(tmp_path):
     data, said = write_manifest(tmp_path / "mine", normal=6, abnormal=14), []
     request = Request(data=str(data), profile="smallest")
     fold, _ = prepare_fold(request, 0, 1, None, tmp_path / "runs", said.append)
-    config = read_config(fold.parent)
-    assert config.labels == (6, 14) and said == views_plan(config) and len(said) == 2
+    config = RunRecord.read(fold.parent)
+    assert config.dataset.labels == (6, 14) and said == views_plan(config) and len(said) == 2
     train = run_profile(config).train
-    assert max(views(run_profile(config), config.labels)) <= 1.1 * min(views(run_profile(config), config.labels))
+    assert max(views(run_profile(config), config.dataset.labels)) <= 1.1 * min(views(run_profile(config), config.dataset.labels))
     keys = Counter(key[9:] for key, _ in read_datums(fold / "train_lmdb"))
     assert {name: train[int(name.startswith("abnormal"))].views for name in keys} == keys
 

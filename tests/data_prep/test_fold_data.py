@@ -20,7 +20,7 @@ from tests.support.caffe_nets import pixels, read_datums
 
 @pytest.fixture(scope="module")
 def config(built_fold):
-    return read_config(built_fold.parent)
+    return RunRecord.read(built_fold.parent)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def split(built_fold):
 def test_lmdbs_hold_the_folds_cells_and_no_others(built_fold, dataset, split):
     train = Counter(key[9:] for key, _ in read_datums(built_fold / "train_lmdb"))
     validation = [key[9:] for key, _ in read_datums(built_fold / "val_lmdb")]
-    assert sorted(validation) == split["folds"][0]
+    assert sorted(validation) == split.folds[0]
     assert sorted([*train, *validation]) == [cell.id for cell in dataset.cells]
     assert all(train[cell.id] == (3 if cell.label else 9) for cell in dataset.cells if cell.id in train)
 
@@ -77,13 +77,13 @@ def test_fingerprint_follows_from_everything_the_data_follows_from(dataset, conf
 def test_a_changed_image_changes_the_fingerprint(phantom, tmp_path):
     copy = tmp_path / "phantom"
     shutil.copytree(phantom, copy)
-    before = open_dataset(copy).fingerprint()
-    assert before == open_dataset(phantom).fingerprint()
+    before = open_dataset(copy).dataset_sha()
+    assert before == open_dataset(phantom).dataset_sha()
     image = next(copy.glob("*/*001.BMP"))
     data = bytearray(image.read_bytes())
     data[-1] ^= 1
     image.write_bytes(data)
-    assert open_dataset(copy).fingerprint() != before
+    assert open_dataset(copy).dataset_sha() != before
 
 
 def test_verify_refuses_another_key_mean_or_lmdb(built_fold, copy_of):
@@ -108,7 +108,7 @@ def test_verify_refuses_another_key_mean_or_lmdb(built_fold, copy_of):
 
 def test_inner_selection_validates_on_training_cells(dataset, split, config):
     train, validation, test = fold_cells(dataset, split, 1, replace(config, select="inner"))
-    assert [c.id for c in test] == split["folds"][1]
+    assert [c.id for c in test] == split.folds[1]
     assert not set(validation) & set(test)
     assert set(train) | set(validation) | set(test) == set(dataset.cells)
     paper = fold_cells(dataset, split, 1, config)

@@ -30,20 +30,20 @@ def cells(tmp_path_factory):
 
 
 def per_fold(split, dataset, fact):
-    return [Counter(fact(dataset.by_id()[i]) for i in fold) for fold in split["folds"]]
+    return [Counter(fact(dataset.by_id()[i]) for i in fold) for fold in split.folds]
 
 
 @FEW
 @given(seed=SEEDS, protocol=st.sampled_from(["cell", "field"]))
 def test_folds_are_a_partition(cells, seed, protocol):
     split = make_split(cells, protocol, seed)
-    assert len(split["folds"]) == 5
-    assert sorted(i for fold in split["folds"] for i in fold) == [c.id for c in cells.cells]
+    assert len(split.folds) == 5
+    assert sorted(i for fold in split.folds for i in fold) == [c.id for c in cells.cells]
     for fold in range(5):
         train, test = train_test_cells(cells, split, fold)
         assert len(train) + len(test) == len(cells.cells)
         assert not {c.id for c in train} & {c.id for c in test}
-        assert [c.id for c in test] == split["folds"][fold]
+        assert [c.id for c in test] == split.folds[fold]
 
 
 @FEW
@@ -112,14 +112,14 @@ def test_an_inner_split_needs_groups_to_hold_back(cells):
 
 
 def swap(split):
-    split["folds"][0][0], split["folds"][1][0] = split["folds"][1][0], split["folds"][0][0]
+    split.folds[0][0], split.folds[1][0] = split.folds[1][0], split.folds[0][0]
 
 
 @pytest.mark.parametrize(
     "tamper",
     [
         swap,
-        lambda split: split["folds"][0].pop(),
+        lambda split: split.folds[0].pop(),
         lambda split: split.update(seed=2),
         lambda split: split.update(dataset_fingerprint="0" * 64),
         lambda split: split.pop("folds"),
@@ -142,7 +142,7 @@ def test_classes_smaller_than_the_folds_are_stratified_by_label(cells):
     """The smallest phantom: two or three cells of each class."""
     few = [c for k in range(7) for c in [c for c in cells.cells if c.class7 == k][:2]]
     split = make_split(Dataset("few", cells.root, tuple(few), cells.class_names), "cell", 1)
-    labels = [sorted(cells.by_id()[i].label for i in fold) for fold in split["folds"]]
+    labels = [sorted(cells.by_id()[i].label for i in fold) for fold in split.folds]
     assert all(set(found) == {0, 1} for found in labels)
 
 

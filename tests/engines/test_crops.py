@@ -96,8 +96,8 @@ def test_fewer_crops_are_the_first_ones_of_each_view(rng, mean):
 
 def test_the_net_is_scored_on_what_it_was_validated_on(built_fold, tmp_path):
     """From the cell's image all the way: our first crop of a test view is the validation LMDB's, by Caffe."""
-    config = read_config(built_fold.parent)
-    cells = open_dataset(built_fold.parents[2] / config.data).by_id()
+    config = RunRecord.read(built_fold.parent)
+    cells = open_dataset(built_fold.parents[2] / config.dataset.path).by_id()
     profile, mean = read_profile(config.profile), read_mean(built_fold / "mean.binaryproto")
     ids = read_split(built_fold.parent / "split.json")["folds"][0]
     theirs = forward(data_net(tmp_path, built_fold / "val_lmdb", mean, 227, len(ids), mirror=False))

@@ -45,7 +45,7 @@ def test_an_lmdb_that_cannot_fit_is_refused_beforehand(small_disk, phantom, refu
 
 
 def test_a_disk_that_fills_up_while_the_lmdb_is_written(small_disk, built_fold, dataset):
-    config, split = read_config(built_fold.parent), read_split(built_fold.parent / "split.json")
+    config, split = RunRecord.read(built_fold.parent), read_split(built_fold.parent / "split.json")
     train, _ = sources(dataset, split, 0, config, run_profile(config))
     disk = small_disk(8 << 20)
     target = disk.folder / "train_lmdb"

@@ -19,7 +19,7 @@ from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_json
 from deeppap.io.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
-from deeppap.records.run_folder import RunConfig, open_run, read_config
+from deeppap.records.run_folder import RunRecord, open_run, read_config
 from deeppap.training.caffe_log import read_lines
 from deeppap.training.select_model import read_model
 from tests.support.checkout import ROOT
@@ -167,7 +167,7 @@ def test_json_records(tmp_path, name, data):
     path = tmp_path / name
     if whole is None:
         path.unlink(missing_ok=True)
-        config = RunConfig(data="d", dataset="herlev", fingerprint="f")
+        config = RunRecord(data="d", dataset="herlev", fingerprint="f")
         whole = json.loads((open_run(config, "", tmp_path) / name).read_text())
     kind = data.draw(st.sampled_from(["bytes", "replaced", "other"]))
     if kind == "bytes":

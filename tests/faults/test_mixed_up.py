@@ -142,7 +142,7 @@ def test_a_data_set_that_has_moved_is_named_with_what_to_do(scorable, tmp_path):
 def test_a_split_that_somebody_edited(scorable):
     path = scorable.parent / "split.json"
     split = json.loads(path.read_text())
-    split["folds"][0][0], split["folds"][1][0] = split["folds"][1][0], split["folds"][0][0]
+    split.folds[0][0], split.folds[1][0] = split.folds[1][0], split.folds[0][0]
     path.write_text(json.dumps(split))
     with pytest.raises(UserError, match="another content than its fingerprint's"):
         open_with(scorable)

@@ -78,7 +78,7 @@ def test_a_score_file_with_a_wrong_number_stops_with_its_line(tmp_path, column, 
 def test_a_score_file_cut_short_is_refused(tmp_path):
     run = write_synthetic_run(tmp_path / "run", folds=1)
     path = run / "fold0/scores.csv"
-    ids = load_run(run).split["folds"][0]
+    ids = load_run(run).split.folds[0]
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-1]))
     with pytest.raises(UserError, match=f"all {len(ids)} cells of the fold"):

@@ -36,7 +36,7 @@ def test_ids_do_not_come_image_after_image(manifest):
 def test_reading_a_set_decodes_nothing_and_hashes_each_image_once(manifest, counts):
     dataset = open_dataset(manifest)
     assert not counts.decoded and not counts.hashed
-    dataset.fingerprint()
+    dataset.dataset_sha()
     assert counts.hashed == dict.fromkeys(IMAGES, 1)
     assert not counts.decoded
 
@@ -57,7 +57,7 @@ def test_a_fold_decodes_each_image_once_for_both_lmdbs(manifest, tmp_path, count
 
     counts.start()
     (run / "fold0").mkdir()
-    build_fold(run / "fold0", dataset, split, 0, read_config(run), profile, workers)
+    build_fold(run / "fold0", dataset, split, 0, RunRecord.read(run), profile, workers)
     assert counts.decoded == dict.fromkeys(IMAGES, 1)
     assert not counts.hashed
 

@@ -7,13 +7,13 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.records.request import Request
-from deeppap.records.run_folder import RunConfig, open_run, read_config
+from deeppap.records.run_folder import RunRecord, open_run, read_config
 
 FACTS = {"view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False, "labels": [1, 2]}
 
 
 def config(dataset="mine", **facts):
-    return RunConfig(data="/d", dataset=dataset, fingerprint="f", cells=3, **{**FACTS, "labels": (1, 2), **facts})
+    return RunRecord(data="/d", dataset=dataset, fingerprint="f", cells=3, **{**FACTS, "labels": (1, 2), **facts})
 
 
 def older(run):
@@ -27,7 +27,7 @@ def older(run):
 
 
 def test_a_record_gives_back_its_configuration(tmp_path):
-    assert read_config(open_run(config(classes=7, seed=5), None, tmp_path)) == config(classes=7, seed=5)
+    assert RunRecord.read(open_run(config(classes=7, seed=5), None, tmp_path)) == config(classes=7, seed=5)
 
 
 def test_every_option_of_a_request_is_in_the_record(tmp_path):
@@ -46,7 +46,7 @@ def test_every_option_of_a_request_is_in_the_record(tmp_path):
 )
 def test_an_older_record_is_read(tmp_path, name, plan, pixel, paper):
     run = older(open_run(config(name, phantom=name == "phantom"), None, tmp_path))
-    found = read_config(run)
+    found = RunRecord.read(run)
     assert (found.view_plan, found.pixel_um, found.paper, found.labels) == (plan, pixel, paper, None)
     # the same data set still finds its run again
     same = config(name, view_plan=plan, pixel_um=pixel, paper=paper, phantom=name == "phantom")
@@ -60,7 +60,7 @@ def test_a_pixel_size_that_is_none_is_refused(tmp_path, pixel):
     record["dataset"]["pixel_um"] = pixel
     path.write_text(json.dumps(record))
     with pytest.raises(UserError, match="expected a run's configuration, found pixel_um"):
-        read_config(path.parent)
+        RunRecord.read(path.parent)
 
 
 @pytest.mark.parametrize("labels", ["12", [1], [1, 2, 3], [1, 2.5], [True, False], {"normal": 1}])
@@ -70,13 +70,13 @@ def test_numbers_of_cells_that_are_none_are_refused(tmp_path, labels):
     record["dataset"]["labels"] = labels
     path.write_text(json.dumps(record))
     with pytest.raises(UserError, match="expected a run's configuration, found labels"):
-        read_config(path.parent)
+        RunRecord.read(path.parent)
 
 
 def test_a_data_set_that_moved_is_opened_where_it_is_now(tmp_path):
     run = open_run(config(), None, tmp_path)
     before = json.loads((run / "run.json").read_text())
     assert open_run(replace(config(), data="/elsewhere"), None, tmp_path) == run
-    assert read_config(run) == replace(config(), data="/elsewhere")
+    assert RunRecord.read(run) == replace(config(), data="/elsewhere")
     before["dataset"]["path"] = "/elsewhere"
     assert json.loads((run / "run.json").read_text()) == before

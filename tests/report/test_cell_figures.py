@@ -88,7 +88,7 @@ def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
     lines = ["image,label,nucleus_x,nucleus_y", *[f"field.png,{k},{x},{y}" for k, (x, y) in enumerate(places)]]
     (tmp_path / "cells.csv").write_text("\n".join(lines) + "\n")
     dataset = read_manifest(tmp_path / "cells.csv")
-    run = SimpleNamespace(run={"dataset": {"path": str(tmp_path / "cells.csv"), "fingerprint": dataset.fingerprint()}})
+    run = SimpleNamespace(run={"dataset": {"path": str(tmp_path / "cells.csv"), "fingerprint": dataset.dataset_sha()}})
     pictures = CellPictures(run)
     for cell in dataset.cells:
         shown, (x, y) = pictures.image_and_centre(cell.id)
@@ -104,7 +104,7 @@ def test_pictures_of_a_validation_are_as_its_nets_saw_them(tmp_path, enlarged):
     assert cv2.imwrite(str(tmp_path / "cell.png"), image)
     (tmp_path / "cells.csv").write_text("image,label,nucleus_x,nucleus_y\ncell.png,0,250,250\n")
     dataset = read_manifest(tmp_path / "cells.csv")
-    facts = {"path": str(tmp_path / "cells.csv"), "fingerprint": dataset.fingerprint(), "pixel_um": 0.2}
+    facts = {"path": str(tmp_path / "cells.csv"), "fingerprint": dataset.dataset_sha(), "pixel_um": 0.2}
     pictures = CellPictures(SimpleNamespace(run={"dataset": facts, "external": {"enlarged": enlarged}}))
     cell = dataset.cells[0].id
     for picture in (pictures.patch(cell), pictures.neighbourhood(cell)):

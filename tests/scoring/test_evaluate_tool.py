@@ -18,7 +18,7 @@ def rows(path):
 def test_scores_csv(evaluated_fold):
     header, *found = rows(evaluated_fold / "scores.csv")
     assert header == ["id", "class7", "label", "score", "spread", "prob_0", "prob_1"]
-    cells = open_dataset(evaluated_fold.parents[2] / read_config(evaluated_fold.parent).data).by_id()
+    cells = open_dataset(evaluated_fold.parents[2] / RunRecord.read(evaluated_fold.parent).data).by_id()
     assert [row[0] for row in found] == read_split(evaluated_fold.parent / "split.json")["folds"][0]
     for row in found:
         assert (int(row[1]), int(row[2])) == (cells[row[0]].class7, cells[row[0]].label)

@@ -77,10 +77,10 @@ def test_the_file_comes_back_and_damage_is_named(rng, tmp_path):
 def test_who_cannot_tell_says_so(evaluated_fold, tmp_path):
     said = []
     model = TrainedModel.open(evaluated_fold)
-    assert find_known_cells(evaluated_fold, model.sha256, "caffe", said.append) and not said
+    assert find_known_cells(evaluated_fold, model.weights_sha, "caffe", said.append) and not said
     assert find_known_cells(evaluated_fold, "0" * 64, "caffe", said.append) is None
-    assert find_known_cells(tmp_path, model.sha256, "caffe", said.append) is None
-    assert find_known_cells(evaluated_fold, model.sha256, "openvino", said.append) is None
+    assert find_known_cells(tmp_path, model.weights_sha, "caffe", said.append) is None
+    assert find_known_cells(evaluated_fold, model.weights_sha, "openvino", said.append) is None
     assert [line.split(", ", 1)[-1].split(";")[0] for line in said] == [
         f"since {evaluated_fold / FILE} is another net's",
         f"since {tmp_path / FILE} is missing",

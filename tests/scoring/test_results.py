@@ -50,7 +50,7 @@ def test_a_whole_run(run):
     assert found.pooled("scores").shape == (35,)
     assert found.pooled("shift10").shape == (35,)
     fold = found.folds[3]
-    assert list(fold.ids) == found.split["folds"][3]
+    assert list(fold.ids) == found.split.folds[3]
     assert fold.views.scores.shape == (7, 100)
     np.testing.assert_allclose(fold.views.scores.mean(axis=1), fold.scores, atol=1e-8)
     np.testing.assert_allclose(fold.views.scores.std(axis=1), fold.spread, atol=1e-8)
@@ -195,7 +195,7 @@ def test_a_split_of_other_cells_is_refused(run):
     split = json.loads(path.read_text())
     for folds, word in (
         ([["stranger"]], "stranger"),
-        ([split["folds"][0], split["folds"][0]], "two folds"),
+        ([split.folds[0], split.folds[0]], "two folds"),
         ([[]], "lists of cell ids"),
         ([], "lists of cell ids"),
         (["abc"], "lists of cell ids"),

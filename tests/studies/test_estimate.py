@@ -10,7 +10,7 @@ from data_prep.prepare import run_profile
 from data_prep.profiles import read_profile
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
-from deeppap.records.run_folder import RunConfig, read_config
+from deeppap.records.run_folder import RunRecord, read_config
 from deeppap.studies.estimate import BACKWARD, estimate, forward_rate, work
 
 
@@ -18,8 +18,8 @@ from deeppap.studies.estimate import BACKWARD, estimate, forward_rate, work
 def asked(dataset, built_fold):
     """What the built fold was made of: (data set, split, configuration, profile)."""
     run = built_fold.parent
-    config = read_config(run)
-    return dataset, read_split(run / "split.json"), config, run_profile(config)
+    config = RunRecord.read(run)
+    return dataset, SplitRecord.read(run), config, run_profile(config)
 
 
 def test_views_and_bytes_are_those_of_the_built_fold(asked, built_fold):
@@ -33,7 +33,7 @@ def test_views_and_bytes_are_those_of_the_built_fold(asked, built_fold):
 def test_images_of_the_smallest_profile_by_hand(asked):
     dataset, split, config, profile = asked
     cells = dataset.by_id()
-    tested = set(split["folds"][0])
+    tested = set(split.folds[0])
     train = sum(profile.train[cell.label].views for name, cell in cells.items() if name not in tested)
     found = work(dataset, split, 0, config, profile)
     assert found["train"] == -(-train // 16) * 16  # one epoch in batches of 16
@@ -42,12 +42,12 @@ def test_images_of_the_smallest_profile_by_hand(asked):
 
 def test_the_papers_counts_come_from_the_prototxt(dataset):
     split = make_split(dataset, "cell", 1)
-    config = RunConfig(data="d", dataset="phantom", fingerprint=split["dataset_fingerprint"])
+    config = RunRecord(data="d", dataset="phantom", fingerprint=split.dataset_sha)
     found = work(dataset, split, 0, config, read_profile("paper"))
     epochs = 30  # prototxt/solver.prototxt: max_iter over test_interval
-    train = found["views"] - len(split["folds"][0]) * 100
+    train = found["views"] - len(split.folds[0]) * 100
     assert found["train"] == -(-train // 256) * 256 * epochs
-    assert found["forward"] == len(split["folds"][0]) * 100 * (epochs + 1 + 10)
+    assert found["forward"] == len(split.folds[0]) * 100 * (epochs + 1 + 10)
 
 
 def test_a_rate_is_measured_by_caffe():

@@ -101,7 +101,7 @@ def test_several_nets_are_averaged_view_by_view(two_nets, tmp_path):
     assert both.scores == pytest.approx((first.scores + second.scores) / 2, abs=1e-8)
     assert both.views.scores == pytest.approx((first.views.scores + second.views.scores) / 2, abs=1e-8)
     nets = both.how[0]["nets"]
-    assert [net["model_sha256"] for net in nets] == [net.sha256 for net in two_nets]
+    assert [net["model_sha256"] for net in nets] == [net.weights_sha for net in two_nets]
     assert first.how[0]["model_sha256"] == nets[0]["model_sha256"] != both.how[0]["model_sha256"]
 
 
@@ -212,13 +212,13 @@ def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):
     first, second = (field_set(tmp_path / name, cells) for name, cells in (("a", 6), ("b", 4)))
     made = {"factor": None, "mpp": None, "views": 2, "crops": 2, "device": Device()}
     found, other = (
-        Validated(read_manifest(path), path, read_manifest(path).fingerprint(), [two_nets[0]], [], **made)
+        Validated(read_manifest(path), path, read_manifest(path).dataset_sha(), [two_nets[0]], [], **made)
         for path in (first, second)
     )
     folder = free_folder(found, tmp_path / "runs", None)
     folder.mkdir(parents=True)
     record = {"protocol": "external", "dataset": {"fingerprint": found.fingerprint}}
-    record["external"] = {"nets": [{"sha256": two_nets[0].sha256}]}
+    record["external"] = {"nets": [{"sha256": two_nets[0].weights_sha}]}
     (folder / "run.json").write_text(json.dumps(record))
     assert free_folder(found, tmp_path / "runs", None) == folder  # an older one of the same set
     with pytest.raises(UserError, match="an older validation of this set, found another set's"):

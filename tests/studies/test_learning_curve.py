@@ -42,7 +42,7 @@ POINTS = [f"seed1-{share:03d}-{start}" for share in (40, 100) for start in ("ada
 def test_every_point_tests_the_same_cells_and_parts_are_nested(curve):
     home, printed = curve
     runs = {name: load_run(home / name) for name in POINTS}
-    whole = read_split(home / "split.json")
+    whole = SplitRecord.read(home)
     assert {run.ids for run in runs.values()} == {tuple(whole["folds"][0])}
     small, large = (set(runs[f"seed1-{share:03d}-alone"].split["left_out"]) for share in (40, 100))
     assert large == set() and small

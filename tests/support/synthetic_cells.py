@@ -1,14 +1,15 @@
 """Pictures and a net's arrays for a synthetic run, so that its report has every figure: for tests alone."""
 
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from data_prep.dataset import open_dataset
 from data_prep.herlev_classes import CLASSES, NUCLEUS
 from data_prep.views import read_neighbourhood
+from deeppap.records import RunRecord
 from deeppap.scoring.results import read_cells
 
 SIDES = (70, 110)  # pixels of a cell's image, least and most
@@ -35,9 +36,9 @@ def write_cell_pictures(run: Path, data: Path, seed: int = 1) -> Path:
         cv2.imwrite(str(folder / f"{row.id}.BMP"), image)
         cv2.imwrite(str(folder / f"{row.id}-d.bmp"), mask)
     (data / "phantom.json").write_text("{}\n", encoding="utf-8")  # of any size, and called a drawing
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    facts["dataset"] |= {"path": str(data), "fingerprint": open_dataset(data).fingerprint()}
-    (run / "run.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    record = RunRecord.read(run)
+    facts = replace(record.dataset, path=str(data), dataset_sha=open_dataset(data).dataset_sha())
+    replace(record, dataset=facts).write(run)
     return data
 
 

@@ -6,11 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from data_prep.herlev_classes import CLASSES
+from deeppap.io.files import sha256_file
+from deeppap.records import (
+    DatasetRecord,
+    Machine,
+    ModelRecord,
+    Recipe,
+    RunRecord,
+    ScoreRecord,
+    SplitRecord,
+    WeightsRecord,
+)
+from deeppap.records.record import Record
 from deeppap.scoring.score_files import scores_name
-from deeppap.scoring.score_origin import write_record
 
+MACHINE = Machine(processor="synthetic", cores=2, system="synthetic")
 N_FOLDS = 5
 ANGLES = [36.0 * step for step in range(10)]
 SCORE_COLUMNS = ["id", "class7", "label", "score", "spread"]
@@ -131,12 +144,54 @@ def _write_fold(folder: Path, rng: np.random.Generator, cells: list[dict], class
     for name in ("train_val", "solver", "deploy"):
         (folder / f"{name}.prototxt").write_text(f'# synthetic {name}\nname: "ConvNet-T"\n', encoding="utf-8")
     (folder / "train.log").write_text(_caffe_log(rng), encoding="utf-8")
-    model = {"snapshot": "snapshots/convnet_t_iter_60.caffemodel", "iteration": 60, "epoch": 3}
-    model |= {"select": "paper", "val_loss": 0.119, "val_accuracy": 0.972, "sha256": "0" * 64}
-    _write_json(folder / "model.json", model)
-    speed = {"views": 100, "crops": 10, "seconds_per_cell": 40.0, "crops_per_second": 25.0}
-    where = {"device": "CPU, synthetic", "machine": {"cpu": "synthetic", "cores": 2}, "tf32": False}
-    _write_json(folder / "evaluation.json", speed | where)
+    model_record().write(folder)
+    for pixels in (0, 5, 10) if shift else (0,):
+        score_record(folder, pixels, len(cells)).write_beside(folder / scores_name(pixels))
+
+
+def recipe(**changes) -> Recipe:
+    """What every synthetic net was trained with."""
+    name = "bvlc_reference_caffenet.caffemodel"
+    weights = WeightsRecord(path=f"models/{name}", name=name, weights_sha="1" * 64)
+    parts = {"solver": "a" * 64, "train_val": "b" * 64, "deploy": "c" * 64, "batch_size": 0, "epochs": 0}
+    return replace(Recipe(**parts, weights=weights, recipe_sha="2" * 64), **changes)
+
+
+def model_record(**changes) -> ModelRecord:
+    """A synthetic net's model.json."""
+    model = ModelRecord(
+        snapshot="snapshots/convnet_t_iter_60.caffemodel",
+        iteration=60,
+        epoch=3.0,
+        select="paper",
+        val_loss=0.119,
+        val_accuracy=0.972,
+        weights_sha="0" * 64,
+        fold_sha="d" * 64,
+        recipe=recipe(),
+    )
+    return replace(model, **changes)
+
+
+def score_record(fold: Path, shift: int = 0, cells: int = 1) -> ScoreRecord:
+    """The record of a file of scores as it is now."""
+    return ScoreRecord(
+        cells=cells,
+        views=100,
+        crops=10,
+        shift=shift,
+        engine="caffe",
+        precision="float32",
+        device="CPU, synthetic",
+        caffe="BVLC Caffe, synthetic",
+        machine=MACHINE,
+        seconds_per_cell=40.0,
+        crops_per_second=25.0,
+        weights="snapshots/convnet_t_iter_60.caffemodel",
+        weights_sha="0" * 64,
+        fold_sha="d" * 64,
+        csv_sha=sha256_file(fold / scores_name(shift)),
+    )
 
 
 def answer_alike(fold: Path) -> None:
@@ -144,29 +199,45 @@ def answer_alike(fold: Path) -> None:
     with (fold / "scores.csv").open(newline="", encoding="utf-8") as file:
         columns, *rows = csv.reader(file)
     _write_csv(fold / "scores.csv", columns, [[*row[:3], 0.5, 0.0, 0.5, 0.5] for row in rows])
+    change_scores(fold, doubt="this net has learned little or nothing: it answers alike; do not use its scores")
 
 
-def write_records(run: Path, **changes) -> None:
-    """Write the record of every score file of a run, as the tools of today do, with `changes`."""
-    for fold in run.glob("fold*"):
-        sha256 = json.loads((fold / "model.json").read_text())["sha256"]
-        made = {"views": 100, "crops": 10, "engine": "caffe", "precision": "float32", "model_sha256": sha256}
-        for pixels in (0, 5, 10):
-            if (path := fold / scores_name(pixels)).exists():
-                write_record(path, made | {"shift": pixels} | changes)
+def change_scores(fold: Path, shift: int = 0, **changes) -> None:
+    """Rewrite the record of a fold's scores as they are now, with changes."""
+    path = fold / scores_name(shift)
+    replace(ScoreRecord.beside(path), csv_sha=sha256_file(path), **changes).write_beside(path)
 
 
-def _run_json(protocol: str, dataset: str, classes: int, seed: int, count: int) -> dict:
-    facts = {"command": ["tools/cross_validate.py", "--profile", "quick"], "profile": "quick"}
-    facts |= {"protocol": protocol, "seed": seed, "classes": classes, "select": "paper", "control": None}
-    facts["dataset"] = {"name": dataset, "path": f"data/{dataset}", "fingerprint": "f" * 64, "cells": count}
+def change(kind: type[Record], folder: Path, **changes) -> None:
+    """Rewrite a folder's record of a kind with changes."""
+    replace(kind.read(folder), **changes).write(folder)
+
+
+def _run_record(protocol: str, dataset: str, classes: int, seed: int, labels: list[int]) -> RunRecord:
     own = dataset == "herlev"
-    facts["dataset"] |= {"pixel_um": 0.201 if own else None, "paper": "herlev" if own else None}
-    facts["dataset"] |= {"phantom": "phantom" in dataset, "view_plan": "balanced"}
-    name = "bvlc_reference_caffenet.caffemodel"
-    facts["weights"] = {"path": f"models/{name}", "sha256": "1" * 64, "name": name}
-    facts["versions"] = {"caffe": "1.0.0", "python": "3.11", "numpy": "2"}
-    return facts | {"machine": {"cpu": "synthetic", "cores": 2}, "started": "2024-01-02T03:04:05+00:00"}
+    data = DatasetRecord(
+        name=dataset,
+        path=f"data/{dataset}",
+        dataset_sha="f" * 64,
+        cells=len(labels),
+        view_plan="balanced",
+        pixel_um=0.201 if own else None,
+        paper="herlev" if own else None,
+        phantom="phantom" in dataset,
+        labels=(labels.count(0), labels.count(1)),
+    )
+    return RunRecord(
+        command=["tools/cross_validate.py", "--profile", "quick"],
+        profile="quick",
+        protocol=protocol,
+        seed=seed,
+        classes=classes,
+        select="paper",
+        dataset=data,
+        started="2024-01-02T03:04:05+00:00",
+        machine=MACHINE,
+        versions={"caffe": "1.0.0", "python": "3.11", "numpy": "2"},
+    )
 
 
 def write_synthetic_run(
@@ -190,9 +261,8 @@ def write_synthetic_run(
     seven = (dataset == "herlev" or "phantom" in dataset) and not dataset.endswith("manifest")
     rows = _cells(rng, cells, seven)
     parts = _folds(rows, protocol)
-    _write_json(folder / "run.json", _run_json(protocol, dataset, classes, seed, cells))
-    split = {"protocol": protocol, "seed": seed, "dataset_fingerprint": "f" * 64, "folds": parts}
-    _write_json(folder / "split.json", split | {"fingerprint": "5" * 64})
+    _run_record(protocol, dataset, classes, seed, [row["label"] for row in rows]).write(folder)
+    SplitRecord.of(protocol, seed, "f" * 64, parts).write(folder)
     columns = ["id", "class7", "class_name", "label", "group", "x", "y"]
     _write_csv(folder / "cells.csv", columns, [[cell[c] for c in columns] for cell in rows])
     _write_json(folder / "baselines.json", _baselines(rows, parts))
@@ -212,4 +282,4 @@ def _baselines(rows: list[dict], parts: list[list[str]]) -> dict:
         class7 = None if row["class7"] == "" else row["class7"]
         cells.append(Cell(row["id"], Path("none"), row["label"], class7, (row["x"], row["y"]), row["group"]))
     areas = {cell.id: 500 + 400 * cell.label + 17 * (index * 7919 % 41) for index, cell in enumerate(cells)}
-    return all_baselines(Dataset("synthetic", Path("none"), tuple(cells), ()), {"folds": parts}, areas)
+    return all_baselines(Dataset("synthetic", Path("none"), tuple(cells), ()), parts, areas)

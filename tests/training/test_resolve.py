@@ -5,12 +5,12 @@ import pytest
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import read_prototxt
-from deeppap.records.run_folder import RunConfig
+from deeppap.records.run_folder import RunRecord
 from deeppap.training.resolve import Schedule, data_layer, resolve_fold, transferred_layers
 from tests.support.caffe_nets import hand_written, read_datums
 
 PAPER_FOLD = {"train_lmdb": {"entries": 108_208}, "cells": [733, 184], "validation_views": 100}
-CONFIG = RunConfig(data="d", dataset="herlev", fingerprint="f", seed=5)
+CONFIG = RunRecord(data="d", dataset="herlev", fingerprint="f", seed=5)
 
 
 def resolved(tmp_path, record=PAPER_FOLD, profile="paper", config=CONFIG, gpu=False):

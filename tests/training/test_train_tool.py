@@ -30,11 +30,11 @@ def test_end_to_end(trained_fold, train_output, source_weights, dataset):
     # the share of each label, by which a loss is told from that of a constant answer
     split = json.loads((trained_fold.parent / "split.json").read_text())
     cells = {cell.id: cell.label for cell in dataset.cells}
-    assert model["val_labels"] == [[cells[i] for i in split["folds"][0]].count(label) for label in (0, 1)]
+    assert model["val_labels"] == [[cells[i] for i in split.folds[0]].count(label) for label in (0, 1)]
     # the labels' own losses are the parts of the one that Caffe printed
     assert np.average(model["val_losses"], weights=model["val_labels"]) == pytest.approx(model["val_loss"], rel=1e-4)
     profile = read_profile("smallest")
-    trained = [cells[i] for number in range(1, 5) for i in split["folds"][number]]
+    trained = [cells[i] for number in range(1, 5) for i in split.folds[number]]
     assert model["train_labels"] == [trained.count(label) * profile.train[label].views for label in (0, 1)]
     assert model["trained"] == json.loads((trained_fold / "training.json").read_text())
 

@@ -41,7 +41,7 @@ def all_figures(runs: Sequence[RunResult]) -> Iterator[Plan]:
 def _of_run(runs: Sequence[RunResult], number: int) -> Iterator[Plan]:
     """Fig. 2 to 10 and where scores come from; 2 and 4, of the data set alone, where no earlier run has them."""
     run, pictures = runs[number], CellPictures(runs[number])
-    if all(run.run["dataset"] != earlier.run["dataset"] for earlier in runs[:number]):
+    if all(run.record.dataset != earlier.record.dataset for earlier in runs[:number]):
         yield views.plan(runs, number, pictures)
         yield examples.plan(runs, number, pictures)
     for of_net in (learning, filters, activations):

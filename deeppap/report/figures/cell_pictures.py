@@ -30,15 +30,14 @@ class CellPictures:
     @cached_property
     def _cells(self) -> dict[str, Cell] | str:
         """The cells by id, or why there are none."""
-        facts = self.run.run["dataset"]
-        given = Path(str(facts.get("path", "")))
+        given = Path(self.run.record.dataset.path)
         # a path without a root is meant from where the tool was started, most often the project's folder
         places = [place for place in (given, ROOT / given) if str(given) != "." and place.exists()]
         if not places:
             return f"the data set is no longer at {given}"
         try:
             dataset = open_dataset(places[0], allow_partial=True)
-            same = dataset.fingerprint() == facts.get("fingerprint")
+            same = dataset.dataset_sha() == self.run.record.dataset.dataset_sha
         except (UserError, OSError) as error:
             return f"the data set cannot be read ({error})"
         return dataset.by_id() if same else f"the data set at {given} is not the one this run was made from"
@@ -76,13 +75,14 @@ class CellPictures:
 
     def micrometres(self) -> float | None:
         """The side of a pixel of these pictures; None where nobody says."""
-        size = self.run.run["dataset"]["pixel_um"]
+        size = self.run.record.dataset.pixel_um
         return size and size / self._factor
 
     @property
     def _factor(self) -> float:
         """By how much the run's images were enlarged before they were scored."""
-        return (self.run.run.get("external") or {}).get("enlarged") or 1.0
+        external = self.run.record.external
+        return (external and external.enlarged) or 1.0
 
     def _as_scored(self, cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
         """A cell's image, uint8 (H, W, 3) BGR, and its centre in it, as they came before the nets."""

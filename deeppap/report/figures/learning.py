@@ -42,14 +42,9 @@ def read_course(fold: FoldResult) -> Course | None:
     after_start = [row[0] for row in record.test if row[0] > 0]
     if not after_start:
         return None
-    iteration, epoch = (_number(fold.model.get(name)) for name in ("iteration", "epoch"))
     # Caffe's log knows no epochs: the snapshot tells their length, or else the first validation, one epoch in
-    per_epoch = iteration / epoch if iteration and epoch else after_start[0]
-    return Course(fold.fold, record.train, record.test, per_epoch, epoch)
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    per_epoch = fold.model.iteration / fold.model.epoch if fold.model and fold.model.epoch else after_start[0]
+    return Course(fold.fold, record.train, record.test, per_epoch, fold.model and fold.model.epoch)
 
 
 @styled

@@ -48,7 +48,7 @@ class ViewsOfCell:
 
 
 def _two_cells(run: RunResult, pictures: CellPictures) -> list[ViewsOfCell]:
-    shown, seed = [], run.run.get("seed")
+    shown, seed = [], run.record.seed
     for label, kind in ((1, "abnormal"), (0, "normal")):
         ids = sorted(row.id for row in run.cells.values() if row.label == label)
         if ids:

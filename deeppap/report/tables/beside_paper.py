@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from deeppap.report.notes import labels
 from deeppap.report.paper import accuracy_interval, right_in_all
 from deeppap.scoring.results import RunResult
-from deeppap.stats.adapting import source_of
 from deeppap.stats.intervals import interval
 from deeppap.stats.metrics import binary_metrics, percent
 
@@ -34,10 +33,10 @@ def beside_the_papers_interval(runs: Sequence[RunResult]) -> list[str]:
 
 def _repeats_the_papers(run: RunResult, cells: int) -> bool:
     """Whether a run has tested every cell of Herlev, by the paper's folds, with nets of the paper's kind."""
-    facts = run.run
-    if facts["dataset"].get("paper") != "herlev" or facts["protocol"] != "cell" or facts.get("control"):
+    record = run.record
+    if record.dataset.paper != "herlev" or record.protocol != "cell" or record.control:
         return False
-    return len(run.ids) == cells and not any(source_of(fold) for fold in run.folds)
+    return len(run.ids) == cells and not any(fold.source for fold in run.folds)
 
 
 def _text(limits: tuple[float, float]) -> str:

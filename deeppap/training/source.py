@@ -1,0 +1,193 @@
+"""What a training starts from: CaffeNet's weights, a trained ConvNet-T to adapt, or nothing."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.cells import Cell
+from data_prep.fold_images import image_rows, require_held_out, require_unseen, seen_images
+from data_prep.image_hashes import IMAGES, pixel_sha256, read_images
+from data_prep.resample import same_pixel
+from deeppap.engines.net_probe import probe_net
+from deeppap.engines.weights_file import Shapes, check_weights
+from deeppap.io.caffe_messages import prototxt_folder, read_prototxt
+from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.io.image_file import read_image
+from deeppap.io.pinned import MODEL, REFERENCE, facts
+from deeppap.records import FoldRecord, ModelRecord, Options, RunRecord, SourceDataset, SourceRecord
+from deeppap.records.run_folder import fold_folder
+from deeppap.training.resolve import recorded, transferred_layers
+from deeppap.training.snapshots import foreign
+
+PLACES = (Path(REFERENCE), MODEL / REFERENCE)
+GET_WEIGHTS = f"Get {REFERENCE} with tools/download_weights.py, or give another with --weights."
+SUFFIX = ".caffemodel"
+GIVE_FOLD = "Give a fold's folder that tools/train.py has trained, such as runs/herlev-cell-paper/fold0."
+
+
+def find_weights(given: str | None) -> Path | None:
+    """What was given, else the environment's WEIGHTS, else where download_weights puts them, else None."""
+    given = given or os.environ.get("WEIGHTS")
+    if given:
+        return Path(given)
+    return next((path for path in PLACES if path.exists()), None)
+
+
+def transferred_shapes(classes: int, shapes: Shapes) -> Shapes:
+    """Of a net's parameter shapes, those of the transferred layers (conv1 to conv5)."""
+    net = read_prototxt(prototxt_folder(classes) / "train_val.prototxt", "NetParameter")
+    return {name: shapes[name] for name in transferred_layers(net)}
+
+
+def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = None) -> None:
+    """Require conv1 to conv5 whole in `path`, and none of the new layers.
+
+    A file that holds the new layers too is a snapshot: `-weights` would copy them without a word.
+    """
+    shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
+    sha1 = facts()["sha1"]
+    if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
+        raise UserError(path, f"sha1 {sha1}", found, f"{GET_WEIGHTS} A file of other weights needs another name.")
+    transferred = transferred_shapes(classes, shapes)
+    net = check_weights(path, transferred, GET_WEIGHTS)
+    names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
+    new = sorted((set(shapes) - set(transferred)) & names)
+    if new:
+        found = f"a snapshot of ConvNet-T itself, with {', '.join(new)}"
+        raise UserError(path, "the source net's weights", found, "To go on with a run, run tools/train.py without it.")
+
+
+def require_weights(given: str | None) -> Path:
+    """As `find_weights`, but none is an error: starting from scratch is never by accident."""
+    path = find_weights(given)
+    if path is None:
+        raise UserError(REFERENCE, "the source net's weights", "none", f"{GET_WEIGHTS} Or use --from-scratch.")
+    return path
+
+
+@dataclass(frozen=True)
+class SourceNet:
+    """A net of which all eight layers are copied.
+
+    Attributes
+    ----------
+    fold : Path
+        The fold's folder that it was trained in.
+    weights : Path
+        Its .caffemodel.
+    run : RunRecord
+        Of its run.
+    origin : SourceRecord
+        What an adapted net remembers of it.
+    seen : frozenset of str
+        Checksums of the images it has learned from, those of its own source included.
+    """
+
+    fold: Path
+    weights: Path
+    run: RunRecord
+    origin: SourceRecord
+    seen: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Run and fold in one word, as a part of a folder's name."""
+        return f"{self.origin.run}-fold{self.origin.fold}"
+
+
+def open_source(given: Path | str) -> SourceNet:
+    """Find a trained fold by its folder, or by a .caffemodel among its snapshots.
+
+    Raises
+    ------
+    UserError
+        For what is no trained fold, a net of seven classes, or weights that are not that fold's.
+    """
+    given = Path(given)
+    fold = given.resolve().parent.parent if given.suffix == SUFFIX else given
+    if not given.exists() or not (fold / FoldRecord.FILE).is_file():
+        kind = "a file whose origin nobody recorded" if given.is_file() else "no such fold"
+        raise UserError(given, "a trained fold, or a .caffemodel in its snapshots/", kind, GIVE_FOLD)
+    home = fold.resolve().parent
+    run, record = RunRecord.read(home), FoldRecord.read(fold)
+    if run.classes != 2:
+        raise UserError(given, "a net of two classes", f"one of {run.classes}", "Adapt a net of two classes.")
+    weights, weights_sha = _weights(given, fold, record, ModelRecord.read_if_there(fold))
+    data = run.dataset
+    origin = SourceRecord(
+        run=home.name,
+        fold=record.fold,
+        dataset=SourceDataset(name=data.name, cells=data.cells, dataset_sha=data.dataset_sha),
+        fold_sha=record.fold_sha,
+        weights_sha=weights_sha,
+        control=run.control,
+        recipe=recorded(fold),
+    )
+    return SourceNet(fold, weights, run, origin, frozenset(seen_images(fold)))
+
+
+def _weights(given: Path, fold: Path, record: FoldRecord, model: ModelRecord | None) -> tuple[Path, str]:
+    """The weights that were given, or that the fold selects, with their checksum; refused where not the fold's own."""
+    is_file = given.suffix == SUFFIX
+    if not is_file and model is None:
+        do = f"Run tools/train.py on it first. {GIVE_FOLD}"
+        raise UserError(given, "a fold with a selected model", "no model.json", do)
+    path = given if is_file else fold / model.snapshot
+    if not path.is_file():
+        raise UserError(path, "the model that the fold selected", "no such file", GIVE_FOLD)
+    weights_sha = sha256_file(path)
+    selected = model is not None and weights_sha == model.weights_sha
+    if not is_file and not selected:
+        do = "Train that fold again."
+        raise UserError(path, f"weights of sha256 {model.weights_sha[:12]}", "changed ones", do)
+    if selected and model.fold_sha != record.fold_sha:
+        found = "one of another fold, split or seed"
+        raise UserError(fold / ModelRecord.FILE, "a model trained on its fold", found, GIVE_FOLD)
+    if not selected and (found := foreign(path, fold)) is not None:
+        raise UserError(path, "a snapshot trained on its fold", found, GIVE_FOLD)
+    return path, weights_sha
+
+
+def require_two_classes(run: Options) -> None:
+    """Refuse to adapt a net to a run of seven classes: the source has an output for each of two."""
+    if run.classes != 2:
+        raise UserError("--from", "a run of two classes", f"one of {run.classes}", "Use --classes 2.")
+
+
+def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> None:
+    """Refuse, before a fold is built, a source that has learned from a test or inner cell; `folds` has their parts."""
+    if not source.seen & read_images(run / IMAGES):
+        return
+    images = {cell.image for parts in folds.values() for cells in parts.values() for cell in cells}
+    known = {path: pixel_sha256(read_image(path)) for path in images}
+    for fold, parts in folds.items():
+        require_held_out(image_rows(parts, known), fold_folder(run, fold), set(source.seen), source.fold)
+
+
+def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, say: Callable[[str], None]) -> None:
+    """Require, before Caffe starts, that a source fits a fold's net and has not seen the cells that judge it."""
+    check_weights(source.weights, shapes, "Train the source again, or adapt another net.")
+    require_unseen(fold, set(source.seen), source.fold)
+    if source.run.control:
+        say(f"!! the source is a control ({source.run.control}): wrong on purpose !!")
+    sizes = (source.run.dataset.pixel_um, run.dataset.pixel_um)
+    if None not in sizes and not same_pixel(*sizes):
+        say(f"note: the source was trained at {sizes[0]:g} um a pixel, these images have {sizes[1]:g}: rescale them")
+
+
+def start_of(args: argparse.Namespace) -> tuple[Path | None, SourceNet | None]:
+    """The weights or the source net that `add_source_options` parsed; at most one of the two."""
+    return (None, open_source(args.source)) if args.source else (_asked_weights(args), None)
+
+
+def compared(args: argparse.Namespace) -> tuple[Path | None, SourceNet]:
+    """The weights and the source net that `add_compared_options` parsed."""
+    source = open_source(args.source)
+    return _asked_weights(args), source
+
+
+def _asked_weights(args: argparse.Namespace) -> Path | None:
+    return None if args.from_scratch else require_weights(args.weights)
