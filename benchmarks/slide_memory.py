@@ -48,7 +48,7 @@ def measure(work: Work) -> list[Figure]:
 
 
 def _command(slide: Path, fold: Path, place: Path) -> list[str]:
-    options = ["--fold-folder", fold, "--out", place / "out", "--gpu", "none", "--confidence", CONFIDENCE]
+    options = ["--net", fold, "--out", place / "out", "--gpu", "none", "--confidence", CONFIDENCE]
     options += ["--training-mpp", FIELD_MPP, "--cluster", "local", "--workers", WORKERS]
     return [sys.executable, *map(str, (ROOT / "tools/screen.py", slide, *options))]
 

@@ -17,7 +17,7 @@ def find_data(given: str | None) -> Path:
     """The data set's path: what was given, else the environment's HERLEV, else data/herlev."""
     path = Path(given or os.environ.get("HERLEV") or DEFAULT)
     if not path.exists():
-        do = "Give --data, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
+        do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
         do = CHECK_PATH if given else do
         raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
     return path
@@ -38,7 +38,7 @@ def reopened(run: RunRecord) -> Dataset:
     """The data set at the place where a run was built from it, the same or another one."""
     data = Path(run.dataset.path)
     if not data.exists():
-        do = "Put it back, or name its new place once: tools/build_lmdb.py with --data, --run and all as it was built."
+        do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as it was built."
         raise UserError(data, "the data set this run was built from", "no such file or folder", do)
     return open_dataset(data, run.allow_partial)
 

@@ -14,7 +14,7 @@ from data_prep.profiles import Profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
 from deeppap.io.caffe_messages import read_prototxt, training_prototxt
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import (
     digest,
     human,
@@ -35,7 +35,7 @@ def class_labels(cells: Sequence[Cell], run: RunRecord, shuffled: bool = False) 
     """The labels to train on: 2 or 7 classes; the control deals them out anew, at random."""
     labels = [cell.class7 if run.classes == 7 else cell.label for cell in cells]
     if None in labels:
-        raise UserError("--classes", "seven classes in the data set", "a data set of two", "Use --classes 2.")
+        raise FieldError("classes", "seven classes in the data set", "a data set of two", "Use `classes` 2.")
     if shuffled:
         labels = [labels[i] for i in rng(run.seed, "control", "shuffle").permutation(len(labels))]
     return labels

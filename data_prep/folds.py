@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from data_prep.cells import Cell, Dataset
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.records import SplitRecord
+from deeppap.records.request import PROTOCOLS
 
-PROTOCOLS = ("cell", "field")
 FOLDS = 5
 SEEDS = 2**32  # what scikit-learn takes
 
@@ -23,8 +23,8 @@ def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> li
     if np.bincount(strata).max() < n_folds:  # scikit-learn refuses where every class is smaller than the folds
         strata = np.array([cell.label for cell in cells])
     if np.bincount(strata).max() < n_folds:
-        raise UserError(
-            "--select", f"{n_folds} training cells of one label", f"{np.bincount(strata).max()}", "Add cells."
+        raise FieldError(
+            "select", f"{n_folds} training cells of one label", f"{np.bincount(strata).max()}", "Add cells."
         )
     if protocol == "cell":
         splitter, groups = StratifiedKFold(n_folds, shuffle=True, random_state=seed), None
@@ -36,8 +36,8 @@ def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> li
         parts = splitter.split(np.zeros(len(cells)), strata, groups)
         folds = [sorted(cells[i].id for i in test) for _, test in parts]
     if not all(folds):  # few groups of one label each may come out so
-        do = "Give more groups, or another --seed."
-        raise UserError("--protocol field", f"groups that fill {n_folds} folds", "a fold without cells", do)
+        do = "Give more groups, or another `seed`."
+        raise FieldError("protocol", f"groups that fill {n_folds} folds", "a fold without cells", do)
     return folds
 
 
@@ -57,9 +57,9 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
         For an option out of range, and for too few cells or groups.
     """
     if not 0 <= seed < SEEDS:
-        raise UserError("--seed", f"0 to {SEEDS - 1}", f"{seed}", "Choose another seed.")
+        raise FieldError("seed", f"0 to {SEEDS - 1}", f"{seed}", "Choose another seed.")
     if protocol not in PROTOCOLS:
-        raise UserError("--protocol", f"one of {', '.join(PROTOCOLS)}", protocol, "Choose one of them.")
+        raise FieldError("protocol", f"one of {', '.join(PROTOCOLS)}", protocol, "Choose one of them.")
     if protocol == "field":
         _require_groups(dataset, n_folds)
     normal, abnormal = (sum(c.label == label for c in dataset.cells) for label in (0, 1))
@@ -76,7 +76,7 @@ def _require_both_labels(dataset: Dataset, folds: list[list[str]]) -> None:
     for number, fold in enumerate(map(set, folds)):
         labels = {cell.label for cell in dataset.cells if cell.id not in fold}
         if labels != {0, 1}:
-            do = "Give more groups, another --seed, or use --protocol cell."
+            do = "Give more groups, another `seed`, or use `protocol` cell."
             found = f"one label alone in those of fold {number}"
             raise UserError(dataset.root, "normal and abnormal training cells in every fold", found, do)
 
@@ -85,7 +85,7 @@ def _require_groups(dataset: Dataset, n_folds: int) -> None:
     groups = {cell.group for cell in dataset.cells}
     if None in groups or len(groups) < n_folds:
         found = f"{len(groups - {None})} groups, {sum(c.group is None for c in dataset.cells)} cells without one"
-        do = "Give every cell its group, or use --protocol cell."
+        do = "Give every cell its group, or use `protocol` cell."
         raise UserError(dataset.root, f"a group for every cell and at least {n_folds} groups", found, do)
 
 
@@ -102,8 +102,8 @@ def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[C
         if all({cell.label for cell in part} == {0, 1} for part in parts):
             return parts
     expected = "a fifth of the training cells with both labels, in whole groups"
-    do = "Give more groups, or use --select last, or paper."
-    raise UserError("--select inner", expected, "cells of one label in each", do)
+    do = "Give more groups, or use `select` last, or paper."
+    raise FieldError("select", expected, "cells of one label in each", do)
 
 
 def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
@@ -117,15 +117,15 @@ def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[st
     groups = {cell.group for cell in cells}
     if protocol == "field" and len(groups) < FOLDS:
         expected = f"at least {FOLDS} groups among the training cells, to hold a fifth of them back"
-        do = "Give more groups, or use --select last, or paper."
-        raise UserError("--select inner", expected, str(len(groups)), do)
+        do = "Give more groups, or use `select` last, or paper."
+        raise FieldError("select", expected, str(len(groups)), do)
     return _assign(cells, protocol, seed, FOLDS)
 
 
 def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[list[Cell], list[Cell]]:
     """The training and the test cells of one fold, sorted by id; cells that the split leaves out are in neither."""
     if not 0 <= fold < len(split.folds):
-        raise UserError("--fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
+        raise FieldError("fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
     test = set(split.folds[fold])
     others = test | set(split.left_out or ())
     return [c for c in dataset.cells if c.id not in others], [c for c in dataset.cells if c.id in test]

@@ -43,7 +43,7 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
     if not allow_partial:
         _require_counts(root, cells)
     if not cells:
-        raise UserError(root, "cell images", "none", "Point --data at the folder that holds the class folders.")
+        raise UserError(root, "cell images", "none", "Point `data` at the folder that holds the class folders.")
     return _dataset(root, cells, {image.stem: mask for _, image, mask in pairs})
 
 
@@ -65,7 +65,7 @@ def _dataset(root: Path, cells: list[Cell], masks: dict[str, Path]) -> Dataset:
 def _require_class_folders(root: Path, allow_partial: bool) -> None:
     if not root.is_dir():
         found = "a file" if root.exists() else "no such folder"
-        raise UserError(root, "the Herlev folder", found, "Point --data (or HERLEV) at your copy.")
+        raise UserError(root, "the Herlev folder", found, "Point `data` (or HERLEV) at your copy.")
     known = {item.folder for item in CLASSES}
     folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
     if not folders & known:
@@ -110,5 +110,5 @@ def _require_counts(root: Path, cells: list[Cell]) -> None:
     for known, count in zip(CLASSES, counts(cells), strict=True):
         if count != known.count:
             what = f"{abs(count - known.count)} {'missing' if count < known.count else 'too many'}"
-            do = "Get the whole set again, or use --allow-partial for a subset."
+            do = "Get the whole set again, or use `allow_partial` for a subset."
             raise UserError(root / known.folder, f"{known.count} cells", f"{count} ({what})", do)

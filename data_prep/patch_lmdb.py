@@ -23,7 +23,6 @@ RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in
 CHUNK = 64  # views a worker renders at once, and a transaction holds; 257 would overflow their sum
 MAPPED = 64  # chunks until the file is mapped anew
-ENCODINGS = ("raw", "png")
 
 
 class Source(NamedTuple):

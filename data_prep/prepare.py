@@ -8,14 +8,13 @@ from data_prep.cells import Dataset, counts
 from data_prep.dataset import find_data, open_dataset
 from data_prep.fit_views import fit_views, plan_lines
 from data_prep.fold_data import build_fold, fold_key
-from data_prep.folds import FOLDS, PROTOCOLS, make_split
+from data_prep.folds import FOLDS, make_split
 from data_prep.image_hashes import IMAGES, write_images
-from data_prep.patch_lmdb import ENCODINGS
 from data_prep.profiles import Profile, read_profile
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.records import DatasetRecord, Request, RunRecord, SplitRecord
-from deeppap.records.request import CONTROLS, SELECTIONS
+from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 from deeppap.records.run_folder import RUNS, default_name, fold_folder, locked, new_run, open_run
 
 
@@ -24,7 +23,7 @@ def check(request: Request) -> None:
     choices = {"protocol": PROTOCOLS, "select": SELECTIONS, "control": CONTROLS, "encoding": ENCODINGS}
     for name, known in choices.items():
         if getattr(request, name) not in known and getattr(request, name) is not None:
-            raise UserError(f"--{name}", f"one of {', '.join(known)}", getattr(request, name), "Choose one of them.")
+            raise FieldError(name, f"one of {', '.join(known)}", getattr(request, name), "Choose one of them.")
     read_profile(request.profile)
 
 
@@ -47,7 +46,7 @@ def prepare_run(
             write_images(folder / IMAGES, dataset)
         split = freeze(folder, dataset, split)
     if split.dataset_sha != run.dataset.dataset_sha:
-        raise UserError(folder / SplitRecord.FILE, "the split of this data set", "another's", "Give another --run.")
+        raise UserError(folder / SplitRecord.FILE, "the split of this data set", "another's", "Give another `run`.")
     return folder, dataset, split, run
 
 
@@ -124,7 +123,7 @@ def prepare_fold(
 ) -> tuple[Path, str]:
     """Build one fold of a run; says first what its plan is, and returns its folder and a line for the user."""
     if not 0 <= fold < FOLDS:
-        raise UserError("--fold", f"0 to {FOLDS - 1}", str(fold), "Folds are counted from 0.")
+        raise FieldError("fold", f"0 to {FOLDS - 1}", str(fold), "Folds are counted from 0.")
     folder, dataset, split, run = prepare_run(request, name, runs)
     target = fold_folder(folder, fold)
     for line in views_plan(run):

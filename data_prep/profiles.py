@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import ROOT
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 
 FILE = ROOT / "profiles.toml"
 VIEW_PLANS = ("unbalanced", "balanced")
@@ -46,7 +46,7 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     """
     known = tomllib.loads(FILE.read_text(encoding="utf-8"))
     if name not in known:
-        raise UserError("--profile", f"one of {', '.join(known)}", name, f"Choose one, or add it to {FILE.name}.")
+        raise FieldError("profile", f"one of {', '.join(known)}", name, f"Choose one, or add it to {FILE.name}.")
     values = known[name]
     if view_plan not in VIEW_PLANS:
         raise UserError("the data set's view plan", f"one of {', '.join(VIEW_PLANS)}", repr(view_plan)[:60], AGAIN)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from data_prep.cells import Cell
 from data_prep.views import rng
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError
 
 TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest part
 
@@ -29,7 +29,7 @@ def nested_subsets(cells: Sequence[Cell], shares: Sequence[int], seed: int) -> l
         if {cell.label for cell in cells if _group(cell) in parts[0]} == {0, 1}:
             return [[cell for cell in cells if _group(cell) in part] for part in parts]
     found = f"none in {TRIES} orders of {len(names)} groups"
-    raise UserError("--shares", "both labels in the smallest part", found, "Begin with a larger share.")
+    raise FieldError("shares", "both labels in the smallest part", found, "Begin with a larger share.")
 
 
 def _group(cell: Cell) -> tuple[bool, str]:

@@ -72,7 +72,7 @@ def built_fold(checkout, phantom):
 
 @pytest.fixture(scope="session")
 def train_output(checkout, built_fold, source_weights):
-    return run_tool(checkout, "train", "--fold-folder", built_fold, "--weights", source_weights, "--gpu", "none")
+    return run_tool(checkout, "train", "--net", built_fold, "--weights", source_weights, "--gpu", "none")
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +83,7 @@ def trained_fold(built_fold, train_output):
 
 @pytest.fixture(scope="session")
 def evaluate_output(checkout, trained_fold):
-    return run_tool(checkout, "evaluate", "--fold-folder", trained_fold, "--gpu", "none")
+    return run_tool(checkout, "evaluate", "--net", trained_fold, "--gpu", "none")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest
 
 from data_prep import profiles
 from data_prep.cells import counts
-from data_prep.folds import PROTOCOLS
 from data_prep.manifest import read_manifest
 from data_prep.manifest_values import LABELS
+from deeppap.records.request import PROTOCOLS
 from deeppap.scoring.own_cells import places_of_csv
 from tests.support.checkout import ROOT
 from tests.support.page_code import blocks

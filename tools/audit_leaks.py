@@ -1,34 +1,31 @@
 #!/usr/bin/env python3
-"""Look for leaks: views or cells that a fold trains on and validates on, duplicates inside a data set."""
+"""Search for leaks: cells or views that are in training and in validation, and duplicates in a data set."""
 
-import argparse
 from pathlib import Path
 
 import _venv  # noqa: F401
 
+from deeppap.cli.options import add_net_option
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = """\
   tools/audit_leaks.py
-  tools/audit_leaks.py --fold-folder runs/herlev-cell-paper/fold3
+  tools/audit_leaks.py --net runs/herlev-cell-paper/fold3
   tools/audit_leaks.py --data data/herlev
 
-Compares by cell, by exact pixels, and by a perceptual hash that small changes do not move. A data set's images are
-compared in all eight orientations. Exit status 0: nothing found; 1: something to look at, one line each.
+Cells are compared by id, by exact pixels, and by a perceptual hash, which finds images that were changed slightly. The
+images of a data set are compared in all eight orientations. The exit status is 0 if nothing is found, else 1. One line
+is printed for each finding.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--fold-folder", help="the fold whose LMDBs are compared (default: data/fold)")
-    parser.add_argument("--data", help="a data set instead: its images are compared with each other")
-    return parser.parse_args()
-
-
 def main() -> int:
-    """Print every leak and how many there are."""
-    args = arguments()
+    """Print every leak, and how many there are."""
+    parser = ToolParser(__doc__, EPILOG)
+    add_net_option(parser, "fold whose LMDBs are compared")
+    parser.add_argument("--data", help="compare the images of this data set instead")
+    args = parser.parse_args()
     from data_prep.dataset import open_dataset
     from data_prep.leaks import audit_dataset, audit_fold
     from deeppap.io.errors import printable
@@ -37,7 +34,7 @@ def main() -> int:
     if args.data:
         where, leaks = args.data, audit_dataset(open_dataset(Path(args.data), allow_partial=True))
     else:
-        where = find_fold(args.fold_folder)
+        where = find_fold(args.net)
         leaks = audit_fold(where)
     for leak in leaks:
         distance = f", {leak.distance} of 256 bits apart" if leak.kind == "near" else ""

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Build one fold's train_lmdb, val_lmdb and mean.binaryproto, and make them the ones the prototxt reads."""
-
-import argparse
+"""Build train_lmdb, val_lmdb and mean.binaryproto of one fold, and make data/fold point to them."""
 
 import _venv  # noqa: F401
 
 from deeppap.cli.options import DATA_HELP, add_run_options, requested
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = f"""\
@@ -13,21 +12,17 @@ EPILOG = f"""\
   tools/build_lmdb.py --fold 0 --data my_cells.csv --profile quick
 
 {DATA_HELP}
-Everything is written to runs/<run>/fold<K>/; the link data/fold then points there. A second call keeps what is whole.
+The files are written to runs/<run>/fold<K>/. The prototxt files read them through the link data/fold. If the fold is
+complete already, only the link is moved.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--fold", type=int, required=True, help="fold to hold out, 0 to 4")
-    add_run_options(parser, profile="paper")
-    return parser.parse_args()
-
-
 def main() -> None:
-    """Build the fold and point data/fold at it."""
-    args = arguments()
+    """Build the fold and make data/fold point to it."""
+    parser = ToolParser(__doc__, EPILOG)
+    parser.add_argument("--fold", type=int, required=True, help="fold to hold out, 0 to 4")
+    add_run_options(parser, default_profile="paper")
+    args = parser.parse_args()
     from data_prep.prepare import prepare_fold
     from deeppap.records.current_fold import make_current
 

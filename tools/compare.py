@@ -1,42 +1,43 @@
 #!/usr/bin/env python3
-"""Compare two or more runs on the cells that both have scored: who is right more often, whose AUC is larger."""
+"""Compare runs on the cells that all of them scored: which is right more often, and which has the larger AUC."""
 
-import argparse
 from pathlib import Path
 
 import _venv  # noqa: F401
 
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 
 EPILOG = """\
   tools/compare.py runs/herlev-cell-paper runs/herlev-cell-paper-scratch
 
-McNemar's exact test and DeLong's; where the cells have groups, both keep whole groups together (measures/compare.py).
-The same table is in the report of several runs.
+The tests are McNemar's exact test and DeLong's. If the cells have groups, both tests keep each group together
+(deeppap/stats/compare.py). If a run was adapted (--from of tools/cross_validate.py), a second table shows what adapting
+changed. The report of several runs has both tables.
 """
-
-
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more run folders")
-    return parser.parse_args()
 
 
 def main() -> None:
     """Read the runs and print the table."""
-    args = arguments()
+    parser = ToolParser(__doc__, EPILOG)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more run folders")
+    args = parser.parse_args()
     if len(args.runs) < 2:
-        raise UserError("arguments", "two runs or more", "one", "Name the folders of two runs.")
+        raise FieldError("runs", "two runs or more", "one", "Give the folders of two runs.")
+    from deeppap.report.tables.adapting import adapting_table
+
     from deeppap.report.tables.comparison import comparison_table
     from deeppap.scoring.results import load_run
 
-    table = comparison_table([load_run(path) for path in args.runs])
+    results = [load_run(path) for path in args.runs]
+    table = comparison_table(results)
     if table is None:
         do = "Compare runs of one data set with at least one scored cell in common."
-        raise UserError(args.runs[1], f"cells that {args.runs[0]} has scored too", "none", do)
+        raise UserError(args.runs[1], f"cells that {args.runs[0]} scored too", "none", do)
     print(table.text())
+    if adapted := adapting_table(results):
+        print(adapted.text())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Reproduce the paper: every fold through build, train and evaluate, then the report; resumable."""
+"""Run the whole study: build, train and evaluate every fold, then write the report. It can be resumed."""
 
-import argparse
 from functools import partial
 
 import _venv  # noqa: F401
 
+from deeppap.cli.option_types import whole_numbers
 from deeppap.cli.options import (
     DATA_HELP,
     WEIGHTS_HELP,
@@ -14,56 +14,57 @@ from deeppap.cli.options import (
     add_engine_options,
     add_run_options,
     add_source_options,
+    device_of,
     requested,
+    source_of,
 )
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = f"""\
   tools/cross_validate.py --data data/herlev --profile paper --protocol cell
   tools/cross_validate.py --data data/herlev --profile quick --protocol field --folds 0,1
+  tools/cross_validate.py --data my_cells/cells.csv --profile quick --from runs/herlev-cell-paper/fold0
 
 {DATA_HELP}
-The protocols: cell is the paper's; field keeps all cells of one Herlev field number in one fold, the honest test,
-and chooses its snapshot on cells held back from training unless --select says otherwise; the run's name says so.
---from adapts a trained net in every fold; tools/adapt_study.py compares that with the net as it is, and with CaffeNet.
-{WEIGHTS_HELP}\
-With --cluster each worker does a fold at a time, all in this folder's runs/, which they must share (docs/cluster.md).
-A fold's LMDBs are removed once it is scored, unless --keep. The report is runs/<run>/report/report.html.
+--protocol cell splits single cells, as the paper does. --protocol field keeps all cells of one field in the same fold,
+which is the stricter test. It selects the snapshot on training cells that were held back, unless --select is given.
+
+--from adapts a trained net in every fold (docs/adapting.md). tools/compare.py shows what adapting changed.
+{WEIGHTS_HELP}
+With --cluster, each worker does one fold at a time. All workers must share this folder (docs/cluster.md).
+
+A second call does only what is missing. The LMDBs of a fold are removed after it is scored, unless --keep is given. The
+report is runs/<run>/report/report.html.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    add_run_options(parser, profile="paper")
+def main() -> None:
+    """Do what is missing, then write the report."""
+    parser = ToolParser(__doc__, EPILOG)
+    add_run_options(parser, default_profile="paper")
     add_source_options(parser)
-    parser.add_argument("--folds", help="only these, such as 0,2 (default: all)")
+    parser.add_argument("--folds", type=whole_numbers, help="do only these folds, such as 0,2 (default: all)")
     add_cluster_option(parser)
     add_device_options(parser)
     add_engine_options(parser)
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Do all that is missing, then write the report."""
-    args = arguments()
+    args = parser.parse_args()
     from deeppap.cluster.connect import on_cluster
-    from deeppap.engines.device import cards_of, resolve
+    from deeppap.engines.device import cards_of
     from deeppap.report.report import default_out, write_report
     from deeppap.scoring.results import load_run
     from deeppap.studies.cluster_folds import folds_on
-    from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate, wanted_folds
-    from deeppap.training.source import start_of
+    from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 
-    device = resolve(args.gpu, args.tf32, args.engine, args.precision)
+    device = device_of(args)
     print(device.describe())
-    weights, source = start_of(args)
+    weights, source = source_of(args)
     options = CrossValidateOptions(
         weights=weights,
         source=source,
-        folds=wanted_folds(args.folds),
+        folds=args.folds,
         device=device,
         workers=args.workers,
         shift=args.shift,

@@ -1,31 +1,26 @@
 #!/usr/bin/env python3
-"""Fetch bvlc_reference_caffenet.caffemodel, verify its sha1, and keep it in models/; safe to repeat."""
+"""Download bvlc_reference_caffenet.caffemodel to models/ and verify its SHA-1."""
 
-import argparse
 from pathlib import Path
 
 import _venv  # noqa: F401
 
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = """\
   tools/download_weights.py
 
-Any other address will do, for the sha1 decides.
+A file that is there already and has the right SHA-1 is kept. Because of that checksum, any address may be given.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--url", action="append", default=[], help="an address to try first; may be repeated")
-    parser.add_argument("--out", type=Path, help="where to put it (default: models/bvlc_reference_caffenet/)")
-    return parser.parse_args()
-
-
 def main() -> None:
-    """Download and say where it is."""
-    args = arguments()
+    """Download the weights and print where they are."""
+    parser = ToolParser(__doc__, EPILOG)
+    parser.add_argument("--url", action="append", default=[], help="address to try first; may be repeated")
+    parser.add_argument("--out", type=Path, help="file to write (default: in models/bvlc_reference_caffenet/)")
+    args = parser.parse_args()
     from deeppap.io.pinned import MODEL, facts
     from deeppap.training.download import download
 

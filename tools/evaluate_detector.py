@@ -1,56 +1,44 @@
 #!/usr/bin/env python3
-"""Judge a detector of nuclei on fields whose nuclei are marked: precision, recall, F, error of the centres."""
+"""Evaluate a nucleus detector on annotated fields: precision, recall, F-score and distance of the centres."""
 
-import argparse
 from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import above_zero, at_least_one
+from deeppap.cli.option_types import above_zero
+from deeppap.cli.options import add_detector_options, add_detector_training_options, add_field_options
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = """\
   tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
-  tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector fcn --weights nucleus_fcn.caffemodel
-  tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --loose cric --detector fcn --folds 3
+  tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector fcn --detector-weights nucleus_fcn.caffemodel
+  tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --incomplete cric \\
+      --detector fcn --fold-count 3
 
-Points are matched by Cervix93's protocol: a detected nucleus is a disc of 10 pixels, a mark in it is a hit, one to
-one; with masks, a detected centre inside a nucleus is a hit. Counts are pooled over a folder's fields.
---out writes every field with its hits (circles), misses (squares) and false ones (crosses), detections.csv and
-scores.json.
+Points are matched as in Cervix93's protocol: a detected nucleus is a disc of 10 pixels, and an annotated point in it is
+a hit, one to one. If there are masks, a detected centre inside a nucleus is a hit. The counts of all fields of a folder
+are added up. Files in --out: every field with hits (circles), misses (squares) and false detections (crosses),
+detections.csv and scores.json.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--fields", type=Path, nargs="+", required=True, help="folders of fields")
-    parser.add_argument("--mpp", type=float, nargs="+", required=True, help="micrometres a pixel, one or one a folder")
-    parser.add_argument("--detector", default="threshold", help="threshold (default) or fcn")
-    parser.add_argument("--weights", type=Path, help="the net's .caffemodel, for fcn")
-    parser.add_argument("--confidence", type=float, help="leave out nuclei below it (default: the detector's own)")
-    parser.add_argument(
-        "--radius", type=above_zero("--radius"), default=10, help="pixels that a centre may be off (default: 10)"
-    )
-    parser.add_argument("--out", type=Path, help="folder for the pictures and scores; a former one is replaced")
-    parser.add_argument("--folds", type=int, help="fcn: train on the other fields of each fold, judge on its own")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs/detector_folds"), help="--folds: where nets are trained"
-    )
-    parser.add_argument("--loose", nargs="+", default=[], metavar="NAME", help="--folds: see tools/train_detector.py")
-    parser.add_argument(
-        "--iterations", type=at_least_one("--iterations"), help="--folds: of the solver (default: solver.prototxt's)"
-    )
-    parser.add_argument(
-        "--crops", type=at_least_one("--crops"), default=16000, help="--folds: training crops of each (default: 16000)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="--folds: of folds, crops and net (default: 1)")
-    return parser.parse_args()
-
-
 def main() -> None:
-    """Detect, match and print; write the pictures where they are wanted."""
-    args = arguments()
+    """Detect, match and print; write the pictures if they are asked for."""
+    parser = ToolParser(__doc__, EPILOG)
+    add_field_options(parser)
+    add_detector_options(parser)
+    parser.add_argument("--radius", type=above_zero, default=10, help="largest distance of a hit in pixels")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for pictures and scores; an older one is replaced"
+    )
+    cross = parser.add_argument_group("cross-validation of the fcn detector")
+    cross.add_argument(
+        "--fold-count", type=int, metavar="K", help="train on K-1 folds of the fields, test on the other"
+    )
+    cross.add_argument("--runs", type=Path, default=Path("runs/detector_folds"), help="folder to train in")
+    add_detector_training_options(cross)
+    args = parser.parse_args()
     from deeppap.screening.nuclei.detection_scores import report
     from deeppap.screening.nuclei.detectors import open_detector
     from deeppap.screening.nuclei.evaluate import cross_validate, detect_all, require_foldable
@@ -58,15 +46,16 @@ def main() -> None:
     from deeppap.screening.nuclei.field_sets import open_sets
 
     if args.out:
-        require_replaceable(args.out)  # before the work, not after it
-    if args.folds is not None:
-        require_foldable(args.detector, args.weights, args.folds)
-        sets = open_sets(args.fields, args.mpp, args.loose)
-        training = (args.crops, args.iterations, args.seed)
-        results = cross_validate(args.runs, sets, args.folds, training, args.confidence, args.radius)
+        # before the work, not after it
+        require_replaceable(args.out)
+    if args.fold_count is not None:
+        require_foldable(args.detector, args.detector_weights, args.fold_count)
+        sets = open_sets(args.fields, args.mpp, args.incomplete)
+        training = (args.training_crops, args.iterations, args.seed)
+        results = cross_validate(args.runs, sets, args.fold_count, training, args.confidence, args.radius)
     else:
-        detector = open_detector(args.detector, args.weights, args.confidence)
-        sets = open_sets(args.fields, args.mpp, args.loose)
+        detector = open_detector(args.detector, args.detector_weights, args.confidence)
+        sets = open_sets(args.fields, args.mpp, args.incomplete)
         results = detect_all(detector, sets, args.radius)
     for one in sets:
         print(f"{args.detector} on {one.name} at {one.mpp:g} um a pixel")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw a phantom for trying and testing: cells in the shape of Herlev, or of HEMLBC, or whole fields, or a slide."""
+"""Draw synthetic cells for trying and testing: a data set, field images, or a slide."""
 
 import argparse
 from pathlib import Path
@@ -7,40 +7,33 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.option_types import at_least_one
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = """\
-  tools/make_phantom.py data/phantom               917 cells in Herlev's seven class folders
+  tools/make_phantom.py data/phantom               917 cells in the seven folders of Herlev's classes
   tools/make_phantom.py data/small --cells 60
   tools/make_phantom.py data/hemlbc --manifest     1,978 cells and cells.csv
-  tools/make_phantom.py data/fields --fields 3     3 fields of up to 24 cells, 0.201 um a pixel, and nuclei.csv
+  tools/make_phantom.py data/fields --fields 3     3 fields of up to 24 cells, 0.201 um per pixel, and nuclei.csv
   tools/make_phantom.py data/slide.tif --slide 20000 --fields 40     a pyramidal TIFF of 20,000 x 20,000 pixels
 
-It is a drawing: no figure obtained from it is a result. An existing folder is not touched.
+These are drawings: no figure obtained from them is a result. An existing folder is not changed.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("out", type=Path, help="the folder (or the slide's file) to make")
-    parser.add_argument("--cells", type=int, help="how many cells (default: as many as the real set; of a field 24)")
-    parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default: 1)")
-    parser.add_argument("--manifest", action="store_true", help="HEMLBC's shape: images/ and cells.csv, no masks")
-    parser.add_argument("--fields", type=int, help="so many field images with the centres of their nuclei, not cells")
-    parser.add_argument(
-        "--slide",
-        type=at_least_one("--slide"),
-        metavar="PIXELS",
-        help="a slide of that side with --fields fields on it",
-    )
-    parser.add_argument("--workers", type=at_least_one("--workers"), help="processes (default: one a core)")
-    return parser.parse_args()
-
-
 def main() -> None:
-    """Draw the set and say what is in it."""
-    args = arguments()
+    """Draw, and print what was drawn."""
+    parser = ToolParser(__doc__, EPILOG)
+    parser.add_argument("out", type=Path, help="folder (or slide file) to make")
+    parser.add_argument("--cells", type=int, help="number of cells (default: as in the real set; of a field 24)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes")
+    parser.add_argument("--manifest", action="store_true", help="in the shape of HEMLBC: images/, cells.csv, no masks")
+    parser.add_argument("--fields", type=int, help="number of field images with their nuclei's centres, not cells")
+    parser.add_argument(
+        "--slide", type=at_least_one, metavar="PIXELS", help="a slide of this side, with --fields fields on it"
+    )
+    parser.add_argument("--workers", type=at_least_one, help="processes (default: one per core)")
+    args = parser.parse_args()
     if args.slide or args.fields is not None:
         _draw_fields(args)
         return

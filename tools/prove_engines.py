@@ -9,7 +9,7 @@ from deeppap.cli.run import run
 from deeppap.io.errors import UserError
 
 EPILOG = """\
-  tools/prove_engines.py --fold-folder runs/herlev-cell-quick/fold0
+  tools/prove_engines.py --net runs/herlev-cell-quick/fold0
   tools/prove_engines.py --only openvino/bfloat16
 
 Float32 must stay within 1e-5 of Caffe's scores and change no decision; a lesser precision may change one only
@@ -22,7 +22,7 @@ it has are taken as they are, so a proof that was stopped goes on.
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--fold-folder", help="the fold's folder (default: data/fold)")
+    parser.add_argument("--net", help="the fold's folder (default: data/fold)")
     parser.add_argument("--only", nargs="+", metavar="ENGINE/PRECISION", help="these (default: all that run here)")
     return parser.parse_args()
 
@@ -44,7 +44,7 @@ def main() -> int:
                 others.append((engine, precision))
             except UserError as error:
                 print(f"{engine} {precision}: left out: {error}")
-    model = TrainedModel.open(find_fold(args.fold_folder))
+    model = TrainedModel.open(find_fold(args.net))
     return int(not all(one.holds for one in prove_engines(model, resolve("none"), others)))
 
 

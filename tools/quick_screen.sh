@@ -29,4 +29,4 @@ else
 fi
 
 # shellcheck disable=SC2086
-tools/screen.py "$image" --fold-folder "$fold" "${options[@]}" ${OPTIONS:-}
+tools/screen.py "$image" --net "$fold" "${options[@]}" ${OPTIONS:-}

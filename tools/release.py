@@ -1,43 +1,45 @@
 #!/usr/bin/env python3
-"""Write a net for use: a run's trained folds with mean, deploy, ONNX graphs, checksums and model cards."""
+"""Write the trained nets of a run for use elsewhere, with ONNX graphs, checksums and model cards."""
 
-import argparse
 from pathlib import Path
 
 import _venv  # noqa: F401
 
+from deeppap.cli.option_types import whole_numbers
+from deeppap.cli.parser import ToolParser
 from deeppap.cli.run import run
 
 EPILOG = """\
-  tools/release.py runs/herlev-field-evening-inner --out herlev-field
-  tools/classify.py cell.png --centre 61,48 --release herlev-field
+  tools/release.py runs/herlev-field-medium-last --out herlev-field
+  tools/classify.py cell.png --centre 61,48 --net herlev-field
 
-No image and no score of a cell goes into it; the ids of the cells do, in split.json, and checksums of the images, by
-which tools/validate.py refuses to judge a net on what it was trained on.
+For each fold: weights, mean image, deploy.prototxt, model card (readme.md) and ONNX graphs. onnx/crops.onnx takes what
+Caffe's deploy net takes: float32 crops (N, 3, 227, 227), BGR, mean subtracted, as `data`. onnx/views.onnx takes whole
+views, uint8 (N, 256, 256, 3), BGR, as `views`; mean, crops, mirroring and averaging are in the graph. Both return
+`prob`. Each graph is compared with Caffe, layer by layer, on views of test cells.
+
+A release has no image and no score of a cell. It has the cells' ids (split.json) and checksums of the images, by which
+tools/validate.py refuses to test a net on images that it was trained on.
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a folder that cross_validate.py made, all folds scored")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: <the run's name>-release)")
-    parser.add_argument("--folds", help="the nets of these folds alone, such as 0,2 (default: all)")
-    parser.add_argument("--without-onnx", action="store_true", help="Caffe's files alone: needs no make engines")
-    return parser.parse_args()
-
-
 def main() -> None:
-    """Write the release and say where it is."""
-    args = arguments()
+    """Write the release and print where it is."""
+    parser = ToolParser(__doc__, EPILOG)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder that tools/cross_validate.py made")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="new folder to write (default: <the run's name>-release)"
+    )
+    parser.add_argument("--folds", type=whole_numbers, help="only the nets of these folds, such as 0,2 (default: all)")
+    parser.add_argument("--without-onnx", action="store_true", help="write no ONNX graphs; needs no `make engines`")
+    args = parser.parse_args()
     from deeppap.engines.device import resolve
-    from deeppap.studies.cross_validate import wanted_folds
     from deeppap.studies.release import release
 
+    # comparing the graphs with Caffe is a matter of one cell: no GPU is worth its start
     resolve("none")
     out = args.out or Path(f"{args.run.resolve().name}-release")
-    folds = wanted_folds(args.folds)
-    print(f"{release(args.run, out, folds, onnx=not args.without_onnx)} written")
+    print(f"{release(args.run, out, args.folds, onnx=not args.without_onnx)} written")
 
 
 if __name__ == "__main__":

@@ -1,84 +1,200 @@
-"""What distinguishes one run from another, as a user asks for it: the one list, and its options."""
+"""Groups of options that several tools have, and what is made of them."""
 
 import argparse
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from deeppap.cli.option_types import at_least_one, plain_name
+from deeppap.cli.option_types import at_least_one, plain_name, profile
+from deeppap.cli.parser import ToolParser
 from deeppap.io.cores import usable_cores
-from deeppap.records.request import Request
+from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
+
+if TYPE_CHECKING:
+    from deeppap.engines.device import Device
+    from deeppap.training.source import SourceNet
 
 DATA_HELP = """\
-The data set is --data, else the environment's HERLEV, else data/herlev: a folder in Herlev's shape or a manifest CSV.
+If --data is not given, the environment variable HERLEV is used, and data/herlev if that is not set either. A data set
+is a folder in the shape of Herlev, or a manifest CSV (docs/own_cells.md).
 """
 WEIGHTS_HELP = """\
-Without --weights: the environment's WEIGHTS, else bvlc_reference_caffenet.caffemodel here or in models/.
+If --weights is not given, the environment variable WEIGHTS is used. If that is not set either,
+bvlc_reference_caffenet.caffemodel is searched for in this folder and in models/.
 """
-DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Request)}
-ASKED = argparse.Namespace(**DEFAULTS)  # where one is left out
+ENGINES = ("caffe", "openvino", "onnxruntime")
+PRECISIONS = ("float32", "bfloat16")
+PROFILES = Path(__file__).resolve().parents[2] / "profiles.toml"
+DEFAULTS = argparse.Namespace(**{field.name: field.default for field in msgspec.structs.fields(Request)})
 
 
-def add_run_options(parser: argparse.ArgumentParser, profile: str, select: str | None = None) -> None:
-    """An option for each field of Request, and how to carry the run out; the defaults are the tool's own."""
-    parser.add_argument("--data", help="data set (see below)")
-    parser.add_argument("--profile", default=profile, help=f"counts of views, see profiles.toml (default: {profile})")
-    parser.add_argument("--protocol", default=ASKED.protocol, help="cell (the paper's) or field (none in two folds)")
-    known = "paper (by loss on the tested fold), last, or inner (validate on training cells)"
-    chosen = select or "paper; inner with --protocol field"
-    parser.add_argument("--select", default=select, help=f"{known}\n(default: {chosen})")
-    parser.add_argument("--classes", type=int, default=ASKED.classes, choices=(2, 7), help="classes to tell apart")
-    parser.add_argument("--control", help="shuffle: train on labels dealt out at random")
-    parser.add_argument("--encoding", default=ASKED.encoding, help="raw, or png: less disk, more decoding")
-    parser.add_argument("--seed", type=int, default=ASKED.seed, help="of folds, views and order (default: 1)")
-    parser.add_argument("--allow-partial", action="store_true", help="accept a subset of Herlev")
+def profiles() -> list[str]:
+    """The names of the profiles in profiles.toml."""
+    return list(tomllib.loads(PROFILES.read_text(encoding="utf-8")))
+
+
+def add_net_option(parser: ToolParser, meaning: str = "trained fold to use", default: str = "data/fold") -> None:
+    """`--net` of a tool that works on one fold."""
+    parser.add_argument("--net", metavar="RUN/foldK", help=f"{meaning} (default: {default})")
+
+
+def add_nets_option(parser: ToolParser, repeatable: bool = False) -> None:
+    """`--net` of a tool that scores new cells: a fold, or all nets of a release. It has no default on purpose."""
+    text = "trained net: a fold's folder (RUN/foldK), or a release, whose nets are averaged"
+    if repeatable:
+        parser.add_argument(
+            "--net", type=Path, metavar="NET", required=True, action="append", help=f"{text}; may be repeated"
+        )
+    else:
+        parser.add_argument("--net", type=Path, metavar="NET", required=True, help=text)
+
+
+def add_count_options(parser: ToolParser) -> None:
+    """How many views of a cell, and crops of a view, are averaged."""
+    parser.add_argument("--views", type=int, help="views of each cell, 1 to 100 (default: the profile's)")
+    parser.add_argument("--crops", type=int, help="crops of each view, 1 to 10 (default: the profile's)")
+
+
+def add_run_options(parser: ToolParser, default_profile: str, select: str | None = None) -> None:
+    """An option for each field of Request, and how to carry the run out.
+
+    `select` is the tool's own default; without one it follows from the protocol.
+    """
+    add_data_options(parser, default_profile)
+    followed = select or "paper; inner with --protocol field"
+    parser.add_argument(
+        "--select",
+        choices=SELECTIONS,
+        default=select,
+        help="snapshot to keep: lowest loss on the test fold (paper), the last one, or lowest loss on training cells "
+        f"that were held back (inner) (default: {followed})",
+    )
+    parser.add_argument("--classes", type=int, default=DEFAULTS.classes, choices=(2, 7), help="outputs of the net")
+    parser.add_argument("--control", choices=CONTROLS, help="negative control: train on shuffled labels")
+    parser.add_argument(
+        "--encoding", choices=ENCODINGS, default=DEFAULTS.encoding, help="of the patches in the LMDBs; png is smaller"
+    )
+    parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of the folds, the views and their order")
     add_work_options(parser)
 
 
-def add_work_options(parser: argparse.ArgumentParser) -> None:
-    """How many render, and where the run goes."""
-    threads = "threads that render (default: all cores)"
-    parser.add_argument("--workers", type=at_least_one("--workers"), default=usable_cores(), help=threads)
-    name = "name of the run's folder in runs/ (default: from the configuration)"
-    parser.add_argument("--run", type=plain_name("--run"), help=name)
+def add_data_options(parser: ToolParser, default_profile: str | None) -> None:
+    """The data set, how it is split, and unless `default_profile` is None how many views of a cell are used."""
+    parser.add_argument("--data", help="data set (see below)")
+    if default_profile:
+        parser.add_argument(
+            "--profile",
+            type=profile,
+            choices=profiles(),
+            default=default_profile,
+            help="numbers of views, epochs and images; see profiles.toml",
+        )
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default=DEFAULTS.protocol,
+        help="how cells are split: each cell by itself (the paper's), or all cells of one field in the same fold",
+    )
+    parser.add_argument("--allow-partial", action="store_true", help="accept a Herlev folder that is incomplete")
 
 
-def add_source_options(parser: argparse.ArgumentParser) -> None:
-    """What a net starts from, one of three; deeppap.training.source reads them."""
-    kinds = _add_starts(parser)
-    kinds.add_argument("--from", dest="source", metavar="FOLD", help="a trained fold, or its .caffemodel, to adapt")
+def add_work_options(parser: ToolParser) -> None:
+    """How many threads render views, and where the run goes."""
+    parser.add_argument("--workers", type=at_least_one, default=usable_cores(), help="threads that render views")
+    name = "name of the run's folder in runs/ (default: made from the options above)"
+    parser.add_argument("--run", type=plain_name, help=name)
 
 
-def add_compared_options(parser: argparse.ArgumentParser) -> None:
-    """A trained net to adapt, and what the net beside it starts from; deeppap.training.source reads both."""
-    parser.add_argument("--from", dest="source", metavar="FOLD", required=True, help="the trained fold to adapt")
-    _add_starts(parser)
+def add_source_options(parser: ToolParser, required: bool = False) -> None:
+    """What a training starts from; `source_of` reads it. If `required`, a net to adapt must be given."""
+    # a tool that compares both ways of starting takes a net and weights
+    kinds = parser if required else parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="NET",
+        required=required,
+        help="trained net to adapt: a fold's folder, or a .caffemodel among its snapshots",
+    )
+    weights = parser.add_mutually_exclusive_group() if required else kinds
+    weights.add_argument("--weights", type=Path, help="source .caffemodel with CaffeNet's conv1 to conv5 (see below)")
+    weights.add_argument("--from-scratch", action="store_true", help="start from Gaussian values: no transfer learning")
 
 
-def _add_starts(parser: argparse.ArgumentParser):
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--weights", help="source .caffemodel with conv1 to conv5 of CaffeNet (default: see below)")
-    kinds.add_argument("--from-scratch", action="store_true", help="start from Gaussian values, no transfer")
-    return kinds
+def weights_of(args: argparse.Namespace) -> Path | None:
+    """The source weights that `add_source_options` parsed; None for Gaussian values."""
+    from deeppap.training.source import require_weights
+
+    return None if args.from_scratch else require_weights(args.weights)
 
 
-def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """What a net runs on; the names are those of deeppap.engines.device.resolve."""
-    parser.add_argument("--gpu", help="number, all or none (default: the first one, where Caffe was built for it)")
-    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, not float32")
+def source_of(args: argparse.Namespace) -> "tuple[Path | None, SourceNet | None]":
+    """The weights, or the net to adapt, that `add_source_options` parsed; at most one of the two."""
+    from deeppap.training.source import open_source
+
+    return (None, open_source(args.source)) if args.source else (weights_of(args), None)
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """What scores; deeppap.engines.available says which there are."""
-    parser.add_argument("--engine", default=ASKED.engine, help="caffe (default), openvino or onnxruntime: make engines")
-    parser.add_argument("--precision", default=ASKED.precision, help="float32 (default), or bfloat16: openvino alone")
+def add_device_options(parser: ToolParser) -> None:
+    """What a net runs on; `device_of` reads it."""
+    parser.add_argument("--gpu", metavar="N", help="number of a GPU, all, or none (default: 0 if Caffe has a GPU)")
+    parser.add_argument("--tf32", action="store_true", help="let the GPU round to TF32: faster, less exact")
 
 
-def add_cluster_option(parser: argparse.ArgumentParser) -> None:
+def add_engine_options(parser: ToolParser) -> None:
+    """What computes the scores; `device_of` reads it."""
+    parser.add_argument("--engine", choices=ENGINES, default=DEFAULTS.engine, help="what computes the scores")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default=DEFAULTS.precision,
+        help="of the engine; bfloat16 needs openvino",
+    )
+
+
+def device_of(args: argparse.Namespace) -> "Device":
+    """The device that `add_device_options` and, if the tool has them, `add_engine_options` parsed."""
+    from deeppap.engines.device import resolve
+
+    engine, precision = (getattr(args, name, getattr(DEFAULTS, name)) for name in ("engine", "precision"))
+    return resolve(args.gpu, args.tf32, engine, precision)
+
+
+def add_cluster_option(parser: ToolParser) -> None:
     """Where the work is done; deeppap.cluster.connect reads it."""
-    where = "local, a scheduler's address or its scheduler file: work on Dask's workers (docs/cluster.md)"
+    where = "use Dask workers: local, a scheduler's address, or its scheduler file (docs/cluster.md)"
     parser.add_argument("--cluster", metavar="WHERE", help=where)
 
 
+def add_detector_options(parser: ToolParser) -> None:
+    """What finds nuclei."""
+    parser.add_argument("--detector", choices=("threshold", "fcn"), default="threshold", help="what finds the nuclei")
+    parser.add_argument("--detector-weights", type=Path, metavar="FILE", help=".caffemodel of the fcn detector")
+    parser.add_argument(
+        "--confidence", type=float, help="lowest confidence of a nucleus, 0 to 1 (default: the detector's own)"
+    )
+
+
+def add_field_options(parser: ToolParser) -> None:
+    """Fields whose nuclei are annotated."""
+    parser.add_argument("--fields", type=Path, nargs="+", required=True, metavar="DIR", help="folders of fields")
+    sizes = "micrometres per pixel: one number, or one per folder"
+    parser.add_argument("--mpp", type=float, nargs="+", required=True, help=sizes)
+    parser.add_argument(
+        "--incomplete", nargs="+", default=[], metavar="NAME", help="folders in which not every nucleus is annotated"
+    )
+
+
+def add_detector_training_options(parser: argparse._ActionsContainer) -> None:
+    """How the nucleus net is trained."""
+    parser.add_argument("--training-crops", type=at_least_one, default=16000, help="training crops to cut")
+    parser.add_argument("--iterations", type=at_least_one, help="of the solver (default: as in solver.prototxt)")
+    parser.add_argument("--seed", type=int, default=1, help="of the crops, the net and the folds")
+
+
 def requested(args: argparse.Namespace) -> Request:
-    """The request in what `add_run_options` parsed; an option that a tool has not is as where it is left out."""
-    return Request(**{name: getattr(args, name, default) for name, default in vars(ASKED).items()})
+    """The request in what `add_run_options` parsed; a tool without an option takes its default."""
+    return Request(**{name: getattr(args, name, default) for name, default in vars(DEFAULTS).items()})

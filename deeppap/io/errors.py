@@ -19,7 +19,7 @@ class UserError(Exception):
     Parameters
     ----------
     where : str or Path
-        The file, folder or option at fault.
+        The file or folder at fault; a parameter has `FieldError`.
     expected, found : str
         What should have been there, and what was.
     do : str
@@ -30,12 +30,30 @@ class UserError(Exception):
         self.where, self.expected, self.found, self.do = str(where), expected, found, do
         super().__init__(where, expected, found, do)
 
+    @property
+    def field(self) -> str | None:
+        """The parameter at fault, such as "views"; None where a file or a folder is."""
+        return None
+
     def __str__(self) -> str:
         return printable(f"{self.where}: expected {self.expected}, found {self.found}. {self.do}")
 
     def lines(self) -> list[str]:
         """What a tool prints: one line."""
         return [str(self)]
+
+
+class FieldError(UserError):
+    """A parameter with a value that cannot be used, such as "views"; `where` is its name.
+
+    A tool prints the option in its place (deeppap.cli), so that no library function needs to know how it is called
+    on the command line. In `do`, a parameter's name between backquotes becomes its option too.
+    """
+
+    @property
+    def field(self) -> str:
+        """The parameter's name."""
+        return self.where
 
 
 class ListError(UserError):

@@ -48,7 +48,7 @@ def is_read(lmdb: Path) -> bool:
     return False
 
 
-def find_fold(given: str | None) -> Path:
+def find_fold(given: Path | str | None) -> Path:
     """The fold's folder: what was given, else the current one; of a run's folder the folds are named."""
     fold = Path(given) if given else CURRENT
     if not (fold / FoldRecord.FILE).exists():
@@ -64,5 +64,5 @@ def _no_fold(path: Path, given: bool) -> UserError:
     if given and not path.exists():
         return UserError(path, expected, "no such folder", CHECK_PATH)
     return UserError(
-        path, expected, "none", "Name one with --fold-folder RUN/foldK, or run tools/build_lmdb.py --fold K first."
+        path, expected, "none", "Name one with `net`, such as RUN/fold3, or run tools/build_lmdb.py first."
     )

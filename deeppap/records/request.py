@@ -4,9 +4,11 @@ from typing import Literal
 
 import msgspec
 
+PROTOCOLS = ("cell", "field")
 SELECTIONS = ("paper", "last", "inner")
 CONTROLS = ("shuffle",)
-BY_PROTOCOL = {"field": "inner"}  # the default of --select; for other protocols it is the paper's
+ENCODINGS = ("raw", "png")
+BY_PROTOCOL = {"field": "inner"}  # the default of select; for other protocols it is the paper's
 CAVEAT = "snapshot chosen by its loss on the very fold that is reported (--select paper): no honest test of new fields"
 CLASSIFY_VIEWS = 100  # views of a cell in tools/classify.py by default
 

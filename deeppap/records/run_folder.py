@@ -74,7 +74,7 @@ def _require_same(file: Path, old: RunRecord, new: RunRecord, dataset: DatasetRe
     if names:
         expected = ", ".join(f"{name} {then[name]}" for name in names)
         found = ", ".join(f"{name} {now[name]}" for name in names)
-        raise UserError(file, expected, found, "Give another --run, or remove that run's folder.")
+        raise UserError(file, expected, found, "Give another `run`, or remove that run's folder.")
 
 
 def fold_folder(run: Path, fold: int) -> Path:

@@ -79,7 +79,7 @@ def _require_replaceable(out: Path) -> None:
         return
     held = {path.name for path in out.iterdir()} if out.is_dir() and not out.is_symlink() else {"no folder of its own"}
     if strange := sorted(held - OURS):
-        raise UserError(out, "a new folder or an older report", strange[0], "Choose another folder with --out.")
+        raise UserError(out, "a new folder or an older report", strange[0], "Choose another folder with `out`.")
 
 
 def _draw(plan: Plan, folder: Path) -> str:

@@ -15,9 +15,11 @@ OPENED, WEIGHTS = ("fold.json", "model.json", "mean.binaryproto", "deploy.protot
 AGAIN = "Get the release again."
 
 
-def open_nets(release: Path | None, fold: str | None, say: Callable[[str], None]) -> list[TrainedModel]:
-    """The nets that --release or else --fold-folder names, the fold of data/fold where neither does."""
-    return [TrainedModel.open(find_fold(fold), say=say)] if release is None else open_release(release, say=say)
+def open_nets(net: Path, say: Callable[[str], None]) -> list[TrainedModel]:
+    """All nets of a release, or the one net of a fold's folder; which of the two it is shows in the folder."""
+    if (net / SUMS).is_file():
+        return open_release(net, say=say)
+    return [TrainedModel.open(find_fold(net), say=say)]
 
 
 def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:

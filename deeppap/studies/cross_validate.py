@@ -13,7 +13,7 @@ from data_prep.fold_parts import parts_of
 from data_prep.prepare import key_of, prepare_run, run_profile, views_plan
 from data_prep.profiles import Profile
 from deeppap.engines.device import Device
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import human
 from deeppap.records import FoldRecord, ModelRecord, Recipe, Request, RunRecord, SplitRecord
 from deeppap.records.run_folder import fold_folder, locked
@@ -109,12 +109,12 @@ def one_fold(
     train_fold(folder, options.training, say)
     _evaluate(folder, options, say)
     if not options.keep and (folder / "train_lmdb").exists():
-        say(f"{human(drop_lmdbs(folder))} of disk given back (--keep keeps the LMDBs)")
+        say(f"{human(drop_lmdbs(folder))} of disk given back")
 
 
 def require_one_recipe(run: Path, recipe: Recipe) -> None:
     """Refuse a run of which any fold, wanted now or not, was trained with anything else than what is asked for."""
-    do = "Put that back as it was, or use another --run: the folds of one run are one experiment."
+    do = "Put that back as it was, or use another `run`: the folds of one run are one experiment."
     folds = sorted(path for path in run.glob("fold*") if path.is_dir())
     for fold in folds:
         require_same(fold, recipe, do)
@@ -137,7 +137,7 @@ def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
         return list(range(count))
     for fold in wanted:
         if not 0 <= fold < count:
-            raise UserError("--folds", f"numbers from 0 to {count - 1}", str(fold), "Folds are counted from 0.")
+            raise FieldError("folds", f"numbers from 0 to {count - 1}", str(fold), "Folds are counted from 0.")
     return sorted(set(wanted))
 
 
@@ -165,4 +165,4 @@ def wanted_folds(text: str | None) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",")] if text else None
     except ValueError:
-        raise UserError("--folds", "numbers such as 0,2", text, "Give them without spaces.") from None
+        raise FieldError("folds", "numbers such as 0,2", text, "Give them without spaces.") from None

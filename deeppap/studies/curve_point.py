@@ -63,5 +63,5 @@ def require_part(point: Point) -> None:
     """Refuse a point that is there and holds another part of the cells than the one that is asked for."""
     known = SplitRecord.read_if_there(point.folder)
     if known and known.split_sha != point.ready.split.split_sha:
-        do = "Give another --run, or the --shares that it was made with: the smallest decides which groups come first."
+        do = "Give another `run`, or the `shares` that it was made with: the smallest decides which groups come first."
         raise UserError(point.folder / SplitRecord.FILE, "the part of the cells that is asked for", "another", do)

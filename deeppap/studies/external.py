@@ -17,7 +17,7 @@ from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no
 from data_prep.manifest_values import PIXEL_RANGE
 from data_prep.resample import moved, resample
 from deeppap.engines.device import Device
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.image_file import read_image
 from deeppap.records.run_folder import RUNS
 from deeppap.scoring.average import averaged
@@ -40,7 +40,9 @@ class ExternalOptions:
     name: str | None = None
 
 
-def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say: Callable[[str], None] = print) -> Path:
+def validate(
+    path: Path, models: Sequence[TrainedModel], options: ExternalOptions, say: Callable[[str], None] = print
+) -> Path:
     """Score every cell of a set with each fold's net, average the nets, and return the folder that holds it.
 
     Raises
@@ -49,7 +51,6 @@ def validate(path: Path, folders: Sequence[Path], options: ExternalOptions, say:
         Where the set shares an image with the training data, a pixel size is missing or of another kind, or the
         folds do not belong together.
     """
-    models = [TrainedModel.open(folder, say=say) for folder in folders]
     require_one_training(models)
     dataset = open_dataset(path, allow_partial=True)
     images = image_hashes(dataset)
@@ -87,7 +88,7 @@ def require_one_training(models: Sequence[TrainedModel]) -> None:
                 raise UserError(model.folder, f"{what} {own[what]} as in {first.folder}", f"{value}", do)
     repeated = [name for name, count in Counter(model.weights_sha for model in models).items() if count > 1]
     if repeated:
-        raise UserError("--fold-folder", "every net once", f"the weights {repeated[0][:12]} twice", "Name each once.")
+        raise FieldError("net", "every net once", f"the weights {repeated[0][:12]} twice", "Name each once.")
 
 
 def _training(model: TrainedModel) -> dict[str, Any]:
@@ -113,13 +114,11 @@ def training_images(model: TrainedModel) -> set[str]:
 def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
     """By how much the set's images are enlarged to the training set's pixel size; None where nobody knows both."""
     if mpp is not None and not PIXEL_RANGE[0] <= mpp <= PIXEL_RANGE[1]:
-        raise UserError(
-            "--mpp", f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres", f"{mpp:g}", "Give a pixel's side."
-        )
+        raise FieldError("mpp", f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres", f"{mpp:g}", "Give a pixel's side.")
     trained = model.run.dataset.pixel_um
     if asked and trained is None:
         where = model.folder.resolve().parent / "run.json"
-        raise UserError(where, "the training set's pixel_um, to resample to", "none", "Leave --mpp out.")
+        raise UserError(where, "the training set's pixel_um, to resample to", "none", "Leave `mpp` out.")
     return None if mpp is None or trained is None else mpp / trained
 
 

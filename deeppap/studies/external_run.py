@@ -75,8 +75,8 @@ def free_folder(found: Validated, runs: Path, name: str | None) -> Path:
     if folder.exists():
         old = RunRecord.read(folder)
         if old.protocol != EXTERNAL:
-            raise UserError(folder, "a new folder or an older validation", "another run", "Give another --run.")
-        do = "Give another --run, or remove that folder."
+            raise UserError(folder, "a new folder or an older validation", "another run", "Give another `run`.")
+        do = "Give another `run`, or remove that folder."
         if old.dataset.dataset_sha != found.dataset_sha:
             raise UserError(folder, "a new folder or an older validation of this set", "another set's", do)
         if old.net_shas != [model.weights_sha for model in found.models]:

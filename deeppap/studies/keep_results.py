@@ -64,7 +64,7 @@ def keep_results(run: Path, out: Path) -> Path:
 def _require_replaceable(out: Path, run: RunResult) -> None:
     """Never clear away what is not an older copy of the same run."""
     if out.exists() and not _is_older_copy(out, run):
-        raise UserError(out, "no such folder, or an older copy of this run", "something else", "Give another --out.")
+        raise UserError(out, "no such folder, or an older copy of this run", "something else", "Give another `out`.")
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         name = path.relative_to(out)
         if name.parts[0] != "report" and path.name.removesuffix(".gz") not in OURS:

@@ -10,7 +10,7 @@ from data_prep.folds import train_test_cells
 from data_prep.prepare import prepare_run, run_profile
 from data_prep.subsets import nested_subsets
 from deeppap.engines.device import Device
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.records import Request, RunRecord
 from deeppap.records.run_folder import fold_folder, locked
 from deeppap.stats.learning_curve import POINT
@@ -40,10 +40,10 @@ class CurveOptions:
     def __post_init__(self):
         if not self.shares or list(self.shares) != sorted(set(self.shares)) or not 0 < self.shares[0] <= 100:
             do = "Give them ascending, such as 12,25,50,100."
-            raise UserError("--shares", "percents from 1 to 100", ",".join(map(str, self.shares)) or "none", do)
+            raise FieldError("shares", "percents from 1 to 100", ",".join(map(str, self.shares)) or "none", do)
         if self.shares[-1] > 100 or self.seeds < 1:
             do = "Give whole numbers such as 12,25,50,100 and 3."
-            raise UserError("--shares, --seeds", "at most 100 %, at least one seed", f"{self.shares[-1]} %", do)
+            raise FieldError("shares, __seeds", "at most 100 %, at least one seed", f"{self.shares[-1]} %", do)
 
     def training(self, start: str) -> CrossValidateOptions:
         """The options of a point's fold."""
@@ -87,7 +87,7 @@ def _require_one_curve(home: Path, options: CurveOptions) -> None:
         run = RunRecord.read(folder)
         require_one_recipe(folder, options.training(named[3]).training.recipe(run.classes, run_profile(run)))
         if others := [fold.name for fold in folder.glob("fold*") if fold.name != f"fold{options.fold}"]:
-            raise UserError(folder, f"fold {options.fold} held out", others[0], "Give another --run for that fold.")
+            raise UserError(folder, f"fold {options.fold} held out", others[0], "Give another `run` for that fold.")
 
 
 def plan_curve(request: Request, options: CurveOptions) -> tuple[Path, list[Point]]:
@@ -109,7 +109,7 @@ def percents(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise UserError("--shares", "numbers such as 12,25", text, "Give them without spaces.") from None
+        raise FieldError("shares", "numbers such as 12,25", text, "Give them without spaces.") from None
 
 
 def _work(point: Point, options: CurveOptions) -> dict[str, int]:

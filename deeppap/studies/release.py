@@ -49,7 +49,7 @@ def release(
     result = load_run(run)
     _require_scored(result, range(result.n_folds) if folds is None else folds)
     if out.exists():
-        raise UserError(out, "a new folder", "one that exists", "Remove it, or give another --out.")
+        raise UserError(out, "a new folder", "one that exists", "Remove it, or give another `out`.")
     chosen = [fold for fold in result.folds if folds is None or fold.fold in folds]
     models = [TrainedModel.open(fold.folder, say=say) for fold in chosen]
     with complete_or_absent(out) as partial:
@@ -71,7 +71,7 @@ def _require_scored(result: RunResult, wanted: Sequence[int]) -> None:
     missing = sorted(set(wanted) - {fold.fold for fold in result.folds})
     if missing or not wanted:
         found = f"none of fold {','.join(map(str, missing))}"
-        do = "Run tools/cross_validate.py to its end, or name the folds with --folds."
+        do = "Run tools/cross_validate.py to its end, or name the folds with `folds`."
         raise UserError(result.folder, "scores of every fold", found, do)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deeppap.engines.engine import Engine
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
 from deeppap.report.figures.why import Explained, draw
 from deeppap.scoring.own_cells import Place, cells_at
@@ -18,11 +18,11 @@ HEADING = "red speaks for abnormal, blue for normal; not a medical device"
 def require_picture(path: Path, cells: int, nets: int) -> None:
     """Refuse, before anything long is begun, a file that is no PNG's, more cells than fit, or several nets' mean."""
     if nets > 1:
-        raise UserError("--why", "one net, by --fold-folder", f"{nets} nets", "Name one fold of the release.")
+        raise FieldError("heatmap", "one net", f"{nets} nets", "Name one fold of the release.")
     if path.suffix.lower() != ".png":
-        raise UserError("--why", "a file name that ends in .png", str(path), "Give another name.")
+        raise FieldError("heatmap", "a file name that ends in .png", str(path), "Give another name.")
     if cells > MOST:
-        raise UserError("--why", f"at most {MOST} cells", f"{cells}", "Ask for fewer at a time.")
+        raise FieldError("heatmap", f"at most {MOST} cells", f"{cells}", "Ask for fewer at a time.")
 
 
 def write_why_picture(path: Path, model: TrainedModel, engine: Engine, places: list[Place], views: int) -> None:

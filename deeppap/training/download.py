@@ -45,7 +45,7 @@ def download(target: Path, urls: Sequence[str], sha1: str, need_bytes: int = SIZ
             ValueError,
         ) as error:
             failures.append(f"{url}: {getattr(error, 'reason', error)}")
-    do = "Try again later, or give another address with --url."
+    do = "Try again later, or give another address with `url`."
     raise UserError(target, f"a file of sha1 {sha1}", "; ".join(failures) or "no address", do)
 
 

@@ -17,7 +17,7 @@ from deeppap.io.caffe_messages import (
     training_prototxt,
     write_prototxt,
 )
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file, write_text
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, SourceRecord, WeightsRecord
 
@@ -105,8 +105,8 @@ def share_batch(net: Message, gpus: int) -> None:
     """Divide the training batch among several GPUs: Caffe gives each one a batch of the size in the prototxt."""
     layer = data_layer(net, 0).data_param
     if layer.batch_size % max(1, gpus):
-        do = "Show fewer to Caffe with CUDA_VISIBLE_DEVICES, or use --gpu 0."
-        raise UserError("--gpu all", f"a number of GPUs that divides the batch of {layer.batch_size}", str(gpus), do)
+        do = "Show fewer to Caffe with CUDA_VISIBLE_DEVICES, or use `gpu` 0."
+        raise FieldError("gpu", f"a number of GPUs that divides the batch of {layer.batch_size}", str(gpus), do)
     layer.batch_size //= max(1, gpus)
 
 

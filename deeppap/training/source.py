@@ -1,6 +1,5 @@
 """What a training starts from: CaffeNet's weights, a trained ConvNet-T to adapt, or nothing."""
 
-import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from data_prep.resample import same_pixel
 from deeppap.engines.net_probe import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import prototxt_folder, read_prototxt
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.io.pinned import MODEL, REFERENCE, facts
@@ -23,7 +22,7 @@ from deeppap.training.resolve import recorded, transferred_layers
 from deeppap.training.snapshots import foreign
 
 PLACES = (Path(REFERENCE), MODEL / REFERENCE)
-GET_WEIGHTS = f"Get {REFERENCE} with tools/download_weights.py, or give another with --weights."
+GET_WEIGHTS = f"Get {REFERENCE} with tools/download_weights.py, or give another with `weights`."
 SUFFIX = ".caffemodel"
 GIVE_FOLD = "Give a fold's folder that tools/train.py has trained, such as runs/herlev-cell-paper/fold0."
 
@@ -64,7 +63,7 @@ def require_weights(given: str | None) -> Path:
     """As `find_weights`, but none is an error: starting from scratch is never by accident."""
     path = find_weights(given)
     if path is None:
-        raise UserError(REFERENCE, "the source net's weights", "none", f"{GET_WEIGHTS} Or use --from-scratch.")
+        raise UserError(REFERENCE, "the source net's weights", "none", f"{GET_WEIGHTS} Or use `from_scratch`.")
     return path
 
 
@@ -154,7 +153,7 @@ def _weights(given: Path, fold: Path, record: FoldRecord, model: ModelRecord | N
 def require_two_classes(run: Options) -> None:
     """Refuse to adapt a net to a run of seven classes: the source has an output for each of two."""
     if run.classes != 2:
-        raise UserError("--from", "a run of two classes", f"one of {run.classes}", "Use --classes 2.")
+        raise FieldError("source", "a run of two classes", f"one of {run.classes}", "Use `classes` 2.")
 
 
 def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> None:
@@ -176,18 +175,3 @@ def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, 
     sizes = (source.run.dataset.pixel_um, run.dataset.pixel_um)
     if None not in sizes and not same_pixel(*sizes):
         say(f"note: the source was trained at {sizes[0]:g} um a pixel, these images have {sizes[1]:g}: rescale them")
-
-
-def start_of(args: argparse.Namespace) -> tuple[Path | None, SourceNet | None]:
-    """The weights or the source net that `add_source_options` parsed; at most one of the two."""
-    return (None, open_source(args.source)) if args.source else (_asked_weights(args), None)
-
-
-def compared(args: argparse.Namespace) -> tuple[Path | None, SourceNet]:
-    """The weights and the source net that `add_compared_options` parsed."""
-    source = open_source(args.source)
-    return _asked_weights(args), source
-
-
-def _asked_weights(args: argparse.Namespace) -> Path | None:
-    return None if args.from_scratch else require_weights(args.weights)

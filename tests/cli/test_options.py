@@ -8,7 +8,7 @@ import pytest
 from data_prep.prepare import prepare_fold, prepare_run
 from deeppap.cli.options import add_run_options, requested
 from deeppap.records.request import CAVEAT, Request, selection_caveat
-from deeppap.records.run_folder import RunRecord, open_run, read_config
+from deeppap.records.run_folder import RunRecord, open_run
 from deeppap.report.terminal import summary
 from deeppap.scoring.cell_score import CellScore
 from deeppap.training.train_fold import TrainOptions, train_fold

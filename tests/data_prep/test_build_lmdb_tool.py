@@ -59,18 +59,18 @@ def test_a_second_call_keeps_what_is_whole_and_the_link_moves(place, phantom):
 
 @pytest.mark.parametrize("fold", [-1, 5])
 def test_a_fold_that_does_not_exist(phantom, tmp_path, fold):
-    with pytest.raises(UserError, match=f"--fold: expected 0 to 4, found {fold}"):
+    with pytest.raises(UserError, match=f"fold: expected 0 to 4, found {fold}"):
         prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("protocol", "patient", "--protocol: expected one of cell, field"),
-        ("profile", "huge", "--profile: expected one of paper"),
+        ("protocol", "patient", "protocol: expected one of cell, field"),
+        ("profile", "huge", "profile: expected one of paper"),
         ("data", "nowhere", "nowhere: expected a Herlev folder or a manifest CSV"),
-        ("select", "best", "--select: expected one of paper, last, inner"),
-        ("encoding", "jpeg", "--encoding: expected one of raw, png"),
+        ("select", "best", "select: expected one of paper, last, inner"),
+        ("encoding", "jpeg", "encoding: expected one of raw, png"),
     ],
 )
 def test_what_is_asked_for_must_exist(phantom, tmp_path, option, value, message):

@@ -118,7 +118,7 @@ def test_inner_selection_validates_on_training_cells(dataset, split, config):
 def test_seven_class_labels(dataset, config):
     assert class_labels(dataset.cells, replace(config, classes=7)) == [c.class7 for c in dataset.cells]
     bare = [replace(c, class7=None) for c in dataset.cells]
-    with pytest.raises(UserError, match="--classes"):
+    with pytest.raises(UserError, match="classes"):
         class_labels(bare, replace(config, classes=7))
 
 
@@ -135,7 +135,7 @@ def test_the_control_deals_out_training_labels_and_leaves_validation_labels(data
 @pytest.mark.parametrize("fold", [-1, 5])
 def test_a_fold_that_is_none_leaves_no_run_behind(phantom, tmp_path, fold):
     """Its frozen cells would refuse the same command once a line of the manifest is mended."""
-    with pytest.raises(UserError, match="--fold: expected 0 to 4"):
+    with pytest.raises(UserError, match="fold: expected 0 to 4"):
         prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 

@@ -63,7 +63,7 @@ def test_every_fold_trains_on_both_labels(cells):
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_nothing_can_be_drawn_by_is_refused(cells, seed):
-    with pytest.raises(UserError, match="--seed: expected 0 to 4294967295"):
+    with pytest.raises(UserError, match="seed: expected 0 to 4294967295"):
         make_split(cells, "cell", seed)
 
 
@@ -107,7 +107,7 @@ def test_inner_split_carves_out_of_training_cells_by_the_same_protocol(cells, pr
 
 def test_an_inner_split_needs_groups_to_hold_back(cells):
     few = [c for c in cells.cells if c.group in {"0-0", "0-1", "1-20", "1-21"}]
-    with pytest.raises(UserError, match="--select inner: expected at least 5 groups among the training cells"):
+    with pytest.raises(UserError, match="select: expected at least 5 groups among the training cells"):
         inner_split(few, "field", 1)
 
 
@@ -172,18 +172,18 @@ def test_an_inner_split_leaves_both_labels_on_both_sides(cells, seed):
     try:
         parts = inner_split(train, "field", seed)
     except UserError as error:
-        assert "--select inner: expected a fifth of the training cells with both labels" in str(error)
+        assert "select: expected a fifth of the training cells with both labels" in str(error)
         return
     assert [{cell.label for cell in part} for part in parts] == [{0, 1}, {0, 1}]
 
 
 def test_an_inner_split_that_cannot_have_both_labels_is_refused(cells):
     train = of_groups([20] * 5, [0, 1, 0, 1, 0], cells.cells[0].image)
-    with pytest.raises(UserError, match="--select inner: expected a fifth of the training cells with both labels"):
+    with pytest.raises(UserError, match="select: expected a fifth of the training cells with both labels"):
         inner_split(train, "field", 1)
 
 
 def test_a_fold_without_cells_is_refused(cells):
     few = of_groups([28, 26, 31, 49, 50], [0, 1, 0, 1, 0], cells.cells[0].image)
-    with pytest.raises(UserError, match="--protocol field: expected groups that fill 5 folds, found a fold without"):
+    with pytest.raises(UserError, match="protocol: expected groups that fill 5 folds, found a fold without"):
         make_split(Dataset("made", cells.root, tuple(few), ("normal", "abnormal")), "field", 1)

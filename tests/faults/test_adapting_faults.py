@@ -27,7 +27,7 @@ def fold(place, tmp_path):
 
 
 def test_a_stopped_and_a_killed_adapting_go_on(place, fold, trained_fold, source_weights, net_shapes, start):
-    words = ("--fold-folder", fold, "--from", trained_fold, "--gpu", "none")
+    words = ("--net", fold, "--from", trained_fold, "--gpu", "none")
     process = start("train", *words)
     wait_until(lambda: iterations(fold)[-1:] > [0] or process.poll() is not None, "an iteration")
     process.send_signal(signal.SIGINT)

@@ -151,7 +151,7 @@ def test_the_tool_refuses_wrong_weights_and_then_takes_right_ones(untrained, sou
     path = tmp_path / "weights.caffemodel"
     shutil.copy(source_weights, path)
     cut_at_a_boundary(path)
-    line = refused(place, "train", "--fold-folder", fold, "--weights", path, "--gpu", "none")
+    line = refused(place, "train", "--net", fold, "--weights", path, "--gpu", "none")
     assert "weights.caffemodel: expected weights of conv5" in line
     assert not (fold / "train.log").exists() and not (fold / "model.json").exists()
     check_source_weights(source_weights)
@@ -159,7 +159,7 @@ def test_the_tool_refuses_wrong_weights_and_then_takes_right_ones(untrained, sou
 
 def test_a_snapshot_as_source_weights_is_refused(untrained, trained_model, refused):
     place, fold = untrained
-    line = refused(place, "train", "--fold-folder", fold, "--weights", trained_model, "--gpu", "none")
+    line = refused(place, "train", "--net", fold, "--weights", trained_model, "--gpu", "none")
     assert "a snapshot of ConvNet-T itself, with fc6_t, fc7_t, fc8_t" in line
 
 

@@ -42,7 +42,7 @@ screen_tile.cells_of = disturbed
 def words(tmp_path_factory, trained_fold):
     path = tmp_path_factory.mktemp("field") / "field.png"
     cv2.imwrite(str(path), field_of(1, 0, 14, (SIDE, SIDE))[0][:, :, ::-1])
-    return (path, "--fold-folder", trained_fold, *SIZE, "--gpu", "none", "--keep-parts", "--out", "out")
+    return (path, "--net", trained_fold, *SIZE, "--gpu", "none", "--keep-parts", "--out", "out")
 
 
 @pytest.fixture(scope="module")

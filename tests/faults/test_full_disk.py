@@ -88,7 +88,7 @@ def test_snapshots_that_cannot_fit_are_refused_beforehand(small_disk, untrained,
     disk = small_disk(80 << 20)
     place = make_checkout(disk.folder / "place")
     shutil.copytree(fold.parent, place / "runs/run")
-    line = refused(place, "train", "--fold-folder", "runs/run/fold0", "--from-scratch", "--gpu", "none")
+    line = refused(place, "train", "--net", "runs/run/fold0", "--from-scratch", "--gpu", "none")
     assert "runs/run/fold0: expected 120.0 MB of free disk" in line
 
 

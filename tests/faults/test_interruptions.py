@@ -34,7 +34,7 @@ def caffe_of(process) -> int:
 def test_every_signal_leaves_a_resumable_run(untrained, source_weights, net_shapes, start):
     """SIGINT, SIGTERM, SIGHUP one after another in one training, then kill -9 between a snapshot's two files."""
     place, fold = untrained
-    words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
+    words = ("--net", fold, "--weights", source_weights, "--gpu", "none")
     reached = 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         process = start("train", *words, where=place)
@@ -75,7 +75,7 @@ def test_every_signal_leaves_a_resumable_run(untrained, source_weights, net_shap
 def test_under_nohup_a_hang_up_ends_nothing(untrained, source_weights, start):
     """The tool leaves an ignored signal ignored; Caffe, which would stop, is in a session that no terminal hangs up."""
     place, fold = untrained
-    words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
+    words = ("--net", fold, "--weights", source_weights, "--gpu", "none")
     process = start("train", *words, where=place, under=["nohup"])
     wait_until(lambda: iterations(fold) or process.poll() is not None, "an iteration")
     assert os.getsid(caffe_of(process)) != os.getsid(process.pid)
@@ -135,7 +135,7 @@ def test_the_newest_whole_pair_is_taken_and_the_other_named(tmp_path, trained_mo
 def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, source_weights, start):
     """Caffe outlives a tool that is killed -9 by the time it takes to write its snapshot; a rerun must not meet it."""
     place, fold = untrained
-    process = start("train", "--fold-folder", fold, "--weights", source_weights, "--gpu", "none", where=place)
+    process = start("train", "--net", fold, "--weights", source_weights, "--gpu", "none", where=place)
     wait_until(lambda: iterations(fold), "an iteration")
     caffe = caffe_of(process)
     os.kill(caffe, signal.SIGSTOP)

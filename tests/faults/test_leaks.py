@@ -96,7 +96,7 @@ def test_a_planted_test_view_is_found(untrained, change, kind):
     assert [(leak.kind, leak.first, leak.second) for leak in leaks] == [(kind, "00000900_innocent", victim)]
     assert leaks[0].distance <= NEAR_VIEWS
     if kind == "exact":
-        done = run_tool(place, "audit_leaks", "--fold-folder", fold, status=1)
+        done = run_tool(place, "audit_leaks", "--net", fold, status=1)
         assert f"exact: 00000900_innocent and {victim}" in done.stdout
 
 

@@ -68,11 +68,11 @@ def scorable(copy_of, trained_fold):
 
 
 def refuses(fold, where, words, **options):
-    with pytest.raises(UserError, match="--force") as caught:
+    with pytest.raises(UserError, match="force") as caught:
         open_with(fold, **options)
     assert caught.value.where == str(where) and words in str(caught.value), caught.value
     opened, said = open_with(fold, force=True, **options)
-    assert any(line.startswith(f"--force overrides: {where}: expected") for line in said), said
+    assert any(line.startswith(f"overridden: {where}: expected") for line in said), said
     return opened
 
 
@@ -115,7 +115,7 @@ def test_a_changed_model(scorable):
 def test_the_record_of_another_fold(scorable, other_folds, kind):
     for name in ("fold.json", "mean.binaryproto"):
         path = exchange(scorable, other_folds[kind], name)
-    with pytest.raises(UserError, match="fold.json: expected .*--force"):
+    with pytest.raises(UserError, match="fold.json: expected .*force"):
         open_with(scorable)
     assert path.exists()
 
@@ -149,7 +149,7 @@ def test_a_split_that_somebody_edited(scorable):
 
 
 def test_another_configuration_in_an_existing_run(built_fold, phantom):
-    with pytest.raises(UserError, match="expected seed 1, found seed 7. Give another --run"):
+    with pytest.raises(UserError, match="expected seed 1, found seed 7. Give another `run`"):
         request = Request(data=str(phantom), profile="smallest", seed=7)
         prepare_fold(request, 0, 1, built_fold.parent.name, built_fold.parent.parent)
 
@@ -165,9 +165,9 @@ def test_force_of_the_tool_says_what_it_overrides(copy_of, trained_fold, other_f
 
     place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "*.csv")
     exchange(fold, other_folds["another fold"], "mean.binaryproto")
-    words = ("--fold-folder", fold, "--views", "1", "--crops", "1", "--gpu", "none")
+    words = ("--net", fold, "--views", "1", "--crops", "1", "--gpu", "none")
     assert "mean.binaryproto: expected the mean image of this fold" in refused(place, "evaluate", *words)
     assert not (fold / "scores.csv").exists()
     done = run_tool(place, "evaluate", *words, "--force")
-    assert "--force overrides: " in done.stdout and "mean.binaryproto" in done.stdout
+    assert "overridden: " in done.stdout and "mean.binaryproto" in done.stdout
     assert [path.name for path in fold.glob("scores*.csv")] == ["scores-views1-crops1-forced.csv"]

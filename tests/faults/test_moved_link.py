@@ -85,13 +85,13 @@ def test_a_link_moved_by_other_means_is_found_out(by_hand, phantom, refused):
     shutil.rmtree(other / "train_lmdb")
     (other / "fold.json").unlink()
     run_tool(place, "build_lmdb", "--fold", 1, "--profile", "smallest", "--workers", 1, herlev=phantom)
-    with pytest.raises(UserError, match="written while data/fold did not point to this fold.*--force"):
+    with pytest.raises(UserError, match="written while data/fold did not point to this fold.*force"):
         TrainedModel.open(other)
-    with pytest.raises(UserError, match="written while data/fold did not point to this fold.*--force"):
+    with pytest.raises(UserError, match="written while data/fold did not point to this fold.*force"):
         TrainedModel.open(other, snapshot)
     said = []
     assert TrainedModel.open(other, force=True, say=said.append).weights == snapshot
-    assert said[0].startswith(f"--force overrides: {snapshot}")
+    assert said[0].startswith(f"overridden: {snapshot}")
 
 
 def test_training_by_the_tool_does_not_go_on_from_it(by_hand):

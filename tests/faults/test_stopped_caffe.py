@@ -17,7 +17,7 @@ END = 9  # iterations of the phantom's training
 def test_a_training_that_stopped_early_is_no_finished_one(untrained, source_weights, start):
     """A scheduler may signal every process of a job; the test of the last snapshot may be what is cut short."""
     place, fold = untrained
-    words = ("--fold-folder", fold, "--weights", source_weights, "--gpu", "none", "--keep-snapshots")
+    words = ("--net", fold, "--weights", source_weights, "--gpu", "none", "--keep-snapshots")
     process = start("train", *words, where=place)
     wait_until(lambda: len(iterations(fold)) > 2 or process.poll() is not None, "an iteration")
     os.kill(caffe_of(process), signal.SIGINT)

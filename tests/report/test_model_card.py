@@ -77,7 +77,7 @@ def test_the_card_says_what_must_be_said(run, tmp_path):
         "The file names tell the class",
         "chosen on the very cells it is judged by",
         "fold 0's of the run `herlev-cell-quick`",
-        "--fold-folder runs/herlev-cell-quick/fold0",
+        "--net runs/herlev-cell-quick/fold0",
         "`tools/report.py runs/herlev-cell-quick`",
         "No weights are published",
     ):

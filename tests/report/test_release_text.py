@@ -37,7 +37,7 @@ def test_whose_the_figures_are_is_said(run):
         text = release_text(run, folds, "net", onnx=False)
         assert said in text and "| 35 | " in text and f"{auc:.3f} |" in text
         assert f"{len(folds)} net(s) of one study" in text
-    assert "--fold-folder net/fold2`" in release_text(run, [2, 3], "net", onnx=False)
+    assert "--net net/fold2`" in release_text(run, [2, 3], "net", onnx=False)
 
 
 def test_how_the_figures_were_scored_is_said(run):
@@ -56,7 +56,7 @@ def test_no_page_of_a_release_sends_its_reader_elsewhere(run):
         assert "The weights come with no licence of their own." in text
     assert "in the table above" not in page and "without pixels, is in each net's card" in page
     assert "without pixels, is in the table above" in own
-    assert "`snapshots/convnet_t_iter_60.caffemodel` in this folder" in own and "--fold-folder net/fold0" in own
+    assert "`snapshots/convnet_t_iter_60.caffemodel` in this folder" in own and "--net net/fold0" in own
     assert PROJECT_PATHS.search(card(run, run.folds[0], "net", CARD))  # the pattern can fail
 
 

@@ -23,7 +23,7 @@ def test_two_centres_of_one_image(checkout, trained_fold, dataset):
     x, y = cell.centre
     output = run_tool(
         checkout, "classify", cell.image, "--centre", f"{x},{y}", "--centre", "3,4", "--views", "2",
-        "--fold-folder", trained_fold, "--gpu", "none",
+        "--net", trained_fold, "--gpu", "none",
     )  # fmt: skip
     rows = rows_of(output.stdout)
     assert [row["nucleus_x"] for row in rows] == [f"{x:g}", "3"]
@@ -38,7 +38,7 @@ def test_a_csv_gives_what_single_calls_give(checkout, trained_fold, dataset, tmp
     listing = tmp_path / "cells.csv"
     (tmp_path / "cell.BMP").write_bytes(cell.image.read_bytes())
     listing.write_text(f"image,nucleus_x,nucleus_y\ncell.BMP,{x},{y}\n", encoding="utf-8")
-    options = ("--views", "3", "--fold-folder", trained_fold, "--gpu", "none")
+    options = ("--views", "3", "--net", trained_fold, "--gpu", "none")
     one = rows_of(run_tool(checkout, "classify", tmp_path / "cell.BMP", "--centre", f"{x},{y}", *options).stdout)
     listed = rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)
     assert listed == one
@@ -50,14 +50,14 @@ def test_a_csv_gives_what_single_calls_give(checkout, trained_fold, dataset, tmp
 def test_a_wrong_centre_is_one_line(checkout, trained_fold, dataset, centre, said):
     options = [] if centre is None else ["--centre", centre]
     image = dataset.cells[0].image
-    done = run_tool(checkout, "classify", image, *options, "--fold-folder", trained_fold, status=2)
+    done = run_tool(checkout, "classify", image, *options, "--net", trained_fold, status=2)
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("views", [0, -1, 101, 1000])
 def test_numbers_of_views_that_do_not_exist_are_one_line(checkout, trained_fold, dataset, views):
-    options = ("--centre", "20,20", "--views", views, "--fold-folder", trained_fold)
+    options = ("--centre", "20,20", "--views", views, "--net", trained_fold)
     done = run_tool(checkout, "classify", dataset.cells[0].image, *options, status=2)
     assert f"--views: expected 1 to 100, found {views}" in done.stderr
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
@@ -72,7 +72,7 @@ def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset
     lines = [f"{name},{cell.centre[0]:g},{cell.centre[1]:g}" for name, cell in places]
     listing = tmp_path / "cells.csv"
     listing.write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    options = ("--views", "3", "--fold-folder", trained_fold, "--gpu", "none")
+    options = ("--views", "3", "--net", trained_fold, "--gpu", "none")
     scores = [row["score"] for row in rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)]
     assert scores[0] == scores[2] == scores[3] != scores[1]
 
@@ -82,7 +82,7 @@ def test_a_net_that_has_learned_nothing_says_so_on_stderr(copy_of, trained_fold,
     place, fold = copy_of(trained_fold, "*_lmdb", "scores*")
     model = json.loads((fold / "model.json").read_text())
     (fold / "model.json").write_text(json.dumps({**model, "val_loss": loss, "val_labels": [4, 4], "val_losses": None}))
-    options = ("--centre", "20,20", "--views", "1", "--fold-folder", fold, "--gpu", "none")
+    options = ("--centre", "20,20", "--views", "1", "--net", fold, "--gpu", "none")
     done = run_tool(place, "classify", dataset.cells[0].image, *options)
     assert ("!! this net has learned little or nothing: its validation loss, 0.900, is not" in done.stderr) is said
     assert len(rows_of(done.stdout)) == 1
@@ -97,7 +97,7 @@ def test_a_file_is_what_would_be_printed(checkout, trained_fold, dataset, tmp_pa
     images(tmp_path, *dataset.cells[:2])
     listing = tmp_path / "cells.csv"
     listing.write_text("Image;Nucleus_X;Nucleus_Y\na.BMP;20,5;21\nb.BMP;22;20,25\n", encoding="utf-8")
-    options = ("--csv", listing, "--views", "1", "--fold-folder", trained_fold, "--gpu", "none")
+    options = ("--csv", listing, "--views", "1", "--net", trained_fold, "--gpu", "none")
     printed = run_tool(checkout, "classify", *options).stdout
     assert [row["nucleus_x"] for row in rows_of(printed)] == ["20.5", "22"]
     done = run_tool(checkout, "classify", *options, "--out", tmp_path / "new/scores.csv")
@@ -114,7 +114,7 @@ def test_all_mistakes_of_a_list_are_told_before_the_first_score(checkout, traine
     (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
     out = tmp_path / "scores.csv"
     out.write_text("older")
-    options = ("--csv", tmp_path / "cells.csv", "--fold-folder", trained_fold, "--out", out)
+    options = ("--csv", tmp_path / "cells.csv", "--net", trained_fold, "--out", out)
     done = run_tool(checkout, "classify", *options, status=2)
     said = [line for line in done.stderr.splitlines() if line.startswith("classify.py: ")]
     assert len(said) == 4 and "line 3: expected a centre inside" in said[0] and "Check the path." in said[1]
@@ -127,14 +127,14 @@ def test_scores_do_not_take_the_place_of_what_is_read(checkout, trained_fold, da
     images(tmp_path, dataset.cells[0])
     (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\na.BMP,20,20\n", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    options = ("--csv", tmp_path / "cells.csv", "--fold-folder", trained_fold, "--out", tmp_path / out)
+    options = ("--csv", tmp_path / "cells.csv", "--net", trained_fold, "--out", tmp_path / out)
     done = run_tool(checkout, "classify", *options, status=2)
     assert ("found a folder" in done.stderr) is (out == ".") and ("found the same" in done.stderr) is (out != ".")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset):
-    words = (dataset.cells[0].image, "--centre", "20,20", "--fold-folder")
+    words = (dataset.cells[0].image, "--centre", "20,20", "--net")
     done = run_tool(checkout, "classify", *words, trained_fold.parent, status=2)
     assert f"found a whole run. Give one of its folds: {trained_fold}" in done.stderr
     done = run_tool(checkout, "classify", *words, "runs/nowhere/fold0", status=2)
@@ -147,7 +147,7 @@ def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, c
     pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
     fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")[1]  # the graph is kept beside its model
     cell = dataset.cells[0]
-    words = (cell.image, "--centre", "20,20", "--views", "2", "--fold-folder", fold, "--gpu", "none")
+    words = (cell.image, "--centre", "20,20", "--views", "2", "--net", fold, "--gpu", "none")
     caffe, other = (
         rows_of(run_tool(checkout, "classify", *words, "--engine", engine).stdout)[0]
         for engine in ("caffe", "onnxruntime")
@@ -159,12 +159,12 @@ def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, c
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--engine", "tensorrt"], "--engine: expected one of caffe, openvino, onnxruntime, found tensorrt"),
+        (["--engine", "tensorrt"], "--engine: invalid choice"),
         (["--precision", "bfloat16"], "--precision: expected a precision of caffe: float32, found bfloat16"),
     ],
 )
 def test_an_engine_or_a_precision_that_does_not_exist_is_one_line(checkout, trained_fold, dataset, words, said):
-    place = (dataset.cells[0].image, "--centre", "20,20", "--fold-folder", trained_fold)
+    place = (dataset.cells[0].image, "--centre", "20,20", "--net", trained_fold)
     done = run_tool(checkout, "classify", *place, *words, status=2)
     assert said in done.stderr
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
@@ -198,5 +198,5 @@ def test_pixels_of_another_size_than_the_training_images_are_refused(dataset, tm
 
 def test_a_centre_beside_a_list_is_not_dropped_in_silence(checkout, trained_fold, tmp_path):
     (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n")
-    words = ("--csv", tmp_path / "cells.csv", "--centre", "1,2", "--fold-folder", trained_fold)
-    assert "--centre: expected none beside --csv" in run_tool(checkout, "classify", *words, status=2).stderr
+    words = ("--csv", tmp_path / "cells.csv", "--centre", "1,2", "--net", trained_fold)
+    assert "--centre: expected none with --csv" in run_tool(checkout, "classify", *words, status=2).stderr

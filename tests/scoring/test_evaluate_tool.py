@@ -85,7 +85,7 @@ def test_counts_that_do_not_exist_are_refused(evaluated_fold, views):
 @pytest.mark.parametrize("shift", [-5, 65])
 def test_a_shift_that_is_none_is_one_line(checkout, evaluated_fold, shift):
     before = sorted(path.name for path in evaluated_fold.iterdir())
-    done = run_tool(checkout, "evaluate", "--fold-folder", evaluated_fold, "--shift", shift, status=2)
+    done = run_tool(checkout, "evaluate", "--net", evaluated_fold, "--shift", shift, status=2)
     assert f"--shift: expected 0 to 64 pixels, found {shift}" in done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(path.name for path in evaluated_fold.iterdir()) == before
@@ -95,7 +95,7 @@ def test_scores_of_another_engine_have_a_name_of_their_own(copy_of, evaluated_fo
     pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
     place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
     before = sha256_file(fold / "scores.csv")
-    run_tool(place, "evaluate", "--fold-folder", fold, "--engine", "onnxruntime", "--gpu", "none")
+    run_tool(place, "evaluate", "--net", fold, "--engine", "onnxruntime", "--gpu", "none")
     assert sha256_file(fold / "scores.csv") == before
     caffe, other = (rows(fold / name)[1:] for name in ("scores.csv", "scores-onnxruntime.csv"))
     assert [row[0] for row in other] == [row[0] for row in caffe]

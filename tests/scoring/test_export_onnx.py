@@ -1,4 +1,4 @@
-"""tools/export_onnx.py on a trained fold: both files, what they say of themselves, and what they give."""
+"""The ONNX files of a trained fold: both files, what they say of themselves, and what they give."""
 
 import json
 import re
@@ -12,16 +12,18 @@ pytest.importorskip("onnx", reason="the engines are not installed: make engines"
 from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import of_data_set
-from deeppap.scoring.export_onnx import export_onnx
+from deeppap.scoring.export_onnx import export_onnx, proof_views
+from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 
 
 @pytest.fixture(scope="module")
-def exported(trained_fold, checkout, tmp_path_factory):
-    out = tmp_path_factory.mktemp("onnx") / "net"
-    return out, run_tool(checkout, "export_onnx", "--fold-folder", trained_fold, "--out", out).stdout
+def exported(model, tmp_path_factory):
+    out, said = tmp_path_factory.mktemp("onnx") / "net", []
+    export_onnx(model, proof_views(model, Refusal(False, said.append)), out, said.append)
+    return out, "\n".join(said)
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +94,12 @@ def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("words", [["export_onnx"], ["evaluate", "--engine", "onnxruntime", "--gpu", "none"]])
-def test_a_layer_without_translation_is_refused_by_name_and_type(words, trained_fold, copy_of):
+def test_a_layer_without_translation_is_refused_by_name_and_type(trained_fold, copy_of):
     place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")
     deploy = fold / "deploy.prototxt"
     deploy.write_text(deploy.read_text().replace('type: "Softmax"', 'type: "TanH"'))
     before = sorted(path.name for path in fold.rglob("*"))
-    done = run_tool(place, *words, "--fold-folder", fold, status=2)
+    done = run_tool(place, "evaluate", "--net", fold, "--engine", "onnxruntime", "--gpu", "none", status=2)
     assert "layer prob of type TanH: expected one of a type that ONNX export knows: Input, Conv" in done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(path.name for path in fold.rglob("*") if path.name != ".lock") == before

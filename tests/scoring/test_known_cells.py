@@ -132,7 +132,7 @@ def marks(output):
 
 
 def test_classify_marks_noise_and_ends_with_the_share(checkout, evaluated_fold, two_cells, copy_of):
-    words = ("--csv", two_cells, "--views", "2", "--gpu", "none", "--fold-folder")
+    words = ("--csv", two_cells, "--views", "2", "--gpu", "none", "--net")
     done = run_tool(checkout, "classify", *words, evaluated_fold)
     assert marks(done.stdout) == ["no", "yes"]
     assert done.stderr.splitlines()[-1].startswith("1 of 2 cells (50.0 %) are unlike the net's training cells")
@@ -150,7 +150,7 @@ def test_validate_marks_and_ends_with_the_share(checkout, evaluated_fold, two_ce
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(two_cells.parent / name), black_and_white(rng))
     manifest.write_text("image,nucleus_x,nucleus_y,label\na.png,107,107,1\nb.png,107,107,0\n", encoding="utf-8")
-    words = ("--fold-folder", evaluated_fold, "--views", "2", "--crops", "1", "--gpu", "none", "--run", "unlike")
+    words = ("--net", evaluated_fold, "--views", "2", "--crops", "1", "--gpu", "none", "--run", "unlike")
     printed = run_tool(checkout, "validate", manifest, *words).stdout
     assert "2 of 2 cells (100.0 %) are unlike the net's training cells" in printed
     assert marks((checkout / "runs/unlike/fold0/unlike.csv").read_text()) == ["yes", "yes"]

@@ -32,7 +32,7 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
     cell = dataset.cells[3]
     x, y = (round(value, 2) for value in cell.centre)
     (own,) = model.score(cell.image, [(x, y)], views=2)
-    words = (cell.image, "--centre", f"{x},{y}", "--views", "2", "--fold-folder", trained_fold, "--gpu", "none")
+    words = (cell.image, "--centre", f"{x},{y}", "--views", "2", "--net", trained_fold, "--gpu", "none")
     row = run_tool(checkout, "classify", *words).stdout.splitlines()[1].split(",")
     assert row[3:5] == [f"{own.score:.6f}", f"{own.spread:.6f}"]
 
@@ -64,7 +64,7 @@ def test_a_foreign_mean_is_refused_by_classify_too(copy_of, trained_fold, datase
     data[-1] ^= 1
     mean.write_bytes(bytes(data))
     done = run_tool(
-        place, "classify", dataset.cells[0].image, "--centre", "30,30", "--fold-folder", fold, "--gpu", "none", status=2
+        place, "classify", dataset.cells[0].image, "--centre", "30,30", "--net", fold, "--gpu", "none", status=2
     )
     assert "the mean image of this fold's training views" in done.stderr
     assert not done.stdout
@@ -76,6 +76,6 @@ def test_the_same_cell_scores_the_same_in_any_row(checkout, trained_fold, datase
     (tmp_path / "b.BMP").write_bytes(image.read_bytes())
     rows = "\n".join(["a.BMP,20,21", "b.BMP,33,30", "b.BMP,20,21", "a.BMP,20,21"])
     (tmp_path / "cells.csv").write_text(f"image,nucleus_x,nucleus_y\n{rows}\n")
-    words = ("--csv", tmp_path / "cells.csv", "--fold-folder", trained_fold, "--views", "3", "--gpu", "none")
+    words = ("--csv", tmp_path / "cells.csv", "--net", trained_fold, "--views", "3", "--gpu", "none")
     scores = [line.split(",")[3] for line in run_tool(checkout, "classify", *words).stdout.splitlines()[1:]]
     assert scores[0] == scores[2] == scores[3] != scores[1]

@@ -153,7 +153,7 @@ def test_the_report_shows_what_evaluate_kept(evaluated_fold):
 def test_classify_draws_why(checkout, trained_fold, dataset, tmp_path):
     cell = dataset.cells[0]
     x, y = cell.centre
-    words = ("--centre", f"{x},{y}", "--views", "2", "--gpu", "none", "--fold-folder", trained_fold, "--why")
+    words = ("--centre", f"{x},{y}", "--views", "2", "--gpu", "none", "--net", trained_fold, "--heatmap")
     plain = run_tool(checkout, "classify", cell.image, *words[:-1]).stdout
     assert run_tool(checkout, "classify", cell.image, *words, tmp_path / "why.png").stdout == plain
     picture = cv2.imread(str(tmp_path / "why.png"))

@@ -42,7 +42,7 @@ def folder(tmp_path_factory, pixels):
 
 @pytest.fixture(scope="module")
 def options(evaluated_fold):
-    words = ["--fold-folder", evaluated_fold, "--training-mpp", MPP, "--gpu", "none", "--views", 1, "--tile", 256]
+    words = ["--net", evaluated_fold, "--training-mpp", MPP, "--gpu", "none", "--views", 1, "--tile", 256]
     return [*words, "--confidence", CONFIDENCE]
 
 

@@ -60,11 +60,11 @@ def test_scores_are_the_mean_of_each_nets_own(nets, field, tmp_path):
 def test_a_release_is_screened_by_and_checked(checkout, evaluated_fold, field, tmp_path):
     made = release(evaluated_fold.parent, tmp_path / "net", [0], onnx=False, say=lambda _: None)
     words = ["--mpp", MPP, "--training-mpp", MPP, "--gpu", "none", "--views", 1, "--confidence", 0.2]
-    run_tool(checkout, "screen", field, "--release", made, *words, "--out", tmp_path / "a")
-    run_tool(checkout, "screen", field, "--fold-folder", evaluated_fold, *words, "--out", tmp_path / "b")
+    run_tool(checkout, "screen", field, "--net", made, *words, "--out", tmp_path / "a")
+    run_tool(checkout, "screen", field, "--net", evaluated_fold, *words, "--out", tmp_path / "b")
     assert (tmp_path / "a/cells.csv").read_bytes() == (tmp_path / "b/cells.csv").read_bytes()
     (made / "fold0/model.json").write_text("{}")
-    done = run_tool(checkout, "screen", field, "--release", made, *words, "--out", tmp_path / "c", status=2)
+    done = run_tool(checkout, "screen", field, "--net", made, *words, "--out", tmp_path / "c", status=2)
     assert "model.json: expected the file that was released" in done.stderr and not (tmp_path / "c").exists()
 
 

@@ -76,7 +76,7 @@ def test_a_second_call_does_only_what_is_missing(cross_validated, place):
 def test_scores_made_otherwise_are_made_again(cross_validated, place):
     run, _, words = cross_validated
     fold, before = run / "fold1", (run / "fold1/scores.csv").read_bytes()
-    run_tool(place, "evaluate", "--fold-folder", fold, "--views", 1, "--gpu", "none")
+    run_tool(place, "evaluate", "--net", fold, "--views", 1, "--gpu", "none")
     assert (fold / "scores.csv").read_bytes() == before
     for kind in ("csv", "json"):  # what an evaluate of one view once did to them
         (fold / f"scores-views1-crops2.{kind}").replace(fold / f"scores.{kind}")
@@ -121,7 +121,7 @@ def test_another_engine_is_another_run_whose_own_scores_it_makes(cross_validated
     report = (fold.parent / "report/report.html").read_text()
     assert "onnxruntime" in report
     # Caffe's of this net are not the run's own
-    run_tool(place, "evaluate", "--fold-folder", fold, "--gpu", "none")
+    run_tool(place, "evaluate", "--net", fold, "--gpu", "none")
     assert (fold / "scores-caffe.csv").exists()
     assert json.loads((fold / "scores.json").read_text()) == record
 

@@ -44,7 +44,7 @@ def test_the_tool_makes_the_scores_that_a_fold_lacks_and_no_others(copy_of, eval
     pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
     place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
     before = (fold / "scores.csv").stat().st_mtime_ns
-    words = ("--fold-folder", fold, "--only", "onnxruntime/float32")
+    words = ("--net", fold, "--only", "onnxruntime/float32")
     done = run_tool(place, "prove_engines", *words)
     assert "onnxruntime float32      8 cells: largest " in done.stdout
     assert "0 decisions changed; holds" in done.stdout

@@ -46,7 +46,7 @@ def write_manifest(path, rows):
 
 def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path):
     manifest = field_set(tmp_path / "fields")
-    words = ["--fold-folder", trained_fold, "--views", "1", "--crops", "2", "--gpu", "none", "--run", "seen"]
+    words = ["--net", trained_fold, "--views", "1", "--crops", "2", "--gpu", "none", "--run", "seen"]
     printed = run_tool(checkout, "validate", manifest, *words).stdout
     assert "external" in printed
     run = load_run(checkout / "runs/seen")
@@ -70,7 +70,7 @@ def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, p
     (tmp_path / "set").mkdir()
     cv2.imwrite(str(tmp_path / "set/renamed.png"), cv2.imread(str(cell.image)))
     manifest = write_manifest(tmp_path / "set/cells.csv", [["renamed.png", *cell.centre, "NILM"]])
-    words = ["--fold-folder", trained_fold, "--gpu", "none"]
+    words = ["--net", trained_fold, "--gpu", "none"]
     assert "renamed.png" in run_tool(checkout, "validate", manifest, *words, status=2).stderr
 
 
@@ -80,21 +80,19 @@ def two_nets(checkout, trained_fold, tmp_path, monkeypatch):
     monkeypatch.chdir(checkout)
     one = TrainedModel.open(trained_fold, say=lambda _: None)
     other = second_net(one, tmp_path / "other.caffemodel")
-    opened = {one.folder: one, other.folder: other}
-    monkeypatch.setattr(TrainedModel, "open", classmethod(lambda cls, folder, say: opened[folder]))
     return one, other
 
 
-def scored_by(folders, manifest, name):
-    folder = validate(manifest, folders, ExternalOptions(views=2, crops=1, name=name), say=lambda _: None)
+def scored_by(models, manifest, name):
+    folder = validate(manifest, models, ExternalOptions(views=2, crops=1, name=name), say=lambda _: None)
     return load_run(folder).folds[0]
 
 
 def test_several_nets_are_averaged_view_by_view(two_nets, tmp_path):
     manifest = field_set(tmp_path / "fields")
-    one, other = (net.folder for net in two_nets)
+    one, other = two_nets
     first, second, both = (
-        scored_by(folders, manifest, name) for name, folders in (("a", [one]), ("b", [other]), ("ab", [one, other]))
+        scored_by(models, manifest, name) for name, models in (("a", [one]), ("b", [other]), ("ab", [one, other]))
     )
     assert np.abs(first.scores - second.scores).min() > 1e-4
     assert both.probs == pytest.approx((first.probs + second.probs) / 2, abs=1e-8)
@@ -153,7 +151,7 @@ def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets):
     assert scale(known, 0.25, asked=True) == pytest.approx(1.25)
     assert scale(known, None, asked=False) is None and scale(one, 0.25, asked=False) is None
     for mpp in (0.001, 250, float("nan")):
-        with pytest.raises(UserError, match="--mpp: expected 0.01 to 10 micrometres"):
+        with pytest.raises(UserError, match="mpp: expected 0.01 to 10 micrometres"):
             scale(known, mpp, asked=True)
     with pytest.raises(UserError, match="run.json: expected the training set's pixel_um"):
         scale(one, 0.25, asked=True)
@@ -174,7 +172,7 @@ def test_a_fold_whose_images_nobody_knows_is_refused(copy_of, trained_fold, phan
             UserError, match="images.sha256: expected the training images' checksums, or .* found neither"
         ):
             training_images(TrainedModel.open(fold, say=lambda _: None))
-    done = run_tool(place, "validate", manifest, "--fold-folder", fold, "--gpu", "none", status=2)
+    done = run_tool(place, "validate", manifest, "--net", fold, "--gpu", "none", status=2)
     assert "images.sha256: expected the training images' checksums" in done.stderr
     assert [path.name for path in (place / "runs").iterdir()] == [run.name]
 

@@ -14,24 +14,26 @@ TOOLS = sorted(path.name for path in (ROOT / "tools").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_help_imports_nothing_heavy(tool):
+def test_help_loads_nothing_heavy_and_shows_an_example(tool):
     command = [sys.executable, "-X", "importtime", ROOT / "tools" / tool, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     imported = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "argparse" in imported
     assert not imported & HEAVY
     assert done.stdout.startswith("usage:")
+    assert "--version" in done.stdout
+    # the commonest call comes first after the options, in lines that a terminal shows whole
+    examples = done.stdout[done.stdout.index(f"\n\n  tools/{tool}") :]
+    assert max(map(len, examples.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-def test_help_shows_the_commonest_call_first(tool):
-    """After the options, before any word about them; in lines that a terminal shows whole."""
-    command = [sys.executable, ROOT / "tools" / tool, "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    after = shown[shown.index("show this help message") :]
-    epilog = after[after.index("\n\n") + 2 :].splitlines()
-    assert epilog[0].startswith(f"  tools/{tool}")
-    assert max(map(len, epilog)) <= 120
+@pytest.mark.parametrize("tool", ["classify", "screen", "validate"])
+def test_new_cells_are_not_scored_without_naming_a_net(tool):
+    """A default would be whatever fold was built last, perhaps half trained."""
+    command = [sys.executable, ROOT / f"tools/{tool}.py", "image.png"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--net" in done.stderr
 
 
 def test_another_projects_environment_is_left_for_our_own(tmp_path):

@@ -43,7 +43,7 @@ def other_fold(checkout, other_phantom):
 
 @pytest.fixture(scope="session")
 def adapted_output(checkout, other_fold, trained_fold):
-    return run_tool(checkout, "train", "--fold-folder", other_fold, "--from", trained_fold, "--gpu", "none")
+    return run_tool(checkout, "train", "--net", other_fold, "--from", trained_fold, "--gpu", "none")
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +112,7 @@ def test_the_chain_goes_back_to_the_first_weights(adapted_fold, trained_fold, so
 
 
 def test_a_second_call_knows_the_source(checkout, adapted_fold, trained_fold, source_weights):
-    words = ["--fold-folder", adapted_fold, "--gpu", "none"]
+    words = ["--net", adapted_fold, "--gpu", "none"]
     assert "already trained" in run_tool(checkout, "train", *words, "--from", trained_fold).stdout
     refused = run_tool(checkout, "train", *words, "--weights", source_weights, status=2).stderr
     assert "solver " in refused and "weights convnet_t_iter_9.caffemodel" in refused and refused.count("\n") == 1
@@ -134,7 +134,7 @@ def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapt
     cv2.imwrite(str(tmp_path / "renamed.png"), cv2.imread(str(cell.image)))
     row = f"renamed.png,{cell.label},{cell.centre[0]},{cell.centre[1]}\n"
     (tmp_path / "cells.csv").write_text(f"image,label,nucleus_x,nucleus_y\n{row}")
-    words = [tmp_path / "cells.csv", "--fold-folder", adapted_fold, "--gpu", "none"]
+    words = [tmp_path / "cells.csv", "--net", adapted_fold, "--gpu", "none"]
     assert "1 of the 1 images, such as renamed.png" in run_tool(checkout, "validate", *words, status=2).stderr
 
 
@@ -164,7 +164,7 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
     """A fold of the paper's profile is 25 GB and an hour of work."""
     monkeypatch.chdir(tmp_path)
     options = CrossValidateOptions(source=open_source(trained_fold), folds=[1])
-    for classes, said in ((7, "--from: expected a run of two classes"), (2, "has not seen the held-out")):
+    for classes, said in ((7, "source: expected a run of two classes"), (2, "has not seen the held-out")):
         with pytest.raises(UserError, match=said):
             cross_validate(Request(str(phantom), "smallest", classes=classes, seed=5), options, say=lambda _: None)
     assert not list(tmp_path.glob("runs/*/fold*/*")) and not list(tmp_path.glob("runs/*7class*"))
@@ -188,7 +188,7 @@ def test_another_name_hides_no_picture(checkout, trained_fold, phantom, tmp_path
     (tmp_path / "mine/cells.csv").write_text("\n".join(lines) + "\n")
     words = ["--data", tmp_path / "mine/cells.csv", "--profile", "smallest", "--workers", 1, "--run", "mine"]
     run_tool(checkout, "build_lmdb", *words, "--fold", 3)
-    words = ["--fold-folder", "runs/mine/fold3", "--from", trained_fold, "--gpu", "none"]
+    words = ["--net", "runs/mine/fold3", "--from", trained_fold, "--gpu", "none"]
     assert "whose image the source was trained on" in run_tool(checkout, "train", *words, status=2).stderr
 
 

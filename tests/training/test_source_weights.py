@@ -104,7 +104,7 @@ def test_real_weights_pass(caffenet_weights, net_shapes):
 def test_where_weights_are_found(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "PLACES", (tmp_path / "one", tmp_path / "two"))
     assert find_weights(None) is None
-    with pytest.raises(UserError, match="Or use --from-scratch"):
+    with pytest.raises(UserError, match="Or use `from_scratch`"):
         require_weights(None)
     (tmp_path / "two").write_bytes(b"")
     assert find_weights(None) == tmp_path / "two"

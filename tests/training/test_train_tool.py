@@ -96,7 +96,7 @@ def test_one_seed_gives_the_same_losses_and_another_does_not(checkout, trained_f
 
 def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, net_shapes):
     place, fold = copy_of(trained_fold, "model.json", "train.log", "snapshots", "*.prototxt", "scores*", "*.npz")
-    command = ["tools/train.py", "--fold-folder", str(fold), "--weights", str(source_weights), "--gpu", "none"]
+    command = ["tools/train.py", "--net", str(fold), "--weights", str(source_weights), "--gpu", "none"]
     process = subprocess.Popen(
         command, cwd=place, env=tool_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -116,7 +116,7 @@ def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, ne
     assert 3 <= snapshot.iteration < 9
     before = parse(fold / "train.log")
 
-    done = run_tool(place, "train", "--fold-folder", fold, "--weights", source_weights, "--gpu", "none")
+    done = run_tool(place, "train", "--net", fold, "--weights", source_weights, "--gpu", "none")
     assert f"resuming from iteration {snapshot.iteration}" in done.stdout
     after = parse(fold / "train.log")
     assert after.train[: snapshot.iteration] == before.train[: snapshot.iteration]
@@ -129,7 +129,7 @@ def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, ne
 
 def test_a_trained_fold_is_not_trained_again(checkout, trained_fold, source_weights):
     before = (trained_fold / "model.json").stat().st_mtime_ns
-    words = ("--fold-folder", trained_fold, "--gpu", "none")
+    words = ("--net", trained_fold, "--gpu", "none")
     done = run_tool(checkout, "train", *words, "--weights", source_weights)
     assert "already trained: iteration 9 selected" in done.stdout
     # a transferred model is not handed out as one from scratch
