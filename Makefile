@@ -1,42 +1,46 @@
-# make run    sets everything up and does the main job at quick size
-# make test   sets everything up and runs the tests
-# make caffe CUDA=1   builds Caffe for GPUs too; docs/gpu.md has its options
+# make run    set everything up, then train and test one fold in minutes
+# make test   set everything up, then run the tests
+# make score  set up what scoring needs: no Caffe is built, ONNX Runtime or OpenVINO computes
+# make caffe CUDA=1   build Caffe for GPUs too; docs/gpu.md has its options
 VENV := .venv
-# the one that the environment was made by, which wrote itself down; another one asked for makes it anew
+# the Python that made the environment is kept, unless another one is asked for
 PYTHON ?= $(or $(wildcard $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)),python3)
 PYTHON_ASKED := $(filter-out file,$(origin PYTHON))
-# an environment whose Python has gone, with an upgrade of the system, is made anew too
+# a system upgrade may have removed that Python: then the environment is made again
 BROKEN = $(shell $(BIN)/python -c 'import numpy' 2>/dev/null || echo broken)
 unexport VENV
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv asked engines caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint results
+.PHONY: venv asked engines score caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint results
 
 venv: $(VENV)/.complete
 
+# the packages data_prep and deeppap are installed from this folder, so that notebooks of any folder can import them
 $(VENV)/.complete: requirements.txt requirements-dev.txt pyproject.toml $(if $(PYTHON_ASKED)$(BROKEN),asked)
 	third_party/caffe/make_venv.sh "$(PYTHON)"
 	$(BIN)/python -m pip install -q --no-deps -e .
 	touch $@
 
-# other engines than Caffe for scoring, and tools/export_onnx.py
+# ONNX export, and scoring with ONNX Runtime or OpenVINO
 engines: venv
 	$(BIN)/python -m pip install -q -r requirements-engines.txt
 
-# what field images and slides need beside Caffe
+# reading slides and writing their results
 slides: venv
 	$(BIN)/python -m pip install -q -r requirements-slides.txt
 
-# what --cluster needs
+# --cluster
 cluster: venv
 	$(BIN)/python -m pip install -q -r requirements-cluster.txt
+
+score: engines slides
 
 caffe: venv
 	third_party/caffe/install.sh cpu
 	[ "$(CUDA)" != 1 ] || third_party/caffe/install.sh cuda
 
-# compiles and links the CUDA build into the cache; needs nvcc and no GPU, and installs nothing of Caffe
+# compile and link the CUDA build into the cache; needs nvcc but no GPU, and installs nothing
 caffe-cuda-check: venv
 	third_party/caffe/cuda_check.sh
 
@@ -53,15 +57,15 @@ lint: venv
 run: caffe
 	tools/quick_start.sh
 
-# every table of the README's runs again, from the score files in results/
+# the report of every run in results/, from its score files
 results: caffe
 	for run in results/*/run.json; do $(BIN)/python tools/report.py "$$(dirname "$$run")" || exit 1; done
 
-# nuclei found, scored and shown where they lie: on phantom fields, unless IMAGE names others
+# find, score and show the nuclei of synthetic fields, or of IMAGE
 screen: caffe slides
 	tools/quick_screen.sh
 
-# on a machine with nothing else to do; about an hour
+# needs a machine with nothing else to do; takes about an hour
 bench: caffe engines slides cluster
 	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
 	tools/bench.py
