@@ -1,9 +1,9 @@
 """DeepPap in real BVLC Caffe: cervical cell classification (Zhang et al. 2017).
 
-    from deeppap import TrainedModel
+from deeppap import TrainedModel
 
-    model = TrainedModel.open("runs/herlev-cell-paper/fold3")
-    scores = model.score("cell.png", [(61, 48)])
+model = TrainedModel.open("runs/herlev-cell-paper/fold3")
+scores = model.score("cell.png", [(61, 48)])
 """
 
 from typing import Any

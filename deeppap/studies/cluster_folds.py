@@ -14,7 +14,8 @@ from deeppap.io.cores import wanted_threads
 from deeppap.io.errors import UserError
 from deeppap.records import Request
 from deeppap.records.run_folder import fold_folder, locked
-from deeppap.studies.cross_validate import CrossValidateOptions, Prepared, one_fold
+from deeppap.studies.cross_validate import CrossValidateOptions, one_fold
+from deeppap.studies.estimate import Prepared
 
 if TYPE_CHECKING:
     from distributed import Client

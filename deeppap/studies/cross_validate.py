@@ -1,17 +1,14 @@
-"""All folds down all the arrows: build, train, evaluate, baselines (paper: "Evaluation Methods")."""
+"""Cross-validation: build, train and evaluate every fold (paper: "Evaluation Methods")."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from data_prep.cells import Dataset
 from data_prep.fold_data import build_fold, drop_lmdbs
 from data_prep.fold_parts import parts_of
 from data_prep.prepare import key_of, prepare_run, run_profile, views_plan
-from data_prep.profiles import Profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import human
@@ -23,7 +20,7 @@ from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.score_way import NO_SCORES, why_not_done
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.baselines import ensure_baselines
-from deeppap.studies.estimate import estimate
+from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
 from deeppap.training.source import SourceNet, require_two_classes, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, train_fold
@@ -55,38 +52,29 @@ class CrossValidateOptions:
         return f"-from-{self.source.name}" if self.source else ""
 
 
-class Prepared(NamedTuple):
-    """A run's data set, split, record and profile."""
-
-    dataset: Dataset
-    split: SplitRecord
-    run: RunRecord
-    profile: Profile
-
-
 def cross_validate(
     request: Request,
     options: CrossValidateOptions,
     say: Callable[[str], None] = print,
     elsewhere: Callable | None = None,
 ) -> Path:
-    """Do what is missing of every fold and return the run's folder; a second call goes on where it stopped.
+    """Do what is missing of every fold and return the run's folder; a second call goes on where the first stopped.
 
-    `elsewhere(run, request, options, folds)`, where given, does the folds by `one_fold` in other processes.
+    If given, `elsewhere(run, request, options, folds)` does the folds by `one_fold` in other processes.
     """
     if options.source:
         require_two_classes(request)
     folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix)
-    profile = run_profile(run)
+    ready = Prepared(dataset, split, run, run_profile(run))
     folds = _folds(options.folds, len(split.folds))
-    require_one_recipe(folder, options.training.recipe(run.classes, profile))
+    require_one_recipe(folder, options.training.recipe(run.classes, ready.profile))
     if options.source:
         untrained = [fold for fold in folds if not (fold_folder(folder, fold) / ModelRecord.FILE).exists()]
         require_unseen_folds(options.source, folder, {f: parts_of(dataset, split, f, run) for f in untrained})
     missing = [fold for fold in folds if to_score(fold_folder(folder, fold))]
     if missing:
-        adapting = options.source is not None
-        plan = estimate(dataset, split, missing, run, profile, options.device, adapting)
+        parts = [work(ready, fold, options.source is not None) for fold in missing]
+        plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         for line in [*views_plan(run), plan]:
             say(line)
     ensure_baselines(folder / "baselines.json", dataset, split)
@@ -95,7 +83,7 @@ def cross_validate(
         return folder
     for fold in folds:
         say(f"-- fold {fold} of {len(split.folds)}: {fold_folder(folder, fold)}")
-        one_fold(fold_folder(folder, fold), Prepared(dataset, split, run, profile), fold, options, say)
+        one_fold(fold_folder(folder, fold), ready, fold, options, say)
     return folder
 
 
@@ -113,8 +101,8 @@ def one_fold(
 
 
 def require_one_recipe(run: Path, recipe: Recipe) -> None:
-    """Refuse a run of which any fold, wanted now or not, was trained with anything else than what is asked for."""
-    do = "Put that back as it was, or use another `run`: the folds of one run are one experiment."
+    """Refuse a run if any fold of it, wanted now or not, was trained with something else than what is asked for."""
+    do = "Restore that, or use another `run`: the folds of one run are one experiment."
     folds = sorted(path for path in run.glob("fold*") if path.is_dir())
     for fold in folds:
         require_same(fold, recipe, do)
@@ -128,7 +116,7 @@ def require_one_recipe(run: Path, recipe: Recipe) -> None:
 
 
 def to_score(folder: Path, shift: int = 0) -> str | None:
-    """Why a fold is not done yet; None where its own scores are there."""
+    """Why a fold is not done yet; None if its own scores are there."""
     return why_not_done(folder, shift) if (folder / ModelRecord.FILE).exists() else NO_SCORES
 
 
@@ -142,8 +130,8 @@ def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
 
 
 def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:
-    """The test cells' scores, at their true centres and, where wanted, at shifted ones."""
-    # those that are there too, wanted or not: of another net they would make the whole run unreadable
+    """Score the test cells, at their true centres and, if wanted, at shifted ones."""
+    # shifted scores that exist are made again even if not wanted: scores of an older net make the run unreadable
     wanted = [shift for shift in SHIFTS if options.shift or (folder / scores_name(shift)).exists()]
     reasons = {shift: to_score(folder, shift) for shift in (0, *wanted)}
     shifts = [shift for shift, reason in reasons.items() if reason]
@@ -158,11 +146,3 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
         say(summary(model.run, scores))
     if model.doubt:
         say(f"!! {model.doubt} !!")
-
-
-def wanted_folds(text: str | None) -> list[int] | None:
-    """The folds in "0,2" as numbers; None, for all of them, where nothing was asked for."""
-    try:
-        return [int(part) for part in text.split(",")] if text else None
-    except ValueError:
-        raise FieldError("folds", "numbers such as 0,2", text, "Give them without spaces.") from None

@@ -1,10 +1,14 @@
-"""How long, how much disk and how many images a cross-validation takes, said before it starts."""
+"""How much work the folds of a study are, and how long it takes here: printed before it starts."""
 
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
@@ -14,65 +18,65 @@ from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.files import human
 from deeppap.records import RunRecord, SplitRecord
-from deeppap.training.caffe_time import caffe_time
+from deeppap.training.run_caffe import LOGGING, caffe_program
 
-BACKWARD = 3  # a training step costs about three forward passes
-
-
-def forward_rate(deploy: Path, gpu: list[str]) -> float | None:
-    """Images a second of a forward pass, timed by `caffe time` in a few seconds; None where that fails."""
-    batch = re.search(r"dim: (\d+)", deploy.read_text(encoding="utf-8"))
-    try:
-        milliseconds, _ = caffe_time(deploy, 3, gpu)
-    except RuntimeError:
-        return None
-    return int(batch[1]) / milliseconds * 1000 if batch else None
+BACKWARD = 3  # a training step costs about as much as three forward passes
+ITERATIONS = 3  # forward passes that are timed: seconds
 
 
-def work(
-    dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, profile: Profile, adapting: bool = False
-) -> dict[str, int]:
-    """One fold in numbers: views and bytes to build, images to train on, to validate and to score."""
-    train, validation = sources(dataset, split, fold, run, profile)
+class Prepared(NamedTuple):
+    """A run's data set, split, record and profile."""
+
+    dataset: Dataset
+    split: SplitRecord
+    run: RunRecord
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Work:
+    """One fold in numbers: views and bytes to build, images to train on, and images to validate and to score."""
+
+    views: int
+    bytes: int
+    train: int
+    forward: int
+
+
+def work(ready: Prepared, fold: int, adapting: bool) -> Work:
+    """The work of one fold, which follows from its cells and its profile."""
+    profile = ready.profile
+    train, validation = sources(ready.dataset, ready.split, fold, ready.run, profile)
     views = views_in(train)
     if adapting:
         batch, iterations, tests = adapting_counts(profile)
     else:
-        batch, tests = batch_and_epochs(profile, run.classes)
+        # Caffe tests the net once per epoch; an epoch's last batch is filled up
+        batch, tests = batch_and_epochs(profile, ready.run.classes)
         iterations = -(-views // batch) * tests
-    return {
-        "views": views + views_in(validation),
-        "bytes": need_bytes(train, validation),
-        "train": iterations * batch,
-        "forward": views_in(validation) * (tests + 1) + len(split.folds[fold]) * profile.test_views * profile.crops,
-    }
+    validated = views_in(validation) * (tests + 1)
+    scored = len(ready.split.folds[fold]) * profile.test_views * profile.crops
+    return Work(views + views_in(validation), need_bytes(train, validation), iterations * batch, validated + scored)
 
 
-def estimate(
-    dataset: Dataset,
-    split: SplitRecord,
-    folds: Sequence[int],
-    run: RunRecord,
-    profile: Profile,
-    device: Device,
-    adapting: bool = False,
-) -> str:
-    """One line: images, disk at a time, and hours at this machine's measured rate."""
-    parts = [work(dataset, split, fold, run, profile, adapting) for fold in folds]
-    return in_words(f"{len(folds)} fold(s)", parts, run.classes, device)
-
-
-def in_words(what: str, parts: Sequence[dict[str, int]], classes: int, device: Device) -> str:
-    """The line for `what` is to do, made of `parts` in the numbers of `work`, one after another."""
-    total = {key: sum(part[key] for part in parts) for key in parts[0]}
-    rate = forward_rate(prototxt_folder(classes) / "deploy.prototxt", device.arguments)
+def estimate(what: str, parts: Sequence[Work], classes: int, device: Device) -> str:
+    """One line: how many images `parts` are, how much disk one needs, and hours at the rate measured here."""
+    train, forward = sum(part.train for part in parts), sum(part.forward for part in parts)
     time = "an unknown time"
-    if rate:
-        seconds = (BACKWARD * total["train"] + total["forward"]) / rate
+    if rate := forward_rate(prototxt_folder(classes) / "deploy.prototxt", device):
+        seconds = (BACKWARD * train + forward) / rate
         time = f"about {timedelta(seconds=round(seconds))} at the {rate:.0f} forward images/s measured now"
     free = human(shutil.disk_usage(Path.cwd()).free)
-    disk = f"{human(max(part['bytes'] for part in parts))} of disk at a time ({free} free)"
     return (
-        f"{what} to do: {total['views']:,} views to render, {total['train']:,} images to train on, "
-        f"{total['forward']:,} to score; {disk}; {time}"
+        f"{what} to do: {sum(part.views for part in parts):,} views to render, {train:,} images to train on, "
+        f"{forward:,} to score; {human(max(part.bytes for part in parts))} of disk at a time ({free} free); {time}"
     )
+
+
+def forward_rate(deploy: Path, device: Device) -> float | None:
+    """Images per second of a net's forward pass, timed by `caffe time`; None if Caffe cannot run the net."""
+    command = [caffe_program(), "time", "-model", str(deploy), "-iterations", str(ITERATIONS), *device.arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **LOGGING})
+    found = re.search(r"Average Forward pass: ([\d.]+) ms", done.stderr)
+    batch = re.search(r"dim: (\d+)", deploy.read_text(encoding="utf-8"))
+    return int(batch[1]) / float(found[1]) * 1000 if found and batch and not done.returncode else None

@@ -1,36 +1,52 @@
-"""External validation: a labelled set that the net has never seen, scored and written as a run for the report."""
+"""External validation: score labelled cells that the nets were not trained on, as a run that the report can read."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 from tqdm import tqdm
 
 from data_prep.cells import Dataset, by_image
-from data_prep.dataset import open_dataset
-from data_prep.fold_images import source_images
+from data_prep.dataset import open_dataset, reopened
+from data_prep.fold_images import require_unseen, source_images
+from data_prep.fold_parts import fold_cells
 from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
 from data_prep.manifest_values import PIXEL_RANGE
+from data_prep.prepare import dataset_record, run_profile, write_cells
 from data_prep.resample import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
+from deeppap.io.files import complete_or_absent, digest, sha256_file
 from deeppap.io.image_file import read_image
-from deeppap.records.run_folder import RUNS
+from deeppap.records import ExternalRecord, NetRecord, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records.provenance import machine
+from deeppap.records.run_folder import RUNS, fold_folder, new_run
 from deeppap.scoring.average import averaged
-from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
+from deeppap.scoring.cell_score import CellScore
+from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels
 from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.score_files import scores_name
+from deeppap.scoring.score_way import own_way, precision_of
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.scoring.unlike import say_share
-from deeppap.studies.external_run import Validated, free_folder, write_external_run
+from deeppap.scoring.unlike import say_share, write_unlike
+from deeppap.scoring.write_scores import write_scores, write_view_scores
+from deeppap.stats.learned import auc_doubt, auc_limits
+from deeppap.training.source import SourceNet
+
+EXTERNAL = "external"  # in the place of a protocol: no cell was held out
+ANOTHER = "Give another `run`, or remove that folder."
 
 
 @dataclass(frozen=True)
 class ExternalOptions:
-    """What a user may choose; None takes the model's or the set's own value. `mpp` is the side of a pixel in um."""
+    """What a user may choose; None takes the net's or the data set's own value.
+
+    `mpp` is the side of a pixel in micrometres.
+    """
 
     views: int | None = None
     crops: int | None = None
@@ -40,90 +56,186 @@ class ExternalOptions:
     name: str | None = None
 
 
+@dataclass(frozen=True)
+class External:
+    """A data set, the nets that score it, and how.
+
+    Attributes
+    ----------
+    dataset_sha : str
+        Of the whole data set, by which the report finds its images again; `dataset` may be a part of it.
+    factor : float or None
+        By how much the images are enlarged to the training set's pixel size; None if a size is unknown.
+    mpp : float or None
+        The pixel size that was asked for.
+    """
+
+    dataset: Dataset
+    path: Path
+    dataset_sha: str
+    models: list[TrainedModel]
+    choice: ViewChoice
+    crops: int
+    device: Device
+    factor: float | None = None
+    mpp: float | None = None
+
+    @property
+    def weights_shas(self) -> list[str]:
+        """Of the nets, in their order."""
+        return [model.weights_sha for model in self.models]
+
+    def default_name(self) -> str:
+        """The data set, the run and folds of the nets, and what is not the run's own way of scoring."""
+        first = self.models[0]
+        folds = "-".join(model.folder.resolve().name for model in self.models)
+        name = f"{self.dataset.name}-external-{first.folder.resolve().parent.name}-{folds}"[:180]
+        way = own_way(first, self.choice.count, self.crops, self.device)
+        return name + way + (f"-mpp{self.mpp:g}" if self.mpp else "")
+
+
 def validate(
     path: Path, models: Sequence[TrainedModel], options: ExternalOptions, say: Callable[[str], None] = print
 ) -> Path:
-    """Score every cell of a set with each fold's net, average the nets, and return the folder that holds it.
+    """Score every cell of a data set with each net, average the scores, and return the run's folder.
 
     Raises
     ------
     UserError
-        Where the set shares an image with the training data, a pixel size is missing or of another kind, or the
-        folds do not belong together.
+        If the set shares an image with the training data, if a pixel size is missing or out of range, or if the nets
+        do not belong to one training.
     """
     require_one_training(models)
     dataset = open_dataset(path, allow_partial=True)
-    images = image_hashes(dataset)
-    for home in {model.folder.resolve().parent: model for model in models}.values():
-        require_no_shared_image(training_images(home), images, home.folder.resolve().parent)
-    for model in models:  # an adapted net has seen what its source had
-        require_no_shared_image(source_images(model.folder), images, model.folder)
+    require_new_images(dataset, models)
     factor = scale(models[0], dataset.pixel_um if options.mpp is None else options.mpp, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
     if factor is None:
-        say("the size of a pixel is not known on both sides: the images are scored as they are")
-    how = {"factor": factor, "mpp": options.mpp, "views": choice.count, "crops": crops, "device": options.device}
-    found = Validated(dataset, path, dataset.dataset_sha(), models, [], **how)
-    free_folder(found, RUNS, options.name)  # told before the work
+        say("a pixel size is unknown, of this data set or of the training set: the images are not rescaled")
+    found = External(
+        dataset, path, dataset.dataset_sha(), list(models), choice, crops, options.device, factor, options.mpp
+    )
+    folder = RUNS / (options.name or found.default_name())
+    # before the work, not after it
+    require_replaceable(folder, found)
     each = []
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
         ready, known = engine.view_input(model.mean, crops), model.known_cells(engine.name, say)
         jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
-        bar = tqdm(jobs, total=len(dataset.cells), desc=f"net {number} of {len(models)}", unit="cell", disable=None)
-        each.append(list(bar))
+        each.append(list(_progress(jobs, len(dataset.cells), f"net {number} of {len(models)}")))
     scores = sorted(averaged(each), key=lambda score: score.cell.id)
     say_share([score.unlike_training for score in scores], say)
-    return write_external_run(replace(found, scores=scores), RUNS, options.name)
+    write_external(folder, found, scores)
+    return folder
+
+
+def score_source(
+    run: Path, source: SourceNet, folds: Sequence[int], device: Device, folder: Path, say: Callable[[str], None] = print
+) -> Path:
+    """Score the test cells of a run's folds with the net that it was adapted from, into the run folder `folder`.
+
+    The views are those of the run, so that only the net differs. Scores that exist are kept.
+
+    Raises
+    ------
+    UserError
+        If the source was trained on an image of these cells, or the run's data set cannot be read.
+    """
+    record, split = RunRecord.read(run), SplitRecord.read(run)
+    profile, data = run_profile(record), record.dataset
+    for fold in folds:
+        require_unseen(fold_folder(run, fold), set(source.seen), source.fold)
+    dataset = reopened(record)
+    cells = tuple(cell for fold in folds for cell in fold_cells(dataset, split, fold, record)[2])
+    model = TrainedModel.open(source.fold, source.weights, say=say)
+    choice = ViewChoice(profile.test, profile.test_views, record.seed)
+    same_pixels = data.pixel_um is not None and data.pixel_um == model.run.dataset.pixel_um
+    found = External(
+        replace(dataset, cells=cells),
+        Path(data.path),
+        data.dataset_sha,
+        [model],
+        choice,
+        profile.crops,
+        device,
+        factor=1.0 if same_pixels else None,
+    )
+    if is_done(folder, found):
+        return folder
+    say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
+    jobs = score_cells(model.engine(device).view_input(model.mean, profile.crops), cells_of_data_set(cells, choice))
+    scores = sorted(_progress(jobs, len(cells), "score"), key=lambda score: score.cell.id)
+    require_replaceable(folder, found)
+    write_external(folder, found, scores)
+    return folder
+
+
+def _progress(jobs: Iterable[CellScore], cells: int, what: str) -> Iterable[CellScore]:
+    return tqdm(jobs, total=cells, desc=what, unit="cell", disable=None)
 
 
 def require_one_training(models: Sequence[TrainedModel]) -> None:
-    """Refuse nets that are not the folds of one study: of other data, folds, classes, views, choice or beginning."""
+    """Refuse nets that are not folds of one study: of other data, folds, classes, views, selection or start."""
     first, own = models[0], _training(models[0])
     for model in models[1:]:
         for what, value in _training(model).items():
             if value != own[what]:
-                do = "Give folds of one training alone."
+                do = "Give folds of one training only."
                 raise UserError(model.folder, f"{what} {own[what]} as in {first.folder}", f"{value}", do)
     repeated = [name for name, count in Counter(model.weights_sha for model in models).items() if count > 1]
     if repeated:
-        raise FieldError("net", "every net once", f"the weights {repeated[0][:12]} twice", "Name each once.")
+        raise FieldError("net", "every net once", f"the weights {repeated[0][:12]} twice", "Give each net once.")
 
 
-def _training(model: TrainedModel) -> dict[str, Any]:
+def _training(model: TrainedModel) -> dict[str, object]:
     """What the nets of one study have in common."""
     run = model.run
     facts = {name: getattr(run, name) for name in ("classes", "profile", "seed", "protocol", "select", "control")}
     facts |= {"dataset_sha": run.dataset.dataset_sha, "pixel_um": run.dataset.pixel_um}
+    # None if Caffe was started by hand
     source, recipe = (model.origin.source, model.origin.recipe) if model.origin else (None, None)
     start = f"{source.run}, fold {source.fold}, {source.weights_sha[:12]}" if source else "no net"
     facts |= {"split_sha": model.split.split_sha, "adapted from": start}
     return facts | {"solver, counts and weights": recipe.recipe_sha[:12] if recipe else "not recorded"}
 
 
-def training_images(model: TrainedModel) -> set[str]:
-    """Checksums of the images of a model's whole data set, as its run recorded them."""
-    path = model.folder.resolve().parent / IMAGES
-    if not path.exists():
+def require_new_images(dataset: Dataset, models: Sequence[TrainedModel]) -> None:
+    """Refuse a data set that shares an image with what the nets, or the nets they were adapted from, learned from."""
+    images = image_hashes(dataset)
+    runs = {model.folder.resolve().parent for model in models}
+    for run in sorted(runs):
+        require_no_shared_image(training_images(run), images, run)
+    for model in models:
+        require_no_shared_image(source_images(model.folder), images, model.folder)
+
+
+def training_images(run: Path) -> set[str]:
+    """Checksums of all images of the data set that a run was built from."""
+    if not (run / IMAGES).exists():
         do = "Build a fold of this run again with tools/build_lmdb.py."
-        raise UserError(path, "the training images' checksums", "no such file", do)
-    return read_images(path)
+        raise UserError(run / IMAGES, "the training images' checksums", "no such file", do)
+    return read_images(run / IMAGES)
 
 
 def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
-    """By how much the set's images are enlarged to the training set's pixel size; None where nobody knows both."""
+    """By how much images are enlarged to the training set's pixel size; None if one of the two is unknown.
+
+    `mpp` is the images' pixel size in micrometres, `asked` whether the user gave it.
+    """
     if mpp is not None and not PIXEL_RANGE[0] <= mpp <= PIXEL_RANGE[1]:
-        raise FieldError("mpp", f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres", f"{mpp:g}", "Give a pixel's side.")
+        expected = f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres"
+        raise FieldError("mpp", expected, f"{mpp:g}", "Give the side of a pixel.")
     trained = model.run.dataset.pixel_um
     if asked and trained is None:
-        where = model.folder.resolve().parent / "run.json"
+        where = model.folder.resolve().parent / RunRecord.FILE
         raise UserError(where, "the training set's pixel_um, to resample to", "none", "Leave `mpp` out.")
     return None if mpp is None or trained is None else mpp / trained
 
 
 def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[CellViews]:
-    """The set's cells, image after image, each image read and resampled once."""
+    """The views of all cells, image after image. Each image is read and resampled once."""
 
     @lru_cache(maxsize=1)
     def read(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
@@ -132,4 +244,95 @@ def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[Ce
 
     for cell in by_image(dataset.cells):
         shape, image = read(cell.image)
-        yield replace(of_pixels(image, moved(cell.centre, shape, image.shape), choice, cell.image), cell=cell)
+        centre = moved(cell.centre, shape, image.shape)
+        yield replace(of_pixels(image, centre, choice, cell.image), cell=cell)
+
+
+def require_replaceable(folder: Path, found: External) -> None:
+    """Refuse a folder that holds anything but an older validation of this data set by these nets."""
+    old = RunRecord.read_if_there(folder)
+    if old is None and folder.exists():
+        raise UserError(folder, "a new folder or an older validation", "another folder", ANOTHER)
+    if old is None:
+        return
+    if old.protocol != EXTERNAL:
+        raise UserError(folder, "a new folder or an older validation", "another run", ANOTHER)
+    if old.dataset.dataset_sha != found.dataset_sha:
+        raise UserError(folder, "a new folder or an older validation of this set", "another set's", ANOTHER)
+    if old.net_shas != found.weights_shas:
+        raise UserError(folder, "a new folder or an older validation of these nets", "other nets'", ANOTHER)
+
+
+def is_done(folder: Path, found: External) -> bool:
+    """Whether a folder holds these scores: of these cells, by these nets, made in this way."""
+    run = RunRecord.read_if_there(folder)
+    if run is None:
+        return False
+    split, made = SplitRecord.read(folder), ScoreRecord.beside(fold_folder(folder, 0) / scores_name())
+    same_cells = split.folds == [[cell.id for cell in found.dataset.cells]] and split.dataset_sha == found.dataset_sha
+    wanted = (found.choice.count, found.crops, found.device.engine, precision_of(found.device))
+    same_way = (made.views, made.crops, made.engine, made.precision) == wanted
+    return run.net_shas == found.weights_shas and same_cells and same_way
+
+
+def write_external(folder: Path, found: External, scores: Sequence[CellScore]) -> None:
+    """Write a run's folder with one fold, complete or not at all; an older one is replaced.
+
+    `scores` are sorted by the ids of their cells.
+    """
+    ids = [cell.id for cell in found.dataset.cells]
+    with complete_or_absent(folder) as partial:
+        fold = fold_folder(partial, 0)
+        fold.mkdir(parents=True)
+        _run_record(found, scores).write(partial)
+        SplitRecord.of(EXTERNAL, found.models[0].run.seed, found.dataset_sha, [ids]).write(partial)
+        write_cells(partial / "cells.csv", found.dataset)
+        write_view_scores(fold / "view_scores.csv", scores)
+        if scores[0].unlike is not None:
+            write_unlike(fold / "unlike.csv", scores)
+        path = fold / scores_name()
+        write_scores(path, scores)
+        _score_record(found, scores, path).write_beside(path)
+
+
+def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
+    first, marks = found.models[0], [score.unlike_training for score in scores]
+    data = dataset_record(found.dataset, found.path.absolute(), found.dataset_sha)
+    # the paper has figures of these cells only where they were held out from training
+    data = msgspec.structs.replace(data, paper=None, pixel_um=found.mpp or data.pixel_um)
+    nets = [
+        NetRecord(folder=str(model.folder), weights_sha=model.weights_sha, fold_sha=model.record.fold_sha)
+        for model in found.models
+    ]
+    external = ExternalRecord(
+        trained_on=first.run.dataset.name,
+        source=first.origin.source if first.origin else None,
+        nets=nets,
+        enlarged=found.factor,
+        training_um=first.run.dataset.pixel_um,
+        out_of_distribution=None if None in marks else sum(marks),
+    )
+    return msgspec.structs.replace(new_run(first.run, data), protocol=EXTERNAL, external=external)
+
+
+def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> ScoreRecord:
+    """The record of the scores; of several nets `weights_sha` and `fold_sha` are digests over all of them."""
+    folds = [model.record.fold_sha for model in found.models]
+    one = len(found.models) == 1
+    labels, groups = [score.cell.label for score in scores], [score.cell.group for score in scores]
+    limits = auc_limits(labels, [score.score for score in scores], None if None in groups else groups)
+    return ScoreRecord(
+        cells=len(scores),
+        views=found.choice.count,
+        crops=found.crops,
+        shift=0,
+        engine=found.device.engine,
+        precision=precision_of(found.device),
+        device=found.device.scores_on,
+        machine=machine(),
+        weights=str(found.models[0].weights) if one else None,
+        weights_sha=found.weights_shas[0] if one else digest(found.weights_shas),
+        fold_sha=folds[0] if one else digest(folds),
+        csv_sha=sha256_file(path),
+        doubt=auc_doubt(limits),
+    )

@@ -7,18 +7,28 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace as with_fields
 
 from data_prep.dataset import open_dataset
 from data_prep.image_hashes import image_hashes, read_images, require_no_shared_image, write_images
 from data_prep.manifest import read_manifest
 from data_prep.resample import moved, resample
 from deeppap.engines.device import Device
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
+from deeppap.records import ModelRecord, RunRecord, ScoreRecord, SourceDataset, SourceRecord
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.studies.external import ExternalOptions, require_one_training, scale, training_images, validate
-from deeppap.studies.external_run import Validated, default_name, external_facts, free_folder
+from deeppap.studies.external import (
+    External,
+    ExternalOptions,
+    require_one_training,
+    require_replaceable,
+    scale,
+    training_images,
+    validate,
+    write_external,
+)
 from tests.support.checkout import run_tool
 from tests.support.second_net import second_net
 
@@ -47,22 +57,18 @@ def write_manifest(path, rows):
 def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path):
     manifest = field_set(tmp_path / "fields")
     words = ["--net", trained_fold, "--views", "1", "--crops", "2", "--gpu", "none", "--run", "seen"]
-    printed = run_tool(checkout, "validate", manifest, *words).stdout
-    assert "external" in printed
+    run_tool(checkout, "validate", manifest, *words)
     run = load_run(checkout / "runs/seen")
-    assert len(run.ids) == 6
-    assert sorted(set(run.groups())) == ["field0.png", "field1.png"]
+    assert sorted(cell.group for cell in run.cells.values()) == ["field0.png"] * 3 + ["field1.png"] * 3
     assert {cell.class_name for cell in run.cells.values()} == {"NILM", "HSIL", "LSIL"}
-    record = json.loads((run.folder / "fold0/scores.json").read_text())
-    own = json.loads((trained_fold / "model.json").read_text())
-    assert record.items() >= {"views": 1, "crops": 2, "shift": 0, "engine": "caffe", "precision": "float32"}.items()
-    assert (record["model_sha256"], record["data"]) == (own["sha256"], own["data"])
-    assert record["sha256"] == sha256_file(run.folder / "fold0/scores.csv")
-    assert run.folds[0].how[0] == record
+    scores = run.folder / "fold0/scores.csv"
+    made, own = ScoreRecord.beside(scores), ModelRecord.read(trained_fold)
+    assert (made.views, made.crops, made.shift, made.engine, made.precision) == (1, 2, 0, "caffe", "float32")
+    assert (made.weights_sha, made.fold_sha, made.csv_sha) == (own.weights_sha, own.fold_sha, sha256_file(scores))
     table = json.loads((checkout / "runs/seen/report/tables/own_classes.json").read_text())
     assert {row[1]: row[3] for row in table["rows"]} == {"NILM": 2, "HSIL": 2, "LSIL": 2}
-    done = run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=2)
-    assert "pixel_um" in done.stderr  # nobody knows the phantom's
+    # nobody knows the phantom's pixel size
+    assert "pixel_um" in run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=2).stderr
 
 
 def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, phantom, tmp_path):
@@ -85,69 +91,77 @@ def two_nets(checkout, trained_fold, tmp_path, monkeypatch):
 
 def scored_by(models, manifest, name):
     folder = validate(manifest, models, ExternalOptions(views=2, crops=1, name=name), say=lambda _: None)
-    return load_run(folder).folds[0]
+    return load_run(folder)
 
 
 def test_several_nets_are_averaged_view_by_view(two_nets, tmp_path):
     manifest = field_set(tmp_path / "fields")
     one, other = two_nets
-    first, second, both = (
-        scored_by(models, manifest, name) for name, models in (("a", [one]), ("b", [other]), ("ab", [one, other]))
-    )
+    runs = [scored_by(models, manifest, name) for name, models in (("a", [one]), ("b", [other]), ("ab", [one, other]))]
+    first, second, both = (run.folds[0] for run in runs)
+    both_run = runs[-1]
     assert np.abs(first.scores - second.scores).min() > 1e-4
     assert both.probs == pytest.approx((first.probs + second.probs) / 2, abs=1e-8)
     assert both.scores == pytest.approx((first.scores + second.scores) / 2, abs=1e-8)
     assert both.views.scores == pytest.approx((first.views.scores + second.views.scores) / 2, abs=1e-8)
-    nets = both.how[0]["nets"]
-    assert [net["model_sha256"] for net in nets] == [net.weights_sha for net in two_nets]
-    assert first.how[0]["model_sha256"] == nets[0]["model_sha256"] != both.how[0]["model_sha256"]
+    assert [net.weights_sha for net in both_run.record.external.nets] == [one.weights_sha, other.weights_sha]
+    assert len({scored.made[0].weights_sha for scored in (first, second, both)}) == 3
 
 
-def test_nets_that_are_no_average_are_refused(two_nets, tmp_path):
+def test_nets_that_are_no_average_are_refused(two_nets):
     one, other = two_nets
-    with pytest.raises(UserError, match="every net once"):
+    with pytest.raises(FieldError) as caught:
         require_one_training([one, other, one])
-    changes = ({"seed": 2}, {"profile": "quick"}, {"fingerprint": "e" * 64}, {"control": "shuffle"})
-    for change in (*changes, {"classes": 7}, {"protocol": "field"}, {"select": "inner"}):
-        strange = replace(other, config=replace(other.config, **change))
-        with pytest.raises(UserError, match=f"fold1: expected {next(iter(change))} .* as in "):
-            require_one_training([one, strange])
-    scratch = replace(other, origin=other.origin | {"trained": other.origin["trained"] | {"fingerprint": "f" * 64}})
-    with pytest.raises(UserError, match="fold1: expected solver, counts and weights .* as in .*, found ffff"):
-        require_one_training([one, scratch])
-    with pytest.raises(UserError, match="fold1: expected split .* as in .*, found eeee"):
-        require_one_training([one, replace(other, split=other.split | {"fingerprint": "e" * 64})])
+    assert caught.value.field == "net"
+    changes = ({"seed": 2}, {"profile": "quick"}, {"control": "shuffle"}, {"classes": 7}, {"protocol": "field"})
+    runs = [with_fields(other.run, **change) for change in (*changes, {"select": "inner"})]
+    runs.append(with_fields(other.run, dataset=with_fields(other.run.dataset, dataset_sha="e" * 64)))
+    strangers = [replace(other, run=run) for run in runs]
+    strangers.append(replace(other, split=with_fields(other.split, split_sha="e" * 64)))
+    recipe = with_fields(other.origin.recipe, recipe_sha="f" * 64)
+    strangers.append(replace(other, origin=with_fields(other.origin, recipe=recipe)))
+    for stranger in strangers:
+        with pytest.raises(UserError, match="fold1: expected .* as in "):
+            require_one_training([one, stranger])
 
 
 def test_an_adapted_net_is_no_average_with_another(two_nets, tmp_path):
-    def adapted(net, sha256):
-        source = {"run": "r", "fold": 0, "sha256": sha256, "dataset": {"name": "herlev"}}
-        return replace(net, origin=net.origin | {"trained": {"source": source}})
+    def adapted(net, weights_sha):
+        source = SourceRecord(
+            run="r",
+            fold=0,
+            dataset=SourceDataset(name="herlev", cells=1, dataset_sha="c" * 64),
+            fold_sha="d" * 64,
+            weights_sha=weights_sha,
+            control=None,
+            recipe=None,
+        )
+        return replace(net, origin=with_fields(net.origin, recipe=with_fields(net.origin.recipe, source=source)))
 
     plain, (one, other) = two_nets[0], (adapted(net, "a" * 64) for net in two_nets)
     require_one_training([one, other])
-    with pytest.raises(UserError, match="fold1: expected adapted from no net as in .*, found r, fold 0, aaaaaaaaaaaa"):
-        require_one_training([plain, other])
-    with pytest.raises(UserError, match="expected adapted from r, fold 0, aaaaaaaaaaaa as in .*, found r, fold 0, bbb"):
-        require_one_training([one, adapted(other, "b" * 64)])
-    made = {"factor": None, "mpp": None, "views": 2, "crops": 2, "device": Device()}
-    found = Validated(read_manifest(field_set(tmp_path / "fields")), tmp_path, "f", [one, other], [], **made)
-    assert external_facts(found)["source"]["dataset"] == {"name": "herlev"}
-    assert external_facts(replace(found, models=[plain]))["source"] is None
+    for first, second in ((plain, other), (one, adapted(other, "b" * 64))):
+        with pytest.raises(UserError, match="fold1: expected adapted from "):
+            require_one_training([first, second])
+
+
+def external(dataset, path, models, **more):
+    choice = models[0].views(more.pop("views", 2))
+    return External(dataset, path, dataset.dataset_sha(), models, choice, 2, Device(), **more)
 
 
 def test_what_is_not_the_runs_own_way_stands_in_the_name(two_nets, tmp_path):
-    one, other = two_nets
-    dataset = read_manifest(field_set(tmp_path / "fields"))
-    made = {"factor": None, "mpp": None, "views": 2, "crops": 2, "device": Device()}
-    found = Validated(dataset, tmp_path, "f", [one, other], [], **made)
-    assert default_name(found) == "nuclei-external-phantom-cell-smallest-fold0-fold1"
-    assert default_name(replace(found, views=1, mpp=0.25)).endswith("-fold1-views1-crops2-mpp0.25")
+    path = field_set(tmp_path / "fields")
+    dataset = read_manifest(path)
+    found = external(dataset, path, list(two_nets))
+    assert found.default_name() == "nuclei-external-phantom-cell-smallest-fold0-fold1"
+    other = external(dataset, path, list(two_nets), views=1, mpp=0.25)
+    assert other.default_name().endswith("-fold1-views1-crops2-mpp0.25")
 
 
 def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets):
     one = two_nets[0]
-    known = replace(one, config=replace(one.config, pixel_um=0.2))
+    known = replace(one, run=with_fields(one.run, dataset=with_fields(one.run.dataset, pixel_um=0.2)))
     assert scale(known, 0.25, asked=True) == pytest.approx(1.25)
     assert scale(known, None, asked=False) is None and scale(one, 0.25, asked=False) is None
     for mpp in (0.001, 250, float("nan")):
@@ -157,24 +171,14 @@ def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets):
         scale(one, 0.25, asked=True)
 
 
-def test_a_fold_whose_images_nobody_knows_is_refused(copy_of, trained_fold, phantom, tmp_path):
-    """Neither images.sha256 nor the data set: whether the set was trained on cannot be told."""
+def test_a_fold_whose_images_nobody_knows_is_refused(copy_of, trained_fold, tmp_path):
     place, fold = copy_of(trained_fold)
-    run, manifest = fold.parent, field_set(tmp_path / "fields")
-    (run / "images.sha256").unlink()
-    model = TrainedModel.open(fold, say=lambda _: None)
-    assert training_images(model) == set(image_hashes(open_dataset(phantom)))  # from the data set itself
-    record = json.loads((run / "run.json").read_text())
-    for path in ("gone", manifest):  # no data set there, or another one
-        record["dataset"]["path"] = str(path)
-        (run / "run.json").write_text(json.dumps(record))
-        with pytest.raises(
-            UserError, match="images.sha256: expected the training images' checksums, or .* found neither"
-        ):
-            training_images(TrainedModel.open(fold, say=lambda _: None))
-    done = run_tool(place, "validate", manifest, "--net", fold, "--gpu", "none", status=2)
-    assert "images.sha256: expected the training images' checksums" in done.stderr
-    assert [path.name for path in (place / "runs").iterdir()] == [run.name]
+    (fold.parent / "images.sha256").unlink()
+    with pytest.raises(UserError, match="images.sha256"):
+        training_images(fold.parent)
+    done = run_tool(place, "validate", field_set(tmp_path / "fields"), "--net", fold, "--gpu", "none", status=2)
+    assert "images.sha256" in done.stderr
+    assert [path.name for path in (place / "runs").iterdir()] == [fold.parent.name]
 
 
 def test_checksums_are_read_back(dataset, tmp_path):
@@ -208,18 +212,17 @@ def test_bethesda_classes_are_labels(tmp_path):
 def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):
     """Lists of marks are all called nuclei.csv."""
     first, second = (field_set(tmp_path / name, cells) for name, cells in (("a", 6), ("b", 4)))
-    made = {"factor": None, "mpp": None, "views": 2, "crops": 2, "device": Device()}
-    found, other = (
-        Validated(read_manifest(path), path, read_manifest(path).dataset_sha(), [two_nets[0]], [], **made)
-        for path in (first, second)
-    )
-    folder = free_folder(found, tmp_path / "runs", None)
-    folder.mkdir(parents=True)
-    record = {"protocol": "external", "dataset": {"fingerprint": found.fingerprint}}
-    record["external"] = {"nets": [{"sha256": two_nets[0].weights_sha}]}
-    (folder / "run.json").write_text(json.dumps(record))
-    assert free_folder(found, tmp_path / "runs", None) == folder  # an older one of the same set
-    with pytest.raises(UserError, match="an older validation of this set, found another set's"):
-        free_folder(other, tmp_path / "runs", None)
-    with pytest.raises(UserError, match="an older validation of these nets, found other nets'"):
-        free_folder(replace(found, models=[two_nets[1]]), tmp_path / "runs", folder.name)
+    found, other = (external(read_manifest(path), path, [two_nets[0]]) for path in (first, second))
+    folder = tmp_path / "runs" / found.default_name()
+    require_replaceable(folder, found)
+    cells = found.dataset.cells
+    scores = two_nets[0].score(cells[0].image, [cells[0].centre], views=1, crops=1)
+    write_external(folder, found, [replace(scores[0], cell=cell) for cell in cells])
+    require_replaceable(folder, found)
+    for stranger in (other, replace(found, models=[two_nets[1]])):
+        with pytest.raises(UserError, match="an older validation of th"):
+            require_replaceable(folder, stranger)
+    RunRecord.read(folder)
+    (tmp_path / "runs/mine").mkdir()
+    with pytest.raises(UserError, match="another folder"):
+        require_replaceable(tmp_path / "runs/mine", found)
