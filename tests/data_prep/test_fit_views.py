@@ -17,7 +17,7 @@ from data_prep.prepare import Request, prepare_fold, run_profile, views_plan
 from data_prep.profiles import names, read_profile
 from data_prep.views import Grid
 from data_prep.written_counts import batch_and_epochs
-from deeppap.records.run_folder import RunRecord, read_config
+from deeppap.records.run_folder import RunRecord
 from tests.data_prep.test_profiles import same_angles
 from tests.support.caffe_nets import read_datums
 from tests.support.own_cells import write_manifest

@@ -14,7 +14,6 @@ from data_prep.views import plan_view, render
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
-from deeppap.records.run_folder import read_config
 from tests.support.caffe_nets import pixels, read_datums
 
 

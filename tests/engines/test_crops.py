@@ -11,7 +11,6 @@ from data_prep.mean_image import read_mean
 from data_prep.profiles import read_profile
 from deeppap.engines.crops import corners, crop_views
 from deeppap.io.caffe_messages import caffe_pb2
-from deeppap.records.run_folder import read_config
 from deeppap.scoring.cell_views import ViewChoice, render_views
 from tests.support.caffe_nets import data_net, raw_datum, write_datums
 

@@ -16,7 +16,6 @@ from data_prep.prepare import run_profile
 from deeppap.io import files
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_json
-from deeppap.records.run_folder import read_config
 from deeppap.training import train_fold as training
 from deeppap.training.download import download
 from deeppap.training.train_fold import TrainOptions, train_fold

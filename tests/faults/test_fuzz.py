@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pytest
+from deeppap.training.select_model import read_model
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from deeppap.io.files import write_json
 from deeppap.io.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
 from deeppap.records.run_folder import RunRecord, open_run, read_config
 from deeppap.training.caffe_log import read_lines
-from deeppap.training.select_model import read_model
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import bmp
 

@@ -163,8 +163,9 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, s
 
 def test_a_cut_model_is_not_selected(copy_of, trained_fold, net_shapes):
     """On a full disk Caffe may cut the last snapshot short and still end well."""
-    from deeppap.training.resolve import Schedule
     from deeppap.training.select_model import select_model
+
+    from deeppap.training.resolve import Schedule
 
     _, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "model.json")
     model = next((fold / "snapshots").glob("*.caffemodel"))

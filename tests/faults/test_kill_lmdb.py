@@ -122,7 +122,6 @@ def test_a_failure_in_the_writer_leaves_no_final_name(tmp_path, built_fold, data
     from data_prep import fold_data
     from data_prep.folds import read_split
     from data_prep.prepare import run_profile
-    from deeppap.records.run_folder import read_config
 
     config, split = RunRecord.read(built_fold.parent), read_split(built_fold.parent / "split.json")
     write = fold_data.write_patch_lmdb

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from deeppap.io.lmdb_readers import reader_of
 
 from data_prep.fold_data import drop_lmdbs
 from deeppap.io.caffe_messages import write_prototxt
 from deeppap.io.errors import UserError
-from deeppap.io.lmdb_readers import reader_of
 from deeppap.records.current_fold import SLACK, make_current
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training.resolve import data_layer

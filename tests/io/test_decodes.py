@@ -53,7 +53,6 @@ def test_a_look_at_all_images_decodes_each_once(manifest, counts, step):
 def test_a_fold_decodes_each_image_once_for_both_lmdbs(manifest, tmp_path, counts, select, workers):
     request = Request(data=str(manifest), profile="smallest", select=select)
     run, dataset, split, profile = prepare_run(request, None, tmp_path)
-    from deeppap.records.run_folder import read_config
 
     counts.start()
     (run / "fold0").mkdir()

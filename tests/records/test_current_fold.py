@@ -8,9 +8,9 @@ import time
 
 import lmdb
 import pytest
+from deeppap.io.lmdb_readers import reader_of
 
 from deeppap.io.errors import UserError
-from deeppap.io.lmdb_readers import reader_of
 from deeppap.records.current_fold import CURRENT, make_current, was_current
 
 READ = """

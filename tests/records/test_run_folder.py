@@ -7,7 +7,7 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.records.request import Request
-from deeppap.records.run_folder import RunRecord, open_run, read_config
+from deeppap.records.run_folder import RunRecord, open_run
 
 FACTS = {"view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False, "labels": [1, 2]}
 

@@ -6,7 +6,6 @@ import pytest
 from data_prep.dataset import open_dataset
 from data_prep.folds import read_split
 from deeppap.io.files import sha256_file
-from deeppap.records.run_folder import read_config
 from tests.support.checkout import run_tool
 
 

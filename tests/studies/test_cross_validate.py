@@ -90,11 +90,11 @@ def test_shifted_scores_of_another_net_are_made_again_though_not_asked_for(cross
     """As after a fold was trained anew: no report could be made of the run, whatever the call was told to do."""
     run, _, words = cross_validated
     path = run / "fold1/scores_shift5.json"
-    own = path.read_text()
-    path.write_text(json.dumps(json.loads(own) | {"model_sha256": "0" * 64}))
+    own = json.loads(path.read_text())
+    path.write_text(json.dumps(own | {"weights_sha": "0" * 64}))
     run_tool(place, "report", run, status=2)
     run_tool(place, "cross_validate", *words, "--folds", "1", "--workers", "1")
-    assert path.read_text() == own
+    assert json.loads(path.read_text())["weights_sha"] == own["weights_sha"]
 
 
 @pytest.mark.slow
@@ -117,9 +117,7 @@ def test_another_engine_is_another_run_whose_own_scores_it_makes(cross_validated
     fold = place / "runs/herlev-cell-smallest-onnxruntime/fold1"
     record = json.loads((fold / "scores.json").read_text())
     assert (record["engine"], record["precision"]) == ("onnxruntime", "float32")
-    assert json.loads((fold / "evaluation.json").read_text())["engine"] == "onnxruntime"
-    report = (fold.parent / "report/report.html").read_text()
-    assert "onnxruntime" in report
+    assert "onnxruntime" in (fold.parent / "report/report.html").read_text()
     # Caffe's of this net are not the run's own
     run_tool(place, "evaluate", "--net", fold, "--gpu", "none")
     assert (fold / "scores-caffe.csv").exists()
@@ -131,4 +129,4 @@ def test_folds_that_are_none_are_refused(place, manifest, source_weights, folds,
     words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]
     done = run_tool(place, "cross_validate", *words, "--folds", folds, status=2)
     assert f"--folds: expected {message}" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1

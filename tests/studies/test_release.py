@@ -7,12 +7,9 @@ import pytest
 
 from data_prep.fold_images import FILE, fold_images, seen_images, source_images, write_source_images
 from deeppap.io.errors import UserError
-from deeppap.io.files import read_json
 from deeppap.io.image_file import read_image
 from deeppap.scoring.open_nets import open_release
-from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.stats.learned import TEST_AUC, area_limits, of_fold, of_model
 from deeppap.studies.release import release
 from tests.support.checkout import run_tool
 
@@ -33,7 +30,16 @@ def test_what_is_in_it(released):
     folder, said = released
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     (weights,) = (name for name in names if name.endswith(".caffemodel"))
-    inside = {"fold.json", "model.json", "known_cells.npz", "mean.binaryproto", "deploy.prototxt", "readme.md", FILE}
+    inside = {
+        "fold.json",
+        "model.json",
+        "known_cells.npz",
+        "mean.binaryproto",
+        "deploy.prototxt",
+        "readme.md",
+        "scores.json",
+        FILE,
+    }
     inside |= {"onnx/crops.onnx", "onnx/views.onnx"}
     at_top = {"run.json", "split.json", "images.sha256", "readme.md", "SHA256SUMS", weights}
     assert names == at_top | {f"fold0/{name}" for name in inside}
@@ -43,10 +49,10 @@ def test_what_is_in_it(released):
     assert str(folder.parent) not in (folder / "run.json").read_text()
 
 
-def test_a_net_is_judged_by_the_test_scores_that_are_not_in_it(small, evaluated_fold):
-    run, model = load_run(evaluated_fold.parent), read_json(small / "fold0/model.json", "tools/release.py")
-    assert model[TEST_AUC] == list(area_limits(run, run.folds[0]))
-    assert of_model(model) == of_fold(run, run.folds[0])
+def test_what_its_test_scores_say_of_a_net_goes_with_it(small, evaluated_fold):
+    (opened,) = open_release(small, say=lambda _: None)
+    assert opened.doubt == TrainedModel.open(evaluated_fold, say=lambda _: None).doubt
+    assert not (small / "fold0/scores.csv").exists()
 
 
 def test_its_pages_name_files_that_are_in_it(small):

@@ -7,6 +7,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from deeppap.training.source_net import open_source
 
 from data_prep.fold_images import FILE, SOURCE, fold_images, seen_images, source_images
 from deeppap.engines.weights_file import blob_array, layers_of
@@ -17,7 +18,6 @@ from deeppap.phantom.draw_set import make_phantom
 from deeppap.records.request import Request
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training.caffe_log import parse
-from deeppap.training.source_net import open_source
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool

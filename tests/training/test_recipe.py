@@ -5,13 +5,13 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from deeppap.training.recipe import difference, note_start, recipe_of, recorded, require_same
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import UserError
 from deeppap.studies.cross_validate import require_one_recipe
 from deeppap.training import recipe as recipes
-from deeppap.training.recipe import difference, note_start, recipe_of, recorded, require_same
 from deeppap.training.train_fold import TrainOptions, train_fold
 
 PROFILE = read_profile("smallest")

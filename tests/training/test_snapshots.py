@@ -1,12 +1,12 @@
 import os
 
 import pytest
+from deeppap.training.select_model import select_model
 
 from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.training.resolve import Schedule
-from deeppap.training.select_model import select_model
 from deeppap.training.snapshots import list_snapshots, newest_complete, prune
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from deeppap.training.source_weights import check_source_weights, find_weights, require_weights
 
 from deeppap.io.caffe_messages import caffe_pb2, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.training import source_weights as module
-from deeppap.training.source_weights import check_source_weights, find_weights, require_weights
 from tests.support.caffe_nets import gaussian_weights
 
 CONV = ["conv1", "conv2", "conv3", "conv4", "conv5"]
