@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,8 +13,8 @@ from deeppap.io.packed_file import packed, packed_name, plain_or_packed
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, SplitRecord
 from deeppap.scoring.results import FoldResult, RunResult, load_run
 from deeppap.scoring.score_files import scores_name
+from deeppap.studies.release import without_paths
 
-T = TypeVar("T", bound=msgspec.Struct)
 MOST_BYTES = 5_000_000  # of one kept run
 OF_RUN = ("cells.csv", "images.sha256")
 ZIPPED = "baselines.json"  # gzipped: a seventh
@@ -28,7 +27,6 @@ OURS = {RunRecord.FILE, SplitRecord.FILE, *OF_RUN, ZIPPED, VIEWS, *OF_FOLD, *REC
 LOG = re.compile(r"\] (Solving |Iteration \d+|    (Test|Train) net output #)")
 ABSOLUTE = re.compile(r'(?<![\w.])(?:~|/|\.\./)[^\s"\',]*/')
 QUOTED = re.compile(r'(["\'])(?:~|/|\.\./)[^"\'\n]*/')  # the same between quotes, where it may have blanks
-WHOLE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)  # a value that is a path, or an option and its path
 
 
 def keep_results(run: Path, out: Path) -> Path:
@@ -118,19 +116,6 @@ def _pack(source: Path, folder: Path) -> None:
 def reduced_log(lines: Iterator[str]) -> Iterator[str]:
     """Those lines of a training's log that hold its numbers."""
     return (line for line in lines if LOG.search(line))
-
-
-def without_paths(record: T) -> T:
-    """A record with every path outside the project cut to its last name."""
-    return msgspec.convert(_cut(msgspec.to_builtins(record)), type(record))
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _cut(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cut(part) for part in value]
-    return shortened(WHOLE.sub(r"\1", value)) if isinstance(value, str) else value
 
 
 def shortened(text: str) -> str:

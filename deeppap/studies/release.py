@@ -1,8 +1,12 @@
-"""A net for use: a run's trained folds with all that scoring needs, and nothing else (no image, no LMDB)."""
+"""A release: the trained nets of a run with all that scoring needs, and nothing else (no image, no LMDB)."""
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
 
 from data_prep.fold_images import FILE, SOURCE
 from data_prep.image_hashes import IMAGES
@@ -19,10 +23,13 @@ from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.results import FoldResult, RunResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.studies.keep_results import without_paths
 
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
-WHERE_THERE = (KNOWN_CELLS, FILE, SOURCE)  # the last two: checksums of the images that it and its source learned from
+# the last two are checksums of the images that a net, and the net it was adapted from, learned from
+IF_THERE = (KNOWN_CELLS, FILE, SOURCE)
+# a path outside the project, perhaps after an option: such a path may name a person
+OUTSIDE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def release(
@@ -32,19 +39,19 @@ def release(
     onnx: bool = True,
     say: Callable[[str], None] = print,
 ) -> Path:
-    """Write a release folder, complete or absent: a run folder reduced to what scoring needs, its folds opened as any.
+    """Write a release folder, complete or not at all. It is a run folder with only what scoring needs.
 
     Parameters
     ----------
     folds : sequence of int, optional
-        Whose nets; all of them without.
+        The folds whose nets are released; by default all of them.
     onnx : bool
-        Whether each net comes as ONNX too, proven against Caffe on views of its own test cells.
+        Whether to write ONNX graphs too. They are compared with Caffe on views of each net's own test cells.
 
     Raises
     ------
     UserError
-        Where a fold is missing or does not fit together, `out` exists, or the data set for the proof is not there.
+        If a fold is missing or does not fit together, if `out` exists, or if the data set is needed and not there.
     """
     result = load_run(run)
     _require_scored(result, range(result.n_folds) if folds is None else folds)
@@ -76,20 +83,33 @@ def _require_scored(result: RunResult, wanted: Sequence[int]) -> None:
 
 
 def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:
-    """A fold's net and the records by which it is opened, checked and, without its scores, judged."""
+    """A fold's net, and the records by which it is opened and checked. Of its scores only the record is copied."""
     weights = out / "snapshots" / model.weights.name
     weights.parent.mkdir(parents=True)
     shutil.copyfile(model.weights, weights)
     for name in OF_FOLD:
         shutil.copyfile(model.folder / name, out / name)
-    for name in WHERE_THERE:
+    for name in IF_THERE:
         if (model.folder / name).exists():
             shutil.copyfile(model.folder / name, out / name)
     without_paths(fold.model).write(out)
     without_paths(fold.made[0]).write_beside(out / scores_name())
 
 
+def without_paths(record: T) -> T:
+    """A record in which every path outside the project is cut to its last name."""
+    return msgspec.convert(_cut(msgspec.to_builtins(record)), type(record))
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(part) for part in value]
+    return OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value
+
+
 def _sums(folder: Path) -> str:
-    """As sha256sum writes and checks them."""
+    """The checksums of all files, as sha256sum writes and checks them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return "".join(f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files)
