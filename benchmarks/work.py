@@ -9,7 +9,7 @@ from benchmarks.timing_nets import whole_model
 from data_prep.dataset import Dataset, open_dataset
 from data_prep.views import SIZE, Grid
 from deeppap.io.caffe_messages import prototxt_folder
-from deeppap.phantom.draw_set import make_phantom
+from deeppap.phantom.cell_set import make_phantom
 
 CELLS = 60
 GRID = Grid(10, 10)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from deeppap.io.files import digest, sha256_file
 
+PHANTOM_FILE = "phantom.json"  # tools/make_phantom.py writes it into a set's folder
+
 
 @dataclass(frozen=True, order=True)
 class Cell:
@@ -99,3 +101,8 @@ def counts(cells: Sequence[Cell], classes: int = 7) -> list[int]:
     """How many cells each of the seven (or two) classes has."""
     values = [cell.class7 if classes == 7 else cell.label for cell in cells]
     return [values.count(index) for index in range(classes)]
+
+
+def is_phantom(root: Path) -> bool:
+    """Whether a data set's folder was drawn by tools/make_phantom.py."""
+    return (root / PHANTOM_FILE).exists()

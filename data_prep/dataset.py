@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-from data_prep.cells import Dataset
+from data_prep.cells import Dataset, is_phantom
 from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
-from data_prep.phantom_mark import is_phantom
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.records import RunRecord
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from data_prep.cells import Cell, Dataset, counts
+from data_prep.cells import Cell, Dataset, counts, is_phantom
 from data_prep.herlev_classes import CLASSES
 from data_prep.nucleus import centroid
-from data_prep.phantom_mark import is_phantom
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size
 

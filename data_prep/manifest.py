@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.cells import Cell, Dataset
+from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.csv_dialect import sniffed_rows, with_points
 from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_cell import Known, cell_of
 from data_prep.manifest_values import bethesda_name
-from data_prep.phantom_mark import is_phantom
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
 from deeppap.io.files import human
 from deeppap.io.memory import usable_memory

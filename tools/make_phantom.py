@@ -38,7 +38,7 @@ def main() -> None:
         _draw_fields(args)
         return
     from data_prep.herlev_classes import CLASSES
-    from deeppap.phantom.draw_set import make_phantom, make_phantom_manifest
+    from deeppap.phantom.cell_set import make_phantom, make_phantom_manifest
 
     if args.manifest:
         print(make_phantom_manifest(args.out, args.cells, args.seed, args.workers))
@@ -56,7 +56,7 @@ def _draw_fields(args: argparse.Namespace) -> None:
         slide = make_slide(args.out, args.slide, 40 if args.fields is None else args.fields, args.seed)
         print(f"{sum(1 for _ in slide.centres()):5d}  cells in {args.out}")
         return
-    from deeppap.phantom.draw_fields import make_fields
+    from deeppap.phantom.field import make_fields
 
     print(f"{make_fields(args.out, args.fields, args.cells, args.seed):5d}  cells in {args.out}")
 

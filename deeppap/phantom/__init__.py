@@ -1,1 +1,1 @@
-"""The phantom: a set of drawn cells in Herlev's shape, for trying and testing without data."""
+"""Drawn cells, fields and slides, for trying and testing without data."""

@@ -1,28 +1,83 @@
-"""One phantom field: drawn cells laid out on a slide, with the centres of their nuclei known."""
+"""Drawn fields: cells laid out on a slide, with the true centres of their nuclei."""
 
+import csv
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
+from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, CYTOPLASM, NUCLEUS
-from deeppap.phantom.cell import draw_cell
-from deeppap.phantom.paint import texture
-from deeppap.phantom.styles import PAP, PAP_BACKGROUND
+from deeppap.io.errors import UserError
+from deeppap.io.files import complete_or_absent, require_space
+from deeppap.phantom.cell import PAP, PAP_BACKGROUND, draw_cell, texture
+from deeppap.phantom.cell_set import README
 
-FIELD_MPP = 0.201  # micrometres a pixel: Herlev's, whose sizes the cells are drawn in
+FIELD_MPP = 0.201  # micrometres a pixel: Herlev's, in which the cells' sizes are given
+SIZE = (960, 1280)  # height and width of a field, as of a usual camera
+CELLS = 24
+MOST_FIELDS, MOST_CELLS = 1000, 1000
 ABNORMAL = 0.3  # share of abnormal cells
 TRIES = 40  # places tried for a cell before it is left out
-GAP = 9  # pixels between one cell's nucleus and another cell
+GAP = 9  # pixels between a nucleus and another cell
 FEATHER = 2.5  # pixels over which a cell's edge blends into the slide
+
+_FIELD = 104  # second entry of the seed sequence, beside those of cell_set.py
 
 
 class FieldCell(NamedTuple):
-    """A drawn cell: its nucleus' centroid (x, y) in the field's pixels, 0-based, and its class, 0..6."""
+    """A drawn cell: the centroid (x, y) of its nucleus in the field's pixels, 0-based, and its class, 0 to 6."""
 
     x: float
     y: float
     class7: int
+
+
+def make_fields(out: Path, fields: int, cells: int | None = None, seed: int = 1) -> int:
+    """Draw `fields` fields of up to `cells` cells: `field_NN.png`, and `nuclei.csv` with the true centres.
+
+    `nuclei.csv` has the columns image, nucleus_x, nucleus_y (pixels, 0-based) and label. A pixel is 0.201 um.
+
+    Returns
+    -------
+    int
+        The number of cells in all fields.
+
+    Raises
+    ------
+    UserError
+        If a number is out of range, the folder exists, or the disk is full.
+    """
+    cells = CELLS if cells is None else cells
+    for option, value, most in (("--fields", fields, MOST_FIELDS), ("--cells", cells, MOST_CELLS)):
+        if not 0 < value <= most:
+            raise UserError(option, f"1 to {most}", f"{value}", "Choose a number in that range.")
+    if out.exists():
+        raise UserError(out, "no such folder", "one that is there", "Choose another; this one is not touched.")
+    rows = []
+    with complete_or_absent(out) as partial:
+        require_space(out.parent, fields * SIZE[0] * SIZE[1] * 3)
+        partial.mkdir()
+        for number in tqdm(range(fields), desc="drawing", unit="field", disable=None):
+            name = f"field_{number:02d}.png"
+            image, drawn = field_of(seed, number, cells)
+            (partial / name).write_bytes(cv2.imencode(".png", image[:, :, ::-1])[1])
+            rows += [[name, f"{x:.3f}", f"{y:.3f}", CLASSES[class7].name] for x, y, class7 in drawn]
+        with (partial / "nuclei.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([["image", "nucleus_x", "nucleus_y", "label"], *rows])
+        about = {"shape": "fields", "fields": fields, "cells": len(rows), "seed": seed, "um_per_pixel": FIELD_MPP}
+        (partial / PHANTOM_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
+        (partial / "README.txt").write_text(README, encoding="utf-8")
+    return len(rows)
+
+
+def field_of(seed: int, number: int, cells: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, list[FieldCell]]:
+    """Field `number` of a seed, as `draw_field` returns it; the same arguments give the same bytes."""
+    return draw_field(size, cells, np.random.default_rng(np.random.SeedSequence((seed, _FIELD, number))))
 
 
 def draw_field(size: tuple[int, int], cells: int, rng: np.random.Generator) -> tuple[np.ndarray, list[FieldCell]]:
@@ -33,33 +88,34 @@ def draw_field(size: tuple[int, int], cells: int, rng: np.random.Generator) -> t
     size : (int, int)
         Height and width in pixels of 0.201 um.
     cells : int
-        How many to lay out; fewer where no room is left for them.
+        The number of cells; fewer are drawn where no room is left.
 
     Returns
     -------
-    image, cells
-        uint8 (H, W, 3), RGB, and the cells that were drawn. Cells overlap as they do on a slide; nuclei do not, and
-        each lies wholly inside the field.
+    image : (H, W, 3) uint8, RGB
+    cells : list of FieldCell
+        The cells that were drawn. Cells overlap as on a slide; no cell covers another cell's nucleus, and each lies
+        wholly inside the field.
     """
     canvas = np.empty((*size, 3), np.float32)
     canvas[:] = PAP_BACKGROUND
     canvas += 4 * texture(rng, size, 14.0)[:, :, None] + 2 * texture(rng, size, 2.0)[:, :, None]
-    cells_there, nuclei_there = np.zeros(size, bool), np.zeros(size, bool)
+    all_cells, all_nuclei = np.zeros(size, bool), np.zeros(size, bool)
     drawn = []
     for _ in range(cells):
         class7 = _class(rng)
         image, mask = draw_cell(PAP[class7], rng, PAP_BACKGROUND, np.ones(3))
         nucleus = _largest((mask == NUCLEUS).all(axis=2))
-        inside = (mask == CYTOPLASM).all(axis=2) | nucleus
-        place = _find_place(rng, inside, nucleus, cells_there, nuclei_there)
-        if place is None:
+        cell = (mask == CYTOPLASM).all(axis=2) | nucleus
+        window = _find_window(rng, cell, nucleus, all_cells, all_nuclei)
+        if window is None:
             continue
-        _paste(canvas, image, inside, place)
-        window = _window(place, inside.shape)
-        cells_there[window] |= inside
-        nuclei_there[window] |= _grown(nucleus)
-        rows, columns = np.nonzero(nucleus)
-        drawn.append(FieldCell(float(columns.mean() + place[1]), float(rows.mean() + place[0]), class7))
+        opacity = cv2.GaussianBlur(cell.astype(np.float32), (0, 0), FEATHER)[:, :, None]
+        canvas[window] += opacity * (image.astype(np.float32) - canvas[window])
+        all_cells[window] |= cell
+        all_nuclei[window] |= _grown(nucleus)
+        y, x = np.nonzero(nucleus)
+        drawn.append(FieldCell(float(x.mean() + window[1].start), float(y.mean() + window[0].start), class7))
     canvas += rng.normal(0, 0.8, canvas.shape)
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8), drawn
 
@@ -70,7 +126,7 @@ def _class(rng: np.random.Generator) -> int:
 
 
 def _largest(nucleus: np.ndarray) -> np.ndarray:
-    """A nucleus without the specks that a slipped hand leaves in some of Herlev's masks."""
+    """The nucleus without the tiny second component that some masks have."""
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(nucleus.astype(np.uint8))
     return numbers == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
 
@@ -79,31 +135,19 @@ def _grown(nucleus: np.ndarray) -> np.ndarray:
     return cv2.dilate(nucleus.astype(np.uint8), np.ones((GAP, GAP), np.uint8)) > 0
 
 
-def _window(place: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
-    return slice(place[0], place[0] + shape[0]), slice(place[1], place[1] + shape[1])
-
-
-def _find_place(
-    rng: np.random.Generator,
-    inside: np.ndarray,
-    nucleus: np.ndarray,
-    cells_there: np.ndarray,
-    nuclei_there: np.ndarray,
-) -> tuple[int, int] | None:
-    """Row and column where a cell covers no nucleus and its nucleus lies under no cell; None where there is none."""
-    room = [there - own for there, own in zip(cells_there.shape, inside.shape, strict=True)]
-    if min(room) < 0:
+def _find_window(
+    rng: np.random.Generator, cell: np.ndarray, nucleus: np.ndarray, all_cells: np.ndarray, all_nuclei: np.ndarray
+) -> tuple[slice, slice] | None:
+    """Rows and columns where the cell covers no nucleus and no cell covers its nucleus; None if no place is found."""
+    height, width = cell.shape
+    free_rows, free_columns = all_cells.shape[0] - height, all_cells.shape[1] - width
+    if free_rows < 0 or free_columns < 0:
         return None
     nucleus = _grown(nucleus)
     for _ in range(TRIES):
-        place = tuple(int(rng.integers(0, free + 1)) for free in room)
-        window = _window(place, inside.shape)
-        if not (nuclei_there[window] & inside).any() and not (cells_there[window] & nucleus).any():
-            return place
+        row = int(rng.integers(0, free_rows + 1))
+        column = int(rng.integers(0, free_columns + 1))
+        window = slice(row, row + height), slice(column, column + width)
+        if not (all_nuclei[window] & cell).any() and not (all_cells[window] & nucleus).any():
+            return window
     return None
-
-
-def _paste(canvas: np.ndarray, image: np.ndarray, inside: np.ndarray, place: tuple[int, int]) -> None:
-    opacity = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), FEATHER)[:, :, None]
-    part = canvas[_window(place, inside.shape)]
-    part += opacity * (image.astype(np.float32) - part)

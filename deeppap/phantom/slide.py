@@ -1,4 +1,4 @@
-"""A made slide: a big pyramidal tiled TIFF of repeated phantom fields, written as a stream."""
+"""A drawn slide: a large pyramidal TIFF of repeated fields, written tile by tile."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -11,30 +11,32 @@ from tqdm import tqdm
 from deeppap.io.errors import UserError
 from deeppap.io.extras import extra
 from deeppap.io.files import complete_or_absent
-from deeppap.phantom.draw_fields import field_of
-from deeppap.phantom.field import FIELD_MPP
-from deeppap.phantom.styles import PAP_BACKGROUND
+from deeppap.phantom.cell import PAP_BACKGROUND
+from deeppap.phantom.field import FIELD_MPP, field_of
 
 TILE = 256  # pixels, as scanners write
-BLOCK = 1024  # a field's side: whole tiles at levels 1 and 1/4
+BLOCK = 1024  # a field's side in pixels: a whole number of tiles at levels 1 and 1/4
 STEP = 4  # between the levels of the pyramid
-VARIETY = 4  # different fields
+VARIETY = 4  # different fields; each is repeated, so that its tiles are encoded once
 CELLS = 22  # in a field
-QUALITY = 90
-LARGEST = 200_000
+QUALITY = 90  # of the JPEG tiles
+LARGEST = 200_000  # pixels
 
-_PLACES = 105  # place of random numbers beside the set's own
+_PLACES = 105  # second entry of the seed sequence, beside those of field.py
 
 
 class MadeSlide:
-    """Fields on a grid of blocks; the other blocks are empty glass."""
+    """Fields on a grid of blocks; the other blocks are empty glass.
+
+    `grid` holds a number for each block: 0 is glass, k is the k-th of the different fields.
+    """
 
     def __init__(self, side: int, fields: int, seed: int):
         self.side, self.blocks = side, -(-side // BLOCK)
         drawn = [field_of(seed, number, CELLS, (BLOCK, BLOCK)) for number in range(min(VARIETY, fields))]
         glass = np.full((BLOCK, BLOCK, 3), PAP_BACKGROUND, np.uint8)
         self.images, self.cells = [glass, *(image for image, _ in drawn)], [[], *(cells for _, cells in drawn)]
-        whole = side // BLOCK  # a block that the edge cuts stays empty
+        whole = side // BLOCK  # a block that the slide's edge cuts stays empty
         rng = np.random.default_rng(np.random.SeedSequence((seed, _PLACES)))
         places = rng.permutation(whole * whole)[:fields]
         self.grid = np.zeros((self.blocks, self.blocks), np.uint8)
@@ -48,46 +50,43 @@ class MadeSlide:
                 yield cell.x + column * BLOCK, cell.y + row * BLOCK
 
     def levels(self) -> list[int]:
-        """How many times smaller each level of the pyramid is: 1, 4, 16, ..."""
-        found = [1]
-        while self.side // found[-1] > BLOCK:
-            found.append(found[-1] * STEP)
-        return found
+        """The factor by which each level of the pyramid is smaller: 1, 4, 16, ..."""
+        factors = [1]
+        while self.side // factors[-1] > BLOCK:
+            factors.append(factors[-1] * STEP)
+        return factors
 
     def tiles(self, shrink: int) -> Iterator[bytes]:
-        """The JPEG tiles of one level, row by row; equal tiles are made once."""
-        fx = 1 / shrink
-        small = [cv2.resize(image, None, fx=fx, fy=fx, interpolation=cv2.INTER_AREA) for image in self.images]
-
-        @lru_cache(maxsize=4096)
-        def mosaic(key: bytes, shape: tuple[int, int]) -> bytes:
-            return _jpeg(_mosaic(small, np.frombuffer(key, np.uint8).reshape(shape)))
-
-        @lru_cache(maxsize=4096)
-        def cut(kind: int, row: int, column: int) -> bytes:
-            return _jpeg(_part(small[kind], row, column))
-
-        across = -(-(self.side // shrink) // TILE)
+        """The JPEG tiles of one level, row by row; equal tiles are encoded once."""
+        scale = 1 / shrink
+        small = [cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for image in self.images]
         block = BLOCK // shrink
+        across = _tiles_across(self.side // shrink)
+        per_block, per_tile = block // TILE, TILE // block
+
+        # keyed by the fields' numbers: a slide has far fewer different tiles than tiles
+        @lru_cache(maxsize=4096)
+        def tile_of_one_block(kind: int, row: int, column: int) -> bytes:
+            return _jpeg(small[kind][row * TILE :, column * TILE :][:TILE, :TILE])
+
+        @lru_cache(maxsize=4096)
+        def tile_of_many_blocks(kinds: bytes) -> bytes:
+            grid = np.frombuffer(kinds, np.uint8).reshape(per_tile, per_tile)
+            return _jpeg(np.vstack([np.hstack([small[kind] for kind in row]) for row in grid]))
+
         for row in range(across):
             for column in range(across):
                 if block >= TILE:
-                    per = block // TILE
-                    kind = int(self.grid[row // per, column // per])
-                    yield cut(kind, row % per, column % per)
+                    kind = int(self.grid[row // per_block, column // per_block])
+                    yield tile_of_one_block(kind, row % per_block, column % per_block)
                 else:
-                    per = TILE // block
-                    part = self.grid[row * per : (row + 1) * per, column * per : (column + 1) * per]
-                    part = np.pad(part, [(0, per - n) for n in part.shape])
-                    yield mosaic(part.tobytes(), part.shape)
+                    kinds = self.grid[row * per_tile :, column * per_tile :][:per_tile, :per_tile]
+                    kinds = np.pad(kinds, [(0, per_tile - n) for n in kinds.shape])  # glass beyond the edge
+                    yield tile_of_many_blocks(kinds.tobytes())
 
 
-def _part(image: np.ndarray, row: int, column: int) -> np.ndarray:
-    return image[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
-
-
-def _mosaic(images: list[np.ndarray], grid: np.ndarray) -> np.ndarray:
-    return np.vstack([np.hstack([images[kind] for kind in row]) for row in grid])
+def _tiles_across(side: int) -> int:
+    return -(-side // TILE)
 
 
 def _jpeg(image: np.ndarray) -> bytes:
@@ -95,20 +94,20 @@ def _jpeg(image: np.ndarray) -> bytes:
 
 
 def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSlide:
-    """Write a slide of `side` x `side` pixels of 0.201 um with `fields` fields laid on it at random.
+    """Write a slide of `side` x `side` pixels of 0.201 um with `fields` fields at random places.
 
-    Memory stays flat: tiles are written as they are made, and equal ones are encoded once.
+    Memory use does not grow with the slide: each tile is written as soon as it is encoded.
 
     Raises
     ------
     UserError
-        For a side or a number out of range, or a file that is there.
+        If a number is out of range, or the file exists.
     """
     most = (side // BLOCK) ** 2
     if not BLOCK <= side <= LARGEST:
         raise UserError("--slide", f"{BLOCK} to {LARGEST} pixels", f"{side}", "Choose a number in that range.")
     if not 1 <= fields <= most:
-        raise UserError("--fields", f"1 to {most} on so small a slide", f"{fields}", "Choose a number in that range.")
+        raise UserError("--fields", f"1 to {most} on such a slide", f"{fields}", "Choose a number in that range.")
     if out.exists():
         raise UserError(out, "no such file", "one that is there", "Choose another name; this one is not touched.")
     slide = MadeSlide(side, fields, seed)
@@ -119,16 +118,16 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
 
 def _write(path: Path, slide: MadeSlide) -> None:
     tifffile = extra("tifffile", "TIFF", "slides")
-    extra("imagecodecs", "a slide's JPEG tiles", "slides")  # scikit-image brings tifffile, and not this
+    extra("imagecodecs", "a slide's JPEG tiles", "slides")  # scikit-image depends on tifffile but not on this
     levels = slide.levels()
-    total = sum((-(-(slide.side // shrink) // TILE)) ** 2 for shrink in levels)
+    total = sum(_tiles_across(slide.side // shrink) ** 2 for shrink in levels)
     with (
         tifffile.TiffWriter(path, bigtiff=True) as writer,
         tqdm(total=total, desc="writing", unit="tile", disable=None) as bar,
     ):
         for shrink in levels:
             side = slide.side // shrink
-            centimetre = 1e4 / (FIELD_MPP * shrink)
+            per_centimetre = 1e4 / (FIELD_MPP * shrink)
 
             def counted(shrink: int = shrink) -> Iterator[bytes]:
                 for tile in slide.tiles(shrink):
@@ -143,7 +142,7 @@ def _write(path: Path, slide: MadeSlide) -> None:
                 photometric="ycbcr",
                 subsampling=(2, 2),
                 compression="jpeg",
-                resolution=(centimetre, centimetre),
+                resolution=(per_centimetre, per_centimetre),
                 resolutionunit="CENTIMETER",
                 subfiletype=int(shrink > 1),
                 metadata=None,

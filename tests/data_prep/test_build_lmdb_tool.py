@@ -7,7 +7,7 @@ import pytest
 
 from data_prep.prepare import Request, prepare_fold, prepare_run
 from deeppap.io.errors import UserError
-from deeppap.phantom.draw_set import make_phantom
+from deeppap.phantom.cell_set import make_phantom
 from tests.support.checkout import make_checkout, run_tool, tool_environment
 
 SMALLEST = ("--profile", "smallest", "--workers", "1")

@@ -10,7 +10,7 @@ from data_prep.herlev import read_herlev
 from data_prep.herlev_classes import BACKGROUND, CLASSES, CYTOPLASM, NUCLEUS, UNLABELLED
 from data_prep.nucleus import centroid, nucleus_areas
 from deeppap.io.errors import UserError
-from deeppap.phantom.names import class_counts
+from deeppap.phantom.cell_set import class_counts
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from data_prep.manifest import read_manifest
 from data_prep.nucleus import nucleus_areas
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
-from deeppap.phantom.draw_set import make_phantom_manifest
+from deeppap.phantom.cell_set import make_phantom_manifest
 
 
 @pytest.fixture

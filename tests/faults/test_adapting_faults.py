@@ -9,7 +9,7 @@ from deeppap.training.source_net import open_source
 
 from data_prep.fold_images import SOURCE, seen_images, source_images
 from deeppap.io.errors import UserError
-from deeppap.phantom.draw_set import make_phantom
+from deeppap.phantom.cell_set import make_phantom
 from deeppap.training.snapshots import newest_complete
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.faults.test_interruptions import caffe_of, iterations

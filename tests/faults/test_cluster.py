@@ -11,7 +11,7 @@ import time
 import cv2
 import pytest
 
-from deeppap.phantom.draw_fields import field_of
+from deeppap.phantom.field import field_of
 from tests.support.checkout import make_checkout, run_tool
 from tests.support.dask_cluster import DaskCluster
 from tests.support.fault_tools import can_mount, final_names, leftovers

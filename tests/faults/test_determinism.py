@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.dataset import open_dataset
-from deeppap.phantom.draw_set import make_phantom
+from deeppap.phantom.cell_set import make_phantom
 from tests.support.checkout import make_checkout, run_tool
 from tests.support.fault_tools import final_names
 

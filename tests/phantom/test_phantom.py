@@ -11,10 +11,15 @@ from data_prep.dataset import open_dataset
 from data_prep.herlev_classes import BACKGROUND, CLASSES, CYTOPLASM, NUCLEUS, SPECK, UNLABELLED
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.phantom.cell import draw_mask
-from deeppap.phantom.draw_set import _herlev_cell, make_phantom, make_phantom_manifest
-from deeppap.phantom.names import FIELD_CELLS, class_counts, places
-from deeppap.phantom.styles import PAP
+from deeppap.phantom.cell import PAP, draw_mask
+from deeppap.phantom.cell_set import (
+    FIELD_CELLS,
+    _herlev_cell,
+    class_counts,
+    make_phantom,
+    make_phantom_manifest,
+    places,
+)
 from tests.support.checkout import ROOT
 
 TOOL = ROOT / "tools/make_phantom.py"
@@ -194,7 +199,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     def fail(path, image):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("deeppap.phantom.draw_set._write_image", fail)
+    monkeypatch.setattr("deeppap.phantom.cell_set._write_image", fail)
     with pytest.raises(UserError, match="full disk"):
         make_phantom(tmp_path / "set", 14, workers=1)
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.phantom.draw_fields import SIZE, field_of, make_fields
-from deeppap.phantom.field import FIELD_MPP, draw_field
+from deeppap.phantom.field import FIELD_MPP, SIZE, draw_field, field_of, make_fields
 from deeppap.phantom.slide import BLOCK, make_slide
 from deeppap.screening.slides.slide import Box
 from deeppap.screening.slides.tiff_slide import TiffSlide

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deeppap.engines.net_probe import probe_net
-from deeppap.phantom.draw_fields import field_of
+from deeppap.phantom.field import field_of
 from deeppap.screening.nuclei.fcn import DEPLOY
 from deeppap.screening.plan_image import plan_image, tiles_of_plan
 from deeppap.screening.screen_tile import cells_of

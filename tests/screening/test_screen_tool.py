@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.phantom.draw_fields import field_of
+from deeppap.phantom.field import field_of
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.screen_images import run_here, screen_images
 from deeppap.screening.slides.open_slide import OURS

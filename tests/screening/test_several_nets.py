@@ -7,7 +7,7 @@ import pytest
 
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
-from deeppap.phantom.draw_fields import field_of
+from deeppap.phantom.field import field_of
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening import screen_tile

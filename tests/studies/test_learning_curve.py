@@ -7,7 +7,7 @@ import pytest
 
 from data_prep.fold_images import fold_images
 from deeppap.io.errors import FieldError
-from deeppap.phantom.draw_set import make_phantom_manifest
+from deeppap.phantom.cell_set import make_phantom_manifest
 from deeppap.records import SplitRecord
 from deeppap.report.learning_curve import read_curve
 from deeppap.scoring.results import load_run

@@ -9,8 +9,7 @@ from data_prep.cells import Cell
 from data_prep.herlev_classes import NUCLEUS
 from data_prep.views import Grid, View, plan_view, render
 from deeppap.engines.crops import crop_views
-from deeppap.phantom.cell import draw_cell
-from deeppap.phantom.styles import PAP, PAP_BACKGROUND
+from deeppap.phantom.cell import PAP, PAP_BACKGROUND, draw_cell
 from deeppap.scoring.cell_views import CellViews, ViewChoice
 
 COLOURS = ((126, 116, 150), (52, 40, 70))  # of the nucleus, RGB: normal, abnormal; nothing else differs

@@ -14,7 +14,7 @@ from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.phantom.draw_set import make_phantom
+from deeppap.phantom.cell_set import make_phantom
 from deeppap.records.request import Request
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training.caffe_log import parse

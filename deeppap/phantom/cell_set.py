@@ -1,37 +1,43 @@
-"""The phantom: drawn cells in Herlev's shape, for trying and testing without Herlev.
+"""A folder of drawn cells in the shape of Herlev or of HEMLBC.
 
-It is a drawing. It learns like a data set, and no figure from it is a result.
+A phantom is a drawing. A net learns from it as from a data set, but no figure obtained from it is a result.
 """
 
 import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, NUCLEUS
-from data_prep.phantom_mark import MARK
 from deeppap.io.cores import usable_cores
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, require_space
-from deeppap.phantom.cell import draw_cell
-from deeppap.phantom.names import Place, class_counts, places
-from deeppap.phantom.styles import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND
+from deeppap.phantom.cell import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND, draw_cell
 
-SMALLEST, LARGEST = 14, 20_000
+SMALLEST, LARGEST = 14, 20_000  # cells; 14 are two of each class
 MANIFEST_CELLS = 2 * 989  # paper: "HEMLBC Dataset"
-SLIDES = 8  # of each label, as there
+SLIDES = 8  # of each label, as in HEMLBC
 
-_VERSION = 1  # a change in how cells are drawn raises it, so that an older folder is not taken for this one
-_TINTS, _SLIDES, _SHUFFLE = 101, 102, 103  # places of random numbers beside the classes 0..6
-_IN_PROCESS = 48  # below that many cells, starting workers takes longer than drawing
+# Herlev has 917 cells in 323 fields and 538 frames; the numbers of normal and abnormal fields lie far apart
+FIELD_CELLS = 917 / 323
+NEW_FRAME = (538 - 323) / (917 - 323)
+FIRST_FIELD = {0: 153_900_000, 1: 148_490_000}
+
+_VERSION = 1  # raise it when the drawings change: an older folder is then not taken for this phantom
+_IN_PROCESS = 48  # below this number of cells, starting workers takes longer than drawing
+
+# second entry of the seed sequences; a cell of class k uses k, which is below 100
+_FIELDS, _TINTS, _SLIDES, _SHUFFLE = 100, 101, 102, 103
 
 README = """This is a phantom: every cell in it was drawn by a program (tools/make_phantom.py).
 It has the shape of a real set and is there for trying and testing the tools.
@@ -39,19 +45,28 @@ No figure obtained from it is a result, and nothing in it says anything about re
 """
 
 
+class Place(NamedTuple):
+    """A cell's class, its number within the class, its file's stem and the field it is in."""
+
+    class7: int
+    index: int
+    stem: str
+    field: int
+
+
 def make_phantom(out: Path, cells: int | None = None, seed: int = 1, workers: int | None = None) -> list[int]:
-    """Draw a Herlev-shaped set: seven class folders of `<stem>.BMP` and `<stem>-d.bmp` (paper: Table 1).
+    """Draw a set in Herlev's shape: seven class folders of `<stem>.BMP` and `<stem>-d.bmp` (paper: Table 1).
 
     Parameters
     ----------
     out : Path
-        The folder to make. One that already is this phantom is left as it is.
+        The folder to make. A folder that already holds this phantom is left as it is.
     cells : int, optional
-        How many cells, 14 at least; Herlev's 917 where left out.
+        Number of cells, at least 14. Default: Herlev's 917.
     seed : int
-        The same seed gives the same bytes, whatever the number of workers.
+        The same seed gives the same bytes for any number of workers.
     workers : int, optional
-        Processes; one for each core where left out.
+        Number of processes. Default: one for each core.
 
     Returns
     -------
@@ -61,7 +76,7 @@ def make_phantom(out: Path, cells: int | None = None, seed: int = 1, workers: in
     Raises
     ------
     UserError
-        For an argument out of range, a folder that holds something else, or a full disk.
+        If an argument is out of range, the folder holds something else, or the disk is full.
     """
     workers = _check(cells, seed, workers)
     counts = class_counts(cells)
@@ -73,18 +88,18 @@ def make_phantom(out: Path, cells: int | None = None, seed: int = 1, workers: in
 def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1, workers: int | None = None) -> Path:
     """Draw a set in HEMLBC's shape (paper: "HEMLBC Dataset"): `images/` and a manifest, no masks.
 
-    Arguments and errors are `make_phantom`'s; `cells` is even, half of them normal, 1,978 where left out.
+    Arguments and errors are those of `make_phantom`. `cells` is even, half of them normal; default: 1,978.
 
     Returns
     -------
     Path
-        `cells.csv`: image, label, nucleus_x, nucleus_y (0-based pixels), group (the slide).
+        `cells.csv`: image, label, nucleus_x, nucleus_y (pixels, 0-based), group (the slide).
     """
     workers = _check(cells, seed, workers)
     cells = MANIFEST_CELLS if cells is None else cells
     if cells % 2:
         raise UserError("--cells", "an even number (half normal, half abnormal)", f"{cells}", f"Use {cells + 1}.")
-    # the order of the files must not tell the label
+    # shuffled, so that the order of the files does not tell the label
     order = np.random.default_rng(np.random.SeedSequence((seed, _SHUFFLE))).permutation(cells)
     jobs = [(int(at) % 2, int(at) // 2, f"{name:05d}", seed) for name, at in enumerate(order, 1)]
     about = {"shape": "manifest", "counts": [cells // 2, cells // 2], "seed": seed}
@@ -92,8 +107,51 @@ def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1, wo
     return Path(out) / "cells.csv"
 
 
+def class_counts(cells: int | None) -> list[int]:
+    """Herlev's seven counts, or `cells` split in their proportion with at least 2 in each class."""
+    full = np.array([entry.count for entry in CLASSES])
+    if cells is None:
+        return full.tolist()
+    ideal = full * cells / full.sum()
+    counts = np.maximum(2, np.floor(ideal)).astype(int)
+    while counts.sum() < cells:
+        counts[np.argmax(ideal - counts)] += 1
+    while counts.sum() > cells:
+        counts[np.argmin(np.where(counts > 2, ideal - counts, np.inf))] -= 1
+    return counts.tolist()
+
+
+def places(counts: list[int], seed: int) -> list[Place]:
+    """Name every cell of the seven classes; a field holds cells of one label, mostly of one class."""
+    named = []
+    for label in (0, 1):
+        rng = np.random.default_rng(np.random.SeedSequence((seed, _FIELDS, label)))
+        classes = [class7 for class7, entry in enumerate(CLASSES) if entry.label == label]
+        cells = [(class7, index) for class7 in classes for index in range(counts[class7])]
+        # sorted by class with noise: neighbours in this order share a field
+        order = np.argsort([class7 for class7, _ in cells] + rng.normal(0, 0.3, len(cells)), kind="stable")
+        named += _number([cells[i] for i in order], FIRST_FIELD[label], rng)
+    return sorted(named)
+
+
+def _number(cells: list[tuple[int, int]], field: int, rng: np.random.Generator) -> list[Place]:
+    """Split the cells into fields and frames, and name them as Herlev does: field-frame-NNN."""
+    largest = max(1, len(cells) // 5)  # a small phantom still has a field for each of five folds
+    named, left = [], 0
+    for class7, index in cells:
+        if left == 0:
+            field += int(rng.integers(60, 400))
+            left = min(int(rng.geometric(1 / FIELD_CELLS)), largest)
+            frame, number = field + int(rng.integers(5, 20)), 0
+        elif rng.random() < NEW_FRAME:
+            frame, number = frame + int(rng.integers(1, 9)), 0
+        number, left = number + 1, left - 1
+        named.append(Place(class7, index, f"{field}-{frame}-{number:03d}", field))
+    return named
+
+
 def _check(cells: int | None, seed: int, workers: int | None) -> int:
-    """The number of workers, once every argument is in range."""
+    """Check the arguments' ranges and return the number of workers."""
     if cells is not None and not SMALLEST <= cells <= LARGEST:
         raise UserError("--cells", f"{SMALLEST} to {LARGEST}", f"{cells}", "Choose a number in that range.")
     if not 0 <= seed < 2**63:
@@ -104,57 +162,53 @@ def _check(cells: int | None, seed: int, workers: int | None) -> int:
 
 
 def _write_set(out: Path, about: dict, draw: Callable, jobs: list[tuple], workers: int) -> None:
-    """Write the whole folder, or nothing; a folder that already is this set is left alone."""
+    """Write the whole folder or nothing. A folder that already holds this set is left as it is."""
     out = Path(os.path.normpath(out.absolute()))  # "." has no name of its own
     about = {"drawing": _VERSION, **about}
-    if _is_there(out, about):
+    if os.path.lexists(out):
+        _require_same(out, about)
         print(f"{out}: already this phantom, left as it is")
         return
     try:
         with complete_or_absent(out) as partial:
             require_space(out.parent, _need_bytes(about))
-            _folders(partial, about)
+            for name in [entry.folder for entry in CLASSES] if about["shape"] == "herlev" else ["images"]:
+                (partial / name).mkdir(parents=True)
             rows = _draw_all(draw, [(str(partial), *job) for job in jobs], workers)
             if about["shape"] == "manifest":
                 lines = ["image,label,nucleus_x,nucleus_y,group", *rows]
                 (partial / "cells.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
             (partial / "README.txt").write_text(README, encoding="utf-8")
-            (partial / MARK).write_text(json.dumps(about) + "\n", encoding="utf-8")
+            (partial / PHANTOM_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
         raise UserError(out, "a folder that can be made", f"{error.strerror}", "Choose another place.") from None
 
 
-def _is_there(out: Path, about: dict) -> bool:
-    if not os.path.lexists(out):
-        return False
+def _require_same(out: Path, about: dict) -> None:
+    """Refuse a folder that does not hold exactly this phantom."""
     try:
-        mark = json.loads((out / MARK).read_text(encoding="utf-8"))
+        found = json.loads((out / PHANTOM_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        mark = None
-    images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*")) if mark == about else 0
-    if mark == about and images == sum(about["counts"]):
-        return True
-    what = "another phantom" if isinstance(mark, dict) else "something else"
-    if mark == about:
+        found = None
+    if found == about:
+        images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*"))
+        if images == sum(about["counts"]):
+            return
         what = f"this phantom with {images} of its {sum(about['counts'])} images"
+    else:
+        what = "another phantom" if isinstance(found, dict) else "something else"
     raise UserError(out, "no such folder, or this phantom", what, "Choose another folder; this one is not touched.")
 
 
 def _need_bytes(about: dict) -> int:
-    """Uncompressed images and masks, with a quarter to spare."""
+    """The size of the uncompressed images and masks, plus a quarter."""
     styles, layers = (PAP, 2) if about["shape"] == "herlev" else (HE, 1)
     pixels = sum(n * style.height * style.width for n, style in zip(about["counts"], styles, strict=True))
     return int(pixels * 3 * layers * 1.25)
 
 
-def _folders(partial: Path, about: dict) -> None:
-    names = [entry.folder for entry in CLASSES] if about["shape"] == "herlev" else ["images"]
-    for name in names:
-        (partial / name).mkdir(parents=True)
-
-
-def _draw_all(draw: Callable, jobs: Sequence[tuple], workers: int) -> list[str]:
-    """Run every job and hand back what each returned, in the order of the jobs."""
+def _draw_all(draw: Callable, jobs: list[tuple], workers: int) -> list[str]:
+    """Run every job; what each returned, in the order of the jobs."""
     bar = {"total": len(jobs), "desc": "drawing", "unit": "cell", "disable": None}
     if workers == 1 or len(jobs) < _IN_PROCESS:
         return [draw(job) for job in tqdm(jobs, **bar)]
@@ -164,25 +218,25 @@ def _draw_all(draw: Callable, jobs: Sequence[tuple], workers: int) -> list[str]:
     try:
         return list(tqdm(pool.map(draw, jobs, chunksize=8), **bar))
     except BrokenProcessPool:
-        raise UserError(
-            "--workers", f"{workers} running workers", "one was killed", "Use fewer; memory may be short."
-        ) from None
+        do = "Use fewer; memory may be short."
+        raise UserError("--workers", f"{workers} running workers", "one was killed", do) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     cv2.setNumThreads(1)
 
 
 def _tint(*key: int) -> np.ndarray:
-    """The stain and light that all cells of one field or slide share, a factor a channel."""
+    """The stain and light shared by all cells of one field or slide, a factor for each channel."""
     rng = np.random.default_rng(np.random.SeedSequence(key))
     return rng.normal(1, 0.05) * rng.normal(1, 0.025, 3)
 
 
 def _herlev_cell(job: tuple[str, Place, int]) -> str:
+    """Draw one cell of a Herlev-shaped set: a pure function of seed, class and number."""
     folder, place, seed = job
     rng = np.random.default_rng(np.random.SeedSequence((seed, place.class7, place.index)))
     image, mask = draw_cell(PAP[place.class7], rng, PAP_BACKGROUND, _tint(seed, _TINTS, place.field))
@@ -193,6 +247,7 @@ def _herlev_cell(job: tuple[str, Place, int]) -> str:
 
 
 def _manifest_cell(job: tuple[str, int, int, str, int]) -> str:
+    """Draw one cell of a manifest's set; its row of cells.csv."""
     folder, label, index, name, seed = job
     slide = label * SLIDES + index % SLIDES
     rng = np.random.default_rng(np.random.SeedSequence((seed, _SLIDES, label, index)))
@@ -203,7 +258,7 @@ def _manifest_cell(job: tuple[str, int, int, str, int]) -> str:
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image; through Python, so that a full disk is an error and not just False."""
+    """Write an RGB image. OpenCV's own writer returns False on a full disk; Python's raises."""
     ok, data = cv2.imencode(path.suffix.lower(), image[:, :, ::-1])
     if not ok:
         raise RuntimeError(f"OpenCV cannot encode {path.suffix}")
