@@ -20,7 +20,7 @@ from tqdm import tqdm
 from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, NUCLEUS
 from deeppap.io.cores import usable_cores
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, require_space
 from deeppap.phantom.cell import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND, draw_cell
 
@@ -98,7 +98,7 @@ def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1, wo
     workers = _check(cells, seed, workers)
     cells = MANIFEST_CELLS if cells is None else cells
     if cells % 2:
-        raise UserError("--cells", "an even number (half normal, half abnormal)", f"{cells}", f"Use {cells + 1}.")
+        raise FieldError("cells", "an even number (half normal, half abnormal)", f"{cells}", f"Use {cells + 1}.")
     # shuffled, so that the order of the files does not tell the label
     order = np.random.default_rng(np.random.SeedSequence((seed, _SHUFFLE))).permutation(cells)
     jobs = [(int(at) % 2, int(at) // 2, f"{name:05d}", seed) for name, at in enumerate(order, 1)]
@@ -153,11 +153,11 @@ def _number(cells: list[tuple[int, int]], field: int, rng: np.random.Generator) 
 def _check(cells: int | None, seed: int, workers: int | None) -> int:
     """Check the arguments' ranges and return the number of workers."""
     if cells is not None and not SMALLEST <= cells <= LARGEST:
-        raise UserError("--cells", f"{SMALLEST} to {LARGEST}", f"{cells}", "Choose a number in that range.")
+        raise FieldError("cells", f"{SMALLEST} to {LARGEST}", f"{cells}", "Choose a number in that range.")
     if not 0 <= seed < 2**63:
-        raise UserError("--seed", "0 or a positive whole number", f"{seed}", "Choose another seed.")
+        raise FieldError("seed", "0 or a positive whole number", f"{seed}", "Choose another seed.")
     if workers is not None and not 1 <= workers <= 256:
-        raise UserError("--workers", "1 to 256", f"{workers}", "Leave it out to use every core.")
+        raise FieldError("workers", "1 to 256", f"{workers}", "Leave it out to use every core.")
     return workers or usable_cores()
 
 
@@ -219,7 +219,7 @@ def _draw_all(draw: Callable, jobs: list[tuple], workers: int) -> list[str]:
         return list(tqdm(pool.map(draw, jobs, chunksize=8), **bar))
     except BrokenProcessPool:
         do = "Use fewer; memory may be short."
-        raise UserError("--workers", f"{workers} running workers", "one was killed", do) from None
+        raise FieldError("workers", f"{workers} running workers", "one was killed", do) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, CYTOPLASM, NUCLEUS
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, require_space
 from deeppap.phantom.cell import PAP, PAP_BACKGROUND, draw_cell, texture
 from deeppap.phantom.cell_set import README
@@ -52,9 +52,9 @@ def make_fields(out: Path, fields: int, cells: int | None = None, seed: int = 1)
         If a number is out of range, the folder exists, or the disk is full.
     """
     cells = CELLS if cells is None else cells
-    for option, value, most in (("--fields", fields, MOST_FIELDS), ("--cells", cells, MOST_CELLS)):
+    for name, value, most in (("fields", fields, MOST_FIELDS), ("cells", cells, MOST_CELLS)):
         if not 0 < value <= most:
-            raise UserError(option, f"1 to {most}", f"{value}", "Choose a number in that range.")
+            raise FieldError(name, f"1 to {most}", f"{value}", "Choose a number in that range.")
     if out.exists():
         raise UserError(out, "no such folder", "one that is there", "Choose another; this one is not touched.")
     rows = []

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.extras import extra
 from deeppap.io.files import complete_or_absent
 from deeppap.phantom.cell import PAP_BACKGROUND
@@ -105,9 +105,9 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
     """
     most = (side // BLOCK) ** 2
     if not BLOCK <= side <= LARGEST:
-        raise UserError("--slide", f"{BLOCK} to {LARGEST} pixels", f"{side}", "Choose a number in that range.")
+        raise FieldError("slide", f"{BLOCK} to {LARGEST} pixels", f"{side}", "Choose a number in that range.")
     if not 1 <= fields <= most:
-        raise UserError("--fields", f"1 to {most} on such a slide", f"{fields}", "Choose a number in that range.")
+        raise FieldError("fields", f"1 to {most} on such a slide", f"{fields}", "Choose a number in that range.")
     if out.exists():
         raise UserError(out, "no such file", "one that is there", "Choose another name; this one is not touched.")
     slide = MadeSlide(side, fields, seed)
