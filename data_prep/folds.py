@@ -125,7 +125,7 @@ def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[st
 def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[list[Cell], list[Cell]]:
     """The training and the test cells of one fold, sorted by id; cells that the split leaves out are in neither."""
     if not 0 <= fold < len(split.folds):
-        raise FieldError("fold", f"0 to {len(split['folds']) - 1}", str(fold), "Folds are counted from 0.")
+        raise FieldError("fold", f"0 to {len(split.folds) - 1}", str(fold), "Folds are counted from 0.")
     test = set(split.folds[fold])
     others = test | set(split.left_out or ())
     return [c for c in dataset.cells if c.id not in others], [c for c in dataset.cells if c.id in test]

@@ -24,7 +24,7 @@ def verify(lmdb: Path, record: LmdbRecord) -> None:
     do = f"Remove {lmdb} and build the fold again with tools/build_lmdb.py; its model stays."
     size = data.stat().st_size
     if size != record.bytes:
-        raise UserError(data, f"{record['bytes']:,} bytes", f"{size:,} ({human(size)})", do)
+        raise UserError(data, f"{record.bytes:,} bytes", f"{size:,} ({human(size)})", do)
     found = sha256_file(data)
     if found != record.sha256:
-        raise UserError(data, f"sha256 {record['sha256'][:16]}...", f"{found[:16]}...", do)
+        raise UserError(data, f"sha256 {record.sha256[:16]}...", f"{found[:16]}...", do)

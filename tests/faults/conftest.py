@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.faults)
 
 
-TRAINED = ("snapshots", "model.json", "train.log", "*.csv", "*.npz", "evaluation.json")
+TRAINED = ("snapshots", "model.json", "train.log", "*.csv", "*.npz", "scores*.json", "training.json")
 
 
 @pytest.fixture

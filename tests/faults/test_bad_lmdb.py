@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -12,22 +9,18 @@ from data_prep.fold_data import verify_fold
 from data_prep.leaks import audit_fold
 from deeppap.io.errors import UserError
 from deeppap.training.train_fold import TrainOptions, train_fold
-from tests.support.checkout import ROOT, run_tool
+from tests.support.checkout import run_tool
 from tests.support.fault_tools import flip_byte
 
-READ = (
-    "import lmdb, sys; e = lmdb.open(sys.argv[1], readonly=True, lock=False); print(sum(1 for _ in e.begin().cursor()))"
-)
 
-
-def truncate(path):
-    os.truncate(path, path.stat().st_size // 2)
+def grow(path, by):
+    os.truncate(path, path.stat().st_size + by)
 
 
 DAMAGE = {
-    "truncated": (truncate, "bytes, found"),
-    "one page short": (lambda path: os.truncate(path, path.stat().st_size - 4096), "bytes, found"),
-    "a page too long": (lambda path: os.truncate(path, path.stat().st_size + 4096), "bytes, found"),
+    "truncated": (lambda path: os.truncate(path, path.stat().st_size // 2), "bytes, found"),
+    "one page short": (lambda path: grow(path, -4096), "bytes, found"),
+    "a page too long": (lambda path: grow(path, 4096), "bytes, found"),
     "a flipped byte": (lambda path: flip_byte(path, path.stat().st_size // 3), "sha256"),
     "emptied": (lambda path: os.truncate(path, 0), "bytes, found 0"),
     "gone": (lambda path: path.unlink(), "no such file"),
@@ -37,6 +30,7 @@ DAMAGE = {
 @pytest.mark.parametrize("name", ["train_lmdb", "val_lmdb"])
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_is_found_before_reading(untrained, kind, name):
+    """LMDB itself notices nothing: a reader of a truncated file ends with SIGBUS."""
     _, fold = untrained
     damage, words = DAMAGE[kind]
     path = fold / name / "data.mdb"
@@ -45,24 +39,14 @@ def test_damage_is_found_before_reading(untrained, kind, name):
         with pytest.raises(UserError) as caught:
             reader(fold)
         assert caught.value.where == str(path) and words in str(caught.value)
-        assert "build the fold again with tools/build_lmdb.py" in str(caught.value)
-
-
-def test_without_the_check_a_reader_would_die(untrained):
-    """Why the check is there: LMDB itself notices nothing and the process ends by SIGBUS."""
-    _, fold = untrained
-    truncate(fold / "train_lmdb/data.mdb")
-    done = subprocess.run([sys.executable, "-c", READ, fold / "train_lmdb"], cwd=ROOT, capture_output=True)
-    assert done.returncode in (-signal.SIGBUS, -signal.SIGSEGV) or b"Error" in done.stderr
 
 
 def test_what_the_message_says_to_do_works(untrained, phantom, refused):
     place, fold = untrained
-    truncate(fold / "train_lmdb/data.mdb")
+    grow(fold / "train_lmdb/data.mdb", -4096)
     build = ("build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1")
     line = refused(place, *build, herlev=phantom)
-    assert "train_lmdb/data.mdb" in line
     assert f"Remove {(fold / 'train_lmdb').relative_to(place)} and build the fold again" in line
     shutil.rmtree(fold / "train_lmdb")
     run_tool(place, *build, herlev=phantom)
-    assert verify_fold(fold)["train_lmdb"]["entries"] == 144
+    assert verify_fold(fold).train_lmdb.entries == 144

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-from deeppap.training.source_weights import check_source_weights
 
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
@@ -16,6 +15,7 @@ from deeppap.io import caffe_messages
 from deeppap.io.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from deeppap.io.errors import UserError
 from deeppap.io.pinned import REFERENCE, facts
+from deeppap.training.source import check_source_weights
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from data_prep.fold_data import sources
-from data_prep.folds import read_split
 from data_prep.mean_image import read_mean, write_mean
 from data_prep.patch_lmdb import write_patch_lmdb
 from data_prep.prepare import run_profile
 from deeppap.io import files
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_json
+from deeppap.records import RunRecord, SplitRecord
 from deeppap.training import train_fold as training
 from deeppap.training.download import download
 from deeppap.training.train_fold import TrainOptions, train_fold
@@ -44,7 +44,7 @@ def test_an_lmdb_that_cannot_fit_is_refused_beforehand(small_disk, phantom, refu
 
 
 def test_a_disk_that_fills_up_while_the_lmdb_is_written(small_disk, built_fold, dataset):
-    config, split = RunRecord.read(built_fold.parent), read_split(built_fold.parent / "split.json")
+    config, split = RunRecord.read(built_fold.parent), SplitRecord.read(built_fold.parent)
     train, _ = sources(dataset, split, 0, config, run_profile(config))
     disk = small_disk(8 << 20)
     target = disk.folder / "train_lmdb"
@@ -108,7 +108,7 @@ def test_a_disk_that_fills_up_while_caffe_writes_its_snapshot(
     model = train_fold(fold, options, said.append)
     assert any(line.startswith("passing over iteration 9") for line in said), said
     assert model["iteration"] == 9
-    assert sha256_file(fold / model["snapshot"]) == model["sha256"]
+    assert sha256_file(fold / model.snapshot) == model.weights_sha
 
 
 def test_a_report_on_a_full_disk(small_disk, tmp_path, refused, place):

@@ -5,25 +5,25 @@ import os
 import string
 import struct
 
+import msgspec
 import numpy as np
 import pytest
-from deeppap.training.select_model import read_model
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import read_record
-from data_prep.folds import read_split
 from data_prep.manifest import read_manifest
 from data_prep.mean_image import read_mean
 from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from deeppap.io.errors import UserError
-from deeppap.io.files import write_json
+from deeppap.io.files import read_json, write_json
 from deeppap.io.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
-from deeppap.records.run_folder import RunRecord, open_run, read_config
+from deeppap.records import FoldRecord, LmdbRecord, SplitRecord
 from deeppap.training.caffe_log import read_lines
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import bmp
+from tests.support.records import run_record
+from tests.support.synthetic_run import model_record
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 SEEDED = "FUZZ_EXAMPLES" not in os.environ  # the tests try the same each time, `make fuzz` something new
@@ -142,33 +142,27 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-SPLIT = {
-    "protocol": "cell",
-    "seed": 1,
-    "dataset_fingerprint": "a" * 64,
-    "folds": [["a"], ["b"], ["c"], ["d"], ["e"]],
-    "fingerprint": "b" * 64,
-}
-LMDB = {"entries": 1, "bytes": 1, "sha256": "0" * 64}
-RECORD = {"fold": 0, "fingerprint": "f", "split": "s", "mean": "m", "cells": [1, 1], "validation_views": 1}
-RECORDS = {
-    "split.json": (read_split, SPLIT, lambda path: path),
-    "fold.json": (read_record, {**RECORD, "train_lmdb": LMDB, "val_lmdb": LMDB}, lambda path: path.parent),
-    "model.json": (read_model, {"snapshot": "snapshots/a", "sha256": "0" * 64}, lambda path: path.parent),
-    "run.json": (read_config, None, lambda path: path.parent),
-}
+LMDB = LmdbRecord(entries=1, bytes=1, sha256="0" * 64)
+FOLD = FoldRecord(
+    fold=0,
+    fold_sha="a" * 64,
+    split_sha="b" * 64,
+    train_lmdb=LMDB,
+    val_lmdb=LMDB,
+    mean_sha="c" * 64,
+    train_cells=1,
+    val_cells=1,
+    validation_views=1,
+    train_labels=[1, 1],
+)
+SPLIT = SplitRecord.of("cell", 1, "a" * 64, [["a"], ["b"], ["c"], ["d"], ["e"]])
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("record", [SPLIT, FOLD, model_record(), run_record()], ids=lambda record: record.FILE)
 @fuzz
 @given(data=st.data())
-def test_json_records(tmp_path, name, data):
-    reader, whole, argument = RECORDS[name]
-    path = tmp_path / name
-    if whole is None:
-        path.unlink(missing_ok=True)
-        config = RunRecord(data="d", dataset="herlev", fingerprint="f")
-        whole = json.loads((open_run(config, "", tmp_path) / name).read_text())
+def test_records(tmp_path, record, data):
+    path, whole = tmp_path / record.FILE, msgspec.to_builtins(record)
     kind = data.draw(st.sampled_from(["bytes", "replaced", "other"]))
     if kind == "bytes":
         path.write_bytes(data.draw(damaged(json.dumps(whole).encode())))
@@ -176,16 +170,17 @@ def test_json_records(tmp_path, name, data):
         write_json(path, {**whole, data.draw(st.sampled_from(sorted(whole))): data.draw(JSON)})
     else:
         path.write_text(json.dumps(data.draw(JSON)))
-    value_or_refusal(reader, argument(path))
+    value_or_refusal(type(record).read, tmp_path)
 
 
-def test_json_of_many_digits_and_many_brackets(tmp_path):
+@pytest.mark.parametrize("text", ['{"seed": ' + "1" * 5000 + "}", "[" * 100_000])
+def test_json_of_many_digits_and_many_brackets(tmp_path, text):
     """Two ways to upset Python's own parser."""
-    for text in ('{"seed": ' + "1" * 5000 + "}", "[" * 100_000):
-        path = tmp_path / "split.json"
-        path.write_text(text)
-        with pytest.raises(UserError, match="expected JSON"):
-            read_split(path)
+    path = tmp_path / "split.json"
+    path.write_text(text)
+    for reader in (SplitRecord.read, lambda folder: read_json(folder / path.name, "a tool")):
+        with pytest.raises(UserError, match=r"split\.json: expected"):
+            reader(tmp_path)
 
 
 NET = (ROOT / "prototxt/train_val.prototxt").read_bytes()[:900]

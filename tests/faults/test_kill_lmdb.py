@@ -31,6 +31,7 @@ FORKS = """
 import os, runpy, sys
 sys.path.insert(0, "tools")
 import _venv, data_prep.prepare
+from deeppap.records import RunRecord, SplitRecord
 for line in sys.stdin:
     child = os.fork()
     if not child:
@@ -120,10 +121,10 @@ def test_lmdbs_given_back_are_built_again_the_same(copy_of, built_fold, phantom)
 def test_a_failure_in_the_writer_leaves_no_final_name(tmp_path, built_fold, dataset, monkeypatch):
     """An error between the two LMDBs: neither stands under its name, nor the record."""
     from data_prep import fold_data
-    from data_prep.folds import read_split
     from data_prep.prepare import run_profile
+    from deeppap.records import RunRecord, SplitRecord
 
-    config, split = RunRecord.read(built_fold.parent), read_split(built_fold.parent / "split.json")
+    config, split = RunRecord.read(built_fold.parent), SplitRecord.read(built_fold.parent)
     write = fold_data.write_patch_lmdb
 
     def fail_second(path, *arguments):

@@ -6,13 +6,15 @@ import shutil
 import pytest
 
 from data_prep.fold_data import verify_fold
-from data_prep.prepare import Request, expected_key, prepare_fold
+from data_prep.prepare import expected_key, prepare_fold
 from deeppap.io.errors import UserError
+from deeppap.records import FoldRecord, ModelRecord, Request
 from deeppap.scoring.evaluate_fold import held_out_cells
 from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
+from tests.support.records import change, move_dataset
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +95,7 @@ def test_a_model_of_another_fold(scorable, other_folds, net_shapes):
     model = snapshots / "convnet_t_iter_9.caffemodel"
     shutil.copy(next((scorable / "snapshots").glob("*.caffemodel")), model)
     refuses(scorable, model, "one of another fold, split or seed", model=model)
-    record = json.loads((scorable / "model.json").read_text())
-    record["data"] = json.loads((other_folds["another fold"] / "fold.json").read_text())["fingerprint"]
-    (scorable / "model.json").write_text(json.dumps(record))
+    change(ModelRecord, scorable, fold_sha=FoldRecord.read(other_folds["another fold"]).fold_sha)
     refuses(scorable, scorable / "model.json", "one of another fold, split or seed")
 
 
@@ -125,16 +125,12 @@ def test_a_data_set_that_changed(scorable, phantom, tmp_path):
     shutil.copytree(phantom, root)
     image = next(root.glob("severe_dysplastic/*[0-9].BMP"))
     image.write_bytes(image.read_bytes()[:-1] + b"\x01")
-    record = json.loads((scorable.parent / "run.json").read_text())
-    record["dataset"]["path"] = str(root)
-    (scorable.parent / "run.json").write_text(json.dumps(record))
+    move_dataset(scorable.parent, root)
     refuses(scorable, root, "another, or a changed one")
 
 
 def test_a_data_set_that_has_moved_is_named_with_what_to_do(scorable, tmp_path):
-    record = json.loads((scorable.parent / "run.json").read_text())
-    record["dataset"]["path"] = str(tmp_path / "gone/cells.csv")
-    (scorable.parent / "run.json").write_text(json.dumps(record))
+    move_dataset(scorable.parent, tmp_path / "gone/cells.csv")
     with pytest.raises(UserError, match="gone/cells.csv: expected the data set this run was built from, found no such"):
         open_with(scorable)
 
@@ -142,9 +138,10 @@ def test_a_data_set_that_has_moved_is_named_with_what_to_do(scorable, tmp_path):
 def test_a_split_that_somebody_edited(scorable):
     path = scorable.parent / "split.json"
     split = json.loads(path.read_text())
-    split.folds[0][0], split.folds[1][0] = split.folds[1][0], split.folds[0][0]
+    folds = split["folds"]
+    folds[0][0], folds[1][0] = folds[1][0], folds[0][0]
     path.write_text(json.dumps(split))
-    with pytest.raises(UserError, match="another content than its fingerprint's"):
+    with pytest.raises(UserError, match=r"split\.json"):
         open_with(scorable)
 
 

@@ -1,11 +1,14 @@
-"""Small means of breaking things: a real small disk, BMP files byte by byte, lists of what a folder holds."""
+"""Means of breaking things: a real small disk, BMP files byte by byte, what a folder holds, a running training."""
 
 import hashlib
+import re
 import struct
 import subprocess
 from pathlib import Path
 
 import numpy as np
+
+from tests.support.waiting import wait_until
 
 
 class Disk:
@@ -77,3 +80,21 @@ def flip_byte(path: Path, at: int) -> None:
         byte = file.read(1)
         file.seek(at)
         file.write(bytes([byte[0] ^ 0xFF]))
+
+
+def iterations(fold: Path) -> list[int]:
+    """The iterations that a fold's log shows."""
+    log = fold / "train.log"
+    return [int(i) for i in re.findall(r"Iteration (\d+) \(", log.read_text())] if log.exists() else []
+
+
+def caffe_of(tool: subprocess.Popen) -> int:
+    """The process number of the `caffe train` that a tool started."""
+    children = Path(f"/proc/{tool.pid}/task/{tool.pid}/children").read_text().split()
+    names = {int(child): Path(f"/proc/{child}/comm").read_text() for child in children}
+    return next(child for child, name in names.items() if name.startswith("caffe"))
+
+
+def wait_for_iteration(fold: Path, after: int, tool: subprocess.Popen) -> None:
+    """Wait until a training has logged an iteration later than `after`, or has ended."""
+    wait_until(lambda: iterations(fold)[-1:] > [after] or tool.poll() is not None, "an iteration")

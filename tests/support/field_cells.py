@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep import cells, image_file
+from data_prep import cells
+from deeppap.io import image_file
 
 
 def write_field_cells(folder: Path, images: int = 4, each: int = 10) -> Path:

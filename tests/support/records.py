@@ -1,9 +1,43 @@
-"""Changing the JSON records that our tools write."""
+"""Changing the records that our tools write."""
 
 import json
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from deeppap.io.files import sha256_file
+from deeppap.records import DatasetRecord, Machine, RunRecord, ScoreRecord
+from deeppap.records.record import Record
+from deeppap.scoring.score_files import scores_name
+
+MACHINE = Machine(processor="synthetic", cores=2, system="synthetic")
+
+
+def run_record(dataset: dict | None = None, **changes: object) -> RunRecord:
+    """A run of three cells; `dataset` and `changes` replace fields of its data set and of itself."""
+    facts = {"name": "mine", "path": "/d", "dataset_sha": "f" * 64, "cells": 3, "view_plan": "unbalanced"}
+    facts |= {"pixel_um": 0.25, "paper": None, "phantom": False, "labels": (1, 2)}
+    data = DatasetRecord(**facts | (dataset or {}))
+    made = {"command": ["tools/build_lmdb.py"], "started": "2024-01-02T03:04:05+00:00", "versions": {}}
+    return RunRecord(dataset=data, machine=MACHINE, **made, **changes)
+
+
+def change(kind: type[Record], folder: Path, **changes: object) -> None:
+    """Rewrite a folder's record of a kind with changes."""
+    replace(kind.read(folder), **changes).write(folder)
+
+
+def move_dataset(run: Path, path: Path) -> None:
+    """Make a run look for its data set somewhere else."""
+    change(RunRecord, run, dataset=replace(RunRecord.read(run).dataset, path=str(path)))
+
+
+def change_scores(fold: Path, shift: int = 0, **changes: object) -> None:
+    """Rewrite the record of a fold's scores as they are now, with changes."""
+    path = fold / scores_name(shift)
+    replace(ScoreRecord.beside(path), **{"csv_sha": sha256_file(path), **changes}).write_beside(path)
+
 
 def rewrite(path: Path, **changes: object) -> None:
-    """Give some keys of a record other values."""
+    """Give some keys of a JSON file other values, right or wrong."""
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))

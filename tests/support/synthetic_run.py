@@ -12,7 +12,6 @@ from data_prep.herlev_classes import CLASSES
 from deeppap.io.files import sha256_file
 from deeppap.records import (
     DatasetRecord,
-    Machine,
     ModelRecord,
     Recipe,
     RunRecord,
@@ -20,10 +19,9 @@ from deeppap.records import (
     SplitRecord,
     WeightsRecord,
 )
-from deeppap.records.record import Record
 from deeppap.scoring.score_files import scores_name
+from tests.support.records import MACHINE, change_scores
 
-MACHINE = Machine(processor="synthetic", cores=2, system="synthetic")
 N_FOLDS = 5
 ANGLES = [36.0 * step for step in range(10)]
 SCORE_COLUMNS = ["id", "class7", "label", "score", "spread"]
@@ -200,17 +198,6 @@ def answer_alike(fold: Path) -> None:
         columns, *rows = csv.reader(file)
     _write_csv(fold / "scores.csv", columns, [[*row[:3], 0.5, 0.0, 0.5, 0.5] for row in rows])
     change_scores(fold, doubt="this net has learned little or nothing: it answers alike; do not use its scores")
-
-
-def change_scores(fold: Path, shift: int = 0, **changes) -> None:
-    """Rewrite the record of a fold's scores as they are now, with changes."""
-    path = fold / scores_name(shift)
-    replace(ScoreRecord.beside(path), csv_sha=sha256_file(path), **changes).write_beside(path)
-
-
-def change(kind: type[Record], folder: Path, **changes) -> None:
-    """Rewrite a folder's record of a kind with changes."""
-    replace(kind.read(folder), **changes).write(folder)
 
 
 def _run_record(protocol: str, dataset: str, classes: int, seed: int, labels: list[int]) -> RunRecord:
