@@ -113,9 +113,8 @@ def validate(
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
     if factor is None:
         say("a pixel size is unknown, of this data set or of the training set: the images are not rescaled")
-    found = External(
-        dataset, path, dataset.dataset_sha(), list(models), choice, crops, options.device, factor, options.mpp
-    )
+    way = (choice, crops, options.device, factor, options.mpp)
+    found = External(dataset, path, dataset.dataset_sha(), list(models), *way)
     folder = RUNS / (options.name or found.default_name())
     # before the work, not after it
     require_replaceable(folder, found)
@@ -152,22 +151,14 @@ def score_source(
     model = TrainedModel.open(source.fold, source.weights, say=say)
     choice = ViewChoice(profile.test, profile.test_views, record.seed)
     same_pixels = data.pixel_um is not None and data.pixel_um == model.run.dataset.pixel_um
-    found = External(
-        replace(dataset, cells=cells),
-        Path(data.path),
-        data.dataset_sha,
-        [model],
-        choice,
-        profile.crops,
-        device,
-        factor=1.0 if same_pixels else None,
-    )
-    if is_done(folder, found):
+    tested, factor = replace(dataset, cells=cells), 1.0 if same_pixels else None
+    found = External(tested, Path(data.path), data.dataset_sha, [model], choice, profile.crops, device, factor)
+    require_replaceable(folder, found)
+    if folder.exists():
         return folder
     say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
     jobs = score_cells(model.engine(device).view_input(model.mean, profile.crops), cells_of_data_set(cells, choice))
     scores = sorted(_progress(jobs, len(cells), "score"), key=lambda score: score.cell.id)
-    require_replaceable(folder, found)
     write_external(folder, found, scores)
     return folder
 
@@ -250,29 +241,15 @@ def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[Ce
 
 def require_replaceable(folder: Path, found: External) -> None:
     """Refuse a folder that holds anything but an older validation of this data set by these nets."""
-    old = RunRecord.read_if_there(folder)
-    if old is None and folder.exists():
-        raise UserError(folder, "a new folder or an older validation", "another folder", ANOTHER)
-    if old is None:
+    if not folder.exists():
         return
+    old = RunRecord.read(folder)
     if old.protocol != EXTERNAL:
         raise UserError(folder, "a new folder or an older validation", "another run", ANOTHER)
     if old.dataset.dataset_sha != found.dataset_sha:
         raise UserError(folder, "a new folder or an older validation of this set", "another set's", ANOTHER)
     if old.net_shas != found.weights_shas:
         raise UserError(folder, "a new folder or an older validation of these nets", "other nets'", ANOTHER)
-
-
-def is_done(folder: Path, found: External) -> bool:
-    """Whether a folder holds these scores: of these cells, by these nets, made in this way."""
-    run = RunRecord.read_if_there(folder)
-    if run is None:
-        return False
-    split, made = SplitRecord.read(folder), ScoreRecord.beside(fold_folder(folder, 0) / scores_name())
-    same_cells = split.folds == [[cell.id for cell in found.dataset.cells]] and split.dataset_sha == found.dataset_sha
-    wanted = (found.choice.count, found.crops, found.device.engine, precision_of(found.device))
-    same_way = (made.views, made.crops, made.engine, made.precision) == wanted
-    return run.net_shas == found.weights_shas and same_cells and same_way
 
 
 def write_external(folder: Path, found: External, scores: Sequence[CellScore]) -> None:

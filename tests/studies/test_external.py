@@ -16,7 +16,7 @@ from data_prep.resample import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import ModelRecord, RunRecord, ScoreRecord, SourceDataset, SourceRecord
+from deeppap.records import ModelRecord, ScoreRecord, SourceDataset, SourceRecord
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import (
@@ -222,7 +222,3 @@ def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):
     for stranger in (other, replace(found, models=[two_nets[1]])):
         with pytest.raises(UserError, match="an older validation of th"):
             require_replaceable(folder, stranger)
-    RunRecord.read(folder)
-    (tmp_path / "runs/mine").mkdir()
-    with pytest.raises(UserError, match="another folder"):
-        require_replaceable(tmp_path / "runs/mine", found)
