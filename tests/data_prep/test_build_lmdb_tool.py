@@ -1,13 +1,13 @@
-import json
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
-from data_prep.prepare import Request, prepare_fold, prepare_run
+from data_prep.prepare import prepare_fold, prepare_run
 from deeppap.io.errors import UserError
 from deeppap.phantom.cell_set import make_phantom
+from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
 from tests.support.checkout import make_checkout, run_tool, tool_environment
 
 SMALLEST = ("--profile", "smallest", "--workers", "1")
@@ -33,14 +33,13 @@ def test_as_written(place, tmp_path):
     fold = place / "runs/phantom-cell-paper/fold3"
     assert (place / "data/fold").is_symlink()
     assert (place / "data/fold").resolve() == fold
-    record = json.loads((place / "data/fold/fold.json").read_text())
-    cells, split = record["cells"], json.loads((fold.parent / "split.json").read_text())
+    record, split = FoldRecord.read(place / "data/fold"), SplitRecord.read(fold.parent)
+    cells = [record.train_cells, record.val_cells]
     abnormal = sum(cell.startswith("148") for k, part in enumerate(split.folds) if k != 3 for cell in part)
     assert cells == [14 - len(split.folds[3]), len(split.folds[3])]
-    assert record["train_lmdb"]["entries"] == 100 * abnormal + 280 * (cells[0] - abnormal)
-    assert record["val_lmdb"]["entries"] == 100 * cells[1]
-    run = json.loads((fold.parent / "run.json").read_text())
-    assert run["command"][1:] == ["--fold", "3"]
+    assert record.train_lmdb.entries == 100 * abnormal + 280 * (cells[0] - abnormal)
+    assert record.val_lmdb.entries == 100 * cells[1]
+    assert RunRecord.read(fold.parent).command[1:] == ["--fold", "3"]
     shutil.rmtree(place)
 
 

@@ -1,6 +1,5 @@
-"""More views for small sets and for the smaller class, one rotation grid for both; Herlev and older runs as before."""
+"""More views for small sets and for the smaller class, one rotation grid for both; Herlev as written."""
 
-import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -13,16 +12,18 @@ from data_prep.cells import Cell, Dataset
 from data_prep.fit_views import fit_views, iterations, plan_lines
 from data_prep.fold_data import sources, views_in
 from data_prep.folds import make_split
-from data_prep.prepare import Request, prepare_fold, run_profile, views_plan
+from data_prep.prepare import prepare_fold, run_profile, views_plan
 from data_prep.profiles import names, read_profile
 from data_prep.views import Grid
 from data_prep.written_counts import batch_and_epochs
-from deeppap.records.run_folder import RunRecord
+from deeppap.records import Request, RunRecord
 from tests.data_prep.test_profiles import same_angles
 from tests.support.caffe_nets import read_datums
 from tests.support.own_cells import write_manifest
+from tests.support.records import run_record
 
-MINE = RunRecord(data="d", dataset="mine", fingerprint="f", view_plan="balanced", profile="quick", labels=(57, 415))
+DATA = {"view_plan": "balanced", "labels": (57, 415)}
+MINE = run_record(DATA, profile="quick")
 
 
 def views(profile, labels):
@@ -32,7 +33,7 @@ def views(profile, labels):
 @settings(max_examples=60)
 @given(st.integers(5, 3000), st.integers(5, 3000), st.sampled_from(names()), st.sampled_from(["paper", "inner"]))
 def test_every_set_comes_out_even_and_long_enough(normal, abnormal, name, select):
-    config = replace(MINE, profile=name, labels=(normal, abnormal), select=select)
+    config = run_record({**DATA, "labels": (normal, abnormal)}, profile=name, select=select)
     written, fitted = read_profile(name, "balanced"), run_profile(config)
     large, small = max(views(fitted, config.dataset.labels)), min(views(fitted, config.dataset.labels))
     assert large <= 1.1 * small
@@ -45,10 +46,10 @@ def test_every_set_comes_out_even_and_long_enough(normal, abnormal, name, select
 
 
 def test_57_and_415_cells():
-    fitted = run_profile(replace(MINE, profile="smallest"))
+    fitted = run_profile(run_record(DATA, profile="smallest"))
     assert fitted.train == {0: Grid(5, 7), 1: Grid(5, 1)}
-    assert views(fitted, MINE.labels) == [1995, 2075]
-    first, why = views_plan(replace(MINE, profile="smallest"))
+    assert views(fitted, MINE.dataset.labels) == [1995, 2075]
+    first, why = views_plan(run_record(DATA, profile="smallest"))
     assert first == (
         "training views: 57 normal cells x 35 (5 rotations x 7 translations; written: 1); "
         "415 abnormal cells x 5 (5 rotations x 1 translations; written: 1)"
@@ -65,7 +66,7 @@ def test_balance_false_keeps_the_written_proportion():
 
 
 def test_a_small_set_gets_the_iterations_that_its_profile_wants():
-    config = replace(MINE, labels=(60, 60))
+    config = run_record({**DATA, "labels": (60, 60)}, profile="quick")
     written, fitted = read_profile("quick", "balanced"), run_profile(config)
     assert iterations(written, config) == 45  # 96 training cells x 5 views in 15 batches of 32, three times
     before = {label: Grid(5, grid.translations - 1) for label, grid in fitted.train.items()}
@@ -76,12 +77,9 @@ def test_a_small_set_gets_the_iterations_that_its_profile_wants():
 
 
 @pytest.mark.parametrize("name", names())
-def test_herlev_and_runs_of_before_have_the_views_that_are_written(name):
-    for labels in ((242, 675), (5, 9)):
-        herlev = replace(MINE, dataset="herlev", view_plan="unbalanced", profile=name, labels=labels)
-        assert run_profile(herlev) == read_profile(name)
-    assert run_profile(replace(MINE, profile=name, labels=None)) == read_profile(name, "balanced")
-    assert views_plan(replace(MINE, profile=name, labels=None)) == []
+@pytest.mark.parametrize("labels", [(242, 675), (5, 9)])
+def test_herlev_has_the_views_that_are_written(name, labels):
+    assert run_profile(run_record({"view_plan": "unbalanced", "labels": labels}, profile=name)) == read_profile(name)
 
 
 def test_counts_that_a_profile_leaves_open_are_the_prototxts():
@@ -96,23 +94,10 @@ def test_a_fold_is_built_with_the_views_that_were_said(tmp_path):
     config = RunRecord.read(fold.parent)
     assert config.dataset.labels == (6, 14) and said == views_plan(config) and len(said) == 2
     train = run_profile(config).train
-    assert max(views(run_profile(config), config.dataset.labels)) <= 1.1 * min(views(run_profile(config), config.dataset.labels))
+    made = views(run_profile(config), config.dataset.labels)
+    assert max(made) <= 1.1 * min(made)
     keys = Counter(key[9:] for key, _ in read_datums(fold / "train_lmdb"))
     assert {name: train[int(name.startswith("abnormal"))].views for name in keys} == keys
-
-
-def test_a_run_from_before_goes_on_as_it_began(tmp_path):
-    data = write_manifest(tmp_path / "mine", normal=6, abnormal=14)
-    request = Request(data=str(data), profile="smallest")
-    fold, _ = prepare_fold(request, 0, 1, None, tmp_path / "runs", lambda _: None)
-    record = fold.parent / "run.json"
-    run = json.loads(record.read_text())
-    assert run["dataset"].pop("labels") == [6, 14]
-    record.write_text(json.dumps(run))
-    before, said = record.read_bytes(), []
-    second, line = prepare_fold(request, 1, 1, None, tmp_path / "runs", said.append)
-    assert said == [] and record.read_bytes() == before
-    assert "80 training and 4 validation views" in line  # 16 cells x 5, as written
 
 
 @pytest.mark.parametrize("select", ["paper", "inner"])
@@ -120,7 +105,7 @@ def test_every_fold_of_57_and_415_cells_comes_out_even(tmp_path, select):
     (tmp_path / "a.png").write_bytes(b"one image for all")
     cells = [Cell(f"{i:03d}", tmp_path / "a.png", int(i >= 57), None, (0.0, 0.0), None) for i in range(57 + 415)]
     dataset = Dataset("mine", tmp_path, tuple(cells), ("normal", "abnormal"))
-    split, config = make_split(dataset, "cell", 1), replace(MINE, select=select)
+    split, config = make_split(dataset, "cell", 1), run_record(DATA, profile="quick", select=select)
     for fold in range(5):
         train, _ = sources(dataset, split, fold, config, run_profile(config))
         counts = Counter(cell.label for cell in train.cells)

@@ -1,20 +1,22 @@
-import json
+import dataclasses
 import shutil
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from data_prep.dataset import open_dataset
 from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, verify_fold, views_in
-from data_prep.folds import make_split, read_split
-from data_prep.prepare import Request, prepare_fold, run_profile
+from data_prep.folds import make_split
+from data_prep.prepare import prepare_fold, run_profile
 from data_prep.profiles import read_profile
 from data_prep.views import plan_view, render
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
+from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord, SplitRecord
 from tests.support.caffe_nets import pixels, read_datums
+from tests.support.synthetic_run import model_record
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def config(built_fold):
 
 @pytest.fixture(scope="module")
 def split(built_fold):
-    return read_split(built_fold.parent / "split.json")
+    return SplitRecord.read(built_fold.parent)
 
 
 def test_lmdbs_hold_the_folds_cells_and_no_others(built_fold, dataset, split):
@@ -57,7 +59,7 @@ def test_same_bytes_whatever_the_order_of_the_folder(built_fold, phantom, tmp_pa
             (copy / path.relative_to(phantom)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy / path.relative_to(phantom))
     fold, _ = prepare_fold(Request(data=str(copy), profile="smallest"), 0, 2, None, tmp_path / "runs")
-    assert json.loads((fold / "fold.json").read_text()) == json.loads((built_fold / "fold.json").read_text())
+    assert FoldRecord.read(fold) == FoldRecord.read(built_fold)
     for name in ("train_lmdb/data.mdb", "val_lmdb/data.mdb", "mean.binaryproto"):
         assert sha256_file(fold / name) == sha256_file(built_fold / name)
 
@@ -88,7 +90,7 @@ def test_a_changed_image_changes_the_fingerprint(phantom, tmp_path):
 def test_verify_refuses_another_key_mean_or_lmdb(built_fold, copy_of):
     _, fold = copy_of(built_fold)
     record = verify_fold(fold)
-    assert verify_fold(fold, record["fingerprint"]) == record
+    assert verify_fold(fold, record.fold_sha) == record
     with pytest.raises(UserError, match="of another split"):
         verify_fold(fold, "0" * 64)
     data = fold / "val_lmdb/data.mdb"
@@ -116,7 +118,7 @@ def test_inner_selection_validates_on_training_cells(dataset, split, config):
 
 def test_seven_class_labels(dataset, config):
     assert class_labels(dataset.cells, replace(config, classes=7)) == [c.class7 for c in dataset.cells]
-    bare = [replace(c, class7=None) for c in dataset.cells]
+    bare = [dataclasses.replace(c, class7=None) for c in dataset.cells]
     with pytest.raises(UserError, match="classes"):
         class_labels(bare, replace(config, classes=7))
 
@@ -139,21 +141,15 @@ def test_a_fold_that_is_none_leaves_no_run_behind(phantom, tmp_path, fold):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_model_that_does_not_tell_its_data_hinders_no_building(built_fold, copy_of, dataset, split, config):
-    _, fold = copy_of(built_fold)
-    (fold / "model.json").write_text(json.dumps({"data": None}))
-    assert "already complete" in build_fold(fold, dataset, split, 0, config, run_profile(config), 1)
-
-
-@pytest.mark.parametrize("kept", ["fold.json", "model.json"])
+@pytest.mark.parametrize("kept", [FoldRecord.FILE, ModelRecord.FILE])
 def test_other_data_do_not_take_the_place_of_a_trained_folds(built_fold, copy_of, dataset, split, config, kept):
     """Its LMDBs were given back, and profiles.toml asks for other views now: its mean image must stay."""
     _, fold = copy_of(built_fold, "train_lmdb", "val_lmdb")
-    mean, key = (fold / "mean.binaryproto").read_bytes(), json.loads((fold / "fold.json").read_text())["fingerprint"]
-    if kept == "model.json":
-        (fold / "model.json").write_text(json.dumps({"data": key}))
-        (fold / "fold.json").unlink()
-    other = replace(run_profile(config), validation_views=2)
+    mean, key = (fold / "mean.binaryproto").read_bytes(), FoldRecord.read(fold).fold_sha
+    if kept == ModelRecord.FILE:
+        model_record(fold_sha=key).write(fold)
+        (fold / FoldRecord.FILE).unlink()
+    other = dataclasses.replace(run_profile(config), validation_views=2)
     with pytest.raises(UserError, match="of another split, fold, seed or profile"):
         build_fold(fold, dataset, split, 0, config, other, 1)
     assert (fold / "mean.binaryproto").read_bytes() == mean

@@ -176,7 +176,7 @@ def test_a_manifest_is_called_the_same_from_wherever_it_is_opened(folder, monkey
     path = folder / "cells.csv"
     path.write_text("image,label,nucleus_x,nucleus_y\na.png,0,5,5\n", encoding="utf-8")
     monkeypatch.chdir(folder)
-    assert read_manifest("cells.csv").dataset_sha() == read_manifest(path).fingerprint()
+    assert read_manifest("cells.csv").dataset_sha() == read_manifest(path).dataset_sha()
 
 
 @pytest.mark.parametrize(

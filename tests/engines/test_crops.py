@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from data_prep.dataset import open_dataset
-from data_prep.folds import read_split
 from data_prep.mean_image import read_mean
 from data_prep.profiles import read_profile
 from deeppap.engines.crops import corners, crop_views
 from deeppap.io.caffe_messages import caffe_pb2
+from deeppap.records import RunRecord, SplitRecord
 from deeppap.scoring.cell_views import ViewChoice, render_views
 from tests.support.caffe_nets import data_net, raw_datum, write_datums
 
@@ -98,7 +98,7 @@ def test_the_net_is_scored_on_what_it_was_validated_on(built_fold, tmp_path):
     config = RunRecord.read(built_fold.parent)
     cells = open_dataset(built_fold.parents[2] / config.dataset.path).by_id()
     profile, mean = read_profile(config.profile), read_mean(built_fold / "mean.binaryproto")
-    ids = read_split(built_fold.parent / "split.json")["folds"][0]
+    ids = SplitRecord.read(built_fold.parent).folds[0]
     theirs = forward(data_net(tmp_path, built_fold / "val_lmdb", mean, 227, len(ids), mirror=False))
     for name, crop in zip(ids, theirs, strict=True):
         plan = ViewChoice(profile.test, profile.validation_views, config.seed).of(name)

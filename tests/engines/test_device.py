@@ -8,12 +8,10 @@ import pytest
 
 from deeppap.engines import device as gpu
 from deeppap.io.errors import UserError
-from deeppap.scoring.score_way import how_scored
+from deeppap.scoring.score_way import precision_of
 from deeppap.training.resolve import data_layer, share_batch
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import run_tool
-
-COUNTS = {"views": 1, "crops": 1}
 
 
 @pytest.fixture
@@ -93,8 +91,7 @@ def test_scores_are_in_tf32_only_by_an_engine_on_the_card(monkeypatch):
     on = {"caffe": True, "openvino": False}
     for engine, tf32 in on.items():
         device = gpu.Device(gpu="0", tf32=True, engine=engine)
-        made = how_scored(SimpleNamespace(sha256="a", record={"fingerprint": "f"}), COUNTS, 0, device)
-        assert device.scores_in_tf32 is tf32 and (made["precision"] == "tf32") is tf32
+        assert device.scores_in_tf32 is tf32 and (precision_of(device) == "tf32") is tf32
         assert not gpu.Device(engine=engine).scores_in_tf32
     for provider, tf32 in packages.items():
         package = SimpleNamespace(get_available_providers=lambda provider=provider: [provider])

@@ -8,10 +8,11 @@ from data_prep.fold_data import build_fold
 from data_prep.image_hashes import image_hashes
 from data_prep.leaks import audit_dataset
 from data_prep.patch_lmdb import Source, write_patch_lmdb
-from data_prep.prepare import Request, prepare_fold, prepare_run
+from data_prep.prepare import prepare_fold, prepare_run, run_profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import Grid, read_neighbourhood
 from deeppap.io.files import sha256_file
+from deeppap.records import Request
 from tests.support.field_cells import Counts, write_field_cells
 
 IMAGES = {f"f{number}.png" for number in range(4)}
@@ -52,11 +53,10 @@ def test_a_look_at_all_images_decodes_each_once(manifest, counts, step):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_fold_decodes_each_image_once_for_both_lmdbs(manifest, tmp_path, counts, select, workers):
     request = Request(data=str(manifest), profile="smallest", select=select)
-    run, dataset, split, profile = prepare_run(request, None, tmp_path)
-
+    folder, dataset, split, run = prepare_run(request, None, tmp_path)
     counts.start()
-    (run / "fold0").mkdir()
-    build_fold(run / "fold0", dataset, split, 0, RunRecord.read(run), profile, workers)
+    (folder / "fold0").mkdir()
+    build_fold(folder / "fold0", dataset, split, 0, run, run_profile(run), workers)
     assert counts.decoded == dict.fromkeys(IMAGES, 1)
     assert not counts.hashed
 

@@ -12,4 +12,4 @@ def test_opencv_without_a_window_is_opencv_too(monkeypatch):
         return "5.0" if name == "opencv-python-headless" else "1.0"
 
     monkeypatch.setattr(provenance, "version", found)
-    assert provenance.environment()["versions"]["opencv-python"] == "5.0"
+    assert provenance.provenance()["versions"]["opencv-python"] == "5.0"

@@ -1,82 +1,145 @@
-"""A run's record: what it keeps, and that records of older versions are still read."""
+"""Records: what is written is read back, what is no record is refused by file and field, and a run is found again."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from deeppap.io.errors import UserError
-from deeppap.records.request import Request
-from deeppap.records.run_folder import RunRecord, open_run
-
-FACTS = {"view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False, "labels": [1, 2]}
-
-
-def config(dataset="mine", **facts):
-    return RunRecord(data="/d", dataset=dataset, fingerprint="f", cells=3, **{**FACTS, "labels": (1, 2), **facts})
+from deeppap.records import FoldRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records.run_folder import default_name, new_run, note_tf32, open_run
+from tests.support.records import rewrite, run_record
+from tests.support.synthetic_run import model_record, recipe, write_synthetic_run
 
 
-def older(run):
-    """The record as it was before it kept what the data set's name told."""
-    path = run / "run.json"
-    record = json.loads(path.read_text())
-    for name in ("view_plan", "pixel_um", "paper", "labels"):
-        del record["dataset"][name]
-    path.write_text(json.dumps(record))
-    return run
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_synthetic_run(tmp_path_factory.mktemp("runs") / "run", folds=1)
 
 
-def test_a_record_gives_back_its_configuration(tmp_path):
-    assert RunRecord.read(open_run(config(classes=7, seed=5), None, tmp_path)) == config(classes=7, seed=5)
+def test_records_come_back_as_they_were_written(tmp_path):
+    for record in (run_record(classes=7, seed=5), recipe(), model_record(val_loss=None)):
+        record.write(tmp_path)
+        assert type(record).read(tmp_path) == record
+    assert RunRecord.read_if_there(tmp_path / "none") is None
+    assert not list(tmp_path.glob(".*"))
 
 
-def test_every_option_of_a_request_is_in_the_record(tmp_path):
-    record = json.loads((open_run(config(), None, tmp_path) / "run.json").read_text())
-    assert vars(Request()).keys() - {"data"} <= record.keys()
-    assert record["dataset"] == {**FACTS, "name": "mine", "path": "/d", "fingerprint": "f", "cells": 3}
+def test_not_a_number_is_kept_as_unknown(tmp_path):
+    """A training that diverged; JSON has no such number."""
+    model_record(val_loss=float("nan")).write(tmp_path)
+    assert type(model_record()).read(tmp_path).val_loss is None
 
 
 @pytest.mark.parametrize(
-    ("name", "plan", "pixel", "paper"),
+    ("field", "value"),
     [
-        ("herlev", "unbalanced", 0.201, "herlev"),
-        ("phantom", "unbalanced", None, None),
-        ("mine", "balanced", None, None),
+        ("classes", 3),
+        ("select", "best"),
+        ("seed", "1"),
+        ("dataset", None),
+        ("command", "tools/train.py"),
+        ("other", 1),
+        ("dataset.pixel_um", 0),
+        ("dataset.pixel_um", "0.2"),
+        ("dataset.pixel_um", True),
+        ("dataset.labels", [1]),
+        ("dataset.labels", [1, 2.5]),
+        ("dataset.labels", {"normal": 1}),
+        ("dataset.dataset_sha", "f" * 63),
+        ("dataset.cells", -1),
     ],
 )
-def test_an_older_record_is_read(tmp_path, name, plan, pixel, paper):
-    run = older(open_run(config(name, phantom=name == "phantom"), None, tmp_path))
-    found = RunRecord.read(run)
-    assert (found.view_plan, found.pixel_um, found.paper, found.labels) == (plan, pixel, paper, None)
-    # the same data set still finds its run again
-    same = config(name, view_plan=plan, pixel_um=pixel, paper=paper, phantom=name == "phantom")
-    assert open_run(same, None, tmp_path) == run
-
-
-@pytest.mark.parametrize("pixel", ["0.2", 0, -1, True, [0.2]])
-def test_a_pixel_size_that_is_none_is_refused(tmp_path, pixel):
-    path = open_run(config(), None, tmp_path) / "run.json"
+def test_a_wrong_field_is_refused_by_file_and_field(tmp_path, field, value):
+    run_record().write(tmp_path)
+    path = tmp_path / "run.json"
     record = json.loads(path.read_text())
-    record["dataset"]["pixel_um"] = pixel
+    part, _, name = field.rpartition(".")
+    (record[part] if part else record)[name] = value
     path.write_text(json.dumps(record))
-    with pytest.raises(UserError, match="expected a run's configuration, found pixel_um"):
-        RunRecord.read(path.parent)
+    with pytest.raises(UserError, match=rf"run\.json: .*`?{name}") as caught:
+        RunRecord.read(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("labels", ["12", [1], [1, 2, 3], [1, 2.5], [True, False], {"normal": 1}])
-def test_numbers_of_cells_that_are_none_are_refused(tmp_path, labels):
-    path = open_run(config(), None, tmp_path) / "run.json"
-    record = json.loads(path.read_text())
-    record["dataset"]["labels"] = labels
-    path.write_text(json.dumps(record))
-    with pytest.raises(UserError, match="expected a run's configuration, found labels"):
-        RunRecord.read(path.parent)
+@pytest.mark.parametrize("text", ["[]", "", "{", '{"a": NaN}', "\xff", "[" * 10**5])
+def test_what_is_no_record_is_refused(tmp_path, text):
+    (tmp_path / "fold.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"fold\.json: .* Remove it"):
+        FoldRecord.read(tmp_path)
+
+
+def test_a_missing_record_names_the_tool_that_makes_it(tmp_path):
+    with pytest.raises(UserError, match=r"training\.json: .*no such file\. Run tools/train\.py"):
+        Recipe.read(tmp_path)
+
+
+def test_every_option_of_a_request_is_in_the_record(tmp_path):
+    asked = run_record(profile="quick", protocol="field", control="shuffle", encoding="png", engine="onnxruntime")
+    made = new_run(asked, asked.dataset)
+    assert {name: getattr(made, name) for name in made.__struct_fields__[:10]} == {
+        name: getattr(asked, name) for name in asked.__struct_fields__[:10]
+    }
+    assert made.select == "inner" and made.versions["python"] and made.machine.cores > 0
+
+
+def test_a_name_differs_wherever_the_options_do():
+    changes = [{"classes": 7}, {"select": "last"}, {"control": "shuffle"}, {"seed": 2}, {"profile": "quick"}]
+    changes += [{"engine": "openvino"}, {"precision": "bfloat16"}, {"protocol": "field"}, {}]
+    assert len({default_name(run_record(**change)) for change in changes}) == len(changes)
+    assert default_name(run_record(protocol="field", seed=3)) == "mine-field-paper-inner-seed3"
 
 
 def test_a_data_set_that_moved_is_opened_where_it_is_now(tmp_path):
-    run = open_run(config(), None, tmp_path)
-    before = json.loads((run / "run.json").read_text())
-    assert open_run(replace(config(), data="/elsewhere"), None, tmp_path) == run
-    assert RunRecord.read(run) == replace(config(), data="/elsewhere")
-    before["dataset"]["path"] = "/elsewhere"
-    assert json.loads((run / "run.json").read_text()) == before
+    before = open_run(run_record(), None, tmp_path)
+    moved = run_record({"path": "/elsewhere"})
+    assert open_run(moved, None, tmp_path) == replace(before, dataset=moved.dataset)
+    assert RunRecord.read(tmp_path / "mine-cell-paper") == replace(before, dataset=moved.dataset)
+
+
+def test_another_data_set_or_option_is_refused_by_name(tmp_path):
+    open_run(run_record(), "r", tmp_path)
+    with pytest.raises(UserError, match="expected seed 1, cells 3, found seed 2, cells 4"):
+        open_run(run_record({"cells": 4}, seed=2), "r", tmp_path)
+
+
+def test_tf32_is_noted(tmp_path):
+    run_record().write(tmp_path)
+    note_tf32(tmp_path)
+    assert RunRecord.read(tmp_path) == run_record(tf32=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"folds": [["a", "b"], ["c"]]},
+        {"folds": [["a"], ["a"]]},
+        {"folds": [["a"], []]},
+        {"seed": 2},
+        {"protocol": "field"},
+        {"dataset_sha": "0" * 64},
+        {"split_sha": "0" * 64},
+        {"left_out": ["c"]},
+    ],
+)
+def test_a_changed_split_is_refused(tmp_path, change):
+    split = SplitRecord.of("cell", 1, "f" * 64, [["a"], ["b"]])
+    split.write(tmp_path)
+    assert SplitRecord.read(tmp_path) == split
+    rewrite(tmp_path / "split.json", **change)
+    with pytest.raises(UserError, match=r"split\.json"):
+        SplitRecord.read(tmp_path)
+
+
+def test_the_checksum_of_a_split_is_that_of_the_first_release():
+    assert SplitRecord.of("cell", 1, "f" * 64, [["a"], ["b"]]).split_sha[:16] == "65dbc63b821fc227"
+
+
+def test_scores_of_another_net_or_fold_do_not_match(run):
+    path = run / "fold0/scores.csv"
+    record, model = ScoreRecord.beside(path), model_record()
+    assert record.mismatch(path, 0, model) is record.mismatch(path, 0, None) is None
+    assert "shift" in record.mismatch(path, 5, model)
+    assert "another net" in record.mismatch(path, 0, replace(model, weights_sha="9" * 64))
+    assert "another fold" in record.mismatch(path, 0, replace(model, fold_sha="9" * 64))
+    assert "other scores" in record.mismatch(run / "cells.csv", 0, model)

@@ -380,7 +380,7 @@ def test_a_fold_of_one_class_leaves_a_dash(runs):
     assert found["pooled"]["sens"] is None
     assert found["interval"]["sens"] is None
     both = summary([one, runs["cell"].folds[1]])
-    assert both["over_folds"]["sens"]["folds"] == 1
+    assert both["over_folds"]["sens"].folds == 1
 
 
 def test_runs_without_scores_make_no_table(tmp_path):

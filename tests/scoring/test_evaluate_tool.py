@@ -1,11 +1,10 @@
 import csv
-import json
 
 import pytest
 
 from data_prep.dataset import open_dataset
-from data_prep.folds import read_split
 from deeppap.io.files import sha256_file
+from deeppap.records import RunRecord, ScoreRecord, SplitRecord
 from tests.support.checkout import run_tool
 
 
@@ -17,8 +16,8 @@ def rows(path):
 def test_scores_csv(evaluated_fold):
     header, *found = rows(evaluated_fold / "scores.csv")
     assert header == ["id", "class7", "label", "score", "spread", "prob_0", "prob_1"]
-    cells = open_dataset(evaluated_fold.parents[2] / RunRecord.read(evaluated_fold.parent).data).by_id()
-    assert [row[0] for row in found] == read_split(evaluated_fold.parent / "split.json")["folds"][0]
+    cells = open_dataset(evaluated_fold.parents[2] / RunRecord.read(evaluated_fold.parent).dataset.path).by_id()
+    assert [row[0] for row in found] == SplitRecord.read(evaluated_fold.parent).folds[0]
     for row in found:
         assert (int(row[1]), int(row[2])) == (cells[row[0]].class7, cells[row[0]].label)
         score, spread, normal, abnormal = map(float, row[3:])
@@ -38,14 +37,6 @@ def test_view_scores_csv(evaluated_fold):
         assert len(views) == 2
         assert sum(views) / 2 == pytest.approx(float(row[3]), abs=1e-8)
         assert abs(views[0] - views[1]) / 2 == pytest.approx(float(row[4]), abs=1e-8)
-
-
-def test_evaluation_json_says_what_was_done(evaluated_fold):
-    facts = json.loads((evaluated_fold / "evaluation.json").read_text())
-    assert (facts["views"], facts["crops"], facts["cells"]) == (2, 2, 8)
-    assert facts["crops_per_second"] * facts["seconds_per_cell"] == pytest.approx(4)
-    assert facts["device"].startswith("CPU, ")
-    assert facts["model_sha256"] == json.loads((evaluated_fold / "model.json").read_text())["sha256"]
 
 
 def test_the_terminal_shows_measures_and_classes(evaluate_output):
@@ -99,5 +90,4 @@ def test_scores_of_another_engine_have_a_name_of_their_own(copy_of, evaluated_fo
     caffe, other = (rows(fold / name)[1:] for name in ("scores.csv", "scores-onnxruntime.csv"))
     assert [row[0] for row in other] == [row[0] for row in caffe]
     assert [float(row[3]) for row in other] == pytest.approx([float(row[3]) for row in caffe], abs=1e-5)
-    assert json.loads((fold / "scores-onnxruntime.json").read_text())["engine"] == "onnxruntime"
-    assert json.loads((fold / "evaluation-onnxruntime.json").read_text())["engine"] == "onnxruntime"
+    assert ScoreRecord.beside(fold / "scores-onnxruntime.csv").engine == "onnxruntime"

@@ -46,7 +46,7 @@ def test_the_files_say_what_they_are(exported, model, name):
     onnx.checker.check_model(graph, full_check=True)
     facts = {entry.key: entry.value for entry in graph.metadata_props}
     assert json.loads(facts["classes"]) == ["normal", "abnormal"]
-    assert (facts["model_sha256"], facts["mean_sha256"]) == (model.weights_sha, model.record["mean"])
+    assert (facts["model_sha256"], facts["mean_sha256"]) == (model.weights_sha, model.record.mean_sha)
     assert "research only" in facts["use"] and "phantom" in facts["trained_on"]
 
 

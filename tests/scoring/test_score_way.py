@@ -1,17 +1,17 @@
 """A run's own scores are written by its own way alone; whatever else is scored has a name of its own."""
 
-import json
 import shutil
 
 import pytest
 
 from deeppap.engines.device import Device
 from deeppap.io.files import sha256_file
+from deeppap.records import FoldRecord, ModelRecord, ScoreRecord
 from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from deeppap.scoring.results import load_run
-from deeppap.scoring.score_way import NO_SCORES, how_scored, own_way, why_not_done
+from deeppap.scoring.score_way import NO_SCORES, own_way, precision_of, why_not_done
 from deeppap.scoring.trained_model import TrainedModel
-from tests.support.records import rewrite
+from tests.support.records import change_scores
 
 
 def evaluate(fold, model=None, force=False, **options):
@@ -29,17 +29,13 @@ def scored(copy_of, evaluated_fold):
 
 
 def test_a_record_says_how_the_scores_were_made(evaluated_fold):
-    record = json.loads((evaluated_fold / "scores.json").read_text())
-    assert record == {
-        "views": 2,
-        "crops": 2,
-        "shift": 0,
-        "engine": "caffe",
-        "precision": "float32",
-        "model_sha256": json.loads((evaluated_fold / "model.json").read_text())["sha256"],
-        "data": json.loads((evaluated_fold / "fold.json").read_text())["fingerprint"],
-        "sha256": sha256_file(evaluated_fold / "scores.csv"),
-    }
+    record = ScoreRecord.beside(evaluated_fold / "scores.csv")
+    assert (record.cells, record.views, record.crops, record.shift) == (8, 2, 2, 0)
+    assert (record.engine, record.precision) == ("caffe", "float32") and record.device.startswith("CPU, ")
+    assert record.crops_per_second * record.seconds_per_cell == pytest.approx(4)
+    assert record.weights_sha == ModelRecord.read(evaluated_fold).weights_sha
+    assert record.fold_sha == FoldRecord.read(evaluated_fold).fold_sha
+    assert record.csv_sha == sha256_file(evaluated_fold / "scores.csv")
     assert why_not_done(evaluated_fold, 0) is None
 
 
@@ -51,7 +47,6 @@ def test_other_counts_leave_the_runs_own_scores_alone(scored):
         f"scores{way}.csv",
         f"scores{way}.json",
         f"view_scores{way}.csv",
-        f"evaluation{way}.json",
         f"unlike{way}.csv",
     }
     assert names(scored) - before.keys() == added
@@ -78,44 +73,33 @@ def test_another_net_has_a_name_of_its_own(scored, tmp_path, trained_model):
 
 def test_engine_and_precision_are_in_the_name(evaluated_fold):
     model = TrainedModel.open(evaluated_fold)
-    counts = {"views": 2, "crops": 2}
-
-    def way(device):
-        return own_way(model, how_scored(model, counts, 0, device), forced=False)
-
-    assert way(Device()) == way(Device(gpu="0", tf32=True)) == ""
-    assert way(Device(engine="another", precision="int8")) == "-another-int8"
-    assert how_scored(model, counts, 0, Device(gpu="0", tf32=True))["precision"] == "tf32"
-    by_openvino = Device(gpu="0", tf32=True, engine="openvino", precision="bfloat16")
-    assert how_scored(model, counts, 0, by_openvino)["precision"] == "bfloat16"
+    assert own_way(model, 2, 2, Device()) == own_way(model, 2, 2, Device(gpu="0", tf32=True)) == ""
+    assert own_way(model, 2, 2, Device(engine="another", precision="int8")) == "-another-int8"
+    assert precision_of(Device(gpu="0", tf32=True)) == "tf32"
+    assert precision_of(Device(gpu="0", tf32=True, engine="openvino", precision="bfloat16")) == "bfloat16"
 
 
 def test_foreign_scores_are_not_taken_for_done(scored):
-    own = {name: (scored / name).read_bytes() for name in ("scores.csv", "scores.json", "evaluation.json")}
     evaluate(scored, views=1)
+    own = {name: (scored / name).read_bytes() for name in ("scores.csv", "scores.json")}
+    other = {f"scores.{kind}": (scored / f"scores-views1-crops2.{kind}").read_bytes() for kind in ("csv", "json")}
 
     def put(**files):
         for name, data in (own | files).items():
             (scored / name).write_bytes(data)
 
-    other = {f"scores.{kind}": (scored / f"scores-views1-crops2.{kind}").read_bytes() for kind in ("csv", "json")}
     put(**other)
     assert why_not_done(scored, 0) == f"{scored / 'scores.csv'} was made with other views"
     put(**{"scores.csv": other["scores.csv"]})
     assert why_not_done(scored, 0) == f"{scored / 'scores.csv'} has a record of other scores"
     put()
     assert why_not_done(scored, 0) is None
-    rewrite(scored / "scores.json", model_sha256="e" * 64)
+    change_scores(scored, weights_sha="e" * 64)
     assert "has scores of another net" in why_not_done(scored, 0)
     put()
-    rewrite(scored / "scores.json", data="e" * 64)
+    change_scores(scored, fold_sha="e" * 64)
     assert "has scores of another fold" in why_not_done(scored, 0)
-    # as older tools left them: evaluation.json tells of scores.csv, nothing of shifted ones
     put()
-    (scored / "scores.json").unlink()
-    assert why_not_done(scored, 0) is None
-    rewrite(scored / "evaluation.json", views=1)
-    assert "was made with other views" in why_not_done(scored, 0)
     assert why_not_done(scored, 5) == NO_SCORES
     shutil.copy(scored / "scores.csv", scored / "scores_shift5.csv")
     assert "does not say how it was made" in why_not_done(scored, 5)
@@ -124,4 +108,4 @@ def test_foreign_scores_are_not_taken_for_done(scored):
 def test_a_run_is_read_with_its_own_scores_alone(scored):
     evaluate(scored, views=1)
     (fold,) = load_run(scored.parent).folds
-    assert fold.how[0]["views"] == 2 and fold.views.scores.shape[1] == 2
+    assert fold.made[0].views == 2 and fold.views.scores.shape[1] == 2

@@ -1,13 +1,12 @@
 """Adapting a trained net to another set: all eight layers are copied, the chain is kept, what does not fit is named."""
 
 import csv
-import json
 import shutil
 
 import cv2
 import numpy as np
 import pytest
-from deeppap.training.source_net import open_source
+from msgspec.structs import replace
 
 from data_prep.fold_images import FILE, SOURCE, fold_images, seen_images, source_images
 from deeppap.engines.weights_file import blob_array, layers_of
@@ -15,12 +14,15 @@ from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.phantom.cell_set import make_phantom
-from deeppap.records.request import Request
+from deeppap.records import ModelRecord, Request, RunRecord
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training.caffe_log import parse
+from deeppap.training.source import open_source
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
+from tests.support.records import change
+from tests.support.synthetic_run import model_record
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"]
 
@@ -74,11 +76,10 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
     log = parse(adapted_fold / "train.log")
     assert [row[0] for row in log.train] == list(range(8)) and {row[2] for row in log.train} == {0.002}
     assert [row[0] for row in log.test] == [0, 2, 4, 6, 8]
-    model = json.loads((adapted_fold / "model.json").read_text())
-    source = json.loads((trained_fold / "model.json").read_text())
-    assert (model["val_loss_before"], model["val_accuracy_before"]) == log.test[0][1:]
-    assert "val_loss_before" not in source
-    nets = [trained_fold / source["snapshot"], adapted_fold / model["snapshot"]]
+    model, source = ModelRecord.read(adapted_fold), ModelRecord.read(trained_fold)
+    assert (model.val_loss_before, model.val_accuracy_before) == log.test[0][1:]
+    assert source.val_loss_before is None
+    nets = [trained_fold / source.snapshot, adapted_fold / model.snapshot]
     before, after = (layers_of(read_binary(path, "NetParameter", "")) for path in nets)
     assert list(before) == list(after) == LAYERS
     for name in LAYERS:
@@ -89,25 +90,26 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
 
 @pytest.mark.parametrize(("after", "said"), [(0.5, False), (0.6, True), (0.7, True)])
 def test_an_adapting_that_its_validation_cells_speak_against_is_said(after, said):
-    model = {"val_loss": after, "val_accuracy": 0.8, "val_loss_before": 0.6, "val_accuracy_before": 0.9}
+    model = model_record(val_loss=after, val_accuracy=0.8, val_loss_before=0.6, val_accuracy_before=0.9)
     line = lost_by_adapting(model)
     assert bool(line) is said
     assert not said or "loss 0.600, accuracy 0.900 before" in line and f"loss {after:.3f}, accuracy 0.800 after" in line
-    assert lost_by_adapting({"val_loss": after, "val_accuracy": 0.8}) is None  # trained from CaffeNet, or an older one
+    assert lost_by_adapting(model_record(val_loss=after)) is None  # trained from CaffeNet
 
 
 def test_the_chain_goes_back_to_the_first_weights(adapted_fold, trained_fold, source_weights):
-    model = json.loads((adapted_fold / "model.json").read_text())
-    first = json.loads((trained_fold / "model.json").read_text())
-    source = model["trained"]["source"]
-    assert (source["run"], source["fold"], source["dataset"]["name"]) == ("phantom-cell-smallest", 0, "phantom")
-    assert source["sha256"] == model["trained"]["weights"]["sha256"] == first["sha256"]
-    assert source["data"] == first["data"] != model["data"]
-    assert source["trained"]["weights"]["sha256"] == sha256_file(source_weights)
+    model, first = ModelRecord.read(adapted_fold), ModelRecord.read(trained_fold)
+    source = model.source
+    assert (source.run, source.fold, source.dataset.name) == ("phantom-cell-smallest", 0, "phantom")
+    assert source.datasets == ["phantom"]
+    assert source.weights_sha == model.recipe.weights_sha == first.weights_sha
+    assert source.fold_sha == first.fold_sha != model.fold_sha
+    assert source.recipe.weights_sha == sha256_file(source_weights)
     assert source_images(adapted_fold) == seen_images(trained_fold)
     # an adapted net is itself a source, which has seen what its own source had
-    again = open_source(adapted_fold / model["snapshot"])
-    assert again.origin["trained"]["source"] == source
+    again = open_source(adapted_fold / model.snapshot)
+    assert again.origin.recipe.source == source
+    assert again.origin.datasets == ["phantom", "phantom"]
     assert again.seen > seen_images(trained_fold)
 
 
@@ -118,13 +120,11 @@ def test_a_second_call_knows_the_source(checkout, adapted_fold, trained_fold, so
     assert "solver " in refused and "weights convnet_t_iter_9.caffemodel" in refused and refused.count("\n") == 1
 
 
-def test_a_fold_writes_down_which_image_is_whose(trained_fold, other_fold, dataset, copy_of):
+def test_a_fold_writes_down_which_image_is_whose(trained_fold, other_fold, dataset):
     rows = fold_images(trained_fold)
     assert sorted(cell for cell, _, _ in rows) == [cell.id for cell in dataset.cells]
     assert {part for _, part, _ in rows} == {"train", "test"}
     assert {part for _, part, _ in fold_images(other_fold)} == {"train", "inner", "test"}
-    _, older = copy_of(trained_fold, FILE)
-    assert fold_images(older) == rows  # from the data set
 
 
 def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapted_fold, dataset, tmp_path):
@@ -164,9 +164,10 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
     """A fold of the paper's profile is 25 GB and an hour of work."""
     monkeypatch.chdir(tmp_path)
     options = CrossValidateOptions(source=open_source(trained_fold), folds=[1])
+    request = Request(data=str(phantom), profile="smallest", seed=5)
     for classes, said in ((7, "source: expected a run of two classes"), (2, "has not seen the held-out")):
         with pytest.raises(UserError, match=said):
-            cross_validate(Request(str(phantom), "smallest", classes=classes, seed=5), options, say=lambda _: None)
+            cross_validate(replace(request, classes=classes), options, say=lambda _: None)
     assert not list(tmp_path.glob("runs/*/fold*/*")) and not list(tmp_path.glob("runs/*7class*"))
 
 
@@ -202,16 +203,14 @@ def test_what_is_no_source_is_named(adapted_fold, trained_fold, source_weights, 
     weights = next((source / "run/fold0/snapshots").glob("*.caffemodel"))
     weights.write_bytes(weights.read_bytes()[:-100])
     assert "expected weights of sha256" in refusal_of(source / "run/fold0")
-    model = json.loads((source / "run/fold0/model.json").read_text())
-    (source / "run/fold0/model.json").write_text(json.dumps(model | {"sha256": sha256_file(weights)}))
+    change(ModelRecord, source / "run/fold0", weights_sha=sha256_file(weights))
     assert "cut short" in refusal(fold, source / "run/fold0")
-    net = read_binary(trained_fold / model["snapshot"], "NetParameter", "")
+    net = read_binary(trained_fold / ModelRecord.read(trained_fold).snapshot, "NetParameter", "")
     del net.layer[-3:]
     weights.write_bytes(net.SerializeToString())
-    (source / "run/fold0/model.json").write_text(json.dumps(model | {"sha256": sha256_file(weights)}))
+    change(ModelRecord, source / "run/fold0", weights_sha=sha256_file(weights))
     assert "expected weights of fc8_t" in refusal(fold, source / "run/fold0")
-    run = json.loads((source / "run/run.json").read_text())
-    (source / "run/run.json").write_text(json.dumps(run | {"classes": 7}))
+    change(RunRecord, source / "run", classes=7)
     assert "expected a net of two classes, found one of 7" in refusal_of(source / "run/fold0")
 
 

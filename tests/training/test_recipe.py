@@ -1,18 +1,18 @@
 """What a net is trained with has a fingerprint: every part of it counts, and folds that differ are told apart."""
 
-import json
 import shutil
 from dataclasses import replace
 
 import pytest
-from deeppap.training.recipe import difference, note_start, recipe_of, recorded, require_same
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import UserError
 from deeppap.studies.cross_validate import require_one_recipe
-from deeppap.training import recipe as recipes
+from deeppap.training import resolve
+from deeppap.training.resolve import difference, recipe_of, recorded
 from deeppap.training.train_fold import TrainOptions, train_fold
+from tests.support.synthetic_run import model_record
 
 PROFILE = read_profile("smallest")
 
@@ -22,8 +22,8 @@ def prototxt(tmp_path, monkeypatch):
     """A copy of the hand-written files that a test may edit: (name, old, new) -> None."""
     folder = tmp_path / "prototxt"
     shutil.copytree(prototxt_folder(2), folder)
-    files = {name: folder / f"{name}.prototxt" for name in recipes.PROTOTXT}
-    monkeypatch.setattr(recipes, "training_prototxt", lambda _, adapting: files)
+    files = {name: folder / f"{name}.prototxt" for name in resolve.PROTOTXT}
+    monkeypatch.setattr(resolve, "training_prototxt", lambda _, adapting: files)
 
     def edit(name, old, new):
         path = folder / f"{name}.prototxt"
@@ -48,7 +48,7 @@ def test_an_edited_prototxt_is_told(prototxt, name, old, new):
     assert recipe_of(2, PROFILE, None) == before
     prototxt(name, old, new)
     (line,) = difference(before, recipe_of(2, PROFILE, None))
-    assert line.startswith(f"{name} {before[name][:8]} and ")
+    assert line.startswith(f"{name} {getattr(before, name)[:8]} and ")
 
 
 def test_counts_and_weights_are_told(tmp_path):
@@ -70,17 +70,13 @@ def test_a_run_whose_folds_would_differ_is_refused(tmp_path):
         (tmp_path / f"fold{number}").mkdir()
     recipe = recipe_of(2, PROFILE, None)
     require_one_recipe(tmp_path, recipe)
-    note_start(tmp_path / "fold1", recipe)
+    recipe.write(tmp_path / "fold1")
     require_one_recipe(tmp_path, recipe)
     other = recipe_of(2, replace(PROFILE, epochs=2), None)
     with pytest.raises(UserError, match=r"fold1: expected a fold trained .* then and now: epochs 1 and 2\. Put that"):
         require_one_recipe(tmp_path, other)
-    # model.json has the last word, and one that does not tell is let pass
-    (tmp_path / "fold1/model.json").write_text(json.dumps({"trained": other}))
+    model_record(recipe=other).write(tmp_path / "fold1")  # model.json has the last word
     require_one_recipe(tmp_path, other)
-    (tmp_path / "fold1/model.json").write_text(json.dumps({"snapshot": "a"}))
-    assert recorded(tmp_path / "fold1") is None
-    require_same(tmp_path / "fold1", recipe, "")
 
 
 def test_a_fold_of_another_number_of_views_is_refused(trained_fold, copy_of, monkeypatch):
@@ -95,12 +91,6 @@ def test_a_fold_of_another_number_of_views_is_refused(trained_fold, copy_of, mon
         require_one_recipe(fold.parent, recipe)
 
 
-def test_a_record_that_is_none_is_refused(tmp_path):
-    (tmp_path / "training.json").write_text("[]")
-    with pytest.raises(UserError, match="training.json: expected what the training started with"):
-        recorded(tmp_path)
-
-
 def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, source_weights, net_shapes):
     from tests.faults.test_interruptions import snapshot_pair
 
@@ -110,15 +100,3 @@ def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, 
     with pytest.raises(UserError, match=r"then and now: weights .* and none \(Gaussian\)"):
         train_fold(fold, TrainOptions(None), say=lambda _: None)
     assert not (fold / "model.json").exists() and not (fold / "train.log").exists()
-
-
-def test_an_older_model_is_still_known_as_transferred_or_not(copy_of, trained_fold, source_weights):
-    """Before models said what they were trained with, the run's record had one value for all folds."""
-    _, fold = copy_of(trained_fold, "training.json")
-    model, run = (json.loads(path.read_text()) for path in (fold / "model.json", fold.parent / "run.json"))
-    del model["trained"]
-    (fold / "model.json").write_text(json.dumps(model))
-    (fold.parent / "run.json").write_text(json.dumps({**run, "weights": {"name": "w", "path": "w"}}))
-    assert train_fold(fold, TrainOptions(source_weights), say=lambda _: None) == model
-    with pytest.raises(UserError, match="found one from other weights"):
-        train_fold(fold, TrainOptions(None), say=lambda _: None)

@@ -1,20 +1,34 @@
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import read_prototxt
-from deeppap.records.run_folder import RunRecord
+from deeppap.records import FoldRecord, LmdbRecord
 from deeppap.training.resolve import Schedule, data_layer, resolve_fold, transferred_layers
 from tests.support.caffe_nets import hand_written, read_datums
+from tests.support.records import run_record
 
-PAPER_FOLD = {"train_lmdb": {"entries": 108_208}, "cells": [733, 184], "validation_views": 100}
-CONFIG = RunRecord(data="d", dataset="herlev", fingerprint="f", seed=5)
+LMDB = LmdbRecord(entries=108_208, bytes=1, sha256="a" * 64)
+PAPER_FOLD = FoldRecord(
+    fold=0,
+    fold_sha="a" * 64,
+    split_sha="a" * 64,
+    train_lmdb=LMDB,
+    val_lmdb=LMDB,
+    mean_sha="a" * 64,
+    train_cells=733,
+    val_cells=184,
+    validation_views=100,
+    train_labels=[],
+)
+RUN = run_record(seed=5)
 
 
-def resolved(tmp_path, record=PAPER_FOLD, profile="paper", config=CONFIG, gpu=False):
-    schedule = resolve_fold(tmp_path, record, config, read_profile(profile), gpu)
+def resolved(tmp_path, record=PAPER_FOLD, profile="paper", run=RUN, gpu=False):
+    schedule = resolve_fold(tmp_path, record, run, read_profile(profile), gpu)
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     return schedule, solver, read_prototxt(tmp_path / "train_val.prototxt", "NetParameter")
 
@@ -60,7 +74,7 @@ def test_only_counts_and_paths_change(tmp_path):
 
 @pytest.mark.parametrize(("entries", "batch", "epoch"), [(144, 16, 9), (145, 16, 10), (1, 16, 1), (16, 16, 1)])
 def test_an_epoch_sees_every_view(tmp_path, entries, batch, epoch):
-    record = {**PAPER_FOLD, "train_lmdb": {"entries": entries}, "validation_views": 1}
+    record = replace(PAPER_FOLD, train_lmdb=replace(LMDB, entries=entries), validation_views=1)
     schedule, solver, net = resolved(tmp_path, record, "smallest")
     assert data_layer(net, 0).data_param.batch_size == batch
     assert (schedule.iterations_per_epoch, solver.test_interval, solver.snapshot) == (epoch,) * 3
@@ -70,8 +84,8 @@ def test_an_epoch_sees_every_view(tmp_path, entries, batch, epoch):
 
 @pytest.mark.parametrize(("epochs", "stage"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2), (30, 10)])
 def test_the_rate_falls_after_each_third_of_training_rounded_up(tmp_path, epochs, stage):
-    profile = replace(read_profile("quick"), epochs=epochs)
-    resolve_fold(tmp_path, PAPER_FOLD, CONFIG, profile, False)
+    profile = dataclasses.replace(read_profile("quick"), epochs=epochs)
+    resolve_fold(tmp_path, PAPER_FOLD, RUN, profile, False)
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     assert solver.stepsize == stage * solver.test_interval
     assert solver.max_iter == epochs * solver.test_interval
@@ -85,7 +99,7 @@ def test_validation_covers_the_lmdb_exactly_once(trained_fold):
 
 
 def test_seven_classes(tmp_path):
-    _, _, net = resolved(tmp_path, config=replace(CONFIG, classes=7))
+    _, _, net = resolved(tmp_path, run=replace(RUN, classes=7))
     outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
     assert outputs == [1024, 256, 7]
     assert transferred_layers(net) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
@@ -94,8 +108,8 @@ def test_seven_classes(tmp_path):
 @pytest.mark.parametrize(("length", "interval"), [(60, 15), (8, 2), (50, 10), (53, 53), (1, 1)])
 def test_an_adapting_of_any_length_tests_its_last_snapshot(tmp_path, length, interval):
     """Caffe tests every `test_interval` iterations alone; a snapshot without a loss cannot be chosen."""
-    profile = replace(read_profile("quick"), adapt_iterations=length)
-    schedule = resolve_fold(tmp_path, PAPER_FOLD, CONFIG, profile, 0, adapting=True)
+    profile = dataclasses.replace(read_profile("quick"), adapt_iterations=length)
+    schedule = resolve_fold(tmp_path, PAPER_FOLD, RUN, profile, 0, adapting=True)
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     assert (solver.max_iter, solver.test_interval, solver.snapshot) == (length, interval, interval)
     assert schedule.snapshots == length // interval
@@ -121,7 +135,7 @@ def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch):
 
     _, fold = copy_of(built_fold, "snapshots", "model.json", "train.log")
     said, own = [], module.run_profile
-    monkeypatch.setattr(module, "run_profile", lambda config: replace(own(config), least_iterations=10))
+    monkeypatch.setattr(module, "run_profile", lambda run: dataclasses.replace(own(run), least_iterations=10))
     monkeypatch.setattr(module, "train", lambda *args, **kinds: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         module.train_fold(fold, module.TrainOptions(), said.append)

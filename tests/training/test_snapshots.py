@@ -1,13 +1,13 @@
 import os
 
 import pytest
-from deeppap.training.select_model import select_model
 
 from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
+from deeppap.records import ModelRecord
 from deeppap.training.resolve import Schedule
-from deeppap.training.snapshots import list_snapshots, newest_complete, prune
+from deeppap.training.snapshots import list_snapshots, newest_complete, prune, select_model
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +129,13 @@ def test_selection(folder, pair, rule, losses, iteration):
     for number in (4, 8, 12):
         (folder / f"convnet_t_iter_{number}.caffemodel").write_bytes(b"%d" % number)
     log(folder, losses)
-    model = select_model(folder.parent, rule, SCHEDULE, validated=lambda chosen: {"of": chosen.name})
-    assert model["of"] == f"convnet_t_iter_{iteration}.caffemodel"
-    assert (model["iteration"], model["epoch"], model["select"]) == (iteration, iteration / 4, rule)
-    assert model["val_loss"] == losses[iteration]
-    chosen = folder.parent / model["snapshot"]
-    assert model["sha256"] == sha256_file(chosen)
+    model = select_model(folder.parent, rule, SCHEDULE, "a" * 64)
+    assert ModelRecord.read(folder.parent) == model
+    assert (model.iteration, model.epoch, model.select) == (iteration, iteration / 4, rule)
+    assert model.val_loss == losses[iteration]
+    chosen = folder.parent / model.snapshot
+    assert chosen.name == f"convnet_t_iter_{iteration}.caffemodel"
+    assert model.weights_sha == sha256_file(chosen)
     prune(folder, chosen)
     assert list(folder.iterdir()) == [chosen]
 
@@ -143,4 +144,4 @@ def test_no_model_where_nothing_was_validated(folder):
     log(folder, {4: "nan"})
     for rule in ("paper", "last"):
         with pytest.raises(UserError, match="a snapshot with a validation loss"):
-            select_model(folder.parent, rule, SCHEDULE)
+            select_model(folder.parent, rule, SCHEDULE, "a" * 64)

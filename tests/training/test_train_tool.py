@@ -1,17 +1,16 @@
 """Training through the tools, with real Caffe on the phantom (smallest profile: nine iterations of 16)."""
 
-import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import read_prototxt, write_prototxt
 from deeppap.io.files import sha256_file
+from deeppap.records import FoldRecord, ModelRecord, Recipe, SplitRecord
 from deeppap.training.caffe_log import parse, read_lines
 from deeppap.training.run_caffe import LOGGING
 from deeppap.training.snapshots import newest_complete
@@ -21,22 +20,20 @@ from tests.support.waiting import wait_until
 
 def test_end_to_end(trained_fold, train_output, source_weights, dataset):
     assert "144 views, 1 epochs of 9 iterations of 16, select paper" in train_output.stdout
-    model = json.loads((trained_fold / "model.json").read_text())
-    assert (model["iteration"], model["epoch"], model["select"]) == (9, 1.0, "paper")
-    assert sha256_file(trained_fold / model["snapshot"]) == model["sha256"]
+    model = ModelRecord.read(trained_fold)
+    assert (model.iteration, model.epoch, model.select) == (9, 1.0, "paper")
+    assert sha256_file(trained_fold / model.snapshot) == model.weights_sha
+    assert model.fold_sha == FoldRecord.read(trained_fold).fold_sha
     # the states and all snapshots but the selected one are gone
     assert [p.name for p in (trained_fold / "snapshots").iterdir()] == ["convnet_t_iter_9.caffemodel"]
-    assert model["trained"]["weights"]["sha256"] == sha256_file(source_weights)
+    assert model.recipe.weights_sha == sha256_file(source_weights)
+    assert model.recipe == Recipe.read(trained_fold)
     # the share of each label, by which a loss is told from that of a constant answer
-    split = json.loads((trained_fold.parent / "split.json").read_text())
-    cells = {cell.id: cell.label for cell in dataset.cells}
-    assert model["val_labels"] == [[cells[i] for i in split.folds[0]].count(label) for label in (0, 1)]
-    # the labels' own losses are the parts of the one that Caffe printed
-    assert np.average(model["val_losses"], weights=model["val_labels"]) == pytest.approx(model["val_loss"], rel=1e-4)
-    profile = read_profile("smallest")
-    trained = [cells[i] for number in range(1, 5) for i in split.folds[number]]
-    assert model["train_labels"] == [trained.count(label) * profile.train[label].views for label in (0, 1)]
-    assert model["trained"] == json.loads((trained_fold / "training.json").read_text())
+    split, profile = SplitRecord.read(trained_fold.parent), read_profile("smallest")
+    labels = {cell.id: cell.label for cell in dataset.cells}
+    trained = [labels[i] for number in range(1, 5) for i in split.folds[number]]
+    views = [trained.count(label) * profile.train[label].views for label in (0, 1)]
+    assert FoldRecord.read(trained_fold).train_labels == views
 
 
 def test_the_log_is_caffes_own_and_whole(trained_fold):
@@ -122,7 +119,7 @@ def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, ne
     assert after.train[: snapshot.iteration] == before.train[: snapshot.iteration]
     assert [row[0] for row in after.train] == list(range(9))
     assert [row[0] for row in after.test] == [0, 9]
-    assert json.loads((fold / "model.json").read_text())["iteration"] == 9
+    assert ModelRecord.read(fold).iteration == 9
     # and it started from the source weights, as the unbroken run did
     assert before.train[:3] == parse(trained_fold / "train.log").train[:3]
 
