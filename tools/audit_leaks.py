@@ -26,6 +26,7 @@ def main() -> int:
     add_net_option(parser, "fold whose LMDBs are compared")
     parser.add_argument("--data", help="compare the images of this data set instead")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from data_prep.dataset import open_dataset
     from data_prep.leaks import audit_dataset, audit_fold
     from deeppap.io.errors import printable

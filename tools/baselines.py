@@ -22,10 +22,10 @@ def main() -> None:
     add_data_options(parser, default_profile=None)
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of the folds")
     args = parser.parse_args()
-    from deeppap.report.tables.baselines_alone import baselines_alone_table
-
+    # imported here so that --help does not wait for them
     from data_prep.dataset import find_data, open_dataset
     from data_prep.folds import make_split
+    from deeppap.report.tables.baselines_alone import baselines_alone_table
     from deeppap.studies.baselines import measured_baselines
 
     dataset = open_dataset(find_data(args.data), args.allow_partial)

@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int, required=True, help="fold to hold out, 0 to 4")
     add_run_options(parser, default_profile="paper")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from data_prep.prepare import prepare_fold
     from deeppap.records.current_fold import make_current
 

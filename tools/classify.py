@@ -47,6 +47,7 @@ def main() -> None:
         raise FieldError("centre", "none with `csv`, which has a centre in each line", "one", "Leave one of them out.")
     if args.image and not args.centre:
         raise FieldError("centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
+    # imported here so that --help does not wait for them
     from deeppap.scoring.average import score_by_all
     from deeppap.scoring.open_nets import open_nets
     from deeppap.scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv

@@ -25,8 +25,8 @@ def main() -> None:
     args = parser.parse_args()
     if len(args.runs) < 2:
         raise FieldError("runs", "two runs or more", "one", "Give the folders of two runs.")
+    # imported here so that --help does not wait for them
     from deeppap.report.tables.adapting import adapting_table
-
     from deeppap.report.tables.comparison import comparison_table
     from deeppap.scoring.results import load_run
 

@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--shift", action="store_true", help="score also with centres moved by up to 5 and 10 pixels")
     parser.add_argument("--keep", action="store_true", help="keep the LMDBs")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.cluster.connect import on_cluster
     from deeppap.engines.device import cards_of
     from deeppap.report.report import default_out, write_report

@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--url", action="append", default=[], help="address to try first; may be repeated")
     parser.add_argument("--out", type=Path, help="file to write (default: in models/bvlc_reference_caffenet/)")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.io.pinned import MODEL, facts
     from deeppap.training.download import download
 

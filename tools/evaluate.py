@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--batch", type=at_least_one, help="crops per batch (default: chosen by the engine)")
     parser.add_argument("--force", action="store_true", help="continue if parts do not fit together; print which")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.records.current_fold import find_fold
     from deeppap.report.terminal import summary
     from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold

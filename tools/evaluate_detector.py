@@ -39,6 +39,7 @@ def main() -> None:
     cross.add_argument("--runs", type=Path, default=Path("runs/detector_folds"), help="folder to train in")
     add_detector_training_options(cross)
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.screening.nuclei.detection_scores import report
     from deeppap.screening.nuclei.detectors import open_detector
     from deeppap.screening.nuclei.evaluate import cross_validate, detect_all, require_foldable

@@ -47,6 +47,7 @@ def main() -> None:
     add_work_options(parser)
     add_device_options(parser)
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.report.learning_curve import read_curve, write_curve
     from deeppap.studies.learning_curve import BEFORE, CurveOptions, learning_curve
     from deeppap.training.source import open_source

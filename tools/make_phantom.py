@@ -37,6 +37,7 @@ def main() -> None:
     if args.slide or args.fields is not None:
         _draw_fields(args)
         return
+    # imported here so that --help does not wait for them
     from data_prep.herlev_classes import CLASSES
     from deeppap.phantom.cell_set import make_phantom, make_phantom_manifest
 

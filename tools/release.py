@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--folds", type=whole_numbers, help="only the nets of these folds, such as 0,2 (default: all)")
     parser.add_argument("--without-onnx", action="store_true", help="write no ONNX graphs; needs no `make engines`")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.engines.device import resolve
     from deeppap.studies.release import release
 

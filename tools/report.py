@@ -23,6 +23,7 @@ def main() -> None:
     where = "folder to write (default: RUN/report; of several runs report-A-B beside the first)"
     parser.add_argument("--out", type=Path, metavar="DIR", help=where)
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.report.report import default_out, write_report
     from deeppap.scoring.results import load_run
 

@@ -63,6 +63,7 @@ def main() -> int:
     parser = ToolParser(__doc__, EPILOG)
     add_options(parser)
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from dataclasses import replace
 
     from deeppap.cluster.connect import on_cluster
@@ -88,6 +89,7 @@ def main() -> int:
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
     settings = settings_of(models, device, args.detector, args.detector_weights, *counts, to_stderr)
     settings = replace(settings, tile=require_tile(args.tile))
+    # results of screening a folder are named after it, results of an image without the image's ending
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)

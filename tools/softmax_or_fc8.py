@@ -26,10 +26,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Score once and print both tables of measures."""
     args = arguments()
-    from deeppap.report.tables.means import means_table
-
     from deeppap.engines.device import resolve
     from deeppap.records.current_fold import find_fold
+    from deeppap.report.tables.means import means_table
     from deeppap.scoring.evaluate_fold import held_out_cells
     from deeppap.scoring.refusal import Refusal
     from deeppap.scoring.trained_model import TrainedModel

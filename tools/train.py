@@ -33,6 +33,7 @@ def main() -> None:
     add_device_options(parser)
     parser.add_argument("--keep-snapshots", action="store_true", help="keep the snapshots that are not selected")
     args = parser.parse_args()
+    # imported here so that --help does not wait for them
     from deeppap.records.current_fold import find_fold
     from deeppap.training.train_fold import TrainOptions, train_fold
 

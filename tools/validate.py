@@ -36,9 +36,9 @@ def main() -> None:
     add_engine_options(parser)
     parser.add_argument("--batch", type=at_least_one, help="crops per batch (default: chosen by the engine)")
     args = parser.parse_args()
-    from deeppap.report.tables.all_tables import tables_of
-
+    # imported here so that --help does not wait for them
     from deeppap.report.report import default_out, write_report
+    from deeppap.report.tables.all_tables import tables_of
     from deeppap.scoring.open_nets import open_nets
     from deeppap.scoring.results import load_run
     from deeppap.studies.external import ExternalOptions, validate
@@ -48,6 +48,7 @@ def main() -> None:
     models = [model for net in args.net for model in open_nets(net, print)]
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
     result = load_run(validate(args.manifest, models, options))
+    # the first two tables: performance, and right cells per class
     for table in islice(tables_of([result]), 2):
         print(table.text())
     print(f"report: {write_report([result], default_out([result]), progress=True)}")
