@@ -1,6 +1,5 @@
 """Leaks: folds that overlap, fields that are split, test views in a training LMDB, duplicates in a data set."""
 
-import shutil
 from dataclasses import replace
 
 import cv2
@@ -11,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.cells import Cell, Dataset
-from data_prep.dataset import open_dataset
 from data_prep.folds import FOLDS, _assign, inner_split, make_split, train_test_cells
 from data_prep.leaks import NEAR_VIEWS, audit_dataset, audit_fold, read_views
 from data_prep.lmdb_check import describe
-from deeppap.io.files import read_json, write_json
 from deeppap.io.image_file import read_image
+from deeppap.records import FoldRecord
 from tests.support.caffe_nets import raw_datum, read_datums
 from tests.support.checkout import run_tool
+from tests.support.records import change
 
 
 def cells_of(groups):
@@ -49,9 +48,9 @@ def test_folds_partition_the_cells_and_keep_fields_whole(seed, groups):
             assert not {c.group for c in train} & {c.group for c in validation}
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_training_and_test_cells_share_nothing(dataset, seed):
-    for protocol in ("cell", "field"):
+@pytest.mark.parametrize("protocol", ["cell", "field"])
+def test_training_and_test_cells_share_nothing(dataset, protocol):
+    for seed in range(5):
         split = make_split(dataset, protocol, seed)
         for fold in range(FOLDS):
             train, test = train_test_cells(dataset, split, fold)
@@ -67,12 +66,13 @@ def plant(fold, image, key):
     with lmdb.open(str(folder), map_size=1 << 26) as environment, environment.begin(write=True) as transaction:
         transaction.put(key.encode(), raw_datum(image, 0).SerializeToString())
     (folder / "lock.mdb").unlink()
-    record = read_json(fold / "fold.json", "a test")
-    write_json(fold / "fold.json", {**record, "train_lmdb": describe(folder, record["train_lmdb"]["entries"] + 1)})
+    entries = FoldRecord.read(fold).train_lmdb.entries
+    change(FoldRecord, fold, train_lmdb=describe(folder, entries + 1))
 
 
-def test_a_fold_without_a_leak(built_fold):
+def test_what_has_no_leaks(built_fold, phantom, checkout):
     assert audit_fold(built_fold) == []
+    assert "no leak" in run_tool(checkout, "audit_leaks", "--data", phantom).stdout
 
 
 def jpeg(image):
@@ -80,7 +80,7 @@ def jpeg(image):
 
 
 @pytest.mark.parametrize(
-    ("change", "kind"),
+    ("copied", "kind"),
     [
         (lambda image: image, "exact"),
         (jpeg, "near"),
@@ -88,10 +88,10 @@ def jpeg(image):
         (lambda image: cv2.GaussianBlur(image, (0, 0), 1.0), "near"),
     ],
 )
-def test_a_planted_test_view_is_found(untrained, change, kind):
+def test_a_planted_test_view_is_found(untrained, copied, kind):
     place, fold = untrained
     victim, image = list(read_views(fold / "val_lmdb"))[3]
-    plant(fold, change(image), "00000900_innocent")
+    plant(fold, copied(image), "00000900_innocent")
     leaks = audit_fold(fold)
     assert [(leak.kind, leak.first, leak.second) for leak in leaks] == [(kind, "00000900_innocent", victim)]
     assert leaks[0].distance <= NEAR_VIEWS
@@ -109,7 +109,7 @@ def test_another_view_of_a_test_cell_is_found_by_its_cell(untrained, rng):
 
 
 @pytest.mark.parametrize(
-    ("change", "kind"),
+    ("copied", "kind"),
     [
         (lambda image: image, "exact"),
         (lambda image: np.ascontiguousarray(np.rot90(image)), "exact"),
@@ -118,20 +118,9 @@ def test_another_view_of_a_test_cell_is_found_by_its_cell(untrained, rng):
         (lambda image: jpeg(image[::-1]), "near"),
     ],
 )
-def test_duplicates_inside_a_data_set_are_reported(phantom, tmp_path, change, kind):
-    root = tmp_path / "cells"
-    shutil.copytree(phantom, root)
-    original = open_dataset(root).cells[7]
-
-    other = root / "severe_dysplastic" / "1-1-001.BMP"
-    cv2.imwrite(str(other), change(read_image(original.image)))
-
-    dataset = open_dataset(phantom)
-    twin = replace(original, id="1-1-001", image=other)
-    leaks = audit_dataset(Dataset("twins", root, (*dataset.cells, twin), dataset.class_names))
+def test_duplicates_inside_a_data_set_are_reported(dataset, tmp_path, copied, kind):
+    original = dataset.cells[7]
+    cv2.imwrite(str(tmp_path / "1-1-001.BMP"), copied(read_image(original.image)))
+    twin = replace(original, id="1-1-001", image=tmp_path / "1-1-001.BMP")
+    leaks = audit_dataset(Dataset("twins", tmp_path, (*dataset.cells, twin), dataset.class_names))
     assert [(leak.kind, {leak.first, leak.second}) for leak in leaks] == [(kind, {"1-1-001", original.id})]
-
-
-def test_the_phantom_has_no_duplicates(phantom, checkout):
-    done = run_tool(checkout, "audit_leaks", "--data", phantom)
-    assert "no leak(s) found" in done.stdout
