@@ -1,16 +1,18 @@
-"""What the report says in words: what was run, what to know before reading, what differs from the paper."""
+"""What the report says in words: what was run, what differs from the paper, the resolved configuration."""
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
-from deeppap.records import DatasetRecord, ScoreRecord
-from deeppap.report.notes import labels, run_notes
-from deeppap.report.provenance import grouped, weights_text, where
+from deeppap.records import ScoreRecord
+from deeppap.report.notes import grouped, weights_text, where
+from deeppap.report.runs import Run
 from deeppap.scoring.results import FoldResult, RunResult
 
 DIFFERENCES = ROOT / "docs" / "what_differs.md"
@@ -23,23 +25,23 @@ SELECTIONS = {
 LONGEST = 200_000  # characters of a file shown
 
 
-def what_was_run(runs: Sequence[RunResult]) -> tuple[list[str], list[list[str]]]:
+def what_was_run(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of the table of what was run, one column a run."""
-    columns = [_facts(run) for run in runs]
-    return ["", *labels(runs)], [[name, *[column[name] for column in columns]] for name in columns[0]]
+    columns = [_facts(run.result) for run in runs]
+    return ["", *[run.label for run in runs]], [[name, *[column[name] for column in columns]] for name in columns[0]]
 
 
 def _facts(run: RunResult) -> dict[str, str]:
-    record = run.record
+    record, data = run.record, run.record.dataset
     return {
         "Command": shlex.join(record.command),
         "Profile": record.profile,
         "Protocol and folds": f"{record.protocol}; scored: {run.fold_text() if run.folds else 'none'}",
-        "Classes of the net": str(run.classes),
+        "Classes of the net": str(record.classes),
         "Snapshot scored": _snapshots(run),
         "Control": record.control or "no",
         "Seed": str(record.seed),
-        "Data set": _dataset(record.dataset),
+        "Data set": f"{data.name}, {data.cells} cells, {data.path}, dataset_sha {data.dataset_sha[:12]}",
         "Weights": weights_text(run),
         "Scored on": "; ".join(dict.fromkeys(_device(fold.made[0]) for fold in run.folds)) or "-",
         "Versions": _pairs(record.versions),
@@ -48,39 +50,29 @@ def _facts(run: RunResult) -> dict[str, str]:
     }
 
 
-def _device(record: ScoreRecord) -> str:
-    """The device, the precision and, where it is not Caffe, the engine."""
-    precision = "TF32" if record.precision == "tf32" else record.precision
-    return f"{record.device}, {precision}" + (f", by {record.engine}" if record.engine != "caffe" else "")
-
-
-def _dataset(data: DatasetRecord) -> str:
-    return f"{data.name}, {data.cells} cells, {data.path}, fingerprint {data.dataset_sha[:12]}"
+def _device(made: ScoreRecord) -> str:
+    precision = "TF32" if made.precision == "tf32" else made.precision
+    return f"{made.device}, {precision}" + (f", by {made.engine}" if made.engine != "caffe" else "")
 
 
 def _snapshots(run: RunResult) -> str:
     if run.record.external:
         return "those of the nets' own runs"
-    epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)
     rule = f"{run.record.select} ({SELECTIONS[run.record.select]})"
     for words, folds in grouped(run.folds, _newest):
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
+    epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)
     return f"{rule}; epochs: {epochs}" if epochs else rule
 
 
 def _newest(fold: FoldResult) -> str:
-    """What was scored of a fold where no rule chose; "" where one did."""
+    """What was scored of a fold if no rule chose; "" if one did."""
     kind = "that has not ended" if fold.begun else "by hand"
     return "" if fold.model else f"the newest one of a training {kind}"
 
 
-def _pairs(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in values.items())
-
-
-def notes_by_run(runs: Sequence[RunResult]) -> list[tuple[str, list[str]]]:
-    """(label, notes): what must be known of each run before one of its figures is used."""
-    return [(label, run_notes(run)) for label, run in zip(labels(runs), runs, strict=True)]
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items())
 
 
 def differences(path: Path = DIFFERENCES) -> tuple[list[str], list[list[str]]]:
@@ -89,7 +81,7 @@ def differences(path: Path = DIFFERENCES) -> tuple[list[str], list[list[str]]]:
     Raises
     ------
     UserError
-        Where the file is not there or a row has not as many entries as the heading.
+        If the file is not there or a row has not as many entries as the heading.
     """
     do = "Get it again from the project's sources."
     try:
@@ -106,8 +98,7 @@ def differences(path: Path = DIFFERENCES) -> tuple[list[str], list[list[str]]]:
 def configuration(run: RunResult) -> list[tuple[str, str]]:
     """(name, text) of the resolved prototxt files of the first scored fold that has them."""
     for fold in run.folds:
-        files = [fold.folder / f"{name}.prototxt" for name in PROTOTXT]
-        present = [path for path in files if path.exists()]
+        present = [path for name in PROTOTXT if (path := fold.folder / f"{name}.prototxt").exists()]
         if present:
             return [(f"{fold.folder.name}/{path.name}", _read(path)) for path in present]
     return []

@@ -1,97 +1,180 @@
-"""What must be said beside every figure of a run."""
+"""What must be said beside every figure of a run: where its nets come from, how they were scored, how it was split."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
-from deeppap.records import ExternalRecord
-from deeppap.report.provenance import origin_notes, where
+from deeppap.records import ExternalRecord, Recipe, ScoreRecord, WeightsRecord
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.stats.baselines import sibling_share
 from deeppap.stats.metrics import percent
 
-T = TypeVar("T")
-
-
-def labels(runs: Sequence[RunResult]) -> list[str]:
-    """How each run is called in tables: its folder's name, numbered where two share it."""
-    names = [run.name for run in runs]
-    repeated = {name for name, count in Counter(names).items() if count > 1}
-    return [f"{name} ({i + 1})" if name in repeated else name for i, name in enumerate(names)]
-
-
-def scored(runs: Sequence[RunResult]) -> list[tuple[str, RunResult]]:
-    """The runs with at least one scored fold, under their labels."""
-    return [(label, run) for label, run in zip(labels(runs), runs, strict=True) if run.folds]
-
-
-def is_phantom(run: RunResult) -> bool:
-    """Whether the run's cells were drawn by a program."""
-    return run.record.dataset.phantom
+CAFFENET = "bvlc_reference_caffenet.caffemodel"
+BY_HAND = (
+    "trained by `caffe train` directly: the newest snapshot was scored; its source weights and losses are not recorded"
+)
+UNFINISHED = "its training has not ended: the newest snapshot was scored, which no rule selected"
+AS_IN_THE_PAPER = "the snapshot was chosen by its loss on the very fold that is reported, as in the paper"
+# parts of a recipe that can differ between the folds of a run
+PARTS = ("solver", "train_val", "deploy", "batch_size", "epochs", "iterations", "weights_sha")
 
 
 def run_notes(run: RunResult) -> list[str]:
-    """Every reason why a run's figures are not the paper's protocol, and how it was split."""
+    """Every reason why a run's figures do not follow the paper's protocol, and how it was split."""
     record = run.record
     notes = []
-    if is_phantom(run):
-        notes.append("the cells are a drawing (phantom): this tries the programs and is no result")
+    if record.dataset.phantom:
+        notes.append("the cells are synthetic (phantom): this tries the programs and is no result")
     if record.profile != "paper":
         notes.append(f"profile {record.profile}: fewer views and epochs, not the paper's protocol")
-    notes += origin_notes(run)
+    if not record.external:
+        notes += [*_by_fold(run, _weights_note), *_by_fold(run, lambda fold: _selection_note(run, fold))]
+        notes += _recipe_notes(run)
+    notes += _scoring_notes(run)
     if record.control:
         notes.append(f"control run ({record.control}): wrong on purpose")
-    notes += [f"{where(run, [fold])}{line}" for fold in run.folds if (line := _doubt(run, fold))]
+    # an external set's nets may know their own cells well
+    notes += _by_fold(run, lambda fold: f"{'on this set: ' * bool(record.external)}{fold.doubt}" if fold.doubt else "")
     if run.missing_folds:
         notes.append(f"only {run.fold_text()}: the others are not scored" if run.folds else "no fold is scored yet")
-    notes.append(_split(run))
+    notes.append(_external_note(run, record.external) if record.external else _split_note(run))
     return notes
 
 
-def _doubt(run: RunResult, fold: FoldResult) -> str | None:
-    """What speaks against a fold's net; of an external set only what it shows there, for it may know its own cells."""
-    return fold.doubt and (f"on this set {fold.doubt}" if run.record.external else fold.doubt)
+def grouped(folds: Sequence[FoldResult], text: Callable[[FoldResult], str]) -> list[tuple[str, list[FoldResult]]]:
+    """The folds by what `text` says of them, in the order in which it is first said; "" is left out."""
+    said: dict[str, list[FoldResult]] = {}
+    for fold in folds:
+        said.setdefault(text(fold), []).append(fold)
+    return [(words, members) for words, members in said.items() if words]
 
 
-def table_notes(runs: Sequence[RunResult], *more: str) -> list[str]:
-    """The notes of all runs, each once with the runs it holds for, after a table's own."""
-    holds = notes_held(zip(labels(runs), runs, strict=True))
-    return [*more, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
+def where(run: RunResult, folds: Sequence[FoldResult]) -> str:
+    """'' if something holds for all scored folds, else 'fold 0: ' or 'folds 0,2: '."""
+    return "" if len(folds) == len(run.folds) else f"{_numbers(folds)}: "
 
 
-def notes_held(runs: Iterable[tuple[T, RunResult]]) -> dict[str, list[T]]:
-    """Each note of any of the runs once, with what stands for those that it holds for."""
-    holds: dict[str, list[T]] = {}
-    for named, run in runs:
-        for note in run_notes(run):
-            holds.setdefault(note, []).append(named)
-    return holds
-
-
-def _split(run: RunResult) -> str:
-    """How much training and test may know of each other, counted in the run's own split."""
+def weights_text(run: RunResult) -> str:
+    """The source weights of a run, by fold if they differ; of an external set the nets that scored it."""
     if run.record.external:
-        return _external(run, run.record.external)
+        return "; ".join(f"{net.folder}, sha256 {net.weights_sha[:12]}" for net in run.record.external.nets)
+    return "; ".join(_by_fold(run, weights_of)) or "-"
+
+
+def weights_of(fold: FoldResult) -> str:
+    """The source weights of one fold; of an adapted net the whole chain, the nearest first."""
+    return ", from ".join(_chain(fold.recipe))
+
+
+def scored_how(run: RunResult) -> list[str]:
+    """How the scores at the true centres were made, once for each way."""
+    return list(dict.fromkeys(made(fold.made[0]) for fold in run.folds))
+
+
+def made(record: ScoreRecord) -> str:
+    """How scores were made: views and crops, engine and precision."""
+    return f"{record.views} views x {record.crops} crops by {record.engine} in {record.precision}"
+
+
+def _by_fold(run: RunResult, text: Callable[[FoldResult], str]) -> list[str]:
+    """A line for each thing that is said of some folds, with their numbers unless it holds for all."""
+    return [f"{where(run, folds)}{words}" for words, folds in grouped(run.folds, text)]
+
+
+def _numbers(folds: Sequence[FoldResult]) -> str:
+    return f"fold{'s' * (len(folds) != 1)} {','.join(str(fold.fold) for fold in folds)}"
+
+
+def _chain(recipe: Recipe | None) -> list[str]:
+    """Where the weights of a training came from: each adapted net and its data, then the first weights of all."""
+    if recipe is None:
+        return ["not recorded"]
+    if recipe.source is None:
+        return [_file(recipe.weights)]
+    source, data = recipe.source, recipe.source.dataset
+    net = f"ConvNet-T of {source.run}, fold {source.fold}, sha256 {source.weights_sha[:12]}"
+    of = f"trained on {data.name} ({data.cells} cells, {data.dataset_sha[:12]})"
+    return [f"{net}, {of}", *_chain(source.recipe)]
+
+
+def _file(weights: WeightsRecord | None) -> str:
+    if weights is None:
+        return "none: Gaussian values in every layer"
+    return f"{weights.name}, sha256 {weights.weights_sha[:12]}"
+
+
+def _weights_note(fold: FoldResult) -> str:
+    if source := fold.source:
+        start = f"adapted: all eight layers started from {source.run}, fold {source.fold}"
+        return f"{start}, trained on {source.dataset.name}; not the paper's transfer"
+    if fold.recipe is None:
+        return "the weights it started from are not recorded" if fold.model else BY_HAND
+    if fold.recipe.weights is None:
+        return "started from Gaussian values: nothing was transferred from ImageNet"
+    name = fold.recipe.weights.name
+    return "" if name == CAFFENET else f"weights {name}, not the paper's {CAFFENET}"
+
+
+def _selection_note(run: RunResult, fold: FoldResult) -> str:
+    if fold.begun:
+        return UNFINISHED
+    if fold.model is None or fold.model.select != "paper":
+        return ""
+    return run.record.selection_caveat or AS_IN_THE_PAPER
+
+
+def _recipe_notes(run: RunResult) -> list[str]:
+    """A line if the folds were not all trained with the same solver, net, counts and weights."""
+    kinds = grouped(run.folds, lambda fold: fold.recipe.recipe_sha if fold.recipe else "")
+    if len(kinds) < 2:
+        return []
+    recipes = [folds[0].recipe for _, folds in kinds]
+    parts = [part.removesuffix("_sha") for part in PARTS if len({str(getattr(recipe, part)) for recipe in recipes}) > 1]
+    sides = " against ".join(_numbers(folds) for _, folds in kinds)
+    return [
+        f"the folds were trained differently ({sides}: {', '.join(parts)}): their mean is not that of one experiment"
+    ]
+
+
+def _scoring_notes(run: RunResult) -> list[str]:
+    """A line for each shift of the centres whose scores were not made as most scores at the true centres."""
+    ways = [made(fold.made[0]) for fold in run.folds]
+    usual = max(ways, key=ways.count, default="")
+    notes = []
+    for shift in (0, 5, 10):
+        folds = run.folds_with(f"shift{shift}") if shift else run.folds
+        kinds = grouped(folds, lambda fold, shift=shift: made(fold.made[shift]))
+        if all(words == usual for words, _ in kinds):
+            continue
+        sides = "; ".join(f"{words} ({_numbers(members)})" for words, members in kinds)
+        if shift:
+            notes.append(f"scores with centres moved by up to {shift} px: {sides}, at the true centres {usual}")
+        else:
+            notes.append(f"scores: {sides}, which do not belong together")
+    return notes
+
+
+def _split_note(run: RunResult) -> str:
+    """How many test cells have siblings in training, counted in the run's own split."""
     protocol = f"{run.record.protocol} folds"
-    if any(cell.group is None for cell in run.cells.values()):
+    found = sibling_share(run.cells.values(), run.split.folds)
+    if "skipped" in found:
         return f"{protocol}: the data set does not say which cells were captured together"
-    share = sibling_share(list(run.cells.values()), run.split.folds)["share"]
-    if share == 0:
+    if found["share"] == 0:
         return f"{protocol}: no test cell has a cell of its field in training"
-    return f"{protocol}: {percent(share)} % of test cells have a cell of their field in training"
+    return f"{protocol}: {percent(found['share'])} % of test cells have a cell of their field in training"
 
 
-def _external(run: RunResult, facts: ExternalRecord) -> str:
-    """Who was asked, and at what size of pixel."""
-    sets = ", before that on ".join([facts.trained_on, *(facts.source.datasets if facts.source else [])])
-    own = f"external: a set that the net has not seen; trained on {sets}, {len(facts.nets)} net(s)"
+def _external_note(run: RunResult, external: ExternalRecord) -> str:
+    """Which nets scored an external set, and at what size of pixel."""
+    before = external.source.datasets if external.source else []
+    sets = ", before that on ".join([external.trained_on, *before])
+    own = f"external: a set that the net has not seen; trained on {sets}, {len(external.nets)} net(s)"
     for fold in run.folds:
         own += f"; {fold.made[0].views} view(s) x {fold.made[0].crops} crops a cell"
-    if facts.out_of_distribution is not None:
-        own += f"; {facts.out_of_distribution} of its cells are unlike the training cells"
-    pixel_um = run.record.dataset.pixel_um
-    if facts.enlarged is None and None not in (facts.training_um, pixel_um):
-        return f"{own}; images of {pixel_um:g} um a pixel, trained at {facts.training_um:g}, scored as they are"
-    if facts.enlarged is None:
+    if external.out_of_distribution is not None:
+        own += f"; {external.out_of_distribution} of its cells are out of distribution"
+    training, pixel = external.training_um, run.record.dataset.pixel_um
+    if external.enlarged is not None:
+        return f"{own}; images enlarged {external.enlarged:.3f} times to {training:g} um a pixel"
+    if training is None or pixel is None:
         return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
-    return f"{own}; images enlarged {facts.enlarged:.3f} times to {facts.training_um:g} um a pixel"
+    return f"{own}; images of {pixel:g} um a pixel, trained at {training:g}, scored as they are"

@@ -1,8 +1,9 @@
 """The report of one or several runs: one HTML page that needs nothing else; tables and figures beside it."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -10,28 +11,46 @@ from tqdm import tqdm
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, write_text
+from deeppap.io.html import data_uri, render
 from deeppap.report import facts
-from deeppap.report import page as html
-from deeppap.report.figures.all_figures import all_figures
-from deeppap.report.figures.plan import LeftOutError, Plan, slug
-from deeppap.report.figures.style import STYLE, save
-from deeppap.report.notes import labels
-from deeppap.report.tables.all_tables import all_tables
+from deeppap.report.figures import all_figures, slug
+from deeppap.report.figures.style import STYLE, LeftOutError, Plot, save
+from deeppap.report.runs import Run, named
+from deeppap.report.table import Table
+from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
-from deeppap.report.tables.table import Table
 from deeppap.scoring.results import RunResult
 
 NAME = "report.html"
 OURS = {NAME, "tables", "figures"}
-THUMBNAIL_DPI, JPEG_QUALITY = 130, 82
+TEMPLATE = "report/templates/report.html"
+JPEG_DPI, JPEG_QUALITY = 130, 82
 CITATION = (
     "Zhang L, Lu L, Nogues I, Summers RM, Liu S, Yao J. DeepPap: Deep Convolutional Networks for Cervical "
     "Cell Classification. IEEE Journal of Biomedical and Health Informatics, 2017."
 )
-WARNING = (
-    '<div class="warning" role="note"><strong>This is not a medical device.</strong> It repeats a study on '
-    "sorted pictures of single cells. No score here may be used to judge a patient's cells.</div>"
-)
+
+
+class ShownTable(NamedTuple):
+    """A table as the page shows it; `left` says of each column whether it reads better from the left."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: list[list[str]]
+    left: list[bool]
+    notes: Sequence[str] = ()
+    shared_notes: str = ""
+
+
+class ShownFigure(NamedTuple):
+    """A figure as the page shows it: its picture as a URI and the width in inches, or why it is left out."""
+
+    title: str
+    caption: str
+    picture: str = ""
+    width: float = 0
+    left_out: str = ""
 
 
 def default_out(runs: Sequence[RunResult]) -> Path:
@@ -41,8 +60,8 @@ def default_out(runs: Sequence[RunResult]) -> Path:
     return runs[0].folder.resolve().parent / ("report-" + "-".join(slug(run.name) for run in runs))[:200]
 
 
-def write_report(runs: Sequence[RunResult], out: Path, progress: bool = False) -> Path:
-    """Write report.html, tables/ and figures/ into the folder `out`, all of it or nothing.
+def write_report(results: Sequence[RunResult], out: Path, progress: bool = False) -> Path:
+    """Write report.html, tables/ and figures/ into the folder `out`, complete or not at all.
 
     An older report there is replaced. The same runs give the same bytes.
 
@@ -54,22 +73,20 @@ def write_report(runs: Sequence[RunResult], out: Path, progress: bool = False) -
     Raises
     ------
     UserError
-        Where `out` holds anything but a report, or there is no run.
+        If `out` holds anything but a report, or there is no run.
     """
-    if not runs:
+    if not results:
         raise UserError("report", "at least one run", "none", "Name a run's folder.")
     _require_replaceable(out)
+    runs = named(results)
     tables = [*architecture_tables(runs), *all_tables(runs)]
     with complete_or_absent(out) as partial:
         partial.mkdir()
         for table in tables:
             table.write(partial / "tables")
-        plans = list(all_figures(runs))
-        pictures = [
-            _draw(plan, partial / "figures")
-            for plan in tqdm(plans, "figures", unit="figure", disable=None if progress else True)
-        ]
-        write_text(partial / NAME, _page(runs, tables, pictures))
+        bar = tqdm(list(all_figures(runs)), "figures", unit="figure", disable=None if progress else True)
+        figures = [_draw(plot, partial / "figures") for plot in bar]
+        write_text(partial / NAME, _page(runs, tables, figures))
     return out / NAME
 
 
@@ -82,52 +99,53 @@ def _require_replaceable(out: Path) -> None:
         raise UserError(out, "a new folder or an older report", strange[0], "Choose another folder with `out`.")
 
 
-def _draw(plan: Plan, folder: Path) -> str:
-    """Draw one figure, save it as PNG and SVG and give its HTML."""
+def _draw(plot: Plot, folder: Path) -> ShownFigure:
+    """Draw one figure and save it as PNG and SVG."""
     try:
-        figure = plan.draw()
+        figure = plot.draw()
     except LeftOutError as reason:
-        return html.absent(plan.title, plan.caption, str(reason))
-    _, svg = save(figure, folder, plan.name)
-    data, kind = (_jpeg(figure), "image/jpeg") if plan.photo else (svg.read_bytes(), "image/svg+xml")
-    return html.picture(plan.title, plan.caption, data, kind, figure.get_figwidth())
+        return ShownFigure(plot.title, plot.caption, left_out=str(reason))
+    _, svg = save(figure, folder, plot.name)
+    picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
+    return ShownFigure(plot.title, plot.caption, picture, figure.get_figwidth())
 
 
 def _jpeg(figure: Figure) -> bytes:
     out = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(out, format="jpeg", dpi=THUMBNAIL_DPI, pil_kwargs={"quality": JPEG_QUALITY})
+        figure.savefig(out, format="jpeg", dpi=JPEG_DPI, pil_kwargs={"quality": JPEG_QUALITY})
     return out.getvalue()
 
 
-def _page(runs: Sequence[RunResult], tables: Sequence[Table], pictures: Sequence[str]) -> str:
-    sections = [
-        ("run", "What was run", html.words_table(*facts.what_was_run(runs))),
-        ("notes", "Before you read a figure", _notes(runs)),
-        ("tables", "Tables", _tables(runs, tables)),
-        ("figures", "Figures", "\n".join(pictures)),
-        ("differences", "What differs from the paper", html.words_table(*facts.differences())),
-        ("configuration", "Resolved configuration", _configuration(runs)),
-    ]
-    names = ", ".join(labels(runs))
-    beside = "<p>The tables (CSV, JSON) and figures (PNG, SVG) lie beside this page in tables/ and figures/.</p>"
-    return html.page(f"DeepPap in Caffe: {names}", sections, WARNING, f"<p>{html.text(CITATION)}</p>\n{beside}")
+def _page(runs: Sequence[Run], tables: Sequence[Table], figures: Sequence[ShownFigure]) -> str:
+    of_runs = {note for run in runs for note in run.notes}
+    return render(
+        TEMPLATE,
+        title=f"DeepPap in Caffe: {', '.join(run.label for run in runs)}",
+        runs=runs,
+        what_was_run=_words(*facts.what_was_run(runs)),
+        tables=[_numbers(table, of_runs) for table in tables],
+        figures=figures,
+        differences=_words(*facts.differences()),
+        configuration=[(run.label, facts.configuration(run.result)) for run in runs],
+        citation=CITATION,
+    )
 
 
-def _tables(runs: Sequence[RunResult], tables: Sequence[Table]) -> str:
-    of_runs = {note for _, notes in facts.notes_by_run(runs) for note in notes}
-    return "\n".join(html.number_table(table, of_runs) for table in tables)
+def _words(columns: Sequence[str], rows: list[list[str]]) -> ShownTable:
+    return ShownTable("", "", columns, rows, [True] * len(columns))
 
 
-def _notes(runs: Sequence[RunResult]) -> str:
-    return "\n".join(f"<h3>{html.text(label)}</h3>{html.bullets(notes)}" for label, notes in facts.notes_by_run(runs))
+def _numbers(table: Table, of_runs: Collection[str]) -> ShownTable:
+    """One of the results' tables; the notes on its runs stand in one line below its own."""
+    rows = table.text_rows()
+    left = [_are_words(column) for column in zip(*rows, strict=True)] or [False] * len(table.columns)
+    shared = [note for note in table.notes if any(note.endswith(f": {known}") for known in of_runs)]
+    own = [note for note in table.notes if note not in shared]
+    return ShownTable(table.name, table.title, table.columns, rows, left, own, "; ".join(shared))
 
 
-def _configuration(runs: Sequence[RunResult]) -> str:
-    parts = []
-    for label, run in zip(labels(runs), runs, strict=True):
-        files = facts.configuration(run)
-        parts += [html.listing(f"{label}: {name}", content) for name, content in files]
-        if not files:
-            parts.append(f"<p>{html.text(label)}: no scored fold has prototxt files.</p>")
-    return "\n".join(parts)
+def _are_words(column: Iterable[str]) -> bool:
+    """Whether most entries of a column begin with a letter."""
+    given = [value for value in column if value not in ("", "-")]
+    return 2 * sum(value[0].isalpha() for value in given) > len(given)

@@ -1,4 +1,8 @@
-"""How far one gets without a net: what any figure of a run must be read beside."""
+"""How far one gets without a net: every figure of a run must be read beside these.
+
+A baseline is a dictionary that JSON can hold, as in baselines.json: "predictions", {id: [label, class of seven or
+None]}; "chances", {id: P(abnormal)}, if the method gives any; or "skipped" alone, the reason why there is none.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,18 +15,39 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from data_prep.cells import Cell, Dataset
+from deeppap.stats.by_class import most_likely
+from deeppap.stats.intervals import COUNTED, Groups, interval, share_interval
 from deeppap.stats.metrics import binary_metrics
 
 Folds = Sequence[Sequence[str]]
 Features = Mapping[str, Sequence[float]]  # numbers by cell id
 TREES, SEED = 300, 0
-NAMES = {"majority", "file_name", "first_number", "nucleus_area", "background_colour", "picture_size", "sibling_share"}
 # (training cells, their targets, test cells) -> predicted targets, and P(abnormal) where there is one
 Predictor = Callable[[list[Cell], np.ndarray, list[Cell]], tuple[np.ndarray, np.ndarray | None]]
 
 
+def all_baselines(
+    dataset: Dataset,
+    folds: Folds,
+    areas: Features | None = None,
+    colours: Features | None = None,
+    sizes: Features | None = None,
+) -> dict[str, Any]:
+    """Every baseline under these folds, by name."""
+    cells = dataset.cells
+    return {
+        "majority": majority(cells, folds),
+        "file_name": file_name(cells, folds),
+        "first_number": file_name(cells, folds, leading=1),
+        "nucleus_area": nucleus_area(cells, folds, areas or {}),
+        "background_colour": background_colour(cells, folds, colours or {}),
+        "picture_size": picture_size(cells, folds, sizes or {}),
+        "sibling_share": sibling_share(cells, folds),
+    }
+
+
 def majority(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
-    """Always the commonest class of the training cells."""
+    """Always the most common class of the training cells."""
     return _cross_validate(cells, folds, _predict_majority)
 
 
@@ -31,7 +56,7 @@ def file_name(cells: Sequence[Cell], folds: Folds, leading: int | None = None) -
 
     Names are compared by their numbers from left to right (Herlev's `A-B-NNN`: the nearest A, among these the
     nearest B, among these the nearest NNN), or by the `leading` ones alone; equals by id. Names of different
-    shapes give {"skipped": reason}.
+    shapes are skipped.
     """
     shapes = {re.sub(r"\d+", "0", cell.id) for cell in cells}
     if len(shapes) != 1 or "0" not in next(iter(shapes)):
@@ -49,14 +74,16 @@ def nucleus_area(cells: Sequence[Cell], folds: Folds, areas: Mapping[str, float]
     if any(cell.id not in areas for cell in cells):
         return {"skipped": "no masks, so no nucleus areas"}
     features = {cell.id: [float(areas[cell.id])] for cell in cells}
-    return _learned(cells, folds, features, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)))
+    return _classified(
+        cells, folds, features, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    )
 
 
 def background_colour(cells: Sequence[Cell], folds: Folds, colours: Features) -> dict[str, Any]:
     """A random forest on the colour around the nucleus (mean and spread of B, G, R, by cell id) alone."""
     if any(cell.id not in colours for cell in cells):
         return {"skipped": "the pictures' colours were not measured"}
-    return _learned(cells, folds, colours, _forest)
+    return _classified(cells, folds, colours, _forest)
 
 
 def picture_size(cells: Sequence[Cell], folds: Folds, sizes: Features) -> dict[str, Any]:
@@ -65,14 +92,14 @@ def picture_size(cells: Sequence[Cell], folds: Folds, sizes: Features) -> dict[s
         return {"skipped": "the pictures' sizes were not measured"}
     if len({tuple(sizes[cell.id]) for cell in cells}) == 1:
         return {"skipped": "all pictures are of one size"}
-    return _learned(cells, folds, sizes, _forest)
+    return _classified(cells, folds, sizes, _forest)
 
 
-def sibling_share(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
-    """How many test cells have a cell of their own group among the training cells."""
-    if any(cell.group is None for cell in cells):
-        return {"skipped": "the data set has no groups"}
+def sibling_share(cells: Iterable[Any], folds: Folds) -> dict[str, Any]:
+    """How many test cells have a cell of their own group among the training cells; `cells` have an id and a group."""
     group = {cell.id: cell.group for cell in cells}
+    if None in group.values():
+        return {"skipped": "the data set has no groups"}
     siblings = 0
     for fold in folds:
         inside = set(fold)
@@ -82,60 +109,58 @@ def sibling_share(cells: Sequence[Cell], folds: Folds) -> dict[str, Any]:
     return {"siblings": siblings, "cells": total, "share": siblings / total}
 
 
-def all_baselines(
-    dataset: Dataset,
-    folds: Folds,
-    areas: Mapping[str, float] | None,
-    colours: Features | None = None,
-    sizes: Features | None = None,
+def answers_of(baseline: Mapping[str, Any], ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """A baseline's scores, float64 (n,), and classes of seven, (n,), of cells by id; KeyError if it lacks one.
+
+    The scores are its chances if it gives any, else its answers.
+    """
+    answers = [baseline["predictions"][cell] for cell in ids]
+    chances = baseline.get("chances")
+    scores = [label for label, _ in answers] if chances is None else [chances[cell] for cell in ids]
+    return np.array(scores, float), np.array([seven for _, seven in answers])
+
+
+def judged_baseline(
+    baseline: Mapping[str, Any], ids: Sequence[str], labels: np.ndarray, class7: np.ndarray | None, groups: Groups
 ) -> dict[str, Any]:
-    """Every baseline under these folds, ready for JSON; what cannot be had says why in "skipped"."""
-    cells = dataset.cells
-    return {
-        "majority": majority(cells, folds),
-        "file_name": file_name(cells, folds),
-        "first_number": file_name(cells, folds, leading=1),
-        "nucleus_area": nucleus_area(cells, folds, areas or {}),
-        "background_colour": background_colour(cells, folds, colours or {}),
-        "picture_size": picture_size(cells, folds, sizes or {}),
-        "sibling_share": sibling_share(cells, folds),
-    }
+    """The metrics of a baseline, as of `judged`; no AUC if it gives answers alone."""
+    scores, seven = answers_of(baseline, ids)
+    found = judged(labels, scores, None if class7 is None else seven == class7, groups)
+    if "chances" not in baseline:
+        found["auc"] = found["interval"]["auc"] = None
+    return found
 
 
-def scores_of(entry: Mapping[str, Any], cells: Iterable[str]) -> np.ndarray:
-    """What a baseline is judged by, float64 (n,), of cells by id: its chances where it gives any, else its answers."""
-    if "chances" in entry:
-        return np.array([entry["chances"][cell] for cell in cells], float)
-    return np.array([entry["predictions"][cell][0] for cell in cells], float)
+def judged_net(
+    labels: np.ndarray, scores: np.ndarray, probs: np.ndarray, class7: np.ndarray | None, groups: Groups
+) -> dict[str, Any]:
+    """The metrics of a net in the same form; `probs` are (n, 2) or (n, 7)."""
+    seven_right = most_likely(probs) == class7 if class7 is not None and probs.shape[1] == 7 else None
+    return judged(labels, scores, seven_right, groups)
 
 
-def is_complete(baselines: Any) -> bool:
-    """Whether baselines read back have every one of today's; older records lack some and are to be made again."""
-    return isinstance(baselines, dict) and baselines.keys() >= NAMES
+def judged(labels: np.ndarray, scores: np.ndarray, seven_right: np.ndarray | None, groups: Groups) -> dict[str, Any]:
+    """Metrics at 0.5, `seven_class_acc` (None without seven classes) and `interval`, all their intervals."""
+    limits = {name: interval(labels, scores, name, groups) for name in (*COUNTED, "auc")}
+    limits["seven_class_acc"] = None if seven_right is None else share_interval(seven_right, groups)
+    accuracy = None if seven_right is None else float(seven_right.mean())
+    return binary_metrics(labels, scores) | {"seven_class_acc": accuracy, "interval": limits}
 
 
 def _cross_validate(
     cells: Sequence[Cell], folds: Folds, predict: Predictor, with_chances: bool = False
 ) -> dict[str, Any]:
-    """Predict every fold from the others; both tasks where the cells have seven classes.
-
-    Returns {"two_class": metrics, "seven_class": {"acc"} or None,
-    "predictions": {id: [label, class7 or None]}}, and "chances", {id: P(abnormal)}, from what gives chances.
-    """
+    """Predict every fold from the others; both tasks where the cells have seven classes."""
     by_id = {cell.id: cell for cell in cells}
-    tested = [by_id[cell] for fold in folds for cell in fold]
+    tested = [cell for fold in folds for cell in fold]
     labels, chances = _predict_all(by_id, folds, predict, lambda cell: cell.label)
-    truth = np.array([cell.label for cell in tested])
-    result = {"two_class": binary_metrics(truth, chances), "seven_class": None}
     class7: Sequence[int | None] = [None] * len(tested)
-    if all(cell.class7 is not None for cell in tested):
+    if all(by_id[cell].class7 is not None for cell in tested):
         class7 = _predict_all(by_id, folds, predict, lambda cell: cell.class7)[0].tolist()
-        is_right = [cell.class7 == predicted for cell, predicted in zip(tested, class7, strict=True)]
-        result["seven_class"] = {"acc": float(np.mean(is_right))}
-    pairs = zip(tested, labels.tolist(), class7, strict=True)
-    result["predictions"] = {cell.id: [label, seven] for cell, label, seven in pairs}
+    answers = zip(labels.tolist(), class7, strict=True)
+    result: dict[str, Any] = {"predictions": {cell: list(pair) for cell, pair in zip(tested, answers, strict=True)}}
     if with_chances:
-        result["chances"] = {cell.id: chance for cell, chance in zip(tested, chances.tolist(), strict=True)}
+        result["chances"] = dict(zip(tested, chances.tolist(), strict=True))
     return result
 
 
@@ -174,12 +199,14 @@ def _forest() -> RandomForestClassifier:
     return RandomForestClassifier(TREES, random_state=SEED)
 
 
-def _learned(cells: Sequence[Cell], folds: Folds, features: Features, new_model: Callable[[], Any]) -> dict[str, Any]:
+def _classified(
+    cells: Sequence[Cell], folds: Folds, features: Features, new_model: Callable[[], Any]
+) -> dict[str, Any]:
     """A scikit-learn classifier on features by cell id, trained anew on each fold's other cells."""
 
     def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
         if len(set(targets.tolist())) == 1:
-            return _predict_majority(train, targets, test)
+            return _predict_majority(train, targets, test)  # scikit-learn refuses to fit one class
         model = new_model().fit(_rows(train, features), targets)
         rows = _rows(test, features)
         chances = model.predict_proba(rows)

@@ -1,27 +1,45 @@
 """How a net's figures grow with the cells it learned from: mean over seeds, and how sure that is."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from deeppap.scoring.results import RunResult
-from deeppap.stats.intervals import weighted
-from deeppap.stats.metrics import THRESHOLD, binary_metrics
-from deeppap.stats.resampling import Limits, resampled, units_of
+from deeppap.stats.intervals import TOO_FEW, Groups, Interval, bootstrap_interval, too_few, units_of, weighted
+from deeppap.stats.metrics import binary_metrics
 
 METRICS = ("sens", "spec", "auc")
-POINT = re.compile(r"seed(\d+)-(\d+)-([a-z]+)")  # a point's folder: seed, share, start
 
 
 class CurvePoint(NamedTuple):
-    """One net: its seed, the share of the groups it learned from in percent, how it began, and its run."""
+    """One net and its scores on the one test fold.
+
+    Attributes
+    ----------
+    seed, share : int
+        Of its part of the training cells: the seed, and the share of the groups in percent.
+    start : str
+        What it was trained from.
+    cells, abnormal : int
+        How many cells it learned from, and how many of these are abnormal.
+    labels, scores : (n,)
+        Of the test cells, in one order for all points.
+    groups : (n,) or None
+    """
 
     seed: int
     share: int
     start: str
-    run: RunResult
+    cells: int
+    abnormal: int
+    labels: np.ndarray
+    scores: np.ndarray
+    groups: Groups
+
+    def metrics(self) -> dict[str, float | None]:
+        """Those of METRICS."""
+        found = binary_metrics(self.labels, self.scores)
+        return {metric: found[metric] for metric in METRICS}
 
 
 class Level(NamedTuple):
@@ -36,7 +54,7 @@ class Level(NamedTuple):
     cells: float
     abnormal: float
     values: dict[str, float | None]
-    limits: dict[str, Limits | None]
+    limits: dict[str, Interval]
     each: dict[str, list[float | None]]
 
 
@@ -45,63 +63,64 @@ class Gain(NamedTuple):
 
     share: int
     value: float
-    limits: Limits | None
-
-
-def learned_from(run: RunResult) -> tuple[int, int]:
-    """Cells, and abnormal ones among them, that a point's net was trained on."""
-    (fold,) = run.folds
-    out = set(fold.ids) | set(run.split.left_out or ())
-    labels = [cell.label for cell in run.cells.values() if cell.id not in out]
-    return len(labels), sum(labels)
+    limits: Interval
 
 
 def levels(points: Sequence[CurvePoint]) -> list[Level]:
     """One level for each start and share, in order."""
-    keys = sorted({(point.start, point.share) for point in points})
-    return [_level(key, [p for p in points if (p.start, p.share) == key]) for key in keys]
+    found = []
+    for start, share in sorted({(point.start, point.share) for point in points}):
+        nets = sorted((p for p in points if (p.start, p.share) == (start, share)), key=lambda point: point.seed)
+        metrics = [net.metrics() for net in nets]
+        each = {metric: [values[metric] for values in metrics] for metric in METRICS}
+        found.append(
+            Level(
+                start=start,
+                share=share,
+                sizes=[net.cells for net in nets],
+                cells=float(np.mean([net.cells for net in nets])),
+                abnormal=float(np.mean([net.abnormal for net in nets])),
+                values={metric: _mean(values) for metric, values in each.items()},
+                limits={metric: _limits(nets[0], metric, _mean_over(nets, metric)) for metric in METRICS},
+                each=each,
+            )
+        )
+    return found
 
 
 def gains(points: Sequence[CurvePoint], start: str, other: str) -> list[Gain]:
     """The gain in AUC of `start` over `other` at each share where the same seeds have both."""
     found = []
     for share in sorted({point.share for point in points}):
-        sides = [{p.seed: p.run for p in points if (p.start, p.share) == (s, share)} for s in (other, start)]
-        seeds = sorted(sides[0].keys() & sides[1].keys())
+        new, old = ({p.seed: p for p in points if (p.start, p.share) == (side, share)} for side in (start, other))
+        seeds = sorted(new.keys() & old.keys())
         if not seeds:
             continue
-        old, new = ([side[seed] for seed in seeds] for side in sides)
-        values = [_mean([_metrics(run)["auc"] for run in runs]) for runs in (old, new)]
-        if None not in values:
-            limits = _limits(lambda w, old=old, new=new: _over(new, w, "auc") - _over(old, w, "auc"), old[0])
-            found.append(Gain(share, values[1] - values[0], limits))
+        before, after = [old[seed] for seed in seeds], [new[seed] for seed in seeds]
+        values = [_mean([net.metrics()["auc"] for net in nets]) for nets in (before, after)]
+        if None in values:
+            continue
+        figures = _mean_over(before, "auc"), _mean_over(after, "auc")
+        limits = _limits(before[0], "auc", lambda w, figures=figures: figures[1](w) - figures[0](w))
+        found.append(Gain(share, values[1] - values[0], limits))
     return found
-
-
-def _level(key: tuple[str, int], points: Sequence[CurvePoint]) -> Level:
-    runs = [point.run for point in sorted(points, key=lambda point: point.seed)]
-    counts = np.array([learned_from(run) for run in runs])
-    cells, abnormal = counts.mean(axis=0).tolist()
-    each = {metric: [_metrics(run)[metric] for run in runs] for metric in METRICS}
-    limits = {metric: _limits(lambda w, metric=metric: _over(runs, w, metric), runs[0]) for metric in METRICS}
-    means = {metric: _mean(values) for metric, values in each.items()}
-    return Level(*key, counts[:, 0].tolist(), cells, abnormal, means, limits, each)
-
-
-def _metrics(run: RunResult) -> dict[str, float | None]:
-    return binary_metrics(run.pooled("labels"), run.pooled("scores"))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     return None if None in values else float(np.mean(values))
 
 
-def _over(runs: Sequence[RunResult], weights: np.ndarray, metric: str) -> np.ndarray:
-    """A metric of resampled test cells, mean over runs: float64 (R,). All runs tested the same cells in one order."""
-    tests = [(run.pooled("labels"), run.pooled("scores")) for run in runs]
-    return np.mean([weighted(labels, scores, weights, THRESHOLD)[metric] for labels, scores in tests], axis=0)
+def _mean_over(nets: Sequence[CurvePoint], metric: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from weights of the test cells (R, n) to a metric, mean over nets: (R,)."""
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        return np.mean([weighted(net.labels, net.scores, weights, metric) for net in nets], axis=0)
+
+    return mean
 
 
-def _limits(of_weights: Callable[[np.ndarray], np.ndarray], run: RunResult) -> Limits | None:
-    unit = units_of(run.groups(), len(run.ids))
-    return resampled(lambda draws: of_weights(draws[:, unit]), unit)
+def _limits(net: CurvePoint, metric: str, figure: Callable[[np.ndarray], np.ndarray]) -> Interval:
+    unit = units_of(net.groups, len(net.labels))
+    if too_few(np.asarray(net.labels), unit, metric):
+        return TOO_FEW
+    return bootstrap_interval(lambda draws: figure(draws[:, unit]), unit)

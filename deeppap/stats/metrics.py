@@ -32,7 +32,7 @@ def binary_metrics(
 ) -> dict[str, float | None]:
     """Sensitivity, specificity, accuracy, H-mean, F-measure and AUC, as fractions.
 
-    A score at or above the threshold is abnormal. What one class alone leaves undefined is None.
+    A score at or above the threshold is abnormal. A metric that one class alone leaves undefined is None.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def binary_metrics(
 
 
 def from_counts(tn: int, fp: int, fn: int, tp: int) -> dict[str, float | None]:
-    """All measures that need only the four counts.
+    """All metrics that need only the four counts.
 
     H-mean = 2 Sens Spec / (Sens + Spec) and F = 2 TP / (2 TP + FP + FN), as in the paper.
     """
@@ -56,17 +56,17 @@ def from_counts(tn: int, fp: int, fn: int, tp: int) -> dict[str, float | None]:
     return {"sens": sens, "spec": spec, "acc": acc, "hmean": _hmean(sens, spec), "f": f}
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction as the paper prints it: 0.98222 is 98.2; None is a dash."""
-    return "-" if value is None else f"{100 * value:.{digits}f}"
-
-
 def mean_and_std(values: Sequence[float | None]) -> dict[str, Any]:
     """Mean and sample standard deviation over the folds that define a value, and how many do."""
     known = [v for v in values if v is not None]
     mean = float(np.mean(known)) if known else None
     std = float(np.std(known, ddof=1)) if len(known) > 1 else None
     return {"mean": mean, "std": std, "folds": len(known)}
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction as the paper prints it: 0.98222 is 98.2; None is a dash."""
+    return "-" if value is None else f"{100 * value:.{digits}f}"
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from deeppap.scoring.results import FoldResult
-from deeppap.stats.intervals import interval
+from deeppap.stats.intervals import TOO_FEW, Groups, Interval, bootstrap_interval, interval, units_of
 from deeppap.stats.metrics import binary_metrics, checked
-from deeppap.stats.resampling import Groups, Limits, resampled, units_of
 
 SENSITIVITY = 0.99
 
@@ -20,9 +18,13 @@ def operating_point(
 ) -> dict[str, Any] | None:
     """The highest threshold at which at least `sensitivity` of the abnormal cells are called abnormal.
 
-    Returns threshold, sens, spec (fractions) and the counts missed, abnormal, false_alarms, normal; None
-    where there are no normal or no abnormal cells. The threshold is chosen on the very scores it is judged
-    by, so its specificity is a little too good.
+    The threshold is chosen on the very scores it is judged by, so its specificity is a little too good.
+
+    Returns
+    -------
+    dict or None
+        threshold, sens, spec (fractions) and the counts missed, abnormal, false_alarms, normal; None if there are no
+        normal or no abnormal cells.
     """
     truth, score = checked(labels, scores)
     abnormal, normal = score[truth == 1], score[truth == 0]
@@ -45,10 +47,11 @@ def operating_point(
 
 def operating_intervals(
     labels: Sequence[int], scores: Sequence[float], groups: Groups, sensitivity: float = SENSITIVITY
-) -> dict[str, Limits | None]:
-    """The 95 % intervals of an operating point that there is: `sens` at its threshold, which is held; `spec` with
-    the threshold chosen anew in each resampling, for it is the specificity at that sensitivity that is asked for;
-    held too where no resampling can vary it.
+) -> dict[str, Interval]:
+    """The intervals of sens and spec of an operating point.
+
+    That of sens holds the threshold. That of spec chooses the threshold anew in each resample, because the
+    specificity at that sensitivity is asked for; it holds the threshold too if no resample can change it.
     """
     truth, score = checked(labels, scores)
     threshold = operating_point(truth, score, sensitivity)["threshold"]
@@ -67,7 +70,9 @@ def operating_intervals(
             return np.where(abnormal[:, -1] > 0, 1 - alarms / normal[:, -1], np.nan)
 
     sens, spec = (interval(truth, score, name, groups, threshold=threshold) for name in ("sens", "spec"))
-    return {"sens": sens, "spec": resampled(specificity, unit) or spec}
+    if TOO_FEW in (sens, spec):  # the threshold depends on the abnormal cells
+        return {"sens": sens, "spec": TOO_FEW}
+    return {"sens": sens, "spec": bootstrap_interval(specificity, unit) or spec}
 
 
 def roc_points(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.ndarray] | None:
@@ -80,27 +85,23 @@ def roc_points(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.n
 
 
 def cross_fitted(
-    folds: Sequence[FoldResult], groups: Groups = None, sensitivity: float = SENSITIVITY
+    folds: Sequence[tuple[np.ndarray, np.ndarray]], groups: Groups = None, sensitivity: float = SENSITIVITY
 ) -> dict[str, Any] | None:
-    """Pooled sens and spec when each fold is judged at the threshold chosen on the other folds.
+    """Pooled sens and spec if each fold's (labels, scores) are judged at the threshold chosen on the other folds.
 
-    `interval` holds their 95 % intervals, the thresholds held, by `groups`, one name a cell of these folds.
-    None where fewer than two folds are scored or the other folds lack a class.
+    `interval` holds their intervals by `groups`, one name a cell of all folds; they hold the thresholds. None with
+    fewer than two folds, or if the other folds lack a class.
     """
-    labels, called = [], []
-    for fold in folds:
-        others = [other for other in folds if other is not fold]
-        if not others:
-            return None
-        truth, score = (np.concatenate([getattr(o, name) for o in others]) for name in ("labels", "scores"))
-        point = operating_point(truth, score, sensitivity)
+    if len(folds) < 2:
+        return None
+    called = []
+    for number, (_, scores) in enumerate(folds):
+        others = [fold for other, fold in enumerate(folds) if other != number]
+        point = operating_point(*(np.concatenate(parts) for parts in zip(*others, strict=True)), sensitivity)
         if point is None:
             return None
-        labels.append(fold.labels)
-        called.append((fold.scores >= point["threshold"]).astype(float))
-    if not labels:
-        return None
-    truth, decided = np.concatenate(labels), np.concatenate(called)
+        called.append((scores >= point["threshold"]).astype(float))
+    truth, decided = np.concatenate([labels for labels, _ in folds]), np.concatenate(called)
     metrics = binary_metrics(truth, decided)
     limits = {name: interval(truth, decided, name, groups) for name in ("sens", "spec")}
     return {"sens": metrics["sens"], "spec": metrics["spec"], "interval": limits}

@@ -12,7 +12,7 @@ from data_prep.views import PATCH, View, neighbourhood, render
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
-from deeppap.report.figures.plan import LeftOutError
+from deeppap.report.figures.style import LeftOutError
 from deeppap.scoring.results import RunResult
 
 STRAIGHT = View(0, 0, 0)
@@ -30,14 +30,15 @@ class CellPictures:
     @cached_property
     def _cells(self) -> dict[str, Cell] | str:
         """The cells by id, or why there are none."""
-        given = Path(self.run.record.dataset.path)
+        facts = self.run.record.dataset
+        given = Path(facts.path)
         # a path without a root is meant from where the tool was started, most often the project's folder
         places = [place for place in (given, ROOT / given) if str(given) != "." and place.exists()]
         if not places:
             return f"the data set is no longer at {given}"
         try:
             dataset = open_dataset(places[0], allow_partial=True)
-            same = dataset.dataset_sha() == self.run.record.dataset.dataset_sha
+            same = dataset.dataset_sha() == facts.dataset_sha
         except (UserError, OSError) as error:
             return f"the data set cannot be read ({error})"
         return dataset.by_id() if same else f"the data set at {given} is not the one this run was made from"

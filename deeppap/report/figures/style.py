@@ -1,11 +1,12 @@
 """One plain style for every figure: readable in print, in grey and by the colour-blind."""
 
-import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -45,15 +46,45 @@ STYLE = {
 }
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Run a figure's function under the common style, leaving matplotlib's own settings alone."""
+class LeftOutError(Exception):
+    """A figure cannot be drawn; the message says why, as the end of 'Left out: ...'."""
 
-    @functools.wraps(draw)
-    def wrapped(*args, **kwargs) -> Figure:
-        with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
 
-    return wrapped
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report.
+
+    Attributes
+    ----------
+    name : str
+        File stem, unique in a report.
+    title : str
+        Begins with the paper's figure number where there is one.
+    caption : str
+    draw : callable
+        Gives the Figure, or raises `LeftOutError`.
+    photo : bool
+        Whether it is made of the cells' own pictures: these are embedded as JPEG, others as SVG.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[..., Figure]
+    photo: bool = False
+
+
+def plot(name: str, title: str, caption: str, photo: bool = False) -> Callable[[Callable[..., Figure]], Plot]:
+    """Make a function that draws a figure into a `Plot`, drawn in the common style."""
+
+    def decorate(function: Callable[..., Figure]) -> Plot:
+        def draw(*args) -> Figure:
+            with mpl.rc_context(STYLE):  # leave matplotlib's own settings alone
+                return function(*args)
+
+        return Plot(name, title, caption, draw, photo)
+
+    return decorate
 
 
 def new_figure(width: float, height: float, **options) -> Figure:
@@ -68,6 +99,7 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     with mpl.rc_context(STYLE):
+        # without the date and the version of matplotlib
         figure.savefig(png, dpi=200, metadata={"Software": None})
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
     return png, svg
@@ -82,6 +114,13 @@ def curve_style(number: int) -> dict:
 def percent_tick(value: float, _position: int | None = None) -> str:
     """An axis label; nothing above 100 %, where the axis leaves room for a marker."""
     return f"{round(100 * value, 3):g} %" if value <= 1.000001 else ""
+
+
+def log_ticks(axes: Axes, ticks: list[int]) -> None:
+    """A logarithmic x axis with these ticks alone."""
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
 
 
 def two_lines(name: str) -> str:

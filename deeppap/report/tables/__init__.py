@@ -1,1 +1,36 @@
-"""The report's tables, one file each."""
+"""All tables of one or several runs, in the report's order."""
+
+from collections.abc import Iterator, Sequence
+
+from deeppap.report.runs import Run
+from deeppap.report.table import Table
+from deeppap.report.tables import classes, comparison, performance, scores
+
+# the paper's own tables come first
+BUILDERS = (
+    performance.table3,
+    classes.table4,
+    performance.table5,
+    classes.own_classes,
+    classes.seven_classes,
+    classes.confusion_tables,
+    comparison.adapting,
+    comparison.comparison,
+    comparison.baselines,
+    comparison.against_baselines,
+    scores.operating_points,
+    scores.calibration,
+    scores.views,
+    scores.angles,
+    scores.speed,
+)
+
+
+def all_tables(runs: Sequence[Run]) -> Iterator[Table]:
+    """Every table that these runs can fill, each made when it is asked for: intervals take their time."""
+    for build in BUILDERS:
+        found = build(runs)
+        if isinstance(found, Table):
+            yield found
+        else:
+            yield from found or ()

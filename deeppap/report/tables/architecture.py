@@ -1,54 +1,69 @@
 """The architecture, as Caffe builds it from the hand-written prototxt (paper: Table 2)."""
 
+import importlib.util
 import math
 from collections.abc import Sequence
-from functools import cache
 
 from google.protobuf.message import Message
 
 from deeppap.engines.net_probe import probe_net
-from deeppap.io.caffe_messages import prototxt_folder, read_prototxt
-from deeppap.report.tables.table import Table
-from deeppap.scoring.results import RunResult
+from deeppap.io.caffe_messages import read_prototxt, training_prototxt
+from deeppap.report.runs import Run
+from deeppap.report.table import Table
 
 COLUMNS = ["layer", "type", "filter", "stride", "pad", "groups", "output", "parameters", "lr_mult"]
 INPUTS = ("Input", "Data")
 IN_PLACE = ("ReLU", "Dropout")  # they change neither shape nor parameters
+NOTES = [
+    "lr_mult: weights / biases; a ReLU follows every layer with parameters but the last",
+    "parameters count weights and biases",
+]
 
 
-def architecture_tables(runs: Sequence[RunResult]) -> list[Table]:
-    """Table 2 of every net among the runs, two-class and seven-class."""
-    return [architecture_table(classes) for classes in sorted({run.classes for run in runs})]
+def architecture_tables(runs: Sequence[Run]) -> list[Table]:
+    """Table 2 of every kind of net among the runs: two-class, seven-class, and with other learning rates.
+
+    None without Caffe, which builds the net to tell its shapes.
+    """
+    if importlib.util.find_spec("caffe") is None:
+        return []
+    tables: dict[tuple, Table] = {}
+    for run in runs:
+        classes, rates = run.record.classes, _rates(run)
+        key = (classes, tuple(rates.items()))
+        if key not in tables:
+            name = "table2" if classes == 2 else "table2_seven"
+            used = [table.name for table in tables.values()]
+            name += f"_{len(used) + 1}" if name in used else ""
+            adapted = ", adapted" if any(fold.source for fold in run.folds) else ""
+            tables[key] = _table(name, classes, rates, adapted)
+    return list(tables.values())
 
 
-@cache
-def architecture_table(classes: int) -> Table:
-    """Layer, filter, stride, output, parameters and learning rate of ConvNet-T, through Caffe."""
-    folder = prototxt_folder(classes)
-    built = probe_net(folder / "deploy.prototxt")
-    deploy = read_prototxt(folder / "deploy.prototxt", "NetParameter")
-    rates = {
-        layer.name: " / ".join(f"{param.lr_mult:g}" for param in layer.param)
-        for layer in read_prototxt(folder / "train_val.prototxt", "NetParameter").layer
-        if layer.param
-    }
-    rows = [["data", "input", None, None, None, None, _size(built["blobs"]["data"]), None, None]]
+def _rates(run: Run) -> dict[str, str]:
+    """lr_mult of each layer, from the run's own train_val.prototxt if a scored fold has it."""
+    usual = training_prototxt(run.record.classes, any(fold.source for fold in run.folds))["train_val"]
+    own = (fold.folder / usual.name for fold in run.folds)
+    net = read_prototxt(next((path for path in own if path.exists()), usual), "NetParameter")
+    return {layer.name: " / ".join(f"{param.lr_mult:g}" for param in layer.param) for layer in net.layer if layer.param}
+
+
+def _table(name: str, classes: int, rates: dict[str, str], what: str) -> Table:
+    """Layer, filter, stride, output, parameters and learning rate of ConvNet-T."""
+    file = training_prototxt(classes)["deploy"]
+    built, deploy = probe_net(file), read_prototxt(file, "NetParameter")
+    blobs, params = built["blobs"], built["params"]
+    rows = [["data", "input", None, None, None, None, _size(blobs["data"]), None, None]]
     total = 0
     for layer in deploy.layer:
         if layer.type in (*INPUTS, *IN_PLACE):
             continue
-        count = sum(math.prod(shape) for shape in built["params"].get(layer.name, []))
+        count = sum(math.prod(shape) for shape in params.get(layer.name, []))
         total += count
-        output = _size(built["blobs"][layer.top[0]])
+        output = _size(blobs[layer.top[0]])
         rows.append([layer.name, layer.type, *_window(layer), output, count or None, rates.get(layer.name)])
     rows.append(["all", None, None, None, None, None, None, total, None])
-    name = "table2" if classes == 2 else "table2_seven"
-    title = f"Table 2: ConvNet-T, {classes} classes, as Caffe builds it"
-    notes = [
-        "lr_mult: weights / biases; a ReLU follows every layer with parameters but the last",
-        "parameters count weights and biases",
-    ]
-    return Table(name, title, COLUMNS, rows, notes)
+    return Table(name, f"Table 2: ConvNet-T, {classes} classes{what}, as Caffe builds it", COLUMNS, rows, list(NOTES))
 
 
 def _window(layer: Message) -> list:

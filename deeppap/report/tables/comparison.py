@@ -1,43 +1,163 @@
-"""Runs against each other on the very same cells."""
+"""Tables of the same cells under several methods: adapted nets, other runs, and baselines without a net."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
-from deeppap.report.notes import scored, table_notes
-from deeppap.report.tables.table import Table, filled
-from deeppap.scoring.results import RunResult
-from deeppap.stats.compare import compare, paired
+import numpy as np
 
-COLUMNS = ["runs", "cells", "groups", "right: first only", "second only", "P", "AUC first", "second"]
-COLUMNS += ["difference", "95 %", "P (AUC)"]
-TITLE = "Runs compared on the same cells"
-NOTES = (
+from data_prep.cells import Dataset
+from deeppap.io.errors import UserError
+from deeppap.report.runs import Run, common_cells, table_notes
+from deeppap.report.table import (
+    BY_CELL,
+    BY_GROUP,
+    Rows,
+    Table,
+    interval_notes,
+    table_of_runs,
+    with_interval,
+)
+from deeppap.report.tables.performance import COLUMNS
+from deeppap.stats.baselines import answers_of, judged_baseline, judged_net
+from deeppap.stats.compare import compare, gain
+from deeppap.stats.intervals import Interval, interval
+from deeppap.stats.metrics import METRICS, binary_metrics, percent
+
+TESTS = ["cells", "groups", "right: first only", "second only", "P", "AUC first", "second", "difference", "95 %"]
+TESTS += ["P (AUC)"]
+TEST_NOTES = (
     "P: exact sign-flip test of cells that one side alone has right, groups kept whole; without groups it is McNemar's",
     "P (AUC): DeLong, with Obuchowski's variance for groups; two-sided, not adjusted for several comparisons",
     "the tests know nothing of how much a net changes from one training to the next",
 )
+BASELINES = {
+    "majority": "always the most common class",
+    "file_name": "nearest file name (all its numbers), no pixels",
+    "first_number": "nearest file name (first number alone), no pixels",
+    "nucleus_area": "nucleus area alone (logistic regression)",
+    "background_colour": "colour outside the nucleus region alone (random forest)",
+    "picture_size": "width and height of the picture alone (random forest)",
+}
+BASELINE_COLUMNS = ["method", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", "seven-way Acc (%)"]
+BEFORE, ADAPTED, OTHER = "the source net as it is", "adapted", ""
 
 
-def comparison_table(runs: Sequence[RunResult]) -> Table | None:
-    """One row for every two runs of one data set; None where no two have scored the same cells."""
-    rows, data = [], {}
-    for (name, first), (other, second) in combinations(scored(runs), 2):
-        cells = paired(first, second)
+class Net(NamedTuple):
+    """One run's net on cells that others have scored too: its metrics and their intervals."""
+
+    label: str
+    kind: str
+    values: dict[str, float | None]
+    limits: dict[str, Interval]
+
+
+class Adapting(NamedTuple):
+    """An adapted run beside the others: `nets` has it last, `gains` by how much it is better than each of them."""
+
+    cells: int
+    groups: int | None
+    nets: list[Net]
+    gains: dict[str, dict[str, tuple[float, Interval] | None]]
+
+
+def adapted_runs(runs: Sequence[Run]) -> list[Adapting]:
+    """Each adapted run with all others that have scored cells of its; none without such others."""
+    found = []
+    for run in runs:
+        if not _is_adapted(run):
+            continue
+        others = [other for other in runs if other is not run and common_cells([run.result, other.result])]
+        members = [*others, run]
+        cells = common_cells([member.result for member in members]) if others else None
         if cells is None:
             continue
-        label = f"{name} | {other}"
-        found = data[label] = compare(cells.labels, cells.first, cells.second, cells.groups)
-        rows.append([label, *compared_cells(found)])
-    return filled("comparison", TITLE, COLUMNS, rows, table_notes(runs, *NOTES), data)
+        labels, scores, groups = cells
+        nets = []
+        for member, own in zip(members, scores, strict=True):
+            limits = {metric: interval(labels, own, metric, groups) for metric in METRICS}
+            nets.append(Net(member.label, _kind(member, run), binary_metrics(labels, own), limits))
+        gains = {}
+        for net, own in zip(nets[:-1], scores[:-1], strict=True):
+            gains[net.label] = {metric: gain(labels, own, scores[-1], metric, groups) for metric in METRICS}
+        found.append(Adapting(len(labels), None if groups is None else len(set(groups)), nets, gains))
+    return found
 
 
-def compared_cells(found: dict[str, Any]) -> list:
-    """What `compare` found, as this table's columns after the first."""
+def _is_adapted(run: Run) -> bool:
+    return bool(run.folds) and all(fold.source for fold in run.folds)
+
+
+def _kind(run: Run, adapted: Run) -> str:
+    """What a run is to the adapted one: the same, its source as it was, or another."""
+    if _is_adapted(run):
+        return ADAPTED
+    sources = {fold.source.weights_sha for fold in adapted.folds}
+    return BEFORE if set(run.record.net_shas) == sources else OTHER
+
+
+def adapting(runs: Sequence[Run]) -> Table | None:
+    """A row for each net, then one for each gain of the adapted net; None without an adapted run beside another."""
+    rows, data = [], {}
+    for found in adapted_runs(runs):
+        adapted = found.nets[-1].label
+        for net in found.nets:
+            values = [_with_interval(metric, net.values[metric], net.limits[metric]) for metric in METRICS]
+            rows.append([f"{net.label} ({net.kind})" if net.kind else net.label, found.cells, *values])
+        for other, gains in found.gains.items():
+            rows.append([f"{adapted}: gain over {other}", found.cells, *[_gain(m, gains[m]) for m in METRICS]])
+        nets = {net.label: {"kind": net.kind, "values": net.values, "interval": net.limits} for net in found.nets}
+        data[adapted] = {"cells": found.cells, "groups": found.groups, "nets": nets, "gains": found.gains}
+    notes = table_notes(
+        runs,
+        "95 % intervals in brackets: whole groups resampled, if known; gains are paired, over the same resamples",
+        "gains in percentage points, of the AUC as such; an interval that holds 0 shows no difference",
+        "no interval knows how much a net changes from one training to the next",
+    )
+    title = "Adapting a trained net: before and after, on the same cells"
+    return Table("adapting", title, COLUMNS, rows, notes, {"runs": data}) if rows else None
+
+
+def _with_interval(metric: str, value: float | None, limits: Interval) -> str:
+    return with_interval(value, limits, 3 if metric == "auc" else None)
+
+
+def _gain(metric: str, found: tuple[float, Interval] | None) -> str:
+    if found is None:
+        return "-"
+    value, limits = found
+    if limits is None:
+        return _signed(metric, value)
+    between = limits if isinstance(limits, str) else " to ".join(_signed(metric, limit) for limit in limits)
+    return f"{_signed(metric, value)} ({between})"
+
+
+def _signed(metric: str, value: float) -> str:
+    return f"{value:+.3f}" if metric == "auc" else f"{100 * value:+.1f}"
+
+
+def comparison(runs: Sequence[Run]) -> Table | None:
+    """One row for every two runs of one data set; None if no two have scored the same cells."""
+    rows, data = [], {}
+    for first, second in combinations(runs, 2):
+        cells = common_cells([first.result, second.result])
+        if cells is not None:
+            label = f"{first.label} | {second.label}"
+            data[label] = compare(cells.labels, *cells.scores, cells.groups)
+            rows.append([label, *tested(data[label])])
+    title = "Runs compared on the same cells"
+    notes = table_notes([run for run in runs if run.folds], *TEST_NOTES)
+    return Table("comparison", title, ["runs", *TESTS], rows, notes, {"runs": data}) if rows else None
+
+
+def tested(found: Mapping[str, Any]) -> list:
+    """What `compare` found, as the columns TESTS."""
     counts = [found["cells"], found["groups"], found["only_first"], found["only_second"], chance(found["p_right"])]
     if found["auc"] is None:
         return [*counts, None, None, None, None, None]
-    limits = " to ".join(f"{limit:+.4f}" for limit in found["interval"]) if found["interval"] else None
+    limits = found["interval"]
+    if isinstance(limits, tuple):
+        limits = " to ".join(f"{limit:+.4f}" for limit in limits)
     areas = [f"{value:.4f}" for value in found["auc"]]
     return [*counts, *areas, f"{found['difference']:+.4f}", limits, chance(found["p_auc"])]
 
@@ -47,3 +167,108 @@ def chance(value: float | None) -> str | None:
     if value is None:
         return None
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def baselines(runs: Sequence[Run]) -> Table | None:
+    """The net, every baseline, and how many test cells have one of their group in training."""
+    notes = [
+        "a figure no better than the file name's says nothing about cells",
+        "the row about groups is a share of the test cells of all folds, not an accuracy",
+        "AUC if a method gives chances and not only an answer",
+        *interval_notes(runs),
+    ]
+    title, columns = "Baselines without a net", ["run", *BASELINE_COLUMNS]
+    return table_of_runs("baselines", title, columns, runs, _baseline_rows, notes)
+
+
+def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]]:
+    net = judged_net(run.labels, run.scores, run.probs, run.class7, run.groups)
+    rows, data = [[run.title, "the net", *_judged(net)]], {}
+    for name in BASELINES if run.result.baselines else ():
+        data[name] = of_baseline(run, name)
+        if data[name]:
+            rows.append([run.title, BASELINES[name], *_judged(data[name])])
+    siblings = (run.result.baselines or {}).get("sibling_share", {})
+    if "share" in siblings:
+        data["sibling_share"] = siblings
+        what = f"{siblings['siblings']}/{siblings['cells']} test cells have one of their group in training"
+        rows.append([run.title, what, percent(siblings["share"]), None, None, None, None])
+    return rows, data
+
+
+def of_baseline(run: Run, name: str) -> dict[str, Any] | None:
+    """A baseline's metrics on the very cells that the run has scored; None if the run has skipped it.
+
+    Raises
+    ------
+    UserError
+        If baselines.json lacks a prediction for one of the run's cells.
+    """
+    entry = _entry(run, name)
+    return entry and judged_baseline(entry, run.result.ids, run.labels, run.class7, run.groups)
+
+
+def against_baseline(run: Run, name: str) -> dict[str, Any] | None:
+    """`compare` of the net, the first, with a baseline; no AUC if it gives answers alone. Else as `of_baseline`."""
+    entry = _entry(run, name)
+    if entry is None:
+        return None
+    tests = compare(run.labels, run.scores, answers_of(entry, run.result.ids)[0], run.groups)
+    return tests if "chances" in entry else tests | dict.fromkeys(("auc", "difference", "interval", "p_auc"))
+
+
+def _entry(run: Run, name: str) -> Mapping[str, Any] | None:
+    """What baselines.json says of one baseline, checked; an external validation has none."""
+    entry = (run.result.baselines or {}).get(name, {"skipped": "absent"})
+    if "skipped" in entry:
+        return None
+    try:
+        scores, _ = answers_of(entry, run.result.ids)
+        binary_metrics(run.labels, scores)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        path, do = run.result.folder / "baselines.json", "Remove it and run tools/cross_validate.py again."
+        raise UserError(path, f"{name}: a prediction for every cell of the run", repr(error)[:60], do) from None
+    return entry
+
+
+def against_baselines(runs: Sequence[Run]) -> Table | None:
+    """One row for each baseline of each run: tests on the same cells, which intervals side by side are not."""
+    columns = ["run", "against", *TESTS]
+    for old, new in (("right: first only", "right: the net only"), ("second only", "the other only")):
+        columns[columns.index(old)] = new
+    columns[columns.index("AUC first")], columns[columns.index("second")] = "AUC the net", "other"
+    title = "The net against each baseline"
+    return table_of_runs("against_baselines", title, columns, runs, _against_rows, TEST_NOTES)
+
+
+def _against_rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+    found = {name: tests for name in BASELINES if (tests := against_baseline(run, name))}
+    rows = [[run.title, BASELINES[name], *tested(tests)] for name, tests in found.items()]
+    return (rows, found) if rows else None
+
+
+def baselines_alone(dataset: Dataset, found: Mapping[str, Any], protocol: str) -> Table:
+    """A data set's baselines without any run; what is skipped says why."""
+    cells, rows, notes = dataset.by_id(), [], []
+    groups_known = all(cell.group is not None for cell in dataset.cells)
+    for name, title in BASELINES.items():
+        entry = found[name]
+        if "skipped" in entry:
+            notes.append(f"{title}: skipped, {entry['skipped']}")
+            continue
+        tested_cells = [cells[cell] for cell in entry["predictions"]]
+        ids, labels = [cell.id for cell in tested_cells], np.array([cell.label for cell in tested_cells])
+        seven = [cell.class7 for cell in tested_cells]
+        groups = [cell.group for cell in tested_cells] if groups_known else None
+        class7 = None if None in seven else np.array(seven)
+        rows.append([title, *_judged(judged_baseline(entry, ids, labels, class7, groups))])
+    siblings = found["sibling_share"]
+    if "share" in siblings:
+        notes.append(f"{percent(siblings['share'])} % of test cells have one of their group in training")
+    title = f"Baselines without a net: {dataset.name}, {protocol} folds, {len(dataset.cells)} cells"
+    return Table("baselines", title, BASELINE_COLUMNS, rows, [BY_GROUP if groups_known else BY_CELL, *notes])
+
+
+def _judged(metrics: Mapping[str, Any]) -> list[str]:
+    names = {"acc": None, "sens": None, "spec": None, "auc": 3, "seven_class_acc": None}
+    return [with_interval(metrics[name], metrics["interval"][name], digits) for name, digits in names.items()]

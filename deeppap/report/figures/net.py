@@ -1,0 +1,228 @@
+"""Figures of the net itself: its learning (Fig. 5), its first filters (Fig. 6), its activations (Fig. 7)."""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from deeppap.io.caffe_messages import read_prototxt
+from deeppap.io.errors import UserError
+from deeppap.report.figures.mosaic import grid
+from deeppap.report.figures.style import (
+    BLUE,
+    COLOURS,
+    LINES,
+    RED,
+    WIDE,
+    LeftOutError,
+    clean,
+    new_figure,
+    plot,
+    stretch,
+)
+from deeppap.report.runs import Run
+from deeppap.scoring.results import FoldResult
+from deeppap.training.caffe_log import parse
+
+FILE = "net_figures.npz"
+COLUMNS = 12  # filters side by side
+LAYERS = ("pool1", "pool2", "pool5")
+
+
+class Course(NamedTuple):
+    """The course of one fold's training by epoch.
+
+    Attributes
+    ----------
+    fold : int
+    train : float64 (n, 2)
+        Middle of a stretch of iterations, in epochs, and the mean training loss over it.
+    validation : float64 (m, 3)
+        Epoch, loss, accuracy on the validation patches.
+    chosen : float or None
+        Epoch of the snapshot that was scored.
+    """
+
+    fold: int
+    train: np.ndarray
+    validation: np.ndarray
+    chosen: float | None
+
+
+@plot(
+    "fig5-learning",
+    "Fig. 5. Learning",
+    "(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; line styles are "
+    "folds. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.",
+)
+def learning(run: Run) -> Figure:
+    """One curve a fold."""
+    courses = [course for fold in run.folds if (course := read_course(fold))]
+    if not courses:
+        raise LeftOutError("no scored fold has a train.log with a validation and a known length of its epochs")
+    figure = new_figure(WIDE, 2.9, layout="constrained")
+    losses, accuracies = figure.subplots(1, 2)
+    for number, course in enumerate(courses):
+        style = LINES[number % len(LINES)]
+        colour = COLOURS[number % len(COLOURS)] if len(courses) > 1 else RED
+        epochs, loss, accuracy = course.validation.T
+        names = ("training", "validation") if number == 0 else (None, None)
+        losses.plot(*course.train.T, color=BLUE, linestyle=style, label=names[0])
+        losses.plot(epochs, loss, color=RED, linestyle=style, label=names[1])
+        accuracies.plot(epochs, accuracy, color=colour, linestyle=style, label=f"fold {course.fold}")
+        if course.chosen is not None:
+            nearest = np.abs(epochs - course.chosen).argmin()
+            ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.4}
+            losses.plot(epochs[nearest], loss[nearest], color=RED, **ring)
+            accuracies.plot(epochs[nearest], accuracy[nearest], color=colour, **ring)
+    losses.set(xlabel="epoch", ylabel="loss", title="(a) training and validation loss")
+    losses.set_ylim(bottom=0)
+    accuracies.set(xlabel="epoch", ylabel="accuracy of single patches", title="(b) validation accuracy")
+    long = any(course.validation[-1, 0] >= 3 for course in courses)  # less needs ticks between whole epochs
+    for axes in (losses, accuracies):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=long))
+        axes.legend()
+    return figure
+
+
+def read_course(fold: FoldResult) -> Course | None:
+    """One fold's course of training; None without a log that shows a validation."""
+    path = fold.folder / "train.log"
+    record = parse(path) if path.exists() else None
+    if record is None or not record.test:
+        return None
+    length = _epoch_iterations(fold, [row[0] for row in record.test])
+    if length is None:
+        return None
+    train = np.array([row[:2] for row in record.train], float).reshape(-1, 2)
+    train[:, 0] /= length
+    test = np.array(record.test, float)
+    test[:, 0] /= length
+    return Course(fold.fold, _smoothed(train), test, fold.model.epoch if fold.model else None)
+
+
+def _epoch_iterations(fold: FoldResult, tests: list[int]) -> float | None:
+    """Iterations of an epoch, of which Caffe's log knows nothing."""
+    if fold.model and fold.model.iteration and fold.model.epoch:
+        return fold.model.iteration / fold.model.epoch
+    later = [iteration for iteration in tests if iteration > 0]
+    if later:  # the first validation after the start is one epoch in
+        return later[0]
+    # a training that was interrupted in its first epoch: the solver was told when to validate
+    solver = fold.folder / "solver.prototxt"
+    return (read_prototxt(solver, "SolverParameter").test_interval or None) if solver.exists() else None
+
+
+def _smoothed(train: np.ndarray) -> np.ndarray:
+    """Rows (epoch, loss) averaged over whole epochs, or over less where there are fewer than three."""
+    if not len(train):
+        return train
+    epochs, last = train[:, 0], train[-1, 0]
+    step = 1.0 if last >= 3 else max(last / 10, 1e-9)
+    # the last iteration closes its stretch and does not begin another
+    stretch_of = np.minimum(epochs // step, np.ceil(last / step) - 1).clip(0)
+    used = np.unique(stretch_of)
+    return np.column_stack([(used + 0.5) * step, [train[stretch_of == one, 1].mean() for one in used]])
+
+
+@plot(
+    "fig6-filters",
+    "Fig. 6. Filters of the first layer",
+    "The 96 filters of conv1 (11 × 11 × 3), from the first scored fold; change: the difference between the two, on a "
+    "scale of its own.",
+)
+def filters(run: Run) -> Figure:
+    """conv1 before and after fine-tuning and their difference; of a net from random values the latter alone."""
+    arrays = read_net_arrays(run)
+    before, after = arrays.get("conv1_before"), arrays.get("conv1_after")
+    if after is None:
+        raise LeftOutError(f"{FILE} has no conv1_after")
+    for array in (before, after):
+        if array is not None and (array.ndim != 4 or array.shape[1] != 3):
+            raise LeftOutError(f"{FILE} holds conv1 of shape {array.shape}")
+    if before is None:
+        figure = new_figure(WIDE / 2, WIDE / 3, layout="constrained")
+        _panel(figure.subplots(), grid(stretch(_rgb_tiles(after)), COLUMNS), "after training")
+        return figure
+    low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
+    change = _rgb_tiles(after.astype(float) - before)
+    peak = float(np.abs(change).max())
+    share = float(np.linalg.norm(change) / max(np.linalg.norm(before), 1e-12))
+    figure = new_figure(WIDE, WIDE / 4.5 + 0.35, layout="constrained")
+    axes = figure.subplots(1, 3)
+    _panel(axes[0], grid(stretch(_rgb_tiles(before), low, high), COLUMNS), "before fine-tuning")
+    _panel(axes[1], grid(stretch(_rgb_tiles(after), low, high), COLUMNS), "after fine-tuning")
+    _panel(axes[2], grid(stretch(change, -peak, peak), COLUMNS), f"change, {share:.2%} of the norm")
+    return figure
+
+
+def _rgb_tiles(weights: np.ndarray) -> np.ndarray:
+    """BGR filters (N, 3, h, w) as RGB tiles (N, h, w, 3)."""
+    return weights[:, ::-1].transpose(0, 2, 3, 1)
+
+
+@plot(
+    "fig7-activations",
+    "Fig. 7. Activations",
+    "Feature maps of pool1, pool2 and pool5 for one crop of a cell, brightness as the square root of the activation, "
+    "each layer on its own scale.",
+)
+def activations(run: Run) -> Figure:
+    """The input of one crop, (3, 227, 227) BGR, and the feature maps (C, H, W) of the pooling layers."""
+    arrays = read_net_arrays(run)
+    shown = {name: arrays[name] for name in ("input", *LAYERS) if name in arrays}
+    if "input" not in shown or len(shown) < 2:
+        raise LeftOutError(f"{FILE} has no activations")
+    if strange := [f"{name} of shape {array.shape}" for name, array in shown.items() if array.ndim != 3]:
+        raise LeftOutError(f"{FILE} holds {strange[0]}")
+    figure = new_figure(WIDE, WIDE * 0.31, layout="constrained")
+    axes = iter(figure.subplots(1, len(shown)))
+    blob = shown.pop("input")
+    head = clean(arrays.get("cell_id", ""), 26) or "input"
+    # a BGR blob, mean subtracted or not, as an RGB picture
+    _panel(next(axes), stretch(blob[::-1].transpose(1, 2, 0).astype(float)), f"{head}\n{_size(blob)}")
+    for name, maps in shown.items():
+        columns = int(np.ceil(np.sqrt(len(maps))))
+        # the root keeps weak maps visible beside the strongest
+        picture = grid(np.sqrt(stretch(maps, 0)), columns, fill=np.nan)
+        _panel(next(axes), picture, f"{name}\n{_size(maps)}", cmap="viridis")
+    return figure
+
+
+def _size(maps: np.ndarray) -> str:
+    return f"{maps.shape[0]} @ {maps.shape[1]} × {maps.shape[2]}"
+
+
+def read_net_arrays(run: Run) -> dict[str, np.ndarray]:
+    """The arrays of the first fold with the file; LeftOutError if no fold has it."""
+    for fold in run.folds:
+        if (fold.folder / FILE).exists():
+            return load_arrays(fold.folder / FILE)
+    raise LeftOutError(f"no fold has {FILE}")
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file, by name; nothing is ever unpickled.
+
+    Raises
+    ------
+    UserError
+        Where it holds anything but plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        do = "Remove it; the report does without."
+        raise UserError(path, "plain arrays", str(error).splitlines()[0][:100], do) from None
+
+
+def _panel(axes: Axes, picture: np.ndarray, title: str, **options) -> None:
+    """Show an array pixel for pixel, without axes."""
+    axes.imshow(picture, interpolation="nearest", **options)
+    axes.set_title(title)
+    axes.axis("off")

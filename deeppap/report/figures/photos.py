@@ -1,0 +1,237 @@
+"""Figures of the cells' own pictures: views (Fig. 2), examples (4), right (8, 9) and wrong ones (10), heat maps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from data_prep.views import Grid, View, plan_view
+from deeppap.report.figures.cell_pictures import CellPictures
+from deeppap.report.figures.mosaic import SPACE, Picture, Row, flow, grid
+from deeppap.report.figures.net import load_arrays
+from deeppap.report.figures.style import (
+    BLUE,
+    GREEN,
+    KIND_COLOURS,
+    WIDE,
+    YELLOW,
+    LeftOutError,
+    clean,
+    new_figure,
+    plot,
+)
+from deeppap.report.runs import KINDS, Run
+from deeppap.scoring.results import FoldResult
+from deeppap.stats.metrics import THRESHOLD, right
+
+SHOWN_VIEWS = 10  # rotations, and as many translations
+COLUMNS, GAP = 5, 6  # patches side by side in a panel, and pixels between them
+CANDIDATES = 12  # examples of a class; as many are drawn as fit on one line
+EXAMPLE_PIXELS, CELL_PIXELS = 1500, 1100  # image pixels across the page's width
+SHOWN_WRONG = 12  # cells a kind of error
+HEATMAPS = "heatmaps.npz"
+STRONGEST = 0.8  # share of the colour where a heat map is strongest
+PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
+
+
+@plot(
+    "fig2-views",
+    "Fig. 2. Views of an abnormal and a normal cell",
+    "Left: the cell's image with the 128 × 128 patch around its nucleus centre (dashed) and shifted centres (yellow). "
+    "Blue: rotations. Green: translations by up to 10 pixels, with the centre of each patch in yellow.",
+    photo=True,
+)
+def views(run: Run, pictures: CellPictures) -> Figure:
+    """The middle cell, by id, of the abnormal and of the normal ones, as the net is shown it."""
+    shown = []
+    for label in (1, 0):
+        ids = sorted(cell.id for cell in run.result.cells.values() if cell.label == label)
+        if ids:
+            shown.append((KINDS[label], ids[len(ids) // 2]))
+    figure = new_figure(WIDE, 1.6 * len(shown), layout="constrained")
+    rows = figure.subplots(len(shown), 3, squeeze=False, width_ratios=(1, 2, 2))
+    for axes, (kind, cell) in zip(rows, shown, strict=True):
+        _views_of(axes, pictures, cell, kind, run.record.seed)
+    return figure
+
+
+def _views_of(axes: Sequence[Axes], pictures: CellPictures, cell: str, kind: str, seed: int) -> None:
+    """The whole cell, its rotations and its shifts."""
+    image, (x, y) = pictures.image_and_centre(cell)
+    plan = Grid(SHOWN_VIEWS, SHOWN_VIEWS)  # its first ten views are the ten translations at angle 0
+    shifts = [plan_view(cell, "train", plan, index, seed) for index in range(SHOWN_VIEWS)]
+    turns = [View(360 / SHOWN_VIEWS * index, 0, 0) for index in range(SHOWN_VIEWS)]
+    rotated, shifted = (np.stack([pictures.patch(cell, view) for view in some]) for some in (turns, shifts))
+    side = rotated.shape[1]
+    axes[0].imshow(image)
+    patch = {"fill": False, "edgecolor": "black", "linestyle": "--", "linewidth": 0.8}
+    axes[0].add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **patch))
+    dots = {"s": 7, "color": YELLOW, "edgecolor": "black", "linewidth": 0.4}
+    axes[0].scatter([x + view.dx for view in shifts], [y + view.dy for view in shifts], **dots)
+    axes[0].set_title(clean(f"{kind}: {cell}", 34), loc="left", fontsize=7)
+    axes[0].axis("off")
+    _patch_panel(axes[1], rotated, BLUE, "rotations")
+    _patch_panel(axes[2], shifted, GREEN, "translations")
+    # the nucleus itself has moved away from the centre of its patch
+    index = np.arange(len(shifted))
+    middle = (side - 1) / 2
+    axes[2].scatter(index % COLUMNS * (side + GAP) + middle, index // COLUMNS * (side + GAP) + middle, **dots)
+
+
+def _patch_panel(axes: Axes, patches: np.ndarray, colour: str, title: str) -> None:
+    axes.imshow(grid(patches, COLUMNS, GAP, 255))
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.set_title(title, color=colour, fontsize=8)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=colour, linewidth=2)
+
+
+@plot(
+    "fig4-examples",
+    "Fig. 4. Examples of every class",
+    "Cells spread evenly over each class's ids, all at one scale.",
+    photo=True,
+)
+def examples(run: Run, pictures: CellPictures) -> Figure:
+    """One line of cells a class."""
+    scale, rows = WIDE / EXAMPLE_PIXELS, []
+    for index, name, label in run.classes:
+        ids = run.ids_of_class(index)
+        chosen = [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, CANDIDATES).round().astype(int))]
+        # the image files come sorted by session: begin in the middle of the class, not at one end
+        chosen = chosen[len(chosen) // 2 :] + chosen[: len(chosen) // 2]
+        images = [pictures.image(cell) for cell in chosen]
+        ends = np.cumsum([image.shape[1] * scale + SPACE for image in images])
+        fitting = max(1, int((ends <= WIDE).sum()))
+        heading = name if name == KINDS[label] else f"{name} ({KINDS[label]})"
+        rows.append(Row(heading, [Picture(image) for image in images[:fitting]], KIND_COLOURS[label]))
+    return flow(rows, WIDE, scale, pictures.micrometres())
+
+
+PATCHES = (
+    "Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of "
+    "its class that were classified correctly; lower row: the least certain one."
+)
+
+
+@plot("fig8-abnormal", "Fig. 8. Abnormal cells classified correctly", PATCHES, photo=True)
+def right_abnormal(run: Run, pictures: CellPictures) -> Figure:
+    """Two cells of every abnormal class."""
+    return _right_cells(run, pictures, 1)
+
+
+@plot("fig9-normal", "Fig. 9. Normal cells classified correctly", PATCHES, photo=True)
+def right_normal(run: Run, pictures: CellPictures) -> Figure:
+    """Two cells of every normal class."""
+    return _right_cells(run, pictures, 0)
+
+
+def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
+    score_of = dict(zip(run.result.ids, run.scores.tolist(), strict=True)) if run.folds else {}
+    columns = []
+    for kind in run.classes:
+        ids = run.ids_of_class(kind.index) if kind.label == label else []
+        ids = [cell for cell in ids if cell in score_of and right(label, score_of[cell])]
+        if ids:
+            ranked = sorted(ids, key=lambda cell: (abs(score_of[cell] - label), cell))  # the surest first
+            # a class of one cell shows it once
+            columns.append((kind.name, list(dict.fromkeys((ranked[len(ranked) // 2], ranked[-1])))))
+    if not columns:
+        raise LeftOutError("no such cell was classified correctly")
+    depth = max(len(cells) for _, cells in columns)
+    figure = new_figure(1.75 * len(columns), 2.05 * depth + 0.2, layout="constrained")
+    places = figure.subplots(depth, len(columns), squeeze=False)
+    for axes in places.flat:
+        axes.axis("off")
+    for column, (name, cells) in enumerate(columns):
+        for row, cell in enumerate(cells):
+            axes = places[row, column]
+            axes.imshow(pictures.patch(cell))
+            head = f"{clean(name, 24)}\n" if row == 0 else ""
+            axes.set_title(f"{head}score {score_of[cell]:.2f}", fontsize=8)
+            axes.text(0.5, -0.03, clean(cell, 26), fontsize=6.5, ha="center", va="top", transform=axes.transAxes)
+    return figure
+
+
+@plot(
+    "fig10-misclassified",
+    "Fig. 10. Misclassified cells",
+    "Misclassified cells with their abnormality scores, the worst first, all at one scale.",
+    photo=True,
+)
+def misclassified(run: Run, pictures: CellPictures) -> Figure:
+    """The abnormal ones called normal, then the normal ones called abnormal."""
+    if not run.folds:
+        raise LeftOutError("no fold is scored")
+    worst_first = np.argsort(-np.abs(run.scores - THRESHOLD), kind="stable")
+    wrong = worst_first[~right(run.labels, run.scores)[worst_first]]
+    if not len(wrong):
+        raise LeftOutError("no scored cell was misclassified")
+    rows = []
+    for label, heading in ((1, "abnormal called normal"), (0, "normal called abnormal")):
+        found = wrong[run.labels[wrong] == label]
+        cells = [run.result.ids[index] for index in found[:SHOWN_WRONG]]
+        texts = [_text(run, cell, score) for cell, score in zip(cells, run.scores[found], strict=False)]
+        shown = [Picture(pictures.image(cell), text) for cell, text in zip(cells, texts, strict=True)]
+        only = "" if len(found) == len(cells) else f", the {len(cells)} furthest from the threshold shown"
+        rows.append(Row(f"{heading}: {len(found)}{only}", shown, KIND_COLOURS[label]))
+    return flow(rows, WIDE, WIDE / CELL_PIXELS, pictures.micrometres())
+
+
+def _text(run: Run, cell: str, score: float) -> str:
+    """The lines under a cell's picture."""
+    row = run.result.cells[cell]
+    return f"{clean(row.class_name or KINDS[row.label], 20)}\n{clean(cell, 24)}\nscore {score:.2f}"
+
+
+@plot(
+    "heatmaps",
+    "Where the score comes from",
+    "Each cell beside itself under its heat map: red where a place speaks for abnormal, blue where for normal (the "
+    "evidence of conv3, gradient times output, averaged over views and crops; each cell on its own scale). It shows "
+    "what the net used, not what is wrong with a cell.",
+    photo=True,
+)
+def heatmaps(run: Run, pictures: CellPictures) -> Figure:
+    """Some right cells and some wrong ones of the first fold that has heat maps."""
+    fold = next((fold for fold in run.folds if (fold.folder / HEATMAPS).exists()), None)
+    if fold is None:
+        raise LeftOutError(f"no fold has {HEATMAPS}")
+    shown: dict[bool, list[Picture]] = {True: [], False: []}
+    for cell, heat in _read_heatmaps(fold):
+        index = fold.ids.index(cell)
+        picture = pictures.neighbourhood(cell)
+        if picture.shape[:2] != heat.shape:
+            raise LeftOutError(f"{HEATMAPS} is not of these pictures")
+        gap = np.full((len(picture), 3, 3), 255, np.uint8)
+        pair = np.concatenate([picture, gap, overlay(picture, heat)], axis=1)
+        is_right = bool(right(fold.labels[index], fold.scores[index]))
+        shown[is_right].append(Picture(pair, _text(run, cell, float(fold.scores[index]))))
+    rows = []
+    for is_right, heading in ((True, "classified correctly"), (False, "misclassified")):
+        rows.append(Row(heading if shown[is_right] else f"{heading}: none", shown[is_right]))
+    return flow(rows, WIDE, WIDE / CELL_PIXELS, pictures.micrometres())
+
+
+def _read_heatmaps(fold: FoldResult) -> list[tuple[str, np.ndarray]]:
+    """Ids and heat maps, each checked to be what the figure can show."""
+    arrays, found = load_arrays(fold.folder / HEATMAPS), []
+    for number in range(len(arrays) // 2):
+        cell, heat = str(arrays.get(f"id_{number}", "")), arrays.get(f"heatmap_{number}", np.empty(0))
+        if cell not in fold.ids or heat.ndim != 2 or heat.dtype.kind != "f" or not np.isfinite(heat).all():
+            raise LeftOutError(f"{HEATMAPS} holds no heat map of this fold's cells")
+        found.append((cell, heat))
+    return found
+
+
+def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """A picture, uint8 (H, W, 3) RGB, under the heat of its pixels, float (H, W); each cell on its own scale."""
+    size = np.abs(heat.astype(np.float64))
+    share = STRONGEST * (size / max(np.percentile(size, PEAK), 1e-12)).clip(0, 1)[..., None]
+    normal, abnormal = (255 * np.array(to_rgb(colour)) for colour in KIND_COLOURS)
+    colour = np.where(heat[..., None] > 0, abnormal, normal)
+    return np.rint((1 - share) * picture + share * colour).astype(np.uint8)

@@ -1,0 +1,120 @@
+"""The pages of a release: the model card of each net, and the first page of all of them. No path of a machine."""
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from deeppap.io.errors import UserError, printable
+from deeppap.io.files import sha256_file
+from deeppap.io.html import render
+from deeppap.io.pinned import caffe_commit
+from deeppap.records.request import CLASSIFY_VIEWS
+from deeppap.report.facts import SELECTIONS
+from deeppap.report.notes import made, scored_how, weights_of
+from deeppap.report.runs import KINDS, Run
+from deeppap.report.table import metric_text
+from deeppap.report.tables.comparison import baselines
+from deeppap.report.tables.performance import table3, table5
+from deeppap.scoring.results import FoldResult, RunResult
+from deeppap.stats.metrics import METRICS, binary_metrics
+
+
+def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
+    """The card of one fold's net in a release of that name: front matter as Caffe's download tool reads it, Markdown.
+
+    Raises
+    ------
+    UserError
+        If the snapshot is not the one that was selected and scored.
+    """
+    _require_weights(fold)
+    run, model = Run(result, result.name), fold.model
+    record, mean = run.record, fold.folder / "mean.binaryproto"
+    title = f"ConvNet-T, {record.dataset.name}, {record.protocol} protocol, profile {record.profile}, fold {fold.fold}"
+    cells = Counter((cell.label, cell.class7 or 0, cell.class_name) for cell in result.cells.values())
+    table = table3([run]) or table5([run])
+    rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.label))]
+    own = binary_metrics(fold.labels, fold.scores)
+    values = [metric_text(metric, own[metric]) for metric in METRICS]
+    rows.append([f"these weights alone, fold {fold.fold}", len(fold.ids), *values])
+    beside = baselines([run])
+    return render(
+        "report/templates/model_card.md",
+        # a JSON string is YAML, whatever the data's name
+        title=json.dumps(printable(title), ensure_ascii=False),
+        sha1=sha256_file(fold.snapshot, "sha1"),
+        caffe_commit=caffe_commit(),
+        run=run,
+        record=record,
+        fold=fold,
+        model=model,
+        release=release,
+        file=Path(model.snapshot).name,
+        prototxt="prototxt/seven_class" if record.classes == 7 else "prototxt",
+        source=weights_of(fold),
+        mean_sha=sha256_file(mean) if mean.exists() else None,
+        name="a synthetic set (phantom)" if record.dataset.phantom else f"`{printable(record.dataset.name)}`",
+        classes=_table(
+            ["class", "side", "cells"], [[n, KINDS[k], count] for (k, _, n), count in sorted(cells.items())]
+        ),
+        selection=SELECTIONS[model.select],
+        made=made(fold.made[0]),
+        command=short_command(record.command),
+        metrics=_table(table.columns, rows),
+        baselines=_table(beside.columns[1:], [row[1:] for row in beside.text_rows()]),
+    )
+
+
+def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool) -> str:
+    """The readme of a release of the nets of these folds of a run, Markdown."""
+    run = Run(result, result.name)
+    metrics = binary_metrics(run.labels, run.scores)
+    row = [len(run.scores), *[metric_text(metric, metrics[metric]) for metric in METRICS]]
+    return render(
+        "report/templates/release.md",
+        name=name,
+        run=run,
+        record=run.record,
+        folds=folds,
+        absent=[fold.fold for fold in run.folds if fold.fold not in folds],
+        metrics=_table(["cells", *METRICS], [row]),
+        made="; ".join(scored_how(result)),
+        usual_views=CLASSIFY_VIEWS,
+        views=sorted({fold.made[0].views for fold in run.folds}),
+        onnx=onnx,
+    )
+
+
+def short_command(command: Sequence[str]) -> str:
+    """A command without a machine's paths: of an absolute or climbing one only the last name is kept."""
+    tool, *rest = command
+    return printable(shlex.join([f"tools/{Path(tool).name}", *map(_short, rest)]))
+
+
+def _short(word: str) -> str:
+    option, mark, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    path = Path(value)
+    outside = path.is_absolute() or ".." in path.parts or value.startswith("~")
+    return f"{option}{mark}{path.name if outside else value}"
+
+
+def _require_weights(fold: FoldResult) -> None:
+    """That the weights are those which the fold's rule selected; that these were scored is checked when it is read."""
+    model = fold.model
+    there = model and fold.folder / model.snapshot
+    if not there or not there.is_file() or sha256_file(there) != model.weights_sha:
+        found = "another file" if there and there.is_file() else "no such file"
+        path = there or fold.folder / "model.json"
+        raise UserError(path, "the weights that model.json names", found, "Train the fold again.")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
+    """A table in Markdown; nothing in an entry can end its cell."""
+    lines = [list(columns), ["---"] * len(columns), *rows]
+    entries = ([printable(str(value)).replace("|", "/") for value in line] for line in lines)
+    return Markup("\n".join(f"| {' | '.join(line)} |" for line in entries))

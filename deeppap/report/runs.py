@@ -1,0 +1,153 @@
+"""Runs as a report has them: each with the name and the notes that stand beside its figures."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from deeppap.report.notes import run_notes
+from deeppap.scoring.results import FoldResult, RunResult
+from deeppap.stats.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
+
+KINDS = ("normal", "abnormal")
+T = TypeVar("T")
+
+
+class CellClass(NamedTuple):
+    """A class that a run's cells fall into; `index` is 0..6 of the seven, or the label if the set has only two."""
+
+    index: int
+    name: str
+    label: int
+
+
+class Run:
+    """A run in a report.
+
+    Attributes
+    ----------
+    label : str
+        What tables call it: its folder's name, numbered if two share it.
+    notes : list of str
+        What must be known before one of its figures is used.
+    title : str
+        The label, and which folds its figures are of.
+    labels, scores, probs, class7, groups : ndarray
+        Of all scored cells, fold after fold, if there are any; `class7` and `groups` are None if the data set has
+        none.
+    view_folds : tuple of FoldResult
+        The folds that have kept the scores of their views.
+    """
+
+    def __init__(self, result: RunResult, label: str):
+        self.result, self.label = result, label
+        self.record, self.folds = result.record, result.folds
+        self.notes = run_notes(result)  # once: they count cells and siblings
+
+        self.title = f"{label}, {result.fold_text()}"
+        if self.folds:
+            self.labels, self.scores, self.probs = map(result.pooled, ("labels", "scores", "probs"))
+            self.class7 = result.pooled("class7") if result.has_class7 else None
+            self.groups = result.groups()
+        self.view_folds = result.folds_with("views")
+
+    @property
+    def says_seven(self) -> bool:
+        """Whether the net has seven outputs and its scored cells seven classes."""
+        return bool(self.folds) and self.record.classes == 7 and self.class7 is not None
+
+    # a table and a figure show each of these three; their intervals take seconds
+
+    @cached_property
+    def by_count(self) -> list[dict[str, Any]]:
+        """Accuracy by the number of views averaged."""
+        folds = [(fold.labels, fold.views.scores) for fold in self.view_folds]
+        return accuracy_by_views(folds, self.result.groups(self.view_folds))
+
+    @cached_property
+    def centre_crop(self) -> dict[str, Any]:
+        """Accuracy from the centre crops of the views alone."""
+        folds = [(fold.labels, fold.views.centre) for fold in self.view_folds]
+        return centre_crop_accuracy(folds, self.result.groups(self.view_folds))
+
+    @cached_property
+    def by_angle(self) -> list[dict[str, Any]]:
+        """Metrics from the views of one rotation angle at a time."""
+        return metrics_by_angle(
+            np.concatenate([fold.labels for fold in self.view_folds]),
+            [fold.views.scores for fold in self.view_folds],
+            [fold.views.angles for fold in self.view_folds],
+            self.result.groups(self.view_folds),
+        )
+
+    @cached_property
+    def classes(self) -> list[CellClass]:
+        """The classes of the data set that have cells, in order."""
+        seven, found = self.result.has_class7, {}
+        for cell in self.result.cells.values():
+            index = cell.class7 if seven else cell.label
+            # with two classes each may hold cells of several kinds, as a manifest names them
+            found[index] = CellClass(index, cell.class_name if seven else KINDS[cell.label], cell.label)
+        return [found[index] for index in sorted(found)]
+
+    def class_of(self, cell_id: str) -> int:
+        """The index of a cell's class."""
+        cell = self.result.cells[cell_id]
+        return cell.class7 if self.result.has_class7 else cell.label
+
+    def ids_of_class(self, index: int) -> list[str]:
+        """The cells of one class, scored or not, sorted."""
+        return sorted(cell for cell in self.result.cells if self.class_of(cell) == index)
+
+
+def named(results: Sequence[RunResult]) -> list[Run]:
+    """Runs for a report, under labels that differ."""
+    names = [result.name for result in results]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    labels = [f"{name} ({i + 1})" if name in repeated else name for i, name in enumerate(names)]
+    return [Run(result, label) for result, label in zip(results, labels, strict=True)]
+
+
+def fold_scores(folds: Iterable[FoldResult], shift: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(labels, scores) of each fold, of scores whose centres were shifted by up to 0, 5 or 10 pixels."""
+    return [(fold.labels, fold.shifted(shift)) for fold in folds]
+
+
+class Common(NamedTuple):
+    """Cells that several runs have scored: `labels` (n,), `scores` of each run (n,), `groups` (n,) or None."""
+
+    labels: np.ndarray
+    scores: list[np.ndarray]
+    groups: np.ndarray | None
+
+
+def common_cells(runs: Sequence[RunResult]) -> Common | None:
+    """The cells that all runs have scored; None for runs of several data sets, or without a cell in common."""
+    if len({run.record.dataset.dataset_sha for run in runs}) > 1 or not all(run.folds for run in runs):
+        return None
+    tables = [dict(zip(run.ids, run.pooled("scores"), strict=True)) for run in runs]
+    ids = sorted(set.intersection(*map(set, tables)))
+    if not ids:
+        return None
+    # one run may not know the groups: an external validation takes the images of a set without groups
+    groups = [next((run.cells[cell].group for run in runs if run.cells[cell].group), None) for cell in ids]
+    labels = np.array([runs[0].cells[cell].label for cell in ids])
+    scores = [np.array([table[cell] for cell in ids]) for table in tables]
+    return Common(labels, scores, None if None in groups else np.array(groups))
+
+
+def table_notes(runs: Sequence[Run], *own: str) -> list[str]:
+    """A table's own notes, then those of its runs, each once with the runs that it holds for."""
+    holds = notes_held((run.label, run) for run in runs)
+    return [*own, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
+
+
+def notes_held(runs: Iterable[tuple[T, Run]]) -> dict[str, list[T]]:
+    """Each note of any of the runs once, with what stands for the runs that it holds for."""
+    holds: dict[str, list[T]] = {}
+    for name, run in runs:
+        for note in run.notes:
+            holds.setdefault(note, []).append(name)
+    return holds

@@ -1,0 +1,160 @@
+"""A table: for the terminal, for a spreadsheet (CSV) and for programs (JSON); and how figures read in it."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deeppap.io.errors import printable
+from deeppap.io.files import write_json, write_text
+from deeppap.report.runs import Run, table_notes
+from deeppap.stats.intervals import Interval
+from deeppap.stats.metrics import percent
+
+BY_GROUP = (
+    "95 % intervals: whole groups of cells are resampled (bootstrap, BCa where it holds); a share without any error, "
+    "or without any hit, has Wilson's interval of the groups; '-' or none: no resample changes the figure"
+)
+BY_CELL = (
+    "95 % intervals: Wilson for shares of cells, else bootstrap over cells; '-' or none: no resample changes the "
+    "figure; no groups are known, and cells are taken as independent"
+)
+Rows = list[list[Any]]
+
+
+@dataclass
+class Table:
+    """Rows of text and numbers under named columns.
+
+    Attributes
+    ----------
+    name : str
+        File stem, such as `table3`.
+    title : str
+        One line, with the paper's table number where there is one.
+    columns : list of str
+    rows : list of list
+        One entry per column: str, int, float or None (printed as "-").
+    notes : list of str
+        What a reader must know before using a figure.
+    data : dict
+        The same figures as plain numbers at full precision, for the JSON file alone.
+    """
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: Rows
+    notes: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"{self.name}: a row of {len(row)} under {len(self.columns)} columns")
+
+    def text_rows(self) -> list[list[str]]:
+        """The rows as text, ready to be shown."""
+        return [[show(value) for value in row] for row in self.rows]
+
+    def text(self) -> str:
+        """Aligned plain text: title, columns, rows, notes; all but the first column to the right.
+
+        Nothing in it can move a terminal's cursor, whatever a class or a run is called.
+        """
+        lines = [[printable(v) for v in row] for row in [self.columns, *self.text_rows()]]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+
+        def fill(line: list[str]) -> str:
+            rest = [value.rjust(width) for value, width in zip(line[1:], widths[1:], strict=True)]
+            return "  ".join([line[0].ljust(widths[0]), *rest]).rstrip()
+
+        ruler = "  ".join("-" * width for width in widths)
+        notes = [f"  * {printable(note)}" for note in self.notes]
+        return "\n".join([printable(self.title), "", fill(lines[0]), ruler, *map(fill, lines[1:]), *notes]) + "\n"
+
+    def csv(self) -> str:
+        """The table as CSV; notes and title are in the JSON file beside it."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([["" if v is None else show(v) for v in row] for row in self.rows])
+        return out.getvalue()
+
+    def write(self, folder: Path) -> None:
+        """Write `<name>.csv` and `<name>.json`, each complete or not at all."""
+        write_text(Path(folder) / f"{self.name}.csv", self.csv())
+        write_json(Path(folder) / f"{self.name}.json", asdict(self))
+
+
+def table_of_runs(
+    name: str,
+    title: str,
+    columns: list[str],
+    runs: Sequence[Run],
+    build: Callable[[Run], tuple[Rows, Any] | None],
+    notes: Iterable[str] = (),
+    cited: Rows = (),
+) -> Table | None:
+    """A table with some rows a run; None if no run has any.
+
+    Parameters
+    ----------
+    build : callable
+        Gives a run's rows and the same figures for JSON; None to leave the run out.
+    notes : iterable of str
+        The table's own, before those of its runs.
+    cited : list of list
+        Rows of other people's figures, before the runs'.
+    """
+    rows, data, shown = [], {}, []
+    for run in runs:
+        built = build(run) if run.folds else None
+        if built is not None:
+            rows += built[0]
+            data[run.label] = built[1]
+            shown.append(run)
+    return Table(name, title, columns, [*cited, *rows], table_notes(shown, *notes), {"runs": data}) if rows else None
+
+
+def interval_notes(runs: Sequence[Run]) -> list[str]:
+    """One note for each way in which these runs' intervals were made, with the runs if both ways occur."""
+    ways: dict[str, list[str]] = {}
+    for run in runs:
+        if run.folds:
+            ways.setdefault(BY_CELL if run.groups is None else BY_GROUP, []).append(run.label)
+    return list(ways) if len(ways) == 1 else [f"{', '.join(names)}: {way}" for way, names in ways.items()]
+
+
+def show(value: Any) -> str:
+    """One entry as text."""
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def metric_text(metric: str, value: float | None) -> str:
+    """A metric as the paper prints it: AUC with three decimals, the others in percent."""
+    return number_text(value, 3 if metric == "auc" else None)
+
+
+def number_text(value: float | None, digits: int | None = None) -> str:
+    """A number with so many digits; without `digits` a fraction in percent."""
+    if value is None:
+        return "-"
+    return percent(value) if digits is None else f"{value:.{digits}f}"
+
+
+def range_text(limits: Interval, digits: int | None = None) -> str:
+    """An interval, or why there is none."""
+    if limits is None or isinstance(limits, str):
+        return limits or "-"
+    return f"{number_text(limits[0], digits)}-{number_text(limits[1], digits)}"
+
+
+def with_interval(value: float | None, limits: Interval, digits: int | None = None) -> str:
+    """A number with its interval in brackets."""
+    text = number_text(value, digits)
+    return text if value is None or limits is None else f"{text} ({range_text(limits, digits)})"

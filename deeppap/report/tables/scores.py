@@ -1,0 +1,120 @@
+"""Tables of the scores themselves: a screening's threshold, calibration, numbers of views, angles, time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deeppap.report.paper import paper
+from deeppap.report.runs import Run, fold_scores
+from deeppap.report.table import Rows, Table, interval_notes, table_of_runs, with_interval
+from deeppap.stats.calibration import calibration_intervals, calibration_summary
+from deeppap.stats.metrics import percent
+from deeppap.stats.operating_point import cross_fitted, operating_intervals, operating_point
+
+
+def operating_points(runs: Sequence[Run]) -> Table | None:
+    """For every run with both classes: the pooled threshold, and thresholds chosen on the other folds."""
+    columns = ["run", "threshold", "Sens (%)", "Spec (%)", "missed", "false alarms"]
+    notes = [
+        "the pooled threshold is chosen on the scores it is judged by; the row from other folds is not",
+        "intervals hold the threshold, except that of the pooled Spec: there each resample chooses its own",
+    ]
+    title = "Operating point: highest threshold with sensitivity of at least 99 %"
+    notes += interval_notes(runs)
+    return table_of_runs("operating_point", title, columns, runs, _operating_point, notes)
+
+
+def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+    pooled = operating_point(run.labels, run.scores)
+    if pooled is None:
+        return None
+    limits = operating_intervals(run.labels, run.scores, run.groups)
+    honest = cross_fitted(fold_scores(run.folds), run.groups)
+    missed, alarms = f"{pooled['missed']}/{pooled['abnormal']}", f"{pooled['false_alarms']}/{pooled['normal']}"
+    shares = [with_interval(pooled[name], limits[name]) for name in ("sens", "spec")]
+    rows = [[run.title, f"{pooled['threshold']:.3f}", *shares, missed, alarms]]
+    if honest:
+        shares = [with_interval(honest[name], honest["interval"][name]) for name in ("sens", "spec")]
+        rows.append([f"{run.label}, threshold from the other folds", "varies", *shares, None, None])
+    return rows, {"pooled": {**pooled, "interval": limits}, "cross_fitted": honest}
+
+
+def calibration(runs: Sequence[Run]) -> Table | None:
+    """Expected calibration error and Brier score of every run."""
+    columns = ["run", "cells", "ECE (10 bins)", "Brier", "mean score", "share abnormal"]
+    note = "ECE is a sum of absolute values: chance alone lifts it, and a resample lifts it once more"
+    title = "Calibration of the score as P(abnormal)"
+    return table_of_runs("calibration", title, columns, runs, _calibration, [note, *interval_notes(runs)])
+
+
+def _calibration(run: Run) -> tuple[Rows, dict[str, Any]]:
+    figures = calibration_summary(run.labels, run.scores)
+    limits = calibration_intervals(run.labels, run.scores, run.groups)
+    values = [with_interval(figures[name], limits[name], 4) for name in ("ece", "brier", "mean_score", "abnormal")]
+    return [[run.title, len(run.scores), *values]], {**figures, "interval": limits}
+
+
+def views(runs: Sequence[Run]) -> Table | None:
+    """Rows of all crops, then of centre crops alone; None if no run has kept its view scores."""
+    loss = percent(paper()["one_view_loss_of_accuracy"], 0)
+    notes = [
+        "std over 20 random choices of each cell's views",
+        f"the paper says that one view instead of 100 costs about {loss} % of accuracy",
+        *interval_notes(runs),
+    ]
+    columns = ["run", "views", "crops", "Acc (%)", "std (%)"]
+    return table_of_runs("views", "Accuracy by the number of views", columns, runs, _views, notes)
+
+
+def _views(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+    if not run.view_folds:
+        return None
+    centre = run.centre_crop
+    what = f"{run.label}, {run.result.fold_text(run.view_folds)}"
+    rows = []
+    for item in run.by_count:
+        accuracy = with_interval(item["acc"], item["interval"])
+        rows.append([what, item["views"], "all", accuracy, percent(item["std"])])
+    for count, name in ((1, "one_view"), (run.by_count[-1]["views"], "all_views")):
+        rows.append([what, count, "centre", with_interval(centre[name], centre["interval"][name]), None])
+    return rows, {"by_count": run.by_count, "centre_crop": centre}
+
+
+def angles(runs: Sequence[Run]) -> Table | None:
+    """Sensitivity and specificity from the views of one rotation angle at a time; None without view scores."""
+    columns = ["run", "angle (degrees)", "views", "Sens (%)", "Spec (%)", "Acc (%)"]
+    note = "figures that change with the angle mean that the net learned how views were turned, not cells"
+    return table_of_runs("angles", "By rotation angle", columns, runs, _angles, [note, *interval_notes(runs)])
+
+
+def _angles(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
+    if not run.view_folds:
+        return None
+    what = f"{run.label}, {run.result.fold_text(run.view_folds)}"
+    rows = []
+    for item in run.by_angle:
+        shares = [with_interval(item[name], item["interval"][name]) for name in ("sens", "spec", "acc")]
+        rows.append([what, f"{item['angle']:g}", item["views"], *shares])
+    return rows, run.by_angle
+
+
+def speed(runs: Sequence[Run]) -> Table | None:
+    """One row a run and device (paper: "Computational Speed"); None if no run was timed."""
+    known = paper()["speed"]
+    crops, seconds = known["views"] * known["crops"], known["seconds_per_cell"]
+    cited = [["paper (cited)", known["device"], crops, f"{seconds:g}", f"{crops / seconds:.0f}"]]
+    columns = ["run", "device", "crops a cell", "seconds a cell", "crops a second"]
+    return table_of_runs("speed", "Time to score one cell", columns, runs, _speed, cited=cited)
+
+
+def _speed(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+    timed = [fold.made[0] for fold in run.folds if fold.made[0].seconds_per_cell]
+    rows, data = [], {}
+    for device in sorted({record.device for record in timed}):
+        own = [record for record in timed if record.device == device]
+        seconds = float(np.mean([record.seconds_per_cell for record in own]))
+        crops = float(np.mean([record.views * record.crops for record in own]))
+        data[device] = {"seconds_per_cell": seconds, "crops": crops}
+        rows.append([run.label, device, f"{crops:g}", f"{seconds:.3g}", f"{crops / seconds:.0f}"])
+    return (rows, data) if rows else None
