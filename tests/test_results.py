@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deeppap.report.tables.performance_rows import metric_text
+from deeppap.report.table import metric_text
 from deeppap.scoring.results import load_run
 from deeppap.stats.metrics import METRICS, binary_metrics
 from tests.support.checkout import ROOT

@@ -12,8 +12,7 @@ import pytest
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.report.paper import paper
-from deeppap.report.tables.performance_rows import metric_text
-from deeppap.stats.by_class import confusion, seven_errors
+from deeppap.report.table import metric_text
 from deeppap.stats.metrics import METRICS, percent
 from deeppap.training.caffe_log import parse
 from tests.support.stated_figures import (
@@ -25,6 +24,7 @@ from tests.support.stated_figures import (
     accuracy_gained,
     against_area,
     baseline,
+    confusion_of,
     confusion_rows,
     degrees_confused,
     epochs,
@@ -34,6 +34,7 @@ from tests.support.stated_figures import (
     require_said,
     right_of,
     seven_error_texts,
+    seven_way_error,
     texts,
     with_limits,
     wrong_cells,
@@ -53,7 +54,7 @@ def cited() -> Iterator[str]:
 
 def readme() -> Iterator[str]:
     cell, field = kept(CELL), kept(NIGHT)
-    yield f"seven-way error {percent(seven_errors(kept(NIGHT_SEVEN))['seven_way'])} %, as normal and abnormal"
+    yield f"seven-way error {seven_way_error(kept(NIGHT_SEVEN))} %, as normal and abnormal"
     both = [f"accuracy {limits(run, 'acc', '-')}, AUC {limits(run, 'auc', '-')}" for run in (CELL, NIGHT)]
     yield f"95 % interval, whole fields resampled: {both[0]} (cell); {both[1]} (field)."
     moved, unmoved = (percent(paper()[name]["acc"]) for name in ("herlev_shift10", "herlev"))
@@ -148,7 +149,7 @@ def evening_seven() -> Iterator[str]:
     yield f"**The seven-way error is {error}, above"
     two_class = percent(wrong_cells(two) / len(two.ids))
     yield f"an error of {collapsed}, a little less than the two-class net's {two_class}."
-    counts = confusion(run)
+    counts = confusion_of(run)
     yield from confusion_rows(SEVEN)
     wrong = counts.sum() - np.trace(counts)
     yield f"Of {wrong} wrong answers {degrees_confused(counts)} are between neighbouring degrees"

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from data_prep.herlev_classes import CLASSES
-from deeppap.stats.by_class import confusion, seven_errors
+from deeppap.report.runs import common_cells
 from deeppap.stats.calibration import expected_calibration_error
-from deeppap.stats.compare import compare, paired
-from deeppap.stats.metrics import percent
+from deeppap.stats.compare import compare
 from deeppap.training.caffe_log import parse
 from tests.support.stated_figures import (
     FIELD,
@@ -20,6 +19,7 @@ from tests.support.stated_figures import (
     SEVEN,
     against_area,
     baseline,
+    confusion_of,
     confusion_rows,
     degrees_confused,
     five_folds_together,
@@ -27,6 +27,7 @@ from tests.support.stated_figures import (
     require_said,
     right_of,
     seven_error_texts,
+    seven_way_error,
     texts,
     wrong_cells,
 )
@@ -41,14 +42,14 @@ def fold_rows(name: str) -> Iterator[str]:
         tests = parse(fold.folder / "train.log").test
         views = [f"{loss:.3f} / {accuracy:.3f}" for _, loss, accuracy in (tests[epoch] for epoch in SHOWN)]
         alone = replace(kept(name), folds=(fold,))
-        wrong = [percent(seven_errors(alone)["seven_way"])] if name == NIGHT_SEVEN else []
+        wrong = [seven_way_error(alone)] if name == NIGHT_SEVEN else []
         cells = [*wrong, *texts(fold), ", ".join(texts(before, ["acc", "auc"]))]
         yield f"| {fold.fold} | {' | '.join([*views, *cells])} |"
 
 
 def only_one_right(first: str, second: str) -> str:
-    both = paired(kept(first), kept(second))
-    found = compare(both.labels, both.first, both.second, both.groups)
+    both = common_cells([kept(first), kept(second)])
+    found = compare(both.labels, *both.scores, both.groups)
     low, high = (-limit for limit in reversed(found["interval"]))
     return (
         f"{found['only_second']} cells are right that were wrong and {found['only_first']} wrong that were right; "
@@ -66,11 +67,11 @@ def seven_classes() -> Iterator[str]:
     yield from fold_rows(NIGHT_SEVEN)
     yield five_folds_together(NIGHT_SEVEN)
     error, collapsed = seven_error_texts(NIGHT_SEVEN)
-    before = percent(seven_errors(kept(SEVEN))["seven_way"])
+    before = seven_way_error(kept(SEVEN))
     yield f"**The seven-way error is {error}** (`evening`: {before})"
     yield f"as normal and abnormal the same answers have an error of {collapsed}"
     yield from confusion_rows(NIGHT_SEVEN)
-    counts = confusion(kept(NIGHT_SEVEN))
+    counts = confusion_of(kept(NIGHT_SEVEN))
     wrong, near = counts.sum() - np.trace(counts), degrees_confused(counts)
     yield f"Of {wrong} wrong answers {near} are between neighbouring degrees"
     yield only_one_right(SEVEN, NIGHT_SEVEN)

@@ -25,12 +25,12 @@ def main() -> None:
     # imported here so that --help does not wait for them
     from data_prep.dataset import find_data, open_dataset
     from data_prep.folds import make_split
-    from deeppap.report.tables.baselines_alone import baselines_alone_table
+    from deeppap.report.tables.comparison import baselines_alone
     from deeppap.studies.baselines import measured_baselines
 
     dataset = open_dataset(find_data(args.data), args.allow_partial)
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))
-    print(baselines_alone_table(dataset, found, args.protocol).text())
+    print(baselines_alone(dataset, found, args.protocol).text())
 
 
 if __name__ == "__main__":

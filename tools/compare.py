@@ -26,17 +26,17 @@ def main() -> None:
     if len(args.runs) < 2:
         raise FieldError("runs", "two runs or more", "one", "Give the folders of two runs.")
     # imported here so that --help does not wait for them
-    from deeppap.report.tables.adapting import adapting_table
-    from deeppap.report.tables.comparison import comparison_table
+    from deeppap.report.runs import named
+    from deeppap.report.tables.comparison import adapting, comparison
     from deeppap.scoring.results import load_run
 
-    results = [load_run(path) for path in args.runs]
-    table = comparison_table(results)
+    runs = named([load_run(path) for path in args.runs])
+    table = comparison(runs)
     if table is None:
         do = "Compare runs of one data set with at least one scored cell in common."
         raise UserError(args.runs[1], f"cells that {args.runs[0]} scored too", "none", do)
     print(table.text())
-    if adapted := adapting_table(results):
+    if adapted := adapting(runs):
         print(adapted.text())
 
 

@@ -38,7 +38,8 @@ def main() -> None:
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.report.report import default_out, write_report
-    from deeppap.report.tables.all_tables import tables_of
+    from deeppap.report.runs import named
+    from deeppap.report.tables import all_tables
     from deeppap.scoring.open_nets import open_nets
     from deeppap.scoring.results import load_run
     from deeppap.studies.external import ExternalOptions, validate
@@ -49,7 +50,7 @@ def main() -> None:
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
     result = load_run(validate(args.manifest, models, options))
     # the first two tables: performance, and right cells per class
-    for table in islice(tables_of([result]), 2):
+    for table in islice(all_tables(named([result])), 2):
         print(table.text())
     print(f"report: {write_report([result], default_out([result]), progress=True)}")
 

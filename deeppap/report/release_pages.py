@@ -47,7 +47,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         "report/templates/model_card.md",
         # a JSON string is YAML, whatever the data's name
         title=json.dumps(printable(title), ensure_ascii=False),
-        sha1=sha256_file(fold.snapshot, "sha1"),
+        sha1=sha256_file(fold.folder / model.snapshot, "sha1"),
         caffe_commit=caffe_commit(),
         run=run,
         record=record,

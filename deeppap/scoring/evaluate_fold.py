@@ -29,7 +29,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.scoring.unlike import say_share, write_unlike
 from deeppap.scoring.write_scores import write_scores, write_view_scores
 from deeppap.scoring.write_why import write_why
-from deeppap.stats.learned import doubt
+from deeppap.stats.evidence_of_learning import doubt
 
 MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
 

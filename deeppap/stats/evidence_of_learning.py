@@ -1,17 +1,17 @@
-"""Whether a net's scores give evidence that it has learned anything.
+"""Whether the scores of test cells are evidence that a net has learned anything.
 
-Two signs against it:
+A net that has learned nothing gives every cell the same answer. The best such answer is the labels' shares, and its
+loss their entropy. Two things speak against a net:
 
 - The 95 % interval of the area under its curve includes 0.5: such an order of the test cells may well be chance.
-- The log loss of its scores, both labels weighted alike, is not below ln 2: that of always answering 0.5. A net that
-  orders the cells and still has such a loss is over-confident.
+- Its loss on the test cells is not below that of the best constant answer. A net that orders the cells and still has
+  such a loss is over-confident.
 
-With few test cells or groups the area has no interval, and the loss decides alone: to order 2 + 6 cells perfectly is
-no evidence.
+With few test cells or groups the area has no interval, and the loss decides alone: to order 2 + 6 cells without an
+error is no evidence.
 """
 
 from collections.abc import Sequence
-from math import log
 
 import numpy as np
 
@@ -19,63 +19,87 @@ from deeppap.stats.intervals import Groups, Limits, interval, too_few, units_of,
 from deeppap.stats.metrics import binary_metrics, checked
 
 CHANCE = 0.5  # area under the curve
-CONSTANT_LOSS = log(2)  # nats
-# the least probability that counts, as in Caffe's loss layer; log(0) is no number
-SMALLEST = float(np.finfo(np.float32).tiny)
-NO_EVIDENCE = "no evidence that the net has learned anything"
-OVER_CONFIDENT = "the net is over-confident"
-DO_NOT_USE = "Do not use its scores; label more cells or train longer (docs/own_cells.md, section 3)"
-CHOOSE_THRESHOLD = "Its scores are no probabilities, and 0.5 may be a poor threshold (docs/own_cells.md, section 4)"
+SMALLEST = np.finfo(np.float32).tiny  # the least probability that Caffe's loss layer takes
+NO_EVIDENCE = "this net has learned little or nothing"
+DO_NOT_USE = "do not use its scores; label more cells or train longer (docs/own_cells.md, section 3)"
+OVER_CONFIDENT = "this net orders its test cells, but is over-confident"
+NO_PROBABILITIES = "its scores are no probabilities, and 0.5 may be a poor threshold (docs/own_cells.md, section 4)"
 
 
-def doubt(labels: Sequence[int], scores: Sequence[float], groups: Groups = None) -> str | None:
-    """What must be said of a net that gave these scores to its test cells; None if nothing speaks against it.
+def doubt(
+    labels: Sequence[int],
+    scores: Sequence[float],
+    outputs: Sequence[int],
+    probs: np.ndarray,
+    trained: Sequence[int],
+    groups: Groups = None,
+) -> str | None:
+    """What speaks against a net by its test cells, and what to do; None if nothing does.
 
     Parameters
     ----------
     labels, scores : (n,)
-        0 or 1, and P(abnormal).
+        0 normal, 1 abnormal; P(abnormal).
+    outputs : int (n,)
+        The right output of the net: the label, or the class of seven.
+    probs : float (n, K)
+        Probability of each output.
+    trained : int (K,)
+        Training views of each output.
     groups : (n,) or None
-        Names of the cells' groups.
+        Name of each cell's group.
     """
-    truth, score = checked(labels, scores)
-    if len(score) > 1 and np.ptp(score) == 0:
-        return f"{NO_EVIDENCE}: all cells have the same score, {score[0]:.3f}. {DO_NOT_USE}"
-    loss, limits = balanced_loss(truth, score), auc_limits(truth, score, groups)
-    is_lossy = loss is not None and not loss < CONSTANT_LOSS
-    above = (
-        f"the log loss, {loss:.3f}, is not below {CONSTANT_LOSS:.3f}, that of always answering 0.5" if is_lossy else ""
-    )
-    if limits is None:
-        return f"{NO_EVIDENCE}: {above}. {DO_NOT_USE}" if is_lossy else None
-    area = f"AUC, 95 % interval {limits[0]:.2f} to {limits[1]:.2f}"
-    if limits[0] > CHANCE:
-        return (
-            f"{OVER_CONFIDENT}: {above}, though it orders the cells ({area}). {CHOOSE_THRESHOLD}" if is_lossy else None
-        )
-    reasons = [f"it may order the cells by chance ({area})", *([above] if is_lossy else [])]
-    return f"{NO_EVIDENCE}: {'; '.join(reasons)}. {DO_NOT_USE}"
+    loss, constant = weighted_loss(np.asarray(outputs), np.asarray(probs), np.asarray(trained))
+    limits = auc_limits(labels, scores, groups)
+    area = _doubt_of_area(limits)
+    lossy = ""
+    if not loss < constant:  # also for NaN
+        lossy = f"its loss on the test cells (labels weighted as in training), {loss:.3f}, is not below the "
+        lossy += f"{constant:.3f} of a constant answer"
+    if lossy and limits is not None and not area:
+        return f"{OVER_CONFIDENT}: {lossy}; {NO_PROBABILITIES}"
+    reasons = [reason for reason in (lossy, area) if reason]
+    return f"{NO_EVIDENCE}: {'; '.join(reasons)}; {DO_NOT_USE}" if reasons else None
 
 
-def balanced_loss(truth: np.ndarray, score: np.ndarray) -> float | None:
-    """Mean over both labels of the log loss (nats) of their cells; None with one label alone."""
-    of_label = np.where(truth == 1, score, 1 - score)
-    losses = -np.log(np.maximum(of_label, SMALLEST))
-    if truth.min() == truth.max():
-        return None
-    # a net trained on balanced labels must not fail because its test cells are not
-    return float(np.mean([losses[truth == label].mean() for label in (0, 1)]))
+def doubt_of_order(labels: Sequence[int], scores: Sequence[float], groups: Groups = None) -> str | None:
+    """The same of cells from elsewhere: the loss on these says nothing of what a net has learned, their order may."""
+    return _doubt_of_area(auc_limits(labels, scores, groups))
 
 
-def auc_limits(truth: np.ndarray, score: np.ndarray, groups: Groups) -> Limits | None:
+def weighted_loss(outputs: np.ndarray, probs: np.ndarray, trained: np.ndarray) -> tuple[float, float]:
+    """The loss of test cells and of the best constant answer, in nats, with each output weighted as in training.
+
+    A net that was trained on balanced labels does not answer with the shares that the test cells have. Outputs without
+    a test cell or a training view do not count. Of one output alone a constant answer is always right: then the loss
+    says nothing, which is told by a constant loss of infinity.
+    """
+    losses = -np.log(np.maximum(probs[np.arange(len(outputs)), outputs], SMALLEST))
+    cells = np.bincount(outputs, minlength=len(trained))
+    counted = np.flatnonzero((cells > 0) & (trained > 0))
+    if len(counted) < 2:
+        return 0.0, np.inf
+    share = trained[counted] / trained[counted].sum()
+    loss = np.sum(share * [losses[outputs == output].mean() for output in counted])
+    return float(loss), float(-(share * np.log(share)).sum())
+
+
+def auc_limits(labels: Sequence[int], scores: Sequence[float], groups: Groups = None) -> Limits | None:
     """The interval of the area under the curve; None if it is unknown: one label alone, or too few cells or groups."""
+    truth, score = checked(labels, scores)
     unit = units_of(groups, len(truth))
     if truth.min() == truth.max() or too_few(truth, unit, "auc"):
         return None
     found = interval(truth, score, "auc", groups)
     if isinstance(found, tuple):
         return found
-    # no resample changes an area of 0 or 1: it is as sure as a share of the rarer label's groups that are all right
+    # no resample changes an area of 0, 0.5 or 1: it is as sure as a share of the rarer label's groups
     area = binary_metrics(truth, score)["auc"]
     units = min(len(np.unique(unit[truth == label])) for label in (0, 1))
     return wilson(round(area * units), units)
+
+
+def _doubt_of_area(limits: Limits | None) -> str | None:
+    if limits is None or limits[0] > CHANCE:
+        return None
+    return f"the area under its curve, 95 % interval {limits[0]:.2f} to {limits[1]:.2f}, is not above chance"

@@ -34,7 +34,7 @@ from deeppap.scoring.score_way import own_way, precision_of
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.scoring.unlike import say_share, write_unlike
 from deeppap.scoring.write_scores import write_scores, write_view_scores
-from deeppap.stats.learned import auc_doubt, auc_limits
+from deeppap.stats.evidence_of_learning import doubt_of_order
 from deeppap.training.source import SourceNet
 
 EXTERNAL = "external"  # in the place of a protocol: no cell was held out
@@ -297,7 +297,7 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
     folds = [model.record.fold_sha for model in found.models]
     one = len(found.models) == 1
     labels, groups = [score.cell.label for score in scores], [score.cell.group for score in scores]
-    limits = auc_limits(labels, [score.score for score in scores], None if None in groups else groups)
+    order = doubt_of_order(labels, [score.score for score in scores], None if None in groups else groups)
     return ScoreRecord(
         cells=len(scores),
         views=found.choice.count,
@@ -311,5 +311,5 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
         weights_sha=found.weights_shas[0] if one else digest(found.weights_shas),
         fold_sha=folds[0] if one else digest(folds),
         csv_sha=sha256_file(path),
-        doubt=auc_doubt(limits),
+        doubt=order,
     )

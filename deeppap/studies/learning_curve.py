@@ -15,7 +15,7 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import Request, RunRecord, SplitRecord
 from deeppap.records.run_folder import fold_folder, locked, open_run
-from deeppap.stats.learning_curve import POINT
+from deeppap.report.learning_curve import POINT
 from deeppap.studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.studies.external import score_source

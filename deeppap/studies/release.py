@@ -13,9 +13,7 @@ from data_prep.image_hashes import IMAGES
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file, write_text
 from deeppap.records import RunRecord
-from deeppap.report.model_card import card
-from deeppap.report.model_card_text import RELEASED
-from deeppap.report.release_text import release_text
+from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
 from deeppap.scoring.open_nets import SUMS
@@ -66,10 +64,10 @@ def release(
             shutil.copyfile(run / name, partial / name)
         for model, fold in zip(models, chosen, strict=True):
             _copy_fold(model, fold, partial / fold.folder.name)
-            write_text(partial / fold.folder.name / "readme.md", card(result, fold, out.name, RELEASED))
+            write_text(partial / fold.folder.name / "readme.md", model_card(result, fold, out.name))
             if onnx:
                 export_onnx(model, proof_views(model, Refusal(False, say)), partial / fold.folder.name / "onnx", say)
-        write_text(partial / "readme.md", release_text(result, [fold.fold for fold in chosen], out.name, onnx))
+        write_text(partial / "readme.md", release_page(result, [fold.fold for fold in chosen], out.name, onnx))
         write_text(partial / SUMS, _sums(partial))
     return out
 

@@ -13,7 +13,7 @@ from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.views import rng
 from deeppap.engines.engine import Engine
-from deeppap.report.tables.table import Table
+from deeppap.report.table import Table
 from deeppap.scoring.cell_views import CellViews
 from deeppap.scoring.evaluate_fold import cells_of_fold
 from deeppap.scoring.known_cells import KnownCells

@@ -11,7 +11,7 @@ from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render
 from deeppap.engines.caffe_evidence import CaffeEvidence
 from deeppap.engines.crops import crop_views
-from deeppap.report.tables.table import Table
+from deeppap.report.table import Table
 from deeppap.scoring.cell_views import CellViews, of_data_set
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.scoring.why import cell_heat, evidence_of

@@ -5,7 +5,8 @@ from pathlib import Path
 from deeppap.engines.engine import Engine
 from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
-from deeppap.report.figures.why import Explained, draw
+from deeppap.report.figures.mosaic import Picture, Row
+from deeppap.report.figures.photos import heatmap_page, heatmap_pair
 from deeppap.scoring.own_cells import Place, cells_at
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.scoring.why import VIEWS, Heat, cell_heat, evidence_of
@@ -29,14 +30,14 @@ def write_why_picture(path: Path, model: TrainedModel, engine: Engine, places: l
     """Write the picture, complete or not at all; of each cell the first of its views are asked, ten at most."""
     evidence, choice = evidence_of(model, engine), model.views(min(views, VIEWS))
     shown = [
-        _explained(place, cell_heat(evidence, cell, model.mean, model.crops()))
+        _picture(place, cell_heat(evidence, cell, model.mean, model.crops()))
         for place, cell in zip(places, cells_at(places, choice), strict=True)
     ]
-    figure = draw([(HEADING, shown)], model.run.dataset.pixel_um)
+    figure = heatmap_page([Row(HEADING, shown)], model.run.dataset.pixel_um)
     with complete_or_absent(path) as partial:
         figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _explained(place: Place, found: Heat) -> Explained:
+def _picture(place: Place, found: Heat) -> Picture:
     text = f"{place.image.name[:30]}\n({place.x:g}, {place.y:g})\nlog-odds {found.log_odds:+.1f}"
-    return Explained(found.region[..., ::-1], found.heat, text)
+    return heatmap_pair(found.region[..., ::-1], found.heat, text)

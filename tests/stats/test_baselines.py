@@ -3,21 +3,32 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_prep.cells import Cell, Dataset
 from data_prep.herlev_classes import CLASSES
 from deeppap.stats.baselines import (
-    NAMES,
     all_baselines,
     background_colour,
     file_name,
-    is_complete,
+    judged_baseline,
+    judged_net,
     majority,
     nucleus_area,
     picture_size,
     sibling_share,
 )
+from deeppap.stats.intervals import wilson
+
+
+def accuracy(found, cells):
+    """Two-class and seven-class accuracy of a baseline's answers."""
+    answers = found["predictions"]
+    return tuple(
+        sum(answers[c.id][side] == truth for c, truth in zip(cells, truths, strict=True)) / len(cells)
+        for side, truths in enumerate(([c.label for c in cells], [c.class7 for c in cells]))
+    )
 
 
 def cell(name, label, class7=None, group=None):
@@ -35,8 +46,7 @@ def test_majority_is_of_the_training_cells():
         "d": [0, None],
         "e": [0, None],
     }
-    assert found["two_class"]["acc"] == 1 / 5
-    assert found["seven_class"] is None
+    assert accuracy(found, cells)[0] == 1 / 5
 
 
 def test_file_name_compares_numbers_from_left_to_right():
@@ -68,8 +78,7 @@ def test_nucleus_area_learns_a_threshold():
     areas = {c.id: 100 + 10 * i + 300 * (i >= 10) for i, c in enumerate(cells)}
     folds = [[c.id for c in cells[k::5]] for k in range(5)]
     found = nucleus_area(cells, folds, areas)
-    assert found["two_class"]["acc"] == found["two_class"]["auc"] == 1.0
-    assert found["seven_class"]["acc"] == 1.0
+    assert accuracy(found, cells) == (1.0, 1.0)
     assert "skipped" in nucleus_area(cells, folds, {})
 
 
@@ -94,18 +103,35 @@ def test_an_empty_fold_is_refused():
 def test_all_baselines_are_json():
     cells = tuple(cell(f"{100 + i}-{i}-001", i % 2, 3 * (i % 2), str(i // 3)) for i in range(12))
     folds = [[c.id for c in cells[k::3]] for k in range(3)]
-    found = all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, {c.id: 5 for c in cells})
+    dataset = Dataset("x", Path("none"), cells, ())
+    found = all_baselines(dataset, folds, {c.id: 5 for c in cells})
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert set(found) == {
-        "majority",
-        "file_name",
-        "first_number",
-        "nucleus_area",
-        "background_colour",
-        "picture_size",
-        "sibling_share",
-    }
-    assert "skipped" in all_baselines(Dataset("x", Path("none"), cells, ()), {"folds": folds}, None)["nucleus_area"]
+    assert "predictions" in found["nucleus_area"]
+    assert "skipped" in all_baselines(dataset, folds)["nucleus_area"]
+
+
+def test_a_baseline_is_judged_by_its_chances_or_by_its_answers():
+    ids, labels, class7 = list("abcdef"), np.array([0, 1, 0, 1, 0, 1]), np.array([0, 3, 1, 4, 2, 5])
+    groups = np.arange(6)
+    answers = {c: [int(label), int(seven)] for c, label, seven in zip(ids, labels, class7, strict=True)}
+    answers["a"] = [1, 0]
+    entry = {"predictions": answers}
+    found = judged_baseline(entry, ids, labels, class7, groups)
+    assert (found["acc"], found["seven_class_acc"], found["auc"]) == (5 / 6, 1.0, None)
+    assert found["interval"]["seven_class_acc"] == wilson(6, 6)
+    chances = dict(zip(ids, [0.2, 0.9, 0.1, 0.8, 0.6, 0.7], strict=True))
+    found = judged_baseline(entry | {"chances": chances}, ids, labels, None, None)
+    assert (found["acc"], found["seven_class_acc"], found["auc"]) == (5 / 6, None, 1.0)
+    with pytest.raises(KeyError):
+        judged_baseline(entry, [*ids, "g"], labels, None, None)
+
+
+def test_a_net_is_judged_in_the_same_form():
+    labels, class7 = np.array([0, 0, 1, 1]), np.array([0, 1, 3, 4])
+    probs = np.eye(7)[[0, 0, 3, 5]]
+    found = judged_net(labels, probs[:, 3:].sum(axis=1), probs, class7, None)
+    assert (found["acc"], found["seven_class_acc"]) == (1.0, 0.5)
+    assert judged_net(labels, probs[:, 3:].sum(axis=1), probs[:, :2], class7, None)["seven_class_acc"] is None
 
 
 @pytest.fixture(scope="module")
@@ -130,30 +156,29 @@ def folds_of(cells, protocol):
 def test_herlevs_names_tell_the_class_under_the_papers_folds(named):
     folds = folds_of(named, "cell")
     found, first = file_name(named, folds), file_name(named, folds, leading=1)
-    assert found["two_class"]["acc"] >= 0.997  # 99.8-100 % over five seeds
-    assert 0.86 <= found["seven_class"]["acc"] <= 0.89
-    assert first["seven_class"]["acc"] == pytest.approx(0.83, abs=0.02)
+    two, seven = accuracy(found, named)
+    assert two >= 0.997  # 99.8-100 % over five seeds
+    assert 0.86 <= seven <= 0.89
+    assert accuracy(first, named)[1] == pytest.approx(0.83, abs=0.02)
     assert sibling_share(named, folds)["share"] == pytest.approx(0.84, abs=0.01)
-    assert majority(named, folds)["two_class"]["acc"] == 675 / 917
+    assert accuracy(majority(named, folds), named)[0] == 675 / 917
 
 
 @pytest.mark.herlev
 def test_herlevs_names_tell_the_class_even_by_field(named):
     folds = folds_of(named, "field")
-    found = file_name(named, folds)
-    assert found["two_class"]["acc"] >= 0.999
-    assert found["seven_class"]["acc"] == pytest.approx(0.63, abs=0.03)
+    two, seven = accuracy(file_name(named, folds), named)
+    assert two >= 0.999
+    assert seven == pytest.approx(0.63, abs=0.03)
     assert sibling_share(named, folds)["share"] == 0
 
 
-def test_a_forest_learns_from_a_pictures_colour_and_older_records_are_told():
+def test_a_forest_learns_from_a_pictures_colour():
     cells = [cell(f"c{i:02d}", i % 2) for i in range(40)]
     folds = [[c.id for c in cells[k::5]] for k in range(5)]
     colours = {c.id: [100.0 + 60 * c.label + i, 0, 0, 5, 5, 5] for i, c in enumerate(cells)}
     found = background_colour(cells, folds, colours)
-    assert found["two_class"]["auc"] == 1.0
-    assert set(found["chances"]) == {c.id for c in cells}
+    assert accuracy(found, cells)[0] == 1.0
+    assert all((found["chances"][c.id] > 0.5) == c.label for c in cells)
     assert "skipped" in background_colour(cells, folds, {})
     assert "skipped" in picture_size(cells, folds, {c.id: [640.0, 480.0] for c in cells})
-    assert is_complete(dict.fromkeys(NAMES))
-    assert not is_complete(dict.fromkeys(NAMES - {"picture_size"}))

@@ -1,15 +1,12 @@
-"""Right per class, which outputs are abnormal, and the mean speed, counted by hand."""
-
-from types import SimpleNamespace
+"""Right per class, which outputs are abnormal, and what seven-class nets say, counted by hand."""
 
 import numpy as np
-import pytest
 
 from data_prep.herlev_classes import CLASSES, abnormal_outputs
 from deeppap.scoring.cell_score import abnormal
-from deeppap.stats.by_class import right_per_class
-from deeppap.stats.metrics import right
-from deeppap.stats.speed import seconds_by_device
+from deeppap.stats.by_class import confusion, right_per_class, seven_class_errors, share_intervals
+from deeppap.stats.intervals import share_interval
+from tests.support.scores import ordered
 
 
 def test_the_abnormal_outputs_are_those_of_the_abnormal_classes():
@@ -26,12 +23,20 @@ def test_right_per_class_asks_for_normal_or_abnormal_alone():
     assert list(counts) == ["b", "a"]  # in the order in which they first occur
 
 
-def test_a_score_at_the_threshold_is_right_for_an_abnormal_cell():
-    assert right(np.array([1, 0]), np.array([0.5, 0.5])).tolist() == [True, False]
+def test_each_class_has_an_interval_of_its_own_groups():
+    labels, scores = ordered(7)
+    kinds, groups = np.arange(120) % 3, np.arange(120) // 6
+    hits = (scores >= 0.5) == labels
+    found = share_intervals(kinds.tolist(), hits, groups)
+    assert found == {k: share_interval(hits[kinds == k], groups[kinds == k]) for k in range(3)}
 
 
-def test_speed_is_a_mean_of_the_folds_that_were_timed_on_a_device():
-    timed = {"device": "CPU", "views": 10, "crops": 10}
-    evaluations = [timed | {"seconds_per_cell": 2.0}, timed | {"seconds_per_cell": 4.0}, timed, {"device": "GPU"}]
-    run = SimpleNamespace(folds=[SimpleNamespace(evaluation=evaluation) for evaluation in evaluations])
-    assert seconds_by_device(run) == {"CPU": {"seconds_per_cell": pytest.approx(3.0), "crops": 100.0}}
+def test_errors_of_seven_classes_and_collapsed():
+    said, class7 = np.array([0, 1, 3, 6, 2]), np.array([0, 0, 4, 6, 3])
+    probs = np.eye(7)[said]
+    # the second and third are wrong among seven alone, the last on both counts
+    assert seven_class_errors(probs, class7) == {"seven_way": 3 / 5, "collapsed": 1 / 5}
+    counts = confusion(probs, class7)
+    assert counts.shape == (7, 7)
+    assert counts.sum() == 5
+    assert (counts[0, 0], counts[0, 1], counts[4, 3], counts[3, 2]) == (1, 1, 1, 1)

@@ -1,6 +1,5 @@
 """The tests of two runs against closed forms, brute force and McNemar's and DeLong's own formulas."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,11 +7,8 @@ import pytest
 from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
-from deeppap.report.tables.comparison import compared_cells
-from deeppap.scoring.results import load_run
-from deeppap.stats.compare import compare, gain, paired, sign_flip
-from deeppap.stats.intervals import interval
-from tests.support.synthetic_run import write_synthetic_run
+from deeppap.stats.compare import compare, gain, sign_flip
+from deeppap.stats.intervals import TOO_FEW, interval
 
 
 def scores(seed, n=80):
@@ -57,14 +53,6 @@ def test_cells_copied_within_their_group_say_nothing_new():
     assert compare(*thrice[:3])["p_auc"] < alone["p_auc"]  # taken as independent they would
 
 
-def test_groups_that_one_run_alone_knows_count_in_either_order(tmp_path):
-    one = load_run(write_synthetic_run(tmp_path / "one", shift=False))
-    unknown = replace(one, cells={cell: row._replace(group=None) for cell, row in one.cells.items()})
-    for runs in ((unknown, one), (one, unknown)):
-        assert paired(*runs).groups.tolist() == [one.cells[cell].group for cell in paired(*runs).ids]
-    assert paired(unknown, unknown).groups is None
-
-
 def test_equal_scores_and_one_class_alone():
     labels, first, _ = scores(3)
     same = compare(labels, first, first)
@@ -98,14 +86,20 @@ def test_a_gain_resamples_whole_groups():
     assert narrow[1] - narrow[0] < copied[1][1] - copied[1][0]
 
 
-@pytest.mark.parametrize("gap", [0.0, -0.03])
-def test_a_label_of_one_group_leaves_the_interval_of_areas_unknown(gap):
-    """No width is not certainty: what other groups would give is not known from one."""
+@pytest.mark.parametrize("groups", [1, 4])
+def test_few_groups_of_one_label_leave_the_areas_untested(groups):
     labels = np.repeat([0, 1], [20, 30])
-    groups = np.concatenate([np.zeros(20, int), 1 + np.arange(30) // 3])
+    group = np.r_[np.arange(20) % groups, 10 + np.arange(30) // 3]
     first, second = np.linspace(0, 1, 50), np.linspace(0, 1, 50)
-    second[[19, 20]] = second[[20, 19]]
-    second[[0, 49]] = second[[49, 0]] if gap else second[[0, 49]]
-    found = compare(labels, first, second, groups)
+    second[[0, 49]] = second[[49, 0]]
+    found = compare(labels, first, second, group)
+    assert (found["interval"], found["p_auc"]) == (TOO_FEW, None)
+    assert gain(labels, first, second, "auc", group)[1] == TOO_FEW
+    assert found["difference"] > 0
+
+
+def test_areas_that_differ_without_any_spread_are_not_called_sure():
+    labels, first = np.repeat([0, 1], 6), np.repeat([0.2, 0.8], 6)
+    found = compare(labels, first, 1 - first)
+    assert found["difference"] == 1
     assert (found["interval"], found["p_auc"]) == (None, None)
-    assert compared_cells(found)[-2:] == [None, None]

@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 
 from data_prep.herlev_classes import CLASSES
-from deeppap.report.tables.comparison import chance
-from deeppap.report.tables.performance_rows import metric_text
+from deeppap.report.runs import Run
+from deeppap.report.table import metric_text
+from deeppap.report.tables.comparison import against_baseline, chance, of_baseline
 from deeppap.scoring.results import FoldResult, RunResult, load_run
-from deeppap.stats.baseline_metrics import baseline_metrics, net_against
-from deeppap.stats.by_class import confusion, right_per_class, seven_errors, seven_intervals
-from deeppap.stats.intervals import interval
+from deeppap.stats.by_class import confusion, right_per_class, seven_class_errors, seven_class_wrong
+from deeppap.stats.intervals import interval, share_interval
 from deeppap.stats.metrics import binary_metrics, percent, right
 from deeppap.training.caffe_log import parse
 from tests.support.checkout import ROOT
@@ -81,13 +81,13 @@ def wrong_cells(run: RunResult, label: int | None = None) -> int:
 
 def baseline(run: RunResult, name: str) -> dict[str, str]:
     """A baseline's metrics as text."""
-    found = baseline_metrics(run, name)
+    found = of_baseline(Run(run, run.name), name)
     return {metric: metric_text(metric, found[metric]) for metric in FOUR}
 
 
 def against_area(run: str) -> tuple[str, str]:
     """P of the net against the nucleus's area alone: who is right, and AUC."""
-    found = net_against(kept(run), "nucleus_area")
+    found = against_baseline(Run(kept(run), run), "nucleus_area")
     return chance(found["p_right"]), chance(found["p_auc"])
 
 
@@ -111,16 +111,29 @@ def accuracy_gained(fold: FoldResult) -> list[float] | None:
 def seven_error_texts(run: str) -> list[str]:
     """The seven-way error and the one as normal and abnormal, each with its interval."""
     result = kept(run)
-    ranges = seven_intervals(result)
-    return [
-        f"{percent(share)} % ({percent(ranges[name][0])} to {percent(ranges[name][1])})"
-        for name, share in seven_errors(result).items()
-    ]
+    texts = []
+    for wrong in seven_class_wrong(result.pooled("probs"), result.pooled("class7")).values():
+        low, high = share_interval(wrong, result.groups())
+        texts.append(f"{percent(wrong.mean())} % ({percent(low)} to {percent(high)})")
+    return texts
+
+
+def seven_way_error(result: RunResult | FoldResult) -> str:
+    """The share of cells whose most likely class of seven is wrong, in percent."""
+    probs, class7 = (
+        result.pooled(name) if isinstance(result, RunResult) else getattr(result, name) for name in ("probs", "class7")
+    )
+    return percent(seven_class_errors(probs, class7)["seven_way"])
+
+
+def confusion_of(result: RunResult) -> np.ndarray:
+    """Cells by true class (row) and most likely class (column)."""
+    return confusion(result.pooled("probs"), result.pooled("class7"))
 
 
 def confusion_rows(run: str) -> Iterator[str]:
     """One row for each of the seven classes: how often each was answered, and the share that is right."""
-    for place, (known, row) in enumerate(zip(CLASSES, confusion(kept(run)), strict=True)):
+    for place, (known, row) in enumerate(zip(CLASSES, confusion_of(kept(run)), strict=True)):
         yield f"| {known.name} | {' | '.join(map(str, row))} | {percent(row[place] / row.sum())} |"
 
 

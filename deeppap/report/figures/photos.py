@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -16,6 +17,7 @@ from deeppap.report.figures.style import (
     BLUE,
     GREEN,
     KIND_COLOURS,
+    STYLE,
     WIDE,
     YELLOW,
     LeftOutError,
@@ -32,7 +34,7 @@ COLUMNS, GAP = 5, 6  # patches side by side in a panel, and pixels between them
 CANDIDATES = 12  # examples of a class; as many are drawn as fit on one line
 EXAMPLE_PIXELS, CELL_PIXELS = 1500, 1100  # image pixels across the page's width
 SHOWN_WRONG = 12  # cells a kind of error
-HEATMAPS = "heatmaps.npz"
+HEATMAPS = "why.npz"
 STRONGEST = 0.8  # share of the colour where a heat map is strongest
 PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
 
@@ -207,21 +209,31 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
         picture = pictures.neighbourhood(cell)
         if picture.shape[:2] != heat.shape:
             raise LeftOutError(f"{HEATMAPS} is not of these pictures")
-        gap = np.full((len(picture), 3, 3), 255, np.uint8)
-        pair = np.concatenate([picture, gap, overlay(picture, heat)], axis=1)
         is_right = bool(right(fold.labels[index], fold.scores[index]))
-        shown[is_right].append(Picture(pair, _text(run, cell, float(fold.scores[index]))))
+        shown[is_right].append(heatmap_pair(picture, heat, _text(run, cell, float(fold.scores[index]))))
     rows = []
     for is_right, heading in ((True, "classified correctly"), (False, "misclassified")):
         rows.append(Row(heading if shown[is_right] else f"{heading}: none", shown[is_right]))
-    return flow(rows, WIDE, WIDE / CELL_PIXELS, pictures.micrometres())
+    return heatmap_page(rows, pictures.micrometres())
+
+
+def heatmap_page(rows: Sequence[Row], micrometres: float | None = None) -> Figure:
+    """Rows of pictures, all at one scale; `micrometres` is the size of a pixel, if known."""
+    with mpl.rc_context(STYLE):
+        return flow(rows, WIDE, WIDE / CELL_PIXELS, micrometres)
+
+
+def heatmap_pair(picture: np.ndarray, heat: np.ndarray, text: str) -> Picture:
+    """A cell's picture, uint8 (H, W, 3) RGB, beside itself under its heat map, float (H, W)."""
+    gap = np.full((len(picture), 3, 3), 255, np.uint8)
+    return Picture(np.concatenate([picture, gap, overlay(picture, heat)], axis=1), text)
 
 
 def _read_heatmaps(fold: FoldResult) -> list[tuple[str, np.ndarray]]:
     """Ids and heat maps, each checked to be what the figure can show."""
     arrays, found = load_arrays(fold.folder / HEATMAPS), []
     for number in range(len(arrays) // 2):
-        cell, heat = str(arrays.get(f"id_{number}", "")), arrays.get(f"heatmap_{number}", np.empty(0))
+        cell, heat = str(arrays.get(f"id_{number}", "")), arrays.get(f"heat_{number}", np.empty(0))
         if cell not in fold.ids or heat.ndim != 2 or heat.dtype.kind != "f" or not np.isfinite(heat).all():
             raise LeftOutError(f"{HEATMAPS} holds no heat map of this fold's cells")
         found.append((cell, heat))

@@ -1,0 +1,172 @@
+"""Figures made of the cells' own pictures (paper: Fig. 2, 4, 8, 9 and 10), and where scores come from."""
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+
+from data_prep.manifest import read_manifest
+from data_prep.views import Grid, plan_view
+from deeppap.report.figures import photos
+from deeppap.report.figures.cell_pictures import CellPictures
+from deeppap.report.figures.mosaic import Row
+from deeppap.report.figures.style import YELLOW, LeftOutError
+from deeppap.report.runs import named
+from deeppap.scoring.results import load_run
+from tests.support.figures import cell_image, texts
+from tests.support.synthetic_cells import write_cell_pictures, write_heats
+from tests.support.synthetic_run import write_synthetic_run
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """A run with pictures and heat maps, and its pictures."""
+    base = tmp_path_factory.mktemp("shown")
+    folder = write_synthetic_run(base / "run", cells=56, folds=(0, 2), seed=4)
+    write_cell_pictures(folder, base / "data")
+    write_heats(folder, base / "data")
+    result = load_run(folder)
+    return named([result])[0], CellPictures(result)
+
+
+def dots(axes):
+    return np.concatenate([c.get_offsets() for c in axes.collections if (c.get_facecolor() == to_rgba(YELLOW)).all()])
+
+
+def test_views_dot_the_shifted_centres_and_the_middle_of_each_patch(shown):
+    run, pictures = shown
+    whole, _, shifted, *_ = photos.views.draw(run, pictures).axes
+    ids = sorted(cell.id for cell in run.result.cells.values() if cell.label == 1)
+    cell = ids[len(ids) // 2]
+    views = [plan_view(cell, "train", Grid(10, 10), index, run.record.seed) for index in range(10)]
+    x, y = pictures.image_and_centre(cell)[1]
+    assert np.allclose(dots(whole), [(x + view.dx, y + view.dy) for view in views])
+    assert len(dots(shifted)) == 10
+    assert np.array_equal(dots(shifted)[:2], [[63.5, 63.5], [63.5 + 128 + 6, 63.5]])
+
+
+def test_examples_draw_each_class_with_its_side(shown):
+    run, pictures = shown
+    said = texts(photos.examples.draw(run, pictures))
+    assert "superficial (normal)" in said
+    assert "carcinoma in situ (abnormal)" in said
+    assert "20 µm" not in said  # nobody knows the size of a pixel
+
+
+def test_right_cells_are_the_median_and_the_least_certain_of_their_class(shown):
+    run, pictures = shown
+    said = texts(photos.right_abnormal.draw(run, pictures))
+    of = {cell: score for cell, score in zip(run.result.ids, run.scores, strict=True) if run.class_of(cell) == 6}
+    right = sorted((cell for cell in of if of[cell] >= 0.5), key=lambda cell: (1 - of[cell], cell))
+    for cell in (right[len(right) // 2], right[-1]):
+        assert cell in said
+        assert f"score {of[cell]:.2f}" in said
+    assert "superficial" in texts(photos.right_normal.draw(run, pictures))
+
+
+def test_misclassified_says_how_many_there_are(shown):
+    run, pictures = shown
+    said = texts(photos.misclassified.draw(run, pictures))
+    wrong = (run.scores >= 0.5) != run.labels
+    assert wrong.any()
+    assert f"abnormal called normal: {(wrong & (run.labels == 1)).sum()}" in said
+    for cell in np.array(run.result.ids)[wrong]:
+        assert cell in said
+
+
+def test_heat_maps_stand_beside_their_cells(shown):
+    run, pictures = shown
+    figure = photos.heatmaps.draw(run, pictures)
+    assert len(figure.axes) == 3
+    first = figure.axes[0].get_images()[0].get_array()
+    assert first.shape[1] % 2 == 1  # a cell, a gap of three pixels, the same cell again
+
+
+def test_heat_maps_of_other_cells_are_left_out(shown):
+    run, pictures = shown
+    path = run.folds[0].folder / photos.HEATMAPS
+    kept = path.read_bytes()
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    try:
+        for broken in (
+            {"id_0": np.array("nobody")},
+            {next(n for n in arrays if n.startswith("heat")): np.zeros((4, 4))},
+        ):
+            np.savez(path, **(arrays | broken))
+            with pytest.raises(LeftOutError):
+                photos.heatmaps.draw(run, pictures)
+    finally:
+        path.write_bytes(kept)
+
+
+def test_heat_is_red_for_abnormal_blue_for_normal_and_nothing_where_there_is_none():
+    picture, heat = np.full((40, 50, 3), 128, np.uint8), np.zeros((40, 50))
+    heat[:, :10], heat[:, 40:] = 2, -1
+    found = photos.overlay(picture, heat).astype(int)
+    assert (found[:, 10:40] == 128).all()
+    red, blue = found[0, 0], found[0, 49]
+    assert red[0] > 128 > red[2]
+    assert blue[2] > 128 > blue[0]
+    assert np.abs(red - 128).sum() > np.abs(blue - 128).sum()  # half as much heat, half as much colour
+    assert np.array_equal(photos.overlay(picture, heat * 0), picture)
+
+
+def test_a_page_of_heat_maps_has_a_scale_bar_if_the_size_of_a_pixel_is_known():
+    pair = photos.heatmap_pair(cell_image(60, 70), np.random.default_rng(1).normal(size=(60, 70)), "score 0.10")
+    assert pair.image.shape == (60, 70 + 3 + 70, 3)
+    said = texts(photos.heatmap_page([Row("right", [pair]), Row("wrong: none", [])], 0.201))
+    assert "wrong: none" in said
+    assert "score 0.10" in said
+    assert "20 µm" in said
+
+
+def run_of(path, enlarged=None):
+    """A run of a manifest, as far as its pictures need it."""
+    data = SimpleNamespace(path=str(path), dataset_sha=read_manifest(path).dataset_sha(), pixel_um=0.2)
+    return SimpleNamespace(record=SimpleNamespace(dataset=data, external=SimpleNamespace(enlarged=enlarged)))
+
+
+def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
+    image = np.full((700, 1100, 3), 220, np.uint8)
+    places = [(150, 200), (900, 480)]
+    for x, y in places:
+        cv2.circle(image, (x, y), 4, (0, 0, 250), -1)
+    assert cv2.imwrite(str(tmp_path / "field.png"), image)
+    lines = ["image,label,nucleus_x,nucleus_y", *[f"field.png,{k},{x},{y}" for k, (x, y) in enumerate(places)]]
+    (tmp_path / "cells.csv").write_text("\n".join(lines) + "\n")
+    pictures = CellPictures(run_of(tmp_path / "cells.csv"))
+    for cell in read_manifest(tmp_path / "cells.csv").cells:
+        part, (x, y) = pictures.image_and_centre(cell.id)
+        assert part.shape[0] < 300
+        assert part[round(y), round(x)].tolist() == [250, 0, 0]
+
+
+@pytest.mark.parametrize("enlarged", [None, 0.5, 2.0])
+def test_pictures_of_a_validation_are_as_its_nets_saw_them(tmp_path, enlarged):
+    """Images brought to the training set's pixel size are shown so, and the scale bar goes with them."""
+    side, radius, factor = 500, 16, enlarged or 1.0
+    image = np.full((side, side, 3), 220, np.uint8)
+    cv2.circle(image, (250, 250), radius, (0, 0, 0), -1)
+    assert cv2.imwrite(str(tmp_path / "cell.png"), image)
+    (tmp_path / "cells.csv").write_text("image,label,nucleus_x,nucleus_y\ncell.png,0,250,250\n")
+    pictures = CellPictures(run_of(tmp_path / "cells.csv", enlarged))
+    cell = read_manifest(tmp_path / "cells.csv").cells[0].id
+    for picture in (pictures.patch(cell), pictures.neighbourhood(cell)):
+        dark = np.argwhere(picture[..., 0] < 110)
+        assert abs(len(dark) / (np.pi * (radius + 0.25) ** 2 * factor**2) - 1) < 0.2
+    whole, (x, y) = pictures.image_and_centre(cell)
+    assert whole.shape[:2] == (side * factor, side * factor)
+    assert np.abs(np.argwhere(whole[..., 0] < 110).mean(axis=0) - (y, x)).max() < 0.6
+    assert pictures.micrometres() == pytest.approx(0.2 / factor)
+
+
+def test_another_data_set_in_its_place_is_not_shown(shown):
+    run, _ = shown
+    data = run.record.dataset
+    for path, sha, why in ((data.path, "0" * 64, "not the one"), ("/nowhere", data.dataset_sha, "no longer at")):
+        record = SimpleNamespace(dataset=SimpleNamespace(path=path, dataset_sha=sha), external=None)
+        with pytest.raises(LeftOutError, match=why):
+            CellPictures(SimpleNamespace(record=record)).image(run.result.ids[0])
