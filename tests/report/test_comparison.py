@@ -20,8 +20,9 @@ from deeppap.stats.intervals import interval, wilson
 from deeppap.stats.metrics import binary_metrics
 from tests.support.checkout import ROOT, run_tool
 from tests.support.figures import texts
+from tests.support.records import change
 from tests.support.sources import source_record
-from tests.support.synthetic_run import change, write_synthetic_run
+from tests.support.synthetic_run import write_synthetic_run
 
 
 def better(result, name, share):

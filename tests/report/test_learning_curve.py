@@ -9,7 +9,8 @@ from deeppap.io.errors import UserError
 from deeppap.records import SplitRecord
 from deeppap.report.learning_curve import curve_table, read_curve, write_curve
 from tests.support.figures import texts
-from tests.support.synthetic_run import change_scores, write_synthetic_run
+from tests.support.records import change_scores
+from tests.support.synthetic_run import write_synthetic_run
 
 SOURCE = "source-as-it-is"
 

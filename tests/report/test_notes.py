@@ -21,8 +21,9 @@ from deeppap.report.notes import AS_IN_THE_PAPER, BY_HAND, UNFINISHED, run_notes
 from deeppap.report.runs import named
 from deeppap.report.tables import all_tables
 from deeppap.scoring.results import load_run
+from tests.support.records import change, change_scores
 from tests.support.sources import source_record
-from tests.support.synthetic_run import change, change_scores, recipe, write_synthetic_run
+from tests.support.synthetic_run import recipe, write_synthetic_run
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
 OTHER = WeightsRecord(path="x/other.caffemodel", name="other.caffemodel", weights_sha="2" * 64)

@@ -14,8 +14,9 @@ from deeppap.report.release_pages import model_card, release_page, short_command
 from deeppap.scoring.results import load_run
 from deeppap.stats.metrics import binary_metrics, percent
 from tests.support.checkout import ROOT
+from tests.support.records import change, change_scores
 from tests.support.sources import source_record
-from tests.support.synthetic_run import change, change_scores, recipe, write_synthetic_run
+from tests.support.synthetic_run import recipe, write_synthetic_run
 
 PATH = re.compile(r"(?<![\w.<>])/\w+/")  # the start of an absolute path
 WEIGHTS = "snapshots/convnet_t_iter_60.caffemodel"

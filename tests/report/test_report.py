@@ -20,8 +20,9 @@ from deeppap.report.report import default_out, write_report
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
 from tests.support.checkout import ROOT
+from tests.support.records import change_scores
 from tests.support.synthetic_cells import write_cell_pictures, write_heats, write_net_arrays
-from tests.support.synthetic_run import change_scores, write_synthetic_run
+from tests.support.synthetic_run import write_synthetic_run
 
 GONE = "the data set is no longer at data/phantom"
 SECTIONS = ("run", "notes", "tables", "figures", "differences", "configuration")

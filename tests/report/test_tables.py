@@ -21,8 +21,9 @@ from deeppap.scoring.results import load_run
 from deeppap.stats.compare import compare
 from deeppap.stats.intervals import TOO_FEW, interval, share_interval
 from tests.support.checkout import ROOT
+from tests.support.records import change
 from tests.support.sources import source_record
-from tests.support.synthetic_run import change, write_synthetic_run
+from tests.support.synthetic_run import write_synthetic_run
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,8 @@ from deeppap.phantom.cell_set import make_phantom_manifest
 from deeppap.records import SplitRecord
 from deeppap.report.learning_curve import read_curve
 from deeppap.scoring.results import load_run
-from deeppap.stats.learning_curve import CurvePoint, gains, learned_from, levels
-from deeppap.stats.metrics import binary_metrics
 from deeppap.studies.learning_curve import CurveOptions
 from tests.support.checkout import run_tool
-from tests.support.figures import texts
-from tests.support.synthetic_run import answer_alike, write_synthetic_run
 
 CELLS = 24  # enough for five folds of whole slides, and for a part of them
 
@@ -50,9 +46,10 @@ def test_every_point_tests_the_same_cells_and_parts_are_nested(curve):
     cells = runs[POINTS[0]].cells
     kept = {cells[name].group for name in cells.keys() - small - set(whole.folds[0])}
     assert not kept & {cells[name].group for name in small}  # groups stay whole
-    assert learned_from(runs["seed1-100-alone"])[0] == CELLS - len(whole.folds[0])
+    learned = {(point.start, point.share): point.cells for point in read_curve(home, "source-as-it-is").points}
+    assert learned["alone", 100] == CELLS - len(whole.folds[0])
     trained = {cell for cell, part, _ in fold_images(home / "seed1-040-alone/fold0") if part == "train"}
-    assert len(trained) == learned_from(runs["seed1-040-alone"])[0]
+    assert len(trained) == learned["alone", 40]
     assert "4 nets, 0 of them done; test fold 0" in printed and "4 net(s) to do: " in printed and "about 0:" in printed
 
 
@@ -90,57 +87,9 @@ def test_wrong_shares_are_refused(shares):
     assert caught.value.field == "shares"
 
 
-def points_of(tmp_path):
-    """Synthetic points: seeds with other scores of the same cells; "adapted" is given better ones."""
-    made = []
-    for seed, start in ((1, "alone"), (2, "alone"), (1, "adapted"), (2, "adapted")):
-        folder = tmp_path / f"{start}{seed}"
-        write_synthetic_run(folder, folds=[0], cells=42, seed=1, dataset="phantom-manifest")
-        run = load_run(folder)
-        shift = 0.1 * seed + (0.5 if start == "adapted" else 0)
-        scores = (run.folds[0].scores + shift * run.folds[0].labels).clip(0, 1)
-        fold = type(run.folds[0])(**{**vars(run.folds[0]), "scores": scores})
-        made.append(CurvePoint(seed, 50, start, type(run)(**{**vars(run), "folds": (fold,)})))
-    return made
-
-
-def test_a_level_is_the_mean_over_seeds_and_a_gain_is_paired(tmp_path):
-    points = points_of(tmp_path)
-    adapted, alone = levels(points)
-    assert (adapted.start, alone.start) == ("adapted", "alone")
-    own = [binary_metrics(p.run.pooled("labels"), p.run.pooled("scores"))["auc"] for p in points]
-    assert alone.each["auc"] == own[:2] and alone.values["auc"] == pytest.approx(sum(own[:2]) / 2)
-    assert alone.limits["auc"] is None or alone.limits["auc"][0] <= alone.values["auc"] <= alone.limits["auc"][1]
-    (found,) = gains(points, "adapted", "alone")
-    assert found.value == pytest.approx(adapted.values["auc"] - alone.values["auc"])
-    assert found.limits is None or found.limits[0] <= found.value <= found.limits[1]
-
-
-def test_the_figure_names_both_starts_and_the_source(tmp_path):
-    from deeppap.report.figures.learning_curve import draw
-
-    said = texts(draw(points_of(tmp_path), {"sens": 0.5, "spec": 0.5, "auc": 0.7}))
-    for words in ("adapted from the source net", "from CaffeNet alone", "the source net as it is"):
-        assert words in said
-
-
 @pytest.mark.slow
 def test_points_of_other_weights_are_refused(curve, checkout, words, source_weights):
     others = ["--weights" if word == "--from-scratch" else word for word in words]
     others.insert(others.index("--weights") + 1, source_weights)
     refused = run_tool(checkout, "learning_curve", *others, status=2).stderr
     assert "seed1-040-alone/fold0" in refused and "weights" in refused and refused.count("\n") == 1
-
-
-def test_each_note_names_the_nets_it_holds_for(tmp_path):
-    from deeppap.report.tables.learning_curve import learning_curve_table
-
-    points = points_of(tmp_path)
-    folder = points[1].run.folder
-    answer_alike(folder / "fold0")
-    points[1] = points[1]._replace(run=load_run(folder))
-    notes = learning_curve_table(points, None).notes
-    assert [note for note in notes if "learned little or nothing" in note][0].startswith(
-        "seed 2, 50 %, from CaffeNet alone: "
-    )
-    assert any(note.startswith("cell folds: ") or "a drawing" in note for note in notes)
