@@ -16,10 +16,9 @@ from deeppap.engines.device import Device
 from deeppap.phantom.slide import make_slide
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.parts import Part, write_part
-from deeppap.screening.plan import Plan
+from deeppap.screening.plan import ImagePlan, tiles_of
+from deeppap.screening.results import write_results
 from deeppap.screening.slides.slide import Box
-from deeppap.screening.tiles import tiles_of
-from deeppap.screening.write_results import write_results
 
 CELLS = (3_000, 30_000, 300_000)
 A_TILE = 84  # cells, about as many as 2048 x 2048 pixels hold on the made slide
@@ -48,7 +47,7 @@ def measure(work: Work) -> list[Figure]:
     return figures
 
 
-def _write_parts(plan: Plan, tiles: list[Box], cells: int) -> None:
+def _write_parts(plan: ImagePlan, tiles: list[Box], cells: int) -> None:
     rng, around = np.random.default_rng(1), np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
     ring = np.stack([np.cos(around), np.sin(around)], 1)
     for number, tile in enumerate(tqdm(tiles, desc="parts", unit="tile", disable=None)):
@@ -64,7 +63,7 @@ def _write_parts(plan: Plan, tiles: list[Box], cells: int) -> None:
         write_part(plan.part(tile), plan.key, tile, Part(found))
 
 
-def _merged(plan: Plan, tiles: list[Box], out: Path) -> tuple[float, int]:
+def _merged(plan: ImagePlan, tiles: list[Box], out: Path) -> tuple[float, int]:
     seconds = timed(lambda: write_results(out, [(plan, tiles)]))()
     lines = Path("/proc/self/status").read_text().splitlines()
     return seconds, next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024

@@ -16,7 +16,7 @@ from deeppap.engines.available import ENGINES, require_engine
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.screening import screen_tile
-from deeppap.screening.plan import Plan
+from deeppap.screening.plan import ImagePlan
 from deeppap.screening.screen_images import run_here
 from deeppap.screening.slides.slide import Box
 
@@ -26,7 +26,7 @@ TILE = 512  # pixels: tiles enough for two workers to have equal shares
 WAYS = ((1, 10), (5, 1))  # views x crops; the second, the default, by Caffe alone
 WORKERS = (1, 2)
 SLIDE = 300_000  # cells
-Pairs = Sequence[tuple[Plan, Box]]
+Pairs = Sequence[tuple[ImagePlan, Box]]
 
 
 def measure(work: Work) -> list[Figure]:
@@ -47,7 +47,7 @@ def measure(work: Work) -> list[Figure]:
 def _one_way(work: Work, name: str, pairs: Pairs, plain: ProcessPoolExecutor, clusters: dict) -> list[Figure]:
     from deeppap.screening.cluster_tiles import run_on
 
-    cells = sum(receipt.cells for receipt in plain.submit(screened, pairs).result())
+    cells = sum(plain.submit(screened, pairs).result())
     tasks = {"plain": _task(pairs, lambda fresh: plain.submit(screened, fresh).result())}
     for count, client in clusters.items():
         run = run_on(client)
@@ -85,9 +85,9 @@ def _fresh(pairs: Pairs) -> Pairs:
     return pairs
 
 
-def screened(pairs: Pairs) -> list[screen_tile.Receipt]:
+def screened(pairs: Pairs) -> list[int]:
     """Screen tiles as the plain path does."""
-    receipts: list[screen_tile.Receipt] = []
+    receipts: list[int] = []
     run_here(pairs, receipts.append)
     return receipts
 
@@ -95,8 +95,8 @@ def screened(pairs: Pairs) -> list[screen_tile.Receipt]:
 def seconds_by_step(pairs: Pairs) -> dict[str, float]:
     """Seconds of each step of screening the tiles, in this process; Caffe crops inside its net."""
     plan, _ = pairs[0]
-    slide, ready = screen_tile.opened(plan.image).slide, screen_tile._nets(plan.settings)[0][0].ready
-    places = [(type(slide), "read", "read"), (screen_tile, "detected", "detect"), (screen_tile, "_scored", "crop")]
+    slide, ready = screen_tile.open_image(plan.image).slide, screen_tile._nets(plan.settings)[0][0][0]
+    places = [(type(slide), "read", "read"), (screen_tile, "_detect", "detect"), (screen_tile, "_score", "crop")]
     places += [(type(ready), "__call__", "score"), (screen_tile, "write_part", "write")]
     before, watch = [getattr(place, name) for place, name, _ in places], Stopwatch()
     try:

@@ -11,9 +11,8 @@ from deeppap.phantom.field import FIELD_MPP
 from deeppap.phantom.slide import BLOCK, CELLS, make_slide
 from deeppap.records.request import Request
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.screening.plan import Plan
-from deeppap.screening.plan_image import plan_image, tiles_of_plan
-from deeppap.screening.settings import settings_of
+from deeppap.screening.plan import ImagePlan, plan_image, settings_of
+from deeppap.screening.screen_tile import open_image
 from deeppap.screening.slides.slide import Box
 from deeppap.training.snapshots import TRAIN_LMDB
 
@@ -45,9 +44,10 @@ def made_slide(path: Path, cells: int) -> Path:
 
 def planned(
     slide: Path, fold: Path, device: Device, views: int, crops: int, tile: int, parts: Path
-) -> tuple[Plan, list[Box]]:
+) -> tuple[ImagePlan, list[Box]]:
     """The plan of a slide, and its tiles."""
     model = TrainedModel.open(fold, say=lambda line: None)
     options = {"views": views, "crops": crops, "confidence": CONFIDENCE, "training_mpp": FIELD_MPP}
-    plan = plan_image(slide, replace(settings_of([model], device, **options), tile=tile), parts)
-    return plan, tiles_of_plan(plan)
+    image = open_image(str(slide))
+    plan = plan_image(slide, image.slide, replace(settings_of([model], device, **options), tile=tile), parts)
+    return plan, plan.tiles(image.tissue)

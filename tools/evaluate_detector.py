@@ -40,11 +40,16 @@ def main() -> None:
     add_detector_training_options(cross)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from deeppap.screening.nuclei.detection_scores import report
-    from deeppap.screening.nuclei.detectors import open_detector
-    from deeppap.screening.nuclei.evaluate import cross_validate, detect_all, require_foldable
-    from deeppap.screening.nuclei.evaluation_folder import require_replaceable, write_evaluation
-    from deeppap.screening.nuclei.field_sets import open_sets
+    from deeppap.screening.nuclei.evaluation import (
+        cross_validate,
+        detect_all,
+        report,
+        require_foldable,
+        require_replaceable,
+        write_evaluation,
+    )
+    from deeppap.screening.nuclei.fields import open_sets
+    from deeppap.screening.nuclei.nucleus import open_detector
 
     if args.out:
         # before the work, not after it

@@ -51,6 +51,7 @@ def add_options(parser: ToolParser) -> None:
     parser.add_argument("--gz", action="store_true", help="write .geojson.gz")
     parser.add_argument("--tile", type=int, default=2048, help="side of a tile in pixels")
     parser.add_argument("--keep-parts", action="store_true", help="keep the cells of each tile beside the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace the scores of another net in --out")
     add_cluster_option(parser)
     processes = "processes of --cluster local (default: one per core, or per GPU)"
     parser.add_argument("--workers", type=at_least_one, help=processes)
@@ -64,15 +65,13 @@ def main() -> int:
     add_options(parser)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from dataclasses import replace
-
     from deeppap.cluster.connect import on_cluster
     from deeppap.engines.device import cards_of
     from deeppap.scoring.open_nets import open_nets
     from deeppap.screening.cluster_tiles import run_on
     from deeppap.screening.parts import require_parquet
+    from deeppap.screening.plan import settings_of
     from deeppap.screening.screen_images import run_here, screen_images
-    from deeppap.screening.settings import require_tile, settings_of
     from deeppap.screening.slides.open_slide import find_images
 
     require_parquet()
@@ -86,13 +85,12 @@ def main() -> int:
     for model in models:
         if model.doubt:
             to_stderr(f"!! {model.doubt} !!")
-    counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp)
+    counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp, args.tile)
     settings = settings_of(models, device, args.detector, args.detector_weights, *counts, to_stderr)
-    settings = replace(settings, tile=require_tile(args.tile))
     # results of screening a folder are named after it, results of an image without the image's ending
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
-    more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts)
+    more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts, args.overwrite)
     cards = partial(cards_of, device, args.gpu)
     with on_cluster(args.cluster, run_on, run_here, args.workers, cards) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles, say=to_stderr)
@@ -101,7 +99,7 @@ def main() -> int:
     if len(results) > 1:
         print(f"one row per image: {out / 'summary.html'}")
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
-    return PARTLY if any(result.damages or result.undone for result in results) else 0
+    return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 
 if __name__ == "__main__":

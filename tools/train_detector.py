@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/detector"), help="folder to train in")
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from deeppap.screening.nuclei.field_sets import open_sets
+    from deeppap.screening.nuclei.fields import open_sets
     from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
 
     sets = open_sets(args.fields, args.mpp, args.incomplete)

@@ -1,9 +1,14 @@
-"""The screened cell, as a row of a table: what every output is written from."""
+"""The screened cell, a row of every table, and the colours of scores, the same in every picture."""
 
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
+
+ABNORMAL = 0.5  # the paper's threshold: a cell of this score or more is called abnormal
+# Okabe and Ito's blue, sky blue, yellow, orange and vermilion, RGB, for a fifth of the scores each: the colour-blind
+# can tell them apart
+COLOURS = ((0, 114, 178), (86, 180, 233), (240, 228, 66), (230, 159, 0), (213, 94, 0))
 
 
 @dataclass(frozen=True)
@@ -11,9 +16,9 @@ class ScreenedCell:
     """One nucleus with its score.
 
     `x`, `y` are the nucleus' centre in pixels of the image as it came, 0-based, to 1/100; `area_um2` and `confidence`
-    are the detector's (NaN where a person set the point); `score` is P(abnormal), `spread` its standard deviation
-    over the views; `unlike` is the distance from the net's training cells in parts of the limit, NaN where it is not
-    told; `outline` is float32 (N, 2) of x, y in the same pixels, or None.
+    are the detector's (NaN if a person set the point); `score` is P(abnormal), `spread` its standard deviation over
+    the views; `ood_score` is the distance from the training cells in units of the limit, NaN if it was not computed;
+    `outline` is float32 (N, 2) of x, y in the same pixels, or None.
     """
 
     image: str
@@ -23,13 +28,36 @@ class ScreenedCell:
     confidence: float
     score: float
     spread: float
-    unlike: float = math.nan
+    ood_score: float = math.nan
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
-    def unlike_training(self) -> bool | None:
-        """Whether it lies beyond the limit, so that its score means little; None where it is not told."""
-        return None if math.isnan(self.unlike) else self.unlike > 1
+    def out_of_distribution(self) -> bool | None:
+        """Whether the cell lies beyond the limit, so that its score means little; None if it was not computed."""
+        return None if math.isnan(self.ood_score) else self.ood_score > 1
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether the cell is called abnormal."""
+        return self.score >= ABNORMAL
+
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """The colour of its score, RGB."""
+        return colour_of(self.score)
 
 
-ABNORMAL = 0.5  # the paper's threshold: scores from here on are called abnormal
+def colour_of(score: float) -> tuple[int, int, int]:
+    """A score's colour, RGB."""
+    return COLOURS[min(len(COLOURS) - 1, max(0, int(score * len(COLOURS))))]
+
+
+def hexadecimal(colour: tuple[int, int, int]) -> str:
+    """A colour as web pages write it."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def legend() -> list[tuple[tuple[int, int, int], str]]:
+    """Each colour with the range of scores that it stands for."""
+    count = len(COLOURS)
+    return [(colour, f"{k / count:.1f} to {(k + 1) / count:.1f}") for k, colour in enumerate(COLOURS)]

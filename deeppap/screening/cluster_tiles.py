@@ -8,13 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deeppap.cluster.job import Job, shared_mark
-from deeppap.cluster.run_jobs import Jobs
+from deeppap.cluster.jobs import Job, Jobs, shared_mark
 from deeppap.engines.device import Device, adopt
-from deeppap.screening.plan import Plan
-from deeppap.screening.screen_tile import Receipt, screen_tile
+from deeppap.screening.plan import ImagePlan
+from deeppap.screening.results import Failed
+from deeppap.screening.screen_tile import screen_tile
 from deeppap.screening.slides.slide import Box
-from deeppap.screening.write_results import Undone
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 SEEN_WITHIN = 60  # seconds that a network disk may take to show another node's file
 
 
-def tile_on_worker(plan: Plan, tile: Box) -> Receipt:
+def tile_on_worker(plan: ImagePlan, tile: Box) -> int:
     """One tile, on a worker; engine, detector and slide are opened once a process and kept there."""
     settings = replace(plan.settings, device=_device(plan.settings.device))
     return screen_tile(replace(plan, settings=settings), tile)
@@ -34,47 +33,44 @@ def _device(device: Device) -> Device:
 
 
 def run_on(client: "Client") -> Callable:
-    """What `screen_images` runs its missing tiles with, on a cluster."""
+    """The `run` of `screen_images` that runs the missing tiles on a cluster."""
 
-    def run(pairs: Sequence[tuple[Plan, Box]], done: Callable[[Receipt], None]) -> Undone:
+    def run(pairs: Sequence[tuple[ImagePlan, Box]], done: Callable[[int], None]) -> Failed:
         if not pairs:
             return {}
-        whole = {plan: _everywhere(plan) for plan, _ in pairs}
-        sent = [Job(_name(plan, tile), tile_on_worker, (whole[plan], tile)) for plan, tile in pairs]
+        absolute = {plan: _absolute(plan) for plan, _ in pairs}
+        names = {plan.part(tile).name: (plan, tile) for plan, tile in pairs}
+        jobs = [Job(name, tile_on_worker, (absolute[plan], tile)) for name, (plan, tile) in names.items()]
         parts = Path(pairs[0][0].parts)
         with shared_mark(parts.parent) as mark:
-            begun = any(parts.glob("*.parquet"))
-            given_up = Jobs(client, mark, lambda _, receipt: done(receipt), begun).run(sent)
-        named = {_name(plan, tile): (plan, tile) for plan, tile in pairs}
-        failed = {named[name]: why for name, why in given_up.items()}
+            begun = any(parts.glob("*_x*_y*.parquet"))
+            given_up = Jobs(client, mark, lambda _, cells: done(cells), begun).run(jobs)
+        failed = {names[name]: reason for name, reason in given_up.items()}
         unseen = _unseen([pair for pair in pairs if pair not in failed])
         return failed | dict.fromkeys(unseen, "its worker wrote it where the driver does not see it")
 
     return run
 
 
-def _name(plan: Plan, tile: Box) -> str:
-    return plan.part(tile).name
-
-
-def _everywhere(plan: Plan) -> Plan:
-    """The same plan with whole paths, since a worker runs in a folder of its own; its key stays."""
-    folds = tuple(map(_whole, plan.settings.folds))
-    settings = replace(plan.settings, folds=folds, weights=_whole(plan.settings.weights))
-    paths = {name: _whole(getattr(plan, name)) for name in ("image", "parts", "nuclei")}
+def _absolute(plan: ImagePlan) -> ImagePlan:
+    """The same plan with absolute paths, since a worker runs in a folder of its own; its key stays."""
+    folds = tuple(map(_path, plan.settings.folds))
+    settings = replace(plan.settings, folds=folds, detector_weights=_path(plan.settings.detector_weights))
+    paths = {name: _path(getattr(plan, name)) for name in ("image", "parts", "nuclei")}
     return replace(plan, settings=settings, **paths)
 
 
-def _whole(path: str | None) -> str | None:
+def _path(path: str | None) -> str | None:
     return None if path is None else str(Path(path).absolute())
 
 
-def _unseen(pairs: Sequence[tuple[Plan, Box]]) -> list[tuple[Plan, Box]]:
+def _unseen(pairs: Sequence[tuple[ImagePlan, Box]]) -> list[tuple[ImagePlan, Box]]:
     """Tiles whose parts do not appear in the driver's folder."""
     until = time.monotonic() + SEEN_WITHIN
     while True:
         for folder in {plan.parts for plan, _ in pairs}:
-            os.listdir(folder) if Path(folder).is_dir() else None  # noqa: PTH208 (asks a network disk anew)
+            if Path(folder).is_dir():
+                os.listdir(folder)  # noqa: PTH208 (makes a network disk look again)
         pairs = [(plan, tile) for plan, tile in pairs if not plan.part(tile).exists()]
         if not pairs or time.monotonic() > until:
             return list(pairs)

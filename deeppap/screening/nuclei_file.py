@@ -1,31 +1,60 @@
 """Nuclei that a person set or corrected: QuPath's GeoJSON, or a CSV with x and y."""
 
-import csv
-import json
+import gzip
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Annotated
 
 import cv2
+import msgspec
 import numpy as np
 
-from data_prep.csv_dialect import sniffed_rows, with_point
-from data_prep.manifest import FIELD_LIMIT
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import BROKEN, open_text
+from deeppap.io.packed_file import BROKEN
 from deeppap.screening.nuclei.nucleus import Nucleus
-from deeppap.screening.outputs.geojson import image_of
+from deeppap.screening.nuclei.points_csv import read_points
 
-LARGEST_UM2 = 1000.0  # a nucleus' area; what is larger is a cell, or a region that was drawn
-MOST = 2_000_000  # nuclei; more are no slide's
-MARKED = "utf-8-sig"  # UTF-8, with the mark at its begin that spreadsheets write, or without
-CHUNK = 1 << 20  # characters read at a time
-HEAD = 10_000  # characters, in which an image's name has room
-LONGEST = 64 << 20  # characters of one feature
-ALONE = re.compile(r'"type"\s*:\s*"Feature"')
-DO = "Export the nuclei from QuPath as GeoJSON again, or mend that one."
+MAX_AREA = 1000.0  # square micrometres of a nucleus; a larger outline is a cell's, or of a region that was drawn
+MAX_NUCLEI = 2_000_000  # more than any slide has
+MAX_BYTES = 4_000_000_000  # of GeoJSON, which is in memory as a whole
+BOM = b"\xef\xbb\xbf"  # a mark that spreadsheets write at the start of UTF-8
+DO = "Export the nuclei from QuPath as GeoJSON again, or correct that one."
+
+Coordinate = Annotated[float, msgspec.Meta(gt=-1e9, lt=1e9)]  # pixels; refuses infinity too
+Position = Annotated[list[Coordinate], msgspec.Meta(min_length=2)]  # x, y, and perhaps z
+Ring = list[Position]
+Rings = Annotated[list[Ring], msgspec.Meta(min_length=1)]  # the outline first, then holes, which are filled
+
+
+class _Point(msgspec.Struct, tag_field="type", tag="Point"):
+    coordinates: Position
+
+
+class _MultiPoint(msgspec.Struct, tag_field="type", tag="MultiPoint"):
+    coordinates: list[Position]
+
+
+class _Polygon(msgspec.Struct, tag_field="type", tag="Polygon"):
+    coordinates: Rings
+
+
+class _MultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
+    coordinates: Annotated[list[Rings], msgspec.Meta(min_length=1, max_length=1)]  # a nucleus is one piece
+
+
+Geometry = _Point | _MultiPoint | _Polygon | _MultiPolygon
+
+
+class _Feature(msgspec.Struct):
+    geometry: Geometry | None = None
+    nucleus: Geometry | None = msgspec.field(default=None, name="nucleusGeometry")  # of QuPath's cells
+
+
+class _Collection(msgspec.Struct):
+    type: str = ""
+    image: str | None = None  # in files of ours
+    features: list[msgspec.Raw] | None = None
 
 
 def read_nuclei(
@@ -34,13 +63,13 @@ def read_nuclei(
     """The nuclei of an image of (width, height) pixels.
 
     A point of a GeoJSON is a centre; of a polygon the centroid is, its holes filled. Coordinates are in pixels of the
-    full image, counted as QuPath does, from the corner of the pixel `origin`; a CSV's `x` and `y` are pixel centres,
-    0-based, as in cells.csv, and where it has a column `image` the other images' rows are not read.
+    full image, counted as QuPath does, from the corner of the pixel `origin`. A CSV's `x` and `y` are pixel centres,
+    0-based, as in cells.csv; if it has a column `image`, the rows of other images are skipped.
 
     Raises
     ------
     UserError
-        Naming the feature or the line, for every one that cannot be used; nothing is skipped.
+        Naming the feature or the line, for every one that cannot be used; none is skipped.
     """
     name = path.name.lower().removesuffix(".gz")
     found = []
@@ -51,144 +80,70 @@ def read_nuclei(
             expected = f"a nucleus inside the image of {size[0]} x {size[1]} pixels"
             raise UserError(where, expected, f"{nucleus.x:g}, {nucleus.y:g}", DO)
         found.append(nucleus)
-        if len(found) > MOST:
-            raise UserError(path, f"at most {MOST:,} nuclei", "more", "Split the image.")
+        if len(found) > MAX_NUCLEI:
+            raise UserError(path, f"at most {MAX_NUCLEI:,} nuclei", "more", "Split the image.")
     if not found:
         raise UserError(path, f"nuclei of {image}", "none", "Give the file that belongs to this image.")
     return found
 
 
 def _csv(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
-    csv.field_size_limit(FIELD_LIMIT)
-    try:
-        with open_text(path, MARKED) as file:
-            reader, separator = sniffed_rows(file)
-            header = [name.strip().lower() for name in next(reader, [])]
-            columns = _columns(path, header)
-            for row in reader:
-                if not any(row):
-                    continue
-                where = f"{path}, line {reader.line_num}"
-                if len(row) != len(header):
-                    raise UserError(where, f"{len(header)} values", f"{len(row)}", "Mend the line.")
-                if "image" in header and row[header.index("image")].strip() != image:
-                    continue
-                x, y = (_number(where, with_point(row[column], separator)) for column in columns)
-                yield where, Nucleus(x, y, math.nan, math.nan)
-    except OSError as error:
-        raise UserError(path, "a CSV file", error.strerror or str(error), "Mend the path.") from None
-    except (*BROKEN, csv.Error, UnicodeDecodeError) as error:
-        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
-
-
-def _columns(path: Path, header: list[str]) -> tuple[int, int]:
-    for x, y in (("x", "y"), ("nucleus_x", "nucleus_y")):
-        if x in header and y in header:
-            return header.index(x), header.index(y)
-    found = ", ".join(header)[:120] or "an empty file"
-    raise UserError(path, "columns x and y, or nucleus_x and nucleus_y", found, "Name them in the first line.")
+    for point in read_points(path):
+        if point.image in (None, image):
+            yield point.where, Nucleus(point.x, point.y, math.nan, math.nan)
 
 
 def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
+    for number, raw in enumerate(_features(path, image), 1):
+        where = f"{path}, feature {number}"
+        try:
+            feature = msgspec.json.decode(raw, type=_Feature)
+        except (ValueError, RecursionError) as error:
+            expected = "a Point, MultiPoint or Polygon, one nucleus each"
+            raise UserError(where, expected, str(error)[:120], DO) from None
+        geometry = feature.nucleus or feature.geometry
+        if isinstance(geometry, _Polygon):
+            yield where, _of_ring(where, geometry.coordinates[0], mpp)
+        elif isinstance(geometry, _MultiPolygon):
+            yield where, _of_ring(where, geometry.coordinates[0][0], mpp)
+        elif geometry is not None:
+            places = [geometry.coordinates] if isinstance(geometry, _Point) else geometry.coordinates
+            for x, y, *_ in places:
+                # QuPath counts from the corner of the first pixel, we from its centre
+                yield where, Nucleus(x - 0.5, y - 0.5, math.nan, math.nan)
+        else:
+            raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
+
+
+def _features(path: Path, image: str) -> list[msgspec.Raw | bytes]:
+    """The features of a FeatureCollection, of QuPath's bare array, or the one that is alone, not yet decoded."""
     try:
-        with open_text(path, MARKED) as file:
-            if (other := image_of(file.read(HEAD))) not in (None, image):
-                raise UserError(path, f"nuclei of {image}", f"those of {other}", "Give the file of this image.")
-            file.seek(0)
-            for number, feature in enumerate(features(file), 1):
-                where = f"{path}, feature {number}"
-                for nucleus in _nuclei(where, feature, mpp):
-                    yield where, nucleus
+        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
+            text = file.read(MAX_BYTES + 1).removeprefix(BOM)
+        if len(text) > MAX_BYTES:
+            raise UserError(path, f"at most {MAX_BYTES:,} bytes of GeoJSON", "more", "Export fewer nuclei at once.")
+        if text.lstrip().startswith(b"["):
+            return msgspec.json.decode(text, type=list[msgspec.Raw])
+        found = msgspec.json.decode(text, type=_Collection)
     except OSError as error:
-        raise UserError(path, "a GeoJSON file", error.strerror or str(error), "Mend the path.") from None
+        raise UserError(path, "a GeoJSON file", error.strerror or str(error), "Check the path.") from None
     except (*BROKEN, ValueError, RecursionError) as error:
         raise UserError(path, "GeoJSON of features", str(error)[:120], DO) from None
+    if found.image not in (None, image):
+        raise UserError(path, f"nuclei of {image}", f"those of {found.image}", "Give the file of this image.")
+    if found.features is None and found.type != "Feature":
+        raise UserError(path, "GeoJSON of features", "no list of features", DO)
+    return [text] if found.features is None else found.features
 
 
-def features(file: TextIO) -> Iterator[dict]:
-    """The features of a FeatureCollection, of QuPath's bare array, or the one that is alone: memory stays flat.
-
-    Raises
-    ------
-    ValueError
-        Where the text is no such JSON.
-    """
-    decoder, text = json.JSONDecoder(), file.read(CHUNK)
-    start = text.find("[") if text.lstrip().startswith("[") else _after(text, '"features"')
-    if start < 0 and ALONE.search(text):  # QuPath writes one object without a list
-        yield json.loads(text + file.read(LONGEST))
-        return
-    if start < 0:
-        raise ValueError("no list of features in the first million characters")
-    text = text[start + 1 :]
-    while True:
-        text = text.lstrip(" \t\r\n,")
-        if text.startswith("]"):
-            return
-        try:
-            if not text:
-                raise ValueError
-            feature, end = decoder.raw_decode(text)
-        except ValueError as error:
-            more = file.read(CHUNK)
-            if not more:
-                raise ValueError(f"cut short or no JSON ({error or 'its list does not end'})") from None
-            if len(text) > LONGEST:
-                raise ValueError("a feature too long, or no JSON") from None
-            text += more
-            continue
-        yield feature
-        text = text[end:]
-
-
-def _after(text: str, key: str) -> int:
-    at = text.find(key)
-    return text.find("[", at) if at >= 0 else -1
-
-
-def _nuclei(where: str, feature: object, mpp: float) -> list[Nucleus]:
-    geometry = feature.get("nucleusGeometry") or feature.get("geometry") if isinstance(feature, dict) else None
-    kind, places = (geometry.get("type"), geometry.get("coordinates")) if isinstance(geometry, dict) else (None, None)
-    if kind == "Point":
-        x, y = _points(where, [places])[0]
-        return [Nucleus(float(x) - 0.5, float(y) - 0.5, math.nan, math.nan)]
-    if kind == "MultiPoint":
-        return [Nucleus(float(x) - 0.5, float(y) - 0.5, math.nan, math.nan) for x, y in _points(where, places)]
-    if kind == "Polygon" and isinstance(places, list) and places:
-        return [_of_ring(where, places[0], mpp)]  # a nucleus has no hole: what a brush left open is filled
-    if kind == "MultiPolygon" and isinstance(places, list) and len(places) == 1 and places[0]:
-        return [_of_ring(where, places[0][0], mpp)]
-    found = f"{kind}"[:60] if kind else "none"
-    raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", found, DO)
-
-
-def _of_ring(where: str, ring: object, mpp: float) -> Nucleus:
-    outline = _points(where, ring).astype(np.float32) - 0.5
+def _of_ring(where: str, ring: Ring, mpp: float) -> Nucleus:
+    """The nucleus of an outline: its centroid and area."""
+    outline = np.array([place[:2] for place in ring], np.float64).reshape(-1, 2).astype(np.float32) - 0.5
     moments = cv2.moments(outline.reshape(-1, 1, 2)) if len(outline) >= 3 else {"m00": 0}
     if moments["m00"] <= 0:
         raise UserError(where, "an outline with an area", f"{len(outline)} points without one", DO)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     area = moments["m00"] * mpp**2
-    if area > LARGEST_UM2:
-        raise UserError(where, f"a nucleus, at most {LARGEST_UM2:g} um2", f"{area:.0f} um2", "Export the nuclei alone.")
+    if area > MAX_AREA:
+        raise UserError(where, f"a nucleus, at most {MAX_AREA:g} um2", f"{area:.0f} um2", "Export the nuclei alone.")
     return Nucleus(x, y, area, math.nan, outline)
-
-
-def _points(where: str, value: object) -> np.ndarray:
-    """Coordinates, float64 (N, 2); strings, true and infinities are none."""
-    pairs = value if isinstance(value, list) else [None]
-    for pair in pairs:
-        good = isinstance(pair, list) and len(pair) >= 2
-        if not good or any(type(v) not in (int, float) or not abs(v) < 1e9 for v in pair[:2]):
-            raise UserError(where, "coordinates, two numbers each", json.dumps(pair)[:60], DO)
-    return np.array([pair[:2] for pair in pairs], np.float64).reshape(-1, 2)
-
-
-def _number(where: str, text: str) -> float:
-    try:
-        value = float(text)
-        if not abs(value) < 1e9:
-            raise ValueError
-    except ValueError:
-        raise UserError(where, "two numbers, x and y", repr(text)[:40], "Give pixels, 0-based.") from None
-    return value

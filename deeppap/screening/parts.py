@@ -1,28 +1,44 @@
-"""One tile's cells in a file, complete or absent: a Parquet table that says which plan it belongs to."""
+"""Parquet files between the steps of a screening: a tile's cells, and the nuclei that a person gave.
 
-import json
+Each is complete or absent, and the same values give the same bytes.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from deeppap.io.errors import UserError
 from deeppap.io.extras import extra
 from deeppap.io.files import complete_or_absent
 from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.slides.slide import Box, Damage
 
-NUMBERS = ("x", "y", "area_um2", "confidence", "score", "spread", "unlike")
-AGAIN = "Remove it, and the same command makes it again."
+CELL = ("x", "y", "area_um2", "confidence", "score", "spread", "ood_score")
+NUCLEUS = ("x", "y", "area_um2", "confidence")
+METADATA = b"screening"  # the key of a part's own facts in the file
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a tile gave: its cells in order of y and x, what could not be read, and how many nuclei lay too near it."""
+    """A tile's cells in order of y and x, what could not be read, and how many nuclei were skipped near that."""
 
     cells: list[ScreenedCell]
     damages: tuple[Damage, ...] = ()
-    left_out: int = 0
+    skipped: int = 0
+
+
+class PartRecord(msgspec.Struct, frozen=True):
+    """Whose part a file is, and what of the tile could not be read."""
+
+    key: str
+    tile: Box
+    damages: tuple[Damage, ...]
+    skipped: int
 
 
 def require_parquet():
@@ -31,20 +47,9 @@ def require_parquet():
 
 
 def write_part(path: Path, key: str, tile: Box, part: Part) -> None:
-    """Write a part; the same part gives the same bytes."""
-    pyarrow, parquet = require_parquet()
-    columns = {name: pyarrow.array([getattr(c, name) for c in part.cells], pyarrow.float64()) for name in NUMBERS}
-    outlines = [None if c.outline is None else np.asarray(c.outline, np.float32).ravel() for c in part.cells]
-    columns["outline"] = pyarrow.array(outlines, pyarrow.list_(pyarrow.float32()))
-    about = {
-        "key": key,
-        "tile": list(tile),
-        "damages": [[*damage.box, damage.why] for damage in part.damages],
-        "left_out": part.left_out,
-    }
-    table = pyarrow.table(columns).replace_schema_metadata({"screening": json.dumps(about)})
-    with complete_or_absent(path) as partial:
-        parquet.write_table(table, partial)
+    """Write a tile's part; `key` names the plan that it belongs to."""
+    record = msgspec.json.encode(PartRecord(key, tile, part.damages, part.skipped))
+    _write(path, _table(part.cells, CELL).replace_schema_metadata({METADATA: record}))
 
 
 def read_part(path: Path, key: str, tile: Box, image: str) -> Part:
@@ -56,20 +61,61 @@ def read_part(path: Path, key: str, tile: Box, image: str) -> Part:
         If it is damaged, or was made for another image, tile, model or settings than its name says.
     """
     _, parquet = require_parquet()
+    do = "Remove it and run the same command again."
     try:
         table = parquet.read_table(path, memory_map=False)
-        about = json.loads(table.schema.metadata[b"screening"])
-        numbers = [table[name].to_pylist() for name in NUMBERS]
-        outlines = [_outline(value) for value in table["outline"].to_pylist()]
-        damages = tuple(Damage(Box(*row[:4]), row[4]) for row in about["damages"])
-        left_out = int(about["left_out"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(path, "a tile's cells", f"{type(error).__name__}: {error}"[:120], AGAIN) from None
-    if about["key"] != key or about["tile"] != list(tile):
-        raise UserError(path, "a part of this image, model and settings", "one of others", AGAIN)
-    rows = zip(*numbers, outlines, strict=True)
-    return Part([ScreenedCell(image, *row) for row in rows], damages, left_out)
+        record = msgspec.json.decode(table.schema.metadata[METADATA], type=PartRecord)
+        cells = [ScreenedCell(image, *row) for row in _rows(table, CELL)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:  # msgspec's are ValueErrors
+        raise UserError(path, "a tile's cells", f"{type(error).__name__}: {error}"[:120], do) from None
+    if record.key != key or record.tile != tile:
+        raise UserError(path, "a part of this image, model and settings", "one of others", do)
+    return Part(cells, record.damages, record.skipped)
 
 
-def _outline(values: list[float] | None) -> np.ndarray | None:
-    return None if values is None else np.array(values, np.float32).reshape(-1, 2)
+def write_nuclei(path: Path, nuclei: Iterable[Nucleus], size: tuple[int, int]) -> None:
+    """Write an image's nuclei in order of y and x; a point that is given twice is one nucleus."""
+    places = {(round(n.y, 2), round(n.x, 2)): n for n in nuclei}
+    ordered = [Nucleus(x, y, n.area_um2, n.confidence, n.outline) for (y, x), n in sorted(places.items())]
+    table = _table(ordered, NUCLEUS)
+    columns, rows = pixels_of(size, np.array([n.x for n in ordered]), np.array([n.y for n in ordered]))
+    _write(path, table.append_column("column", [columns]).append_column("row", [rows]))
+
+
+def nuclei_inside(path: Path, tile: Box) -> list[Nucleus]:
+    """The nuclei of a file that a tile owns; the others are not held in memory."""
+    _, parquet = require_parquet()
+    inside = [("column", ">=", tile.x), ("column", "<", tile.right), ("row", ">=", tile.y), ("row", "<", tile.bottom)]
+    return [Nucleus(*row) for row in _rows(parquet.read_table(path, filters=inside), NUCLEUS)]
+
+
+def pixels_of(size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows, int64 (N,), of the pixels of an image of (width, height) that points lie in.
+
+    A pixel reaches half a pixel to either side of its centre.
+    """
+    columns = np.clip(np.floor(np.asarray(x) + 0.5), 0, size[0] - 1)
+    rows = np.clip(np.floor(np.asarray(y) + 0.5), 0, size[1] - 1)
+    return columns.astype(np.int64), rows.astype(np.int64)
+
+
+def _table(items: Sequence[Any], names: Sequence[str]):
+    """A table of what cells or nuclei hold under `names`, and their outlines, each flat."""
+    pyarrow, _ = require_parquet()
+    columns = {name: pyarrow.array([getattr(item, name) for item in items], pyarrow.float64()) for name in names}
+    outlines = [None if item.outline is None else np.asarray(item.outline, np.float32).ravel() for item in items]
+    columns["outline"] = pyarrow.array(outlines, pyarrow.list_(pyarrow.float32()))
+    return pyarrow.table(columns)
+
+
+def _rows(table, names: Sequence[str]) -> list[tuple]:
+    """The values of `names` and the outline of each row."""
+    flat = table["outline"].to_pylist()
+    outlines = [None if values is None else np.array(values, np.float32).reshape(-1, 2) for values in flat]
+    return list(zip(*(table[name].to_pylist() for name in names), outlines, strict=True))
+
+
+def _write(path: Path, table) -> None:
+    _, parquet = require_parquet()
+    with complete_or_absent(path) as partial:
+        parquet.write_table(table, partial)

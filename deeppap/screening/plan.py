@@ -1,81 +1,91 @@
-"""The plan of one image: everything that decides what its cells' rows will be, with a key that names it."""
+"""What a screening is: its settings, and the plan of each image, checked before any work."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from data_prep.resample import same_pixel
+from data_prep.views import PATCH
 from deeppap.engines.device import Device
-from deeppap.io.files import digest
+from deeppap.io.errors import FieldError, UserError
+from deeppap.io.files import digest, sha256_file
 from deeppap.records.code_digest import code_digest
-from deeppap.screening.slides.slide import Box
+from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening.nuclei.nucleus import open_detector
+from deeppap.screening.nuclei_file import read_nuclei
+from deeppap.screening.parts import write_nuclei
+from deeppap.screening.slides.open_slide import companions
+from deeppap.screening.slides.overview import Tissue
+from deeppap.screening.slides.slide import Box, Slide, require_pixel_size
 
-ROOMS = (
-    "data_prep",
-    "deeppap/io",
-    "deeppap/engines",
-    "deeppap/scoring",
-    "deeppap/screening",
-)  # whose code decides what a part holds
+VIEWS, CROPS = 5, 1  # docs/fields.md has what they cost in AUC against 100 x 10
+TILE = 2048  # pixels a side
+TILES = (256, 4096)  # a smaller tile is mostly surroundings, a larger one needs too much memory
+# rooms whose code decides what a part holds
+ROOMS = ("data_prep", "deeppap/io", "deeppap/engines", "deeppap/scoring", "deeppap/screening")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose and what it stands for; the same for all images of a call.
+    """What the user chose, the same for all images of a call.
 
     Attributes
     ----------
     folds : tuple of str
         The trained folds' folders; the scores of several nets are averaged.
-    model_sha256 : str
-        Of its weights; of several nets' a digest.
+    weights_sha : str
+        Of the net's weights; of several nets' a digest.
     device : Device
-        What scores, and on what.
+        The engine that scores, and on what.
     views, crops : int
         Of each cell, and of each view.
     training_mpp : float
         Micrometres a pixel that the net was trained at; views are cut from pixels of this size.
     detector : str
-        Its name; `weights` and `weights_sha256` of those it needs; `confidence` that a nucleus must have, None the
-        detector's own.
+        Its name, with its weights and their sha256 if it needs any.
+    confidence : float or None
+        The least confidence of a nucleus; None takes the detector's own.
     tile : int
-        Pixels a side that a tile owns.
-    known_sha256 : str or None
-        Of what the net's training cells look like (of several nets' a digest), with which each cell is compared; None
-        where none is.
+        Side of a tile in pixels.
+    ood_sha : str or None
+        Of the training cells that each cell is compared with (of several nets' a digest); None without comparing.
     grey_as_colour : bool
         Whether a grey image is scored by a net of colour, its one channel taken three times.
     """
 
     folds: tuple[str, ...]
-    model_sha256: str
+    weights_sha: str
     device: Device
     views: int
     crops: int
     training_mpp: float
     detector: str
-    weights: str | None = None
-    weights_sha256: str | None = None
+    detector_weights: str | None = None
+    detector_sha: str | None = None
     confidence: float | None = None
-    tile: int = 2048
-    known_sha256: str | None = None
+    tile: int = TILE
+    ood_sha: str | None = None
     grey_as_colour: bool = False
 
-    def facts(self) -> dict:
-        """Those that change a cell's row: not where the files lie."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "weights", "device")}
-        return own | {name: getattr(self.device, name) for name in ("engine", "precision", "tf32")}
+    @property
+    def key(self) -> str:
+        """A digest of everything that changes a cell's row; where the files lie does not."""
+        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "detector_weights")}
+        device = own.pop("device")
+        return digest(own, [device[name] for name in ("engine", "precision", "tf32")])
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImagePlan:
     """One image to be screened; small, and plain values alone, so that it can be sent to another process.
 
-    `origin` is the pixel that QuPath counts from. `nuclei` is the folder of a person's nuclei
-    (`deeppap.screening.given_nuclei`) where they are not to be detected, with `nuclei_sha256`; `nuclei_file` is what the person
-    calls them.
+    `origin` is the pixel that QuPath counts from. `nuclei` is the file of a person's nuclei beside the parts, if they
+    are not to be detected, with `nuclei_sha`; `nuclei_file` is its name as the person gave it.
     """
 
     image: str
-    image_sha256: str
+    image_sha: str
     width: int
     height: int
     mpp: float
@@ -83,12 +93,12 @@ class Plan:
     parts: str
     origin: tuple[int, int] = (0, 0)
     nuclei: str | None = None
-    nuclei_sha256: str | None = None
+    nuclei_sha: str | None = None
     nuclei_file: str | None = None
 
     @property
     def name(self) -> str:
-        """The image's file name: how a row of the tables calls it."""
+        """The image's file name, as in the rows of the tables."""
         return Path(self.image).name
 
     @property
@@ -98,10 +108,175 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """A name that differs wherever a cell's row could: a part that other code made is not taken for this one's."""
-        own = [self.image_sha256, self.width, self.height, self.mpp, self.nuclei_sha256]
-        return digest(code_digest(ROOMS), own, self.settings.facts())[:16]
+        """Differs wherever a cell's row could, so that a part of other settings or other code is never taken."""
+        own = [self.image_sha, self.width, self.height, self.mpp, self.nuclei_sha]
+        return digest(code_digest(ROOMS), own, self.settings.key)[:16]
 
     def part(self, tile: Box) -> Path:
         """Where a tile's cells lie once they are complete."""
         return Path(self.parts) / f"{Path(self.image).stem}_{self.key}_x{tile.x}_y{tile.y}.parquet"
+
+    def tiles(self, tissue: Tissue) -> list[Box]:
+        """The tiles with tissue, row by row; all of them if a person set the nuclei."""
+        # of coarse pixels, fewer make as much work
+        finer = min(1.0, self.settings.training_mpp / self.mpp)
+        side = max(TILES[0], round(self.settings.tile * finer))
+        return tiles_of(self.width, self.height, side, None if self.nuclei else tissue)
+
+
+def tiles_of(width: int, height: int, side: int = TILE, tissue: Tissue | None = None) -> list[Box]:
+    """Boxes that cut an image without gap or overlap, row by row; only those that hold tissue, if it is given."""
+    corners = [(x, y) for y in range(0, height, side) for x in range(0, width, side)]
+    boxes = [Box(x, y, min(side, width - x), min(side, height - y)) for x, y in corners]
+    return [box for box in boxes if tissue is None or tissue.touches(box)]
+
+
+def settings_of(
+    models: Sequence[TrainedModel],
+    device: Device,
+    detector: str = "threshold",
+    detector_weights: Path | None = None,
+    views: int | None = None,
+    crops: int | None = None,
+    grey_as_colour: bool = False,
+    confidence: float | None = None,
+    training_mpp: float | None = None,
+    tile: int = TILE,
+    say: Callable[[str], None] = lambda _: None,
+) -> Settings:
+    """The settings of a call by nets of one run, whose scores are averaged.
+
+    `say` gets a line if cells cannot be compared with the training cells.
+
+    Raises
+    ------
+    UserError
+        For a count out of range, a detector that does not exist, weights that are not its own, or a net whose run
+        does not state the pixel size it was trained at.
+    """
+    model = models[0]
+    open_detector(detector, detector_weights, confidence)  # reports a mistake before any work
+    if not TILES[0] <= tile <= TILES[1]:
+        raise FieldError("tile", f"{TILES[0]} to {TILES[1]} pixels", f"{tile}", f"Leave it out for {TILE}.")
+    views = min(VIEWS, model.profile.test.views) if views is None else views
+    known = [model.known_cells(device.engine, say) for model in models]
+    return Settings(
+        folds=tuple(str(one.folder) for one in models),
+        weights_sha=one_sha256(one.weights_sha for one in models),
+        device=device,
+        views=model.views(views).count,
+        crops=model.crops(CROPS if crops is None else crops),
+        training_mpp=_training_mpp(model, training_mpp),
+        detector=detector,
+        detector_weights=None if detector_weights is None else str(detector_weights),
+        detector_sha=None if detector_weights is None else sha256_file(detector_weights),
+        confidence=confidence,
+        tile=tile,
+        ood_sha=None if None in known else ood_sha256(one.folder for one in models),
+        grey_as_colour=grey_as_colour,
+    )
+
+
+def ood_sha256(folds: Iterable[Path]) -> str:
+    """Of the files that hold what nets' training cells look like."""
+    return one_sha256(sha256_file(fold / KNOWN_CELLS) for fold in folds)
+
+
+def one_sha256(sums: Iterable[str]) -> str:
+    """One checksum for those of several files; a single one stays as it is."""
+    found = list(sums)
+    return found[0] if len(found) == 1 else digest(*found)
+
+
+def _training_mpp(model: TrainedModel, given: float | None) -> float:
+    found = model.run.dataset.pixel_um if given is None else given
+    if found is None:
+        do = "Give it with `training_mpp`: the images are resampled to it."
+        raise UserError(model.folder, "a run that states the pixel size of its training images", "none", do)
+    require_pixel_size(found, "training_mpp")
+    return float(found)
+
+
+def plan_image(
+    path: Path, slide: Slide, settings: Settings, parts: Path, mpp: float | None = None, nuclei: Path | None = None
+) -> ImagePlan:
+    """Plan an open image.
+
+    Parameters
+    ----------
+    parts : Path
+        The folder for its parts.
+    mpp : float, optional
+        Micrometres a pixel; takes the place of what the file states.
+    nuclei : Path, optional
+        A person's nuclei, GeoJSON or CSV, instead of a detector's.
+
+    Raises
+    ------
+    UserError
+        For an image without a pixel size, too small, or grey for a net of colour; and whatever is wrong with
+        `nuclei`.
+    """
+    width, height = slide.levels[0]
+    pixel_size = _pixel_size(path, slide, mpp)
+    _require_scorable(path, slide, pixel_size, settings)
+    kept = sha256 = None
+    if nuclei is not None:
+        found = read_nuclei(nuclei, path.name, slide.levels[0], pixel_size, slide.origin)
+        kept = nuclei_path(parts, path)
+        write_nuclei(kept, found, slide.levels[0])
+        sha256 = sha256_file(kept)
+    return ImagePlan(
+        image=str(path),
+        image_sha=_image_sha256(path),
+        width=width,
+        height=height,
+        mpp=pixel_size,
+        settings=settings,
+        parts=str(parts),
+        origin=slide.origin,
+        nuclei=str(kept) if kept else None,
+        nuclei_sha=sha256,
+        nuclei_file=nuclei.name if nuclei else None,
+    )
+
+
+def nuclei_path(parts: Path, image: Path) -> Path:
+    """Where the nuclei that a person gave for an image lie."""
+    return parts / f"{image.stem}_nuclei.parquet"
+
+
+def _pixel_size(path: Path, slide: Slide, given: float | None) -> float:
+    if given is not None:
+        require_pixel_size(given)
+        return given
+    if slide.mpp is None:
+        do = "Give it with `mpp`, in micrometres a pixel: a guess would change every score."
+        raise UserError(path, "an image that states its pixel size", "none", do)
+    return slide.mpp
+
+
+def _require_scorable(path: Path, slide: Slide, mpp: float, settings: Settings) -> None:
+    """Refuse an image that is smaller than a view, or grey."""
+    width, height = (n * mpp / settings.training_mpp for n in slide.levels[0])
+    if min(width, height) < PATCH:
+        found = f"{width:.0f} x {height:.0f} of them"
+        expected = f"a field of at least {PATCH} x {PATCH} pixels of {settings.training_mpp:g} um"
+        raise UserError(path, expected, found, "Score a picture of a single cell with tools/classify.py.")
+    if not slide.colour and not settings.grey_as_colour:
+        do = "Its cells can be found but not scored; `grey_as_colour` scores them all the same."
+        raise UserError(path, "a colour image for a net of colour", "a grey one", do)
+
+
+def contradiction(path: Path, slide: Slide, given: float | None) -> str | None:
+    """A line if an image states another pixel size than the one that is given in its place."""
+    if given is None or slide.mpp is None or same_pixel(given, slide.mpp):
+        return None
+    return f"{path}: the file states {slide.mpp:g} um a pixel; `mpp` {given:g} takes its place"
+
+
+def _image_sha256(path: Path) -> str:
+    """Of an image; of a slide in many files, also their names and sizes."""
+    if others := companions(path):
+        return digest(sha256_file(path), [[p.name, p.stat().st_size] for p in others])
+    return sha256_file(path)

@@ -1,14 +1,14 @@
 """One tile of one image, from its file to its part: a pure function of the plan and the tile.
 
-What it needs for long, the open slide, the net and the detector, is opened once a process and kept.
+The open slide, the nets and the detector are opened once a process and kept.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import tee
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -17,95 +17,116 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.scoring.average import averaged
 from deeppap.scoring.cell_score import CellScore
-from deeppap.scoring.cell_views import ViewChoice, of_pixels
+from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
 from deeppap.scoring.known_cells import KnownCells, read_known_cells
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
-from deeppap.screening.find_nuclei import detected, own_nuclei
-from deeppap.screening.given_nuclei import GivenNuclei
-from deeppap.screening.look import Look, TrainingPixels
-from deeppap.screening.nuclei.darkness import background_of
-from deeppap.screening.nuclei.detectors import open_detector
-from deeppap.screening.nuclei.nucleus import Detector, Nucleus
-from deeppap.screening.parts import Part, write_part
-from deeppap.screening.plan import Plan, Settings
-from deeppap.screening.settings import digest_of, known_sha256
+from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
+from deeppap.screening.nuclei.regions import background_of
+from deeppap.screening.parts import Part, nuclei_inside, pixels_of, write_part
+from deeppap.screening.plan import ImagePlan, Settings, one_sha256, ood_sha256
 from deeppap.screening.slides.open_slide import open_slide
-from deeppap.screening.slides.overview import overview_and_lost
+from deeppap.screening.slides.overview import SIDE, Tissue, find_tissue, overview
 from deeppap.screening.slides.slide import Box, Slide
-from deeppap.screening.slides.tissue import SIDE, Tissue, find_tissue
+from deeppap.screening.tile_pixels import TilePixels
+
+DIGITS = 2  # of a centre after the point
+NOISE = 6  # digits after which rounding differs between tiles
 
 
-class Receipt(NamedTuple):
-    """What is worth telling of a finished tile; the cells themselves are in its part."""
-
-    tile: Box
-    cells: int
-    damages: int
-
-
-def screen_tile(plan: Plan, tile: Box) -> Receipt:
-    """Find and score the nuclei that a tile owns, and write them as its part, complete or absent."""
-    path = plan.part(tile)
+def screen_tile(plan: ImagePlan, tile: Box) -> int:
+    """Find and score the nuclei that a tile owns, write them as its part, complete or absent, and count them."""
     part = cells_of(plan, tile)
-    write_part(path, plan.key, tile, part)
-    return Receipt(tile, len(part.cells), len(part.damages))
+    write_part(plan.part(tile), plan.key, tile, part)
+    return len(part.cells)
 
 
-def cells_of(plan: Plan, tile: Box) -> Part:
+def cells_of(plan: ImagePlan, tile: Box) -> Part:
     """The cells of a tile, scored, in order of y and x."""
-    image = opened(plan.image)
+    image = open_image(plan.image)
     if plan.nuclei is None:
         detector = _detector(plan.settings)
         sizes = (plan.settings.training_mpp, detector.work_mpp)
-        look = Look(image.slide, tile, plan.mpp, *sizes, detector.margin_um)
-        nuclei = own_nuclei(detected(look, detector, image.glass), tile, plan.size, image.tissue)
+        pixels = TilePixels(image.slide, tile, plan.mpp, *sizes, detector.margin_um)
+        nuclei = _owned(_detect(pixels, detector, image.glass), tile, plan.size, image.tissue)
     else:
-        nuclei = GivenNuclei(Path(plan.nuclei)).inside(tile, plan.size)
+        nuclei = nuclei_inside(Path(plan.nuclei), tile)
         if not nuclei:
             return Part([])
-        look = Look(image.slide, tile, plan.mpp, plan.settings.training_mpp)
-    kept = [n for n in nuclei if not look.damaged_near(n.x, n.y)]
-    own = tuple(damage for damage in look.damages if damage.box.meets(tile))
-    return Part(_scored(plan, look, kept) if kept else [], own, len(nuclei) - len(kept))
+        pixels = TilePixels(image.slide, tile, plan.mpp, plan.settings.training_mpp)
+    kept = [n for n in nuclei if not pixels.damaged_near(n.x, n.y)]
+    damages = tuple(damage for damage in pixels.damages if damage.box.overlap(tile))
+    return Part(_score(plan, pixels, kept) if kept else [], damages, len(nuclei) - len(kept))
 
 
-def _scored(plan: Plan, look: Look, nuclei: list[Nucleus]) -> list[ScreenedCell]:
+def _detect(pixels: TilePixels, detector: Detector, glass: float) -> list[Nucleus]:
+    """All nuclei that the detector finds in a tile and its margin, in pixels of the whole image."""
+    found = detector.detect(pixels.for_detector(), detector.work_mpp, background=glass)
+    centres = _rounded(pixels.from_detector(np.array([(n.x, n.y) for n in found])))
+    moved = []
+    for nucleus, (x, y) in zip(found, centres.tolist(), strict=True):
+        outline = nucleus.outline
+        if outline is not None:
+            outline = _rounded(pixels.from_detector(outline)).astype(np.float32)
+        moved.append(replace(nucleus, x=x, y=y, outline=outline))
+    return moved
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Rounded twice: without the tile's own noise first, so that a half is a half in every tile."""
+    return np.round(np.round(values, NOISE), DIGITS)
+
+
+def _owned(nuclei: list[Nucleus], tile: Box, size: tuple[int, int], tissue: Tissue) -> list[Nucleus]:
+    """Those that the tile owns and that lie in tissue, in order of y and x."""
+    if not nuclei:
+        return []
+    x, y = np.array([n.x for n in nuclei]), np.array([n.y for n in nuclei])
+    keep = owned(tile, size, x, y) & tissue.at(x, y)
+    return sorted((n for n, kept in zip(nuclei, keep, strict=True) if kept), key=lambda n: (n.y, n.x))
+
+
+def owned(tile: Box, size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether a tile owns points, bool (N,): each point of an image of (width, height) belongs to exactly one tile."""
+    columns, rows = pixels_of(size, x, y)
+    return (columns >= tile.x) & (columns < tile.right) & (rows >= tile.y) & (rows < tile.bottom)
+
+
+def _score(plan: ImagePlan, pixels: TilePixels, nuclei: list[Nucleus]) -> list[ScreenedCell]:
     nets, choice = _nets(plan.settings)
-    pixels, source = look.for_views(), Path(plan.image)
-    cells = (_cell(pixels, n, choice, source) for n in nuclei)
-    each = [score_cells(net.ready, own, net.known) for net, own in zip(nets, tee(cells, len(nets)), strict=True)]
+    cells = (_views(pixels, n, choice, Path(plan.image)) for n in nuclei)
+    each = [score_cells(ready, own, known) for (ready, known), own in zip(nets, tee(cells, len(nets)), strict=True)]
     return [_screened(plan.name, nucleus, score) for nucleus, score in zip(nuclei, averaged(each), strict=True)]
 
 
-def _screened(image: str, nucleus: Nucleus, score: CellScore) -> ScreenedCell:
-    where = (image, nucleus.x, nucleus.y, nucleus.area_um2, nucleus.confidence)
-    unlike = math.nan if score.unlike is None else score.unlike
-    return ScreenedCell(*where, score.score, score.spread, unlike, nucleus.outline)
-
-
-def _cell(pixels: TrainingPixels, nucleus: Nucleus, choice: ViewChoice, source: Path):
+def _views(pixels: TilePixels, nucleus: Nucleus, choice: ViewChoice, source: Path) -> CellViews:
     region, centre = pixels.neighbourhood(nucleus.x, nucleus.y)
-    if region.ndim == 2:
+    if region.ndim == 2:  # the nets take colour
         region = np.repeat(region[:, :, None], 3, axis=2)
     return of_pixels(region, centre, choice, source)
 
 
+def _screened(image: str, nucleus: Nucleus, score: CellScore) -> ScreenedCell:
+    ood_score = math.nan if score.unlike is None else score.unlike
+    place = (nucleus.x, nucleus.y, nucleus.area_um2, nucleus.confidence)
+    return ScreenedCell(image, *place, score.score, score.spread, ood_score, nucleus.outline)
+
+
 @dataclass(frozen=True)
-class Opened:
-    """An open image, and what is made of its overview once it is asked for, the same for all its tiles."""
+class OpenImage:
+    """An open image, and what its tiles share of its overview, computed when it is first needed."""
 
     slide: Slide
 
     @cached_property
     def _overview(self) -> tuple[np.ndarray, np.ndarray]:
-        return overview_and_lost(self.slide, SIDE)
+        return overview(self.slide, SIDE)
 
     @property
     def small(self) -> np.ndarray:
-        """The overview: for reading only, others look at it too."""
+        """The overview, uint8; shared, so copy it before writing into it."""
         return self._overview[0]
 
     @cached_property
@@ -120,56 +141,50 @@ class Opened:
         return background_of(self.small)
 
 
-def opened(image: str) -> Opened:
-    """An image, opened once a process and kept until the next one, or until the file is another."""
+def open_image(image: str) -> OpenImage:
+    """An image, kept open until the process opens another, or until the file changes."""
     path = Path(image)
-    found = path.stat() if path.exists() else None  # opening says what is wrong with one that is not there
-    return _opened(path, found and (found.st_mtime_ns, found.st_size))
+    found = path.stat() if path.exists() else None  # open_slide reports a missing file
+    return _open_image(path, found and (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, _changed: tuple[int, int] | None) -> Opened:
-    return Opened(open_slide(path))
-
-
-class Net(NamedTuple):
-    """An engine ready for the views of its training set, and the cells that it knows."""
-
-    ready: ViewInput
-    known: KnownCells | None
+def _open_image(path: Path, _changed: tuple[int, int] | None) -> OpenImage:
+    return OpenImage(open_slide(path))
 
 
 @lru_cache(maxsize=1)
-def _nets(settings: Settings) -> tuple[list[Net], ViewChoice]:
+def _nets(settings: Settings) -> tuple[list[tuple[ViewInput, KnownCells | None]], ViewChoice]:
+    """Each net, ready for views, with the training cells to compare with; and which views are scored."""
     folders = [Path(fold) for fold in settings.folds]
     models = [TrainedModel.open(folder) for folder in folders]
-    if digest_of(model.weights_sha for model in models) != settings.model_sha256:
-        _refuse_changed(folders[0])  # as of a training that goes on meanwhile
-    compared = settings.known_sha256 is not None
-    if compared and not _is_as_planned(folders, settings.known_sha256):
+    if one_sha256(model.weights_sha for model in models) != settings.weights_sha:
+        _refuse_changed(folders[0])  # a training may have gone on since the plan was made
+    compared = settings.ood_sha is not None
+    if compared and not _is_as_planned(folders, settings.ood_sha):
         _refuse_changed(folders[0] / KNOWN_CELLS)
-    nets = [Net(_ready(m, settings), read_known_cells(m.folder) if compared else None) for m in models]
+    nets = [(_ready(m, settings), read_known_cells(m.folder) if compared else None) for m in models]
     return nets, models[0].views(settings.views)
 
 
 def _refuse_changed(path: Path) -> NoReturn:
-    do = "Run the same command again."
-    raise UserError(path, "the weights and files as they were when this was planned", "others", do)
+    expected = "the weights and files as they were when the screening was planned"
+    raise UserError(path, expected, "others", "Run the same command again.")
 
 
 def _is_as_planned(folders: list[Path], sha256: str) -> bool:
-    return all((folder / KNOWN_CELLS).exists() for folder in folders) and known_sha256(folders) == sha256
+    return all((folder / KNOWN_CELLS).exists() for folder in folders) and ood_sha256(folders) == sha256
 
 
 def _ready(model: TrainedModel, settings: Settings) -> ViewInput:
     ready = model.engine(settings.device).view_input(model.mean, settings.crops)
-    ready.ahead = False  # a tile's few views are not worth processes of their own, started anew for each
+    ready.ahead = False  # a tile has too few views to start processes for them
     return ready
 
 
 @lru_cache(maxsize=1)
 def _detector(settings: Settings) -> Detector:
-    weights = None if settings.weights is None else Path(settings.weights)
-    if weights is not None and sha256_file(weights) != settings.weights_sha256:
+    weights = None if settings.detector_weights is None else Path(settings.detector_weights)
+    if weights is not None and sha256_file(weights) != settings.detector_sha:
         _refuse_changed(weights)
     return open_detector(settings.detector, weights, settings.confidence)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.prepare import prepare_run, run_profile
-from deeppap.cluster.job import Job, shared_mark
-from deeppap.cluster.run_jobs import Jobs
+from deeppap.cluster.jobs import Job, Jobs, shared_mark
 from deeppap.engines.device import adopt
 from deeppap.io.cores import wanted_threads
 from deeppap.io.errors import UserError

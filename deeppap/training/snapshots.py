@@ -46,22 +46,25 @@ def list_snapshots(folder: Path) -> list[Snapshot]:
     ]
 
 
-def check_snapshot(snapshot: Snapshot, shapes: Shapes) -> None:
+def check_snapshot(snapshot: Snapshot, shapes: Shapes, histories: int = 1) -> None:
     """Refuse a pair of which either file is missing, cut short or of another net."""
     check_weights(snapshot.model, shapes, DO)
     state = read_binary(snapshot.state, "SolverState", DO)
-    count = sum(len(blobs) for blobs in shapes.values())
+    count = histories * sum(len(blobs) for blobs in shapes.values())
     if state.iter != snapshot.iteration or len(state.history) != count:
         found = f"iteration {state.iter} with {len(state.history)}"
         raise UserError(snapshot.state, f"iteration {snapshot.iteration} with {count} histories", found, DO)
 
 
-def newest_complete(folder: Path, shapes: Shapes) -> tuple[Snapshot | None, list[str]]:
-    """The newest whole snapshot, and a line for each newer one that was passed over."""
+def newest_complete(folder: Path, shapes: Shapes, histories: int = 1) -> tuple[Snapshot | None, list[str]]:
+    """The newest whole snapshot, and a line for each newer one that was passed over.
+
+    `histories` is how many the solver keeps of each blob: SGD one, Adam two.
+    """
     passed = []
     for snapshot in list_snapshots(folder):
         try:
-            check_snapshot(snapshot, shapes)
+            check_snapshot(snapshot, shapes, histories)
         except UserError as error:
             passed.append(f"passing over iteration {snapshot.iteration}: {error}")
             continue

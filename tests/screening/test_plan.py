@@ -1,13 +1,18 @@
-"""A plan's key names everything that could change a cell's row, and nothing else."""
+"""A plan's key names everything that could change a cell's row, and nothing else; tiles own the image."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deeppap.engines.device import Device
+from deeppap.io.errors import UserError
+from deeppap.screening.plan import tiles_of
+from deeppap.screening.screen_tile import owned
+from deeppap.screening.slides.overview import find_tissue
 from deeppap.screening.slides.slide import Box
-from tests.support.screening import plain_settings, plan_of
+from tests.support.screening import plain_settings, plan_of, settings_for
 
 IMAGE = Path("folder/field.png")
 
@@ -15,15 +20,15 @@ IMAGE = Path("folder/field.png")
 @pytest.mark.parametrize(
     "change",
     [
-        {"image_sha256": "ef" * 32},
+        {"image_sha": "ef" * 32},
         {"mpp": 0.25},
-        {"nuclei_sha256": "12" * 32},
+        {"nuclei_sha": "12" * 32},
         {"settings": plain_settings(views=3)},
         {"settings": plain_settings(crops=2)},
-        {"settings": plain_settings(model_sha256="00" * 32)},
-        {"settings": plain_settings(known_sha256="00" * 32)},
+        {"settings": plain_settings(weights_sha="00" * 32)},
+        {"settings": plain_settings(ood_sha="00" * 32)},
         {"settings": plain_settings(detector="fcn")},
-        {"settings": plain_settings(weights_sha256="00" * 32)},
+        {"settings": plain_settings(detector_sha="00" * 32)},
         {"settings": plain_settings(confidence=0.5)},
         {"settings": plain_settings(training_mpp=0.3)},
         {"settings": plain_settings(tile=512)},
@@ -34,7 +39,7 @@ IMAGE = Path("folder/field.png")
     ],
     ids=str,
 )
-def test_what_changes_a_row_changes_the_key(change):
+def test_key_differs(change):
     assert replace(plan_of(IMAGE), **change).key != plan_of(IMAGE).key
 
 
@@ -44,23 +49,79 @@ def test_what_changes_a_row_changes_the_key(change):
         {"image": "elsewhere/other.png"},
         {"parts": "elsewhere"},
         {"settings": plain_settings(folds=("elsewhere",))},
-        {"settings": plain_settings(weights="elsewhere")},
+        {"settings": plain_settings(detector_weights="elsewhere")},
         {"settings": plain_settings(device=Device("1", without_gpu=True))},
     ],
     ids=str,
 )
-def test_where_things_lie_does_not(change):
+def test_key_does_not_depend_on_where_things_lie(change):
     assert replace(plan_of(IMAGE), **change).key == plan_of(IMAGE).key
 
 
-def test_tiles_of_one_plan_have_names_of_their_own():
-    plan = plan_of(IMAGE)
-    names = {plan.part(Box(x, y, 256, 256)) for x in (0, 256) for y in (0, 256)}
+def test_key_depends_on_the_code(monkeypatch):
+    before = plan_of(IMAGE).key
+    monkeypatch.setattr("deeppap.screening.plan.code_digest", lambda rooms: "other")
+    assert plan_of(IMAGE).key != before
+
+
+def test_each_tile_has_a_part_of_its_own():
+    names = {plan_of(IMAGE).part(Box(x, y, 256, 256)) for x in (0, 256) for y in (0, 256)}
     assert len(names) == 4
     assert all(name.parent == Path("folder/parts") for name in names)
 
 
-def test_a_part_that_other_code_made_is_another(monkeypatch):
-    before = plan_of(IMAGE).key
-    monkeypatch.setattr("deeppap.screening.plan.code_digest", lambda rooms: "other")
-    assert plan_of(IMAGE).key != before
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"detector": "magic"}, "found magic"),
+        ({"detector": "fcn"}, "detector_weights: "),
+        ({"confidence": 1.5}, "confidence: "),
+        ({"views": 0}, "views: .* 1 to 100"),
+        ({"crops": 11}, "crops: .* 1 to 10"),
+        ({"tile": 10}, "tile: .* 256 to 4096"),
+        ({"training_mpp": 9}, "training_mpp: .* 0.05 to 2"),
+        ({"training_mpp": None}, "training_mpp"),
+    ],
+)
+def test_wrong_settings_are_refused(trained_fold, given, said):
+    with pytest.raises(UserError, match=said):
+        settings_for(trained_fold, **given)
+
+
+@pytest.mark.parametrize(("width", "height", "side"), [(1000, 700, 256), (256, 256, 256), (257, 1, 256), (90, 90, 500)])
+def test_every_point_belongs_to_exactly_one_tile(rng, width, height, side):
+    x = np.concatenate([rng.uniform(-0.5, width - 0.5, 4000), np.arange(0, width) - 0.5, [width - 0.5, width - 0.5001]])
+    y = np.concatenate([rng.uniform(-0.5, height - 0.5, len(x) - 2), [-0.5, height - 0.5]])
+    times = sum(owned(box, (width, height), x, y).astype(int) for box in tiles_of(width, height, side))
+    assert (times == 1).all()
+
+
+def test_tiles_come_row_by_row_and_stay_inside():
+    boxes = tiles_of(600, 300, 256)
+    assert boxes[:3] == [Box(0, 0, 256, 256), Box(256, 0, 256, 256), Box(512, 0, 88, 256)]
+    assert boxes[3:] == [Box(0, 256, 256, 44), Box(256, 256, 256, 44), Box(512, 256, 88, 44)]
+
+
+def tissue_of(x, y, size):
+    """The tissue of a slide of 50,000 pixels a side, with one spot on its overview of 500."""
+    small = np.full((500, 500, 3), 240, np.uint8)
+    small[y : y + size, x : x + size] = (210, 180, 230)
+    return find_tissue(small, 50_000, 50_000)
+
+
+def test_only_tiles_with_tissue_are_searched():
+    tissue = tissue_of(100, 300, 40)
+    boxes = tiles_of(50_000, 50_000, 2048, tissue)
+    assert 0 < len(boxes) <= 16
+    assert min(b.x for b in boxes) <= 10_000 <= 14_000 <= max(b.right for b in boxes)
+
+
+def test_cell_of_one_pixel_of_the_overview_is_tissue():
+    found = tissue_of(250, 20, 1).at(np.array([25_050.0, 40_000.0]), np.array([2_050.0, 40_000.0]))
+    assert found.tolist() == [True, False]
+
+
+def test_all_of_a_field_is_searched():
+    tissue = find_tissue(np.full((960, 1280), 240, np.uint8), 1280, 960)
+    assert tissue.mask.all()
+    assert len(tiles_of(1280, 960, 512, tissue)) == 6

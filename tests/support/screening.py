@@ -1,6 +1,5 @@
 """Screening in the tests: settings of a small net, drawn images in every format, cells made by hand."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,28 +9,27 @@ import pytest
 from deeppap.engines.device import Device
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
-from deeppap.screening.plan import Plan, Settings
-from deeppap.screening.settings import settings_of
+from deeppap.screening.plan import ImagePlan, Settings, settings_of
 
 MPP = 0.201  # micrometres a pixel of the phantom's fields
 
 
 def settings_for(fold: Path, tile: int = 2048, **more) -> Settings:
     """What `tools/screen.py --gpu none --training-mpp 0.201` makes of a fold, by 1 view of 1 crop."""
-    given = {"views": 1, "crops": 1, "training_mpp": MPP, **more}
-    return replace(settings_of([TrainedModel.open(fold)], Device(without_gpu=True), **given), tile=tile)
+    given = {"views": 1, "crops": 1, "training_mpp": MPP, "tile": tile, **more}
+    return settings_of([TrainedModel.open(fold)], Device(without_gpu=True), **given)
 
 
 def plain_settings(**more) -> Settings:
     """Settings that no net stands behind, for what never scores."""
-    facts = {"folds": ("none",), "model_sha256": "ab" * 32, "device": Device(), "views": 2, "crops": 1}
+    facts = {"folds": ("none",), "weights_sha": "ab" * 32, "device": Device(), "views": 2, "crops": 1}
     return Settings(**{**facts, "training_mpp": MPP, "detector": "threshold", **more})
 
 
-def plan_of(image: Path, size: tuple[int, int] = (600, 400), **more) -> Plan:
+def plan_of(image: Path, size: tuple[int, int] = (600, 400), **more) -> ImagePlan:
     """A plan of an image of (width, height), made by hand."""
-    facts = {"image": str(image), "image_sha256": "cd" * 32, "width": size[0], "height": size[1], "mpp": MPP}
-    return Plan(**{**facts, "settings": plain_settings(), "parts": str(image.parent / "parts"), **more})
+    facts = {"image": str(image), "image_sha": "cd" * 32, "width": size[0], "height": size[1], "mpp": MPP}
+    return ImagePlan(**{**facts, "settings": plain_settings(), "parts": str(image.parent / "parts"), **more})
 
 
 def cell_at(x: float, y: float, score: float = 0.7, image: str = "field.png", **more) -> ScreenedCell:

@@ -15,4 +15,4 @@ def second_net(one: TrainedModel, path: Path) -> TrainedModel:
     for blob in last.blobs:
         blob.data[:] = [value / 2 for value in blob.data]
     path.write_bytes(net.SerializeToString())
-    return replace(one, folder=one.folder.parent / "fold1", weights=path, sha256=sha256_file(path))
+    return replace(one, folder=one.folder.parent / "fold1", weights=path, weights_sha=sha256_file(path))

@@ -3,27 +3,31 @@
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
+from skimage.feature import peak_local_max
+from skimage.morphology import reconstruction
 
 from deeppap.engines.caffe_blobs import shaped_input
 from deeppap.engines.net_probe import probe_net
 from deeppap.engines.weights_file import check_weights
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
-from deeppap.screening.nuclei.darkness import absorbance, darkness, rescale, to_original, whole
-from deeppap.screening.nuclei.fcn_scale import STRIDE, WORK_MPP
-from deeppap.screening.nuclei.maxima import maxima
 from deeppap.screening.nuclei.nucleus import Nucleus, require_field
-from deeppap.screening.nuclei.outline import outline_at
 from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
-from deeppap.screening.nuclei.regions import smooth
-from deeppap.screening.nuclei.threshold import nucleus_of, within
+from deeppap.screening.nuclei.regions import absorbance, darkness, fill_blocks, rescale, rescale_points, smooth
+from deeppap.screening.nuclei.threshold import nucleus_of, outline_at, within_border
 
 DEPLOY = ROOT / "prototxt/nucleus_fcn/deploy.prototxt"
+WORK_MPP = 0.5  # micrometres a pixel of the net's input: a nucleus is 10 to 30 pixels wide
+STRIDE = 2  # pixels of the input to a pixel of the net's map
 CONFIDENCE = 0.35  # between where F is highest on Cervix93 (0.4) and what recall on smears asks for
 BLOCK = 36  # pixels at WORK_MPP that are a whole number of those that outlines are looked for in, 40
 MULTIPLE = 4  # of both sides of the net's input: it is halved twice and enlarged again
-FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))  # the map is the mean of these four views
+FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))  # the map is the mean over these four views
+SMOOTH = 0.7  # pixels of the map: two maxima of one bump become one
+APART = 2  # pixels of the map between two maxima: the narrowest pair of nuclei is 4 micrometres apart
+VALLEY = 0.85  # of the lower maximum: if the way to a higher one stays above that, both are one nucleus
 
 
 class FcnDetector:
@@ -32,12 +36,11 @@ class FcnDetector:
     Parameters
     ----------
     weights : Path
-        The .caffemodel; refused here where Caffe would end the process or go on with random values.
+        The .caffemodel. It is checked first: Caffe would end the process or go on with random values.
     confidence : float or None
         Maxima below it are left out; None takes the detector's own.
     """
 
-    name = "fcn"
     work_mpp = WORK_MPP
     margin_um = 40.0  # what the net sees to each side, and the rim of an outline
 
@@ -57,16 +60,15 @@ class FcnDetector:
         require_field(image, mpp)
         channel = rescale(absorbance(image, background), mpp, WORK_MPP)
         places, heights = maxima(self.map(channel), self.confidence)
-        centres = to_original(places, channel.shape, image.shape[:2])
-        blocks = whole(darkness(image, background), BLOCK)
+        centres = rescale_points(places, channel.shape, image.shape)
+        blocks = fill_blocks(darkness(image, background), BLOCK)
         fine = smooth(rescale(blocks, mpp, REGION_MPP))
-        scale = np.array([fine.shape[1] / blocks.shape[1], fine.shape[0] / blocks.shape[0]])
-        regions, _ = outline_at(fine, (centres + 0.5) * scale - 0.5)
+        regions, _ = outline_at(fine, rescale_points(centres, blocks.shape, fine.shape))
         nuclei = []
-        for region, centre, height in zip(regions, centres.tolist(), heights.tolist(), strict=True):
+        for region, (x, y), height in zip(regions, centres.tolist(), heights.tolist(), strict=True):
             shape = nucleus_of(region, height, fine.shape, blocks.shape)
-            nuclei.append(Nucleus(*centre, shape.area_um2, height, shape.outline))
-        return within(nuclei, image.shape[:2], mpp)
+            nuclei.append(Nucleus(x, y, shape.area_um2, height, shape.outline))
+        return within_border(nuclei, image.shape[:2], mpp)
 
     def map(self, channel: np.ndarray) -> np.ndarray:
         """The map of nuclei, float32 (ceil(H/2), ceil(W/2)), of a field's absorbance, uint8 (H, W) at WORK_MPP."""
@@ -82,3 +84,28 @@ class FcnDetector:
     def _forward(self, padded: np.ndarray) -> np.ndarray:
         shaped_input(self.net, "data", (1, 1, *padded.shape))[0, 0] = padded
         return self.net.forward()["prob"][0, 0].copy()
+
+
+def maxima(prob: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Places, float64 (N, 2) of x, y in pixels of the net's input, and heights, float64 (N,), highest first."""
+    smoothed = cv2.GaussianBlur(prob, (0, 0), SMOOTH)
+    # a maximum stands if no higher one floods it above its valley
+    standing = reconstruction(VALLEY * smoothed, smoothed) <= VALLEY * smoothed
+    peaks = peak_local_max(smoothed, min_distance=APART, threshold_abs=least, exclude_border=False)
+    peaks = peaks[standing[tuple(peaks.T)]]
+    heights = smoothed[tuple(peaks.T)].astype(np.float64)
+    order = np.lexsort((peaks[:, 1], peaks[:, 0], -heights))
+    places = [
+        (column + _vertex(smoothed[row], column), row + _vertex(smoothed[:, column], row))
+        for row, column in peaks[order].tolist()
+    ]
+    return STRIDE * np.array(places).reshape(-1, 2) + (STRIDE - 1) / 2, heights[order]
+
+
+def _vertex(line: np.ndarray, at: int) -> float:
+    """How far, in pixels, the top of the parabola through a maximum and its two neighbours lies from it."""
+    if not 0 < at < len(line) - 1:
+        return 0.0
+    before, here, after = (float(v) for v in line[at - 1 : at + 2])
+    bend = before - 2 * here + after
+    return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0

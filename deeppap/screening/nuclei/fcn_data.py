@@ -1,8 +1,9 @@
-"""The LMDBs that the nucleus net is trained on: crops and the maps to learn, in two databases of the same order."""
+"""Training data of the nucleus net: crops of fields and the maps to learn, in two LMDBs of the same order."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -13,44 +14,167 @@ from tqdm import tqdm
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full, require_space
-from deeppap.screening.nuclei.fcn_crops import CROP, Prepared, cut, prepare
-from deeppap.screening.nuclei.fields import Field
+from deeppap.screening.nuclei.fcn import STRIDE, WORK_MPP
+from deeppap.screening.nuclei.fields import Field, FieldSet
+from deeppap.screening.nuclei.regions import PAD, absorbance, rescale, rescale_points, smooth_darkness
+from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
+from deeppap.screening.nuclei.threshold import points_inside, radii, scored_regions
 
+CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
+SIGMA = 1.75  # micrometres: the least bump drawn on a nucleus; those of a binucleate cell have a valley between them
+WIDE = 0.45  # of the radius: the bump of a larger nucleus; a small bump would be learnt as fragments
+PEAK, UNKNOWN = 200, 255  # in the map to learn; train_val.prototxt says what becomes of them
+RIM = 3.0  # micrometres along a field's border: a nucleus cut there may or may not be marked
+NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
+AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
+SCALE = (-0.25, 0.35)  # log of size; up more than down: large abnormal nuclei are rare
+GAIN, OFFSET, NOISE = 0.3, 5.0, 2.0  # log of contrast, grey values, grey values
 PARTS = ("image", "target")
 CROP_BYTES = 2 * CROP * CROP  # a crop, its map, and the pages they end in
 COMMIT = 500  # crops a transaction
+MOVED = 3.5  # micrometres that a loose mark may be moved to the middle of the region that it lies in
+# a region of this confidence may take a mark to its middle; one of this confidence and area, in square micrometres,
+# and without a mark may be an unmarked nucleus. A leukocyte's lobe is smaller, and should be learnt as no nucleus.
+MOVED_CONFIDENCE = 0.3
+UNMARKED_CONFIDENCE, UNMARKED_UM2 = 0.3, 20.0
 
 
 @dataclass(frozen=True)
-class FieldSet:
-    """Fields of one pixel size; `loose` where their marks are not exhaustive, or not in the middle."""
+class Prepared:
+    """A field at the net's pixel size.
 
-    fields: Sequence[Field]
-    mpp: float
-    loose: bool = False
-    name: str = field(default="fields")
+    `channel` is its absorbance, uint8 (H, W); `points` float64 (N, 2) of x, y in it; `weights` float64 (N,) say how
+    often each nucleus is chosen, `sigmas` float64 (N,) how wide its bump is, in pixels; `unknown` uint8 (H, W) is 255
+    where it is not known whether there are nuclei.
+    """
+
+    channel: np.ndarray
+    points: np.ndarray
+    weights: np.ndarray
+    sigmas: np.ndarray
+    unknown: np.ndarray
 
 
-def rarity(sets: FieldSet) -> list[np.ndarray]:
+def prepare(field: Field, mpp: float, weights: np.ndarray, incomplete: bool = False) -> Prepared:
+    """A field of `mpp` micrometres a pixel, ready to be cut; `incomplete` marks are tidied first."""
+    image = field.image()
+    points, unknown = field.points, np.zeros(image.shape[:2], np.uint8)
+    if incomplete:
+        points, unknown = tidy(image, mpp, points)
+    channel = rescale(absorbance(image), mpp, WORK_MPP)
+    known = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    rim = round(RIM / WORK_MPP)
+    hidden = np.full(known.shape, UNKNOWN, np.uint8)
+    hidden[rim:-rim, rim:-rim] = known[rim:-rim, rim:-rim]
+    sigmas = np.maximum(SIGMA, WIDE * radii(image, mpp, points)) / WORK_MPP
+    points = rescale_points(points, image.shape, channel.shape)
+    return Prepared(channel, points, np.asarray(weights, np.float64), sigmas, hidden)
+
+
+def tidy(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Loose marks made fit to train on: CRIC leaves nuclei unmarked, and its marks lie beside the centres.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        The marks moved to the middle of their regions, float64 (N, 2), and where it is not known whether there are
+        nuclei, uint8 (H, W) 0 or 255.
+    """
+    channel = smooth_darkness(image, mpp)
+    regions, scores = scored_regions(channel)
+    marks = rescale_points(points, image.shape, channel.shape) + PAD
+    places = np.rint(marks[:, ::-1]).astype(int)
+    moved, best = marks.copy(), np.full(len(marks), MOVED_CONFIDENCE)
+    unknown = np.zeros(tuple(n + 2 * PAD for n in channel.shape), np.uint8)
+    for region, score in zip(regions, scores, strict=True):
+        inside = points_inside(region, places)
+        if not len(inside):
+            if score >= UNMARKED_CONFIDENCE and region.area_um2 >= UNMARKED_UM2:
+                region.cut(unknown)[region.mask] = 255
+        elif len(inside) == 1 and score > best[inside[0]]:
+            rows, columns = np.nonzero(region.mask)
+            middle = np.array([columns.mean() + region.left, rows.mean() + region.top])
+            if np.linalg.norm(middle - marks[inside[0]]) * REGION_MPP <= MOVED:
+                moved[inside[0]], best[inside[0]] = middle, score
+    for x, y in moved:  # a mark is a known nucleus, whatever else overlaps it
+        cv2.circle(unknown, (round(x), round(y)), round(MOVED / REGION_MPP), 0, -1)
+    unknown = np.ascontiguousarray(unknown[PAD:-PAD, PAD:-PAD])
+    unknown = cv2.resize(unknown, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    scale = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
+    return (moved - PAD + 0.5) / scale - 0.5, unknown
+
+
+def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One crop, uint8 (128, 128), and its target, uint8 (64, 64); `shares` (F,) says how often each field is chosen."""
+    field = fields[rng.choice(len(fields), p=shares)]
+    matrix = _placement(field, rng)
+    size = (CROP, CROP)
+    image = cv2.warpAffine(field.channel, matrix, size, flags=cv2.INTER_CUBIC)  # bare glass outside the field
+    hidden = cv2.warpAffine(field.unknown, matrix, size, flags=cv2.INTER_NEAREST, borderValue=UNKNOWN)
+    points = field.points @ matrix[:, :2].T + matrix[:, 2]
+    sigmas = field.sigmas * math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return _jitter(image, rng), target(points, sigmas, hidden[::STRIDE, ::STRIDE])
+
+
+def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
+    """The affine map from field to crop, float64 (2, 3): a random place, rotation, mirroring and size."""
+    height, width = field.channel.shape
+    if len(field.points) and rng.random() < AT_NUCLEI:
+        at = rng.choice(len(field.points), p=field.weights / field.weights.sum())
+        centre = field.points[at] + rng.uniform(-NEAR, NEAR, 2) / WORK_MPP
+    else:
+        centre = rng.uniform((0, 0), (width, height))
+    turn, scale = rng.uniform(0, 2 * math.pi), math.exp(rng.uniform(*SCALE))
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    if rng.random() < 0.5:
+        linear[:, 0] *= -1
+    return np.column_stack([linear, (CROP - 1) / 2 - linear @ centre])
+
+
+def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The crop as of another stain, lamp and focus."""
+    value = image.astype(np.float32) * math.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-OFFSET, OFFSET)
+    if rng.random() < 0.3:
+        value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.4, 1.0))
+    value += rng.uniform(0, NOISE) * rng.standard_normal(value.shape, np.float32)
+    return np.clip(np.rint(value), 0, 255).astype(np.uint8)
+
+
+def target(points: np.ndarray, sigmas: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """The map to learn, uint8 (h, w): a bump of 200 on every point, 255 where `hidden` is not 0.
+
+    Points (N, 2) and sigmas (N,) are in pixels of the crop.
+    """
+    height, width = hidden.shape
+    u, v = (STRIDE * np.arange(n) + (STRIDE - 1) / 2 for n in (width, height))
+    bumps = np.zeros((height, width))
+    for (x, y), sigma in zip(points, sigmas, strict=True):
+        if -4 * sigma < x < u[-1] + 4 * sigma and -4 * sigma < y < v[-1] + 4 * sigma:
+            one = np.exp(-((v - y)[:, None] ** 2 + (u - x)[None] ** 2) / (2 * sigma**2))
+            np.maximum(bumps, one, out=bumps)
+    return np.where(hidden > 0, UNKNOWN, np.rint(PEAK * bumps)).astype(np.uint8)
+
+
+def rarity(fields: FieldSet) -> list[np.ndarray]:
     """How often each nucleus of each field is chosen: the rarer its class, the more often, by the square root."""
-    counts = Counter(label for one in sets.fields for label in one.labels)
+    counts = Counter(label for one in fields.fields for label in one.labels)
     counts[""] = counts[""] or 1  # fields without classes
-    return [np.array([counts[k] ** -0.5 for k in f.labels or ("",) * len(f.points)]) for f in sets.fields]
+    return [np.array([counts[k] ** -0.5 for k in f.labels or ("",) * len(f.points)]) for f in fields.fields]
 
 
-def gather(sets: Sequence[FieldSet], title: str) -> tuple[list[Prepared], np.ndarray]:
-    """All fields, ready to be cut, and their shares: each set's by the root of its number of fields."""
+def _gather(sets: Sequence[FieldSet], title: str) -> tuple[list[Prepared], np.ndarray]:
+    """All fields, ready to be cut, and their shares: each set's by the square root of its number of fields."""
     prepared, shares = [], []
-    bar = tqdm(total=sum(len(s.fields) for s in sets), desc=title, unit="field", disable=None)
-    for one in sets:
-        weights = rarity(one)
-        sums = np.array([w.sum() for w in weights])
-        within = sums + max(sums.mean(), 1e-9)  # fields without a nucleus teach what none is
-        shares.append(len(one.fields) ** 0.5 * within / within.sum())
-        for each, weight in zip(one.fields, weights, strict=True):
-            prepared.append(prepare(each, one.mpp, weight, one.loose))
-            bar.update()
-    bar.close()
+    with tqdm(total=sum(len(s.fields) for s in sets), desc=title, unit="field", disable=None) as bar:
+        for one in sets:
+            weights = rarity(one)
+            sums = np.array([w.sum() for w in weights])
+            within = sums + max(sums.mean(), 1e-9)  # fields without a nucleus are chosen too
+            shares.append(len(one.fields) ** 0.5 * within / within.sum())
+            for each, weight in zip(one.fields, weights, strict=True):
+                prepared.append(prepare(each, one.mpp, weight, one.incomplete))
+                bar.update()
     share = np.concatenate(shares)
     return prepared, share / share.sum()
 
@@ -65,8 +189,8 @@ def write_crops(folder: Path, name: str, sets: Sequence[FieldSet], count: int, s
     """
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, count * CROP_BYTES)
-    cv2.setNumThreads(1)  # the crops are too small to share out
-    fields, shares = gather(sets, f"{name}: fields")
+    cv2.setNumThreads(1)  # the crops are too small to share between threads
+    fields, shares = _gather(sets, f"{name}: fields")
     rng = np.random.default_rng([seed, len(name)])
     size = count * CROP_BYTES + (64 << 20)
     stores = [lmdb.open(str(folder / f"{name}_{part}_lmdb"), map_size=size, sync=False) for part in PARTS]
@@ -76,7 +200,7 @@ def write_crops(folder: Path, name: str, sets: Sequence[FieldSet], count: int, s
             for store, images in zip(stores, zip(*pairs, strict=True), strict=True):
                 with store.begin(write=True) as transaction:
                     for index, image in enumerate(images, start):
-                        transaction.put(f"{index:08d}".encode(), datum(image), append=True)
+                        transaction.put(f"{index:08d}".encode(), _datum(image), append=True)
         for store in stores:
             store.sync(True)
     except lmdb.Error as error:
@@ -86,14 +210,14 @@ def write_crops(folder: Path, name: str, sets: Sequence[FieldSet], count: int, s
             store.close()
 
 
-def datum(image: np.ndarray) -> bytes:
+def _datum(image: np.ndarray) -> bytes:
     """A serialized Datum of one channel, from uint8 (h, w)."""
     height, width = image.shape
     return caffe_pb2().Datum(channels=1, height=height, width=width, data=image.tobytes()).SerializeToString()
 
 
-def require_sets(sets: Sequence[FieldSet]) -> None:
+def require_nuclei(sets: Sequence[FieldSet]) -> None:
     """Refuse sets without a single nucleus: a net would learn that there are none."""
     if not any(len(one.points) for s in sets for one in s.fields):
         names = ", ".join(s.name for s in sets)
-        raise UserError(names, "fields with nuclei", "none with any", "Give fields of which nuclei are marked.")
+        raise UserError(names, "fields with nuclei", "none with any", "Give fields with marked nuclei.")

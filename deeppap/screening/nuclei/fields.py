@@ -1,28 +1,32 @@
-"""Reader of a folder of fields: images with the points or masks of their nuclei."""
+"""Folders of fields with the points or masks of their nuclei, as a command line names them."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
+from deeppap.screening.nuclei.points_csv import read_points
+from deeppap.screening.slides.field_image import decode, require_8_bits
+from deeppap.screening.slides.slide import require_pixel_size
 
 IMAGES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 MASK = "_GT"
 ONE_CSV = "nuclei.csv"
 SHAPES = f"Give images with <stem>.csv (row,col, 1-based), {ONE_CSV} (image,nucleus_x,nucleus_y), or <stem>{MASK}.png."
-SMALLEST = 20  # pixels of a mask's component; less is what an anti-aliased edge left behind
+SMALLEST = 20  # pixels of a mask's component; a smaller one is left over from an anti-aliased edge
 
 
 @dataclass(frozen=True)
 class Field:
     """One field of view and what is known of its nuclei.
 
-    `points` are centres, float64 (N, 2) of x, y, 0-based; `labels` names the cell's class of each where it is known;
-    `mask` is int32 (H, W), 0 outside and 1..N in the nucleus of that point, where there is one.
+    `points` are centres, float64 (N, 2) of x, y, 0-based; `labels` is the class of each cell, if classes are known;
+    `mask` is int32 (H, W), 0 outside and 1..N in the nucleus of that point, if there is one.
     """
 
     path: Path
@@ -37,42 +41,72 @@ class Field:
 
     def image(self) -> np.ndarray:
         """The image, uint8 (H, W) or (H, W, 3) BGR."""
-        return read_field(self.path)
+        return _read_field(self.path)
 
     def mask(self) -> np.ndarray | None:
         """The nuclei by number, or None."""
         return None if self.mask_path is None else read_nuclei_mask(self.mask_path)[0]
 
 
-def read_field(path: Path) -> np.ndarray:
-    """Read a field, uint8 (H, W) if it is grey, else (H, W, 3) BGR."""
-    image = _decode(path)
-    kind = f"{1 if image.ndim == 2 else image.shape[2]} channel(s) of {image.dtype.itemsize * 8} bits"
-    if kind not in ("1 channel(s) of 8 bits", "3 channel(s) of 8 bits"):
-        raise UserError(path, "8 bits, grey or colour, no alpha", kind, "Convert it to 8-bit grey or 24-bit RGB.")
-    return image
+@dataclass(frozen=True)
+class FieldSet:
+    """Fields of one pixel size; `incomplete` if their marks are not exhaustive, or not in the middle of the nuclei."""
+
+    fields: Sequence[Field]
+    mpp: float
+    incomplete: bool = False
+    name: str = field(default="fields")
 
 
-def _decode(path: Path) -> np.ndarray:
-    data = np.frombuffer(_bytes(path), np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    except cv2.error:  # a size that OpenCV itself refuses
-        image = None
-    if image is None:
-        raise UserError(path, "a PNG, BMP, TIFF or JPEG image", "a file that cannot be decoded", "Get it again.")
-    return image
+def open_sets(folders: Sequence[Path], sizes: Sequence[float], incomplete: Sequence[str] = ()) -> list[FieldSet]:
+    """One set a folder; one pixel size for all, or one for each; `incomplete` names the folders with incomplete marks.
+
+    Raises
+    ------
+    UserError
+        For a number of pixel sizes that fits no folder, and a name in `incomplete` that is no folder's.
+    """
+    if len(sizes) not in (1, len(folders)):
+        do = "Give `mpp` once for all, or once for each folder, in their order."
+        raise FieldError("mpp", f"1 or {len(folders)} pixel sizes", f"{len(sizes)}", do)
+    names = [Path(folder).resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        do = "Results are listed by that name: rename one, or give one of them."
+        raise FieldError("fields", "folders of different names", f"{twice} twice", do)
+    if unknown := set(incomplete) - set(names):
+        do = "Correct the name."
+        raise FieldError("incomplete", f"names among {', '.join(names)}", ", ".join(sorted(unknown)), do)
+    for size in sizes:
+        require_pixel_size(size)
+    sizes = list(sizes) * (len(folders) if len(sizes) == 1 else 1)
+    return [
+        FieldSet(read_fields(Path(folder)), size, name in incomplete, name)
+        for folder, size, name in zip(folders, sizes, names, strict=True)
+    ]
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(path, "a readable file", error.strerror or "an error", "Mend the path.") from None
+def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tuple[list[FieldSet], list[FieldSet]]:
+    """The training and the test fields of one fold, every field whole, every set split by itself.
+
+    Raises
+    ------
+    UserError
+        If a set has fewer fields than there are folds.
+    """
+    train, test = [], []
+    for one in sets:
+        if len(one.fields) < folds:
+            raise UserError(one.name, f"at least {folds} fields", f"{len(one.fields)}", "Use fewer folds.")
+        order = np.random.default_rng([seed, len(one.fields)]).permutation(len(one.fields))
+        held = set(order[fold::folds].tolist())
+        for part, want in ((train, False), (test, True)):
+            part.append(replace(one, fields=[f for i, f in enumerate(one.fields) if (i in held) == want]))
+    return train, test
 
 
 def read_fields(folder: Path) -> list[Field]:
-    """Every field of a folder that has points or a mask, by name; images without either are left to `detect`.
+    """Every field of a folder that has points or a mask, by name; other images are ignored.
 
     Raises
     ------
@@ -95,86 +129,80 @@ def read_fields(folder: Path) -> list[Field]:
 def _by_its_own_file(image: Path) -> Field | None:
     points, mask = image.with_suffix(".csv"), image.with_name(f"{image.stem}{MASK}.png")
     if points.is_file():
-        return Field(image, _inside(points, read_row_col(points), image))
-    if mask.is_file():
-        numbers, centres = read_nuclei_mask(mask)
-        if numbers.shape != (size := read_field(image).shape[:2]):
-            (height, width), (high, wide) = size, numbers.shape
-            expected = f"a mask of {image.name}'s size {width} x {height}"
-            raise UserError(mask, expected, f"{wide} x {high}", "Get image and mask from one source.")
-        return Field(image, centres, mask_path=mask)
-    return None
+        return Field(image, _require_inside(points, _read_row_col(points), image))
+    if not mask.is_file():
+        return None
+    numbers, centres = read_nuclei_mask(mask)
+    (height, width), (high, wide) = _read_field(image).shape[:2], numbers.shape
+    if (height, width) != (high, wide):
+        expected = f"a mask of {image.name}'s size {width} x {height}"
+        raise UserError(mask, expected, f"{wide} x {high}", "Get image and mask from one source.")
+    return Field(image, centres, mask_path=mask)
 
 
-def read_row_col(path: Path) -> np.ndarray:
+def _read_row_col(path: Path) -> np.ndarray:
     """Points of a CSV of `row,col`, 1-based, without a header: float64 (N, 2) of x, y, 0-based."""
+    try:
+        rows = list(csv.reader(path.read_text("utf-8-sig").splitlines(), strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(path, "a UTF-8 CSV file", str(error), SHAPES) from None
     points = []
-    for number, row in _rows(path):
-        if row:
-            points.append(_pair(path, number, row[::-1]) - 1)
+    for number, row in enumerate(rows, 1):
+        if not row:
+            continue
+        try:
+            y, x = map(float, row)
+        except ValueError:
+            y = x = np.nan
+        if not np.isfinite([x, y]).all():
+            raise UserError(f"{path}, line {number}", "two numbers", ",".join(row)[:80], SHAPES)
+        points.append((x - 1, y - 1))
     return np.array(points, np.float64).reshape(-1, 2)
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    try:
-        text = _bytes(path).decode("utf-8-sig")
-        return list(enumerate(csv.reader(text.splitlines(), strict=True), 1))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(path, "a UTF-8 CSV file", str(error), SHAPES) from None
-
-
-def _pair(path: Path, number: int, values: list[str]) -> np.ndarray:
-    try:
-        x, y = map(float, values)
-        if not np.isfinite([x, y]).all():
-            raise ValueError
-    except ValueError:
-        raise UserError(f"{path}, line {number}", "two numbers", ",".join(values)[:80], SHAPES) from None
-    return np.array([x, y])
-
-
 def _by_one_csv(path: Path, images: list[Path]) -> list[Field]:
-    rows = _rows(path)
-    header = [name.strip() for name in rows[0][1]] if rows else []
-    if not {"image", "nucleus_x", "nucleus_y"} <= set(header):
-        raise UserError(path, "columns image, nucleus_x, nucleus_y", ", ".join(header) or "an empty file", SHAPES)
-    known, found = {image.name: image for image in images}, {}
-    for number, row in rows[1:]:
-        cell = dict(zip(header, row, strict=False))
-        if cell.get("image") not in known:
-            missing = str(cell.get("image"))[:80] or "nothing"
-            raise UserError(f"{path}, line {number}", "an image of this folder", missing, "Add it, or mend the name.")
-        pair = _pair(path, number, [cell.get("nucleus_x") or "", cell.get("nucleus_y") or ""])
-        label = cell.get("bethesda") or cell.get("label") or ""
-        found.setdefault(cell["image"], []).append((pair, label))
+    known = {image.name: image for image in images}
+    points: dict[str | None, list] = {}
+    labels: dict[str | None, list[str]] = {}
+    for point in read_points(path):
+        if point.image not in known:
+            missing = (point.image or "nothing")[:80]
+            raise UserError(point.where, "an image of this folder", missing, "Add it, or correct the name.")
+        points.setdefault(point.image, []).append((point.x, point.y))
+        labels.setdefault(point.image, []).append(point.label or "")
     return [
-        Field(known[name], _inside(path, np.array([p for p, _ in cells]), known[name]), tuple(k for _, k in cells))
-        for name, cells in sorted(found.items())
+        Field(known[name], _require_inside(path, np.array(points[name]), known[name]), tuple(labels[name]))
+        for name in sorted(points)
     ]
 
 
-def _inside(where: Path, points: np.ndarray, image: Path) -> np.ndarray:
-    height, width = read_field(image).shape[:2]
+def _require_inside(where: Path, points: np.ndarray, image: Path) -> np.ndarray:
+    height, width = _read_field(image).shape[:2]
     out = ((points < -0.5) | (points > np.array([width, height]) - 0.5)).any(axis=1)
     if out.any():
         found = f"x {points[out][0][0]:g}, y {points[out][0][1]:g}"
-        raise UserError(where, f"points inside {image.name} of {width} x {height}", found, "Mend the point.")
+        raise UserError(where, f"points inside {image.name} of {width} x {height}", found, "Correct the point.")
     return points
+
+
+def _read_field(path: Path) -> np.ndarray:
+    return require_8_bits(path, decode(path))
 
 
 def read_nuclei_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """A mask's nuclei by number, int32 (H, W) with 0 outside, and their centroids, float64 (N, 2) of x, y.
 
-    Whatever is not black counts; outlines are filled, and their gaps of a pixel closed. In a mask whose areas have
-    several values, such as numbers, no nucleus reaches over two of them: those that touch stay two.
+    Whatever is not black counts; outlines are filled, and their gaps of a pixel closed. If a mask's areas have several
+    values, such as numbers, no nucleus reaches over two of them: nuclei that touch stay two.
     """
-    mask = _decode(path)  # of any depth: numbered masks come in 16 bits
-    parts = [mask == value for value in values] if (values := _numbers(mask)) else [_closed(mask)]
+    mask = decode(path)  # of any depth: numbered masks come in 16 bits
+    values = _numbers(mask)
+    parts = [mask == value for value in values] if values else [_closed(mask)]
     numbers, centres = np.zeros(mask.shape[:2], np.int32), np.empty((0, 2))
     for part in parts:
         filled = ndimage.binary_fill_holes(part)
         _, found, stats, middles = cv2.connectedComponentsWithStats(filled.astype(np.uint8), connectivity=4)
-        keep = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]  # the first is what lies outside
+        keep = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]  # the first is the outside
         table = np.zeros(len(stats), np.int32)
         table[keep] = len(centres) + np.arange(1, len(keep) + 1)
         own = table[found]
@@ -189,11 +217,11 @@ def _closed(mask: np.ndarray) -> np.ndarray:
 
 
 def _numbers(mask: np.ndarray) -> list[int]:
-    """The values of a mask's areas, where there are several; none where any is a line's or an edge's shade."""
+    """The values of a mask's areas, if there are several; none if any is the shade of a line or an edge."""
     if mask.ndim != 2:
         return []
     values, counts = np.unique(mask[mask > 0], return_counts=True)
     values = values[counts >= SMALLEST]
     low, high = (change(mask, np.ones((3, 3), np.uint8)) for change in (cv2.erode, cv2.dilate))
-    inside = np.unique(mask[low == high])  # values with a pixel that has its like all about it
+    inside = np.unique(mask[low == high])  # values with a pixel whose neighbours are all equal to it
     return values.tolist() if len(values) > 1 and np.isin(values, inside).all() else []

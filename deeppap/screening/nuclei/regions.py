@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,12 +10,13 @@ from skimage.feature import peak_local_max
 from skimage.measure import find_contours
 from skimage.segmentation import watershed
 
-from deeppap.screening.nuclei.darkness import whole
-
 WORK_MPP = 0.45  # micrometres a pixel: the smallest nucleus still has 70 pixels
+BLOCK = 8  # pixels a side that are averaged to find the glass, so that noise is not the brightest glass
+GLASS = 98  # percentile of those blocks; some of every field is bare, or nearly so
+MAX_ABSORBANCE = 2.0  # the natural logarithm at 255: a seventh of the light
 SMOOTH = 0.5  # micrometres
 AREAS = (14.0, 260.0)  # square micrometres: from a pyknotic nucleus to a large abnormal one
-WIDEST = 10.0  # micrometres: radius beyond which what is dark is cytoplasm or a fold, not a nucleus
+WIDEST = 10.0  # micrometres: a dark area of a larger radius is cytoplasm or a fold, not a nucleus
 ABOVE_SURROUNDINGS = (6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 120, 140, 165)  # of 255
 ABOVE_GLASS = tuple(range(40, 232, 10))
 PAD = 8  # pixels round the image and round a region's box: room for the ring about a region
@@ -23,15 +24,88 @@ FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
 SPLIT_BELOW = 0.93  # solidity under which a region may be several nuclei that touch
 NARROW = 0.7  # a waist below this share of the nuclei's own width is no nucleus's shape: they are several
-ALIKE = 0.05  # log of area within which a region in the same box is the one of another threshold over again
+ALIKE = 0.05  # log of area: a region closer than this to another one in the same box is the same region
 PIECES = 6  # more than that is no clump of nuclei
+LEAST_SOLID = 0.80  # a region of a lower solidity is no nucleus
+CORE = 75  # percentile of a region's darkness that stands for its core
+
+
+def background_of(image: np.ndarray) -> float:
+    """The grey value of empty glass, 1..255, in the brighter of red and green."""
+    channel = _light(image)
+    height, width = (max(1, n // BLOCK) for n in channel.shape)
+    blocks = cv2.resize(channel, (width, height), interpolation=cv2.INTER_AREA)
+    return max(1.0, float(np.percentile(blocks, GLASS)))
+
+
+def _light(image: np.ndarray) -> np.ndarray:
+    """The brighter of red and green, uint8 (H, W); a grey image is its own.
+
+    Haematoxylin absorbs both. Eosin absorbs green alone, light green and the blue of cytoplasm red alone, and blood
+    and orange G blue alone: none of them is dark here.
+    """
+    return image if image.ndim == 2 else np.maximum(image[..., 1], image[..., 2])
+
+
+def darkness(image: np.ndarray, background: float | None = None) -> np.ndarray:
+    """How much of the glass's light is missing, uint8 (H, W): 0 bare glass, 255 black."""
+    level = background_of(image) if background is None else background
+    table = np.clip(np.rint(255 * (1 - np.arange(256) / level)), 0, 255).astype(np.uint8)
+    return cv2.LUT(_light(image), table)
+
+
+def absorbance(image: np.ndarray, background: float | None = None) -> np.ndarray:
+    """Absorbance (natural logarithm) as a share of MAX_ABSORBANCE, uint8 (H, W): 0 bare glass.
+
+    Layers add up in it (Beer and Lambert), so a nucleus stands out as much in a thick clump of cells as alone.
+    """
+    level = background_of(image) if background is None else background
+    through = np.maximum(np.arange(256), 1) / level
+    table = np.clip(np.rint(-255 / MAX_ABSORBANCE * np.log(through)), 0, 255).astype(np.uint8)
+    return cv2.LUT(_light(image), table)
+
+
+def rescale(channel: np.ndarray, mpp: float, work: float) -> np.ndarray:
+    """The same field at `work` micrometres a pixel, uint8 (H, W)."""
+    height, width = (max(1, round(n * mpp / work)) for n in channel.shape[:2])
+    if (height, width) == channel.shape[:2]:
+        return channel
+    interpolation = cv2.INTER_AREA if mpp < work else cv2.INTER_LINEAR
+    return cv2.resize(channel, (width, height), interpolation=interpolation)
+
+
+def rescale_points(points: np.ndarray, shape: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
+    """Points (N, 2) of x, y in an image of `shape` (H, W), in pixels of the same image of the `other` shape."""
+    scale = np.array([other[1] / shape[1], other[0] / shape[0]])
+    return (np.asarray(points, np.float64).reshape(-1, 2) + 0.5) * scale - 0.5
+
+
+def fill_blocks(channel: np.ndarray, block: int) -> np.ndarray:
+    """A channel, its edge repeated up to a multiple of `block`: a tile is then resampled as the image is."""
+    height, width = channel.shape
+    return cv2.copyMakeBorder(channel, 0, -height % block, 0, -width % block, cv2.BORDER_REPLICATE)
+
+
+def smooth_darkness(image: np.ndarray, mpp: float, background: float | None = None) -> np.ndarray:
+    """A field's darkness at WORK_MPP without the grain of its pixels, uint8 (H, W)."""
+    return smooth(rescale(darkness(image, background), mpp, WORK_MPP))
+
+
+def smooth(channel: np.ndarray) -> np.ndarray:
+    """A channel at WORK_MPP without the grain of its pixels, uint8 (H, W)."""
+    return cv2.GaussianBlur(channel, (0, 0), SMOOTH / WORK_MPP)
+
+
+def pad(channel: np.ndarray) -> np.ndarray:
+    """A smoothed field with room about it; regions are placed in this array."""
+    return cv2.copyMakeBorder(channel, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT)
 
 
 @dataclass(frozen=True)
 class Region:
     """A candidate: `mask` bool (h, w), its upper left corner at row `top`, column `left` of the padded field.
 
-    `clump` bool (h, w) is what it was parted from, if it was: what else is in that is no surroundings.
+    `clump` bool (h, w) is what it was split from, if it was: the rest of that is no surroundings.
     """
 
     mask: np.ndarray
@@ -39,27 +113,36 @@ class Region:
     left: int
     clump: np.ndarray | None = None
 
+    def cut(self, padded: np.ndarray) -> np.ndarray:
+        """The part of a padded array that the mask lies on, as a view."""
+        height, width = self.mask.shape
+        return padded[self.top : self.top + height, self.left : self.left + width]
 
-def disc(radius: float) -> np.ndarray:
+    @property
+    def area_um2(self) -> float:
+        """Area in square micrometres."""
+        return float(np.count_nonzero(self.mask) * WORK_MPP**2)
+
+
+def _disc(radius: float) -> np.ndarray:
     """A round structuring element of `radius` pixels."""
     size = 2 * max(1, round(radius)) + 1
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
 
 
-def smooth(channel: np.ndarray) -> np.ndarray:
-    """A field's darkness at WORK_MPP without the grain of its pixels, uint8 (H, W)."""
-    return cv2.GaussianBlur(channel, (0, 0), SMOOTH / WORK_MPP)
+# the blurred edge of a region, and the ring that reaches 2 micrometres about it
+GAP, RING = _disc(1), _disc(2.2 / WORK_MPP)
 
 
-def above_surroundings(channel: np.ndarray) -> np.ndarray:
+def _above_surroundings(channel: np.ndarray) -> np.ndarray:
     """How much darker each pixel is than what is wider than a nucleus about it, uint8 (H, W)."""
-    small = 4  # the opening's disc is large, and its result smooth: a quarter of the resolution will do
+    small = 4  # the opening's disc is large and its result smooth: a quarter of the resolution is enough
     height, width = channel.shape
-    blocks = whole(channel, small)
+    blocks = fill_blocks(channel, small)
     size = tuple(n // small for n in blocks.shape[::-1])
     coarse = cv2.resize(blocks, size, interpolation=cv2.INTER_AREA)
     radius = WIDEST / WORK_MPP
-    coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc(radius / small))
+    coarse = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, _disc(radius / small))
     opened = cv2.resize(coarse, blocks.shape[::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
@@ -67,16 +150,17 @@ def above_surroundings(channel: np.ndarray) -> np.ndarray:
 def candidates(channel: np.ndarray, seeds: np.ndarray | None = None) -> Iterator[Region]:
     """Regions of a smoothed field, uint8 (H, W) at WORK_MPP, above every threshold over surroundings and over glass.
 
-    With `seeds`, int (N, 2) of row, column, only regions that hold one: what the net found needs an outline, no search.
+    With `seeds`, int (N, 2) of row, column, only regions that hold a seed: what a net found needs only an outline.
     """
     seen: set[tuple] = set()
-    for image, levels in ((above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
+    for image, levels in ((_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
         padded = np.pad(image, PAD)
         for level in levels:
-            yield from _at(padded > level, seeds, seen)
+            yield from _regions(padded > level, seeds, seen)
 
 
-def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Iterator[Region]:
+def _regions(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Iterator[Region]:
+    """The regions of one threshold that are not yet in `seen`."""
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=4)
     smallest, largest = (area / WORK_MPP**2 for area in AREAS)
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -84,7 +168,7 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Itera
     fits = (areas >= smallest) & (areas <= 2 * largest) & full
     if seeds is not None:
         fits &= np.bincount(numbers[tuple(seeds.T + PAD)], minlength=len(fits)) > 0
-    fits[0] = False  # what lies outside
+    fits[0] = False  # the outside
     for number in np.flatnonzero(fits).tolist():
         left, top, width, height, area = stats[number].tolist()
         key = (left // 2, top // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
@@ -93,7 +177,7 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Itera
         seen.add(key)
         top, left, height, width = top - PAD, left - PAD, height + 2 * PAD, width + 2 * PAD
         mask = numbers[top : top + height, left : left + width] == number
-        pieces, waist = split(mask) if area >= 2 * smallest and solidity(mask) < SPLIT_BELOW else ([], 1.0)
+        pieces, waist = _split(mask) if area >= 2 * smallest and _solidity(mask) < SPLIT_BELOW else ([], 1.0)
         if area <= largest and waist > NARROW:
             yield Region(mask, top, left)
         for piece in pieces:
@@ -101,15 +185,15 @@ def _at(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Itera
                 yield Region(piece, top, left, mask)
 
 
-def split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
-    """The nuclei that touch in a region, each bool (h, w), parted at its waists, and the width of the widest waist.
+def _split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
+    """The nuclei that touch in a region, each bool (h, w), split at its waists, and the width of the widest waist.
 
-    That width is a share of the smaller nucleus's beside it; no nuclei and 1 where the region has one middle.
+    That width is a share of the smaller nucleus's beside it. A region with one middle gives no nuclei and 1.
     """
     depth = cv2.GaussianBlur(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3), (0, 0), 1)
     apart, deep = int(APART / WORK_MPP), DEEP / WORK_MPP
     highest = depth == cv2.dilate(depth, np.ones((2 * apart + 1, 2 * apart + 1), np.uint8))
-    if np.count_nonzero(highest & (depth > deep)) < 2:  # most have one; peak_local_max is far slower to say so
+    if np.count_nonzero(highest & (depth > deep)) < 2:  # the usual case, found far faster than by peak_local_max
         return [], 1.0
     middles = peak_local_max(depth, min_distance=apart, threshold_abs=deep, exclude_border=False)
     if not 2 <= len(middles) <= PIECES:
@@ -123,20 +207,61 @@ def split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
     return [pieces == number for number in range(1, len(middles) + 1)], waist
 
 
-def contour(mask: np.ndarray) -> np.ndarray:
-    """The longest outline of a region through the middles of its outermost pixels, int32 (N, 1, 2) of x, y."""
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return max(found, key=len)
-
-
-def edge(mask: np.ndarray) -> np.ndarray:
-    """The longest outline of a region along its pixels' edges, float64 (N, 2) of x, y: it encloses what they cover."""
+def outline_of(mask: np.ndarray) -> np.ndarray:
+    """The longest outline along the pixels' edges, float64 (N, 2) of x, y: it encloses the area of the pixels."""
     found = find_contours(np.pad(mask, 1).astype(np.float32), 0.5, fully_connected="high")
     return max(found, key=len)[:-1, ::-1] - 1
 
 
-def solidity(mask: np.ndarray) -> float:
+def _solidity(mask: np.ndarray) -> float:
     """A region's share of its convex hull, 0..1, both counted in pixels."""
-    hull = cv2.convexHull(contour(mask))
-    pixels = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1  # Pick's formula, near enough
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.convexHull(max(contours, key=len))
+    pixels = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1  # Pick's formula, approximately
     return min(1.0, np.count_nonzero(mask) / pixels)
+
+
+def measure(region: Region, padded: np.ndarray) -> np.ndarray | None:
+    """What tells a nucleus from dirt, folds and cytoplasm, float64 (7,); None for a region too ragged to be a nucleus.
+
+    `padded` is the smoothed field. Darkness is in grey values of 255, area in square micrometres:
+
+    0, 1  log of the area, and its square
+    2     log of what the solidity lacks to 1
+    3     log of the contrast: how much darker the region is than the ring about it
+    4     log of how dark that ring is: cytoplasm for a nucleus, glass for dirt
+    5     log of the ring's range from its 10th to its 90th percentile, which is wide along a fold
+    6     1 for a piece of a clump
+    """
+    solid = _solidity(region.mask)
+    if solid < LEAST_SOLID:
+        return None
+    mask, around = region.mask.astype(np.uint8), region.cut(padded)
+    inside = cv2.mean(around, mask)[0]
+    ring = np.sort(around[_ring(region)])
+    mean, low, high = ring.mean(), float(ring[len(ring) // 10]), float(ring[9 * len(ring) // 10])
+    area = np.log(region.area_um2)
+    contrast = np.log(max(inside - mean, 0.5))
+    rest = (np.log1p(-min(solid, 0.995)), contrast, np.log(mean + 5), np.log(high - low + 2))
+    return np.array([area, area**2, *rest, float(region.clump is not None)])
+
+
+def _ring(region: Region) -> np.ndarray:
+    """The ring about a region, bool (h, w), without its blurred edge and without the nuclei that it touches."""
+    mask = region.mask.astype(np.uint8)
+    ring = cv2.dilate(mask, RING) > cv2.dilate(mask, GAP)
+    return ring if region.clump is None else ring & ~region.clump
+
+
+def tighten(region: Region, padded: np.ndarray) -> Region:
+    """The region cut half way from its ring's darkness to its core's: its threshold may lie far below."""
+    around = region.cut(padded)
+    ring = around[_ring(region)]
+    if not ring.size:
+        return region
+    level = (float(ring.mean()) + float(np.percentile(around[region.mask], CORE))) / 2
+    dark = (region.mask & (around >= level)).astype(np.uint8)
+    count, numbers, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
+    if count < 2:
+        return region
+    return replace(region, mask=numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))

@@ -3,18 +3,29 @@
 import cv2
 import numpy as np
 
-from deeppap.screening.nuclei.darkness import darkness, rescale, to_original
 from deeppap.screening.nuclei.nucleus import Nucleus, require_field
-from deeppap.screening.nuclei.region_measures import measure, tighten
-from deeppap.screening.nuclei.regions import PAD, WORK_MPP, Region, candidates, edge, smooth
+from deeppap.screening.nuclei.regions import (
+    PAD,
+    WORK_MPP,
+    Region,
+    candidates,
+    measure,
+    outline_of,
+    pad,
+    rescale_points,
+    smooth_darkness,
+    tighten,
+)
 
-# Weights of region_measures.MEASURES and their constant: a logistic regression of "lies on a mark" over Cervix93's
-# training frames and ISBI 2014's fields, rounded; the last, for pieces of a clump, was set by hand afterwards
+# a logistic regression on regions.measure of "lies on a mark" over Cervix93's training frames and ISBI 2014's
+# fields, rounded; the last weight, for pieces of a clump, was set by hand afterwards
 WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3, -1.0])
 CONSTANT = -35.2
 CONFIDENCE = 0.65  # where F was highest in Cervix93's training frames
 OVERLAP = 0.1  # share of a region that a better one may already have taken
 BORDER_UM = 2.3  # nearer to the border a nucleus is cut in half, and neither marked nor scored
+TYPICAL, SURE = 3.5, 0.5  # radius of a nucleus in micrometres; the least confidence of an outline that replaces it
+REACH = 6.0  # micrometres about a centre in which an outline is looked for if no region holds it
 
 
 class ThresholdDetector:
@@ -26,7 +37,6 @@ class ThresholdDetector:
         Nuclei below it are left out; None takes the detector's own.
     """
 
-    name = "threshold"
     work_mpp = WORK_MPP
     margin_um = 40.0
 
@@ -36,13 +46,14 @@ class ThresholdDetector:
     def detect(self, image: np.ndarray, mpp: float, background: float | None = None) -> list[Nucleus]:
         """See `Detector.detect`."""
         require_field(image, mpp)
-        channel = smooth(rescale(darkness(image, background), mpp, WORK_MPP))
+        channel = smooth_darkness(image, mpp, background)
         regions, scores = scored_regions(channel)
-        chosen = choose(regions, scores, self.confidence, tuple(n + 2 * PAD for n in channel.shape))
         padded = pad(channel)
-        tight = {i: tighten(regions[i], padded) for i in chosen}
-        nuclei = [nucleus_of(tight[i], scores[i], channel.shape, image.shape[:2]) for i in chosen]
-        return within(nuclei, image.shape[:2], mpp)
+        nuclei = []
+        for index in _choose(regions, scores, self.confidence, padded.shape):
+            tight = tighten(regions[index], padded)
+            nuclei.append(nucleus_of(tight, scores[index], channel.shape, image.shape[:2]))
+        return within_border(nuclei, image.shape[:2], mpp)
 
 
 def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
@@ -50,31 +61,24 @@ def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
     padded = pad(channel)
     found = [(region, values) for region in candidates(channel) if (values := measure(region, padded)) is not None]
     values = np.array([values for _, values in found]).reshape(-1, len(WEIGHTS))
-    return [region for region, _ in found], confidence_of(values)
+    return [region for region, _ in found], _confidence(values)
 
 
-def pad(channel: np.ndarray) -> np.ndarray:
-    """A smoothed field with room about it, as regions are placed in it."""
-    return cv2.copyMakeBorder(channel, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT)
-
-
-def confidence_of(values: np.ndarray) -> np.ndarray:
-    """From region_measures.MEASURES, float64 (..., 7), to 0..1."""
+def _confidence(values: np.ndarray) -> np.ndarray:
+    """From what `measure` gives, float64 (..., 7), to 0..1."""
     return 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
 
 
-def choose(regions: list[Region], scores: np.ndarray, least: float, shape: tuple[int, int]) -> list[int]:
+def _choose(regions: list[Region], scores: np.ndarray, least: float, shape: tuple[int, ...]) -> list[int]:
     """Indices of regions that do not overlap, the most certain first, down to the confidence `least`."""
     taken = np.zeros(shape, bool)
     chosen = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if scores[index] < least:
             break
-        region = regions[index]
-        height, width = region.mask.shape
-        place = taken[region.top : region.top + height, region.left : region.left + width]
-        if np.count_nonzero(place & region.mask) <= OVERLAP * np.count_nonzero(region.mask):
-            place |= region.mask
+        mask, place = regions[index].mask, regions[index].cut(taken)
+        if np.count_nonzero(place & mask) <= OVERLAP * np.count_nonzero(mask):
+            place |= mask
             chosen.append(index)
     return chosen
 
@@ -83,14 +87,64 @@ def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: t
     """A region of a field of `shape` (H, W) as a nucleus of the `original` one."""
     rows, columns = np.nonzero(region.mask)
     corner = np.array([region.left - PAD, region.top - PAD])
-    centre = to_original(np.array([columns.mean(), rows.mean()]) + corner, shape, original)[0]
-    outline = to_original(edge(region.mask) + corner, shape, original).astype(np.float32)
-    area = len(rows) * WORK_MPP**2
-    return Nucleus(float(centre[0]), float(centre[1]), float(area), float(score), outline)
+    ((x, y),) = rescale_points(np.array([columns.mean(), rows.mean()]) + corner, shape, original).tolist()
+    outline = rescale_points(outline_of(region.mask) + corner, shape, original).astype(np.float32)
+    return Nucleus(x, y, region.area_um2, float(score), outline)
 
 
-def within(nuclei: list[Nucleus], shape: tuple[int, int], mpp: float) -> list[Nucleus]:
-    """Those whose centre lies further from the image's border than BORDER_UM."""
+def within_border(nuclei: list[Nucleus], shape: tuple[int, int], mpp: float) -> list[Nucleus]:
+    """The nuclei whose centre lies further from the image's border than BORDER_UM."""
     rim = BORDER_UM / mpp
     height, width = shape
     return [n for n in nuclei if rim <= n.x <= width - 1 - rim and rim <= n.y <= height - 1 - rim]
+
+
+def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], np.ndarray]:
+    """The best region about every centre, float64 (N, 2) of x, y, in a smoothed field uint8 (H, W) at WORK_MPP.
+
+    It is the best candidate that holds this centre and no other, with its confidence, float64 (N,). If there is none,
+    it is what is darker than half way from the centre to the darkness about it, with confidence 0.
+    """
+    limits = np.array(channel.shape[::-1]) - 1
+    seeds = np.clip(np.rint(centres).astype(int), 0, limits)[:, ::-1].reshape(-1, 2)
+    padded = pad(channel)
+    best: list[Region | None] = [None] * len(seeds)
+    scores = np.zeros(len(seeds))
+    for region in candidates(channel, seeds):
+        inside = points_inside(region, seeds + PAD)
+        if len(inside) != 1 or (values := measure(region, padded)) is None:
+            continue
+        score = _confidence(values)
+        if score > scores[inside[0]]:
+            best[inside[0]], scores[inside[0]] = region, score
+    regions = [
+        tighten(region, padded) if region else _half_way(channel, *seed)
+        for region, seed in zip(best, seeds.tolist(), strict=True)
+    ]
+    return regions, scores
+
+
+def radii(image: np.ndarray, mpp: float, points: np.ndarray) -> np.ndarray:
+    """Radii in micrometres, float64 (N,), of the nuclei at points (N, 2) of x, y; TYPICAL if no outline is sure."""
+    channel = smooth_darkness(image, mpp)
+    regions, scores = outline_at(channel, rescale_points(points, image.shape, channel.shape))
+    areas = np.array([region.area_um2 for region in regions])
+    return np.where(scores >= SURE, np.sqrt(areas / np.pi), TYPICAL)
+
+
+def points_inside(region: Region, places: np.ndarray) -> np.ndarray:
+    """Indices of the places, int (N, 2) of row, column of the padded field, that lie in a region."""
+    inside = places - np.array([region.top, region.left])
+    near = np.flatnonzero(((inside >= 0) & (inside < region.mask.shape)).all(axis=1))
+    return near[region.mask[tuple(inside[near].T)]]
+
+
+def _half_way(channel: np.ndarray, row: int, column: int) -> Region:
+    """What is connected to a pixel, near it, and darker than half way from it to the median about it."""
+    reach = round(REACH / WORK_MPP)
+    top, left = max(0, row - reach), max(0, column - reach)
+    around = channel[top : row + reach + 1, left : column + reach + 1]
+    level = (float(channel[row, column]) + float(np.median(around))) / 2
+    dark = (around >= min(level, channel[row, column])).astype(np.uint8)
+    _, numbers = cv2.connectedComponents(dark, connectivity=4)
+    return Region(numbers == numbers[row - top, column - left], top + PAD, left + PAD)

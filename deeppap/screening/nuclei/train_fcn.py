@@ -4,25 +4,59 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from deeppap.engines.net_probe import probe_net
-from deeppap.engines.weights_file import check_weights
-from deeppap.io.caffe_messages import ROOT, prototxt_digest, read_binary, read_prototxt, write_prototxt
+from deeppap.engines.weights_file import Shapes, check_weights
+from deeppap.io.caffe_messages import ROOT, prototxt_digest, read_prototxt, write_prototxt
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, digest, read_json, remove, sha256_file, write_json, write_text
+from deeppap.io.files import complete_or_absent, digest, remove, sha256_file, write_text
+from deeppap.records.record import Record
 from deeppap.records.run_folder import locked
-from deeppap.screening.nuclei.fcn_crops import CROP
-from deeppap.screening.nuclei.fcn_data import FieldSet, require_sets, write_crops
-from deeppap.screening.nuclei.fcn_scale import WORK_MPP
+from deeppap.screening.nuclei.fcn import WORK_MPP
+from deeppap.screening.nuclei.fcn_data import CROP, require_nuclei, write_crops
+from deeppap.screening.nuclei.fields import FieldSet
 from deeppap.training.resolve import Schedule
 from deeppap.training.run_caffe import train
-from deeppap.training.snapshots import Snapshot, list_snapshots
+from deeppap.training.snapshots import Snapshot, newest_complete
 
 PROTOTXT = ROOT / "prototxt/nucleus_fcn"
 PREFIX = "nucleus_fcn"
-FILES = (("train_val", "NetParameter"), ("solver", "SolverParameter"))
 WEIGHTS = f"{PREFIX}.caffemodel"
-RECORD = "detector.json"
+HISTORIES = 2  # that Adam keeps of each blob
 NOTE = "# Resolved for this folder from {source}; the hand-written file is the definition.\n"
+
+
+class SetRecord(msgspec.Struct, frozen=True):
+    """A set of fields that a detector was trained on; `sha256` is over images, points and labels."""
+
+    name: str
+    mpp: float
+    incomplete: bool
+    fields: int
+    nuclei: int
+    sha256: str
+
+
+class DetectorRecord(Record, frozen=True):
+    """What distinguishes one training of the nucleus net from another; `sha256` is of the weights, once there are any.
+
+    `train_val` and `solver` are digests of the prototxt files.
+    """
+
+    FILE = "detector.json"
+    MADE_BY = "tools/train_detector.py"
+
+    net: str
+    work_mpp: float
+    crop: int
+    train_val: str
+    solver: str
+    crops: int
+    iterations: int | None
+    seed: int
+    sets: list[SetRecord]
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,22 +68,18 @@ class TrainRequest:
     iterations: int | None = None
     seed: int = 1
 
-    def record(self) -> dict:
-        """What distinguishes this training from another, for the folder's record."""
-        sets = [
-            {
-                "name": one.name,
-                "mpp": one.mpp,
-                "loose": one.loose,
-                "fields": len(one.fields),
-                "nuclei": sum(len(f.points) for f in one.fields),
-                "sha256": digest([[f.path.name, sha256_file(f.path), f.points.tolist(), f.labels] for f in one.fields]),
-            }
-            for one in self.sets
-        ]
-        counts = {"crops": self.crops, "iterations": self.iterations, "seed": self.seed}
-        files = {name: prototxt_digest(PROTOTXT / f"{name}.prototxt", kind) for name, kind in FILES}
-        return {"net": PREFIX, "work_mpp": WORK_MPP, "crop": CROP, **files, **counts, "sets": sets}
+    def record(self) -> DetectorRecord:
+        """The record of this training."""
+        sets = []
+        for one in self.sets:
+            sha256 = digest([[f.path.name, sha256_file(f.path), f.points.tolist(), f.labels] for f in one.fields])
+            nuclei = sum(len(f.points) for f in one.fields)
+            sets.append(SetRecord(one.name, one.mpp, one.incomplete, len(one.fields), nuclei, sha256))
+        files = (
+            prototxt_digest(PROTOTXT / "train_val.prototxt", "NetParameter"),
+            prototxt_digest(PROTOTXT / "solver.prototxt", "SolverParameter"),
+        )
+        return DetectorRecord(PREFIX, WORK_MPP, CROP, *files, self.crops, self.iterations, self.seed, sets)
 
 
 def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = print) -> Path:
@@ -60,7 +90,7 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
     UserError
         For fields without nuclei, a folder that holds another training, and with Caffe's own reason if it fails.
     """
-    require_sets(request.sets)
+    require_nuclei(request.sets)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder) as lock:
         record, weights = request.record(), folder / WEIGHTS
@@ -69,16 +99,17 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
             say(f"{weights} is already trained")
             return weights
         _require_own(folder)
-        _crops(folder, request, record)
+        _make_crops(folder, request, record)
         schedule = resolve(folder, request)
         shapes = probe_net(PROTOTXT / "deploy.prototxt")["params"]
-        last = _run(folder, schedule, shapes, say, lock)
+        last = _train(folder, schedule, shapes, say, lock)
         net = check_weights(last.model, shapes, "Train again.")
+        # data layers name this folder: without them the same training elsewhere gives the same bytes
         for index in reversed([i for i, layer in enumerate(net.layer) if layer.type == "Data"]):
-            del net.layer[index]  # they name this folder: the same training elsewhere gives the same bytes
+            del net.layer[index]
         with complete_or_absent(weights) as partial:
             partial.write_bytes(net.SerializeToString(deterministic=True))
-        write_json(folder / RECORD, {**record, "sha256": sha256_file(weights)})
+        msgspec.structs.replace(record, sha256=sha256_file(weights)).write(folder)
         for spent in ("crops", "snapshots"):
             remove(folder / spent)
         return weights
@@ -87,28 +118,26 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
 def _require_own(folder: Path) -> None:
     """Refuse a folder of anything else: its snapshots, log and prototxt would be replaced."""
     held = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if held and RECORD not in held:
-        raise UserError(folder, f"a new folder, or one with {RECORD}", held[0], "Give another folder.")
+    if held and DetectorRecord.FILE not in held:
+        expected = f"a new folder, or one with {DetectorRecord.FILE}"
+        raise UserError(folder, expected, held[0], "Give another folder.")
 
 
-def _require_same(folder: Path, record: dict) -> None:
-    path = folder / RECORD
-    have = read_json(path, "tools/train_detector.py")
-    if not isinstance(have, dict) or {k: v for k, v in have.items() if k != "sha256"} != record:
-        raise UserError(
-            path, "a record of this very training", "another one", f"Give another folder, or remove {folder}."
-        )
+def _require_same(folder: Path, record: DetectorRecord) -> None:
+    if msgspec.structs.replace(DetectorRecord.read(folder), sha256=None) != record:
+        path, do = folder / DetectorRecord.FILE, f"Give another folder, or remove {folder}."
+        raise UserError(path, "a record of the same training", "another one", do)
 
 
-def _crops(folder: Path, request: TrainRequest, record: dict) -> None:
-    """The crops, made once: a second call finds them, and refuses those of other fields."""
+def _make_crops(folder: Path, request: TrainRequest, record: DetectorRecord) -> None:
+    """Make the crops once: a second call finds them, and refuses those of other fields."""
     if (folder / "crops").exists():
-        return _require_same(folder, record)
-    remove(folder / "snapshots")  # of crops that are no more
-    write_json(folder / RECORD, record)
+        _require_same(folder, record)
+        return
+    remove(folder / "snapshots")  # of crops that were removed
+    record.write(folder)
     with complete_or_absent(folder / "crops") as partial:
         write_crops(partial, "train", request.sets, request.crops, request.seed)
-    return None
 
 
 def resolve(folder: Path, request: TrainRequest) -> Schedule:
@@ -131,9 +160,9 @@ def resolve(folder: Path, request: TrainRequest) -> Schedule:
     return Schedule(solver.max_iter, 1, batch)
 
 
-def _run(folder: Path, schedule: Schedule, shapes: dict, say: Callable[[str], None], lock: int) -> Snapshot:
+def _train(folder: Path, schedule: Schedule, shapes: Shapes, say: Callable[[str], None], lock: int) -> Snapshot:
     """Run Caffe from the newest whole snapshot to the last iteration; returns that one's."""
-    start = newest(folder / "snapshots", shapes, say)
+    start = _newest(folder, shapes, say)
     if start is None:
         remove(folder / "train.log")
     else:
@@ -142,24 +171,15 @@ def _run(folder: Path, schedule: Schedule, shapes: dict, say: Callable[[str], No
         arguments = ["-solver", str(folder / "solver.prototxt")]
         arguments += [] if start is None else ["-snapshot", str(start.state)]
         train(arguments, schedule, start.iteration if start else 0, folder / "train.log", say, hold=lock)
-        start = newest(folder / "snapshots", shapes, say)
+        start = _newest(folder, shapes, say)
     if start is None or start.iteration != schedule.max_iter:
         found = "none" if start is None else f"iteration {start.iteration}"
         raise UserError(folder / "snapshots", f"iteration {schedule.max_iter}", found, "Run the same command again.")
     return start
 
 
-def newest(folder: Path, shapes: dict, say: Callable[[str], None]) -> Snapshot | None:
-    """The newest snapshot of which both files are whole; says a line for each that it passes over."""
-    count = 2 * sum(len(blobs) for blobs in shapes.values())  # Adam keeps two histories a blob
-    for snapshot in list_snapshots(folder):
-        try:
-            check_weights(snapshot.model, shapes, "Remove it.")
-            state = read_binary(snapshot.state, "SolverState", "Remove it.")
-            if (state.iter, len(state.history)) != (snapshot.iteration, count):
-                found = f"iteration {state.iter} with {len(state.history)}"
-                raise UserError(snapshot.state, f"iteration {snapshot.iteration} with {count} histories", found, "")
-            return snapshot
-        except UserError as error:
-            say(f"passing over iteration {snapshot.iteration}: {error}")
-    return None
+def _newest(folder: Path, shapes: Shapes, say: Callable[[str], None]) -> Snapshot | None:
+    snapshot, passed = newest_complete(folder / "snapshots", shapes, HISTORIES)
+    for line in passed:
+        say(line)
+    return snapshot

@@ -24,8 +24,8 @@ const buttons = data.cells.map((cell, index) => {
   const score = element("span", abnormal ? "abnormal" : "", cell.score.toFixed(3));
   score.style.borderTopColor = colourOf(cell.score);
   const where = data.images.length > 1 ? `${data.images[cell.image].name} ` : "";
-  if (cell.unlike) button.title = "unlike the net's training cells: its score means little";
-  button.classList.toggle("unlike", cell.unlike);
+  if (cell.out_of_distribution) button.title = "out of distribution: its score means little";
+  button.classList.toggle("ood", cell.out_of_distribution);
   button.append(picture, score, element("small", "", `${where}${Math.round(cell.x)}, ${Math.round(cell.y)}`));
   button.addEventListener("click", () => show(shown.indexOf(index)));
   return button;
@@ -54,10 +54,10 @@ function show(place) {
   current = place;
   const cell = data.cells[shown[place]], field = data.images[cell.image];
   const x = cell.x - cell.left + 0.5, y = cell.y - cell.top + 0.5;
-  const unlike = cell.unlike ? ", unlike the net's training cells" : "";
+  const ood = cell.out_of_distribution ? ", out of distribution" : "";
   const area = cell.area === null ? "" : `, nucleus ${cell.area.toFixed(1)} µm²`;
   at("facts").textContent = `${place + 1} of ${shown.length}: P(abnormal) ${cell.score.toFixed(3)} ± ` +
-    `${cell.spread.toFixed(3)}${unlike}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ${field.name}`;
+    `${cell.spread.toFixed(3)}${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ${field.name}`;
   const large = at("large"), ring = at("ring"), view = at("field");
   large.onload = () => {
     view.scrollLeft = x - view.clientWidth / 2;

@@ -1,72 +1,85 @@
-"""cells.csv and cells.parquet, written as the cells come, so that memory stays flat."""
+"""cells.csv and cells.parquet, written as the cells come, so that memory stays flat; and the highest scores of them."""
 
 import csv
+import heapq
 import math
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deeppap.io.files import complete_or_absent
-from deeppap.scoring.unlike import COLUMN, MARKS
+from deeppap.scoring.unlike import MARKS
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.parts import require_parquet
 
-COLUMNS = ("image", "x", "y", "area_um2", "confidence", "p_abnormal", "spread", COLUMN, "engine", "model_sha256")
+NUMBERS = ("x", "y", "area_um2", "confidence", "p_abnormal", "spread")
+COLUMNS = ("image", *NUMBERS, "out_of_distribution", "engine", "weights_sha")
 AT_ONCE = 50_000  # rows of a Parquet row group
 
 
-class TableWriter:
-    """Both tables of one call; a context manager: they are complete once it has ended well, else absent."""
+@contextmanager
+def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Callable[[ScreenedCell], None]]:
+    """Yields what adds a cell to both tables; they are complete once the body has ended well, otherwise absent."""
+    pyarrow, parquet = require_parquet()
+    kinds = [pyarrow.float64() if name in NUMBERS else pyarrow.string() for name in COLUMNS]
+    schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
+    waiting: list[tuple] = []
 
-    def __init__(self, folder: Path, engine: str, model_sha256: str):
-        self.folder, self.own = folder, (engine, model_sha256)
-        self.waiting: list[tuple] = []
-
-    def __enter__(self) -> "TableWriter":
-        pyarrow, parquet = require_parquet()
-        self.pyarrow = pyarrow
-        kinds = [pyarrow.string(), *[pyarrow.float64()] * 6, *[pyarrow.string()] * 3]
-        self.schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
-        with ExitStack() as stack:
-            partial = stack.enter_context(complete_or_absent(self.folder / "cells.csv"))
-            self.csv = csv.writer(
-                stack.enter_context(partial.open("w", newline="", encoding="utf-8")), lineterminator="\n"
-            )
-            self.csv.writerow(COLUMNS)
-            partial = stack.enter_context(complete_or_absent(self.folder / "cells.parquet"))
-            self.parquet = stack.enter_context(parquet.ParquetWriter(partial, self.schema))
-            self.stack = stack.pop_all()
-        return self
-
-    def write(self, cell: ScreenedCell) -> None:
-        """Add a cell."""
+    def write(cell: ScreenedCell) -> None:
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
-        mark = MARKS[cell.unlike_training]
-        self.waiting.append((cell.image, *numbers, mark or None, *self.own))
-        texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *(_text(v) for v in numbers[2:]))
-        self.csv.writerow([cell.image, *texts, mark, *self.own])
-        if len(self.waiting) == AT_ONCE:
-            self._flush()
+        mark = MARKS[cell.out_of_distribution]
+        texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *("" if math.isnan(v) else f"{v:.6f}" for v in numbers[2:]))
+        rows.writerow([cell.image, *texts, mark, engine, weights_sha])
+        known = [None if math.isnan(v) else v for v in numbers]
+        waiting.append((cell.image, *known, mark or None, engine, weights_sha))
+        if len(waiting) == AT_ONCE:
+            flush()
 
-    def _flush(self) -> None:
-        columns = list(zip(*self.waiting, strict=True)) or [()] * len(COLUMNS)
-        arrays = [
-            self.pyarrow.array(
-                [None if isinstance(v, float) and math.isnan(v) else v for v in column], self.schema.field(k).type
-            )
-            for k, column in enumerate(columns)
-        ]
-        self.parquet.write_table(self.pyarrow.table(arrays, schema=self.schema))
-        self.waiting = []
+    def flush() -> None:
+        columns = zip(*waiting, strict=True) if waiting else [()] * len(COLUMNS)
+        arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+        table.write_table(pyarrow.table(arrays, schema=schema))
+        waiting.clear()
 
-    def __exit__(self, *error) -> bool | None:
-        with self.stack:  # whatever fails below, both files are absent
-            if error[0] is None:
-                self._flush()
-            else:
-                raise error[1]
-        return None
+    with (
+        complete_or_absent(folder / "cells.csv") as csv_path,
+        complete_or_absent(folder / "cells.parquet") as parquet_path,
+        csv_path.open("w", newline="", encoding="utf-8") as file,
+        parquet.ParquetWriter(parquet_path, schema) as table,
+    ):
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        yield write
+        flush()
 
 
-def _text(value: float) -> str:
-    """Six digits after the point; nothing where there is no number."""
-    return "" if math.isnan(value) else f"{value:.6f}"
+class Highest:
+    """The cells with the highest scores, at most `most`; of equal scores the first by image, y and x is kept."""
+
+    def __init__(self, most: int):
+        self.most = most
+        self.heap: list[tuple] = []
+        self.seen = 0
+
+    def add(self, cell: ScreenedCell) -> None:
+        """Look at one more cell."""
+        self.seen += 1  # no two entries are equal, so the cells themselves are never compared
+        entry = (cell.score, _Reversed((cell.image, cell.y, cell.x)), self.seen, cell)
+        if len(self.heap) < self.most:
+            heapq.heappush(self.heap, entry)
+        elif entry > self.heap[0]:
+            heapq.heapreplace(self.heap, entry)
+
+    def cells(self) -> list[ScreenedCell]:
+        """The highest score first."""
+        return [entry[3] for entry in sorted(self.heap, reverse=True)]
+
+
+class _Reversed(tuple):
+    """A tuple that sorts the other way round."""
+
+    def __lt__(self, other) -> bool:
+        return tuple(self) > tuple(other)
+
+    def __gt__(self, other) -> bool:
+        return tuple(self) < tuple(other)

@@ -1,10 +1,9 @@
-"""The one place that opens an image, whatever its format."""
+"""Opening an image of any format, and finding the images that a user names."""
 
 from pathlib import Path
 
 from deeppap.io.errors import UserError
 from deeppap.screening.slides import field_image, openslide_slide, tiff_slide
-from deeppap.screening.slides.companions import without_pieces
 from deeppap.screening.slides.slide import Slide
 
 READERS = (
@@ -12,9 +11,12 @@ READERS = (
     (tiff_slide.SUFFIXES, tiff_slide.TiffSlide),
     (openslide_slide.SUFFIXES, openslide_slide.OpenSlideSlide),
 )
-# names in the folder of results
-OURS = ("parts", "cells.csv", "cells.parquet", "gallery.html", "summary.html", "screen.json")
 SUFFIXES = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
+# names in the folder of results, which has a folder for each image as well
+PARTS, RECORD = "parts", "screen.json"
+RESULTS = ("cells.csv", "cells.parquet", "gallery.html", "summary.html", RECORD)
+# slides that come in many files: the extension of the one that is named, and those of the others
+PIECES = {".dcm": (".dcm",), ".vms": (".jpg", ".jpeg", ".opt"), ".vmu": (".ngr", ".jpg", ".jpeg", ".opt")}
 
 
 def open_slide(path: Path) -> Slide:
@@ -27,15 +29,25 @@ def open_slide(path: Path) -> Slide:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(path, "an image file", "no such file" if not path.exists() else "no file", "Mend the path.")
+        raise UserError(path, "an image file", "no such file" if not path.exists() else "no file", "Check the path.")
     for suffixes, reader in READERS:
         if path.suffix.lower() in suffixes:
             return reader(path)
     raise UserError(path, f"one of {', '.join(SUFFIXES)}", path.suffix or "no extension", "Convert the image.")
 
 
+def companions(path: Path) -> list[Path]:
+    """The other files that a slide is read from, by name; most formats have none."""
+    suffix, folder = path.suffix.lower(), path.with_suffix("")
+    if suffix == ".mrxs" and folder.is_dir():
+        return sorted(folder.iterdir())
+    if suffix not in PIECES:
+        return []
+    return sorted(p for p in path.parent.iterdir() if p != path and p.suffix.lower() in PIECES[suffix])
+
+
 def find_images(paths: list[Path]) -> list[Path]:
-    """The images that were named, and those of the folders that were; each by its own name.
+    """The images that were named, and those of the folders that were named.
 
     Raises
     ------
@@ -45,33 +57,31 @@ def find_images(paths: list[Path]) -> list[Path]:
     """
     found = []
     for path in paths:
-        inside = _images_of(path) if path.is_dir() else [path]
-        inside = [p for p in inside if p.is_file()]
+        inside = [p for p in (_images_of(path) if path.is_dir() else [path]) if p.is_file()]
         if not inside:
-            found_there = "no such file" if not path.exists() else "none in that folder"
-            raise UserError(path, f"images: {', '.join(SUFFIXES)}", found_there, "Mend the path.")
+            missing = "no such file" if not path.exists() else "none in that folder"
+            raise UserError(path, f"images: {', '.join(SUFFIXES)}", missing, "Check the path.")
         found += inside
-    seen: dict[str, str | Path] = dict.fromkeys(OURS, "a file of the results")
+    taken: dict[str, str | Path] = dict.fromkeys((PARTS, *RESULTS), "a file of the results")
     for path in found:
-        if path.stem in seen:
-            raise UserError(path, "a name of its own", f"{seen[path.stem]}, of the same name", "Rename one of them.")
-        seen[path.stem] = path
-        _require_utf8(path)
+        if path.stem in taken:
+            found_twice = f"{taken[path.stem]}, of the same name"
+            raise UserError(path, "an image name that is used once", found_twice, "Rename one of them.")
+        taken[path.stem] = path
+        try:
+            str(path).encode("utf-8")  # Python reads names of other bytes, but no table can hold them
+        except UnicodeEncodeError:
+            raise UserError(path, "a name in UTF-8", "other bytes", "Rename it.") from None
     return found
 
 
 def _images_of(folder: Path) -> list[Path]:
-    """A folder's images, without the pieces of slides; of DICOM's files only a person knows which are one slide."""
+    """A folder's images, without the files that are pieces of one of them."""
     found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
-    if len(files := [p for p in found if p.suffix.lower() == ".dcm"]) > 1:
+    dicom = [p for p in found if p.suffix.lower() == ".dcm"]
+    if len(dicom) > 1:  # nothing in their names tells which of them are one slide
         do = "Name one file of each slide: the others of it are found."
-        raise UserError(folder, "one .dcm file, or none", f"{len(files)}, which may be one slide's", do)
-    return without_pieces(found)
-
-
-def _require_utf8(path: Path) -> None:
-    """Refuse a name of other bytes, which Python reads but no file of results can be written with."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        raise UserError(path, "a name in UTF-8", "other bytes", "Rename it.") from None
+        raise UserError(folder, "one .dcm file, or none", f"{len(dicom)}, which may be one slide's", do)
+    owners = {p.suffix.lower() for p in found} & PIECES.keys() - {".dcm"}
+    pieces = {suffix for owner in owners for suffix in PIECES[owner]}
+    return [p for p in found if p.suffix.lower() not in pieces]

@@ -8,15 +8,14 @@ import numpy as np
 
 from deeppap.io.errors import UserError
 from deeppap.io.extras import extra
-from deeppap.screening.slides.glass import READ, bare_glass
-from deeppap.screening.slides.slide import MISSING, Box, Damage, one_pixel_size
+from deeppap.screening.slides.slide import GLASS_PIXELS, Box, Damage, bare_glass, one_pixel_size, read_pieces, to_number
 
 SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
-PIECE = 256  # pixels: what is read again by itself where a larger box fails, so that the loss is small
+PIECE = 256  # pixels: if a box cannot be read, it is read again in pieces so that little is lost
 
 
 class OpenSlideSlide:
-    """A slide that OpenSlide reads. After an error OpenSlide's handle is useless, so it is opened anew."""
+    """A slide that OpenSlide reads. After an error OpenSlide's handle is useless, so it is opened again."""
 
     colour = True
 
@@ -26,7 +25,7 @@ class OpenSlideSlide:
         facts = self.slide.properties
         self.levels = [tuple(size) for size in self.slide.level_dimensions]
         names = self.library.PROPERTY_NAME_MPP_X, self.library.PROPERTY_NAME_MPP_Y
-        self.mpp = one_pixel_size(path, *(_number(facts.get(name)) for name in names))
+        self.mpp = one_pixel_size(path, *(to_number(facts.get(name)) for name in names))
         self.origin = _origin(facts)
 
     def _open(self):
@@ -37,27 +36,14 @@ class OpenSlideSlide:
             raise UserError(self.path, "a slide that OpenSlide can read", str(error)[:120], do) from None
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
-        """Pixels of a box, uint8 BGR, bare glass where nothing was scanned, and the pieces that cannot be decoded."""
-        image = self._try(box, level)
-        if isinstance(image, np.ndarray):
+        """See `Slide.read`; bare glass where nothing was scanned."""
+        image = self._read(box, level)
+        if not isinstance(image, str):
             return image, []
-        out, damages = np.full((box.height, box.width, 3), MISSING, np.uint8), []
-        size = Box(0, 0, *self.levels[level])
-        for y in range(box.y // PIECE * PIECE, box.bottom, PIECE):
-            for x in range(box.x // PIECE * PIECE, box.right, PIECE):
-                whole = Box(x, y, PIECE, PIECE).meets(size)
-                part = whole.meets(box)
-                pixels = self._try(whole, level)
-                if isinstance(pixels, str):
-                    damages.append(Damage(whole, pixels))
-                    continue
-                out[part.y - box.y :, part.x - box.x :][: part.height, : part.width] = pixels[
-                    part.y - whole.y :, part.x - whole.x :
-                ][: part.height, : part.width]
-        return out, damages
+        return read_pieces(box, self.levels[level], (PIECE, PIECE), (3,), lambda piece: self._read(piece, level))
 
-    def _try(self, box: Box, level: int) -> np.ndarray | str:
-        """A box's pixels, or why there are none."""
+    def _read(self, box: Box, level: int) -> np.ndarray | str:
+        """A box's pixels, uint8 BGR, or the reason why there are none."""
         picture = self._region(box, level)
         if isinstance(picture, str):
             return picture
@@ -80,28 +66,20 @@ class OpenSlideSlide:
 
     @cached_property
     def _glass(self) -> np.ndarray:
-        """The colour of bare glass, uint16 BGR."""
+        """The colour of bare glass, from the smallest level; uint16 BGR, to multiply without overflow."""
         width, height = self.levels[-1]
-        small = "too large" if width * height > READ else self._region(Box(0, 0, width, height), len(self.levels) - 1)
-        scanned = np.empty((0, 3), np.uint8) if isinstance(small, str) else small[small[..., 3] == 255][:, :3]
+        scanned = np.empty((0, 3), np.uint8)
+        if width * height <= GLASS_PIXELS:
+            small = self._region(Box(0, 0, width, height), len(self.levels) - 1)
+            if not isinstance(small, str):
+                scanned = small[small[..., 3] == 255][:, :3]
         return bare_glass(scanned).astype(np.uint16)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.slide.close()
 
 
 def _origin(facts: Mapping[str, str]) -> tuple[int, int]:
-    """The corner of what was scanned, of files that tell all four of its bounds, as QuPath reads them."""
+    """The corner of the scanned area; like QuPath, only if the file states all four of its bounds."""
     try:
         x, y, *_ = (int(facts[f"openslide.bounds-{name}"]) for name in ("x", "y", "width", "height"))
     except (KeyError, ValueError):
         return 0, 0
     return x, y
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None

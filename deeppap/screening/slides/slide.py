@@ -1,5 +1,6 @@
 """What a slide is: pixels by boxes, its pixel size, and the parts of it that cannot be read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -7,17 +8,17 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from data_prep.resample import same_pixel
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 
-PIXEL_SIZES = (
-    0.05,
-    2.0,
-)  # micrometres a pixel that a microscope has; anything else in a file is some program's default
-MISSING = 255  # what stands in memory where nothing could be read; no cell near it is kept
+# micrometres a pixel that a microscope can have; other values in a file are a program's default, such as 72 dpi
+PIXEL_SIZES = (0.05, 2.0)
+MISSING = 255  # the value of pixels that could not be read; no cell near them is kept
+GLASS_PERCENTILE = 95  # of each channel of the scanned pixels
+GLASS_PIXELS = 16_000_000  # the largest level that is read at once to find the colour of glass
 
 
 class Box(NamedTuple):
-    """A part of an image: its first column and row, its width and height, in pixels of the full size."""
+    """A part of an image: its first column and row, its width and height, in pixels."""
 
     x: int
     y: int
@@ -34,19 +35,24 @@ class Box(NamedTuple):
         """The first row after it."""
         return self.y + self.height
 
-    def meets(self, other: "Box") -> "Box | None":
-        """What two boxes share; None where that is nothing."""
+    def overlap(self, other: "Box") -> "Box | None":
+        """The intersection of two boxes, or None if it is empty."""
         x, y = max(self.x, other.x), max(self.y, other.y)
         width, height = min(self.right, other.right) - x, min(self.bottom, other.bottom) - y
         return Box(x, y, width, height) if width > 0 and height > 0 else None
 
+    def within(self, outer: "Box") -> tuple[slice, slice]:
+        """The index of this box in an array that holds the pixels of `outer`."""
+        top, left = self.y - outer.y, self.x - outer.x
+        return slice(top, top + self.height), slice(left, left + self.width)
+
 
 @dataclass(frozen=True)
 class Damage:
-    """A part of an image that cannot be read, and why."""
+    """A part of an image that cannot be read, and the reason."""
 
     box: Box
-    why: str
+    reason: str
 
 
 class Slide(Protocol):
@@ -57,11 +63,11 @@ class Slide(Protocol):
     levels : list of (width, height)
         Its sizes, the full one first.
     colour : bool
-        Whether it has three channels; else it is grey.
+        Whether it has three channels; otherwise it is grey.
     mpp : float or None
-        Micrometres a pixel of the full size, as the file states it; None where it does not.
+        Micrometres a pixel of the full size, if the file states it.
     origin : (x, y)
-        Where in it the picture begins that QuPath shows: its first scanned pixel, where the file tells that one.
+        The pixel that QuPath counts from: the first scanned one, if the file states it.
     """
 
     path: Path
@@ -71,23 +77,74 @@ class Slide(Protocol):
     origin: tuple[int, int]
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
-        """Pixels of a box inside a level, uint8 (H, W, 3) BGR or (H, W), and what of it is missing (255 there)."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the file."""
+        """Pixels of a box of a level, uint8 (H, W, 3) BGR or (H, W), and the damages in it (255 there)."""
         ...
 
 
-def believable(mpp: float | None) -> float | None:
-    """A pixel size that a microscope can have; None for any other, such as a default of 72 dots an inch."""
-    return mpp if mpp is not None and PIXEL_SIZES[0] <= mpp <= PIXEL_SIZES[1] else None
+def read_pieces(
+    box: Box,
+    level: tuple[int, int],
+    piece: tuple[int, int],
+    channels: tuple[int, ...],
+    read_piece: Callable[[Box], np.ndarray | str],
+) -> tuple[np.ndarray, list[Damage]]:
+    """Assemble a box from a grid of pieces, such as a TIFF's tiles.
+
+    Parameters
+    ----------
+    level, piece : (width, height)
+        Size of the level and of its pieces.
+    channels : tuple of int
+        Shape of one pixel: (3,) or ().
+    read_piece : callable
+        Gives the pixels of one piece, uint8, or the reason why they cannot be read.
+    """
+    wide, high = piece
+    image = np.full((box.height, box.width, *channels), MISSING, np.uint8)
+    damages = []
+    for y in range(box.y // high * high, box.bottom, high):
+        for x in range(box.x // wide * wide, box.right, wide):
+            whole = Box(x, y, wide, high).overlap(Box(0, 0, *level))
+            pixels = read_piece(whole)
+            if isinstance(pixels, str):
+                damages.append(Damage(whole, pixels))
+                continue
+            part = whole.overlap(box)
+            image[part.within(box)] = pixels[part.within(whole)]
+    return image, damages
+
+
+def bare_glass(scanned: np.ndarray) -> np.ndarray:
+    """The colour of bare glass among scanned pixels (N, 3) or (N,), uint8; white if there are none.
+
+    It fills what the scanner left out. White would be brighter than the glass, by which all nuclei are judged.
+    """
+    if not len(scanned):
+        return np.full(scanned.shape[1:], MISSING, np.uint8)
+    return np.percentile(scanned, GLASS_PERCENTILE, axis=0).astype(np.uint8)
 
 
 def one_pixel_size(path: Path, x: float | None, y: float | None) -> float | None:
-    """The pixel size of a file that states it for each axis; pixels must be square."""
-    x, y = believable(x), believable(y)
+    """The pixel size of a file that states it for each axis; UserError if pixels are not square."""
+    low, high = PIXEL_SIZES
+    x, y = (size if size is not None and low <= size <= high else None for size in (x, y))
     if x and y and not same_pixel(y, x):
         found = f"{x:g} x {y:g} um"
-        raise UserError(path, "square pixels", found, "Rescale the image to square pixels and give --mpp.")
+        raise UserError(path, "square pixels", found, "Rescale the image to square pixels and give `mpp`.")
     return x or y
+
+
+def to_number(text: str | None) -> float | None:
+    """The number that a file states, or None."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def require_pixel_size(mpp: float, name: str = "mpp") -> None:
+    """Refuse a pixel size, in micrometres, that no microscope has; `name` is the parameter's."""
+    low, high = PIXEL_SIZES
+    if not low <= mpp <= high:
+        do = "Give the image's own pixel size, such as 0.25."
+        raise FieldError(name, f"{low:g} to {high:g} micrometres a pixel", f"{mpp:g}", do)

@@ -1,4 +1,4 @@
-"""GeoJSON by QuPath's names: what its own reader looks for, feature by feature."""
+"""GeoJSON by QuPath's names."""
 
 import gzip
 import json
@@ -10,15 +10,15 @@ import pytest
 from deeppap.screening.outputs.geojson import feature, writing_geojson
 from tests.support.screening import cell_at
 
-RINGS = {"type": "Polygon", "coordinates": [[[5.5, 15.5], [15.5, 15.5], [15.5, 25.5], [5.5, 25.5], [5.5, 15.5]]]}
+RING = {"type": "Polygon", "coordinates": [[[5.5, 15.5], [15.5, 15.5], [15.5, 25.5], [5.5, 25.5], [5.5, 15.5]]]}
 
 
-def test_a_detection_has_what_qupath_reads():
-    found = feature(cell_at(10, 20, 0.93, unlike=0.75))
+def test_detection_has_what_qupath_reads():
+    found = feature(cell_at(10, 20, 0.93, ood_score=0.75))
     assert found == {
         "type": "Feature",
         "id": found["id"],
-        "geometry": RINGS,  # closed, and counted from the corner of the first pixel
+        "geometry": RING,  # closed, and counted from the corner of the first pixel
         "properties": {
             "objectType": "detection",
             "color": [213, 94, 0],
@@ -28,61 +28,57 @@ def test_a_detection_has_what_qupath_reads():
                 "P(abnormal) spread": 0.05,
                 "Nucleus: Area µm^2": 40.25,
                 "Nucleus: Confidence": 0.9,
-                "Unlike training (1: the limit)": 0.75,
+                "Out of distribution (1: the limit)": 0.75,
             },
         },
     }
     assert str(uuid.UUID(found["id"])) == found["id"]
 
 
-def test_an_annotation_has_a_name_and_an_id_of_its_own():
+def test_annotation_has_a_name_and_an_id_of_its_own():
     detection, annotation = (feature(cell_at(10, 20, 0.93), kind) for kind in ("detection", "annotation"))
     assert annotation["properties"]["objectType"] == "annotation"
     assert annotation["properties"]["name"] == "P(abnormal) 0.930"
     assert annotation["id"] != detection["id"]
-    assert feature(cell_at(10, 20, 0.1))["id"] == detection["id"]  # the place tells, not the score
+    assert feature(cell_at(10, 20, 0.1))["id"] == detection["id"]  # the id depends on the place, not on the score
 
 
-def test_a_cell_without_outline_is_a_point_and_numbers_that_are_none_are_left_out():
+def test_cell_without_outline_and_numbers():
     found = feature(cell_at(10, 20, 0.2, outline=None, area_um2=float("nan"), confidence=float("nan")))
     assert found["geometry"] == {"type": "Point", "coordinates": [10.5, 20.5]}
     assert set(found["properties"]["measurements"]) == {"P(abnormal)", "P(abnormal) spread"}
-    assert found["properties"]["classification"]["name"] == "Normal"
 
 
 @pytest.mark.parametrize(("score", "name"), [(0.0, "Normal"), (0.4999, "Normal"), (0.5, "Abnormal"), (1.0, "Abnormal")])
-def test_the_papers_threshold_parts_the_classes(score, name):
+def test_classes_by_the_papers_threshold(score, name):
     assert feature(cell_at(1, 1, score))["properties"]["classification"]["name"] == name
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_file_is_one_collection_and_the_same_bytes_each_time(tmp_path, count):
+def test_file_is_one_collection_and_the_same_bytes_each_time(tmp_path, count):
     for name in ("one", "two"):
-        for packed in (False, True):
-            with writing_geojson(tmp_path / f"{name}.geojson", "a.png", packed) as writer:
+        for gzipped in (False, True):
+            with writing_geojson(tmp_path / f"{name}.geojson", "a.png", gzipped) as write:
                 for k in range(count):
-                    writer.write(cell_at(10 + k, 20, image="a\u2028\N{GREEK SMALL LETTER MU}.png"))
-    one, packed = (tmp_path / "one.geojson").read_bytes(), (tmp_path / "one.geojson.gz").read_bytes()
-    assert one == (tmp_path / "two.geojson").read_bytes() == gzip.decompress(packed)
-    assert packed == (tmp_path / "two.geojson.gz").read_bytes()
+                    write(cell_at(10 + k, 20, image="a\u2028\N{GREEK SMALL LETTER MU}.png"))
+    one, gzipped = (tmp_path / "one.geojson").read_bytes(), (tmp_path / "one.geojson.gz").read_bytes()
+    assert one == (tmp_path / "two.geojson").read_bytes() == gzip.decompress(gzipped)
+    assert gzipped == (tmp_path / "two.geojson.gz").read_bytes()
     read = json.loads(one)
     assert (read["type"], len(read["features"])) == ("FeatureCollection", count)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_file_that_is_not_finished_is_absent(tmp_path, packed):
-    with pytest.raises(RuntimeError), writing_geojson(tmp_path / "cells.geojson", "a.png", packed) as writer:
-        writer.write(cell_at(1, 1))
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_unfinished_file_is_absent(tmp_path, gzipped):
+    with pytest.raises(RuntimeError), writing_geojson(tmp_path / "cells.geojson", "a.png", gzipped) as write:
+        write(cell_at(1, 1))
         raise RuntimeError
     assert not list(tmp_path.iterdir())
 
 
-def test_coordinates_are_counted_from_what_qupath_shows():
+def test_coordinates_are_counted_from_the_origin():
     for outline in (cell_at(1, 1).outline, None):
         cell = cell_at(1100.25, 1050.5, outline=outline)
-        whole, part = (
-            feature(cell)["geometry"]["coordinates"],
-            feature(cell, origin=(1000, 900))["geometry"]["coordinates"],
-        )
+        whole, part = (feature(cell, origin=origin)["geometry"]["coordinates"] for origin in ((0, 0), (1000, 900)))
         moved = np.array(part).reshape(-1, 2) + (1000, 900)
         assert moved == pytest.approx(np.array(whole).reshape(-1, 2), abs=0.01)

@@ -1,50 +1,60 @@
-"""cells.csv and cells.parquet hold the same rows; neither is ever half there."""
+"""cells.csv and cells.parquet hold the same rows; neither is ever half there. The highest scores of a stream."""
 
 import csv
+import random
 
 import pytest
 
 from deeppap.screening.outputs import tables
-from deeppap.screening.outputs.tables import COLUMNS, TableWriter
+from deeppap.screening.outputs.tables import COLUMNS, Highest, writing_tables
 from tests.support.screening import cell_at
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")
-CELLS = [cell_at(10.254, 20, 0.123456789, unlike=1.5), cell_at(3, 4, 0.9, image='a,"b"\n.png', area_um2=float("nan"))]
+CELLS = [
+    cell_at(10.254, 20, 0.123456789, ood_score=1.5),
+    cell_at(3, 4, 0.9, image='a,"b"\n.png', area_um2=float("nan")),
+]
 
 
 @pytest.mark.parametrize("at_once", [1, 50_000])
 def test_both_tables_hold_every_cell(tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(tables, "AT_ONCE", at_once)
-    with TableWriter(tmp_path, "caffe float32", "ab" * 32) as writer:
+    with writing_tables(tmp_path, "caffe float32", "ab" * 32) as write:
         for cell in CELLS:
-            writer.write(cell)
+            write(cell)
     with (tmp_path / "cells.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    first = dict(zip(COLUMNS, ("field.png", "10.25", "20.00", "40.250000", "0.900000"), strict=False))
-    assert rows[0] == first | {
-        "p_abnormal": "0.123457",
-        "spread": "0.050000",
-        "unlike_training": "yes",
-        "engine": "caffe float32",
-        "model_sha256": "ab" * 32,
-    }
-    assert (rows[1]["image"], rows[1]["area_um2"]) == ('a,"b"\n.png', "")
-    table = parquet.read_table(tmp_path / "cells.parquet").to_pylist()
-    assert [list(row) for row in table] == [list(COLUMNS)] * 2
-    assert [row["unlike_training"] for row in rows] == ["yes", ""]
-    assert [row["unlike_training"] for row in table] == ["yes", None]
-    assert (table[0]["p_abnormal"], table[0]["x"], table[1]["area_um2"]) == (0.123456789, 10.254, None)
+        header, *rows = csv.reader(file)
+    assert tuple(header) == COLUMNS
+    numbers = ["10.25", "20.00", "40.250000", "0.900000", "0.123457", "0.050000"]
+    assert rows[0] == ["field.png", *numbers, "yes", "caffe float32", "ab" * 32]
+    assert (rows[1][0], rows[1][3], rows[1][7]) == ('a,"b"\n.png', "", "")
+    first, second = parquet.read_table(tmp_path / "cells.parquet").to_pylist()
+    assert list(first) == list(COLUMNS)
+    assert (first["p_abnormal"], first["x"], first["out_of_distribution"]) == (0.123456789, 10.254, "yes")
+    assert (second["area_um2"], second["out_of_distribution"]) == (None, None)
 
 
-def test_no_cells_are_tables_with_a_header(tmp_path):
-    with TableWriter(tmp_path, "caffe float32", "ab"):
+def test_no_cells(tmp_path):
+    with writing_tables(tmp_path, "caffe float32", "ab"):
         pass
     assert (tmp_path / "cells.csv").read_text() == ",".join(COLUMNS) + "\n"
     assert parquet.read_table(tmp_path / "cells.parquet").column_names == list(COLUMNS)
 
 
-def test_an_interruption_leaves_neither(tmp_path):
-    with pytest.raises(KeyboardInterrupt), TableWriter(tmp_path, "caffe float32", "ab") as writer:
-        writer.write(CELLS[0])
+def test_interruption_leaves_neither(tmp_path):
+    with pytest.raises(KeyboardInterrupt), writing_tables(tmp_path, "caffe float32", "ab") as write:
+        write(CELLS[0])
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
+
+
+def test_highest_scores_and_of_equal_ones_the_first_by_place():
+    cells = [cell_at(x, y, round(score / 10, 1)) for x in range(5) for y in range(5) for score in (x, 9, y)]
+    expected = sorted(cells, key=lambda c: (-c.score, c.image, c.y, c.x))
+    for most in (30, 500):
+        for seed in range(3):
+            random.Random(seed).shuffle(cells)
+            highest = Highest(most)
+            for cell in cells:
+                highest.add(cell)
+            assert [(c.score, c.y, c.x) for c in highest.cells()] == [(c.score, c.y, c.x) for c in expected[:most]]

@@ -19,7 +19,7 @@ def image(rng, shape=(60, 90, 3), kind=np.uint8):
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
 @pytest.mark.parametrize("shape", [(60, 90, 3), (60, 90)])
-def test_pixels_come_as_they_are(tmp_path, rng, suffix, shape):
+def test_pixels_are_read(tmp_path, rng, suffix, shape):
     pixels = image(rng, shape)
     cv2.imwrite(str(tmp_path / f"field{suffix}"), pixels)
     slide = FieldImage(tmp_path / f"field{suffix}")
@@ -32,9 +32,9 @@ def test_pixels_come_as_they_are(tmp_path, rng, suffix, shape):
 @pytest.mark.parametrize(
     ("shape", "kind", "said"),
     [
-        ((60, 90, 4), np.uint8, "4 channel\\(s\\) of 8 bits, one of them transparency"),
-        ((60, 90, 3), np.uint16, "3 channel\\(s\\) of 16 bits"),
-        ((60, 90), np.uint16, "1 channel\\(s\\) of 16 bits"),
+        ((60, 90, 4), np.uint8, "transparency"),
+        ((60, 90, 3), np.uint16, "16 bits"),
+        ((60, 90), np.uint16, "16 bits"),
     ],
 )
 def test_alpha_and_16_bits_are_refused(tmp_path, rng, shape, kind, said):
@@ -45,7 +45,7 @@ def test_alpha_and_16_bits_are_refused(tmp_path, rng, shape, kind, said):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 @pytest.mark.parametrize("keep", [0, 1, 20, 200, -40])
-def test_a_file_cut_short_is_refused(tmp_path, rng, suffix, keep):
+def test_truncated_file_is_refused(tmp_path, rng, suffix, keep):
     path = tmp_path / f"field{suffix}"
     cv2.imwrite(str(path), image(rng))
     path.write_bytes(path.read_bytes()[:keep])
@@ -56,7 +56,7 @@ def test_a_file_cut_short_is_refused(tmp_path, rng, suffix, keep):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 @pytest.mark.parametrize("after", [b"\0" * 128, b"x" * 5000, b"\xff" * 64])
-def test_what_a_camera_appends_to_a_whole_file_is_let_be(tmp_path, rng, suffix, after):
+def test_bytes_that_a_camera_appended_are_ignored(tmp_path, rng, suffix, after):
     path = tmp_path / f"field{suffix}"
     cv2.imwrite(str(path), image(rng))
     wanted = FieldImage(path).image
@@ -65,7 +65,7 @@ def test_what_a_camera_appends_to_a_whole_file_is_let_be(tmp_path, rng, suffix, 
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.99])
-def test_the_end_of_a_thumbnail_is_no_end_of_its_jpeg(tmp_path, rng, keep):
+def test_end_of_a_thumbnail_is_not_the_end_of_its_jpeg(tmp_path, rng, keep):
     path, small = tmp_path / "field.jpg", tmp_path / "small.jpg"
     cv2.imwrite(str(path), image(rng, (300, 400, 3)))
     cv2.imwrite(str(small), image(rng, (8, 8, 3)))
@@ -74,27 +74,27 @@ def test_the_end_of_a_thumbnail_is_no_end_of_its_jpeg(tmp_path, rng, keep):
     path.write_bytes(whole)
     assert FieldImage(path).levels == [(400, 300)]
     path.write_bytes(whole[: int(keep * len(whole))] + b"\0" * 128)
-    with pytest.raises(UserError, match="a whole image file, found one cut short"):
+    with pytest.raises(UserError, match="cut short"):
         FieldImage(path)
 
 
-def test_an_absurd_size_is_refused_before_it_is_decoded(tmp_path, rng):
+def test_huge_png_is_refused_before_it_is_decoded(tmp_path, rng):
     path = tmp_path / "field.png"
     cv2.imwrite(str(path), image(rng))
     data = bytearray(path.read_bytes())
     data[16:24] = struct.pack(">II", 60_000, 60_000)
     path.write_bytes(data)
-    with pytest.raises(UserError, match="found 60000 x 60000"):
+    with pytest.raises(UserError, match="60000 x 60000"):
         FieldImage(path)
 
 
-def test_an_absurd_jpeg_is_refused_before_it_is_decoded(tmp_path, rng):
+def test_huge_jpeg_is_refused_before_it_is_decoded(tmp_path, rng):
     path = tmp_path / "field.jpg"
-    cv2.imwrite(str(path), image(rng, (60, 90, 3)))
+    cv2.imwrite(str(path), image(rng))
     data = path.read_bytes()
     assert jpeg_size(data) == (90, 60) and jpeg_size(data[:30]) is jpeg_size(b"BM") is None
     frame = data.index(b"\xff\xc0")
     path.write_bytes(data[: frame + 5] + (30_000).to_bytes(2, "big") * 2 + data[frame + 9 :])
     for read in (FieldImage, read_image):
-        with pytest.raises(UserError, match="an image of 1 to 100,000,000 pixels, found .*30000 x 30000"):
+        with pytest.raises(UserError, match="30000 x 30000"):
             read(path)

@@ -1,4 +1,4 @@
-"""TIFF in all the shapes that it comes in: read as a whole image is, and what is lost is named."""
+"""TIFF in all its layouts: read as a whole image is, what is lost is named, and the pixel size that it states."""
 
 import gc
 import subprocess
@@ -39,7 +39,7 @@ def image():
     ids=str,
 )
 @pytest.mark.parametrize("grey", [False, True])
-def test_a_box_is_the_images_own_pixels(tmp_path, image, options, grey):
+def test_box_equals_image(tmp_path, image, options, grey):
     pixels = image[..., 1] if grey else image
     slide = TiffSlide(write_tiff(tmp_path / "field.tif", pixels, **options))
     assert (slide.levels, slide.colour) == ([(640, 480)], not grey)
@@ -51,7 +51,7 @@ def test_a_box_is_the_images_own_pixels(tmp_path, image, options, grey):
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "jpeg2000"])
-def test_lossy_ones_are_nearly_so(tmp_path, image, compression):
+def test_lossy_compression(tmp_path, image, compression):
     path = write_tiff(tmp_path / "field.tif", image, tile=(128, 128), compression=compression)
     found, damages = TiffSlide(path).read(BOXES[1])
     assert damages == []
@@ -61,7 +61,7 @@ def test_lossy_ones_are_nearly_so(tmp_path, image, compression):
 WITHOUT = """
 import sys
 from pathlib import Path
-sys.modules["imagecodecs"] = None  # as if tifffile had come alone
+sys.modules["imagecodecs"] = None  # tifffile does not require it
 from deeppap.screening.slides.slide import Box
 from deeppap.screening.slides.tiff_slide import TiffSlide
 from deeppap.cli.run import run
@@ -69,34 +69,42 @@ run(lambda: TiffSlide(Path(sys.argv[1])).read(Box(0, 0, 9, 9)))
 """
 
 
-def test_a_missing_decoder_is_no_damage(tmp_path, image):
+def test_missing_decoder_is_an_error_not_damage(tmp_path, image):
     path = write_tiff(tmp_path / "field.tif", image, tile=(128, 128), compression="jpeg")
     done = subprocess.run([sys.executable, "-c", WITHOUT, path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode and "Traceback" not in done.stderr
     assert "imagecodecs" in done.stderr and "make slides" in done.stderr
 
 
-def test_what_is_kept_of_it_is_bounded(tmp_path, image, monkeypatch):
-    monkeypatch.setattr(tiff_slide, "KEPT_BYTES", 3 * 64 * 64 * 3)
+def test_cache_of_segments_is_bounded(tmp_path, image, monkeypatch):
+    monkeypatch.setattr(tiff_slide, "CACHE_BYTES", 3 * 64 * 64 * 3)
     slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
     assert np.array_equal(slide.read(BOXES[0])[0], image)
     assert slide._segment.cache_info().currsize == 3
 
 
-def test_a_pyramid_has_its_levels_and_only_those(tmp_path, image):
-    slide = TiffSlide(write_pyramid(tmp_path / "slide.tif", image))
+def test_cache_is_freed_with_its_slide(tmp_path, image):
+    slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
+    slide.read(BOXES[0])
+    kept = weakref.ref(slide)
+    gc.disable()
+    try:
+        del slide
+        assert kept() is None  # without waiting for a collection of cycles
+    finally:
+        gc.enable()
+
+
+def test_levels_of_a_pyramid_without_its_label(tmp_path, image):
+    path = write_pyramid(tmp_path / "slide.tif", image)
+    write_tiff(path, image[:200, :100], append=True, subfiletype=1)  # the label beside it
+    slide = TiffSlide(path)
     assert slide.levels == [(640, 480), (320, 240), (160, 120)]
     assert np.abs(slide.read(Box(0, 0, 160, 120), 2)[0].astype(int) - image[2::4, 2::4]).mean() < 12
 
 
-def test_the_label_beside_it_is_no_level(tmp_path, image):
-    path = write_pyramid(tmp_path / "slide.tif", image)
-    write_tiff(path, image[:200, :100], append=True, subfiletype=1)
-    assert len(TiffSlide(path).levels) == 3
-
-
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", "jpeg2000"])
-def test_a_corrupt_tile_is_named_and_the_rest_is_kept(tmp_path, image, compression):
+def test_corrupt_tile_is_reported_and_the_rest_is_read(tmp_path, image, compression):
     path = write_tiff(tmp_path / "slide.tif", image, tile=(128, 128), compression=compression)
     whole, damages = TiffSlide(path).read(BOXES[0])
     assert damages == []
@@ -104,8 +112,7 @@ def test_a_corrupt_tile_is_named_and_the_rest_is_kept(tmp_path, image, compressi
     slide = TiffSlide(path)
     found, damages = slide.read(BOXES[0])
     assert [damage.box for damage in damages] == [Box(128, 128, 128, 128)]
-    assert damages[0].why
-    assert "\n" not in damages[0].why
+    assert damages[0].reason and "\n" not in damages[0].reason
     assert (found[128:256, 128:256] == 255).all()
     found[128:256, 128:256] = whole[128:256, 128:256]
     assert np.array_equal(found, whole)
@@ -116,15 +123,15 @@ def test_a_corrupt_tile_is_named_and_the_rest_is_kept(tmp_path, image, compressi
 @pytest.mark.parametrize(
     ("shape", "kind", "options", "said"),
     [
-        ((64, 64, 4), np.uint8, {"photometric": "rgb", "extrasamples": ["unassalpha"]}, "4 channel.*transparency"),
-        ((64, 64, 3), np.uint16, {"photometric": "rgb"}, "3 channel\\(s\\) of 16 bits"),
-        ((64, 64), np.float32, {"photometric": "minisblack"}, "1 channel\\(s\\) of 32 bits"),
+        ((64, 64, 4), np.uint8, {"photometric": "rgb", "extrasamples": ["unassalpha"]}, "transparency"),
+        ((64, 64, 3), np.uint16, {"photometric": "rgb"}, "16 bits"),
+        ((64, 64), np.float32, {"photometric": "minisblack"}, "32 bits"),
         ((3, 64, 64), np.uint8, {"photometric": "rgb", "planarconfig": "separate"}, "8 bits, grey or RGB"),
         ((64, 64), np.uint8, {"photometric": "miniswhite"}, "miniswhite"),
         ((64, 64), np.uint8, {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}, "palette"),
     ],
 )
-def test_what_is_no_8_bit_grey_or_colour_is_refused(tmp_path, shape, kind, options, said):
+def test_other_kinds_are_refused(tmp_path, shape, kind, options, said):
     import tifffile
 
     tifffile.imwrite(tmp_path / "field.tif", np.zeros(shape, kind), metadata=None, **options)
@@ -134,24 +141,24 @@ def test_what_is_no_8_bit_grey_or_colour_is_refused(tmp_path, shape, kind, optio
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9])
 @pytest.mark.parametrize("options", [{"tile": (64, 64)}, {}, {"compression": "jpeg", "tile": (64, 64)}], ids=str)
-def test_a_file_cut_short_is_refused(tmp_path, image, share, options):
+def test_truncated_file_is_refused(tmp_path, image, share, options):
     path = write_tiff(tmp_path / "slide.tif", image, **options)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(UserError, match="a whole TIFF file") as caught:
+    with pytest.raises(UserError, match="slide.tif") as caught:
         TiffSlide(path)
     assert "\n" not in str(caught.value)
 
 
-def test_bytes_at_random_are_refused(tmp_path, rng):
-    for size in (0, 3, 300):
+def test_random_bytes_are_refused(tmp_path, rng):
+    for size in (3, 300):
         (tmp_path / "slide.tif").write_bytes(b"II*\0"[:size] + rng.bytes(size))
         with pytest.raises(UserError, match="slide.tif"):
             TiffSlide(tmp_path / "slide.tif")
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_a_tile_that_was_left_out_is_bare_glass_and_no_damage(tmp_path, image, grey):
+def test_tile_of_a_sparse_file_is_bare_glass(tmp_path, image, grey):
     """Scanners leave tiles out where they took no picture: a cell beside one is a cell."""
     import tifffile
 
@@ -163,20 +170,48 @@ def test_a_tile_that_was_left_out_is_bare_glass_and_no_damage(tmp_path, image, g
             tag.overwrite([0, *tag.value[1:]])
     found, damages = TiffSlide(path).read(BOXES[0])
     assert damages == []
-    rest = np.concatenate(
-        [pixels[:128, 128:].reshape(-1, *pixels.shape[2:]), pixels[128:].reshape(-1, *pixels.shape[2:])]
-    )
+    rest = np.concatenate([part.reshape(-1, *pixels.shape[2:]) for part in (pixels[:128, 128:], pixels[128:])])
     assert np.abs(found[:128, :128].astype(int) - np.percentile(rest, 95, axis=0)).max() <= 2
     assert np.array_equal(found[:, 128:], pixels[:, 128:])
 
 
-def test_what_was_decoded_goes_with_its_slide(tmp_path, image):
-    slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
-    slide.read(BOXES[0])
-    kept = weakref.ref(slide)
-    gc.disable()
-    try:
-        del slide
-        assert kept() is None  # without waiting for a collection of cycles
-    finally:
-        gc.enable()
+OME = (
+    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+    '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="64" SizeY="64" SizeC="3" SizeZ="1" SizeT="1" %s>'
+    '<Channel ID="Channel:0:0" SamplesPerPixel="3"/><TiffData/></Pixels></Image></OME>'
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "mpp"),
+    [
+        ({"resolution": (1e4 / 0.0988, 1e4 / 0.0988), "resolutionunit": "CENTIMETER"}, 0.0988),
+        ({"resolution": (25_400 / 0.5, 25_400 / 0.5), "resolutionunit": "INCH"}, 0.5),
+        # a program's default
+        ({"resolution": (72, 72), "resolutionunit": "INCH"}, None),
+        ({"resolution": (300, 300), "resolutionunit": "INCH"}, None),
+        ({"description": OME % 'PhysicalSizeX="0.25" PhysicalSizeY="0.25"'}, 0.25),
+        (
+            {
+                "description": OME
+                % 'PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="2.5E-4" PhysicalSizeYUnit="mm"'
+            },
+            0.25,
+        ),
+        ({"description": OME % 'PhysicalSizeX="0.25" PhysicalSizeXUnit="pixel" PhysicalSizeY="0.25"'}, None),
+        ({"description": OME % 'PhysicalSizeX="0" PhysicalSizeY="0"'}, None),
+        ({"description": OME % ""}, None),
+        ({"description": "Aperio Image Library v11.2.1\r\n64x64|AppMag = 40|MPP = 0.2520"}, 0.252),
+    ],
+)
+def test_pixel_size(tmp_path, options, mpp):
+    if "description" in options:
+        options = {"description": options["description"].encode()}
+    found = TiffSlide(write_tiff(tmp_path / "field.tif", np.zeros((64, 64, 3), np.uint8), None, **options)).mpp
+    assert found == (mpp and pytest.approx(mpp, rel=1e-4))
+
+
+def test_pixels_that_are_not_square_are_refused(tmp_path):
+    options = {"resolution": (1e4 / 0.25, 1e4 / 0.3), "resolutionunit": "CENTIMETER"}
+    with pytest.raises(UserError, match="0.25 x 0.3"):
+        TiffSlide(write_tiff(tmp_path / "field.tif", np.zeros((64, 64, 3), np.uint8), None, **options))

@@ -1,0 +1,217 @@
+"""Jobs on a Dask cluster: each is done once; what fails is tried elsewhere, then given up and named.
+
+Dask itself moves the jobs of a worker that died to others, and gives a job up after `allowed-failures` deaths
+(dask.yaml). Its `retries=` is not used: it may try again on the same worker, such as one with a full disk.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deeppap.io.caffe_messages import ROOT
+from deeppap.io.errors import FieldError, UserError
+from deeppap.records.code_digest import code_digest
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+TRIES = 3  # of a job that fails without killing its worker
+HOPELESS = 5  # jobs given up while none is done, after which it is the workers' fault
+NO_WORKER = 120  # seconds to wait for a worker if there is none
+
+
+@dataclass(eq=False)
+class Job:
+    """A function with its arguments; plain values, since they are sent to a worker."""
+
+    name: str
+    function: Callable
+    values: tuple
+    failed_at: list[str] = field(default_factory=list)  # addresses of workers
+
+
+class Outcome(NamedTuple):
+    """What one try of a job gave: `value`, or `error` in one line; `worker` is its address, `host` its machine."""
+
+    worker: str
+    host: str
+    value: Any = None
+    error: str | None = None
+
+
+@contextmanager
+def shared_mark(folder: Path) -> Iterator[str]:
+    """A file by which a worker knows that it sees the driver's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder.absolute() / f".driver-{os.getpid()}-{secrets.token_hex(4)}"
+    mark.touch()
+    try:
+        yield str(mark)
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def attempt(code: str, mark: str, function: Callable, *values: Any) -> Outcome:
+    """Run `function(*values)` on a worker that has the driver's `code_digest` and sees its `shared_mark`."""
+    from distributed import get_worker
+
+    here = (get_worker().address, socket.gethostname())
+    try:
+        _one_thread()
+        if code_digest() != code:
+            do = "Update it and restart the worker."
+            raise UserError(ROOT, "the same code as the driver's", "another version", do)
+        if not Path(mark).exists():
+            do = "All nodes must see it under this path: put it on a shared disk."
+            raise UserError(Path(mark).parent, "the folder that the driver writes into", "none, or another one", do)
+        return Outcome(*here, function(*values))
+    except Exception as error:  # any error: another worker may succeed
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        return Outcome(*here, error=" ".join(text.split())[:500])
+
+
+@lru_cache(maxsize=1)
+def _one_thread() -> None:
+    """A worker uses one thread: the other workers have the other cores."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+class Jobs:
+    """Runs jobs on a cluster, as many at once as there are workers, so that each worker has one.
+
+    Parameters
+    ----------
+    mark : str
+        See `shared_mark`.
+    done : callable
+        Gets each job and what it gave.
+    begun : bool
+        Whether earlier jobs of the same work succeeded, so that the workers are known to be able to do it.
+    """
+
+    def __init__(self, client: "Client", mark: str, done: Callable[[Job, Any], None], begun: bool = False):
+        self.client, self.mark, self.done, self.able = client, mark, done, begun
+        self.session, self.number, self.count = secrets.token_hex(4), 0, 0
+        self.given_up: dict[str, str] = {}
+        self.suspects: list[Job] = []
+
+    def run(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Run all; returns the reason by the name of each job that was given up.
+
+        A job whose workers died may be the victim of another job there: it is tried once more, alone.
+
+        Raises
+        ------
+        UserError
+            If there is no worker, none that can do the work, or no scheduler any more.
+        """
+        self.count = len(jobs)
+        self._run(jobs, alone=False)
+        self._run(self.suspects, alone=True)
+        return self.given_up
+
+    def _run(self, jobs: Sequence[Job], alone: bool) -> None:
+        waiting: deque[Job] = deque(jobs)
+        running: dict[Future, Job] = {}
+        while waiting or running:
+            workers = self._workers()
+            while waiting and len(running) < (1 if alone else len(workers)):
+                job = waiting.popleft()
+                running[self._submit(job, workers)] = job
+            for future in self._ended(running):
+                job = running.pop(future)
+                if self._try_again(job, future, alone):
+                    waiting.appendleft(job)
+                future.release()  # while a future is held, its job runs again if its worker dies
+
+    def _workers(self) -> list[str]:
+        """The workers' addresses; waits for one if there is none."""
+        workers = self._ask(self.client.nthreads)
+        if not workers:
+            try:
+                self._ask(lambda: self.client.wait_for_workers(1, timeout=NO_WORKER))
+            except TimeoutError:
+                found = f"none within {NO_WORKER} s"
+                raise FieldError("cluster", "a worker", found, "Start one: tools/dask.sh worker.") from None
+            workers = self._ask(self.client.nthreads)
+        return list(workers)
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        if self.client.status == "running":
+            with contextlib.suppress(OSError, CancelledError):
+                return question()
+        do = "Start it and its workers, and run the same command again: what is finished is not done again."
+        raise FieldError("cluster", "Dask's scheduler", "it has ended", do)
+
+    def _submit(self, job: Job, workers: list[str]) -> "Future":
+        where = {}
+        if job.failed_at:
+            # other machines first, then other workers; any other, too: one of these may have died meanwhile
+            machines = {_machine(worker) for worker in job.failed_at}
+            others = [worker for worker in workers if _machine(worker) not in machines]
+            others = others or [worker for worker in workers if worker not in job.failed_at]
+            where = {"workers": others or workers, "allow_other_workers": True}
+        self.number += 1
+        key = f"{job.function.__name__}-{self.session}-{self.number}"
+        given = (attempt, code_digest(), self.mark, job.function, *job.values)
+        return self.client.submit(*given, key=key, pure=False, **where)
+
+    def _ended(self, running: dict["Future", Job]) -> list["Future"]:
+        """Waits until at least one has ended, successfully or not."""
+        from distributed import wait
+
+        while True:
+            with self.client.as_current(), contextlib.suppress(TimeoutError, CancelledError):
+                wait(list(running), timeout=NO_WORKER, return_when="FIRST_COMPLETED")
+            if ended := [future for future in running if future.status != "pending"]:
+                return ended
+            self._workers()  # nothing in all that time: is there a worker at all?
+
+    def _try_again(self, job: Job, future: "Future", alone: bool) -> bool:
+        """Take what a job gave; whether it is to be tried again."""
+        from distributed.scheduler import KilledWorker
+
+        if future.status == "finished":
+            outcome: Outcome = self._ask(future.result)
+            if outcome.error is None:
+                self.able = True
+                self.done(job, outcome.value)
+                return False
+            job.failed_at.append(outcome.worker)
+            reason = f"{outcome.error} (worker {outcome.worker} on {outcome.host})"
+        else:
+            self._ask(self.client.nthreads)  # every future ends so if the scheduler does
+            error = future.exception() if future.status == "error" else None
+            if isinstance(error, KilledWorker):
+                if not alone:
+                    self.suspects.append(job)
+                    return False
+                deaths = error.allowed_failures + 1
+                reason = f"{deaths} workers died with it among other jobs, and {deaths} with it alone"
+                self.given_up[job.name] = reason
+                return False
+            # cancelled or lost on its way, or the worker cannot read it
+            job.failed_at.append("")
+            reason = f"{type(error).__name__}: {error}"[:300]
+        if len(job.failed_at) < TRIES:
+            return True
+        self.given_up[job.name] = f"{TRIES} tries failed: {reason}"
+        if not self.able and len(self.given_up) >= min(self.count, HOPELESS):
+            raise FieldError("cluster", "a worker that can do the work", reason, "See docs/cluster.md.")
+        return False
+
+
+def _machine(worker: str) -> str:
+    """The part of a worker's address that its machine's other workers share."""
+    return worker.rsplit(":", 1)[0]

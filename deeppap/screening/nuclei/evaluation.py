@@ -1,0 +1,328 @@
+"""Judging a detector on fields with known nuclei: matching, scores, cross-validation, and the folder of results.
+
+Points are matched by the protocol of Cervix93, masks by their areas; every nucleus and every mark is used once.
+"""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from tqdm import tqdm
+
+from data_prep.manifest_values import BETHESDA
+from deeppap.io.errors import FieldError, UserError
+from deeppap.io.files import complete_or_absent
+from deeppap.records.record import write_record
+from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
+from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
+from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
+
+RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in which a mark is a hit
+SHIFT, CELL_MPP = 10, 0.201  # pixels, of so many micrometres, that the cell net was trained to tolerate
+# labels of normal cells; every other label is abnormal
+NORMAL = {"normal", "0", *(name for name, label in BETHESDA.items() if label == 0)}
+# BGR of Okabe and Ito's blue, vermilion and yellow; each has a shape of its own as well
+HIT, MISSED, FALSE = (178, 114, 0), (0, 94, 213), (66, 228, 240)
+SIZE, LINE = 10, 2  # pixels
+FILES = ("detections.csv", "scores.json")
+COLUMNS = ("set", "image", "x", "y", "confidence", "outcome", "error_pixels", "class")
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What a detector found in one field, matched with the field's marks.
+
+    `found` float64 (N, 2) is x, y of the `nuclei`, `points` float64 (M, 2) of the field's marks, in pixels; `pairs`
+    int (K, 2) are the hits, a row a pair (detected, marked). The rest of `found` is false, of `points` missed.
+    `radius` is how far off a hit may be, in pixels.
+    """
+
+    field: Field
+    nuclei: list[Nucleus]
+    pairs: np.ndarray
+    radius: float = RADIUS
+
+    @cached_property
+    def found(self) -> np.ndarray:
+        """Centres of the nuclei."""
+        return _centres(self.nuclei)
+
+    @property
+    def points(self) -> np.ndarray:
+        """Centres of the marks."""
+        return self.field.points
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Distance of every hit from its mark, pixels, float64 (K,)."""
+        return np.linalg.norm(self.found[self.pairs[:, 0]] - self.points[self.pairs[:, 1]], axis=1)
+
+    @property
+    def false(self) -> np.ndarray:
+        """Rows of `found` that hit nothing."""
+        return np.setdiff1d(np.arange(len(self.found)), self.pairs[:, 0])
+
+    @property
+    def missed(self) -> np.ndarray:
+        """Rows of `points` that nothing hit."""
+        return np.setdiff1d(np.arange(len(self.points)), self.pairs[:, 1])
+
+
+def _centres(nuclei: list[Nucleus]) -> np.ndarray:
+    return np.array([(n.x, n.y) for n in nuclei], np.float64).reshape(-1, 2)
+
+
+def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: bool = False) -> Matched:
+    """Pair detected with marked nuclei: by the field's mask if it has one, otherwise by the disc about a detection.
+
+    With `regions`, a mark inside a nucleus's outline is a hit as well: the disc stands for detectors that give points.
+    """
+    found, mask = _centres(nuclei), field.mask()
+    distance = np.linalg.norm(found[:, None] - field.points[None], axis=2)
+    allowed = distance <= radius if mask is None else _inside(found, mask, len(field.points))
+    if regions and mask is None:
+        for row, nucleus in enumerate(nuclei):
+            if nucleus.outline is not None:
+                allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
+    return Matched(field, nuclei, _assign(distance, allowed), radius)
+
+
+def _inside(found: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+    """Whether each point lies in each nucleus of a mask, bool (N, M)."""
+    height, width = mask.shape
+    column = np.clip(np.rint(found[:, 0]).astype(int), 0, width - 1)
+    row = np.clip(np.rint(found[:, 1]).astype(int), 0, height - 1)
+    return mask[row, column][:, None] == np.arange(1, count + 1)[None]
+
+
+def _assign(distance: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Pairs (row, column), int (K, 2): as many as are allowed, and among those the nearest, each used once."""
+    if not distance.size:
+        return np.empty((0, 2), int)
+    forbidden = 1 + distance.max() * (1 + min(distance.shape))  # costs more than any number of allowed pairs
+    rows, columns = linear_sum_assignment(np.where(allowed, distance, forbidden))
+    keep = allowed[rows, columns]
+    return np.column_stack([rows[keep], columns[keep]])
+
+
+class Errors(msgspec.Struct, frozen=True):
+    """Distances of hits from their marks, in pixels."""
+
+    mean: float
+    median: float
+    percentile95: float
+
+
+class ClassCount(msgspec.Struct, frozen=True):
+    """Hits among the marks of one class."""
+
+    hits: int
+    marked: int
+
+
+class DetectionScores(msgspec.Struct, frozen=True):
+    """Scores over all fields of one set, pooled as Cervix93's own script pools them; a ratio of 0 to 0 is None."""
+
+    fields: int
+    mpp: float
+    hits: int
+    missed: int
+    false: int
+    precision: float | None
+    recall: float | None
+    f: float | None
+    error_pixels: Errors | None
+    by_class: dict[str, ClassCount]
+
+    @property
+    def abnormal(self) -> ClassCount | None:
+        """Abnormal cells, if classes are known; a mark without a class counts as neither."""
+        if not any(self.by_class):
+            return None
+        counts = [c for label, c in self.by_class.items() if label and label.strip().lower() not in NORMAL]
+        return ClassCount(sum(c.hits for c in counts), sum(c.marked for c in counts))
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def pool(results: Sequence[Matched], mpp: float) -> DetectionScores:
+    """The scores of one set of fields of `mpp` micrometres a pixel."""
+    labels: dict[str, list[bool]] = {}  # of each class, whether each mark was hit
+    for result in results:
+        hit = set(result.pairs[:, 1].tolist())
+        for index, label in enumerate(result.field.labels):
+            labels.setdefault(label, []).append(index in hit)
+    hits = sum(len(r.pairs) for r in results)
+    missed, false = sum(len(r.missed) for r in results), sum(len(r.false) for r in results)
+    errors = None
+    if hits:
+        values = _all_errors(results)
+        errors = Errors(*map(float, (values.mean(), *np.percentile(values, (50, 95)))))
+    by_class = {label: ClassCount(sum(hit), len(hit)) for label, hit in sorted(labels.items())}
+    ratios = (_ratio(hits, hits + false), _ratio(hits, hits + missed), _ratio(2 * hits, 2 * hits + false + missed))
+    return DetectionScores(len(results), mpp, hits, missed, false, *ratios, errors, by_class)
+
+
+def _all_errors(results: Sequence[Matched]) -> np.ndarray:
+    return np.concatenate([r.errors for r in results])
+
+
+def report(results: Sequence[Matched], mpp: float) -> str:
+    """The lines that a tool prints."""
+    scores = pool(results, mpp)
+    lines = [
+        f"{scores.fields} fields, {scores.hits + scores.missed} nuclei marked, {scores.hits + scores.false} detected: "
+        f"{scores.hits} hits, {scores.missed} missed, {scores.false} false",
+        f"precision {_text(scores.precision)}, recall {_text(scores.recall)}, F {_text(scores.f)}",
+    ]
+    abnormal = scores.abnormal
+    if results and results[0].field.mask_path is None:
+        # point marks: once more with a mark anywhere inside an outline as a hit
+        inside = pool([match(r.field, r.nuclei, r.radius, regions=True) for r in results], mpp)
+        marked = ""
+        if inside.abnormal:
+            marked = f", of abnormal cells {_text(_ratio(inside.abnormal.hits, inside.abnormal.marked))}"
+        counts = f"precision {_text(inside.precision)}, recall {_text(inside.recall)}{marked}, F {_text(inside.f)}"
+        lines.append(f"with a mark inside an outline as a hit too: {counts}")
+    if abnormal:
+        share = _text(_ratio(abnormal.hits, abnormal.marked))
+        lines.append(f"recall of abnormal cells {share} ({abnormal.hits}/{abnormal.marked})")
+        lines += [f"  {label or 'no class'}: {c.hits}/{c.marked}" for label, c in scores.by_class.items()]
+    if errors := scores.error_pixels:
+        mean, median, high = errors.mean, errors.median, errors.percentile95
+        within = (_all_errors(results) * mpp <= SHIFT * CELL_MPP).mean()
+        lines += [
+            f"centres off by {mean:.1f} pixels on average, {median:.1f} median, {high:.1f} at 95 % "
+            f"({mean * mpp:.2f}, {median * mpp:.2f}, {high * mpp:.2f} um)",
+            f"{100 * within:.1f} % of hits within the {SHIFT} pixels of {CELL_MPP} um that the cell net tolerates",
+        ]
+    return "\n".join(lines)
+
+
+def _text(value: float | None) -> str:
+    return "nan" if value is None else f"{value:.3f}"
+
+
+def detect_all(detector: Detector, sets: Sequence[FieldSet], radius: float = RADIUS) -> dict[str, list[Matched]]:
+    """What a detector found in every field, by set."""
+    results: dict[str, list[Matched]] = {}
+    with tqdm(total=sum(len(s.fields) for s in sets), desc="detect", unit="field", disable=None) as bar:
+        for one in sets:
+            for field in one.fields:
+                found = detector.detect(field.image(), one.mpp)
+                results.setdefault(one.name, []).append(match(field, found, radius))
+                bar.update()
+    return results
+
+
+def cross_validate(
+    folder: Path,
+    sets: Sequence[FieldSet],
+    folds: int,
+    training: tuple[int, int | None, int] = (16000, None, 1),
+    confidence: float | None = None,
+    radius: float = RADIUS,
+    say: Callable[[str], None] = print,
+) -> dict[str, list[Matched]]:
+    """What nets found in the fields that they were not trained on, by set; one net a fold, trained in `folder`.
+
+    Every field is kept whole and is judged once. A second call finds the nets that are trained already.
+
+    Parameters
+    ----------
+    training : (int, int or None, int)
+        TrainRequest's crops, iterations and seed; the seed splits the fields as well.
+    """
+    results: dict[str, list[Matched]] = {}
+    for fold in range(folds):
+        train, test = split_sets(sets, fold, folds, training[2])
+        say(f"fold {fold} of {folds}: {sum(len(s.fields) for s in train)} fields to train on")
+        weights = train_fcn(folder / f"fold{fold}", TrainRequest(train, *training), say)
+        for name, found in detect_all(open_detector("fcn", weights, confidence), test, radius).items():
+            results.setdefault(name, []).extend(found)
+    return results
+
+
+def require_foldable(detector: str, weights: Path | None, folds: int) -> None:
+    """Refuse to cross-validate a detector that is not trained, or is trained already."""
+    if detector != "fcn":
+        raise FieldError("fold_count", "`detector` fcn", detector, "Leave it out: this detector is not trained.")
+    if weights is not None:
+        raise FieldError("fold_count", "no `detector_weights`", str(weights), "Leave it out: each fold trains its own.")
+    if folds < 2:
+        raise FieldError("fold_count", "at least 2", f"{folds}", "Give a larger number.")
+
+
+def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, list[Matched]]) -> None:
+    """Write a folder: <set>/<field>.png, detections.csv and scores.json; complete or not at all.
+
+    Raises
+    ------
+    UserError
+        See `require_replaceable`.
+    """
+    require_replaceable(out)
+    with complete_or_absent(out) as partial:
+        rows = []
+        for name, found in results.items():
+            (partial / name).mkdir(parents=True)
+            for one in found:
+                picture = cv2.imencode(".png", draw(one))[1]
+                (partial / name / f"{one.field.name}.png").write_bytes(picture.tobytes())
+                rows += [(name, one.field.path.name, *row) for row in _rows(one)]
+        with (partial / "detections.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        mpp = {one.name: one.mpp for one in sets}
+        write_record(partial / "scores.json", {name: pool(found, mpp[name]) for name, found in results.items()})
+
+
+def require_replaceable(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but an evaluation: a trained fold has a scores.json too."""
+    if not out.exists() and not out.is_symlink():
+        return
+    held = sorted(out.iterdir()) if out.is_dir() and not out.is_symlink() else [out]
+    other = [path.name for path in held if path.name not in FILES and not _holds_pictures(path)]
+    if other or (held and not (out / FILES[0]).is_file()):
+        found = other[0] if other else f"no {FILES[0]}"
+        raise UserError(out, "a new folder, or an evaluation to replace", found, "Give another `out`.")
+
+
+def _holds_pictures(folder: Path) -> bool:
+    """Whether it is a folder of PNG files alone."""
+    if not folder.is_dir() or folder.is_symlink():
+        return False
+    return all(path.suffix == ".png" and path.is_file() for path in folder.iterdir())
+
+
+def draw(result: Matched) -> np.ndarray:
+    """A field, uint8 (H, W, 3) BGR: circles are hits, squares misses, crosses what is false."""
+    image = result.field.image()
+    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()
+    for x, y in np.rint(result.found[result.pairs[:, 0]]).astype(int).tolist():
+        cv2.circle(image, (x, y), SIZE, HIT, LINE)
+    for x, y in np.rint(result.points[result.missed]).astype(int).tolist():
+        cv2.rectangle(image, (x - SIZE, y - SIZE), (x + SIZE, y + SIZE), MISSED, LINE)
+    for x, y in np.rint(result.found[result.false]).astype(int).tolist():
+        cv2.drawMarker(image, (x, y), FALSE, cv2.MARKER_TILTED_CROSS, 2 * SIZE, LINE)
+    return image
+
+
+def _rows(result: Matched) -> list[tuple[str, ...]]:
+    """x, y, confidence, outcome, error and class of every nucleus that was found or marked in a field."""
+    labels = result.field.labels or ("",) * len(result.points)
+    detected = [(f"{n.x:.2f}", f"{n.y:.2f}", f"{n.confidence:.4f}") for n in result.nuclei]
+    hits = zip(result.pairs.tolist(), result.errors, strict=True)
+    rows = [(*detected[i], "hit", f"{error:.2f}", labels[j]) for (i, j), error in hits]
+    rows += [(*detected[i], "false", "", "") for i in result.false]
+    for j in result.missed:
+        x, y = result.points[j]
+        rows.append((f"{x:.2f}", f"{y:.2f}", "", "missed", "", labels[j]))
+    return rows

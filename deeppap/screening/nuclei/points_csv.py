@@ -1,0 +1,65 @@
+"""Nuclei as points in a CSV with the columns x and y, or nucleus_x and nucleus_y, as spreadsheets write it."""
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.csv_dialect import sniffed_rows, with_point
+from data_prep.manifest import FIELD_LIMIT
+from deeppap.io.errors import UserError
+from deeppap.io.packed_file import BROKEN, open_text
+
+XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
+
+
+class CsvPoint(NamedTuple):
+    """A nucleus centre in pixels, 0-based; `where` names its line, `image` and `label` are None without a column."""
+
+    where: str
+    x: float
+    y: float
+    image: str | None
+    label: str | None
+
+
+def read_points(path: Path) -> Iterator[CsvPoint]:
+    """The points of a CSV, which may end in .gz; empty lines are skipped.
+
+    Raises
+    ------
+    UserError
+        For a file without these columns, and naming the line that has no numbers or too few values.
+    """
+    csv.field_size_limit(FIELD_LIMIT)
+    try:
+        with open_text(path, "utf-8-sig") as file:
+            reader, separator = sniffed_rows(file)
+            header = [name.strip().lower() for name in next(reader, [])]
+            names = next((pair for pair in XY if set(pair) <= set(header)), None)
+            if names is None:
+                found = ", ".join(header)[:120] or "an empty file"
+                expected = "columns x and y, or nucleus_x and nucleus_y"
+                raise UserError(path, expected, found, "Name them in the first line.")
+            for row in filter(any, reader):
+                where = f"{path}, line {reader.line_num}"
+                if len(row) != len(header):
+                    raise UserError(where, f"{len(header)} values", f"{len(row)}", "Correct the line.")
+                cell = dict(zip(header, map(str.strip, row), strict=True))
+                x, y = (_number(where, with_point(cell[name], separator)) for name in names)
+                yield CsvPoint(where, x, y, cell.get("image"), cell.get("bethesda") or cell.get("label"))
+    except OSError as error:
+        raise UserError(path, "a CSV file", error.strerror or str(error), "Check the path.") from None
+    except (*BROKEN, csv.Error, UnicodeDecodeError) as error:
+        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+
+
+def _number(where: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) < 1e9:  # true for nan, too
+        raise UserError(where, "two numbers, x and y", repr(text)[:40], "Give pixels, 0-based.")
+    return value

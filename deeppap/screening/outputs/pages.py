@@ -1,0 +1,185 @@
+"""gallery.html: the cells with the highest scores in their fields; summary.html: a row an image. Each is one file."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+import cv2
+import msgspec
+import numpy as np
+from markupsafe import Markup
+
+from deeppap.io.errors import printable
+from deeppap.io.files import write_text
+from deeppap.io.html import data_uri, render
+from deeppap.screening.cells import ABNORMAL, COLOURS, ScreenedCell, colour_of, hexadecimal, legend
+from deeppap.screening.plan import ImagePlan, Settings
+from deeppap.screening.slides.overview import overview
+from deeppap.screening.slides.slide import Box, Slide
+
+if TYPE_CHECKING:
+    from deeppap.screening.results import ImageResult
+
+CELL_UM = 26.0  # a small picture's side: what the net sees of a cell
+CELL_SIDE = 112  # pixels that it is shown at
+AROUND = 512  # pixels a side of a cell's surroundings, at the image's full size
+WHOLE = 4_000_000  # pixels: an image up to this size is in the gallery as a whole
+FEW = 20  # images that a page holds as a whole, even if it shows few cells of each
+OVERVIEW = 480  # pixels of the small map of an image that is not in the page as a whole
+QUALITY = 85  # of JPEG
+THRESHOLDS = (ABNORMAL, 0.7, 0.9)  # columns of the summary; edges of the histogram
+TOP = 5  # cells of an image in the summary
+
+
+class _Image(msgspec.Struct):
+    """An image of the page; `picture` is all of it, or its overview."""
+
+    name: str
+    width: int
+    height: int
+    picture: str
+
+
+class _Cell(msgspec.Struct):
+    """A cell of the page; `around` is a picture of its surroundings from `left`, `top`, or "" if the image is whole."""
+
+    x: float
+    y: float
+    score: float
+    spread: float
+    area: float | None
+    out_of_distribution: bool
+    image: int
+    around: str
+    left: int
+    top: int
+    picture: str
+
+
+class SummaryRow(NamedTuple):
+    """An image in summary.html; `link` leads to its gallery."""
+
+    result: "ImageResult"
+    link: str
+    highest: Sequence[_Cell]
+
+
+class Gallery:
+    """Collects what the page shows, an image at a time; the pictures are in memory, so show at most a few thousand.
+
+    Parameters
+    ----------
+    images : int
+        How many will be added.
+    """
+
+    def __init__(self, settings: Settings, images: int = 1):
+        self.net, self.few = _net(settings), images <= FEW
+        self.images: list[_Image] = []
+        self.cells: list[_Cell] = []
+
+    def add_image(self, plan: ImagePlan, slide: Slide, cells: Sequence[ScreenedCell]) -> None:
+        """Add an image and those of its cells that are shown."""
+        pixels = plan.width * plan.height
+        # of many images each is held as the smaller of itself and the surroundings of its cells
+        whole = pixels <= WHOLE and (self.few or pixels <= len(cells) * AROUND**2)
+        picture = _jpeg(overview(slide, max(plan.size) if whole else OVERVIEW)[0]) if cells else ""
+        for cell in cells:
+            around, left, top = ("", 0, 0) if whole else _surroundings(slide, cell)
+            shown = _Cell(
+                x=cell.x,
+                y=cell.y,
+                score=round(cell.score, 6),
+                spread=round(cell.spread, 6),
+                area=None if math.isnan(cell.area_um2) else round(cell.area_um2, 3),
+                out_of_distribution=bool(cell.out_of_distribution),
+                image=len(self.images),
+                around=around,
+                left=left,
+                top=top,
+                picture=_cell_picture(slide, cell, plan.mpp),
+            )
+            self.cells.append(shown)
+        self.images.append(_Image(printable(plan.name), plan.width, plan.height, picture))
+
+    def summary_row(self, result: "ImageResult", gallery: str) -> SummaryRow:
+        """The row in summary.html of the one image of this gallery, which lies beside it at `gallery`."""
+        return SummaryRow(result, quote(gallery), self.cells[:TOP])
+
+    def write(self, path: Path, results: Sequence["ImageResult"]) -> None:
+        """Write the page, complete or absent."""
+        self.cells.sort(key=lambda cell: (-cell.score, cell.image, cell.y, cell.x))
+        colours = [hexadecimal(colour) for colour in COLOURS]
+        data = {"images": self.images, "cells": self.cells, "threshold": ABNORMAL, "colours": colours}
+        # a file name that holds </script> must not end the data
+        text = Markup(msgspec.json.encode(data).decode().replace("<", "\\u003c"))
+        counts = [sum(column) for column in zip(*(r.histogram for r in results), strict=True)]
+        page = render(
+            "screening/outputs/gallery.html",
+            script="screening/outputs/gallery.js",
+            title="Cells by P(abnormal)",
+            results=results,
+            cells=sum(r.cells for r in results),
+            abnormal=sum(r.abnormal for r in results),
+            shown=len(self.cells),
+            threshold=ABNORMAL,
+            net=self.net,
+            counts=counts,
+            colour_of=_colour_of,
+            legend=[(hexadecimal(colour), scores) for colour, scores in legend()],
+            data=text,
+        )
+        write_text(path, page)
+
+
+def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) -> None:
+    """Write summary.html, complete or absent."""
+    page = render(
+        "screening/outputs/summary.html",
+        title="Images by their cells",
+        rows=rows,
+        cells=sum(row.result.cells for row in rows),
+        warned=sum(bool(row.result.warnings()) for row in rows),
+        thresholds=THRESHOLDS,
+        net=_net(settings),
+        colour_of=_colour_of,
+    )
+    write_text(path, page)
+
+
+def _colour_of(score: float) -> str:
+    return hexadecimal(colour_of(score))
+
+
+def _net(settings: Settings) -> str:
+    """Which net the scores are of."""
+    names = ", ".join("/".join(Path(fold).absolute().parts[-2:]) for fold in settings.folds)
+    return f"Scored by {names} (weights {settings.weights_sha[:12]})"
+
+
+def _jpeg(image: np.ndarray) -> str:
+    """A picture as a page can hold it."""
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    return data_uri(data.tobytes(), "image/jpeg")
+
+
+def _cell_picture(slide: Slide, cell: ScreenedCell, mpp: float) -> str:
+    """A cell with its nucleus in the middle, about 26 um a side; black outside the image, as the net sees it."""
+    side = max(8, round(CELL_UM / mpp))
+    square = Box(math.floor(cell.x) - side // 2, math.floor(cell.y) - side // 2, side, side)
+    inside = square.overlap(Box(0, 0, *slide.levels[0]))
+    pixels, _ = slide.read(inside)
+    picture = np.zeros((side, side, *pixels.shape[2:]), np.uint8)
+    picture[inside.within(square)] = pixels
+    return _jpeg(cv2.resize(picture, (CELL_SIDE, CELL_SIDE), interpolation=cv2.INTER_AREA))
+
+
+def _surroundings(slide: Slide, cell: ScreenedCell) -> tuple[str, int, int]:
+    """What lies about a cell at full size, and the picture's first column and row in the image."""
+    width, height = slide.levels[0]
+    wide, high = min(AROUND, width), min(AROUND, height)
+    left = min(max(0, round(cell.x) - wide // 2), width - wide)
+    top = min(max(0, round(cell.y) - high // 2), height - high)
+    return _jpeg(slide.read(Box(left, top, wide, high))[0]), left, top

@@ -1,0 +1,261 @@
+"""What a screening writes: everything in one pass over the parts, and what the folder of results may replace."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from deeppap.io.errors import UserError
+from deeppap.io.files import remove
+from deeppap.records.record import Record
+from deeppap.scoring.unlike import share_text
+from deeppap.screening.cells import ABNORMAL, ScreenedCell
+from deeppap.screening.outputs.geojson import writing_geojson
+from deeppap.screening.outputs.overlay import Overlay
+from deeppap.screening.outputs.pages import Gallery, write_summary
+from deeppap.screening.outputs.tables import Highest, writing_tables
+from deeppap.screening.parts import Part, read_part
+from deeppap.screening.plan import ImagePlan, Settings, nuclei_path
+from deeppap.screening.screen_tile import open_image
+from deeppap.screening.slides.open_slide import PARTS, RECORD, RESULTS
+from deeppap.screening.slides.slide import Box, Damage
+
+Work = Sequence[tuple[ImagePlan, list[Box]]]
+Failed = Mapping[tuple[ImagePlan, Box], str]  # why a tile was given up
+BINS = 20  # of the histogram of scores
+SHOWN = 500  # cells in worst.geojson, and in the gallery unless the user says otherwise
+OF_IMAGE = ("cells.geojson", "cells.geojson.gz", "worst.geojson", "worst.geojson.gz", "overlay.png", "gallery.html")
+PART = re.compile(r".+_([0-9a-f]{16})_x\d+_y\d+\.parquet")
+ANOTHER = "Give another `out`, or remove that folder."
+
+
+class ImageResult(msgspec.Struct):
+    """One image's cells in numbers.
+
+    `given_nuclei` is the file of nuclei that a person gave, with the sha256 of what was read from it;
+    `out_of_distribution` counts cells, None if none was compared with the training cells; `unreadable` are parts of
+    the image, `not_screened` tiles that were given up, `nuclei_skipped` nuclei too near to what is unreadable.
+    """
+
+    image: str
+    sha256: str
+    width: int
+    height: int
+    um_per_pixel: float
+    key: str
+    given_nuclei: str | None = None
+    given_nuclei_sha: str | None = None
+    cells: int = 0
+    abnormal: int = 0
+    out_of_distribution: int | None = None
+    histogram: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
+    unreadable: list[Damage] = []
+    not_screened: list[Damage] = []
+    nuclei_skipped: int = 0
+
+    @classmethod
+    def of(cls, plan: ImagePlan) -> "ImageResult":
+        """The result of an image before its cells are counted."""
+        given = (plan.nuclei_file, plan.nuclei_sha)
+        return cls(plan.name, plan.image_sha, plan.width, plan.height, plan.mpp, plan.key, *given)
+
+    def add(self, part: Part) -> None:
+        """Count a tile's cells."""
+        self.nuclei_skipped += part.skipped
+        # neighbouring tiles report the same damage
+        self.unreadable = list(dict.fromkeys((*self.unreadable, *part.damages)))
+        for cell in part.cells:
+            self.cells += 1
+            self.abnormal += cell.abnormal
+            if cell.out_of_distribution is not None:
+                self.out_of_distribution = (self.out_of_distribution or 0) + cell.out_of_distribution
+            self.histogram[min(BINS - 1, int(cell.score * BINS))] += 1
+
+    def above(self, threshold: float) -> int:
+        """Cells of a score of `threshold`, an edge of the histogram's, or more."""
+        return sum(self.histogram[round(threshold * BINS) :])
+
+    def lines(self) -> list[str]:
+        """What the terminal says of the image; warnings begin with `!!`."""
+        where = f" at the nuclei of {self.given_nuclei}" if self.given_nuclei else ""
+        found = [f"{self.image}: {self.cells} cells{where}, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"]
+        if self.out_of_distribution is not None:
+            found.append(share_text(self.out_of_distribution, self.cells))
+        return found + [f"!! {line}" for line in self.warnings()]
+
+    def warnings(self) -> list[str]:
+        """What was not screened, a line each."""
+        found = [f"{self.image}: {_text(d.box)} cannot be read ({d.reason})" for d in self.unreadable[:5]]
+        if len(self.unreadable) > 5:
+            found.append(f"and {len(self.unreadable) - 5} more, all in {RECORD}")
+        if self.nuclei_skipped:
+            found.append(f"{self.nuclei_skipped} nuclei were skipped: their views would show what cannot be read")
+        for tile in self.not_screened:
+            again = "the same command tries again"
+            found.append(f"{self.image}: {_text(tile.box)} were not screened: {tile.reason}; {again}")
+        return found
+
+
+def _text(box: Box) -> str:
+    return f"{box.width} x {box.height} pixels at {box.x}, {box.y}"
+
+
+class ScreenRecord(Record, frozen=True):
+    """screen.json: the settings of a call, and the result of each image."""
+
+    FILE = RECORD
+    MADE_BY = "tools/screen.py"
+
+    settings: Settings
+    images: list[ImageResult]
+
+
+def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path | None) -> None:
+    """Refuse if a result would replace what is read, or a file that no screening wrote.
+
+    Raises
+    ------
+    UserError
+        Naming the file.
+    """
+    written = {(out / name).resolve() for name in RESULTS}
+    written |= {(out / image.stem / name).resolve() for image in images for name in OF_IMAGE}
+    for image in images:
+        if image.suffix.lower() == ".mrxs" and (out / image.stem).resolve() == image.with_suffix("").resolve():
+            expected = f"a folder for the results of {image.name}"
+            raise UserError(out / image.stem, expected, "the slide's own data", "Give another `out`.")
+    for path in (*images, *([nuclei] if nuclei else [])):
+        if path.resolve() in written:
+            found = f"one of the results in {out}"
+            raise UserError(path, "a file that no result replaces", found, "Give another `out`.")
+    if not (out / RECORD).exists() and not (out / PARTS).is_dir():
+        for name in RESULTS:
+            if (out / name).exists():
+                found = f"a file without {RECORD}"
+                raise UserError(out / name, "a new folder, or older results", found, ANOTHER)
+
+
+def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = False) -> None:
+    """Refuse a folder with results of another image, and unless `overwrite` of another net: they would be lost."""
+    older = ScreenRecord.read_if_there(out)
+    if older is None:
+        return
+    names, sums = {plan.name for plan in plans}, {plan.image_sha for plan in plans}
+    lost = [result.image for result in older.images if result.image not in names]
+    if not lost and not {result.sha256 for result in older.images} & sums:
+        lost = [older.images[0].image]  # all are other pictures under the same names
+    if lost:
+        found = f"results of {lost[0]}, another image"
+        raise UserError(out, "a new folder, or older results of these images", found, ANOTHER)
+    wanted, found = plans[0].settings.weights_sha, older.settings.weights_sha
+    if wanted != found and not overwrite:
+        do = "Give another `out`, or `overwrite` to replace these scores."
+        raise UserError(out, f"results of the net {wanted[:12]}", f"those of the net {found[:12]}", do)
+
+
+def remove_older(out: Path, plans: Sequence[ImagePlan]) -> None:
+    """Remove an older call's results, so that none of them stands beside this one's."""
+    older = ScreenRecord.read_if_there(out)
+    images = [plan.image for plan in plans] + [result.image for result in (older.images if older else ())]
+    for folder in {out / Path(image).stem for image in images}:
+        for name in OF_IMAGE:
+            remove(folder / name)
+        _remove_empty(folder)
+    for name in RESULTS:
+        remove(out / name)
+
+
+def remove_parts(folder: Path, plans: Sequence[ImagePlan]) -> None:
+    """Remove the parts of these plans: the results hold all of it. Those of other settings may wait for their call."""
+    keys, given = {plan.key for plan in plans}, {nuclei_path(folder, Path(plan.image)) for plan in plans}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        part = PART.fullmatch(path.name)
+        if (part and part[1] in keys) or path in given or re.fullmatch(r"\..+\.partial", path.name):
+            remove(path)
+    _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def parts_of(plan: ImagePlan, tiles: Sequence[Box]) -> Iterator[Part]:
+    """The parts of a plan in the order of its tiles, one in memory at a time.
+
+    Tiles share no cell, since each keeps only what it owns. UserError for a part that is missing or damaged.
+    """
+    for tile in tiles:
+        yield read_part(plan.part(tile), plan.key, tile, plan.name)
+
+
+def write_results(
+    out: Path, work: Work, gzipped: bool = False, shown: int = SHOWN, failed: Failed | None = None
+) -> list[ImageResult]:
+    """Write all results of a call from its parts: tables, GeoJSON, overlays, galleries and screen.json.
+
+    Several images have a gallery each, too, and a row in summary.html.
+
+    Parameters
+    ----------
+    work : pairs of a plan and its tiles
+        All of their parts exist, but for those of `failed`, which the results name.
+    gzipped : bool
+        Whether GeoJSON is written as .geojson.gz.
+    shown : int
+        Cells that a gallery shows, those with the highest scores.
+    """
+    settings, failed = work[0][0].settings, failed or {}
+    several = len(work) > 1
+    results, highest = [], Highest(shown)
+    gallery, rows = Gallery(settings, len(work)), []
+    remove_older(out, [plan for plan, _ in work])
+    with writing_tables(out, f"{settings.device.engine} {settings.device.precision}", settings.weights_sha) as write:
+        for plan, tiles in work:
+            result = ImageResult.of(plan)
+            result.not_screened = [Damage(tile, failed[plan, tile]) for tile in tiles if (plan, tile) in failed]
+            finished = [tile for tile in tiles if (plan, tile) not in failed]
+            folder = out / Path(plan.image).stem
+            cells = _write_image(folder, plan, finished, result, gzipped, [write, highest.add], max(SHOWN, shown))
+            results.append(result)
+            if several:
+                own = Gallery(settings)
+                own.add_image(plan, open_image(plan.image).slide, cells[:shown])
+                own.write(folder / "gallery.html", [result])
+                rows.append(own.summary_row(result, f"{folder.name}/gallery.html"))
+    for plan, _ in work:
+        cells = [cell for cell in highest.cells() if cell.image == plan.name]
+        gallery.add_image(plan, open_image(plan.image).slide, cells)
+    gallery.write(out / "gallery.html", results)
+    if several:
+        write_summary(out / "summary.html", settings, rows)
+    ScreenRecord(settings, results).write(out)
+    return results
+
+
+def _write_image(
+    folder: Path,
+    plan: ImagePlan,
+    tiles: Sequence[Box],
+    result: ImageResult,
+    gzipped: bool,
+    takers: list,
+    kept: int,
+) -> list[ScreenedCell]:
+    """Write an image's own files, hand its cells to `takers` and count them; returns those with the highest scores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    highest = Highest(kept)
+    picture = Overlay(open_image(plan.image).small, plan.size, plan.mpp)
+    with writing_geojson(folder / "cells.geojson", plan.name, gzipped, plan.origin) as write:
+        takers = [*takers, write, picture.add, highest.add]
+        for part in parts_of(plan, tiles):
+            result.add(part)
+            for cell in part.cells:
+                for take in takers:
+                    take(cell)
+    with writing_geojson(folder / "worst.geojson", plan.name, gzipped, plan.origin, "annotation") as write:
+        for cell in highest.cells()[:SHOWN]:
+            write(cell)
+    picture.write(folder / "overlay.png")
+    return highest.cells()

@@ -1,0 +1,89 @@
+"""Jobs on a real cluster of two workers: each is done once, tried elsewhere if it fails, then named."""
+
+import pytest
+
+pytest.importorskip("distributed", reason="make cluster")
+
+import dask
+
+from deeppap.cluster.connect import connected, require_dask
+from deeppap.cluster.jobs import Job, Jobs, shared_mark
+from deeppap.io.errors import UserError
+from tests.support.cluster_jobs import deadly, double, never, second, slowly, tried
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def client():
+    require_dask()
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), connected("local", 2) as client:
+        yield client
+
+
+@pytest.fixture
+def run(client, tmp_path):
+    """Runs (function, *values) by name: what each gave, and the reason for those that were given up."""
+
+    def run_all(seen=None, begun=False, **jobs):
+        found = {}
+        with shared_mark(tmp_path / "shared") as mark:
+            sent = [Job(name, function, (str(tmp_path), *values)) for name, (function, *values) in jobs.items()]
+            given_up = Jobs(client, seen or mark, lambda job, value: found.setdefault(job.name, value), begun).run(sent)
+        # a future that is held makes its job run again if its worker dies
+        wait_until(lambda: not client.futures, "the last future to be released", 5)
+        assert not list((tmp_path / "shared").iterdir())
+        return found, given_up
+
+    return run_all
+
+
+def test_every_job_is_done_once_and_by_both_workers(run, tmp_path):
+    found, given_up = run(**{f"n{value}": (double, value) for value in range(20)})
+    assert (found, given_up) == ({f"n{value}": 2 * value for value in range(20)}, {})
+    tries = [tried(tmp_path, f"double{value}") for value in range(20)]
+    assert {len(processes) for processes in tries} == {1}
+    assert len({processes[0] for processes in tries}) == 2
+
+
+def test_failing_job_is_tried_elsewhere_and_then_named(run, tmp_path):
+    good = {f"n{value}": (double, value) for value in range(8)}
+    found, given_up = run(other=(second,), bad=(never,), **good)
+    assert found == {"other": "there", **{f"n{value}": 2 * value for value in range(8)}}
+    assert len(set(tried(tmp_path, "second"))) == 2
+    assert len(tried(tmp_path, "never")) == 3 and len(set(tried(tmp_path, "never"))) == 2
+    assert given_up.keys() == {"bad"}
+    assert "ValueError: not on any worker" in given_up["bad"] and "worker tcp://127.0.0.1:" in given_up["bad"]
+
+
+def test_if_no_worker_can_work_the_call_ends_early(run, tmp_path):
+    with pytest.raises(UserError, match="a worker that can do the work, found ValueError"):
+        run(**{f"n{number}": (never,) for number in range(50)})
+    assert len(tried(tmp_path, "never")) < 20
+
+
+def test_failing_jobs_are_named_if_others_were_done(run):
+    found, given_up = run(good=(double, 1), **{f"bad{number}": (never,) for number in range(5)})
+    assert found == {"good": 2}
+    assert given_up.keys() == {f"bad{number}" for number in range(5)}
+    found, given_up = run(slow=(slowly, 3.0), bad=(never,))  # another is still at work
+    assert found == {"slow": "there"} and given_up.keys() == {"bad"}
+    assert run(begun=True, bad=(never,))[1].keys() == {"bad"}  # an earlier call did them
+
+
+def test_worker_that_does_not_see_the_drivers_folder_is_refused(run, tmp_path):
+    with pytest.raises(UserError, match="elsewhere: expected the folder that the driver writes into"):
+        run(seen=str(tmp_path / "elsewhere/mark"), n=(double, 1))
+    assert not tried(tmp_path, "double1")
+
+
+def test_worker_of_another_version_is_refused(run, monkeypatch):
+    monkeypatch.setattr("deeppap.cluster.jobs.code_digest", lambda: "another")
+    with pytest.raises(UserError, match="another version"):
+        run(n=(double, 1))
+
+
+def test_job_that_kills_its_worker_is_named_and_its_victims_are_done(run, tmp_path):
+    found, given_up = run(bad=(deadly,), **{f"n{value}": (double, value) for value in range(4)})
+    assert found == {f"n{value}": 2 * value for value in range(4)}
+    assert given_up.keys() == {"bad"} and "workers died with it" in given_up["bad"]
+    assert len(tried(tmp_path, "deadly")) == 2

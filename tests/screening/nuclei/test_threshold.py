@@ -1,0 +1,155 @@
+"""The threshold detector on drawn fields: what it must find, and what it must refuse."""
+
+import cv2
+import numpy as np
+import pytest
+
+from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.evaluation import match
+from deeppap.screening.nuclei.nucleus import open_detector
+from deeppap.screening.nuclei.regions import background_of
+from tests.support.drawn_field import CYTOPLASM, GLASS, MPP, NUCLEUS, add_dirt, draw_field, field_of
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return open_detector("threshold")
+
+
+def hits(nuclei, points, radius=4.0):
+    """(hits, missed, false), a centre being right within a micrometre."""
+    result = match(field_of("field.png", points), nuclei, radius)
+    return len(result.pairs), len(result.missed), len(result.false)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_finds_every_nucleus_in_colour_and_in_grey(detector, seed):
+    image, points = draw_field(seed)
+    for field in (image, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)):
+        assert hits(detector.detect(field, MPP), points) == (len(points), 0, 0)
+
+
+def test_area_outline_and_confidence_are_in_their_units(detector):
+    image = np.full((300, 300, 3), GLASS, np.uint8)
+    cv2.circle(image, (150, 140), 60, CYTOPLASM, -1)
+    cv2.circle(image, (150, 140), 16, NUCLEUS, -1)
+    (nucleus,) = detector.detect(image, MPP)
+    assert (nucleus.x, nucleus.y) == pytest.approx((150, 140), abs=0.5)
+    assert nucleus.area_um2 == pytest.approx(np.pi * (16 * MPP) ** 2, rel=0.15)
+    assert 0 < nucleus.confidence <= 1
+    assert nucleus.outline.dtype == np.float32
+    assert np.linalg.norm(nucleus.outline - (150, 140), axis=1) == pytest.approx(16, abs=2.5)
+
+
+@pytest.mark.parametrize("mpp", [MPP, 0.2, 0.5])
+def test_an_outline_encloses_the_nucleus_and_no_less(detector, mpp):
+    """QuPath shows the polygon's area beside ours, and a person's correction comes back as a polygon."""
+    image, _ = draw_field(2)
+    scale = MPP / mpp
+    nuclei = detector.detect(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), mpp)
+    assert len(nuclei) > 5
+    for nucleus in nuclei:
+        moments = cv2.moments(nucleus.outline[:, None])
+        assert moments["m00"] * mpp**2 == pytest.approx(nucleus.area_um2, rel=0.03)
+        centre = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+        assert np.hypot(centre[0] - nucleus.x, centre[1] - nucleus.y) * mpp < 0.05  # micrometres
+
+
+def test_the_pixel_size_is_not_in_the_result(detector):
+    image, points = draw_field(4)
+    large = cv2.resize(image, None, fx=1.6, fy=1.6, interpolation=cv2.INTER_LINEAR)
+    found = detector.detect(large, MPP / 1.6)
+    places = np.array([((n.x + 0.5) / 1.6 - 0.5, (n.y + 0.5) / 1.6 - 0.5) for n in found])
+    expected = np.array([(n.x, n.y) for n in detector.detect(image, MPP)])
+    assert len(places) == len(expected) == len(points)
+    assert np.linalg.norm(places[:, None] - expected, axis=2).min(axis=0).max() < 4  # pixels: a micrometre
+
+
+def test_a_wrong_pixel_size_finds_none(detector):
+    image, _ = draw_field(1)
+    assert not detector.detect(image, 4 * MPP)
+
+
+def test_touching_nuclei_are_two(detector):
+    image = np.full((300, 300), 240, np.uint8)
+    cv2.circle(image, (150, 150), 70, 200, -1)
+    for x in (135, 165):
+        cv2.circle(image, (x, 150), 14, 90, -1)
+    assert hits(detector.detect(cv2.GaussianBlur(image, (0, 0), 1), MPP), [(135, 150), (165, 150)]) == (2, 0, 0)
+
+
+def test_dirt_and_folds_are_refused(detector):
+    image, points = draw_field(5)
+    found, missed, false = hits(detector.detect(add_dirt(image), MPP), points)
+    assert (found + missed, false) == (len(points), 0)
+    assert missed <= 1  # a grain may lie on a nucleus
+
+
+def test_a_dark_blob_on_bare_glass_is_dirt(detector):
+    image = np.full((300, 300), 240, np.uint8)
+    cv2.circle(image, (150, 150), 14, 90, -1)
+    assert not detector.detect(cv2.GaussianBlur(image, (0, 0), 1), MPP)
+
+
+def test_nothing_is_found_in_nothing(detector):
+    for value in (0, 128, 255):
+        assert detector.detect(np.full((200, 300, 3), value, np.uint8), MPP) == []
+    assert detector.detect(np.full((1, 1), 200, np.uint8), MPP) == []
+
+
+def test_a_tile_finds_what_the_whole_finds(detector):
+    """Beyond the margin, that is, and with the whole's background."""
+    image, _ = draw_field(6, (800, 1000), 30)
+    background = background_of(image)
+    margin = detector.margin_um / MPP
+    left, right = 200, 900
+    tile = detector.detect(np.ascontiguousarray(image[:, left:right]), MPP, background)
+    inner = (left + margin, right - margin)
+    whole = [(n.x, n.y) for n in detector.detect(image, MPP, background) if inner[0] < n.x < inner[1]]
+    assert len(whole) > 5
+    for x, y in whole:  # a tile's pixels are resampled in another phase
+        assert min(np.hypot(n.x + left - x, n.y - y) for n in tile) < 4
+
+
+def test_the_same_twice(detector):
+    image, _ = draw_field(7)
+    assert detector.detect(image, MPP) == detector.detect(image.copy(), MPP)
+
+
+def test_confidence_leaves_out_the_less_certain(detector):
+    image, points = draw_field(8)
+    assert open_detector("threshold", confidence=1.0).detect(image, MPP) == []
+    assert len(open_detector("threshold", confidence=0.0).detect(image, MPP)) >= len(points)
+
+
+@pytest.mark.parametrize(
+    ("image", "mpp", "found"),
+    [
+        (np.zeros((9, 9), np.uint16), 0.25, "uint16 (9, 9)"),
+        (np.zeros((9, 9, 4), np.uint8), 0.25, "uint8 (9, 9, 4)"),
+        (np.zeros((0, 9), np.uint8), 0.25, "uint8 (0, 9)"),
+        (np.zeros((9, 9), np.uint8), 0.0, "found 0."),
+        (np.zeros((9, 9), np.uint8), float("nan"), "found nan"),
+        (np.zeros((9, 9), np.uint8), 250.0, "found 250"),
+    ],
+)
+def test_what_is_no_field_is_refused(detector, image, mpp, found):
+    with pytest.raises(UserError, match="expected") as error:
+        detector.detect(image, mpp)
+    assert found in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "found"),
+    [
+        ("yolo", {}, "found yolo"),
+        ("threshold", {"weights": "x.caffemodel"}, "found x.caffemodel"),
+        ("fcn", {}, "found none"),
+        ("fcn", {"weights": "missing.caffemodel"}, "no such file"),
+        ("threshold", {"confidence": 2.0}, "found 2"),
+    ],
+)
+def test_what_is_no_detector_is_refused(name, options, found):
+    with pytest.raises(UserError) as error:
+        open_detector(name, **options)
+    assert found in str(error.value)

@@ -1,0 +1,159 @@
+"""The folder of results: one call's alone, and nothing in it that we did not write is touched."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from deeppap.io.errors import UserError
+from deeppap.screening.results import ScreenRecord, require_nothing_overwritten
+from deeppap.screening.screen_images import run_here, screen_images
+from tests.support.screening import MPP, settings_for, write_tiff
+
+pytest.importorskip("pyarrow.parquet", reason="make slides")
+
+
+@pytest.fixture
+def settings(trained_fold):
+    return settings_for(trained_fold)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Three fields without a nucleus, of another shade each."""
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for shade, path in enumerate(paths):
+        cv2.imwrite(str(path), np.full((300, 300, 3), 225 + shade, np.uint8))
+    return paths
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def test_files_of_the_user_stay(settings, images, tmp_path):
+    """Results beside the images, in a folder with a `parts` of somebody's own."""
+    (tmp_path / "parts/older_nuclei").mkdir(parents=True)
+    mine = [tmp_path / "parts/thesis.docx", tmp_path / "parts/older_nuclei/notes.txt", tmp_path / "a/cells.txt"]
+    mine[2].parent.mkdir()
+    for path in mine:
+        path.write_text("mine")
+    orphan = tmp_path / f"parts/a_{'0' * 16}_x0_y0.parquet"
+    orphan.write_text("of other settings, whose call may go on later")
+    screen_images(images[:1], tmp_path, settings, MPP)
+    assert all(path.read_text() == "mine" for path in mine) and orphan.exists()
+    assert len(list((tmp_path / "parts").glob("*.parquet"))) == 1
+
+
+def test_older_results_are_removed(settings, images, tmp_path):
+    out = tmp_path / "out"
+    screen_images(images, out, settings, MPP, gzipped=True)
+    assert {"a/cells.geojson.gz", "b/gallery.html", "summary.html"} <= files(out)
+    (out / "b/mine.txt").touch()
+    screen_images(images, out, settings, MPP)
+    assert {"a/cells.geojson", "b/mine.txt"} <= files(out)
+    assert not [name for name in files(out) if name.endswith(".gz")]
+
+
+def test_results_of_other_images_are_not_lost(settings, images, tmp_path):
+    out = tmp_path / "out"
+    screen_images(images[:2], out, settings, MPP)
+    before = (out / "screen.json").read_bytes()
+    for others in (images[:1], images[1:2], images[2:]):
+        with pytest.raises(UserError, match="found results of [ab].png, another image"):
+            screen_images(others, out, settings, MPP)
+    cv2.imwrite(str(images[0]), np.full((300, 300, 3), 201, np.uint8))  # another picture of the same name
+    with pytest.raises(UserError, match="another image"):
+        screen_images(images[:1], out, settings, MPP)
+    assert (out / "screen.json").read_bytes() == before
+    screen_images(images, out, settings, MPP)  # one of them is the same
+    assert [result.image for result in ScreenRecord.read(out).images] == ["a.png", "b.png", "c.png"]
+
+
+def test_scores_of_another_net_are_replaced_only_if_asked(settings, images, tmp_path):
+    out, other = tmp_path / "out", replace(settings, weights_sha="0" * 64)
+    screen_images(images[:1], out, settings, MPP)
+    before = files(out), (out / "screen.json").read_bytes()
+    with pytest.raises(UserError, match=f"net {'0' * 12}, found .* net {settings.weights_sha[:12]}.*`overwrite`"):
+        screen_images(images[:1], out, other, MPP)
+    assert (files(out), (out / "screen.json").read_bytes()) == before
+    screen_images(images[:1], out, other, MPP, overwrite=True)
+    assert ScreenRecord.read(out).settings.weights_sha == other.weights_sha
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "gallery.html"])
+def test_file_that_no_screening_wrote_is_not_replaced(settings, images, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match="a file without screen.json"):
+        screen_images(images[:1], tmp_path, settings, MPP)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "a/cells.geojson"])
+def test_file_that_is_read_is_not_replaced(settings, images, tmp_path, name):
+    out = tmp_path / "out"
+    screen_images(images[:1], out, settings, MPP)
+    before = (out / name).read_bytes()
+    with pytest.raises(UserError, match="one of the results in"):
+        screen_images(images[:1], out, settings, MPP, nuclei=out / name)
+    assert (out / name).read_bytes() == before
+
+
+def test_results_do_not_go_among_a_slides_own_data(tmp_path):
+    (tmp_path / "slide.mrxs").touch()
+    with pytest.raises(UserError, match="the slide's own data"):
+        require_nothing_overwritten(tmp_path, [tmp_path / "slide.mrxs"], None)
+    require_nothing_overwritten(tmp_path / "out", [tmp_path / "slide.mrxs"], None)
+
+
+def test_interrupted_writing_is_completed(settings, images, tmp_path):
+    out = tmp_path / "out"
+    screen_images(images[:1], out, settings, MPP, keep_parts=True)
+    (out / "screen.json").unlink()
+    screen_images(images[:1], out, settings, MPP)
+    assert (out / "screen.json").exists() and not (out / "parts").exists()
+
+
+def test_given_nuclei_are_named(settings, images, tmp_path):
+    (tmp_path / "mine.csv").write_text("x,y\n150,150\n")
+    (result,) = screen_images(images[:1], tmp_path / "out", settings, MPP, tmp_path / "mine.csv")
+    assert "1 cells at the nuclei of mine.csv" in result.lines()[0]
+    assert "at the nuclei of mine.csv" in (tmp_path / "out/gallery.html").read_text()
+    assert ScreenRecord.read(tmp_path / "out").images[0].given_nuclei == "mine.csv"
+    assert not (tmp_path / "out/parts").exists()
+
+
+def test_pixel_size_that_contradicts_a_file(settings, tmp_path):
+    said, slides = [], [tmp_path / f"{name}.tif" for name in "ab"]
+    for path in slides:
+        write_tiff(path, np.full((300, 300, 3), 225, np.uint8), mpp=0.5)
+    screen_images(slides[:1], tmp_path / "one", settings, MPP, say=said.append)
+    assert len(said) == 1 and "0.5 um" in said[0] and "0.201" in said[0]
+    with pytest.raises(UserError, match="mpp: "):
+        screen_images(slides, tmp_path / "both", settings, MPP)
+    screen_images(slides, tmp_path / "both", settings, 0.501)
+
+
+def test_tiles_that_were_given_up_are_named_and_tried_again(settings, images, tmp_path):
+    """All missing tiles of all images go to `run` at once."""
+    seen = []
+
+    def run(pairs, done):
+        seen.append(len(pairs))
+        run_here(pairs[1:], done)
+        return {pairs[0]: "its worker died"}
+
+    first, second = screen_images(images[:2], tmp_path / "out", settings, MPP, run=run)
+    assert [tile.reason for tile in first.not_screened] == ["its worker died"]
+    assert not second.not_screened
+    assert "its worker died" in " ".join(first.warnings())
+    record = json.loads((tmp_path / "out/screen.json").read_text())
+    assert record["images"][0]["not_screened"][0]["box"] == [0, 0, 300, 300]
+    again = screen_images(
+        images[:2], tmp_path / "out", settings, MPP, run=lambda p, d: seen.append(len(p)) or run_here(p, d)
+    )
+    assert seen == [2, 1]
+    assert not any(result.not_screened for result in again)
+    assert not (tmp_path / "out/parts").exists()

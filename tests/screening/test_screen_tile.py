@@ -1,0 +1,167 @@
+"""The same cells however an image is cut into tiles, whatever file it comes in, and by one net or several."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from deeppap.engines.device import Device
+from deeppap.engines.net_probe import probe_net
+from deeppap.io.errors import UserError
+from deeppap.phantom.field import field_of
+from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening import screen_tile
+from deeppap.screening.nuclei.fcn import DEPLOY
+from deeppap.screening.plan import plan_image, settings_of
+from deeppap.screening.screen_tile import cells_of, open_image
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.drawn_field import draw_field
+from tests.support.screening import MPP, plain_settings, settings_for, write_pyramid, write_tiff
+from tests.support.second_net import second_net
+
+pytest.importorskip("pyarrow", reason="make slides")
+SIDES = (256, 411, 600, 2048)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """A phantom field with some of its cells small and round, uint8 BGR."""
+    image = field_of(5, 0, 24)[0][..., ::-1].copy()
+    image[:480, :640] = draw_field(2, cells=20)[0]
+    return image
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory, pixels):
+    path = tmp_path_factory.mktemp("field") / "field.png"
+    cv2.imwrite(str(path), pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fcn_weights(tmp_path_factory):
+    """A net that nobody trained: it finds maxima all over the field."""
+    return gaussian_weights(tmp_path_factory.mktemp("fcn") / "fcn.caffemodel", probe_net(DEPLOY)["params"], std=0.3)
+
+
+def planned(path, settings, parts, mpp=MPP, nuclei=None):
+    """A plan and its tiles."""
+    image = open_image(str(path))
+    plan = plan_image(path, image.slide, settings, parts, mpp, nuclei)
+    return plan, plan.tiles(image.tissue)
+
+
+def rows(path, settings, parts, mpp=MPP, side=2048, nuclei=None):
+    """How many tiles there are; place, area and outline of every cell; and confidence, score and spread, which a net
+    rounds another way in another batch.
+    """
+    plan, tiles = planned(path, replace(settings, tile=side), parts, mpp, nuclei)
+    cells = sorted((c for tile in tiles for c in cells_of(plan, tile).cells), key=lambda c: (c.y, c.x))
+    kept = [(c.x, c.y, c.area_um2, c.outline.tolist()) for c in cells]
+    return len(tiles), kept, np.array([(c.confidence, c.score, c.spread) for c in cells])
+
+
+@pytest.mark.parametrize("mpp", [MPP, 0.2534, 0.16])
+def test_tiling_changes_nothing(tmp_path, trained_fold, field, mpp):
+    settings = settings_for(trained_fold, confidence=0.2)
+    results = [rows(field, settings, tmp_path, mpp, side) for side in SIDES]
+    assert len({count for count, _, _ in results}) >= 3
+    _, expected, scores = results[-1]
+    assert len(expected) > 20
+    for _, found, own in results[:-1]:
+        assert found == expected
+        assert own == pytest.approx(scores, abs=1e-5)
+
+
+@pytest.mark.parametrize("mpp", [MPP, 0.2534])
+def test_tiling_changes_nothing_for_the_net_that_detects(tmp_path, trained_fold, pixels, fcn_weights, mpp):
+    cv2.imwrite(str(tmp_path / "field.png"), pixels[:330, 300:720])
+    settings = settings_for(trained_fold, detector="fcn", detector_weights=fcn_weights, confidence=0.25)
+    results = [rows(tmp_path / "field.png", settings, tmp_path, mpp, side) for side in (256, 2048)]
+    (_, found, own), (_, expected, scores) = results
+    assert len(expected) > 20
+    assert found == expected
+    assert own == pytest.approx(scores, abs=1e-4)
+
+
+def test_tiling_changes_nothing_on_a_real_smear(tmp_path, trained_fold, real_fields):
+    """Blood, folds and clumps, where distant pixels could matter."""
+    settings = settings_for(trained_fold, confidence=0.5)
+    images = sorted(real_fields.glob("*.png"))[:2]
+    assert len(images) == 2
+    for image in images:
+        (tiles, found, _), (whole, expected, _) = (rows(image, settings, tmp_path, 0.247, side) for side in (500, 2048))
+        assert tiles > whole
+        assert len(expected) >= 5, image
+        assert found == expected
+
+
+def test_file_format_changes_nothing(tmp_path, trained_fold, field, pixels):
+    settings = settings_for(trained_fold, confidence=0.2)
+    _, expected, expected_scores = rows(field, settings, tmp_path)
+    for path in (write_tiff(tmp_path / "b.tif", pixels, rowsperstrip=50), write_pyramid(tmp_path / "c.tif", pixels)):
+        _, found, scores = rows(path, settings, tmp_path, None)
+        assert found == expected
+        assert np.array_equal(scores, expected_scores)
+
+
+def test_cell_scores_as_one_given_by_hand_and_as_the_model_scores_it(tmp_path, trained_fold, field, pixels):
+    settings = settings_for(trained_fold, confidence=0.2)
+    _, found, scores = rows(field, settings, tmp_path, side=411)
+    (tmp_path / "nuclei.csv").write_text("x,y\n" + "".join(f"{x},{y}\n" for x, y, *_ in found))
+    plan, tiles = planned(field, settings, tmp_path, MPP, tmp_path / "nuclei.csv")
+    given = [c for tile in tiles for c in cells_of(plan, tile).cells]
+    assert [(c.x, c.y) for c in given] == [row[:2] for row in found]
+    assert [c.score for c in given] == pytest.approx(scores[:, 1], abs=1e-5)
+    one = TrainedModel.open(trained_fold).score(pixels, [found[0][:2]], views=1, crops=1)[0]
+    assert one.score == pytest.approx(scores[0, 1], abs=1e-5)
+
+
+def test_scores_of_several_nets_are_averaged(field, tmp_path, monkeypatch, trained_fold):
+    one = TrainedModel.open(trained_fold, say=lambda _: None)
+    other = second_net(one, tmp_path / "other.caffemodel")
+    opened = {net.folder: net for net in (one, other)}
+    monkeypatch.setattr(TrainedModel, "open", classmethod(lambda cls, folder: opened[folder]))
+    monkeypatch.setattr(screen_tile, "_nets", screen_tile._nets.__wrapped__)  # its cache does not know the stand-ins
+    options = {"views": 1, "crops": 2, "training_mpp": MPP, "confidence": 0.2}
+    cells, plans = [], []
+    for nets in ([one], [other], [one, other], [other, one]):
+        plan, tiles = planned(field, settings_of(nets, Device(without_gpu=True), **options), tmp_path)
+        plans.append(plan)
+        cells.append([cell.score for tile in tiles for cell in cells_of(plan, tile).cells])
+    first, second, both, _ = map(np.array, cells)
+    assert len(both) > 3
+    assert both == pytest.approx((first + second) / 2, abs=1e-9)
+    assert np.abs(first - second).max() > 1e-4
+    assert len({plan.key for plan in plans}) == 4
+
+
+def test_replaced_image_is_opened_again(tmp_path):
+    """A worker of a standing cluster must not score yesterday's pixels under today's checksum."""
+    path = tmp_path / "field.png"
+    for value in (10, 200):
+        assert cv2.imwrite(str(path), np.full((300 + value, 400, 3), value, np.uint8))
+        assert open_image(str(path)).small.mean() == value
+        assert open_image(str(path)) is open_image(str(path))
+
+
+def test_other_weights_than_planned_are_refused(copy_of, trained_fold, tmp_path):
+    """A training that goes on meanwhile writes newer snapshots into the same fold."""
+    _, fold = copy_of(trained_fold)
+    settings = settings_for(fold)
+    assert screen_tile._nets(settings)
+    for change in ({"weights_sha": "0" * 64}, {"ood_sha": "0" * 64}):
+        with pytest.raises(UserError, match="as they were"):
+            screen_tile._nets(replace(settings, **change))
+    weights = tmp_path / "fcn.caffemodel"
+    weights.write_bytes(b"newer")
+    with pytest.raises(UserError, match="fcn.caffemodel: .* as they were"):
+        screen_tile._detector(plain_settings(detector="fcn", detector_weights=str(weights), detector_sha="0" * 64))
+
+
+def test_other_training_cells_than_planned_are_refused(evaluated_fold, field, tmp_path):
+    plan, tiles = planned(field, replace(settings_for(evaluated_fold, confidence=0.2), ood_sha="0" * 64), tmp_path)
+    with pytest.raises(UserError, match=f"{KNOWN_CELLS}: .* as they were"):
+        cells_of(plan, tiles[0])
