@@ -149,7 +149,10 @@ def write_json(final: Path, value: Any, packed: bool = False) -> None:
 def read_bytes(path: Path, made_by: str) -> bytes:
     """Read a file that a tool of ours wrote, unpacked if it ends in .gz; `made_by` names the tool in the error."""
     again = f"Remove it and run {made_by} again."
+    too_long = UserError(path, f"at most {human(MAX_JSON)} of JSON", "more than that", again)
     try:
+        if path.stat().st_size > MAX_JSON:  # before any memory is taken for it
+            raise too_long
         with open_binary(path) as file:
             data = file.read(MAX_JSON + 1)  # a gzipped file may hold more than its size tells
     except FileNotFoundError:
@@ -157,7 +160,7 @@ def read_bytes(path: Path, made_by: str) -> bytes:
     except BROKEN as error:
         raise UserError(path, "a JSON file", f"{error}", again) from None
     if len(data) > MAX_JSON:
-        raise UserError(path, f"at most {human(MAX_JSON)} of JSON", "more than that", again)
+        raise too_long
     return data
 
 
