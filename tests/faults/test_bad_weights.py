@@ -1,7 +1,6 @@
 """Weights, mean images and prototxt that are wrong: refused before Caffe can end the process."""
 
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.net_probe import probe_net
-from deeppap.engines.weights_file import check_weights
 from deeppap.io import caffe_messages
 from deeppap.io.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from deeppap.io.errors import UserError
@@ -19,16 +17,14 @@ from deeppap.training.source import check_source_weights
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
-from tests.support.fault_tools import final_names
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
 
 
-def net_of(path):
-    return read_binary(path, "NetParameter", "")
-
-
-def write(path, net):
+def changed(path, change):
+    """Rewrite a .caffemodel with a change: (layers by name) -> None."""
+    net = read_binary(path, "NetParameter", "")
+    change({layer.name: layer for layer in net.layer})
     path.write_bytes(net.SerializeToString())
 
 
@@ -40,37 +36,29 @@ def boundary(data: bytes) -> int:
     return len(data) - sum(2 + (size.bit_length() + 6) // 7 + size for size in sizes)
 
 
+def cut_at_a_boundary(path):
+    """It parses, with layers missing, and Caffe would train those from random values without a word."""
+    data = path.read_bytes()
+    path.write_bytes(data[: boundary(data)])
+
+
 def renamed(path):
-    net = net_of(path)
-    next(layer for layer in net.layer if layer.name == "conv3").name = "conv3_old"
-    write(path, net)
+    changed(path, lambda layers: setattr(layers["conv3"], "name", "conv3_old"))
 
 
 def with_value(value):
-    def change(path):
-        net = net_of(path)
-        next(layer for layer in net.layer if layer.name == "conv2").blobs[0].data[5] = value
-        write(path, net)
+    def spoil(layers):
+        layers["conv2"].blobs[0].data[5] = value
 
-    return change
+    return lambda path: changed(path, spoil)
 
 
 def reshaped(path):
-    net = net_of(path)
-    blob = next(layer for layer in net.layer if layer.name == "conv1").blobs[0]
-    blob.shape.dim[2:] = [121, 1]
-    write(path, net)
+    changed(path, lambda layers: layers["conv1"].blobs[0].shape.dim.__setitem__(slice(2, None), [121, 1]))
 
 
 def short_of_values(path):
-    net = net_of(path)
-    del next(layer for layer in net.layer if layer.name == "conv4").blobs[0].data[-1:]
-    write(path, net)
-
-
-def cut_at_a_boundary(path):
-    data = path.read_bytes()
-    path.write_bytes(data[: boundary(data)])
+    changed(path, lambda layers: layers["conv4"].blobs[0].data.pop())
 
 
 FAULTS = {
@@ -92,20 +80,20 @@ FAULTS = {
 def test_wrong_source_weights_are_named(source_weights, net_shapes, tmp_path, fault):
     path = tmp_path / "weights.caffemodel"
     shutil.copy(source_weights, path)
+    check_source_weights(path, shapes=net_shapes)
     change, words = FAULTS[fault]
     change(path)
     with pytest.raises(UserError) as caught:
         check_source_weights(path, shapes=net_shapes)
     assert caught.value.where == str(path) and words in str(caught.value), caught.value
-    shutil.rmtree(path, ignore_errors=True)
-    shutil.copy(source_weights, path)
-    assert check_source_weights(path, shapes=net_shapes)["name"] == path.name
 
 
-def test_another_net_is_named(net_shapes, tmp_path):
+def test_another_net_is_named(net_shapes, trained_model, tmp_path):
     path = gaussian_weights(tmp_path / "vgg.caffemodel", {"conv1_1": [[8, 3, 3, 3], [8]], "fc8": [[4, 8], [4]]})
-    with pytest.raises(UserError, match="weights of conv1, conv2, conv3, conv4, conv5, found only conv1_1, fc8"):
+    with pytest.raises(UserError, match="found only conv1_1, fc8"):
         check_source_weights(path, shapes=net_shapes)
+    with pytest.raises(UserError, match="a snapshot of ConvNet-T itself, with fc6_t, fc7_t, fc8_t"):
+        check_source_weights(trained_model, shapes=net_shapes)
 
 
 def test_the_references_name_with_another_sha1(source_weights, net_shapes, tmp_path):
@@ -135,32 +123,28 @@ def test_a_wrong_model_never_reaches_the_scorer(trained_model, tmp_path, fault):
 
 
 def test_weights_that_overflow_give_no_score(trained_model, tmp_path):
-    net = net_of(trained_model)
-    for layer in net.layer:
-        if layer.name in ("fc6_t", "fc7_t", "fc8_t"):
-            layer.blobs[0].data[:] = (np.array(layer.blobs[0].data, np.float32) * np.float32(1e18)).tolist()
-    write(tmp_path / "diverged.caffemodel", net)
-    scorer = CaffeEngine(DEPLOY, tmp_path / "diverged.caffemodel")
+    path = tmp_path / "diverged.caffemodel"
+    shutil.copy(trained_model, path)
+
+    def grow(layers):
+        for name in ("fc6_t", "fc7_t", "fc8_t"):
+            values = np.array(layers[name].blobs[0].data, np.float32) * np.float32(1e18)
+            layers[name].blobs[0].data[:] = values.tolist()
+
+    changed(path, grow)
     crops = np.random.default_rng(1).normal(0, 50, (1, 3, 227, 227)).astype(np.float32)
-    with pytest.raises(UserError, match="diverged.caffemodel: expected finite probabilities, found NaN"):
-        scorer(crops)
+    with pytest.raises(UserError, match="finite probabilities, found NaN") as caught:
+        CaffeEngine(DEPLOY, path)(crops)
+    assert caught.value.where == str(path)
 
 
-def test_the_tool_refuses_wrong_weights_and_then_takes_right_ones(untrained, source_weights, tmp_path, refused):
+def test_the_tool_refuses_wrong_weights(untrained, source_weights, tmp_path, refused):
     place, fold = untrained
     path = tmp_path / "weights.caffemodel"
     shutil.copy(source_weights, path)
     cut_at_a_boundary(path)
-    line = refused(place, "train", "--net", fold, "--weights", path, "--gpu", "none")
-    assert "weights.caffemodel: expected weights of conv5" in line
+    assert str(path) in refused(place, "train", "--net", fold, "--weights", path, "--gpu", "none")
     assert not (fold / "train.log").exists() and not (fold / "model.json").exists()
-    check_source_weights(source_weights)
-
-
-def test_a_snapshot_as_source_weights_is_refused(untrained, trained_model, refused):
-    place, fold = untrained
-    line = refused(place, "train", "--net", fold, "--weights", trained_model, "--gpu", "none")
-    assert "a snapshot of ConvNet-T itself, with fc6_t, fc7_t, fc8_t" in line
 
 
 def blob(shape, value=100.0):
@@ -249,10 +233,4 @@ def test_what_caffe_itself_refuses_becomes_one_line(tmp_path, old, new, reason):
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         probe_net(path)
-    assert reason in str(caught.value) and str(caught.value).count("\n") == 0
-    assert "Mend the prototxt" in str(caught.value)
-
-
-def test_whole_weights_pass(trained_model, net_shapes):
-    assert sys.getsizeof(check_weights(trained_model, net_shapes, ""))
-    assert final_names(trained_model.parent)
+    assert caught.value.where == str(path) and reason in str(caught.value)
