@@ -197,7 +197,7 @@ def answer_alike(fold: Path) -> None:
     with (fold / "scores.csv").open(newline="", encoding="utf-8") as file:
         columns, *rows = csv.reader(file)
     _write_csv(fold / "scores.csv", columns, [[*row[:3], 0.5, 0.0, 0.5, 0.5] for row in rows])
-    change_scores(fold, doubt="this net has learned little or nothing: it answers alike; do not use its scores")
+    change_scores(fold, doubt="no evidence that this net has learned anything: it answers alike")
 
 
 def _run_record(protocol: str, dataset: str, classes: int, seed: int, labels: list[int]) -> RunRecord:
