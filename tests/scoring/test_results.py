@@ -7,7 +7,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.packed_file import packed
 from deeppap.records import RunRecord, SplitRecord
 from deeppap.scoring.results import load_run
-from tests.support.records import change
+from tests.support.records import change, change_scores
 from tests.support.synthetic_run import write_synthetic_run
 
 
@@ -82,6 +82,7 @@ def test_missing_folds_are_listed(tmp_path):
 def test_rows_may_come_in_any_order(run):
     before = load_run(run).folds[0]
     edit(run / "fold0/scores.csv", lambda lines: lines.__setitem__(slice(1, -1), lines[-2:0:-1]))
+    change_scores(run / "fold0")
     edit(run / "fold0/view_scores.csv", lambda lines: lines.__setitem__(slice(1, -1), lines[-2:0:-1]))
     after = load_run(run).folds[0]
     np.testing.assert_array_equal(before.scores, after.scores)
