@@ -13,7 +13,7 @@ from benchmarks.work import GRID, Work
 from data_prep.lmdb_check import describe
 from data_prep.mean_image import MeanImage, read_mean
 from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from deeppap.training.run_caffe import caffe_program
 
 VIEWS = 3000

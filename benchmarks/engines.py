@@ -11,7 +11,7 @@ from benchmarks.own_process import Make, OwnProcess, side_by_side
 from benchmarks.sheet import Figure, figure
 from benchmarks.to_be_had import to_be_had
 from benchmarks.work import Work
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 
 BATCHES = (1, 10, 50, 100)
 COMPARED = 50  # at this batch probabilities are compared, and Caffe as one process a core runs too

@@ -9,7 +9,7 @@ from benchmarks.build import build, source
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
 from deeppap.engines.caffe_engine import CaffeEngine
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from deeppap.scoring.cell_views import ViewChoice, of_data_set
 from deeppap.scoring.score_cells import score_cells
 

@@ -12,7 +12,7 @@ from benchmarks.sheet import Figure, figure
 from benchmarks.timing_nets import INPUT, timing_net
 from benchmarks.to_be_had import to_be_had
 from benchmarks.work import Work
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 
 BATCHES = (1, 32, 256)
 

@@ -12,7 +12,7 @@ from data_prep.manifest_cell import Known, cell_of
 from data_prep.manifest_values import bethesda_name
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
 from deeppap.io.files import human
-from deeppap.io.memory import usable_memory
+from deeppap.io.machine import usable_memory
 
 COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number

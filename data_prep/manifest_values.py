@@ -4,8 +4,7 @@ from pathlib import Path
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import image_size
-from deeppap.io.spelling import advice
+from deeppap.io.image_file import image_size, missing_image_advice
 
 LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
 CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
@@ -27,7 +26,7 @@ def inside(folder: Path, relative: str, where: str) -> Path:
 def size_of(image: Path, where: str) -> tuple[int, int]:
     """Height and width of an image that must be there."""
     if not image.is_file():
-        raise UserError(where, "an image file", f"no file {image}", advice(image))
+        raise UserError(where, "an image file", f"no file {image}", missing_image_advice(image))
     return image_size(image)
 
 

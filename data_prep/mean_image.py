@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.views import SIZE
-from deeppap.io.blob_values import blob_values
-from deeppap.io.caffe_messages import caffe_pb2, read_binary
+from deeppap.io.caffe_messages import blob_values, caffe_pb2, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent
 

@@ -12,12 +12,11 @@ from tqdm import tqdm
 
 from data_prep.cells import Cell
 from data_prep.mean_image import MeanImage
-from data_prep.regions import Regions, cut_regions
+from data_prep.regions import Regions, cut_regions, in_order
 from data_prep.views import SIZE, Grid, plan_view, render, rng
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full
-from deeppap.io.in_order import in_order
 
 RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in

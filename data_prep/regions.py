@@ -2,13 +2,15 @@
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -18,10 +20,25 @@ from data_prep.image_hashes import pixel_sha256
 from data_prep.views import REACH, neighbourhood
 from deeppap.io.files import disk_full
 from deeppap.io.image_file import read_image
-from deeppap.io.in_order import in_order
 
 REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
 Region = tuple[np.ndarray, tuple[float, float]]
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """`function` of every item, in their order; at most two a worker are under way, so memory stays flat."""
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque = deque()
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) >= 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Place(NamedTuple):

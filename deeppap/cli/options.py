@@ -9,7 +9,7 @@ import msgspec
 
 from deeppap.cli.option_types import at_least_one, plain_name, profile
 from deeppap.cli.parser import ToolParser
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
 
 if TYPE_CHECKING:

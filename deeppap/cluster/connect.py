@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from deeppap.io.cores import usable_cores
 from deeppap.io.errors import FieldError
-from deeppap.io.extras import extra
+from deeppap.io.machine import extra, usable_cores
 from deeppap.records.record import read_record
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass, replace
 
 from deeppap.engines.available import on_card, require_engine
-from deeppap.io.cores import wanted_threads
 from deeppap.io.errors import UserError
+from deeppap.io.machine import wanted_threads
 from deeppap.records.provenance import machine
 
 CHOICES = "number, all or none"

@@ -5,8 +5,8 @@ import numpy as np
 from deeppap.engines.available import CUDA, on_card
 from deeppap.engines.device import Device
 from deeppap.engines.onnx_engine import OnnxEngine
-from deeppap.io.cores import wanted_threads
 from deeppap.io.errors import UserError
+from deeppap.io.machine import wanted_threads
 
 CPU = "CPUExecutionProvider"
 

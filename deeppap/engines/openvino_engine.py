@@ -5,7 +5,7 @@ import numpy as np
 from deeppap.engines.device import Device
 from deeppap.engines.onnx_engine import OnnxEngine
 from deeppap.engines.openvino_import import import_openvino
-from deeppap.io.cores import wanted_threads
+from deeppap.io.machine import wanted_threads
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # without one it takes bfloat16 unasked where there is AMX
 

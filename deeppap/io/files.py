@@ -1,19 +1,22 @@
 """Files that are either complete or absent."""
 
 import errno
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import BROKEN, open_binary
 
+PACKED = ".gz"  # results/ keeps its large files gzipped, in a quarter of the room
+BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one raises
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
 
@@ -130,8 +133,7 @@ def require_space(folder: Path, need_bytes: int) -> None:
 
 def write_text(final: Path, text: str) -> None:
     """Write a small text file, complete or not at all."""
-    with complete_or_absent(final, len(text)) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_bytes(final, text.encode())
 
 
 def write_bytes(final: Path, data: bytes) -> None:
@@ -146,30 +148,62 @@ def write_json(final: Path, value: Any, packed: bool = False) -> None:
     write_text(final, json.dumps(value, ensure_ascii=False, **layout) + "\n")
 
 
-def read_bytes(path: Path, made_by: str) -> bytes:
-    """Read a file that a tool of ours wrote, unpacked if it ends in .gz; `made_by` names the tool in the error."""
-    again = f"Remove it and run {made_by} again."
-    too_long = UserError(path, f"at most {human(MAX_JSON)} of JSON", "more than that", again)
+def read_file(path: Path, expected: str, limit: int, do: str) -> bytes:
+    """Read a whole file of at most `limit` bytes, unpacked if its name ends in .gz.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, unreadable or larger; `expected` and `do` are parts of its line.
+    """
+    path, data = Path(path), b""
     try:
-        if path.stat().st_size > MAX_JSON:  # before any memory is taken for it
-            raise too_long
-        with open_binary(path) as file:
-            data = file.read(MAX_JSON + 1)  # a gzipped file may hold more than its size tells
+        size = path.stat().st_size
+        if size <= limit:
+            with gzip.open(path, "rb") if path.suffix == PACKED else path.open("rb") as file:
+                data = file.read(limit + 1)  # a gzipped file may hold more than its size tells
     except FileNotFoundError:
-        raise UserError(path, "a JSON file", "no such file", f"Run {made_by} first.") from None
+        raise UserError(path, expected, "no such file", do) from None
     except BROKEN as error:
-        raise UserError(path, "a JSON file", f"{error}", again) from None
-    if len(data) > MAX_JSON:
-        raise too_long
+        raise UserError(path, expected, f"{error}", do) from None
+    except OSError as error:
+        raise UserError(path, expected, error.strerror or f"{error}", do) from None
+    if max(size, len(data)) > limit:
+        raise UserError(path, f"{expected} of at most {human(limit)}", human(max(size, len(data))), do)
     return data
 
 
 def read_json(path: Path, made_by: str) -> Any:
     """Read JSON that a tool of ours wrote; `made_by` names the tool in the error."""
+    do = f"Remove it and run {made_by} again."
     try:
-        return json.loads(read_bytes(path, made_by))
+        return json.loads(read_file(path, "a JSON file", MAX_JSON, do))
     except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
-        raise UserError(path, "JSON", f"{error}", f"Remove it and run {made_by} again.") from None
+        raise UserError(path, "JSON", f"{error}", do) from None
+
+
+def plain_or_packed(path: Path) -> Path | None:
+    """`path` if it exists, else the file of that name with .gz after it; None without either."""
+    packed = packed_name(path)
+    if path.exists():
+        return path
+    return packed if packed.exists() else None
+
+
+def packed_name(path: Path) -> Path:
+    """The name that `path` has when gzipped."""
+    return path.with_name(path.name + PACKED)
+
+
+def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
+    """Open for reading, line ends as they are; a file that ends in .gz is unpacked on the way."""
+    opened = gzip.open if path.suffix.lower() == PACKED else open
+    return opened(path, "rt", encoding=encoding, newline="")
+
+
+def packed(data: bytes) -> bytes:
+    """Gzip bytes; the same data gives the same."""
+    return gzip.compress(data, mtime=0)
 
 
 def digest(*parts: Any) -> str:

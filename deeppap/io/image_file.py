@@ -2,52 +2,30 @@
 
 import os
 import struct
+import unicodedata
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.jpeg_header import jpeg_size
-from deeppap.io.spelling import advice
-from deeppap.io.tiff_header import is_rgb_tiff
+from deeppap.io.image_headers import Header, is_rgb_tiff, jpeg_size, parse_header
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field; above it a header is taken for damaged or hostile
 HEADER_BYTES = 128
 ANOTHER_COPY = "Get this file again from where it came."
 COLOUR = "a colour image of 3 channels of 8 bits"
 CONVERT = "Convert it to 24-bit RGB."
+FORMS = ("NFC", "NFD")  # an accented letter as one sign, or as a letter and its accent: what Macs give to files
 
 
-class Header(NamedTuple):
-    """What an image file says of itself before anything is decoded."""
-
-    width: int
-    height: int
-    bits: int  # of one pixel, all channels
-    palette: bool
-    alpha: bool = False  # a fourth channel of 8 bits, which read_image looks at
-
-
-def parse_header(data: bytes) -> Header | None:
-    """Parse the header of a BMP or PNG file; None for other formats, ValueError where it is cut short."""
-    if data[:2] == b"BM":
-        if len(data) < 30:
-            raise ValueError("a BMP header cut short")
-        (info_size,) = struct.unpack_from("<I", data, 14)
-        if info_size == 12:
-            width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
-        else:
-            width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
-        return Header(width, abs(height), bits, bits <= 8)
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        if len(data) < 29:
-            raise ValueError("a PNG header cut short")
-        width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-        channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
-        return Header(width, height, depth * channels, colour == 3, colour == 6 and depth == 8)
-    return None
+def missing_image_advice(path: Path) -> str:
+    """What to do about a listed image that does not exist: its name may be written in another way."""
+    if "\\" in str(path):
+        return "Write / between folders, not \\."
+    if any(Path(unicodedata.normalize(form, str(path))).exists() for form in FORMS):
+        return "One is there whose accented letters are composed otherwise (a Mac's): take its name from the folder."
+    return CHECK_PATH
 
 
 def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
@@ -59,7 +37,7 @@ def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
                 raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
             return file.read(count), size
     except FileNotFoundError:
-        raise UserError(path, "an image file", "no such file", advice(path)) from None
+        raise UserError(path, "an image file", "no such file", missing_image_advice(path)) from None
     except OSError as error:
         do = "Mend its permissions." if isinstance(error, PermissionError) else CHECK_PATH
         raise UserError(path, "a readable image file", error.strerror or "an error", do) from None

@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, NUCLEUS
-from deeppap.io.cores import usable_cores
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, require_space
+from deeppap.io.machine import usable_cores
 from deeppap.phantom.cell import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND, draw_cell
 
 SMALLEST, LARGEST = 14, 20_000  # cells; 14 are two of each class

@@ -9,8 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.extras import extra
 from deeppap.io.files import complete_or_absent
+from deeppap.io.machine import extra
 from deeppap.phantom.cell import PAP_BACKGROUND
 from deeppap.phantom.field import FIELD_MPP, field_of
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from deeppap.records.structs import Machine
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self, TypeVar
 import msgspec
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import read_bytes, write_text
+from deeppap.io.files import MAX_JSON, read_file, write_text
 
 Sha = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # a sha256 in hexadecimal
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -51,11 +51,13 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_record(path: Path, kind: type[T], made_by: str) -> T:
     """Read a JSON file, gzipped or not, as a value of `kind`; `made_by` names the tool in an error."""
-    data = read_bytes(path, made_by)
+    do = f"Remove it and run {made_by} again."
+    if not path.exists():
+        do = f"Run {made_by} first."
+    data = read_file(path, f"the record of {made_by}", MAX_JSON, do)
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
-        do = f"Remove it and run {made_by} again."
         raise UserError(path, "a record as this version writes it", f"{error}", do) from None
 
 

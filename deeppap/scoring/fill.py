@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.views import View, render
 from deeppap.engines.engine import ViewInput
-from deeppap.io.cores import wanted_threads
+from deeppap.io.machine import wanted_threads
 from deeppap.scoring.cell_views import CellViews
 
 Chunk = list[tuple[CellViews, View]]

@@ -13,7 +13,7 @@ import numpy as np
 
 from data_prep.views import View, render
 from deeppap.engines.engine import Fill, ViewInput
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from deeppap.scoring.cell_views import CellViews, Region
 from deeppap.scoring.fill import Chunk, chunks
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.files import read_json
-from deeppap.io.packed_file import plain_or_packed
+from deeppap.io.files import plain_or_packed, read_json
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
 from deeppap.scoring import score_files
 from deeppap.scoring.score_files import Scores, ViewScores

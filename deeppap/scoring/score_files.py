@@ -9,7 +9,7 @@ import numpy as np
 
 from data_prep.herlev_classes import abnormal_outputs
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import BROKEN, open_text
+from deeppap.io.files import BROKEN, open_text
 
 DO = "Score the fold again with tools/cross_validate.py."
 TOLERANCE = 1e-4  # scores are means of float32 probabilities

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import BROKEN
+from deeppap.io.files import BROKEN
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.points_csv import read_points
 

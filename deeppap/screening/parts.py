@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.extras import extra
 from deeppap.io.files import complete_or_absent
+from deeppap.io.machine import extra
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.slides.slide import Box, Damage

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from data_prep.prepare import prepare_run, run_profile
 from deeppap.cluster.jobs import Job, Jobs, shared_mark
 from deeppap.engines.device import adopt
-from deeppap.io.cores import wanted_threads
 from deeppap.io.errors import UserError
+from deeppap.io.machine import wanted_threads
 from deeppap.records import Request
 from deeppap.records.run_folder import fold_folder, locked
 from deeppap.studies.cross_validate import CrossValidateOptions, one_fold

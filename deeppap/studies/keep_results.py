@@ -8,8 +8,7 @@ from pathlib import Path
 import msgspec
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, human, write_bytes, write_text
-from deeppap.io.packed_file import packed, packed_name, plain_or_packed
+from deeppap.io.files import complete_or_absent, human, packed, packed_name, plain_or_packed, write_bytes, write_text
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, SplitRecord
 from deeppap.scoring.results import FoldResult, RunResult, load_run
 from deeppap.scoring.score_files import scores_name

@@ -15,7 +15,7 @@ from benchmarks.run import run_parts
 from benchmarks.sheet import figure, table
 from benchmarks.to_be_had import to_be_had
 from benchmarks.work import prepare
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from tests.support.checkout import run_tool
 
 

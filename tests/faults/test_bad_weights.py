@@ -107,7 +107,7 @@ def test_a_file_beyond_protobufs_limit_is_not_read(tmp_path):
     path = tmp_path / "huge.caffemodel"
     with path.open("wb") as file:
         file.truncate(MAX_BINARY + 1)
-    with pytest.raises(UserError, match="at most 2,147,483,647 bytes"):
+    with pytest.raises(UserError, match="at most 2.1 GB"):
         read_binary(path, "NetParameter", "Nothing.")
 
 

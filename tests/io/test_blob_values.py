@@ -4,8 +4,7 @@ import struct
 
 import numpy as np
 
-from deeppap.io.blob_values import blob_values
-from deeppap.io.caffe_messages import caffe_pb2
+from deeppap.io.caffe_messages import blob_values, caffe_pb2
 
 ODD = [0.0, -0.0, 1.5, float("nan"), float("inf"), 1e-45, -3.4028235e38]
 

@@ -7,8 +7,7 @@ import caffe_select
 from deeppap.io.pinned import MODEL, REFERENCE, SOURCE, caffe_commit, facts
 from tests.support.checkout import ROOT
 
-FOLDERS = ("benchmarks", "common", "data_prep", "engines", "measures", "prototxt", "reporting", "scoring", "studies")
-FOLDERS += ("tests", "third_party", "tools", "training")
+FOLDERS = ("benchmarks", "data_prep", "deeppap", "experiments", "prototxt", "tests", "third_party", "tools")
 
 
 def holders(text: str) -> set[str]:

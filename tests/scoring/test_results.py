@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import packed
+from deeppap.io.files import packed
 from deeppap.records import RunRecord, SplitRecord
 from deeppap.scoring.results import load_run
 from tests.support.records import change, change_scores

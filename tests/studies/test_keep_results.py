@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import open_text
+from deeppap.io.files import open_text
 from deeppap.report.report import write_report
 from deeppap.scoring.results import load_run
 from deeppap.studies import keep_results as module

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from data_prep.csv_dialect import sniffed_rows, with_point
 from data_prep.manifest import FIELD_LIMIT
 from deeppap.io.errors import UserError
-from deeppap.io.packed_file import BROKEN, open_text
+from deeppap.io.files import BROKEN, open_text
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
 

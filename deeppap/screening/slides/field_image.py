@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import parse_header
-from deeppap.io.jpeg_header import START, Bytes, jpeg_size, segments
+from deeppap.io.image_headers import START, Bytes, jpeg_size, parse_header, segments
 from deeppap.screening.slides.slide import Box, Damage
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.extras import extra
+from deeppap.io.machine import extra
 from deeppap.screening.slides.slide import GLASS_PIXELS, Box, Damage, bare_glass, one_pixel_size, read_pieces, to_number
 
 SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")

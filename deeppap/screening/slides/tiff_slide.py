@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.extras import extra
+from deeppap.io.machine import extra
 from deeppap.screening.slides.slide import (
     GLASS_PIXELS,
     Box,

@@ -8,7 +8,7 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
-from deeppap.io.jpeg_header import jpeg_size
+from deeppap.io.image_headers import jpeg_size
 from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.slide import Box
 

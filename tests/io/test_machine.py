@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.io.extras import extra
+from deeppap.io.machine import extra
 from deeppap.phantom.slide import make_slide
 from deeppap.screening.parts import require_parquet
 from deeppap.screening.slides.open_slide import open_slide

@@ -1,0 +1,45 @@
+"""What this machine gives us: processor cores, memory, optional packages."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from deeppap.io.errors import UserError
+
+CGROUP = Path("/sys/fs/cgroup/memory.max")  # of a container: bytes, or "max"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: a container or taskset may allow fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+def wanted_threads() -> int:
+    """Threads to compute with: OMP_NUM_THREADS, as Caffe takes it, else one a core."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) else usable_cores()
+
+
+def usable_memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or a container's if that is less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = CGROUP.read_text().strip()
+    except OSError:
+        limit = "max"
+    return min(machine, int(limit)) if limit.isdecimal() else machine
+
+
+def extra(module: str, use: str, target: str) -> ModuleType:
+    """Import a module that `make TARGET` installs.
+
+    Raises
+    ------
+    UserError
+        If it is not installed; `use` says what it is for.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise UserError(module, f"this package, for {use}", "none here", f"Run: make {target}") from None
