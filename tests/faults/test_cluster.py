@@ -58,8 +58,8 @@ def undisturbed(tmp_path_factory, words):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A scheduler that gives a tile up after two deaths; its nodes are there for whichever test comes first."""
-    cluster = DaskCluster(tmp_path_factory.mktemp("cluster"), DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
+    """A scheduler that gives a tile up after one death; its nodes are those of whichever test comes first."""
+    cluster = DaskCluster(tmp_path_factory.mktemp("cluster"), DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
     yield cluster
     cluster.close()
 
@@ -118,7 +118,7 @@ def test_a_cluster_of_this_machine_gives_the_same_bytes(place, words, undisturbe
     assert results(place) == undisturbed
 
 
-def test_a_killed_worker_and_then_a_whole_killed_node(cluster, alive, command, start, place, undisturbed):
+def test_a_killed_worker_a_killed_node_and_a_killed_driver(cluster, alive, command, start, place, undisturbed):
     first, second = alive(2)
     driver = start(*command(SLOW))
     wait_until(lambda: len(parts(place)) >= 2, "two parts")
@@ -126,20 +126,13 @@ def test_a_killed_worker_and_then_a_whole_killed_node(cluster, alive, command, s
     done = len(parts(place))
     wait_until(lambda: len(parts(place)) > done, "another part")
     cluster.kill_node(second)
-    assert len(parts(place)) < 9, "too late to show anything"
-    ended(driver)
-    assert results(place) == undisturbed
-
-
-def test_a_killed_driver_goes_on_where_it_stopped(alive, command, start, place, undisturbed):
-    alive(1)
-    driver = start(*command(SLOW))
-    wait_until(lambda: len(parts(place)) >= 2, "two parts")
+    done = len(parts(place))
+    wait_until(lambda: len(parts(place)) > done, "another part")
     driver.kill()
     driver.communicate()
-    time.sleep(1)  # what was under way ends
+    time.sleep(1)  # the tile at work ends
     before = parts(place)
-    assert 2 <= len(before) < 9
+    assert 4 <= len(before) < 9, "too late to show anything"
     ended(start(*command()))
     after = parts(place)
     assert {path: after[path] for path in before} == before, "a finished tile was done again"
@@ -166,27 +159,22 @@ def test_a_full_disk_on_one_node(cluster, alive, command, start, place, undistur
 def test_a_tile_that_kills_its_worker_every_time_is_named(alive, command, start, place, words, undisturbed):
     alive(2)
     err = ended(start(*command(DEADLY)), status=3)
-    line = (
-        "256 x 256 pixels at 256, 256 were not screened: 2 workers died with it among other jobs, and 2 with it alone"
-    )
-    assert line in err
+    assert "256 x 256 pixels at 256, 256 were not screened" in err
     record = json.loads((place / "out/screen.json").read_text())["images"][0]
-    assert [tuple(tile["box"][:2]) for tile in record["not_screened"]] == [(256, 256)]
+    assert [(tile["x"], tile["y"]) for tile in record["not_screened"]] == [(256, 256)]
     there = {name: sha for name, sha in results(place).items() if name.startswith("parts/")}
     assert there == {n: s for n, s in undisturbed.items() if n.startswith("parts/") and "x256_y256" not in n}
     before = parts(place)
-    run_tool(place, "screen", *words)  # the plain path goes on where the cluster stopped
+    run_tool(place, "screen", *words)  # without a cluster it goes on where the cluster stopped
     assert {path: time for path, time in parts(place).items() if path in before} == before
     assert results(place) == undisturbed
 
 
-def test_a_killed_scheduler_ends_the_driver_in_one_line(cluster, alive, command, start, place, words, undisturbed):
+def test_a_killed_scheduler_ends_the_driver_in_one_line(cluster, alive, command, start, place):
     alive(1)
     driver = start(*command(SLOW))
     wait_until(lambda: parts(place), "a part")
     cluster.scheduler.kill()
     err = ended(driver, status=2)
-    assert "screen.py: --cluster: expected Dask's scheduler, found it has ended. Start it and its workers" in err
-    assert "Traceback" not in err
-    assert 0 < len(parts(place)) < 9
-    assert not (place / "out/screen.json").exists()
+    assert "screen.py: --cluster: expected Dask's scheduler" in err and "Traceback" not in err
+    assert 0 < len(parts(place)) < 9 and not (place / "out/screen.json").exists()
