@@ -8,7 +8,7 @@ from benchmarks.own_process import Run
 from benchmarks.timing_nets import INPUT
 from deeppap.engines.crops import seeded_crops
 from deeppap.engines.device import Device
-from deeppap.engines.open_engine import open_engine
+from deeppap.engines.engine import open_engine
 
 LARGEST = 100  # crops
 

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from benchmarks.alternate import Task, alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work, flat_mean
-from deeppap.engines.available import ENGINES, require_engine
 from deeppap.engines.crops import CROPS
-from deeppap.engines.device import Device
-from deeppap.engines.engine import Engine
-from deeppap.engines.open_engine import open_engine
+from deeppap.engines.device import ENGINES, Device, require_engine
+from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import ViewChoice, of_data_set
 from deeppap.scoring.score_cells import score_cells

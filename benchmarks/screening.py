@@ -12,8 +12,7 @@ from benchmarks.screening_work import made_slide, planned, screening_fold
 from benchmarks.sheet import Figure, figure
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.work import Work
-from deeppap.engines.available import ENGINES, require_engine
-from deeppap.engines.device import Device
+from deeppap.engines.device import ENGINES, Device, require_engine
 from deeppap.io.errors import UserError
 from deeppap.screening import screen_tile
 from deeppap.screening.plan import ImagePlan

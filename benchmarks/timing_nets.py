@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import caffe_pb2, prototxt_folder, read_binary, read_prototxt, write_prototxt
 from deeppap.training.resolve import data_layer

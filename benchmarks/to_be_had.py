@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from deeppap.engines.available import has_bfloat16
+from deeppap.engines.device import has_bfloat16
 
 
 def to_be_had(name: str, package: str, precision: str) -> bool:

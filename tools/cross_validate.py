@@ -53,7 +53,7 @@ def main() -> None:
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.cluster.connect import on_cluster
-    from deeppap.engines.device import cards_of
+    from deeppap.engines.device import gpus_for_workers
     from deeppap.report.report import default_out, write_report
     from deeppap.scoring.results import load_run
     from deeppap.studies.cluster_folds import folds_on
@@ -72,7 +72,7 @@ def main() -> None:
         keep=args.keep,
         name=args.run,
     )
-    with on_cluster(args.cluster, folds_on, cards=partial(cards_of, device, args.gpu)) as elsewhere:
+    with on_cluster(args.cluster, folds_on, cards=partial(gpus_for_workers, device, args.gpu)) as elsewhere:
         folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), progress=True)}")

@@ -66,7 +66,7 @@ def main() -> int:
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.cluster.connect import on_cluster
-    from deeppap.engines.device import cards_of
+    from deeppap.engines.device import gpus_for_workers
     from deeppap.scoring.open_nets import open_nets
     from deeppap.screening.cluster_tiles import run_on
     from deeppap.screening.parts import require_parquet
@@ -91,7 +91,7 @@ def main() -> int:
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts, args.overwrite)
-    cards = partial(cards_of, device, args.gpu)
+    cards = partial(gpus_for_workers, device, args.gpu)
     with on_cluster(args.cluster, run_on, run_here, args.workers, cards) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles, say=to_stderr)
     for line in (line for result in results for line in result.lines()):

@@ -1,21 +1,25 @@
-"""Caffe, the reference engine that every other one is proven against; the only place that runs a Caffe net."""
+"""Caffe, the reference engine that every other one is compared with: crops, and on a GPU whole views.
 
-import os
+The 1000 crops of a paper's cell are 618 MB on their way to a GPU, their 100 views 79 MB. So a GPU gets views, and
+subtracts the mean, mirrors and crops by Caffe's own layers: the same float32 values as `deeppap.engines.crops` makes.
+"""
+
 from pathlib import Path
 
 import numpy as np
+from google.protobuf.message import Message
 
-from deeppap.engines.caffe_blobs import pooled, shaped_input
-from deeppap.engines.caffe_views import CaffeViews
-from deeppap.engines.crops import CROPS, CropEngine
+from deeppap.engines.caffe_net import CaffeNet, probe_net
+from deeppap.engines.crops import CROPS, CropEngine, corners
 from deeppap.engines.device import Device
 from deeppap.engines.engine import ViewInput
-from deeppap.engines.net_probe import probe_net
 from deeppap.engines.weights_file import check_weights
+from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 
 CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
-GPU_BATCH = 1000  # one cell of the paper's
+GPU_BATCH = 1000  # one cell of the paper
+VIEWS, NEGATED_MEAN, MIRROR, LAYER_MEANS = "views", "negated_mean", "mirror", "layer_means"
 
 
 class CaffeEngine(CropEngine):
@@ -26,9 +30,9 @@ class CaffeEngine(CropEngine):
     deploy : Path
         The deploy prototxt: input `data`, output `prob`.
     model : Path
-        The .caffemodel of that net; refused here where Caffe would end the process or go on with random values.
+        The .caffemodel of that net, checked before Caffe reads it.
     batch : int, optional
-        Crops at once; a whole cell of the paper's on a GPU.
+        Crops at once.
     """
 
     name = "caffe"
@@ -39,20 +43,12 @@ class CaffeEngine(CropEngine):
             found = ", ".join(facts["blobs"])
             raise UserError(deploy, "blobs named data and prob", found, "Give a deploy prototxt of ConvNet-T.")
         check_weights(model, facts["params"], "Train again, or give the model that belongs to this net.")
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        import caffe
-
-        if device.number is None:
-            caffe.set_mode_cpu()
-        else:
-            caffe.set_device(device.number)
-            caffe.set_mode_gpu()
-        self.deploy, self.model, self.on_gpu = deploy, model, device.number is not None
+        self.deploy, self.model = deploy, model
         self.hardware, self.precision = device.hardware, device.precision
-        self.net = caffe.Net(str(deploy), caffe.TEST, weights=str(model))
+        self.net = CaffeNet(deploy, device.number, model)
         self.crop = facts["blobs"]["data"][-1]
         self.classes = facts["blobs"]["prob"][-1]
-        self.batch = batch or (GPU_BATCH if self.on_gpu else CPU_BATCH)
+        self.batch = batch or (CPU_BATCH if device.number is None else GPU_BATCH)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
@@ -61,36 +57,120 @@ class CaffeEngine(CropEngine):
     def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means."""
         self.require_layer(layer)
-        prob, shown = [np.empty((0, self.classes), np.float32)], [pooled(self.net, layer)[:0]]
+        prob = [np.empty((0, self.classes), np.float32)]
+        features = [self.net.channel_means(layer)[:0]]
         for start in range(0, len(crops), self.batch):
             prob.append(self._forward(crops[start : start + self.batch]))
-            shown.append(pooled(self.net, layer))
-        return self.finite(np.concatenate(prob)), np.concatenate(shown)
+            features.append(self.net.channel_means(layer))
+        return self.finite(np.concatenate(prob)), np.concatenate(features)
 
     def require_layer(self, layer: str) -> None:
-        """UserError where the net has no blob of that name."""
+        """UserError if the net has no blob of that name."""
         if layer not in self.net.blobs:
             raise UserError(self.deploy, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt.")
 
     def room(self, count: int) -> np.ndarray:
-        """The net's own input, float32 (count, 3, crop, crop), until the next call: crops made here need no copy."""
-        return shaped_input(self.net, "data", (count, 3, self.crop, self.crop))
+        """The net's own input, float32 (count, 3, crop, crop), valid until the next call: crops need no copy."""
+        return self.net.input("data", (count, 3, self.crop, self.crop))
 
     def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
-        """Whole views go to a GPU as they are, since crops are eight times their size; the CPU takes crops."""
-        return CaffeViews(self, mean, crops) if self.on_gpu else super().view_input(mean, crops)
+        """An input for whole views: on a GPU they are cropped there, else by NumPy."""
+        return super().view_input(mean, crops) if self.net.gpu is None else CaffeViews(self, mean, crops)
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         data = self.room(len(crops))
-        if crops.ctypes.data != data.ctypes.data:  # else made in place
+        if crops.ctypes.data != data.ctypes.data:  # else the crops were made in the net's input
             data[...] = crops
-        return self.net.forward()["prob"].copy()
+        return self.net.forward()
 
     def activations(self, crop: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Feature maps, float32 (C, H, W), of the named layers for one crop (paper: Fig. 7)."""
+        """Feature maps, float32 (C, H, W), of the named blobs for one crop (paper: Fig. 7)."""
         self._forward(crop[None])
         return {name: self.net.blobs[name].data[0].copy() for name in names}
 
     def filters(self, layer: str = "conv1") -> np.ndarray:
         """A layer's filters, float32 (N, 3, 11, 11) for conv1 (paper: Fig. 6)."""
         return self.net.params[layer][0].data.copy()
+
+
+class CaffeViews(ViewInput):
+    """Takes views, float32 (V, 3, 256, 256); it shares the weights of its engine, which goes on taking crops."""
+
+    dtype = np.float32
+    ahead = True  # Caffe holds Python's lock while it computes, and a GPU leaves the cores free
+
+    def __init__(self, engine: CaffeEngine, mean: np.ndarray, crops: int):
+        self.engine, self.crops, self.at_once = engine, crops, max(1, engine.batch // crops)
+        self.mean, self.shape = mean, mean.shape
+        self.layer: str | None = None  # whose means the net gives as well
+        self.net = self._load()
+
+    @staticmethod
+    def fill(view: np.ndarray, place: np.ndarray) -> None:
+        """Put a view, uint8 (256, 256, 3), into its place, float32 (3, 256, 256)."""
+        place[...] = view.transpose(2, 0, 1)
+
+    def _load(self) -> CaffeNet:
+        deploy = read_prototxt(self.engine.deploy, "NetParameter")
+        size = self.mean.shape[-1]
+        message = view_net(deploy, self.engine.crop, self.crops, self.at_once, size)
+        if self.layer is not None:
+            # averaged on the GPU, which then hands over a few numbers for each crop
+            _add_channel_means(message, self.layer)
+        net = CaffeNet(message, self.engine.net.gpu)
+        net.share_weights(self.engine.net)
+        net.blobs[NEGATED_MEAN].data[...] = -self.mean
+        if MIRROR in net.params:
+            # one 1 in each row of the matrix, so the product is exact
+            net.params[MIRROR][0].data[...] = np.fliplr(np.eye(size, dtype=np.float32))
+        return net
+
+    def __call__(self, memory: np.ndarray) -> np.ndarray:
+        """Probabilities of every view's crops, float32 (V, crops, K)."""
+        self.net.input(VIEWS, memory.shape)[...] = memory
+        prob = self.engine.finite(self.net.forward())
+        # the net has the first crop of every view, then the second of every view
+        return np.ascontiguousarray(prob.reshape(self.crops, len(memory), -1).transpose(1, 0, 2))
+
+    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and the layer's means for each view's centre crop: those come first in this net."""
+        if self.layer != layer:
+            self.engine.require_layer(layer)
+            self.layer, self.net = layer, None  # frees the memory of the old net before a new one is loaded
+            self.net = self._load()
+        prob = self(memory)
+        return prob, self.net.blobs[LAYER_MEANS].data[: len(memory)].reshape(len(memory), -1).copy()
+
+
+def view_net(deploy: Message, crop: int, crops: int, views: int, size: int) -> Message:
+    """A deploy net with an input `views` (V, 3, size, size), whose V * crops crops become the blob `data`."""
+    net = type(deploy)(name=deploy.name)
+    inputs = {VIEWS: (views, 3, size, size), NEGATED_MEAN: (3, size, size), "window": (1, 1, crop, crop)}
+    for name, shape in inputs.items():
+        layer = net.layer.add(name=name, type="Input", top=[name])
+        layer.input_param.shape.add().dim.extend(shape)
+    centred = net.layer.add(name="centred", type="Bias", bottom=[VIEWS, NEGATED_MEAN], top=["centred"])
+    centred.bias_param.axis = 1
+    if crops > 1:
+        mirror = net.layer.add(name=MIRROR, type="InnerProduct", bottom=["centred"], top=["mirrored"])
+        mirror.inner_product_param.axis = 3
+        mirror.inner_product_param.num_output = size
+        mirror.inner_product_param.bias_term = False
+    for index in range(crops):
+        row, column = corners(size, crop)[index // 2]
+        mirrored = index % 2 == 1
+        source, start = ("mirrored", size - crop - column) if mirrored else ("centred", column)
+        layer = net.layer.add(name=f"crop{index}", type="Crop", bottom=[source, "window"], top=[f"crop{index}"])
+        layer.crop_param.axis = 2
+        layer.crop_param.offset.extend((row, start))
+    data = net.layer.add(name="data", type="Concat", bottom=[f"crop{i}" for i in range(crops)], top=["data"])
+    data.concat_param.axis = 0
+    net.layer.extend(layer for layer in deploy.layer if layer.type != "Input")
+    return net
+
+
+def _add_channel_means(net: Message, blob: str) -> None:
+    flat = any(blob in layer.top and layer.type == "InnerProduct" for layer in net.layer)
+    layer = net.layer.add(name=LAYER_MEANS, type="Flatten" if flat else "Pooling", bottom=[blob], top=[LAYER_MEANS])
+    if not flat:
+        layer.pooling_param.pool, layer.pooling_param.global_pooling = layer.pooling_param.AVE, True

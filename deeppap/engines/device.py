@@ -1,16 +1,23 @@
-"""What a net runs on: which engine, which GPU if any, and in what precision; resolved once and handed on."""
+"""Which engine runs a net, on which GPU if any, and in what precision; resolved once a command and handed on."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from types import ModuleType
 
-from deeppap.engines.available import on_card, require_engine
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError
 from deeppap.io.machine import wanted_threads
 from deeppap.records.provenance import machine
 
-CHOICES = "number, all or none"
+# every engine with its precisions; Caffe is the reference that the others are compared with
+ENGINES = {
+    "caffe": ("float32",),
+    "openvino": ("float32", "bfloat16"),
+    "onnxruntime": ("float32",),
+}
+CUDA = "CUDAExecutionProvider"  # ONNX Runtime's name for a GPU
 
 
 @dataclass(frozen=True)
@@ -20,15 +27,15 @@ class Device:
     Attributes
     ----------
     gpu : str or None
-        A card's number, or "all"; None for the CPU.
+        A GPU's number, or "all"; None for the CPU.
     tf32 : bool
         Whether a GPU may round to TF32.
     engine : str
-        What scores: "caffe", the reference, or another of `deeppap.engines.open_engine`. Training is always Caffe's.
+        What scores, one of `ENGINES`. Caffe alone trains.
     precision : str
         Of the engine that scores.
     without_gpu : bool
-        Whether no engine may take a GPU.
+        Whether no engine may use a GPU.
     """
 
     gpu: str | None = None
@@ -44,7 +51,7 @@ class Device:
 
     @property
     def number(self) -> int | None:
-        """The one GPU that scores, the first of all; None for the CPU."""
+        """The GPU that scores, the first of "all"; None for the CPU."""
         if self.gpu is None:
             return None
         return 0 if self.gpu == "all" else int(self.gpu)
@@ -54,131 +61,180 @@ class Device:
         """How many GPUs train at once; 0 for the CPU."""
         if self.gpu is None:
             return 0
-        return max(1, len(card_names())) if self.gpu == "all" else 1
+        return max(1, len(gpu_names())) if self.gpu == "all" else 1
 
     @property
     def scores_in_tf32(self) -> bool:
-        """Whether the engine that scores may round to TF32, which Caffe, as it trains, may without it."""
-        return self.tf32 and on_card(self.engine)
+        """Whether the engine that scores may round to TF32. `tf32` alone is about Caffe, which may only train here."""
+        return self.tf32 and uses_gpu(self.engine)
 
     @property
     def hardware(self) -> str:
-        """What Caffe computes on: the processor and its threads, or the cards."""
+        """What Caffe computes on: the processor and its threads, or the GPUs."""
         if self.gpu is None:
             return self.processor
-        return "GPU, " + (" + ".join(card_names()) or "all") if self.gpu == "all" else self.card(int(self.gpu))
+        return "GPU, " + (" + ".join(gpu_names()) or "all") if self.gpu == "all" else self.gpu_name(int(self.gpu))
 
     @property
     def scores_on(self) -> str:
-        """What the engine that scores computes on: OpenVINO on the processor, also where Caffe has a card."""
+        """What the engine that scores computes on. OpenVINO uses the CPU even where Caffe has a GPU."""
         if self.engine == "caffe":
             return self.hardware
-        return self.card(self.number or 0) if on_card(self.engine) and not self.without_gpu else self.processor
+        on_gpu = uses_gpu(self.engine) and not self.without_gpu
+        return self.gpu_name(self.number or 0) if on_gpu else self.processor
 
     @property
     def processor(self) -> str:
-        """The processor and the threads that compute."""
+        """The processor and the number of threads."""
         return f"CPU, {machine().processor}, {wanted_threads()} threads"
 
-    def card(self, number: int) -> str:
-        """One card's name, or its number where there is none to be had."""
-        names = card_names()
+    def gpu_name(self, number: int) -> str:
+        """A GPU's name, or its number if the driver does not list it."""
+        names = gpu_names()
         return "GPU, " + (names[number] if number < len(names) else str(number))
 
     def describe(self) -> str:
-        """One line: which Caffe, and what it runs on."""
-        import caffe_select
-
-        where = "the CPU" if self.gpu is None else "all GPUs" if self.gpu == "all" else f"GPU {self.gpu}"
+        """One line: which Caffe runs here, and on what."""
+        python = f"Python {sys.version.split()[0]}"
+        select = caffe_select()
+        if select is None:
+            return f"no Caffe here; scoring with {self.engine} on {self.scores_on}, not compared with Caffe, {python}"
+        where = {None: "the CPU", "all": "all GPUs"}.get(self.gpu, f"GPU {self.gpu}")
         precision = ", TF32" if self.tf32 else ""
-        return f"{caffe_select.describe()}; running on {where}{precision}, Python {sys.version.split()[0]}"
+        return f"{select.describe()}; running on {where}{precision}, {python}"
 
 
 def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", precision: str = "float32") -> Device:
-    """The device that --gpu, --tf32, --engine and --precision mean here; sets the environment they stand for.
+    """What these choices mean on this machine; also sets Caffe's environment variables.
 
-    To be called once a command, before Caffe is imported or started. Without --gpu it is the first GPU where Caffe
-    was built for one, else the CPU.
+    Call it once a command, before Caffe is imported or started. The default is the first GPU if Caffe was built for
+    CUDA, else the CPU.
 
     Raises
     ------
-    UserError
-        If a GPU is asked for, or TF32, and the Caffe that runs here has none; or an engine or a precision that is
-        not to be had here.
+    FieldError
+        If this machine lacks the GPU, TF32, the engine or the precision.
     """
     require_engine(engine, precision)
-    if gpu == "none" and _installed("cpu"):
-        os.environ.setdefault("CAFFE_BUILD", "cpu")  # a CUDA build takes a card's memory even where it computes on none
-    card = _card(gpu)
-    if tf32 and card is None:
-        raise UserError("--tf32", "a GPU to compute on", "the CPU, which has float32 alone", "Leave --tf32 out.")
+    if gpu == "none" and _build_installed("cpu"):
+        os.environ.setdefault("CAFFE_BUILD", "cpu")  # the CUDA build takes a GPU's memory even if it runs on the CPU
+    number = _checked_gpu(gpu)
+    if tf32 and number is None:
+        raise FieldError("tf32", "a GPU to compute on", "the CPU, which has float32 alone", "Leave `tf32` out.")
     if tf32:
         os.environ["CAFFE_TF32"] = "1"
-    in_use = card is not None and os.environ.get("CAFFE_TF32") == "1"
+    in_use = number is not None and os.environ.get("CAFFE_TF32") == "1"
+    # NVIDIA's own switch decides where cuBLAS and cuDNN have different defaults
     if in_use:
         os.environ.pop("NVIDIA_TF32_OVERRIDE", None)
     else:
-        os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # NVIDIA's own switch, where libraries disagree
+        os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     scored_in = "tf32" if in_use and engine == "caffe" else precision
-    return Device(card, in_use, engine, scored_in, without_gpu=gpu == "none")
+    return Device(number, in_use, engine, scored_in, without_gpu=gpu == "none")
 
 
 def adopt(device: Device) -> Device:
-    """A device that another process resolved, for this one: sets the environment; of GPUs, the first that is seen here.
+    """A device that another process resolved, for this worker: its GPU is the first one that this process sees.
 
     Raises
     ------
-    UserError
-        If it is not to be had here.
+    FieldError
+        If this machine lacks it.
     """
-    card = None if device.gpu is None else "0"
+    gpu = None if device.gpu is None else "0"
     precision = "float32" if device.precision == "tf32" else device.precision
-    resolve(card or "none", device.tf32, device.engine, precision)
-    return replace(device, gpu=card)
+    resolve(gpu or "none", device.tf32, device.engine, precision)
+    return replace(device, gpu=gpu)
 
 
-def _card(choice: str | None) -> str | None:
-    if choice not in (None, "all", "none") and not choice.isdecimal():
-        raise UserError("--gpu", f"a {CHOICES}", choice, "Choose one of them.")
-    if choice == "none":
+def require_engine(engine: str, precision: str) -> None:
+    """Refuse an engine that is unknown or not installed, or a precision that it or the processor lacks."""
+    if engine not in ENGINES:
+        raise FieldError("engine", f"one of {', '.join(ENGINES)}", engine, "Choose one of them.")
+    if precision not in ENGINES[engine]:
+        expected = f"a precision of {engine}: {', '.join(ENGINES[engine])}"
+        raise FieldError("precision", expected, precision, "Choose one of them, or another `engine`.")
+    if engine == "caffe" and caffe_select() is None:
+        do = "Run make caffe. To score, `engine` onnxruntime needs no Caffe."
+        raise FieldError("engine", "BVLC Caffe in this Python", "none", do)
+    if engine != "caffe" and importlib.util.find_spec(engine) is None:
+        raise FieldError("engine", f"the package {engine}", "none", "Run make engines.")
+    if precision == "bfloat16" and not has_bfloat16():
+        found = f"{machine().processor}, which has none"
+        raise FieldError(
+            "precision", "a processor with bfloat16 (AVX-512 BF16 or AMX)", found, "Leave `precision` out."
+        )
+
+
+def uses_gpu(engine: str) -> bool:
+    """Whether an engine uses a GPU if there is one. ONNX Runtime does only with its GPU package."""
+    if engine == "onnxruntime":
+        import onnxruntime
+
+        return CUDA in onnxruntime.get_available_providers()
+    return engine == "caffe"
+
+
+def has_bfloat16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor."""
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry, which would tell Google Analytics of every import."""
+    sys.modules.setdefault("openvino_telemetry", None)  # then OpenVINO uses a stub of its own
+    import openvino
+
+    return openvino
+
+
+def caffe_select() -> ModuleType | None:
+    """The installed module that chooses Caffe's build; None if Caffe is not installed."""
+    try:
+        import caffe_select as module
+    except ImportError:
         return None
-    if not cuda_build_chosen():
-        if choice is None:
-            return None
-        found, do = "the CPU build alone", "Build it with make caffe CUDA=1 on a machine with a GPU, or use --gpu none."
-        if _installed("cuda"):
-            found, do = "no GPU", "See whether nvidia-smi and CUDA_VISIBLE_DEVICES show one, or use --gpu none."
-        raise UserError("--gpu", "a Caffe built for CUDA and a GPU", found, do)
-    return choice or "0"
+    return module
 
 
 def cuda_build_chosen() -> bool:
     """Whether the Caffe that runs here is the CUDA build."""
-    import caffe_select
-
-    return caffe_select.build().name == "cuda"
-
-
-def _installed(build: str) -> bool:
-    import caffe_select
-
-    return (caffe_select.BUILDS / build).is_dir()
+    select = caffe_select()
+    return select is not None and select.build().name == "cuda"
 
 
-def visible_cards(choice: str | None = None) -> list[str]:
-    """What CUDA_VISIBLE_DEVICES is to be for one process a card: that of --gpu, or all of them."""
+def _build_installed(build: str) -> bool:
+    select = caffe_select()
+    return select is not None and (select.BUILDS / build).is_dir()
+
+
+def _checked_gpu(choice: str | None) -> str | None:
+    """The GPU that is chosen: its number or "all"; None for the CPU."""
+    if choice not in (None, "all", "none") and not choice.isdecimal():
+        raise FieldError("gpu", "a number, all or none", choice, "Choose one of them.")
+    if choice == "none":
+        return None
+    if cuda_build_chosen():
+        return choice or "0"
+    if choice is None:
+        return None
+    found, do = "the CPU build alone", "Build it with make caffe CUDA=1 on a machine with a GPU, or give none to `gpu`."
+    if _build_installed("cuda"):
+        found, do = "no GPU", "See whether nvidia-smi and CUDA_VISIBLE_DEVICES show one, or give none to `gpu`."
+    raise FieldError("gpu", "a Caffe built for CUDA and a GPU", found, do)
+
+
+def gpus_for_workers(device: Device, choice: str | None) -> list[str]:
+    """Values of CUDA_VISIBLE_DEVICES for a cluster's workers, one GPU each; empty if the device is the CPU."""
+    if device.gpu is None:
+        return []
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    cards = shown.split(",") if shown else [str(number) for number in range(len(card_names()))]
-    return cards if choice in (None, "all") else cards[int(choice) :][:1]
+    gpus = shown.split(",") if shown else [str(number) for number in range(len(gpu_names()))]
+    return gpus if choice in (None, "all") else gpus[int(choice) :][:1]
 
 
-def cards_of(device: Device, choice: str | None) -> list[str]:
-    """The cards that a cluster's workers share, one each; none where the device is the CPU."""
-    return [] if device.gpu is None else visible_cards(choice)
-
-
-def card_names() -> list[str]:
-    """Names of the cards that CUDA shows to this process."""
+def gpu_names() -> list[str]:
+    """Names of the GPUs that CUDA shows to this process."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     if shown:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppap.io.errors import UserError
+from deeppap.engines.device import Device, require_engine
+from deeppap.io.errors import FieldError, UserError
 
 Fill = Callable[[np.ndarray, np.ndarray], None]
 
@@ -95,10 +96,8 @@ class Engine(ABC):
         UserError
             Where the engine does not show its layers, or the net has none of that name.
         """
-        found = "one that gives probabilities alone"
-        raise UserError(
-            f"--engine {self.name}", f"an engine that shows the layer {layer}", found, "Use --engine caffe."
-        )
+        found = f"{self.name}, which gives probabilities alone"
+        raise FieldError("engine", f"an engine that shows the layer {layer}", found, "Use caffe.")
 
     def finite(self, prob: np.ndarray) -> np.ndarray:
         """The same probabilities, refused where they are none: finite weights can still overflow."""
@@ -113,3 +112,22 @@ class Engine(ABC):
     @abstractmethod
     def view_input(self, mean: np.ndarray, crops: int) -> ViewInput:
         """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""
+
+
+def open_engine(deploy: Path, model: Path, device: Device, batch: int | None = None) -> Engine:
+    """The engine that a device names, with a net's weights in it.
+
+    Raises
+    ------
+    UserError
+        If the engine is unknown or not installed, or lacks that precision here.
+    """
+    require_engine(device.engine, "float32" if device.precision == "tf32" else device.precision)
+    # imported here, since each engine's packages may be missing
+    if device.engine == "openvino":
+        from deeppap.engines.onnx_engine import OpenVinoEngine as Kind
+    elif device.engine == "onnxruntime":
+        from deeppap.engines.onnx_engine import OnnxRuntimeEngine as Kind
+    else:
+        from deeppap.engines.caffe_engine import CaffeEngine as Kind
+    return Kind(deploy, model, device, batch)

@@ -1,4 +1,4 @@
-"""What the engines that read ONNX have in common: the net's graph, crops in batches, and memory of their own."""
+"""The engines that run a net's ONNX graph: ONNX Runtime, on the CPU or a GPU, and OpenVINO, on the CPU."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.engines.crops import CropEngine
-from deeppap.engines.device import Device
-from deeppap.engines.onnx_export.cache import cached_graph
+from deeppap.engines.device import CUDA, Device, import_openvino, uses_gpu
+from deeppap.engines.onnx_proof import cached_graph
+from deeppap.io.errors import FieldError
+from deeppap.io.machine import wanted_threads
 
 BATCH = 50  # crops; larger ones are no faster
+HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names; by default it takes bfloat16 on a CPU with AMX
 
 
 class OnnxEngine(CropEngine):
@@ -18,7 +21,7 @@ class OnnxEngine(CropEngine):
     Parameters
     ----------
     deploy, model : Path
-        As Caffe takes them; exported and proven against Caffe where that has not been done before.
+        As Caffe takes them; exported, and compared with Caffe, if that has not been done before.
     batch : int, optional
         Crops at once.
     """
@@ -26,15 +29,15 @@ class OnnxEngine(CropEngine):
     def __init__(self, deploy: Path, model: Path, device: Device, batch: int | None = None):
         self.model, self.precision, self.batch = model, device.precision, batch or BATCH
         self.crop, self.classes = self.load(cached_graph(deploy, model), device)
-        self.memory = np.empty((0, 3, self.crop, self.crop), np.float32)
+        self._memory = np.empty((0, 3, self.crop, self.crop), np.float32)
 
     @abstractmethod
     def load(self, graph: bytes, device: Device) -> tuple[int, int]:
-        """Make ready to run a graph; its input's side and the number of its outputs. Sets `hardware`."""
+        """Load a graph, set `hardware`, and return the side of the input and the number of outputs."""
 
     @abstractmethod
     def forward(self, crops: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 (N, K), of one batch; memory of the caller's."""
+        """Probabilities, float32 (N, K), of one batch, in new memory; Python's lock is free meanwhile."""
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
@@ -42,6 +45,63 @@ class OnnxEngine(CropEngine):
 
     def room(self, count: int) -> np.ndarray:
         """The same memory each time: new memory for so many pixels costs more than the crops."""
-        if len(self.memory) < count:
-            self.memory = np.empty((count, *self.memory.shape[1:]), np.float32)
-        return self.memory[:count]
+        if len(self._memory) < count:
+            self._memory = np.empty((count, *self._memory.shape[1:]), np.float32)
+        return self._memory[:count]
+
+
+class OnnxRuntimeEngine(OnnxEngine):
+    """ONNX Runtime; it uses a GPU if its GPU package is installed."""
+
+    name = "onnxruntime"
+
+    def load(self, graph: bytes, device: Device) -> tuple[int, int]:
+        """Open a session; float32 stays float32 on a GPU too."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = wanted_threads()
+        # between two batches the cores render views, so idle threads must not spin
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        on_gpu = uses_gpu(self.name) and not device.without_gpu
+        number = device.number or 0
+        provider = (CUDA, {"device_id": number, "use_tf32": int(device.tf32)}) if on_gpu else "CPUExecutionProvider"
+        self.session = onnxruntime.InferenceSession(graph, options, [provider])
+        if on_gpu and CUDA not in self.session.get_providers():
+            raise FieldError("gpu", "a GPU that onnxruntime can use", "none", "Give none.")
+        self.hardware = device.gpu_name(number) if on_gpu else device.processor
+        self.input, output = self.session.get_inputs()[0], self.session.get_outputs()[0]
+        return self.input.shape[-1], output.shape[-1]
+
+    def forward(self, crops: np.ndarray) -> np.ndarray:
+        """See `OnnxEngine.forward`."""
+        return self.session.run(None, {self.input.name: crops})[0]
+
+
+class OpenVinoEngine(OnnxEngine):
+    """OpenVINO on the CPU: float32, and bfloat16 if the processor has it."""
+
+    name = "openvino"
+
+    def load(self, graph: bytes, device: Device) -> tuple[int, int]:
+        """Compile the graph for batches of any size; a fixed one is no faster."""
+        openvino = import_openvino()
+        self.tensor = openvino.Tensor
+        options = {
+            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+            "INFERENCE_NUM_THREADS": wanted_threads(),
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # else two processes of one thread each are pinned to the same core
+        }
+        self.hardware = device.processor
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(graph), "CPU", options)
+        self.request = compiled.create_infer_request()
+        return compiled.input(0).partial_shape[-1].get_length(), compiled.output(0).partial_shape[-1].get_length()
+
+    def forward(self, crops: np.ndarray) -> np.ndarray:
+        """See `OnnxEngine.forward`."""
+        data = np.ascontiguousarray(crops)  # a variable keeps it alive: the request only borrows the memory
+        self.request.set_input_tensor(self.tensor(data, shared_memory=True))
+        self.request.infer()
+        return self.request.get_output_tensor(0).data.copy()

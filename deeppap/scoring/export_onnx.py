@@ -36,14 +36,16 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     try:
         import onnx
 
-        from deeppap.engines.onnx_export.graph import net_graph
-        from deeppap.engines.onnx_export.proof import prove, run_onnx
-        from deeppap.engines.onnx_export.views_graph import views_graph
+        from deeppap.engines.onnx_graph import net_graph
+        from deeppap.engines.onnx_proof import compare_layers, run_onnx
+        from deeppap.engines.onnx_views import views_graph
     except ImportError:
         raise UserError("onnx", "the package that writes the graph", "none", "Run make engines.") from None
     caffe = CaffeEngine(model.deploy, model.weights)
     net, crops = net_graph(model.deploy, model.weights), model.crops()
-    for difference in prove(net, model.deploy, model.weights, crop_views(views, model.mean, caffe.crop, crops)):
+    for difference in compare_layers(
+        net, model.deploy, model.weights, crop_views(views, model.mean, caffe.crop, crops)
+    ):
         say(str(difference))
     whole = views_graph(net, model.mean, crops)
     expected = _by_caffe(caffe, model.mean, views, crops)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppap.engines.available import SHOW_LAYERS
 from deeppap.io.errors import UserError
 from deeppap.scoring.write_arrays import write_arrays
 
@@ -100,7 +99,7 @@ def _damaged(path: Path, found: str) -> UserError:
 
 def find_known_cells(folder: Path, sha256: str, engine: str, say: Callable[[str], None]) -> KnownCells | None:
     """The cells that a fold's net knows; None, and one line why, where this engine or this net cannot say."""
-    if engine not in SHOW_LAYERS:
+    if engine != "caffe":
         say(f"unlike_training: not told by --engine {engine}, which gives probabilities alone; use caffe")
         return None
     known = read_known_cells(folder)

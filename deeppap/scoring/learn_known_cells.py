@@ -8,7 +8,6 @@ from tqdm import tqdm
 from data_prep.cells import Cell
 from data_prep.folds import inner_folds
 from data_prep.views import spread
-from deeppap.engines.available import SHOW_LAYERS
 from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import cells_of_data_set
@@ -33,7 +32,7 @@ def ensure_known_cells(
     train, inner : sequence of Cell
         The fold's training cells, and those held back from training; without any, the limit is cross-fitted.
     """
-    if engine.name not in SHOW_LAYERS or not model.own or model.forced:
+    if engine.name != "caffe" or not model.own or model.forced:
         return model.known_cells(engine.name, say)
     known = read_known_cells(model.folder)
     if known is None or known.model_sha256 != model.weights_sha:

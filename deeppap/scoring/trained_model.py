@@ -11,8 +11,7 @@ from data_prep.mean_image import read_mean
 from data_prep.prepare import key_of, run_profile
 from data_prep.profiles import Profile
 from deeppap.engines.device import Device
-from deeppap.engines.engine import Engine
-from deeppap.engines.open_engine import open_engine
+from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file

@@ -7,12 +7,12 @@ import numpy as np
 
 from data_prep.herlev_classes import abnormal_outputs
 from data_prep.views import PATCH, SIZE, View, patch_to_image, render
+from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.caffe_engine import CaffeEngine
-from deeppap.engines.caffe_evidence import CaffeEvidence
 from deeppap.engines.crops import corners, crop_views
 from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine
-from deeppap.engines.unit_places import UnitPlaces
+from deeppap.engines.net_geometry import ReceptiveFields
 from deeppap.scoring.cell_views import CellViews
 from deeppap.scoring.trained_model import TrainedModel
 
@@ -39,14 +39,14 @@ class Heat(NamedTuple):
     log_odds: float
 
 
-def evidence_of(model: TrainedModel, engine: Engine | None = None) -> CaffeEvidence:
+def evidence_of(model: TrainedModel, engine: Engine | None = None) -> CaffeAttribution:
     """What tells it of a trained net: always Caffe, whatever scores."""
     if not isinstance(engine, CaffeEngine):
         engine = model.engine(Device())
-    return CaffeEvidence(engine, abnormal_outputs(model.classes))
+    return CaffeAttribution(engine, abnormal_outputs(model.classes))
 
 
-def cell_heat(evidence: CaffeEvidence, cell: CellViews, mean: np.ndarray, crops: int) -> Heat:
+def cell_heat(evidence: CaffeAttribution, cell: CellViews, mean: np.ndarray, crops: int) -> Heat:
     """The heat of one cell over all the views it comes with; `mean` is the net's mean image, float32 (3, 256, 256)."""
     region, centre = cell.read()
     views = [view for _, view in cell.views]
@@ -55,18 +55,20 @@ def cell_heat(evidence: CaffeEvidence, cell: CellViews, mean: np.ndarray, crops:
     size, whole = region.shape[1::-1], np.ones(maps.shape[1:], np.float32)
     heat, seen = (np.zeros(region.shape[:2], np.float32) for _ in range(2))
     for index, one in enumerate(maps.astype(np.float32)):
-        back = unit_to_image(evidence.places, evidence.crop, index % crops, centre, views[index // crops])
+        back = unit_to_image(evidence.fields, evidence.crop, index % crops, centre, views[index // crops])
         heat += cv2.warpAffine(one, back, size)
         seen += cv2.warpAffine(whole, back, size)
-    area = (evidence.places.stride * PATCH / SIZE) ** 2  # pixels of the image that share one unit's evidence
+    area = (evidence.fields.stride * PATCH / SIZE) ** 2  # pixels of the image that share one unit's evidence
     shown = seen >= SEEN * len(maps)
     return Heat(region, np.where(shown, heat / np.maximum(seen, 1e-6) / area, 0), float(log_odds.mean()))
 
 
-def unit_to_image(places: UnitPlaces, crop: int, index: int, centre: tuple[float, float], view: View) -> np.ndarray:
+def unit_to_image(
+    fields: ReceptiveFields, crop: int, index: int, centre: tuple[float, float], view: View
+) -> np.ndarray:
     """Where the units of a crop's map lie in the cell's image, float64 (2, 3): from (column, row) to (x, y)."""
     row, column = corners(SIZE, crop)[index // 2]
-    stride, first = places
+    stride, first = fields
     step, start = (-stride, crop - 1 - first) if index % 2 else (stride, first)  # every second crop is a mirror image
     scale = PATCH / SIZE
     unit_to_patch = np.array(

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from data_prep.cells import Cell, Dataset
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render
-from deeppap.engines.caffe_evidence import CaffeEvidence
+from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.crops import crop_views
 from deeppap.report.table import Table
 from deeppap.scoring.cell_views import CellViews, of_data_set
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 def why_study(model: TrainedModel, dataset: Dataset, cells: list[Cell], views: int, cover: int) -> list[Found]:
     """The evidence of several layers for every cell, and for the first `cover` cells what covering parts tells."""
     engine = model.engine()
-    layers = {layer: CaffeEvidence(engine, evidence_of(model, engine).side, layer) for layer in ("conv3", "conv5")}
+    layers = {layer: CaffeAttribution(engine, evidence_of(model, engine).side, layer) for layer in ("conv3", "conv5")}
     found = []
     for number, cell in enumerate(tqdm(cells, desc="cells", unit="cell", disable=None)):
         whole = of_data_set(cell, model.views(views))
@@ -52,7 +52,7 @@ def why_study(model: TrainedModel, dataset: Dataset, cells: list[Cell], views: i
     return found
 
 
-def covered(evidence: CaffeEvidence, cell: CellViews, mean: np.ndarray) -> tuple[np.ndarray, int]:
+def covered(evidence: CaffeAttribution, cell: CellViews, mean: np.ndarray) -> tuple[np.ndarray, int]:
     """What each place of a cell adds to its log-odds: how far they fall when a square about it is blurred away.
 
     Returns the heat, float32 (H, W), of the neighbourhood, and the passes that it took; of centre crops.

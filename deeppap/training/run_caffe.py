@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from deeppap.engines.net_probe import caffe_reason
+from deeppap.engines.caffe_net import caffe_reason
 from deeppap.io.errors import UserError
 from deeppap.io.files import human
 from deeppap.training.caffe_log import LogReader

@@ -8,8 +8,8 @@ from data_prep.fold_data import require_outputs, verify_fold
 from data_prep.fold_images import SOURCE, write_source_images
 from data_prep.prepare import expected_key, run_profile
 from data_prep.profiles import Profile
+from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.device import Device
-from deeppap.engines.net_probe import probe_net
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import remove, require_space, sha256_file

@@ -1,15 +1,35 @@
+"""Caffe scoring crops and whole views, and what its layers give beside the probabilities."""
+
 import numpy as np
 import pytest
 
-from deeppap.engines.caffe_engine import CaffeEngine
+from data_prep.mean_image import read_mean
+from data_prep.views import SIZE, Grid, View
+from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
+from deeppap.engines.crops import CropEngine, CroppedInput, crop_views
+from deeppap.io.errors import UserError
+from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
+from deeppap.scoring.fill import filled_in_turn
+from deeppap.scoring.fill_ahead import filled_ahead
+from deeppap.scoring.score_cells import score_cells
+from deeppap.training.caffe_log import parse
+from tests.support.caffe_nets import gaussian_weights, pixels, read_datums
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
+MEAN = np.full((3, SIZE, SIZE), 120, np.float32)
 
 
 @pytest.fixture(scope="module")
-def scorer(trained_model):
+def engine(trained_model):
     return CaffeEngine(DEPLOY, trained_model, batch=7)
+
+
+@pytest.fixture(scope="module")
+def random_engine(net_shapes, tmp_path_factory):
+    """Its layers give numbers that differ from crop to crop, unlike those of a net trained for one epoch."""
+    weights = gaussian_weights(tmp_path_factory.mktemp("layers") / "random.caffemodel", net_shapes, std=0.05)
+    return CaffeEngine(DEPLOY, weights, batch=4)
 
 
 @pytest.fixture(scope="module")
@@ -17,51 +37,122 @@ def crops():
     return np.random.default_rng(4).normal(0, 40, (9, 3, 227, 227)).astype(np.float32)
 
 
-def test_probabilities(scorer, crops):
-    prob = scorer(crops)
-    assert (prob.shape, prob.dtype) == ((9, 2), np.float32)
-    assert prob.sum(axis=1) == pytest.approx(np.ones(9), abs=1e-6)
-    assert (scorer.crop, scorer.classes) == (227, 2)
-    assert len(np.unique(prob[:, 1])) == 9  # it does look at the crop
+@pytest.fixture
+def views(rng):
+    return rng.integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+
+
+def filled(ready, views):
+    memory = ready.memory(len(views))
+    for view, place in zip(views, memory, strict=True):
+        ready.fill(view, place)
+    return memory
 
 
 @pytest.mark.parametrize("batch", [1, 4, 9, 50])
-def test_batch_size_does_not_matter(scorer, crops, batch, monkeypatch):
-    expected = scorer(crops)
-    monkeypatch.setattr(scorer, "batch", batch)
-    assert np.abs(scorer(crops) - expected).max() <= 1e-6
+def test_batch_size_does_not_matter(engine, crops, batch, monkeypatch):
+    expected = engine(crops)
+    monkeypatch.setattr(engine, "batch", batch)
+    assert np.abs(engine(crops) - expected).max() <= 1e-6
 
 
-def test_scoring_is_repeatable_and_each_crop_stands_alone(scorer, crops):
-    """No dropout, nothing kept from the batch before: neighbours and order change nothing."""
-    expected = scorer(crops)
-    assert np.array_equal(scorer(crops), expected)
-    assert np.abs(scorer(crops[::-1])[::-1] - expected).max() <= 1e-6
-
-
-def test_crops_made_in_the_nets_own_memory(scorer, crops):
-    expected = scorer(crops)
-    for count in (9, 3, 9):  # within the batch of 7, and beyond it
-        room = scorer.room(count)
-        room[...] = crops[:count]
-        assert np.abs(scorer(room) - expected[:count]).max() <= 1e-6
-
-
-def test_no_crops(scorer):
-    assert scorer(np.empty((0, 3, 227, 227), np.float32)).shape == (0, 2)
-
-
-def test_it_is_the_net_that_was_validated(trained_fold, trained_model, scorer, tmp_path):
+def test_it_is_the_net_that_was_validated(trained_fold, engine):
     """Pycaffe on our crops gives the loss and accuracy that `caffe train` wrote into its log."""
-    from data_prep.mean_image import read_mean
-    from deeppap.engines.crops import crop_views
-    from deeppap.training.caffe_log import parse
-    from tests.support.caffe_nets import pixels, read_datums
-
     records = [datum for _, datum in read_datums(trained_fold / "val_lmdb")]
     views = np.stack([pixels(datum).transpose(1, 2, 0) for datum in records])
     labels = np.array([datum.label for datum in records])
-    prob = scorer(crop_views(views, read_mean(trained_fold / "mean.binaryproto"), 227, 1)).astype(np.float64)
+    prob = engine(crop_views(views, read_mean(trained_fold / "mean.binaryproto"), 227, 1)).astype(np.float64)
     _, loss, accuracy = parse(trained_fold / "train.log").test[-1]
     assert -np.log(prob[np.arange(len(labels)), labels]).mean() == pytest.approx(loss, rel=1e-4)
     assert (prob.argmax(axis=1) == labels).mean() == pytest.approx(accuracy)
+
+
+@pytest.mark.parametrize("crops", [1, 3, 10])
+def test_crops_made_in_the_net_are_those_of_numpy_to_the_bit(engine, views, rng, crops):
+    mean = rng.uniform(0, 255, (3, SIZE, SIZE)).astype(np.float32)
+    ready = CaffeViews(engine, mean, crops)
+    found = ready(filled(ready, views))
+    cut = crop_views(views, mean, engine.crop, crops)
+    in_net = ready.net.blobs["data"].data.reshape(crops, 3, *cut.shape[1:]).swapaxes(0, 1).reshape(cut.shape)
+    assert np.array_equal(in_net, cut)
+    # BLAS may add up another batch in another order
+    np.testing.assert_allclose(found, engine(cut).reshape(3, crops, -1), rtol=0, atol=1e-6)
+
+
+def test_cells_score_the_same_by_crops_and_by_views(engine, dataset, rng):
+    mean = rng.uniform(0, 255, (3, SIZE, SIZE)).astype(np.float32)
+    cells = [of_data_set(cell, ViewChoice(Grid(10, 10), 3, 1)) for cell in dataset.cells[:2]]
+    ready = CaffeViews(engine, mean, 2)
+    ready.at_once = 2  # a cell takes more than one batch, and a batch holds views of two cells
+    by_crops = score_cells(engine.view_input(mean, 2), cells)
+    for plain, other in zip(by_crops, score_cells(ready, cells), strict=True):
+        assert plain.cell == other.cell
+        np.testing.assert_allclose(plain.prob, other.prob, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(plain.centre_scores, other.centre_scores, rtol=0, atol=1e-7)
+
+
+def test_worker_processes_fill_what_threads_fill(engine, dataset):
+    ready = CaffeViews(engine, np.zeros_like(MEAN), 2)
+    ready.at_once = 11  # some cells over two chunks, some chunks of three cells
+    cells = []
+    for cell, n in zip(dataset.cells, (12, 1, 3, 11, 2), strict=False):
+        plain = of_data_set(cell, ViewChoice(Grid(1, 1), 1, 1))
+        cells.append(CellViews(cell, plain.read, [(i, View(36.0 * i, i, -i)) for i in range(n)]))
+    seen = [[], []]
+    for kept, fill in zip(seen, (filled_in_turn, filled_ahead), strict=True):
+        for chunk, memory in fill(ready, cells):
+            kept.append((chunk, memory.copy()))
+    assert [len(chunk) for chunk, _ in seen[0]] == [11, 11, 7]
+    for (chunk, turn), (other, ahead) in zip(*seen, strict=True):
+        assert chunk == other
+        assert np.array_equal(turn, ahead)
+    views = np.concatenate([memory for _, memory in seen[1]])
+    by_hand = np.concatenate([render_views(cell.cell, [v for _, v in cell.views]) for cell in cells])
+    assert np.array_equal(views.transpose(0, 2, 3, 1), by_hand)
+
+
+def test_crops_are_cut_into_the_nets_own_memory(engine, views):
+    ready = CroppedInput(engine, MEAN, 4)
+    memory = filled(ready, views)
+    assert np.array_equal(memory.reshape(12, 3, 227, 227), crop_views(views, MEAN, 227, 4))
+    assert np.shares_memory(memory, engine.net.blobs["data"].data)
+
+
+@pytest.mark.parametrize("layer", ["conv3", "pool5", "fc7_t"])
+def test_a_layers_means_come_with_the_same_probabilities(random_engine, views, layer):
+    crops = crop_views(views, MEAN, 227, 2)
+    prob, features = random_engine.with_layer(crops, layer)
+    assert np.array_equal(prob, random_engine(crops))
+    maps = [random_engine.activations(crop, (layer,))[layer] for crop in crops]
+    expected = np.stack([found.reshape(len(found), -1).mean(axis=1) for found in maps])
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    assert len(np.unique(features, axis=0)) == len(crops)
+    assert random_engine.with_layer(crops[:0], layer)[1].shape == (0, features.shape[1])
+
+
+@pytest.mark.parametrize("layer", ["conv3", "fc7_t"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_of_views_a_layer_gives_the_centre_crops_means(random_engine, views, layer, whole):
+    """By crops cut here, and by crops that the net cuts, as on a GPU."""
+    ready = CaffeViews(random_engine, MEAN, 2) if whole else random_engine.view_input(MEAN, 2)
+    expected = random_engine.with_layer(crop_views(views, MEAN, 227, 1), layer)[1]
+    plain = ready(filled(ready, views)).copy()
+    prob, features = ready.with_layer(filled(ready, views), layer)
+    np.testing.assert_allclose(prob, plain, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_missing_layer_and_an_engine_that_shows_none_are_refused(random_engine, views):
+    class Other(CropEngine):
+        name, batch, crop = "other", 4, 227
+
+        def __call__(self, crops):
+            return np.ones((len(crops), 2), np.float32) / 2
+
+    for ready in (CaffeViews(random_engine, MEAN, 1), random_engine.view_input(MEAN, 1)):
+        with pytest.raises(UserError, match="blob conv9"):
+            ready.with_layer(filled(ready, views), "conv9")
+    ready = Other().view_input(MEAN, 1)
+    with pytest.raises(UserError) as caught:
+        ready.with_layer(filled(ready, views), "conv3")
+    assert (caught.value.field, "other" in caught.value.found) == ("engine", True)

@@ -10,7 +10,7 @@ from data_prep.mean_image import read_mean
 from data_prep.profiles import read_profile
 from deeppap.engines.crops import corners, crop_views
 from deeppap.io.caffe_messages import caffe_pb2
-from deeppap.records import RunRecord, SplitRecord
+from deeppap.records.structs import RunRecord, SplitRecord
 from deeppap.scoring.cell_views import ViewChoice, render_views
 from tests.support.caffe_nets import data_net, raw_datum, write_datums
 

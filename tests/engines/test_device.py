@@ -6,20 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from deeppap.engines import device as gpu
+from deeppap.engines import device as module
+from deeppap.engines.device import Device, adopt, gpus_for_workers, resolve
 from deeppap.io.errors import UserError
-from deeppap.scoring.score_way import precision_of
 from deeppap.training.resolve import data_layer, share_batch
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import run_tool
 
 
 @pytest.fixture
-def environment(monkeypatch):
+def environment():
     """What resolve sets is taken back after the test."""
-    kept = {name: os.environ.get(name) for name in ("CAFFE_TF32", "CAFFE_BUILD", "NVIDIA_TF32_OVERRIDE")}
-    for name in kept:
-        os.environ.pop(name, None)
+    kept = {name: os.environ.pop(name, None) for name in ("CAFFE_TF32", "CAFFE_BUILD", "NVIDIA_TF32_OVERRIDE")}
     yield os.environ
     for name, value in kept.items():
         os.environ.pop(name, None)
@@ -28,94 +26,104 @@ def environment(monkeypatch):
 
 
 @pytest.fixture
-def cards(monkeypatch):
-    """A machine with two cards, as far as this project can tell."""
-    monkeypatch.setattr(gpu, "cuda_build_chosen", lambda: True)
-    monkeypatch.setattr(gpu, "card_names", lambda: ["Card A", "Card B"])
+def gpus(monkeypatch, environment):
+    """A machine with two GPUs, as far as this project can tell."""
+    monkeypatch.setattr(module, "cuda_build_chosen", lambda: True)
+    monkeypatch.setattr(module, "gpu_names", lambda: ["Card A", "Card B"])
 
 
 def test_without_a_cuda_build_the_cpu_is_the_default_and_a_gpu_is_refused(environment, monkeypatch):
-    monkeypatch.setattr(gpu, "cuda_build_chosen", lambda: False)
-    assert gpu.resolve(None) == gpu.Device()
-    assert gpu.resolve("none") == gpu.Device(without_gpu=True)
-    assert gpu.Device().arguments == []
-    assert gpu.Device().number is None
-    assert gpu.Device().count == 0
+    monkeypatch.setattr(module, "cuda_build_chosen", lambda: False)
+    assert resolve(None) == Device()
+    assert resolve("none") == Device(without_gpu=True)
+    assert (Device().arguments, Device().number, Device().count) == ([], None, 0)
     for choice in ("0", "all"):
-        with pytest.raises(UserError, match="found the CPU build alone.*CUDA=1"):
-            gpu.resolve(choice)
-        with monkeypatch.context() as patch, pytest.raises(UserError, match="found no GPU.*nvidia-smi"):
-            patch.setattr(gpu, "_installed", lambda build: True)
-            gpu.resolve(choice)
+        with pytest.raises(UserError, match="CUDA=1") as caught:
+            resolve(choice)
+        assert caught.value.field == "gpu"
+        with monkeypatch.context() as patch, pytest.raises(UserError, match="nvidia-smi"):
+            patch.setattr(module, "_build_installed", lambda build: True)
+            resolve(choice)
 
 
 @pytest.mark.parametrize("choice", ["-1", "0,1", "first", ""])
-def test_other_words_are_refused_with_or_without_a_gpu(cards, environment, choice):
-    with pytest.raises(UserError, match="a number, all or none"):
-        gpu.resolve(choice)
+def test_other_words_are_refused(gpus, choice):
+    with pytest.raises(UserError) as caught:
+        resolve(choice)
+    assert caught.value.field == "gpu"
 
 
 @pytest.mark.parametrize(
-    ("choice", "words", "number", "count"),
-    [(None, ["-gpu", "0"], 0, 1), ("1", ["-gpu", "1"], 1, 1), ("all", ["-gpu", "all"], 0, 2), ("none", [], None, 0)],
+    ("choice", "words", "number", "count", "name"),
+    [
+        (None, ["-gpu", "0"], 0, 1, "GPU, Card A"),
+        ("1", ["-gpu", "1"], 1, 1, "GPU, Card B"),
+        ("7", ["-gpu", "7"], 7, 1, "GPU, 7"),
+        ("all", ["-gpu", "all"], 0, 2, "GPU, Card A + Card B"),
+        ("none", [], None, 0, Device().processor),
+    ],
 )
-def test_with_cards(cards, environment, choice, words, number, count):
-    device = gpu.resolve(choice)
-    assert (device.arguments, device.number, device.count) == (words, number, count)
+def test_with_gpus(gpus, choice, words, number, count, name):
+    device = resolve(choice)
+    assert (device.arguments, device.number, device.count, device.hardware) == (words, number, count, name)
 
 
-def test_the_device_is_named(cards, environment):
-    assert gpu.resolve("1").hardware == "GPU, Card B"
-    assert gpu.resolve("all").hardware == "GPU, Card A + Card B"
-    assert gpu.resolve("7").hardware == "GPU, 7"
-    assert gpu.resolve("none").hardware.startswith("CPU, ")
+@pytest.mark.parametrize(
+    ("choice", "shown", "expected"), [(None, "", ["0", "1"]), ("1", "", ["1"]), ("all", "4,5", ["4", "5"])]
+)
+def test_each_worker_has_a_gpu_of_its_own(gpus, monkeypatch, choice, shown, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    assert gpus_for_workers(resolve(choice), choice) == expected
+    assert adopt(resolve(choice)).gpu == "0"  # the first that the worker sees
+    assert gpus_for_workers(resolve("none"), "none") == []
 
 
-def test_tf32_is_off_unless_asked_for(cards, environment):
+def test_tf32_is_off_unless_asked_for(gpus, environment):
     environment["NVIDIA_TF32_OVERRIDE"] = "1"
-    assert gpu.resolve("0").precision == "float32"
+    assert resolve("0").precision == "float32"
     assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
     assert "CAFFE_TF32" not in environment
-    assert not gpu.resolve("0").tf32
-    device = gpu.resolve("0", tf32=True)
+    assert not resolve("0").tf32
+    device = resolve("0", tf32=True)
     assert (device.tf32, device.precision) == (True, "tf32")
     assert environment["CAFFE_TF32"] == "1"
     assert "NVIDIA_TF32_OVERRIDE" not in environment
-    assert gpu.resolve("0").tf32  # as the environment says
-    assert not gpu.resolve("none").tf32
+    assert resolve("0").tf32  # as the environment says
+    assert not resolve("none").tf32
+    with pytest.raises(UserError) as caught:
+        resolve("none", tf32=True)
+    assert caught.value.field == "tf32"
 
 
-def test_scores_are_in_tf32_only_by_an_engine_on_the_card(monkeypatch):
-    """OpenVINO computes on the processor whatever card Caffe trains on."""
-    packages = {"CPUExecutionProvider": False, "CUDAExecutionProvider": True}
-    on = {"caffe": True, "openvino": False}
-    for engine, tf32 in on.items():
-        device = gpu.Device(gpu="0", tf32=True, engine=engine)
-        assert device.scores_in_tf32 is tf32 and (precision_of(device) == "tf32") is tf32
-        assert not gpu.Device(engine=engine).scores_in_tf32
-    for provider, tf32 in packages.items():
+def test_scores_are_in_tf32_only_by_an_engine_on_the_gpu(monkeypatch):
+    """OpenVINO computes on the CPU whatever GPU Caffe trains on."""
+    assert Device(gpu="0", tf32=True).scores_in_tf32
+    assert not Device(gpu="0", tf32=True, engine="openvino").scores_in_tf32
+    for provider, tf32 in {"CPUExecutionProvider": False, "CUDAExecutionProvider": True}.items():
         package = SimpleNamespace(get_available_providers=lambda provider=provider: [provider])
         monkeypatch.setitem(sys.modules, "onnxruntime", package)
-        assert gpu.Device(gpu="0", tf32=True, engine="onnxruntime").scores_in_tf32 is tf32
+        assert Device(gpu="0", tf32=True, engine="onnxruntime").scores_in_tf32 is tf32
 
 
 def test_what_scores_is_named_by_the_engine(monkeypatch):
-    """ONNX Runtime takes a card where its package can, whatever Caffe was built for, unless told otherwise."""
-    monkeypatch.setattr(gpu, "on_card", lambda engine: engine != "openvino")
-    card, caffe = {"gpu": "0"}, gpu.Device()
-    assert caffe.scores_on == caffe.processor and gpu.Device(**card).scores_on.startswith("GPU, ")
-    assert gpu.Device(**card, engine="openvino").scores_on == caffe.processor
-    assert gpu.Device(engine="onnxruntime").scores_on.startswith("GPU, ")
-    assert gpu.Device(engine="onnxruntime", without_gpu=True).scores_on == caffe.processor
+    """ONNX Runtime takes a GPU if its package can, whatever Caffe was built for, unless told otherwise."""
+    monkeypatch.setattr(module, "uses_gpu", lambda engine: engine != "openvino")
+    processor = Device().processor
+    assert Device().scores_on == Device(gpu="0", engine="openvino").scores_on == processor
+    assert Device(gpu="0").scores_on.startswith("GPU, ")
+    assert Device(engine="onnxruntime").scores_on.startswith("GPU, ")
+    assert Device(engine="onnxruntime", without_gpu=True).scores_on == processor
 
 
-def test_tf32_without_a_gpu_is_refused(environment):
-    with pytest.raises(UserError, match="--tf32"):
-        gpu.resolve("none", tf32=True)
+def test_without_caffe_the_device_says_so(monkeypatch):
+    monkeypatch.setattr(module, "caffe_select", lambda: None)
+    assert not module.cuda_build_chosen()
+    text = Device(engine="openvino").describe()
+    assert "no Caffe" in text and "openvino" in text
 
 
-def test_tools_refuse_what_this_machine_has_not(checkout):
-    if gpu.cuda_build_chosen():
+def test_tools_refuse_a_missing_gpu_in_one_line(checkout):
+    if module.cuda_build_chosen():
         pytest.skip("this machine has a GPU")
     for words in (["--gpu", "0"], ["--gpu", "none", "--tf32"]):
         done = run_tool(checkout, "train", "--from-scratch", *words, status=2)
@@ -123,7 +131,7 @@ def test_tools_refuse_what_this_machine_has_not(checkout):
         assert words[-1].removeprefix("0") in done.stderr
 
 
-def test_cards_share_the_batch_of_the_prototxt():
+def test_gpus_share_the_batch_of_the_prototxt():
     net = hand_written("train_val")
     whole = data_layer(net, 0).data_param.batch_size
     share_batch(net, 0)

@@ -8,7 +8,7 @@ import pytest
 from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
 from deeppap.engines.caffe_engine import CaffeEngine
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from deeppap.io import caffe_messages
 from deeppap.io.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
 from deeppap.io.errors import UserError

@@ -6,12 +6,10 @@ import pytest
 
 from data_prep.cells import Cell
 from data_prep.views import Grid
+from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.caffe_engine import CaffeEngine
-from deeppap.engines.caffe_evidence import CaffeEvidence
 from deeppap.engines.crops import crop_views
-from deeppap.engines.unit_places import UnitPlaces, unit_places
-from deeppap.io.caffe_messages import parse_prototxt, read_prototxt
-from deeppap.io.errors import UserError
+from deeppap.engines.net_geometry import ReceptiveFields
 from deeppap.scoring.cell_score import CellScore
 from deeppap.scoring.cell_views import CellViews, ViewChoice
 from deeppap.scoring.results import load_run
@@ -24,29 +22,10 @@ from tests.support.nucleus_net import MEAN, painted, train
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
 
 
-@pytest.mark.parametrize(
-    ("blob", "stride", "first", "units"),
-    [("conv1", 4, 5, 55), ("pool1", 8, 9, 27), ("norm2", 16, 17, 13), ("conv3", 16, 17, 13), ("conv5", 16, 17, 13)],
-)
-def test_units_look_at_places_that_are_symmetric_in_the_crop(blob, stride, first, units):
-    found = unit_places(read_prototxt(DEPLOY, "NetParameter"), blob)
-    assert found == (stride, first)
-    assert found.first + found.stride * (units - 1) / 2 == (227 - 1) / 2
-
-
-def test_a_flat_layer_has_no_places():
-    net = read_prototxt(DEPLOY, "NetParameter")
-    for blob in ("fc7_t", "conv9"):
-        with pytest.raises(UserError):
-            unit_places(net, blob)
-    text = 'layer { name: "a" type: "Convolution" bottom: "data" top: "a" convolution_param { kernel_size: 3 pad: 1 } }'
-    assert unit_places(parse_prototxt(text, "NetParameter", "here"), "a") == (1, 0)
-
-
 class Brightness:
     """Evidence that is each pixel's own blue value: it must come back as the picture itself."""
 
-    places, crop = UnitPlaces(1, 0.0), 227
+    fields, crop = ReceptiveFields(1, 0.0), 227
 
     def __call__(self, crops):
         return crops[:, 0], np.zeros(len(crops))
@@ -79,13 +58,13 @@ def test_the_places_of_a_crop_add_up_to_its_log_odds(net_shapes, rng, tmp_path):
     for name in ("conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"):
         engine.net.params[name][1].data[...] = 0
     crops = crop_views(rng.integers(0, 256, (2, 256, 256, 3), np.uint8), MEAN, 227, 2)
-    evidence, log_odds = CaffeEvidence(engine, [1])(crops)
+    evidence, log_odds = CaffeAttribution(engine, [1])(crops)
     prob = engine(crops).astype(np.float64)
     assert evidence.shape == (4, 13, 13)
     size = np.abs(log_odds).max()
     np.testing.assert_allclose(log_odds, np.log(prob[:, 1] / prob[:, 0]), rtol=0, atol=1e-3 * size)
     np.testing.assert_allclose(evidence.sum(axis=(1, 2)), log_odds, rtol=0, atol=1e-3 * size)
-    np.testing.assert_allclose(CaffeEvidence(engine, [0])(crops)[0], -evidence, rtol=0, atol=1e-5 * size)
+    np.testing.assert_allclose(CaffeAttribution(engine, [0])(crops)[0], -evidence, rtol=0, atol=1e-5 * size)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +77,7 @@ def nucleus_net(tmp_path_factory):
 
 def inside_over_outside(engine, cells):
     """Mean evidence for the cells' own class inside their nuclei, in parts of the evidence's size outside."""
-    evidence, inside, outside = CaffeEvidence(engine, [1]), [], []
+    evidence, inside, outside = CaffeAttribution(engine, [1]), [], []
     for cell in cells:
         found = cell_heat(evidence, cell.views(4), MEAN, 2)
         inside.append((1 if cell.label else -1) * found.heat[cell.nucleus].mean())
@@ -108,7 +87,7 @@ def inside_over_outside(engine, cells):
 
 def test_the_heat_lies_in_the_nucleus_where_the_class_is_painted(nucleus_net):
     engine, cells = nucleus_net
-    evidence = CaffeEvidence(engine, [1])
+    evidence = CaffeAttribution(engine, [1])
     right = [(cell_heat(evidence, cell.views(4), MEAN, 2).log_odds > 0) == (cell.label == 1) for cell in cells]
     assert sum(right) >= 9
     assert inside_over_outside(engine, cells) >= 2

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.device import Device
-from deeppap.engines.net_probe import probe_net
 from deeppap.io.errors import UserError
 from deeppap.phantom.field import field_of
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from tests.support.caffe_nets import gaussian_weights
 
 

@@ -8,7 +8,7 @@ import caffe
 import numpy as np
 import pytest
 
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, write_prototxt
 from tests.support.caffe_nets import hand_written, net_on_fold

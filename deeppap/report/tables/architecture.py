@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from deeppap.io.caffe_messages import read_prototxt, training_prototxt
 from deeppap.report.runs import Run
 from deeppap.report.table import Table

@@ -1,6 +1,5 @@
 """The detector with a net: NucleusFCN's map of nuclei, in Caffe, its maxima read as nuclei."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -8,8 +7,7 @@ import numpy as np
 from skimage.feature import peak_local_max
 from skimage.morphology import reconstruction
 
-from deeppap.engines.caffe_blobs import shaped_input
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import CaffeNet, probe_net
 from deeppap.engines.weights_file import check_weights
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
@@ -47,11 +45,7 @@ class FcnDetector:
     def __init__(self, weights: Path, confidence: float | None = None, deploy: Path = DEPLOY):
         facts = probe_net(deploy)
         check_weights(weights, facts["params"], "Train again with tools/train_detector.py, or give that net's weights.")
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        import caffe
-
-        caffe.set_mode_cpu()
-        self.net = caffe.Net(str(deploy), caffe.TEST, weights=str(weights))
+        self.net = CaffeNet(deploy, weights=weights)
         self.weights = weights
         self.confidence = CONFIDENCE if confidence is None else confidence
 
@@ -82,8 +76,8 @@ class FcnDetector:
         return (total / len(FLIPS))[: -(-height // STRIDE), : -(-width // STRIDE)]
 
     def _forward(self, padded: np.ndarray) -> np.ndarray:
-        shaped_input(self.net, "data", (1, 1, *padded.shape))[0, 0] = padded
-        return self.net.forward()["prob"][0, 0].copy()
+        self.net.input("data", (1, 1, *padded.shape))[0, 0] = padded
+        return self.net.forward()[0, 0]
 
 
 def maxima(prob: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import ROOT, prototxt_digest, read_prototxt, write_prototxt
 from deeppap.io.errors import UserError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeppap.engines.net_probe import probe_net
+from deeppap.engines.caffe_net import probe_net
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.screening.nuclei.fcn import STRIDE, maxima
 from deeppap.screening.nuclei.fcn_data import CROP, target

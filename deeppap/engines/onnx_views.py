@@ -5,8 +5,7 @@ from google.protobuf.message import Message
 from onnx import helper
 
 from deeppap.engines.crops import CROPS, corners
-from deeppap.engines.onnx_export.builder import FLOAT, UINT8, Builder
-from deeppap.engines.onnx_export.graph import model_of
+from deeppap.engines.onnx_graph import FLOAT, UINT8, Builder, model_of
 
 VIEWS, PROB, CROP_PROB = "views", "prob", "crop_prob"
 BACKWARDS = -1

@@ -1,0 +1,151 @@
+"""Nets in Caffe: the shapes of one, asked in a process of its own, and one that runs on one device.
+
+`python -m deeppap.engines.caffe_net DEPLOY` prints a net's shapes as JSON. It is a process of its own since Caffe
+ends its process if a prototxt is wrong; `probe_net` turns that into an error of one line.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import Message
+
+from deeppap.io.caffe_messages import prototxt_file, read_prototxt
+from deeppap.io.errors import UserError
+
+TEST = 1  # a Phase of caffe.proto
+PROBE = ("-P", "-m", "deeppap.engines.caffe_net")  # -P: a file named caffe.py in the working folder is not imported
+_shapes_of: dict[bytes, str] = {}  # by the text of a prototxt, so that a process asks once about each net
+
+
+class CaffeNet:
+    """A net in Caffe's TEST phase that always runs on the device it was loaded for.
+
+    Caffe has one mode, CPU or GPU, for all nets of a thread, and any part of a program may change it. So the mode is
+    set again before each pass.
+
+    Parameters
+    ----------
+    net : Path or NetParameter
+    gpu : int, optional
+        Number of the GPU; the CPU by default.
+    weights : Path, optional
+        A .caffemodel that fits the net: check it first with `probe_net` and `check_weights`, since Caffe would end
+        the process or go on with random values.
+    """
+
+    def __init__(self, net: Path | Message, gpu: int | None = None, weights: Path | None = None):
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        import caffe
+
+        self.gpu = gpu
+        self._set_mode()
+        with nullcontext(net) if isinstance(net, Path) else prototxt_file(net) as path:
+            self.net = caffe.Net(str(path), caffe.TEST, **({"weights": str(weights)} if weights else {}))
+        self.blobs, self.params = self.net.blobs, self.net.params
+
+    def _set_mode(self) -> None:
+        import caffe
+
+        if self.gpu is None:
+            caffe.set_mode_cpu()
+        else:
+            caffe.set_device(self.gpu)
+            caffe.set_mode_gpu()
+
+    def input(self, blob: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The memory of an input blob, float32; the net is reshaped if the blob had another shape."""
+        data = self.blobs[blob]
+        if data.data.shape != shape:
+            self._set_mode()
+            data.reshape(*shape)
+            self.net.reshape()
+        return data.data
+
+    def forward(self, output: str = "prob") -> np.ndarray:
+        """Run the net and return a copy of a blob."""
+        self._set_mode()
+        self.net.forward()
+        return self.blobs[output].data.copy()
+
+    def backward(self, start: str, end: str) -> None:
+        """Pass the gradients in `diff` back from layer `start` to layer `end`."""
+        self._set_mode()
+        self.net.backward(start=start, end=end)
+
+    def channel_means(self, blob: str) -> np.ndarray:
+        """A blob of the last pass averaged over its maps, float32 (N, C)."""
+        data = self.blobs[blob].data
+        return data.reshape(*data.shape[:2], -1).mean(axis=2)
+
+    def share_weights(self, other: "CaffeNet") -> None:
+        """Use the memory of another net's weights; layers of the same names have them in common."""
+        self.net.share_with(other.net)
+
+
+def all_blobs(net: Message, weights: Path, data: np.ndarray) -> dict[str, np.ndarray]:
+    """Every blob of a net for one batch of its one input, by name, computed on the CPU.
+
+    Only the last output of a blob is there if layers work in place.
+    """
+    loaded = CaffeNet(net, weights=weights)
+    loaded.input(loaded.net.inputs[0], data.shape)[...] = data
+    loaded.forward(loaded.net.outputs[0])
+    return {name: blob.data.copy() for name, blob in loaded.blobs.items()}
+
+
+def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
+    """Shapes of a net as Caffe builds it: `params`, a list of shapes by layer, and `blobs`, a shape by name.
+
+    Raises
+    ------
+    UserError
+        With Caffe's own reason if it refuses the net.
+    """
+    read_prototxt(deploy, "NetParameter")
+    text = deploy.read_bytes()
+    if text not in _shapes_of:
+        _shapes_of[text] = _ask_caffe(deploy)
+    return json.loads(_shapes_of[text])
+
+
+def _ask_caffe(deploy: Path) -> str:
+    environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"}
+    if (Path(sys.prefix) / "lib/caffe/cpu").is_dir():  # it starts faster than the CUDA build
+        environment["CAFFE_BUILD"] = "cpu"
+    command = [sys.executable, *PROBE, deploy]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise UserError(deploy, "a net that Caffe can build", caffe_reason(done.stderr), "Correct the prototxt.")
+    return done.stdout.splitlines()[-1]
+
+
+def caffe_reason(stderr: str) -> str:
+    """The line of Caffe's output that says why it ended."""
+    fatal = [line for line in stderr.splitlines() if re.match(r"^F\d{4}|^F\d{8}|.*Check failed", line)]
+    lines = fatal or [line for line in stderr.splitlines() if line.strip()] or ["no reason given"]
+    return re.sub(r"^F\d+ \S+\s+\d+ \S+\] ", "", lines[0] if fatal else lines[-1]).strip()
+
+
+def _built_shapes(deploy: str) -> dict[str, dict[str, list]]:
+    """What `probe_net` returns, by Caffe in this process."""
+    # the compiled module alone: pycaffe imports scikit-image too, which takes longer than all the rest
+    folder = Path(importlib.util.find_spec("caffe").origin).parent
+    spec = importlib.util.spec_from_file_location("_caffe", folder / "_caffe.so")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    net = module.Net(deploy, TEST)
+    layers = zip(net._layer_names, net.layers, strict=True)
+    params = {name: [list(blob.shape) for blob in layer.blobs] for name, layer in layers if len(layer.blobs)}
+    blobs = {name: list(blob.shape) for name, blob in zip(net._blob_names, net._blobs, strict=True)}
+    return {"params": params, "blobs": blobs}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_built_shapes(sys.argv[1])))
