@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.alternate import alternate, ratios, timed
 from benchmarks.sheet import Figure, figure
 from benchmarks.work import GRID, Work
-from data_prep.lmdb_check import describe
+from data_prep.fold_data import lmdb_record
 from data_prep.mean_image import MeanImage, read_mean
 from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
 from deeppap.io.machine import usable_cores
@@ -33,7 +33,7 @@ def build(path: Path, what: Source, workers: int, mean: MeanImage | None = None)
     shutil.rmtree(path, ignore_errors=True)
     start = time.perf_counter()
     records = write_patch_lmdb(path, what, True, workers, mean or MeanImage())
-    size = describe(path, records)["bytes"]
+    size = lmdb_record(path, records).bytes
     return time.perf_counter() - start, records, size
 
 

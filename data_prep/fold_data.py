@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset
-from data_prep.fold_images import write_fold_images
-from data_prep.fold_parts import fold_cells, parts_of
-from data_prep.lmdb_check import describe, verify
+from data_prep.folds import inner_split, train_test_cells
+from data_prep.image_hashes import write_fold_images
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
@@ -29,6 +28,26 @@ from deeppap.records.current_fold import is_read
 
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
+
+
+def fold_cells(
+    dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord
+) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Training, validation and test cells; `inner` validates on a fifth of the training cells.
+
+    The paper selects its snapshot on the very fold it reports, so there validation and test are one.
+    """
+    train, test = train_test_cells(dataset, split, fold)
+    if run.select != "inner":
+        return train, test, test
+    train, validation = inner_split(train, run.protocol, run.seed)
+    return train, validation, test
+
+
+def parts_of(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord) -> dict[str, list[Cell]]:
+    """The cells of a fold by the part they play; `inner` is empty where the test cells choose the snapshot."""
+    train, validation, test = fold_cells(dataset, split, fold, run)
+    return {"train": train, "inner": validation if run.select == "inner" else [], "test": test}
 
 
 def class_labels(cells: Sequence[Cell], run: RunRecord, shuffled: bool = False) -> list[int]:
@@ -136,7 +155,7 @@ def _write_lmdbs(
             for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
                 partial = partial_path(target / name)
                 entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name, regions)
-                record[name] = describe(partial, entries)
+                record[name] = lmdb_record(partial, entries)
                 (partial / "lock.mdb").unlink(missing_ok=True)
         write_mean(target / "mean.binaryproto", mean.value())
         for name in LMDBS:
@@ -157,13 +176,36 @@ def require_outputs(classes: int, adapting: bool = False) -> None:
             raise UserError(path, f"{classes} outputs of the last layer", f"{outputs[-1:]}", "Mend its num_output.")
 
 
+def lmdb_record(lmdb: Path, entries: int) -> LmdbRecord:
+    """Size and checksum of an LMDB's data file, for the fold's record."""
+    data = lmdb / "data.mdb"
+    return LmdbRecord(entries=entries, bytes=data.stat().st_size, sha256=sha256_file(data))
+
+
+def verify_lmdb(lmdb: Path, record: LmdbRecord) -> None:
+    """Refuse an LMDB that is not the one that was written: a truncated file still reports its full
+    entry count and then kills the reader with SIGBUS.
+    """
+    data = lmdb / "data.mdb"
+    if not data.is_file():
+        do = "It is given back once a fold is scored: build the fold again with tools/build_lmdb.py, its model stays."
+        raise UserError(data, "the LMDB's data file", "no such file", do)
+    do = f"Remove {lmdb} and build the fold again with tools/build_lmdb.py; its model stays."
+    size = data.stat().st_size
+    if size != record.bytes:
+        raise UserError(data, f"{record.bytes:,} bytes", f"{size:,} ({human(size)})", do)
+    found = sha256_file(data)
+    if found != record.sha256:
+        raise UserError(data, f"sha256 {record.sha256[:16]}...", f"{found[:16]}...", do)
+
+
 def verify_fold(target: Path, key: str | None = None) -> FoldRecord:
     """Check a fold's LMDBs and mean against their record and return it; another key is refused."""
     record = FoldRecord.read(target)
     if key is not None:
         _require_key(target, record.fold_sha, key)
     for name in LMDBS:
-        verify(target / name, getattr(record, name))
+        verify_lmdb(target / name, getattr(record, name))
     mean = target / "mean.binaryproto"
     read_mean(mean)
     if sha256_file(mean) != record.mean_sha:

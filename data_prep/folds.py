@@ -1,17 +1,20 @@
 """Five-fold cross-validation over cells (paper: "Evaluation Methods"), frozen as JSON."""
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from data_prep.cells import Cell, Dataset
+from data_prep.views import rng
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import SplitRecord
 from deeppap.records.request import PROTOCOLS
 
 FOLDS = 5
 SEEDS = 2**32  # what scikit-learn takes
+TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest subset
 
 
 def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> list[list[str]]:
@@ -134,3 +137,29 @@ def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[l
 def with_left_out(split: SplitRecord, cells: Iterable[str]) -> SplitRecord:
     """The same folds with some cells neither trained on nor tested, as a split of its own."""
     return SplitRecord.of(split.protocol, split.seed, split.dataset_sha, split.folds, sorted(cells))
+
+
+def nested_subsets(cells: Sequence[Cell], shares: Sequence[int], seed: int) -> list[list[Cell]]:
+    """For each share in percent, ascending, that share of the groups at random (a cell without a group is one itself).
+
+    The same seed gives the same parts; a smaller part lies inside a larger one. Each holds cells of both labels.
+
+    Raises
+    ------
+    UserError
+        Where no order of the groups brings both labels into the smallest part.
+    """
+    names = sorted({_group(cell) for cell in cells})
+    draws = rng(seed, "nested subsets")
+    counts = [math.ceil(share * len(names) / 100) for share in shares]
+    for _ in range(TRIES):
+        order = [names[i] for i in draws.permutation(len(names))]
+        parts = [set(order[:count]) for count in counts]
+        if {cell.label for cell in cells if _group(cell) in parts[0]} == {0, 1}:
+            return [[cell for cell in cells if _group(cell) in part] for part in parts]
+    found = f"none in {TRIES} orders of {len(names)} groups"
+    raise FieldError("shares", "both labels in the smallest part", found, "Begin with a larger share.")
+
+
+def _group(cell: Cell) -> tuple[bool, str]:
+    return (cell.group is None, cell.id if cell.group is None else cell.group)

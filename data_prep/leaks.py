@@ -9,9 +9,8 @@ import lmdb
 import numpy as np
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import LMDBS
+from data_prep.fold_data import LMDBS, verify_lmdb
 from data_prep.image_hashes import pixel_sha256
-from data_prep.lmdb_check import verify
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord
@@ -93,7 +92,7 @@ def audit_fold(fold: Path) -> list[Leak]:
     """
     record = FoldRecord.read(fold)
     for name in LMDBS:
-        verify(fold / name, getattr(record, name))
+        verify_lmdb(fold / name, getattr(record, name))
     return compare(*(describe(read_views(fold / name)) for name in LMDBS))
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from data_prep.cells import Dataset, counts
 from data_prep.dataset import find_data, open_dataset
-from data_prep.fit_views import fit_views, plan_lines
 from data_prep.fold_data import build_fold, fold_key
 from data_prep.folds import FOLDS, make_split
 from data_prep.image_hashes import IMAGES, write_images
-from data_prep.profiles import Profile, read_profile
+from data_prep.profiles import read_profile, run_profile, view_changes
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.records import DatasetRecord, Request, RunRecord, SplitRecord
@@ -79,11 +78,6 @@ def key_of(fold: Path, run: RunRecord, split: SplitRecord) -> str:
     return fold_key(split, int(number), run, run_profile(run))
 
 
-def run_profile(run: RunRecord) -> Profile:
-    """The profile of a run, with the training views that its data set gets."""
-    return fit_views(read_profile(run.profile, run.dataset.view_plan), run)
-
-
 def freeze(folder: Path, dataset: Dataset, split: SplitRecord) -> SplitRecord:
     """Keep a run's cells and its split; return the split that the run has from then on.
 
@@ -108,11 +102,6 @@ def write_cells(path: Path, dataset: Dataset) -> None:
             writer.writerow([*("" if value is None else value for value in row), *(f"{v:.9g}" for v in cell.centre)])
 
 
-def views_plan(run: RunRecord) -> list[str]:
-    """Lines for the user: where the training views of a run are not as its profile is written, and why."""
-    return plan_lines(read_profile(run.profile, run.dataset.view_plan), run_profile(run), run)
-
-
 def prepare_fold(
     request: Request,
     fold: int,
@@ -126,7 +115,7 @@ def prepare_fold(
         raise FieldError("fold", f"0 to {FOLDS - 1}", str(fold), "Folds are counted from 0.")
     folder, dataset, split, run = prepare_run(request, name, runs)
     target = fold_folder(folder, fold)
-    for line in views_plan(run):
+    for line in view_changes(run):
         say(line)
     with locked(target):
         line = build_fold(target, dataset, split, fold, run, run_profile(run), workers)

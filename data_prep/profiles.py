@@ -1,34 +1,56 @@
-"""Profiles: how many views, epochs and images a run takes (profiles.toml)."""
+"""Profiles: how many views, epochs and images a run takes (profiles.toml), fitted to the size of its data set.
 
+A small set gets more views, and so does the smaller class of a manifest. Views are added as translations, so that the
+angle of a view keeps telling nothing of its class. All folds of a run get the same numbers.
+"""
+
+import itertools
 import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from google.protobuf.message import Message
+
+from data_prep.folds import FOLDS
 from data_prep.views import Grid
-from deeppap.io.caffe_messages import ROOT
+from deeppap.io.caffe_messages import ROOT, data_layer, read_prototxt, training_prototxt
 from deeppap.io.errors import FieldError, UserError
+from deeppap.records import RunRecord
 
 FILE = ROOT / "profiles.toml"
 VIEW_PLANS = ("unbalanced", "balanced")
-AGAIN = "Remove the run folder and build it again."
+EVEN = 1.1  # most that the views of the larger class may exceed those of the smaller one
+Grids = dict[int, Grid]  # by label
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The counts of one profile; 0 for `batch_size` and `epochs` means what the prototxt says."""
+    """The numbers of one profile; 0 for `batch_size` and `epochs` means those of the prototxt.
+
+    Attributes
+    ----------
+    adapt_iterations, adapt_batch : int
+        The same for prototxt/adapt.
+    least_iterations : int
+        Of a training; a small set gets more views until it has them.
+    balance : bool
+        Whether the smaller class gets more views until both have as many.
+    """
 
     name: str
-    train: dict[int, Grid]  # by label
+    train: Grids
     test: Grid
     validation_views: int
     test_views: int
     crops: int
     batch_size: int
     epochs: int
-    adapt_iterations: int = 0  # both likewise, of the net and the solver in prototxt/adapt
+    adapt_iterations: int = 0
     adapt_batch: int = 0
-    least_iterations: int = 0  # of a training; a small set gets more views until it has them
-    balance: bool = False  # whether the smaller class gets more views until both have as many
+    least_iterations: int = 0
+    balance: bool = False
 
 
 def names() -> list[str]:
@@ -42,33 +64,31 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     Raises
     ------
     UserError
-        For a profile or plan that is not there, and for rotations that would tell the classes apart.
+        For a profile that does not exist, and for rotations that would tell the classes apart.
     """
     known = tomllib.loads(FILE.read_text(encoding="utf-8"))
     if name not in known:
         raise FieldError("profile", f"one of {', '.join(known)}", name, f"Choose one, or add it to {FILE.name}.")
     values = known[name]
-    if view_plan not in VIEW_PLANS:
-        raise UserError("the data set's view plan", f"one of {', '.join(VIEW_PLANS)}", repr(view_plan)[:60], AGAIN)
     grids = values[view_plan]
     train = {0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])}
     _require_same_angles(f"{FILE.name}, {name}.{view_plan}", train[0], train[1])
     adapting = values.get("adapting", {})
     return Profile(
         name=name,
-        adapt_iterations=adapting.get("iterations", 0),
-        adapt_batch=adapting.get("batch_size", 0),
         train=train,
         test=Grid(*values["test"]),
         **{key: values[key] for key in ("validation_views", "test_views", "crops", "batch_size", "epochs")},
+        adapt_iterations=adapting.get("iterations", 0),
+        adapt_batch=adapting.get("batch_size", 0),
         least_iterations=values.get("least_iterations", 0),
         balance=view_plan == "balanced" and values.get("balance", True),
     )
 
 
 def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
-    """Refuse grids that differ modulo 90 degrees: a view's resampling shows its angle, the net would learn that."""
-    # n rotations stand, modulo a right angle, at the multiples of 360 / lcm(n, 4) degrees, each as often
+    """Refuse grids that differ modulo 90 degrees: a view's resampling shows its angle, and the net would learn that."""
+    # n rotations lie, modulo 90 degrees, at the multiples of 360 / lcm(n, 4) degrees, each as often
     steps = [math.lcm(grid.rotations, 4) // 4 for grid in (normal, abnormal)]
     if steps[0] != steps[1]:
         raise UserError(
@@ -77,3 +97,114 @@ def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
             f"{normal.rotations} of normal cells ({steps[0]} angles) and {abnormal.rotations} of abnormal ({steps[1]})",
             "Choose numbers with the same least common multiple with 4, such as 20 and 10, or 3 and 3.",
         )
+
+
+def batch_and_epochs(profile: Profile, classes: int) -> tuple[int, int]:
+    """Images of a training batch, and epochs: the profile's, else those of the hand-written prototxt."""
+    files = training_prototxt(classes)
+    return (
+        profile.batch_size or _written_batch(files["train_val"]),
+        profile.epochs or epochs_of(profile, read_prototxt(files["solver"], "SolverParameter")),
+    )
+
+
+def epochs_of(profile: Profile, solver: Message) -> int:
+    """Epochs of a training by a hand-written solver, which tests once an epoch."""
+    return profile.epochs or solver.max_iter // solver.test_interval
+
+
+def adapting_counts(profile: Profile) -> tuple[int, int, int]:
+    """Images of a batch, iterations, and tests on the way, of a net that is adapted."""
+    files = training_prototxt(2, adapting=True)
+    solver = read_prototxt(files["solver"], "SolverParameter")
+    batch = profile.adapt_batch or _written_batch(files["train_val"])
+    tests = math.ceil(solver.max_iter / solver.test_interval)
+    return batch, profile.adapt_iterations or solver.max_iter, tests
+
+
+def _written_batch(train_val: Path) -> int:
+    return data_layer(read_prototxt(train_val, "NetParameter"), 0).data_param.batch_size
+
+
+def run_profile(run: RunRecord) -> Profile:
+    """The profile of a run, with the training views that its data set gets."""
+    return fit_views(read_profile(run.profile, run.dataset.view_plan), run)
+
+
+def fit_views(written: Profile, run: RunRecord) -> Profile:
+    """The profile with the training views that a set of so many normal and abnormal cells gets.
+
+    As written if that is even and long enough, and for sets of the paper's own plan (Herlev).
+    """
+    if run.dataset.view_plan != "balanced" or not all(run.dataset.labels):
+        return written
+    least_views = 0
+    if written.least_iterations:
+        batch, epochs = batch_and_epochs(written, run.classes)
+        least_views = (math.ceil(written.least_iterations / epochs) - 1) * batch + 1
+    grids = _even(written.train, run.dataset.labels) if written.balance else _multiples(written.train)
+    return replace(written, train=next(train for train in grids if _views(train, run) >= least_views))
+
+
+def iterations(profile: Profile, run: RunRecord) -> int:
+    """Iterations of a fold's training, of a set dealt evenly to its folds."""
+    batch, epochs = batch_and_epochs(profile, run.classes)
+    return math.ceil(_views(profile.train, run) / batch) * epochs
+
+
+def _views(train: Grids, run: RunRecord) -> int:
+    """Training views of a fold, of a set dealt evenly to its folds."""
+    cells = list(run.dataset.labels)
+    for _ in range(2 if run.select == "inner" else 1):  # `inner` takes another fifth, out of the training cells
+        cells = [count - math.ceil(count / FOLDS) for count in cells]
+    return sum(cells[label] * grid.views for label, grid in train.items())
+
+
+def _multiples(written: Grids) -> Iterator[Grids]:
+    """Ever more translations of both classes, in the proportion that is written."""
+    for times in itertools.count(1):
+        yield {label: Grid(grid.rotations, grid.translations * times) for label, grid in written.items()}
+
+
+def _even(written: Grids, cells: Sequence[int]) -> Iterator[Grids]:
+    """Ever more translations with which both classes come out with as many views; fewest first."""
+    if _uneven(written, cells) <= EVEN:
+        yield written
+    more = max(written, key=lambda label: cells[label] * written[label].views)
+    less = 1 - more
+    for translations in itertools.count(written[more].translations):
+        large = Grid(written[more].rotations, translations)
+        wanted = cells[more] * large.views / (cells[less] * written[less].rotations)
+        small = Grid(written[less].rotations, max(written[less].translations, round(wanted)))
+        grids = {more: large, less: small}
+        if _uneven(grids, cells) <= EVEN:
+            yield {label: grids[label] for label in written}
+
+
+def _uneven(grids: Grids, cells: Sequence[int]) -> float:
+    views = [cells[label] * grid.views for label, grid in grids.items()]
+    return max(views) / min(views)
+
+
+def view_changes(run: RunRecord) -> list[str]:
+    """Lines for the user: how the training views of a run differ from its profile as written, and why."""
+    written, fitted = read_profile(run.profile, run.dataset.view_plan), run_profile(run)
+    if fitted.train == written.train:
+        return []
+    classes = []
+    for label, name in enumerate(("normal", "abnormal")):
+        grid, before = fitted.train[label], written.train[label]
+        classes.append(
+            f"{run.dataset.labels[label]} {name} cells x {grid.views} ({grid.rotations} rotations x "
+            f"{grid.translations} translations; written: {before.translations})"
+        )
+    lines = [f"training views: {'; '.join(classes)}"]
+    if written.balance and _uneven(written.train, run.dataset.labels) > EVEN:
+        lines.append(f"  both classes get about as many views; balance = false in {FILE.name} keeps those written")
+    few = iterations(written, run)
+    if few < written.least_iterations:
+        lines.append(
+            f"  a small set: {iterations(fitted, run)} iterations a fold instead of {few}; profile {written.name} "
+            f"asks for at least {written.least_iterations}"
+        )
+    return lines

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from data_prep.cells import Cell
 from data_prep.dataset import reopened
-from data_prep.fold_parts import parts_of
+from data_prep.fold_data import parts_of
 from data_prep.views import PATCH
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from data_prep.manifest import manifest_rows
 from data_prep.manifest_values import inside, pixel_um_of
-from data_prep.resample import same_pixel
+from data_prep.views import same_pixel
 from deeppap.engines.engine import ViewInput
 from deeppap.io.errors import Mistakes, UserError
 from deeppap.io.files import complete_or_absent

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from data_prep.prepare import run_profile
+from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
 from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord
 from deeppap.scoring.score_files import scores_name

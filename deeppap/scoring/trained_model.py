@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.mean_image import read_mean
-from data_prep.prepare import key_of, run_profile
-from data_prep.profiles import Profile
+from data_prep.prepare import key_of
+from data_prep.profiles import Profile, run_profile
 from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data_prep.resample import same_pixel
-from data_prep.views import PATCH
+from data_prep.views import PATCH, same_pixel
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file

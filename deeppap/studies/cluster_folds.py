@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.prepare import prepare_run, run_profile
+from data_prep.prepare import prepare_run
+from data_prep.profiles import run_profile
 from deeppap.cluster.jobs import Job, Jobs, shared_mark
 from deeppap.engines.device import adopt
 from deeppap.io.errors import UserError

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from data_prep.fold_data import build_fold, drop_lmdbs
-from data_prep.fold_parts import parts_of
-from data_prep.prepare import key_of, prepare_run, run_profile, views_plan
+from data_prep.fold_data import build_fold, drop_lmdbs, parts_of
+from data_prep.prepare import key_of, prepare_run
+from data_prep.profiles import run_profile, view_changes
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import human
@@ -75,7 +75,7 @@ def cross_validate(
     if missing:
         parts = [work(ready, fold, options.source is not None) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
-        for line in [*views_plan(run), plan]:
+        for line in [*view_changes(run), plan]:
             say(line)
     ensure_baselines(folder / "baselines.json", dataset, split)
     if elsewhere is not None:

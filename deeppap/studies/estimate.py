@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
-from data_prep.profiles import Profile
-from data_prep.written_counts import adapting_counts, batch_and_epochs
+from data_prep.profiles import Profile, adapting_counts, batch_and_epochs
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.files import human

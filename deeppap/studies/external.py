@@ -12,12 +12,19 @@ from tqdm import tqdm
 
 from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset, reopened
-from data_prep.fold_images import require_unseen, source_images
-from data_prep.fold_parts import fold_cells
-from data_prep.image_hashes import IMAGES, image_hashes, read_images, require_no_shared_image
+from data_prep.fold_data import fold_cells
+from data_prep.image_hashes import (
+    IMAGES,
+    image_hashes,
+    read_images,
+    require_no_shared_image,
+    require_unseen,
+    source_images,
+)
 from data_prep.manifest_values import PIXEL_RANGE
-from data_prep.prepare import dataset_record, run_profile, write_cells
-from data_prep.resample import moved, resample
+from data_prep.prepare import dataset_record, write_cells
+from data_prep.profiles import run_profile
+from data_prep.views import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file

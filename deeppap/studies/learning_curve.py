@@ -8,9 +8,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from data_prep.cells import Cell, Dataset, counts
-from data_prep.folds import FOLDS, train_test_cells, with_left_out
-from data_prep.prepare import freeze, prepare_run, run_profile
-from data_prep.subsets import nested_subsets
+from data_prep.folds import FOLDS, nested_subsets, train_test_cells, with_left_out
+from data_prep.prepare import freeze, prepare_run
+from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import Request, RunRecord, SplitRecord

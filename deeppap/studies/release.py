@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from data_prep.fold_images import FILE, SOURCE
-from data_prep.image_hashes import IMAGES
+from data_prep.image_hashes import FOLD_IMAGES, IMAGES, SOURCE_IMAGES
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file, write_text
 from deeppap.records import RunRecord
@@ -24,7 +23,7 @@ from deeppap.scoring.trained_model import TrainedModel
 
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
 # the last two are checksums of the images that a net, and the net it was adapted from, learned from
-IF_THERE = (KNOWN_CELLS, FILE, SOURCE)
+IF_THERE = (KNOWN_CELLS, FOLD_IMAGES, SOURCE_IMAGES)
 # a path outside the project, perhaps after an option: such a path may name a person
 OUTSIDE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)
 T = TypeVar("T", bound=msgspec.Struct)

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 
 from data_prep.cells import Cell
-from data_prep.resample import moved, resample
-from data_prep.views import REACH
+from data_prep.views import REACH, moved, resample
 from deeppap.io.image_file import read_image
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 

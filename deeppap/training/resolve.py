@@ -6,8 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from data_prep.profiles import Profile
-from data_prep.written_counts import epochs_of, iterations_of
+from data_prep.profiles import Profile, epochs_of
 from deeppap.io.caffe_messages import (
     ROOT,
     caffe_pb2,
@@ -90,7 +89,7 @@ def resolve_solver(solver: Message, net: Message, record: FoldRecord, profile: P
 def resolve_adapting(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
     """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
     batch = data_layer(net, 0).data_param.batch_size
-    length = iterations_of(profile, solver)
+    length = profile.adapt_iterations or solver.max_iter
     wanted = length * solver.test_interval / solver.max_iter
     # one that divides the length: Caffe does not test the last snapshot otherwise, and no rule could choose it
     divisors = (part for part in range(1, length + 1) if length % part == 0)

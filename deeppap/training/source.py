@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.cells import Cell
-from data_prep.fold_images import image_rows, require_held_out, require_unseen, seen_images
-from data_prep.image_hashes import IMAGES, pixel_sha256, read_images
-from data_prep.resample import same_pixel
+from data_prep.image_hashes import (
+    IMAGES,
+    image_rows,
+    pixel_sha256,
+    read_images,
+    require_held_out,
+    require_unseen,
+    seen_images,
+)
+from data_prep.views import same_pixel
 from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import prototxt_folder, read_prototxt

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.fold_data import require_outputs, verify_fold
-from data_prep.fold_images import SOURCE, write_source_images
-from data_prep.prepare import expected_key, run_profile
-from data_prep.profiles import Profile
+from data_prep.image_hashes import SOURCE_IMAGES, write_source_images
+from data_prep.prepare import expected_key
+from data_prep.profiles import Profile, run_profile
 from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
@@ -140,7 +140,7 @@ def _start(
         say(f"resuming from iteration {snapshot.iteration}: a continuation, not a repetition of an unbroken run")
         return snapshot.iteration, ["-snapshot", str(snapshot.state)]
     remove(fold / "train.log")
-    remove(fold / SOURCE)
+    remove(fold / SOURCE_IMAGES)
     arguments = _source(fold, options, classes, shapes, say)
     recipe.write(fold)
     for other in sorted(fold.parent.glob("fold*")):

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from data_prep.dataset import open_dataset
 from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, verify_fold, views_in
 from data_prep.folds import make_split
-from data_prep.prepare import prepare_fold, run_profile
-from data_prep.profiles import read_profile
+from data_prep.prepare import prepare_fold
+from data_prep.profiles import read_profile, run_profile
 from data_prep.views import plan_view, render
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from data_prep.fold_images import SOURCE, seen_images, source_images
+from data_prep.image_hashes import SOURCE_IMAGES, seen_images, source_images
 from deeppap.io.errors import UserError
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.training.resolve import recorded
@@ -27,7 +27,7 @@ def fold(place, tmp_path):
 
 def test_an_interrupted_adapting_is_resumed(place, fold, trained_fold, source_weights, net_shapes, start):
     # a half-written start: what the source has seen is recorded first, and a cut snapshot is passed over
-    (fold / SOURCE).write_text("0" * 64 + "\n")
+    (fold / SOURCE_IMAGES).write_text("0" * 64 + "\n")
     (fold / "snapshots/convnet_t_iter_2.caffemodel").write_bytes(b"cut")
     words = ("--net", fold, "--from", trained_fold, "--gpu", "none")
     process = start("train", *words)

@@ -11,7 +11,7 @@ import pytest
 from data_prep.fold_data import sources
 from data_prep.mean_image import read_mean, write_mean
 from data_prep.patch_lmdb import write_patch_lmdb
-from data_prep.prepare import run_profile
+from data_prep.profiles import run_profile
 from deeppap.io import files
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_json

@@ -12,7 +12,7 @@ import pytest
 
 from data_prep import fold_data
 from data_prep.fold_data import drop_lmdbs, verify_fold
-from data_prep.prepare import run_profile
+from data_prep.profiles import run_profile
 from deeppap.io.errors import UserError
 from deeppap.records import RunRecord, SplitRecord
 from tests.support.checkout import run_tool, tool_environment

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.cells import Cell, Dataset
+from data_prep.fold_data import lmdb_record
 from data_prep.folds import FOLDS, _assign, inner_split, make_split, train_test_cells
 from data_prep.leaks import NEAR_VIEWS, audit_dataset, audit_fold, read_views
-from data_prep.lmdb_check import describe
 from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord
 from tests.support.caffe_nets import raw_datum, read_datums
@@ -67,7 +67,7 @@ def plant(fold, image, key):
         transaction.put(key.encode(), raw_datum(image, 0).SerializeToString())
     (folder / "lock.mdb").unlink()
     entries = FoldRecord.read(fold).train_lmdb.entries
-    change(FoldRecord, fold, train_lmdb=describe(folder, entries + 1))
+    change(FoldRecord, fold, train_lmdb=lmdb_record(folder, entries + 1))
 
 
 def test_what_has_no_leaks(built_fold, phantom, checkout):

@@ -8,7 +8,8 @@ from data_prep.fold_data import build_fold
 from data_prep.image_hashes import image_hashes
 from data_prep.leaks import audit_dataset
 from data_prep.patch_lmdb import Source, write_patch_lmdb
-from data_prep.prepare import prepare_fold, prepare_run, run_profile
+from data_prep.prepare import prepare_fold, prepare_run
+from data_prep.profiles import run_profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import Grid, read_neighbourhood
 from deeppap.io.files import sha256_file

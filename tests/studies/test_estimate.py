@@ -5,8 +5,7 @@ import re
 import pytest
 
 from data_prep.folds import make_split
-from data_prep.prepare import run_profile
-from data_prep.profiles import read_profile
+from data_prep.profiles import read_profile, run_profile
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.records import FoldRecord, RunRecord, SplitRecord

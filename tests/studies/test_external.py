@@ -12,7 +12,7 @@ from msgspec.structs import replace as with_fields
 from data_prep.dataset import open_dataset
 from data_prep.image_hashes import image_hashes, read_images, require_no_shared_image, write_images
 from data_prep.manifest import read_manifest
-from data_prep.resample import moved, resample
+from data_prep.views import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from data_prep.fold_images import fold_images
+from data_prep.image_hashes import fold_images
 from deeppap.io.errors import FieldError
 from deeppap.phantom.cell_set import make_phantom_manifest
 from deeppap.records import SplitRecord

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from data_prep.fold_images import FILE, fold_images, seen_images, source_images, write_source_images
+from data_prep.image_hashes import FOLD_IMAGES, fold_images, seen_images, source_images, write_source_images
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
 from deeppap.scoring.open_nets import open_release
@@ -38,7 +38,7 @@ def test_what_is_in_it(released):
         "deploy.prototxt",
         "readme.md",
         "scores.json",
-        FILE,
+        FOLD_IMAGES,
     }
     inside |= {"onnx/crops.onnx", "onnx/views.onnx"}
     at_top = {"run.json", "split.json", "images.sha256", "readme.md", "SHA256SUMS", weights}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from data_prep.fold_images import FILE, SOURCE, fold_images, seen_images, source_images
+from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import UserError
@@ -141,19 +141,19 @@ def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapt
 def refusal(fold, source, **options):
     with pytest.raises(UserError) as caught:
         train_fold(fold, TrainOptions(source=open_source(source), **options), say=lambda _: None)
-    assert not (fold / "train.log").exists() and not (fold / SOURCE).exists()
+    assert not (fold / "train.log").exists() and not (fold / SOURCE_IMAGES).exists()
     return str(caught.value)
 
 
 def with_rows(fold, change):
-    path = fold / FILE
+    path = fold / FOLD_IMAGES
     rows = list(csv.reader(path.open()))
     path.write_text("\n".join(",".join(change(row)) for row in rows) + "\n")
 
 
 @pytest.mark.parametrize("part", ["test", "inner"])
 def test_a_source_that_knows_a_held_out_cell_is_refused_by_its_pixels(adapted_fold, trained_fold, copy_of, part):
-    _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE)
+    _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE_IMAGES)
     known = next(value for _, p, value in fold_images(trained_fold) if p == "train")
     first = next(cell for cell, p, _ in fold_images(fold) if p == part)
     with_rows(fold, lambda row: [*row[:2], known] if row[0] == first else row)
@@ -194,7 +194,7 @@ def test_another_name_hides_no_picture(checkout, trained_fold, phantom, tmp_path
 
 
 def test_what_is_no_source_is_named(adapted_fold, trained_fold, source_weights, copy_of, tmp_path):
-    _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE)
+    _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE_IMAGES)
     assert "expected a trained fold" in refusal_of(source_weights)
     assert "found no such fold" in refusal_of(tmp_path / "none")
     assert "found no model.json" in refusal_of(fold)

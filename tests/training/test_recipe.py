@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from data_prep.profiles import read_profile
-from deeppap.io.caffe_messages import prototxt_folder
+from deeppap.io.caffe_messages import caffe_pb2, prototxt_folder
 from deeppap.io.errors import UserError
 from deeppap.studies.cross_validate import require_one_recipe
 from deeppap.training import resolve
@@ -73,7 +73,7 @@ def test_a_run_whose_folds_would_differ_is_refused(tmp_path):
     recipe.write(tmp_path / "fold1")
     require_one_recipe(tmp_path, recipe)
     other = recipe_of(2, replace(PROFILE, epochs=2), None)
-    with pytest.raises(UserError, match=r"fold1: expected a fold trained .* then and now: epochs 1 and 2\. Put that"):
+    with pytest.raises(UserError, match=r"fold1: expected a fold trained .* then and now: epochs 1 and 2\."):
         require_one_recipe(tmp_path, other)
     model_record(recipe=other).write(tmp_path / "fold1")  # model.json has the last word
     require_one_recipe(tmp_path, other)
@@ -91,12 +91,15 @@ def test_a_fold_of_another_number_of_views_is_refused(trained_fold, copy_of, mon
         require_one_recipe(fold.parent, recipe)
 
 
-def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, source_weights, net_shapes):
-    from tests.faults.test_interruptions import snapshot_pair
-
+def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, net_shapes):
     _, fold = copy_of(trained_fold, "model.json", "train.log")
     model = next((fold / "snapshots").glob("*.caffemodel"))
-    snapshot_pair(fold / "snapshots", 8, model, net_shapes)
+    # Caffe's state of an earlier iteration, whole, beside the weights
+    state = caffe_pb2().SolverState(iter=8)
+    for _ in range(sum(map(len, net_shapes.values()))):
+        state.history.add().data.append(0.0)
+    (fold / "snapshots/convnet_t_iter_8.solverstate").write_bytes(state.SerializeToString())
+    model.rename(fold / "snapshots/convnet_t_iter_8.caffemodel")
     with pytest.raises(UserError, match=r"then and now: weights .* and none \(Gaussian\)"):
         train_fold(fold, TrainOptions(None), say=lambda _: None)
     assert not (fold / "model.json").exists() and not (fold / "train.log").exists()

@@ -7,8 +7,7 @@ import numpy as np
 
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
-from data_prep.resample import moved, resample
-from data_prep.views import PATCH, View, neighbourhood, render
+from data_prep.views import PATCH, View, moved, neighbourhood, render, resample
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image

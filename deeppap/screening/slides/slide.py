@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from data_prep.resample import same_pixel
+from data_prep.views import same_pixel
 from deeppap.io.errors import FieldError, UserError
 
 # micrometres a pixel that a microscope can have; other values in a file are a program's default, such as 72 dpi
