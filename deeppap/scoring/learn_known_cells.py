@@ -16,7 +16,7 @@ from deeppap.scoring.score_cells import scores_with_layer
 from deeppap.scoring.trained_model import TrainedModel
 
 LAYER = (
-    "conv3"  # found the best of seven by tools/unlike_study.py; fc7, trained for the label alone, tells nearly nothing
+    "conv3"  # found the best of seven by experiments/out_of_distribution.py; fc7, trained for the label alone, tells nearly nothing
 )
 VIEWS = 3  # of each cell, at most
 SHARE = 0.01  # of held-out cells that the limit marks
