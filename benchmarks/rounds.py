@@ -16,7 +16,7 @@ from data_prep.views import SIZE, Grid
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.phantom.draw_set import make_phantom
-from deeppap.records.provenance import environment
+from deeppap.records.provenance import machine
 
 GRID = Grid(10, 10)
 DEPLOY = prototxt_folder(2) / "deploy.prototxt"
@@ -34,9 +34,9 @@ def options(doc: str) -> argparse.Namespace:
     parser.add_argument("--smallest", action="store_true", help="the smallest sizes, only to see that it runs")
     args = parser.parse_args()
     os.environ.setdefault("GLOG_minloglevel", "2")
-    load, where = os.getloadavg()[0], environment()["machine"]
+    load, where = os.getloadavg()[0], machine()
     print(doc.splitlines()[0])
-    print(f"{where['processor']}, {where['cores']} cores, {where['system']}; load before: {load:.2f}")
+    print(f"{where.processor}, {where.cores} cores, {where.system}; load before: {load:.2f}")
     print(f"{Device().describe()}; matrix product on all cores: {gemm_peak():.0f} GFLOP/s")
     args.folder = args.folder.absolute()
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,12 @@ takes some hundred times the passes, so it is tried on the first --cover cells. 
 
 import argparse
 from collections import defaultdict
-from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.dataset import open_dataset
+from data_prep.dataset import reopened
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render, rng
 from deeppap.cli.run import run
@@ -92,7 +91,7 @@ def main() -> None:
     parser.add_argument("--cover", type=int, default=6, help="cells that are covered too (default: 6)")
     args = parser.parse_args()
     model = TrainedModel.open(args.net)
-    dataset = open_dataset(Path(model.config.data), model.config.allow_partial)
+    dataset = reopened(model.run)
     test = held_out_cells(model, Refusal(False, print))
     cells = sorted(test, key=lambda cell: rng(1, "unlike", cell.id).random())[: args.cells]  # their ids alone decide
     print(" | ".join(COLUMNS))
