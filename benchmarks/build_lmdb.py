@@ -45,7 +45,7 @@ class Build:
     def _build(self) -> None:
         self.mean = MeanImage()
         self.records = write_patch_lmdb(self.path, self.source, True, self.workers, self.mean)
-        self.bytes = describe(self.path, self.records)["bytes"]
+        self.bytes = describe(self.path, self.records).bytes
 
 
 def speed(args, dataset: Dataset) -> None:

@@ -260,5 +260,6 @@ def compare(args, kinds: dict, batches: tuple[int, ...], rounds: int, title: str
 
 if __name__ == "__main__":
     chosen = options(__doc__)
-    compare(chosen, FORWARD, (2,) if chosen.smallest else (1, 10, 100, COMPARED), 4 * chosen.rounds, "forward")
+    many = chosen.rounds if chosen.smallest else 4 * chosen.rounds  # forward passes are short
+    compare(chosen, FORWARD, (2,) if chosen.smallest else (1, 10, 100, COMPARED), many, "forward")
     compare(chosen, TRAINING, (2,) if chosen.smallest else (1, 32, 256), chosen.rounds, "training step")

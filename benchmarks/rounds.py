@@ -15,7 +15,7 @@ from data_prep.dataset import open_dataset
 from data_prep.views import SIZE, Grid
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
-from deeppap.phantom.draw_set import make_phantom
+from deeppap.phantom.cell_set import make_phantom
 from deeppap.records.provenance import machine
 
 GRID = Grid(10, 10)

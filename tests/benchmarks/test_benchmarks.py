@@ -1,0 +1,40 @@
+"""Each benchmark runs at its smallest size and prints its figures; how fast anything is, `make bench` tells."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.checkout import ROOT
+
+SCRIPTS = {  # by name, figures that it must print, with their units
+    "build_lmdb": ["LMDB, 120 views, raw, 1 worker(s)", "mean image, largest difference", "60 cells, peak"],
+    "forward": ["forward of 2, cv2.dnn over Caffe", "cv2.dnn and Caffe, largest difference"],
+    "score": ["caffe float32 over its bare net", "caffe float32, a cell of 1000 crops"],
+}
+
+
+def figures(name: str, folder) -> dict[str, float]:
+    """Run a benchmark; its figures by name."""
+    command = [sys.executable, ROOT / f"benchmarks/{name}.py", "--smallest", "--rounds", "1", "--folder", folder]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(.{64,}?) +([\d.,e-]+) [^\d]*(?:\(.*)?$", done.stdout, re.MULTILINE)
+    return {row[0].strip(): float(row[1].replace(",", "")) for row in rows}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_benchmark_prints_its_figures(name, tmp_path):
+    found = figures(name, tmp_path)
+    assert all(any(wanted in one for one in found) for wanted in SCRIPTS[name]), found
+    for one, value in found.items():
+        if "largest difference" in one:
+            assert value < 1e-5  # of a mean image, and of probabilities
+        else:
+            assert value > 0, one
+
+
+def test_every_benchmark_is_tested():
+    assert {path.stem for path in ROOT.glob("benchmarks/*.py")} == {*SCRIPTS, "rounds"}
