@@ -23,7 +23,7 @@ from data_prep.lmdb_check import describe
 from data_prep.mean_image import MeanImage, read_mean
 from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
 from deeppap.io.caffe_messages import ROOT
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 from deeppap.training.run_caffe import caffe_program
 
 

@@ -24,7 +24,7 @@ from deeppap.engines.device import Device
 from deeppap.engines.open_engine import open_engine
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import prototxt_folder, read_binary, read_prototxt, write_prototxt
-from deeppap.io.cores import usable_cores
+from deeppap.io.machine import usable_cores
 
 INPUT = (3, 227, 227)
 COMPARED = 50  # the batch at which probabilities are compared, and Caffe as one process a core runs too
