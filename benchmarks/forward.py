@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 from rounds import DEPLOY, Task, alternate, options, random_net, ratios, show, timed
 
-from deeppap.engines.available import has_bfloat16
 from deeppap.engines.crops import seeded_crops
-from deeppap.engines.device import Device
-from deeppap.engines.open_engine import open_engine
+from deeppap.engines.device import Device, has_bfloat16
+from deeppap.engines.engine import open_engine
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import prototxt_folder, read_binary, read_prototxt, write_prototxt
 from deeppap.io.machine import usable_cores
@@ -38,9 +37,9 @@ def caffe_forward(model: Path, _threads: int) -> Run:
     engine, data = CaffeEngine(DEPLOY, model), seeded_crops(100, INPUT)
 
     def forward(batch: int) -> np.ndarray:
-        if engine.net.blobs["data"].num != batch:
+        if len(engine.net.blobs["data"].data) != batch:
             engine.room(batch)[...] = data[:batch]
-        return engine.net.forward()["prob"]
+        return engine.net.forward()
 
     return forward
 

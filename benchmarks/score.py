@@ -12,11 +12,9 @@ from itertools import cycle, islice
 
 from rounds import DEPLOY, FLAT_MEAN, GRID, SLIDE, alternate, options, random_net, ratios, show, synthetic_cells, timed
 
-from deeppap.engines.available import ENGINES, require_engine
 from deeppap.engines.crops import CROPS
-from deeppap.engines.device import Device
-from deeppap.engines.engine import Engine, ViewInput
-from deeppap.engines.open_engine import open_engine
+from deeppap.engines.device import ENGINES, Device, require_engine
+from deeppap.engines.engine import Engine, ViewInput, open_engine
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set
 from deeppap.scoring.score_cells import score_cells

@@ -18,7 +18,7 @@ from data_prep.dataset import reopened
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render, rng
 from deeppap.cli.run import run
-from deeppap.engines.caffe_evidence import CaffeEvidence
+from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.crops import crop_views
 from deeppap.scoring.cell_views import CellViews, of_data_set
 from deeppap.scoring.evaluate_fold import held_out_cells
@@ -31,7 +31,7 @@ REACH = 72  # farthest place covered from the nucleus centre, along x or y
 COLUMNS = ("way", "cells", "correlation of halves", "% in nucleus", "nucleus % of pixels", "density in / out", "passes")
 
 
-def covered(evidence: CaffeEvidence, cell: CellViews, mean: np.ndarray) -> tuple[np.ndarray, int]:
+def covered(evidence: CaffeAttribution, cell: CellViews, mean: np.ndarray) -> tuple[np.ndarray, int]:
     """How far the log-odds fall when a square about each place is blurred: float32 (H, W), and the passes it took."""
     region, centre = cell.read()
     blurred = cv2.GaussianBlur(region, (0, 0), SIDE)
@@ -67,7 +67,9 @@ def compared(heats: list[np.ndarray], mask: np.ndarray, label: int, passes: int)
 def study(model: TrainedModel, dataset, cells: list, views: int, cover: int) -> dict[str, list[list[float]]]:
     """By way of asking, what `compared` gives of each cell."""
     engine = model.engine()
-    layers = {layer: CaffeEvidence(engine, evidence_of(model, engine).side, layer) for layer in ("conv3", "conv5")}
+    layers = {
+        layer: CaffeAttribution(engine, evidence_of(model, engine).outputs, layer) for layer in ("conv3", "conv5")
+    }
     found = defaultdict(list)
     for number, cell in enumerate(tqdm(cells, desc="cells", unit="cell", disable=None)):
         whole = of_data_set(cell, model.views(views))
