@@ -13,6 +13,7 @@ from deeppap.io.errors import UserError
 from deeppap.records import ScoreRecord
 from deeppap.report.notes import grouped, weights_text, where
 from deeppap.report.runs import Run
+from deeppap.report.table import Table
 from deeppap.scoring.results import FoldResult, RunResult
 
 DIFFERENCES = ROOT / "docs" / "what_differs.md"
@@ -25,10 +26,11 @@ SELECTIONS = {
 LONGEST = 200_000  # characters of a file shown
 
 
-def what_was_run(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of the table of what was run, one column a run."""
+def what_was_run(runs: Sequence[Run]) -> Table:
+    """What was run, one column a run."""
     columns = [_facts(run.result) for run in runs]
-    return ["", *[run.label for run in runs]], [[name, *[column[name] for column in columns]] for name in columns[0]]
+    rows = [[name, *[column[name] for column in columns]] for name in columns[0]]
+    return Table("run", "What was run", ["", *[run.label for run in runs]], rows)
 
 
 def _facts(run: RunResult) -> dict[str, str]:
@@ -75,8 +77,8 @@ def _pairs(values: dict[str, Any]) -> str:
     return ", ".join(f"{k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items())
 
 
-def differences(path: Path = DIFFERENCES) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of the table in docs/what_differs.md.
+def differences(path: Path = DIFFERENCES) -> Table:
+    """The table in docs/what_differs.md.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def differences(path: Path = DIFFERENCES) -> tuple[list[str], list[list[str]]]:
     rows = [[entry.strip().replace("`", "") for entry in line.split("|")] for line in lines]
     if len(rows) < 3 or any(len(row) != len(rows[0]) for row in rows):
         raise UserError(path, "a table of equal rows", f"{len(rows)} lines of it", do)
-    return rows[0], rows[2:]
+    return Table("differences", "What differs from the paper", rows[0], rows[2:])
 
 
 def configuration(run: RunResult) -> list[tuple[str, str]]:

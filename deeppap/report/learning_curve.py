@@ -81,7 +81,7 @@ def curve_table(curve: Curve) -> Table:
     fold = curve.runs[0].folds[0]
     title = f"Learning curve: {len(fold.ids)} test cells of fold {fold.fold}, never trained on"
     data = {"levels": [level._asdict() for level in found], "gains": [gain._asdict() for gain in gained.values()]}
-    return Table("learning_curve", title, COLUMNS, rows, [*NOTES, *_notes(curve)], {**data, "before": before})
+    return Table("learning_curve", title, COLUMNS, rows, list(NOTES), _notes(curve), {**data, "before": before})
 
 
 def _row(level: Level, gain: Gain | None) -> list:

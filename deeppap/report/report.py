@@ -1,7 +1,7 @@
 """The report of one or several runs: one HTML page that needs nothing else; tables and figures beside it."""
 
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,18 +29,6 @@ CITATION = (
     "Zhang L, Lu L, Nogues I, Summers RM, Liu S, Yao J. DeepPap: Deep Convolutional Networks for Cervical "
     "Cell Classification. IEEE Journal of Biomedical and Health Informatics, 2017."
 )
-
-
-class ShownTable(NamedTuple):
-    """A table as the page shows it; `left` says of each column whether it reads better from the left."""
-
-    name: str
-    title: str
-    columns: Sequence[str]
-    rows: list[list[str]]
-    left: list[bool]
-    notes: Sequence[str] = ()
-    shared_notes: str = ""
 
 
 class ShownFigure(NamedTuple):
@@ -118,34 +106,14 @@ def _jpeg(figure: Figure) -> bytes:
 
 
 def _page(runs: Sequence[Run], tables: Sequence[Table], figures: Sequence[ShownFigure]) -> str:
-    of_runs = {note for run in runs for note in run.notes}
     return render(
         TEMPLATE,
         title=f"DeepPap in Caffe: {', '.join(run.label for run in runs)}",
         runs=runs,
-        what_was_run=_words(*facts.what_was_run(runs)),
-        tables=[_numbers(table, of_runs) for table in tables],
+        what_was_run=facts.what_was_run(runs),
+        tables=tables,
         figures=figures,
-        differences=_words(*facts.differences()),
+        differences=facts.differences(),
         configuration=[(run.label, facts.configuration(run.result)) for run in runs],
         citation=CITATION,
     )
-
-
-def _words(columns: Sequence[str], rows: list[list[str]]) -> ShownTable:
-    return ShownTable("", "", columns, rows, [True] * len(columns))
-
-
-def _numbers(table: Table, of_runs: Collection[str]) -> ShownTable:
-    """One of the results' tables; the notes on its runs stand in one line below its own."""
-    rows = table.text_rows()
-    left = [_are_words(column) for column in zip(*rows, strict=True)] or [False] * len(table.columns)
-    shared = [note for note in table.notes if any(note.endswith(f": {known}") for known in of_runs)]
-    own = [note for note in table.notes if note not in shared]
-    return ShownTable(table.name, table.title, table.columns, rows, left, own, "; ".join(shared))
-
-
-def _are_words(column: Iterable[str]) -> bool:
-    """Whether most entries of a column begin with a letter."""
-    given = [value for value in column if value not in ("", "-")]
-    return 2 * sum(value[0].isalpha() for value in given) > len(given)

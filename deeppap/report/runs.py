@@ -138,10 +138,9 @@ def common_cells(runs: Sequence[RunResult]) -> Common | None:
     return Common(labels, scores, None if None in groups else np.array(groups))
 
 
-def table_notes(runs: Sequence[Run], *own: str) -> list[str]:
-    """A table's own notes, then those of its runs, each once with the runs that it holds for."""
-    holds = notes_held((run.label, run) for run in runs)
-    return [*own, *[f"{', '.join(names)}: {note}" for note, names in holds.items()]]
+def table_notes(runs: Sequence[Run]) -> list[str]:
+    """The notes of a table's runs, each once with the runs that it holds for."""
+    return [f"{', '.join(names)}: {note}" for note, names in notes_held((run.label, run) for run in runs).items()]
 
 
 def notes_held(runs: Iterable[tuple[T, Run]]) -> dict[str, list[T]]:

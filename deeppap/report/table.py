@@ -39,6 +39,8 @@ class Table:
         One entry per column: str, int, float or None (printed as "-").
     notes : list of str
         What a reader must know before using a figure.
+    of_runs : list of str
+        The notes of its runs, with the runs that each holds for.
     data : dict
         The same figures as plain numbers at full precision, for the JSON file alone.
     """
@@ -48,6 +50,7 @@ class Table:
     columns: list[str]
     rows: Rows
     notes: list[str] = field(default_factory=list)
+    of_runs: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -58,6 +61,12 @@ class Table:
     def text_rows(self) -> list[list[str]]:
         """The rows as text, ready to be shown."""
         return [[show(value) for value in row] for row in self.rows]
+
+    def is_left(self) -> list[bool]:
+        """Whether each column reads better from the left: most of its entries begin with a letter."""
+        columns = zip(*self.text_rows(), strict=True)
+        given = [[value for value in column if value not in ("", "-")] for column in columns]
+        return [2 * sum(value[0].isalpha() for value in column) > len(column) for column in given]
 
     def text(self) -> str:
         """Aligned plain text: title, columns, rows, notes; all but the first column to the right.
@@ -72,7 +81,7 @@ class Table:
             return "  ".join([line[0].ljust(widths[0]), *rest]).rstrip()
 
         ruler = "  ".join("-" * width for width in widths)
-        notes = [f"  * {printable(note)}" for note in self.notes]
+        notes = [f"  * {printable(note)}" for note in (*self.notes, *self.of_runs)]
         return "\n".join([printable(self.title), "", fill(lines[0]), ruler, *map(fill, lines[1:]), *notes]) + "\n"
 
     def csv(self) -> str:
@@ -116,7 +125,9 @@ def table_of_runs(
             rows += built[0]
             data[run.label] = built[1]
             shown.append(run)
-    return Table(name, title, columns, [*cited, *rows], table_notes(shown, *notes), {"runs": data}) if rows else None
+    if not rows:
+        return None
+    return Table(name, title, columns, [*cited, *rows], list(notes), table_notes(shown), {"runs": data})
 
 
 def interval_notes(runs: Sequence[Run]) -> list[str]:

@@ -55,7 +55,7 @@ def test_each_note_names_the_nets_it_holds_for(home):
     change_scores(home / "seed2-050-alone/fold0", doubt="no good")
     for seed in (1, 2):
         change_scores(home / f"seed{seed}-050-adapted/fold0", doubt="as bad")
-    notes = curve_table(read_curve(home, SOURCE)).notes
+    notes = curve_table(read_curve(home, SOURCE)).of_runs
     assert any(note.startswith("seed 2, 50 %, from CaffeNet alone: ") and "no good" in note for note in notes)
     assert any(note.startswith("adapted from the source net: ") and "as bad" in note for note in notes)
     assert any(note.startswith("cell folds: ") for note in notes)

@@ -45,7 +45,7 @@ def notes(run):
 
 
 def facts(run):
-    return {row[0]: row[1] for row in what_was_run(named([load_run(run)]))[1]}
+    return {row[0]: row[1] for row in what_was_run(named([load_run(run)])).rows}
 
 
 def trained(run, fold, **changes):
@@ -97,7 +97,7 @@ def test_folds_that_are_not_scored_are_named(run):
 def test_the_papers_choice_under_field_is_named_on_every_table(run):
     change(RunRecord, run, protocol="field")
     assert CAVEAT in notes(run)
-    assert all(any(CAVEAT in note for note in table.notes) for table in all_tables(named([load_run(run)])))
+    assert all(any(CAVEAT in note for note in table.of_runs) for table in all_tables(named([load_run(run)])))
     for fold in range(3):
         change(ModelRecord, run / f"fold{fold}", select="inner")
     assert not any("snapshot" in note for note in notes(run))

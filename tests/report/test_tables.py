@@ -138,8 +138,8 @@ def test_seven_classes_and_their_confusion(runs, tables):
 def test_every_table_says_what_must_be_known_of_its_runs(tables):
     for table in tables.values():
         label = "mine" if table.name == "table5" else "seven"
-        assert any(f"{label}: " in note for note in table.notes), table.name
-        assert len(set(table.notes)) == len(table.notes)
+        assert any(f"{label}: " in note for note in table.of_runs), table.name
+        assert len({*table.notes, *table.of_runs}) == len(table.notes) + len(table.of_runs)
     assert row(tables["calibration"], "seven")[0] == "seven, folds 0,2 of 5"
 
 
@@ -362,7 +362,7 @@ def test_files_and_text(tables, tmp_path):
         assert rows[0] == table.columns
         assert len(rows) == len(table.rows) + 1
         read = json.loads((tmp_path / f"{table.name}.json").read_text(encoding="utf-8"))
-        assert read["notes"] == table.notes
+        assert (read["notes"], read["of_runs"]) == (table.notes, table.of_runs)
         assert "NaN" not in (tmp_path / f"{table.name}.json").read_text(encoding="utf-8")
         assert table.title in table.text()
     assert not list(tmp_path.glob(".*"))

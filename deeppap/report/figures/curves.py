@@ -7,23 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from data_prep.herlev_classes import CLASSES, abnormal_outputs
-from deeppap.report.figures.style import (
-    BLACK,
-    BLUE,
-    DIAGONAL,
-    KIND_BACKGROUNDS,
-    NARROW,
-    RED,
-    WIDE,
-    LeftOutError,
-    clean,
-    curve_style,
-    log_ticks,
-    new_figure,
-    percent_tick,
-    plot,
-    two_lines,
-)
+from deeppap.report.figures import style
 from deeppap.report.runs import Run
 from deeppap.report.tables.comparison import ADAPTED, BEFORE, Adapting, Net
 from deeppap.stats.by_class import confusion as confusion_matrix
@@ -35,7 +19,7 @@ SEED = 7  # of the sideways scatter of single cells
 PANELS = {"sens": "sensitivity", "spec": "specificity", "auc": "AUC"}
 
 
-@plot(
+@style.plot(
     "roc",
     "ROC curve",
     "Sensitivity against 1 − specificity over all thresholds, all scored cells pooled. The open marker is the highest "
@@ -43,25 +27,25 @@ PANELS = {"sens": "sensitivity", "spec": "specificity", "auc": "AUC"}
 )
 def roc(runs: Sequence[Run]) -> Figure:
     """Every curve on the left, and on the right the corner that all operating points are in."""
-    figure = new_figure(WIDE, 3.6, layout="constrained")
+    figure = style.new_figure(style.WIDE, 3.6, layout="constrained")
     whole, corner = figure.subplots(1, 2)
     span = 0.1
     for number, run in enumerate(_with_both(runs)):
         points, best = roc_points(run.labels, run.scores), operating_point(run.labels, run.scores)
-        style, false_rate = curve_style(number), 1 - best["spec"]
+        look, false_rate = style.curve_style(number), 1 - best["spec"]
         # a quarter more than the farthest operating point is away
         span = max(span, min(1.0, 1.25 * (1 - min(best["sens"], best["spec"]))))
         area = binary_metrics(run.labels, run.scores)["auc"]
-        line = {"color": style["color"], "linestyle": style["linestyle"]}
+        line = {"color": look["color"], "linestyle": look["linestyle"]}
         for axes in (whole, corner):
-            axes.plot(points["fpr"], points["tpr"], label=f"{clean(run.label, 34)}: AUC {area:.4f}", **line)
-            marker = {"color": style["color"], "markersize": 7, "markerfacecolor": "white"}
-            axes.plot(false_rate, best["sens"], style["marker"], **marker)
+            axes.plot(points["fpr"], points["tpr"], label=f"{style.clean(run.label, 34)}: AUC {area:.4f}", **line)
+            marker = {"color": look["color"], "markersize": 7, "markerfacecolor": "white"}
+            axes.plot(false_rate, best["sens"], look["marker"], **marker)
             axes.set_xlabel("1 − specificity")
-    whole.plot([0, 1], [0, 1], color=DIAGONAL, linewidth=0.8)
+    whole.plot([0, 1], [0, 1], color=style.DIAGONAL, linewidth=0.8)
     whole.set(xlim=(-0.01, 1), ylim=(0, 1.01), title="whole curve", ylabel="sensitivity")
     corner.set(xlim=(-0.02 * span, span), ylim=(1 - span, 1 + 0.02 * span), title="top left corner")
-    wanted = corner.axhline(SENSITIVITY, color=BLACK, linestyle=":", linewidth=1, label="99 % sensitivity")
+    wanted = corner.axhline(SENSITIVITY, color=style.BLACK, linestyle=":", linewidth=1, label="99 % sensitivity")
     corner.legend(handles=[wanted])
     whole.legend(loc="lower right")
     return figure
@@ -70,11 +54,11 @@ def roc(runs: Sequence[Run]) -> Figure:
 def _with_both(runs: Sequence[Run]) -> list[Run]:
     found = [run for run in runs if run.folds and 0 < run.labels.sum() < len(run.labels)]
     if not found:
-        raise LeftOutError("no run has both normal and abnormal cells")
+        raise style.LeftOutError("no run has both normal and abnormal cells")
     return found
 
 
-@plot(
+@style.plot(
     "calibration",
     "Calibration",
     "Share of cells that are abnormal against their mean score, in ten bins of equal width; on the grey line a score "
@@ -82,13 +66,13 @@ def _with_both(runs: Sequence[Run]) -> list[Run]:
 )
 def calibration(runs: Sequence[Run]) -> Figure:
     """The share of abnormal cells against the mean score of each bin, and how many cells a bin has."""
-    figure = new_figure(NARROW, 4.0, layout="constrained")
+    figure = style.new_figure(style.NARROW, 4.0, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color=DIAGONAL, linewidth=0.8)
+    above.plot([0, 1], [0, 1], color=style.DIAGONAL, linewidth=0.8)
     for number, run in enumerate(_scored(runs)):
-        bins, style = calibration_curve(run.labels, run.scores), curve_style(number)
-        above.plot(bins["score"], bins["abnormal"], label=clean(run.label, 40), **style)
-        below.plot(bins["score"], bins["count"], **style)
+        bins, look = calibration_curve(run.labels, run.scores), style.curve_style(number)
+        above.plot(bins["score"], bins["abnormal"], label=style.clean(run.label, 40), **look)
+        below.plot(bins["score"], bins["count"], **look)
     above.set(ylabel="share of abnormal cells", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     above.legend(loc="upper left")
     below.set(xlabel="mean abnormality score of the bin", ylabel="cells", yscale="log")
@@ -100,18 +84,18 @@ def calibration(runs: Sequence[Run]) -> Figure:
 def _scored(runs: Sequence[Run]) -> list[Run]:
     found = [run for run in runs if run.folds]
     if not found:
-        raise LeftOutError("no fold is scored")
+        raise style.LeftOutError("no fold is scored")
     return found
 
 
 def _with_views(runs: Sequence[Run]) -> list[Run]:
     found = [run for run in runs if run.view_folds]
     if not found:
-        raise LeftOutError("no run has view_scores.csv")
+        raise style.LeftOutError("no run has view_scores.csv")
     return found
 
 
-@plot(
+@style.plot(
     "views",
     "Accuracy against the number of views",
     "Accuracy when only so many views of a cell are averaged (mean over random choices of them). The open marker is "
@@ -119,23 +103,23 @@ def _with_views(runs: Sequence[Run]) -> list[Run]:
 )
 def accuracy_against_views(runs: Sequence[Run]) -> Figure:
     """One curve a run over the logarithm of the number of views."""
-    figure = new_figure(NARROW, 3.0, layout="constrained")
+    figure = style.new_figure(style.NARROW, 3.0, layout="constrained")
     axes = figure.subplots()
     ticks = set()
     for number, run in enumerate(_with_views(runs)):
-        style, counts = curve_style(number), [row["views"] for row in run.by_count]
-        axes.plot(counts, [row["acc"] for row in run.by_count], label=clean(run.label, 40), **style)
-        marker = {"color": style["color"], "markersize": 7, "markerfacecolor": "white"}
-        axes.plot(1, run.centre_crop["one_view"], style["marker"], **marker)
+        look, counts = style.curve_style(number), [row["views"] for row in run.by_count]
+        axes.plot(counts, [row["acc"] for row in run.by_count], label=style.clean(run.label, 40), **look)
+        marker = {"color": look["color"], "markersize": 7, "markerfacecolor": "white"}
+        axes.plot(1, run.centre_crop["one_view"], look["marker"], **marker)
         ticks |= set(counts)
-    log_ticks(axes, sorted(ticks))
-    axes.yaxis.set_major_formatter(percent_tick)
+    style.log_ticks(axes, sorted(ticks))
+    axes.yaxis.set_major_formatter(style.percent_tick)
     axes.set(xlabel="views averaged for one cell", ylabel="accuracy")
     axes.legend(loc="lower right")
     return figure
 
 
-@plot(
+@style.plot(
     "angles",
     "Sensitivity and specificity by rotation angle",
     "Only the views of one angle averaged. A net that had learned the angle of rotation and not the cell would show "
@@ -143,24 +127,24 @@ def accuracy_against_views(runs: Sequence[Run]) -> Figure:
 )
 def by_angle(runs: Sequence[Run]) -> Figure:
     """Sensitivity on the left and specificity on the right against the angle, one curve a run."""
-    figure = new_figure(WIDE, 2.7, layout="constrained")
+    figure = style.new_figure(style.WIDE, 2.7, layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for number, run in enumerate(_with_views(runs)):
         angles = [row["angle"] for row in run.by_angle]
         for axes, metric in zip(panels, ("sens", "spec"), strict=True):
             values = [np.nan if row[metric] is None else row[metric] for row in run.by_angle]
-            axes.plot(angles, values, label=clean(run.label, 40), **curve_style(number))
+            axes.plot(angles, values, label=style.clean(run.label, 40), **style.curve_style(number))
     for axes, title in zip(panels, ("sensitivity", "specificity"), strict=True):
         axes.set(xlabel="rotation of the view (degrees)", title=title)
         axes.set_xticks(range(0, 361, 72))
-        axes.yaxis.set_major_formatter(percent_tick)
+        axes.yaxis.set_major_formatter(style.percent_tick)
     # room above 100 % for the markers of perfect rates
     panels[0].set_ylim(top=1 + 0.04 * (1 - panels[0].get_ylim()[0]))
     panels[0].legend(loc="lower right")
     return figure
 
 
-@plot(
+@style.plot(
     "fig11-scores",
     "Fig. 11. Scores by class",
     "Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to "
@@ -173,35 +157,35 @@ def scores_by_class(run: Run) -> Figure:
     index_of = run.labels if run.class7 is None else run.class7
     classes = [(name, label, run.scores[index_of == index]) for index, name, label in run.classes]
     classes = [item for item in classes if len(item[2])]
-    figure = new_figure(WIDE, 3.4, layout="constrained")
+    figure = style.new_figure(style.WIDE, 3.4, layout="constrained")
     axes = figure.subplots()
     jitter = np.random.default_rng(SEED)
     for place, (_, label, scores) in enumerate(classes):
-        axes.axvspan(place - 0.5, place + 0.5, color=KIND_BACKGROUNDS[label], linewidth=0)
+        axes.axvspan(place - 0.5, place + 0.5, color=style.KIND_BACKGROUNDS[label], linewidth=0)
         is_right = right(label, scores)
         x = place + jitter.uniform(-0.22, 0.22, len(scores))
         axes.plot(x[is_right], scores[is_right], ".", color="#777777", markersize=2, alpha=0.6)
-        axes.plot(x[~is_right], scores[~is_right], "x", color=BLACK, markersize=4)
-    line = {"color": BLACK, "linewidth": 1.0}
+        axes.plot(x[~is_right], scores[~is_right], "x", color=style.BLACK, markersize=4)
+    line = {"color": style.BLACK, "linewidth": 1.0}
     axes.boxplot(
         [scores for _, _, scores in classes],
         positions=range(len(classes)),
         widths=0.6,
         showfliers=False,  # every cell is drawn already
-        medianprops={"color": RED, "linewidth": 1.6},
+        medianprops={"color": style.RED, "linewidth": 1.6},
         boxprops=line,
         whiskerprops=line,
         capprops=line,
     )
-    axes.axhline(THRESHOLD, color=BLACK, linestyle="--", linewidth=1)
-    names = [f"{two_lines(clean(name, 40))}\n(n = {len(scores)})" for name, _, scores in classes]
+    axes.axhline(THRESHOLD, color=style.BLACK, linestyle="--", linewidth=1)
+    names = [f"{style.two_lines(style.clean(name, 40))}\n(n = {len(scores)})" for name, _, scores in classes]
     axes.set_xticks(range(len(classes)), names, fontsize=7.5)
     axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.03, 1.03), ylabel="abnormality score")
     axes.grid(visible=False)
     return figure
 
 
-@plot(
+@style.plot(
     "confusion",
     "Seven classes: confusion matrix",
     "True classes down, the net's across; percentages are of the row. The dashed lines part normal from abnormal.",
@@ -210,10 +194,10 @@ def confusion(run: Run) -> Figure:
     """Counts (7, 7), true classes down, coloured by the share of the row."""
     _scored([run])
     if run.class7 is None:
-        raise LeftOutError("no scored cell has one of the seven classes")
+        raise style.LeftOutError("no scored cell has one of the seven classes")
     matrix = confusion_matrix(run.probs, run.class7)
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)  # a class without a cell has no share
-    figure = new_figure(5.6, 4.9, layout="constrained")
+    figure = style.new_figure(5.6, 4.9, layout="constrained")
     axes = figure.subplots()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
@@ -223,17 +207,17 @@ def confusion(run: Run) -> Figure:
         percent = f"\n{share[row, column]:.0%}" if count else ""
         axes.text(column, row, f"{count}{percent}", ha="center", va="center", fontsize=7.5, color=colour)
     names = {shown.index: shown.name for shown in run.classes}
-    labels = [two_lines(clean(names.get(index, f"class {index + 1}"), 40)) for index in range(len(CLASSES))]
+    labels = [style.two_lines(style.clean(names.get(index, f"class {index + 1}"), 40)) for index in range(len(CLASSES))]
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="class said by the net", ylabel="true class")
     axes.grid(visible=False)
     for line in (axes.axhline, axes.axvline):
-        line(min(abnormal_outputs(len(CLASSES))) - 0.5, color=BLUE, linewidth=1.2, linestyle="--")
+        line(min(abnormal_outputs(len(CLASSES))) - 0.5, color=style.BLUE, linewidth=1.2, linestyle="--")
     return figure
 
 
-@plot(
+@style.plot(
     "adapting",
     "Before and after adapting",
     "Sensitivity and specificity at 0.5, and the area under the curve, of each net on the same held-out cells; the "
@@ -242,22 +226,22 @@ def confusion(run: Run) -> Figure:
 def adapting(found: Adapting) -> Figure:
     """A panel for each metric, one line a net."""
     nets = found.nets
-    figure = new_figure(WIDE, 0.9 + 0.45 * len(nets), layout="constrained")
+    figure = style.new_figure(style.WIDE, 0.9 + 0.45 * len(nets), layout="constrained")
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (metric, name) in zip(panels, PANELS.items(), strict=True):
         for number, net in enumerate(nets):
             _net(axes, net, metric, number)
         axes.set(title=name, ylim=(len(nets) - 0.5, -0.5), xlim=(-0.02, 1.02))
-    labels = [net.kind if net.kind in (BEFORE, ADAPTED) else clean(net.label, 30) for net in nets]
+    labels = [net.kind if net.kind in (BEFORE, ADAPTED) else style.clean(net.label, 30) for net in nets]
     panels[0].set_yticks(range(len(nets)), labels)
     return figure
 
 
 def _net(axes: Axes, net: Net, metric: str, number: int) -> None:
-    value, limits, style = net.values[metric], net.limits[metric], curve_style(number)
+    value, limits, look = net.values[metric], net.limits[metric], style.curve_style(number)
     if value is None:
         return
     if isinstance(limits, tuple):
-        axes.plot(limits, (number, number), color=style["color"], linewidth=2, alpha=0.6)
-    axes.plot(value, number, style["marker"], color=style["color"], markersize=6)
+        axes.plot(limits, (number, number), color=look["color"], linewidth=2, alpha=0.6)
+    axes.plot(value, number, look["marker"], color=look["color"], markersize=6)
     axes.annotate(f"{value:.3f}", (value, number), (0, 6), textcoords="offset points", ha="center", fontsize=7)

@@ -1,7 +1,7 @@
 """Laying pictures out: a grid of equal tiles, and a flow of pictures that keep their own scale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,16 +23,14 @@ def grid(tiles: np.ndarray, columns: int, gap: int = 1, fill: float = 1) -> np.n
     return picture
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture with the lines of text under it; `image` is uint8 (H, W, 3) RGB."""
 
     image: np.ndarray
     text: str = ""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A heading with the pictures under it; the row wraps where the page ends."""
 
     heading: str
@@ -40,35 +38,10 @@ class Row:
     colour: str = "black"
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """Where a picture stands, in inches from the page's top left."""
-
-    picture: Picture
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-def _place_row(row: Row, top: float, width: float, inches: float, narrowest: float) -> tuple[list[_Placed], float]:
-    """Place one row's pictures below `top`; gives them and the bottom of the row."""
-    lines = max((picture.text.count("\n") + 1 if picture.text else 0 for picture in row.pictures), default=0)
-    placed, left, tallest = [], 0.0, 0.0
-    for picture in row.pictures:
-        high, wide = (side * inches for side in picture.image.shape[:2])
-        room = max(wide, narrowest if picture.text else 0)
-        if left and left + room > width:
-            left, top, tallest = 0.0, top + tallest + lines * TEXT_LINE + 0.12, 0.0
-        placed.append(_Placed(picture, left, top, wide, high))
-        left, tallest = left + room + SPACE, max(tallest, high)
-    return placed, top + tallest + lines * TEXT_LINE + 0.15
-
-
 def flow(rows: Sequence[Row], width: float, inches_per_pixel: float, bar: float | None = None) -> Figure:
     """Draw rows of pictures, every one at the same scale.
 
-    `bar` is the micrometres of one pixel, for a scale bar of 20 micrometres; None where unknown.
+    `bar` is the micrometres of one pixel, for a scale bar of 20 micrometres; None if unknown.
     """
     narrowest = max((_text_width(picture.text) for row in rows for picture in row.pictures), default=0)
     placed, headings, top = [], [], 0.05
@@ -79,33 +52,39 @@ def flow(rows: Sequence[Row], width: float, inches_per_pixel: float, bar: float 
     height = top + (0.3 if bar else 0)
     figure = new_figure(width, height)
     for row, y in headings:
-        figure.text(
-            0,
-            1 - (y + 0.15) / height,
-            clean(row.heading, 120),
-            color=row.colour,
-            weight="bold",
-            va="baseline",
-        )
-    for item in placed:
-        _draw(figure, item, width, height)
+        text = {"color": row.colour, "weight": "bold", "va": "baseline"}
+        figure.text(0, 1 - (y + 0.15) / height, clean(row.heading, 120), **text)
+    for picture, left, y in placed:
+        high, wide = (side * inches_per_pixel for side in picture.image.shape[:2])
+        axes = figure.add_axes((left / width, 1 - (y + high) / height, wide / width, high / height))
+        axes.imshow(picture.image, aspect="auto")
+        axes.axis("off")
+        for number, line in enumerate(picture.text.split("\n")):
+            at = 1 - (y + high + 0.13 + number * TEXT_LINE) / height
+            figure.text(left / width, at, clean(line), fontsize=7, va="baseline")
     if bar:
         _scale_bar(figure, 20 / bar * inches_per_pixel, width, height)
     return figure
 
 
+def _place_row(
+    row: Row, top: float, width: float, inches: float, narrowest: float
+) -> tuple[list[tuple[Picture, float, float]], float]:
+    """Where one row's pictures stand below `top`, in inches from the page's top left, and the bottom of the row."""
+    lines = max((picture.text.count("\n") + 1 if picture.text else 0 for picture in row.pictures), default=0)
+    placed, left, tallest = [], 0.0, 0.0
+    for picture in row.pictures:
+        high, wide = (side * inches for side in picture.image.shape[:2])
+        room = max(wide, narrowest if picture.text else 0)
+        if left and left + room > width:  # the row wraps
+            left, top, tallest = 0.0, top + tallest + lines * TEXT_LINE + 0.12, 0.0
+        placed.append((picture, left, top))
+        left, tallest = left + room + SPACE, max(tallest, high)
+    return placed, top + tallest + lines * TEXT_LINE + 0.15
+
+
 def _text_width(text: str) -> float:
     return max((len(line) for line in text.split("\n")), default=0) * 0.068  # inches a letter at 7 points
-
-
-def _draw(figure: Figure, item: _Placed, width: float, height: float) -> None:
-    box = (item.left / width, 1 - (item.top + item.height) / height, item.width / width, item.height / height)
-    axes = figure.add_axes(box)
-    axes.imshow(item.picture.image, aspect="auto")
-    axes.axis("off")
-    for number, line in enumerate(item.picture.text.split("\n")):
-        y = 1 - (item.top + item.height + 0.13 + number * TEXT_LINE) / height
-        figure.text(item.left / width, y, clean(line), fontsize=7, va="baseline")
 
 
 def _scale_bar(figure: Figure, length: float, width: float, height: float) -> None:

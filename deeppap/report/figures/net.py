@@ -11,19 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
+from deeppap.report.figures import style
 from deeppap.report.figures.mosaic import grid
-from deeppap.report.figures.style import (
-    BLUE,
-    COLOURS,
-    LINES,
-    RED,
-    WIDE,
-    LeftOutError,
-    clean,
-    new_figure,
-    plot,
-    stretch,
-)
 from deeppap.report.runs import Run
 from deeppap.scoring.results import FoldResult
 from deeppap.training.caffe_log import parse
@@ -53,7 +42,7 @@ class Course(NamedTuple):
     chosen: float | None
 
 
-@plot(
+@style.plot(
     "fig5-learning",
     "Fig. 5. Learning",
     "(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; line styles are "
@@ -63,21 +52,21 @@ def learning(run: Run) -> Figure:
     """One curve a fold."""
     courses = [course for fold in run.folds if (course := read_course(fold))]
     if not courses:
-        raise LeftOutError("no scored fold has a train.log with a validation and a known length of its epochs")
-    figure = new_figure(WIDE, 2.9, layout="constrained")
+        raise style.LeftOutError("no scored fold has a train.log with a validation and a known length of its epochs")
+    figure = style.new_figure(style.WIDE, 2.9, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     for number, course in enumerate(courses):
-        style = LINES[number % len(LINES)]
-        colour = COLOURS[number % len(COLOURS)] if len(courses) > 1 else RED
+        look = style.LINES[number % len(style.LINES)]
+        colour = style.COLOURS[number % len(style.COLOURS)] if len(courses) > 1 else style.RED
         epochs, loss, accuracy = course.validation.T
         names = ("training", "validation") if number == 0 else (None, None)
-        losses.plot(*course.train.T, color=BLUE, linestyle=style, label=names[0])
-        losses.plot(epochs, loss, color=RED, linestyle=style, label=names[1])
-        accuracies.plot(epochs, accuracy, color=colour, linestyle=style, label=f"fold {course.fold}")
+        losses.plot(*course.train.T, color=style.BLUE, linestyle=look, label=names[0])
+        losses.plot(epochs, loss, color=style.RED, linestyle=look, label=names[1])
+        accuracies.plot(epochs, accuracy, color=colour, linestyle=look, label=f"fold {course.fold}")
         if course.chosen is not None:
             nearest = np.abs(epochs - course.chosen).argmin()
             ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.4}
-            losses.plot(epochs[nearest], loss[nearest], color=RED, **ring)
+            losses.plot(epochs[nearest], loss[nearest], color=style.RED, **ring)
             accuracies.plot(epochs[nearest], accuracy[nearest], color=colour, **ring)
     losses.set(xlabel="epoch", ylabel="loss", title="(a) training and validation loss")
     losses.set_ylim(bottom=0)
@@ -129,7 +118,7 @@ def _smoothed(train: np.ndarray) -> np.ndarray:
     return np.column_stack([(used + 0.5) * step, [train[stretch_of == one, 1].mean() for one in used]])
 
 
-@plot(
+@style.plot(
     "fig6-filters",
     "Fig. 6. Filters of the first layer",
     "The 96 filters of conv1 (11 × 11 × 3), from the first scored fold; change: the difference between the two, on a "
@@ -140,23 +129,23 @@ def filters(run: Run) -> Figure:
     arrays = read_net_arrays(run)
     before, after = arrays.get("conv1_before"), arrays.get("conv1_after")
     if after is None:
-        raise LeftOutError(f"{FILE} has no conv1_after")
+        raise style.LeftOutError(f"{FILE} has no conv1_after")
     for array in (before, after):
         if array is not None and (array.ndim != 4 or array.shape[1] != 3):
-            raise LeftOutError(f"{FILE} holds conv1 of shape {array.shape}")
+            raise style.LeftOutError(f"{FILE} holds conv1 of shape {array.shape}")
     if before is None:
-        figure = new_figure(WIDE / 2, WIDE / 3, layout="constrained")
-        _panel(figure.subplots(), grid(stretch(_rgb_tiles(after)), COLUMNS), "after training")
+        figure = style.new_figure(style.WIDE / 2, style.WIDE / 3, layout="constrained")
+        _panel(figure.subplots(), grid(style.stretch(_rgb_tiles(after)), COLUMNS), "after training")
         return figure
     low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
     change = _rgb_tiles(after.astype(float) - before)
     peak = float(np.abs(change).max())
     share = float(np.linalg.norm(change) / max(np.linalg.norm(before), 1e-12))
-    figure = new_figure(WIDE, WIDE / 4.5 + 0.35, layout="constrained")
+    figure = style.new_figure(style.WIDE, style.WIDE / 4.5 + 0.35, layout="constrained")
     axes = figure.subplots(1, 3)
-    _panel(axes[0], grid(stretch(_rgb_tiles(before), low, high), COLUMNS), "before fine-tuning")
-    _panel(axes[1], grid(stretch(_rgb_tiles(after), low, high), COLUMNS), "after fine-tuning")
-    _panel(axes[2], grid(stretch(change, -peak, peak), COLUMNS), f"change, {share:.2%} of the norm")
+    _panel(axes[0], grid(style.stretch(_rgb_tiles(before), low, high), COLUMNS), "before fine-tuning")
+    _panel(axes[1], grid(style.stretch(_rgb_tiles(after), low, high), COLUMNS), "after fine-tuning")
+    _panel(axes[2], grid(style.stretch(change, -peak, peak), COLUMNS), f"change, {share:.2%} of the norm")
     return figure
 
 
@@ -165,7 +154,7 @@ def _rgb_tiles(weights: np.ndarray) -> np.ndarray:
     return weights[:, ::-1].transpose(0, 2, 3, 1)
 
 
-@plot(
+@style.plot(
     "fig7-activations",
     "Fig. 7. Activations",
     "Feature maps of pool1, pool2 and pool5 for one crop of a cell, brightness as the square root of the activation, "
@@ -176,19 +165,19 @@ def activations(run: Run) -> Figure:
     arrays = read_net_arrays(run)
     shown = {name: arrays[name] for name in ("input", *LAYERS) if name in arrays}
     if "input" not in shown or len(shown) < 2:
-        raise LeftOutError(f"{FILE} has no activations")
+        raise style.LeftOutError(f"{FILE} has no activations")
     if strange := [f"{name} of shape {array.shape}" for name, array in shown.items() if array.ndim != 3]:
-        raise LeftOutError(f"{FILE} holds {strange[0]}")
-    figure = new_figure(WIDE, WIDE * 0.31, layout="constrained")
+        raise style.LeftOutError(f"{FILE} holds {strange[0]}")
+    figure = style.new_figure(style.WIDE, style.WIDE * 0.31, layout="constrained")
     axes = iter(figure.subplots(1, len(shown)))
     blob = shown.pop("input")
-    head = clean(arrays.get("cell_id", ""), 26) or "input"
+    head = style.clean(arrays.get("cell_id", ""), 26) or "input"
     # a BGR blob, mean subtracted or not, as an RGB picture
-    _panel(next(axes), stretch(blob[::-1].transpose(1, 2, 0).astype(float)), f"{head}\n{_size(blob)}")
+    _panel(next(axes), style.stretch(blob[::-1].transpose(1, 2, 0).astype(float)), f"{head}\n{_size(blob)}")
     for name, maps in shown.items():
         columns = int(np.ceil(np.sqrt(len(maps))))
         # the root keeps weak maps visible beside the strongest
-        picture = grid(np.sqrt(stretch(maps, 0)), columns, fill=np.nan)
+        picture = grid(np.sqrt(style.stretch(maps, 0)), columns, fill=np.nan)
         _panel(next(axes), picture, f"{name}\n{_size(maps)}", cmap="viridis")
     return figure
 
@@ -202,7 +191,7 @@ def read_net_arrays(run: Run) -> dict[str, np.ndarray]:
     for fold in run.folds:
         if (fold.folder / FILE).exists():
             return load_arrays(fold.folder / FILE)
-    raise LeftOutError(f"no fold has {FILE}")
+    raise style.LeftOutError(f"no fold has {FILE}")
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -10,21 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from data_prep.views import Grid, View, plan_view
+from deeppap.report.figures import style
 from deeppap.report.figures.cell_pictures import CellPictures
 from deeppap.report.figures.mosaic import SPACE, Picture, Row, flow, grid
 from deeppap.report.figures.net import load_arrays
-from deeppap.report.figures.style import (
-    BLUE,
-    GREEN,
-    KIND_COLOURS,
-    STYLE,
-    WIDE,
-    YELLOW,
-    LeftOutError,
-    clean,
-    new_figure,
-    plot,
-)
 from deeppap.report.runs import KINDS, Run
 from deeppap.scoring.results import FoldResult
 from deeppap.stats.metrics import THRESHOLD, right
@@ -39,7 +28,7 @@ STRONGEST = 0.8  # share of the colour where a heat map is strongest
 PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
 
 
-@plot(
+@style.plot(
     "fig2-views",
     "Fig. 2. Views of an abnormal and a normal cell",
     "Left: the cell's image with the 128 × 128 patch around its nucleus centre (dashed) and shifted centres (yellow). "
@@ -53,7 +42,7 @@ def views(run: Run, pictures: CellPictures) -> Figure:
         ids = sorted(cell.id for cell in run.result.cells.values() if cell.label == label)
         if ids:
             shown.append((KINDS[label], ids[len(ids) // 2]))
-    figure = new_figure(WIDE, 1.6 * len(shown), layout="constrained")
+    figure = style.new_figure(style.WIDE, 1.6 * len(shown), layout="constrained")
     rows = figure.subplots(len(shown), 3, squeeze=False, width_ratios=(1, 2, 2))
     for axes, (kind, cell) in zip(rows, shown, strict=True):
         _views_of(axes, pictures, cell, kind, run.record.seed)
@@ -71,12 +60,12 @@ def _views_of(axes: Sequence[Axes], pictures: CellPictures, cell: str, kind: str
     axes[0].imshow(image)
     patch = {"fill": False, "edgecolor": "black", "linestyle": "--", "linewidth": 0.8}
     axes[0].add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **patch))
-    dots = {"s": 7, "color": YELLOW, "edgecolor": "black", "linewidth": 0.4}
+    dots = {"s": 7, "color": style.YELLOW, "edgecolor": "black", "linewidth": 0.4}
     axes[0].scatter([x + view.dx for view in shifts], [y + view.dy for view in shifts], **dots)
-    axes[0].set_title(clean(f"{kind}: {cell}", 34), loc="left", fontsize=7)
+    axes[0].set_title(style.clean(f"{kind}: {cell}", 34), loc="left", fontsize=7)
     axes[0].axis("off")
-    _patch_panel(axes[1], rotated, BLUE, "rotations")
-    _patch_panel(axes[2], shifted, GREEN, "translations")
+    _patch_panel(axes[1], rotated, style.BLUE, "rotations")
+    _patch_panel(axes[2], shifted, style.GREEN, "translations")
     # the nucleus itself has moved away from the centre of its patch
     index = np.arange(len(shifted))
     middle = (side - 1) / 2
@@ -92,7 +81,7 @@ def _patch_panel(axes: Axes, patches: np.ndarray, colour: str, title: str) -> No
         spine.set(visible=True, color=colour, linewidth=2)
 
 
-@plot(
+@style.plot(
     "fig4-examples",
     "Fig. 4. Examples of every class",
     "Cells spread evenly over each class's ids, all at one scale.",
@@ -100,7 +89,7 @@ def _patch_panel(axes: Axes, patches: np.ndarray, colour: str, title: str) -> No
 )
 def examples(run: Run, pictures: CellPictures) -> Figure:
     """One line of cells a class."""
-    scale, rows = WIDE / EXAMPLE_PIXELS, []
+    scale, rows = style.WIDE / EXAMPLE_PIXELS, []
     for index, name, label in run.classes:
         ids = run.ids_of_class(index)
         chosen = [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, CANDIDATES).round().astype(int))]
@@ -108,10 +97,10 @@ def examples(run: Run, pictures: CellPictures) -> Figure:
         chosen = chosen[len(chosen) // 2 :] + chosen[: len(chosen) // 2]
         images = [pictures.image(cell) for cell in chosen]
         ends = np.cumsum([image.shape[1] * scale + SPACE for image in images])
-        fitting = max(1, int((ends <= WIDE).sum()))
+        fitting = max(1, int((ends <= style.WIDE).sum()))
         heading = name if name == KINDS[label] else f"{name} ({KINDS[label]})"
-        rows.append(Row(heading, [Picture(image) for image in images[:fitting]], KIND_COLOURS[label]))
-    return flow(rows, WIDE, scale, pictures.micrometres())
+        rows.append(Row(heading, [Picture(image) for image in images[:fitting]], style.KIND_COLOURS[label]))
+    return flow(rows, style.WIDE, scale, pictures.micrometres())
 
 
 PATCHES = (
@@ -120,13 +109,13 @@ PATCHES = (
 )
 
 
-@plot("fig8-abnormal", "Fig. 8. Abnormal cells classified correctly", PATCHES, photo=True)
+@style.plot("fig8-abnormal", "Fig. 8. Abnormal cells classified correctly", PATCHES, photo=True)
 def right_abnormal(run: Run, pictures: CellPictures) -> Figure:
     """Two cells of every abnormal class."""
     return _right_cells(run, pictures, 1)
 
 
-@plot("fig9-normal", "Fig. 9. Normal cells classified correctly", PATCHES, photo=True)
+@style.plot("fig9-normal", "Fig. 9. Normal cells classified correctly", PATCHES, photo=True)
 def right_normal(run: Run, pictures: CellPictures) -> Figure:
     """Two cells of every normal class."""
     return _right_cells(run, pictures, 0)
@@ -143,9 +132,9 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
             # a class of one cell shows it once
             columns.append((kind.name, list(dict.fromkeys((ranked[len(ranked) // 2], ranked[-1])))))
     if not columns:
-        raise LeftOutError("no such cell was classified correctly")
+        raise style.LeftOutError("no such cell was classified correctly")
     depth = max(len(cells) for _, cells in columns)
-    figure = new_figure(1.75 * len(columns), 2.05 * depth + 0.2, layout="constrained")
+    figure = style.new_figure(1.75 * len(columns), 2.05 * depth + 0.2, layout="constrained")
     places = figure.subplots(depth, len(columns), squeeze=False)
     for axes in places.flat:
         axes.axis("off")
@@ -153,13 +142,13 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
         for row, cell in enumerate(cells):
             axes = places[row, column]
             axes.imshow(pictures.patch(cell))
-            head = f"{clean(name, 24)}\n" if row == 0 else ""
+            head = f"{style.clean(name, 24)}\n" if row == 0 else ""
             axes.set_title(f"{head}score {score_of[cell]:.2f}", fontsize=8)
-            axes.text(0.5, -0.03, clean(cell, 26), fontsize=6.5, ha="center", va="top", transform=axes.transAxes)
+            axes.text(0.5, -0.03, style.clean(cell, 26), fontsize=6.5, ha="center", va="top", transform=axes.transAxes)
     return figure
 
 
-@plot(
+@style.plot(
     "fig10-misclassified",
     "Fig. 10. Misclassified cells",
     "Misclassified cells with their abnormality scores, the worst first, all at one scale.",
@@ -168,11 +157,11 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
 def misclassified(run: Run, pictures: CellPictures) -> Figure:
     """The abnormal ones called normal, then the normal ones called abnormal."""
     if not run.folds:
-        raise LeftOutError("no fold is scored")
+        raise style.LeftOutError("no fold is scored")
     worst_first = np.argsort(-np.abs(run.scores - THRESHOLD), kind="stable")
     wrong = worst_first[~right(run.labels, run.scores)[worst_first]]
     if not len(wrong):
-        raise LeftOutError("no scored cell was misclassified")
+        raise style.LeftOutError("no scored cell was misclassified")
     rows = []
     for label, heading in ((1, "abnormal called normal"), (0, "normal called abnormal")):
         found = wrong[run.labels[wrong] == label]
@@ -180,17 +169,17 @@ def misclassified(run: Run, pictures: CellPictures) -> Figure:
         texts = [_text(run, cell, score) for cell, score in zip(cells, run.scores[found], strict=False)]
         shown = [Picture(pictures.image(cell), text) for cell, text in zip(cells, texts, strict=True)]
         only = "" if len(found) == len(cells) else f", the {len(cells)} furthest from the threshold shown"
-        rows.append(Row(f"{heading}: {len(found)}{only}", shown, KIND_COLOURS[label]))
-    return flow(rows, WIDE, WIDE / CELL_PIXELS, pictures.micrometres())
+        rows.append(Row(f"{heading}: {len(found)}{only}", shown, style.KIND_COLOURS[label]))
+    return flow(rows, style.WIDE, style.WIDE / CELL_PIXELS, pictures.micrometres())
 
 
 def _text(run: Run, cell: str, score: float) -> str:
     """The lines under a cell's picture."""
     row = run.result.cells[cell]
-    return f"{clean(row.class_name or KINDS[row.label], 20)}\n{clean(cell, 24)}\nscore {score:.2f}"
+    return f"{style.clean(row.class_name or KINDS[row.label], 20)}\n{style.clean(cell, 24)}\nscore {score:.2f}"
 
 
-@plot(
+@style.plot(
     "heatmaps",
     "Where the score comes from",
     "Each cell beside itself under its heat map: red where a place speaks for abnormal, blue where for normal (the "
@@ -202,13 +191,13 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
     """Some right cells and some wrong ones of the first fold that has heat maps."""
     fold = next((fold for fold in run.folds if (fold.folder / HEATMAPS).exists()), None)
     if fold is None:
-        raise LeftOutError(f"no fold has {HEATMAPS}")
+        raise style.LeftOutError(f"no fold has {HEATMAPS}")
     shown: dict[bool, list[Picture]] = {True: [], False: []}
     for cell, heat in _read_heatmaps(fold):
         index = fold.ids.index(cell)
         picture = pictures.neighbourhood(cell)
         if picture.shape[:2] != heat.shape:
-            raise LeftOutError(f"{HEATMAPS} is not of these pictures")
+            raise style.LeftOutError(f"{HEATMAPS} is not of these pictures")
         is_right = bool(right(fold.labels[index], fold.scores[index]))
         shown[is_right].append(heatmap_pair(picture, heat, _text(run, cell, float(fold.scores[index]))))
     rows = []
@@ -219,8 +208,8 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
 
 def heatmap_page(rows: Sequence[Row], micrometres: float | None = None) -> Figure:
     """Rows of pictures, all at one scale; `micrometres` is the size of a pixel, if known."""
-    with mpl.rc_context(STYLE):
-        return flow(rows, WIDE, WIDE / CELL_PIXELS, micrometres)
+    with mpl.rc_context(style.STYLE):
+        return flow(rows, style.WIDE, style.WIDE / CELL_PIXELS, micrometres)
 
 
 def heatmap_pair(picture: np.ndarray, heat: np.ndarray, text: str) -> Picture:
@@ -235,7 +224,7 @@ def _read_heatmaps(fold: FoldResult) -> list[tuple[str, np.ndarray]]:
     for number in range(len(arrays) // 2):
         cell, heat = str(arrays.get(f"id_{number}", "")), arrays.get(f"heat_{number}", np.empty(0))
         if cell not in fold.ids or heat.ndim != 2 or heat.dtype.kind != "f" or not np.isfinite(heat).all():
-            raise LeftOutError(f"{HEATMAPS} holds no heat map of this fold's cells")
+            raise style.LeftOutError(f"{HEATMAPS} holds no heat map of this fold's cells")
         found.append((cell, heat))
     return found
 
@@ -244,6 +233,6 @@ def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """A picture, uint8 (H, W, 3) RGB, under the heat of its pixels, float (H, W); each cell on its own scale."""
     size = np.abs(heat.astype(np.float64))
     share = STRONGEST * (size / max(np.percentile(size, PEAK), 1e-12)).clip(0, 1)[..., None]
-    normal, abnormal = (255 * np.array(to_rgb(colour)) for colour in KIND_COLOURS)
+    normal, abnormal = (255 * np.array(to_rgb(colour)) for colour in style.KIND_COLOURS)
     colour = np.where(heat[..., None] > 0, abnormal, normal)
     return np.rint((1 - share) * picture + share * colour).astype(np.uint8)

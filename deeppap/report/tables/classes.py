@@ -52,7 +52,7 @@ def table4(runs: Sequence[Run]) -> Table | None:
     data["intervals"] = dict(zip(names, ranges, strict=True))
     title = "Table 4: right (normal or abnormal) of each of the seven classes"
     columns = ["class", "paper (cited)", *[run.title for run in runs]]
-    return Table("table4", title, columns, rows, table_notes(runs, *interval_notes(runs)), data)
+    return Table("table4", title, columns, rows, interval_notes(runs), table_notes(runs), data)
 
 
 def _total(pairs: Iterable[Counts]) -> Counts:
@@ -146,5 +146,5 @@ def confusion_tables(runs: Sequence[Run]) -> list[Table]:
         name = f"confusion{len(tables) + 1 if tables else ''}"
         title = f"Seven classes: true class (rows) by most likely class (columns), {run.title}"
         data = {"counts": counts.tolist(), "interval": dict(sorted(limits.items()))}
-        tables.append(Table(name, title, columns, rows, table_notes([run], *interval_notes([run])), data))
+        tables.append(Table(name, title, columns, rows, interval_notes([run]), table_notes([run]), data))
     return tables

@@ -108,14 +108,13 @@ def adapting(runs: Sequence[Run]) -> Table | None:
             rows.append([f"{adapted}: gain over {other}", found.cells, *[_gain(m, gains[m]) for m in METRICS]])
         nets = {net.label: {"kind": net.kind, "values": net.values, "interval": net.limits} for net in found.nets}
         data[adapted] = {"cells": found.cells, "groups": found.groups, "nets": nets, "gains": found.gains}
-    notes = table_notes(
-        runs,
+    notes = [
         "95 % intervals in brackets: whole groups resampled, if known; gains are paired, over the same resamples",
         "gains in percentage points, of the AUC as such; an interval that holds 0 shows no difference",
         "no interval knows how much a net changes from one training to the next",
-    )
+    ]
     title = "Adapting a trained net: before and after, on the same cells"
-    return Table("adapting", title, COLUMNS, rows, notes, {"runs": data}) if rows else None
+    return Table("adapting", title, COLUMNS, rows, notes, table_notes(runs), {"runs": data}) if rows else None
 
 
 def _with_interval(metric: str, value: float | None, limits: Interval) -> str:
@@ -146,8 +145,10 @@ def comparison(runs: Sequence[Run]) -> Table | None:
             data[label] = compare(cells.labels, *cells.scores, cells.groups)
             rows.append([label, *tested(data[label])])
     title = "Runs compared on the same cells"
-    notes = table_notes([run for run in runs if run.folds], *TEST_NOTES)
-    return Table("comparison", title, ["runs", *TESTS], rows, notes, {"runs": data}) if rows else None
+    of_runs = table_notes([run for run in runs if run.folds])
+    return (
+        Table("comparison", title, ["runs", *TESTS], rows, list(TEST_NOTES), of_runs, {"runs": data}) if rows else None
+    )
 
 
 def tested(found: Mapping[str, Any]) -> list:
