@@ -59,6 +59,13 @@ def add_options(parser: ToolParser) -> None:
     add_engine_options(parser)
 
 
+def run_on_workers(client):
+    """What runs the tiles on a cluster; imported only if there is one."""
+    from deeppap.screening.cluster_tiles import run_on
+
+    return run_on(client)
+
+
 def main() -> int:
     """Screen, and print what was found."""
     parser = ToolParser(__doc__, EPILOG)
@@ -68,7 +75,6 @@ def main() -> int:
     from deeppap.cluster.connect import on_cluster
     from deeppap.engines.device import gpus_for_workers
     from deeppap.scoring.open_nets import open_nets
-    from deeppap.screening.cluster_tiles import run_on
     from deeppap.screening.parts import require_parquet
     from deeppap.screening.plan import settings_of
     from deeppap.screening.screen_images import run_here, screen_images
@@ -92,7 +98,7 @@ def main() -> int:
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
     more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts, args.overwrite)
     cards = partial(gpus_for_workers, device, args.gpu)
-    with on_cluster(args.cluster, run_on, run_here, args.workers, cards) as run_tiles:
+    with on_cluster(args.cluster, run_on_workers, run_here, args.workers, cards) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles, say=to_stderr)
     for line in (line for result in results for line in result.lines()):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)

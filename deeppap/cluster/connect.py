@@ -6,11 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from deeppap.io.errors import FieldError
 from deeppap.io.machine import extra, usable_cores
-from deeppap.records.record import read_record
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -19,12 +16,6 @@ CONFIG = Path(__file__).with_name("dask.yaml")
 LOOPBACK = "127.0.0.1"
 ANSWER = 20  # seconds within which a scheduler must answer
 START = "See docs/cluster.md: tools/dask.sh scheduler, and tools/dask.sh worker on every node."
-
-
-class SchedulerFile(msgspec.Struct):
-    """What we need of the file that Dask's scheduler writes."""
-
-    address: str
 
 
 def require_dask():
@@ -60,9 +51,13 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
         with _own_cluster(count, cards) as cluster, distributed.Client(cluster) as client:
             yield client
         return
+    file = Path(where).is_file()
+    if not file and ":" not in where:
+        raise FieldError("cluster", "local, an address such as tcp://host:8786, or a scheduler file", where, START)
     try:
-        client = distributed.Client(_address(where), timeout=ANSWER)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without a certificate
+        client = distributed.Client(**{"scheduler_file" if file else "address": where}, timeout=ANSWER)
+    # TypeError: tls:// without a certificate; AssertionError: a file without an address
+    except (OSError, ValueError, TypeError, AssertionError) as error:
         found = f"no answer from {where} ({type(error).__name__}: {error})"[:200]
         raise FieldError("cluster", "Dask's scheduler", found, START) from None
     with client:
@@ -83,14 +78,6 @@ def on_cluster(
         return
     with connected(where, workers, cards()) as client:
         yield work(client)
-
-
-def _address(where: str) -> str:
-    if "://" not in where and (Path(where).is_file() or where.endswith(".json")):
-        return read_record(Path(where), SchedulerFile, "tools/dask.sh scheduler").address
-    if ":" not in where:
-        raise FieldError("cluster", "local, an address such as tcp://host:8786, or a scheduler file", where, START)
-    return where
 
 
 def _own_cluster(count: int, cards: Sequence[str] = ()):

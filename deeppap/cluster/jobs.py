@@ -7,7 +7,6 @@ Dask itself moves the jobs of a worker that died to others, and gives a job up a
 import contextlib
 import os
 import secrets
-import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -40,10 +39,9 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """What one try of a job gave: `value`, or `error` in one line; `worker` is its address, `host` its machine."""
+    """What one try of a job gave: `value`, or `error` in one line; `worker` is its address."""
 
     worker: str
-    host: str
     value: Any = None
     error: str | None = None
 
@@ -64,7 +62,7 @@ def attempt(code: str, mark: str, function: Callable, *values: Any) -> Outcome:
     """Run `function(*values)` on a worker that has the driver's `code_digest` and sees its `shared_mark`."""
     from distributed import get_worker
 
-    here = (get_worker().address, socket.gethostname())
+    here = get_worker().address
     try:
         _one_thread()
         if code_digest() != code:
@@ -73,10 +71,10 @@ def attempt(code: str, mark: str, function: Callable, *values: Any) -> Outcome:
         if not Path(mark).exists():
             do = "All nodes must see it under this path: put it on a shared disk."
             raise UserError(Path(mark).parent, "the folder that the driver writes into", "none, or another one", do)
-        return Outcome(*here, function(*values))
+        return Outcome(here, function(*values))
     except Exception as error:  # any error: another worker may succeed
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        return Outcome(*here, error=" ".join(text.split())[:500])
+        return Outcome(here, error=" ".join(text.split())[:500])
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +187,7 @@ class Jobs:
                 self.done(job, outcome.value)
                 return False
             job.failed_at.append(outcome.worker)
-            reason = f"{outcome.error} (worker {outcome.worker} on {outcome.host})"
+            reason = f"{outcome.error} (worker {outcome.worker})"
         else:
             self._ask(self.client.nthreads)  # every future ends so if the scheduler does
             error = future.exception() if future.status == "error" else None

@@ -12,7 +12,6 @@ from deeppap.records.code_digest import code_digest
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.nuclei.nucleus import open_detector
-from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.parts import write_nuclei
 from deeppap.screening.slides.open_slide import companions
 from deeppap.screening.slides.overview import Tissue
@@ -221,6 +220,8 @@ def plan_image(
     _require_scorable(path, slide, pixel_size, settings)
     kept = sha256 = None
     if nuclei is not None:
+        from deeppap.screening.nuclei_file import read_nuclei  # a few of our files that most calls do not need
+
         found = read_nuclei(nuclei, path.name, slide.levels[0], pixel_size, slide.origin)
         kept = nuclei_path(parts, path)
         write_nuclei(kept, found, slide.levels[0])

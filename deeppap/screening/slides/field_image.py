@@ -9,7 +9,6 @@ from deeppap.io.errors import UserError
 from deeppap.io.image_headers import START, Bytes, jpeg_size, parse_header, segments
 from deeppap.screening.slides.slide import Box, Damage
 
-SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg")
 MAX_PIXELS = 100_000_000  # 300 MB in memory; a larger image should be a tiled TIFF
 AGAIN = "Download or copy the file again."
 END_OF_IMAGE = 0xD9  # JPEG's last marker

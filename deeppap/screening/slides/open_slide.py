@@ -1,17 +1,19 @@
 """Opening an image of any format, and finding the images that a user names."""
 
+from importlib import import_module
 from pathlib import Path
 
 from deeppap.io.errors import UserError
-from deeppap.screening.slides import field_image, openslide_slide, tiff_slide
 from deeppap.screening.slides.slide import Slide
 
-READERS = (
-    (field_image.SUFFIXES, field_image.FieldImage),
-    (tiff_slide.SUFFIXES, tiff_slide.TiffSlide),
-    (openslide_slide.SUFFIXES, openslide_slide.OpenSlideSlide),
-)
-SUFFIXES = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
+OPENSLIDE = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
+# module and class of the reader, imported when it is needed, and the extensions that it reads
+READERS = {
+    ("field_image", "FieldImage"): (".png", ".bmp", ".jpg", ".jpeg"),
+    ("tiff_slide", "TiffSlide"): (".tif", ".tiff", ".btf", ".tf8"),
+    ("openslide_slide", "OpenSlideSlide"): OPENSLIDE,
+}
+SUFFIXES = tuple(suffix for suffixes in READERS.values() for suffix in suffixes)
 # names in the folder of results, which has a folder for each image as well
 PARTS, RECORD = "parts", "screen.json"
 RESULTS = ("cells.csv", "cells.parquet", "gallery.html", "summary.html", RECORD)
@@ -30,9 +32,9 @@ def open_slide(path: Path) -> Slide:
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "an image file", "no such file" if not path.exists() else "no file", "Check the path.")
-    for suffixes, reader in READERS:
+    for (module, reader), suffixes in READERS.items():
         if path.suffix.lower() in suffixes:
-            return reader(path)
+            return getattr(import_module(f"deeppap.screening.slides.{module}"), reader)(path)
     raise UserError(path, f"one of {', '.join(SUFFIXES)}", path.suffix or "no extension", "Convert the image.")
 
 

@@ -10,7 +10,6 @@ from deeppap.io.errors import UserError
 from deeppap.io.machine import extra
 from deeppap.screening.slides.slide import GLASS_PIXELS, Box, Damage, bare_glass, one_pixel_size, read_pieces, to_number
 
-SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
 PIECE = 256  # pixels: if a box cannot be read, it is read again in pieces so that little is lost
 
 

@@ -20,7 +20,6 @@ from deeppap.screening.slides.slide import (
     to_number,
 )
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 # decoded segments that are kept, so that the overlap of two tiles is not decoded twice
 CACHE, CACHE_BYTES = 64, 200_000_000
 MAX_SEGMENT = 300_000_000  # bytes of one decoded segment; an image in one piece cannot be read in parts
