@@ -90,6 +90,7 @@ def differences(path: Path = DIFFERENCES) -> Table:
         content = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(path, "the table of what differs", "no such file", do) from None
+    # the page and the docs say the same, since there is one table
     lines = [line.strip().strip("|") for line in content.splitlines() if line.startswith("|")]
     rows = [[entry.strip().replace("`", "") for entry in line.split("|")] for line in lines]
     if len(rows) < 3 or any(len(row) != len(rows[0]) for row in rows):
@@ -107,5 +108,6 @@ def configuration(run: RunResult) -> list[tuple[str, str]]:
 
 
 def _read(path: Path) -> str:
+    # a prototxt of somebody else's may hold any bytes
     content = path.read_text(encoding="utf-8", errors="replace")
     return content if len(content) <= LONGEST else content[:LONGEST] + "\n# ... the rest is in the run's folder"

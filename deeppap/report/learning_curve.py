@@ -55,6 +55,7 @@ def read_curve(home: Path, before: str) -> Curve:
 
 
 def _point(seed: int, share: int, start: str, run: RunResult) -> CurvePoint:
+    # everything else was trained on: the part left out belongs to the seed and share
     out = {*run.folds[0].ids, *(run.split.left_out or ())}
     learned = [cell.label for cell in run.cells.values() if cell.id not in out]
     labels, scores = run.pooled("labels"), run.pooled("scores")
@@ -71,6 +72,7 @@ def write_curve(curve: Curve, out: Path) -> tuple[Table, Path]:
 def curve_table(curve: Curve) -> Table:
     """One row for each start and share; first the source net's own figures, without a single cell."""
     points, before = curve.points, curve.before
+    # paired by seed: the same part of the cells for both starts
     gained = {gain.share: gain for gain in gains(points, "adapted", "alone")}
     found = levels(points)
     rows = []
@@ -124,6 +126,7 @@ def curve_figure(curve: Curve) -> Figure:
     found = [level for level in levels(curve.points) if level.values["auc"] is not None]
     for number, start in enumerate(dict.fromkeys(level.start for level in found)):
         own, style = [level for level in found if level.start == start], curve_style(number)
+        # apart, or the bars of two starts would hide each other
         cells = [level.cells * APART**number for level in own]
         axes.plot(cells, [level.values["auc"] for level in own], label=STARTS.get(start, start), **style)
         for x, level in zip(cells, own, strict=True):

@@ -28,6 +28,7 @@ def run_notes(run: RunResult) -> list[str]:
     if not record.external:
         notes += [*_by_fold(run, _weights_note), *_by_fold(run, lambda fold: _selection_note(run, fold))]
         notes += _recipe_notes(run)
+    # these are asked of an external set, too
     notes += _scoring_notes(run)
     if record.control:
         notes.append(f"control run ({record.control}): wrong on purpose")
@@ -85,6 +86,7 @@ def _numbers(folds: Sequence[FoldResult]) -> str:
 
 def _chain(recipe: Recipe | None) -> list[str]:
     """Where the weights of a training came from: each adapted net and its data, then the first weights of all."""
+    # never guessed: Caffe may have been started by hand
     if recipe is None:
         return ["not recorded"]
     if recipe.source is None:
@@ -137,6 +139,7 @@ def _recipe_notes(run: RunResult) -> list[str]:
 def _scoring_notes(run: RunResult) -> list[str]:
     """A line for each shift of the centres whose scores were not made as most scores at the true centres."""
     ways = [made(fold.made[0]) for fold in run.folds]
+    # the odd one out is named, not the many
     usual = max(ways, key=ways.count, default="")
     notes = []
     for shift in (0, 5, 10):

@@ -38,6 +38,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     title = f"ConvNet-T, {record.dataset.name}, {record.protocol} protocol, profile {record.profile}, fold {fold.fold}"
     cells = Counter((cell.label, cell.class7 or 0, cell.class_name) for cell in result.cells.values())
     table = table3([run]) or table5([run])
+    # the earlier methods have no place on a card
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.label))]
     own = binary_metrics(fold.labels, fold.scores)
     values = [metric_text(metric, own[metric]) for metric in METRICS]
@@ -99,6 +100,7 @@ def short_command(command: Sequence[str]) -> str:
 def _short(word: str) -> str:
     option, mark, value = word.partition("=") if word.startswith("-") else ("", "", word)
     path = Path(value)
+    # a path inside the project tells something, one of a home folder too much
     outside = path.is_absolute() or ".." in path.parts or value.startswith("~")
     return f"{option}{mark}{path.name if outside else value}"
 

@@ -65,6 +65,7 @@ def write_report(results: Sequence[RunResult], out: Path, progress: bool = False
     """
     if not results:
         raise UserError("report", "at least one run", "none", "Name a run's folder.")
+    # refuse before anything long is begun
     _require_replaceable(out)
     runs = named(results)
     tables = [*architecture_tables(runs), *all_tables(runs)]
@@ -83,6 +84,7 @@ def _require_replaceable(out: Path) -> None:
     if not out.exists() and not out.is_symlink():
         return
     held = {path.name for path in out.iterdir()} if out.is_dir() and not out.is_symlink() else {"no folder of its own"}
+    # --out may name any folder by mistake
     if strange := sorted(held - OURS):
         raise UserError(out, "a new folder or an older report", strange[0], "Choose another folder with `out`.")
 
@@ -94,6 +96,7 @@ def _draw(plot: Plot, folder: Path) -> ShownFigure:
     except LeftOutError as reason:
         return ShownFigure(plot.title, plot.caption, left_out=str(reason))
     _, svg = save(figure, folder, plot.name)
+    # lines are sharp and small as SVG; photographs are not
     picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
     return ShownFigure(plot.title, plot.caption, picture, figure.get_figwidth())
 

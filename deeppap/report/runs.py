@@ -105,6 +105,7 @@ class Run:
 def named(results: Sequence[RunResult]) -> list[Run]:
     """Runs for a report, under labels that differ."""
     names = [result.name for result in results]
+    # two runs in two folders may be called alike
     repeated = {name for name, count in Counter(names).items() if count > 1}
     labels = [f"{name} ({i + 1})" if name in repeated else name for i, name in enumerate(names)]
     return [Run(result, label) for result, label in zip(results, labels, strict=True)]
@@ -127,6 +128,7 @@ def common_cells(runs: Sequence[RunResult]) -> Common | None:
     """The cells that all runs have scored; None for runs of several data sets, or without a cell in common."""
     if len({run.record.dataset.dataset_sha for run in runs}) > 1 or not all(run.folds for run in runs):
         return None
+    # runs may have split the same cells into other folds: cells are matched by id
     tables = [dict(zip(run.ids, run.pooled("scores"), strict=True)) for run in runs]
     ids = sorted(set.intersection(*map(set, tables)))
     if not ids:

@@ -65,6 +65,7 @@ class Table:
     def is_left(self) -> list[bool]:
         """Whether each column reads better from the left: most of its entries begin with a letter."""
         columns = zip(*self.text_rows(), strict=True)
+        # a column of names with a few dashes is still one of names
         given = [[value for value in column if value not in ("", "-")] for column in columns]
         return [2 * sum(value[0].isalpha() for value in column) > len(column) for column in given]
 
@@ -89,6 +90,7 @@ class Table:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(self.columns)
+        # an empty field: a program must not have to know what a dash means
         writer.writerows([["" if v is None else show(v) for v in row] for row in self.rows])
         return out.getvalue()
 
@@ -123,6 +125,7 @@ def table_of_runs(
         built = build(run) if run.folds else None
         if built is not None:
             rows += built[0]
+            # a run without rows has no notes either: they would speak of nothing that is shown
             data[run.label] = built[1]
             shown.append(run)
     if not rows:
@@ -160,6 +163,7 @@ def number_text(value: float | None, digits: int | None = None) -> str:
 
 def range_text(limits: Interval, digits: int | None = None) -> str:
     """An interval, or why there is none."""
+    # a string says why there is no interval
     if limits is None or isinstance(limits, str):
         return limits or "-"
     return f"{number_text(limits[0], digits)}-{number_text(limits[1], digits)}"

@@ -27,6 +27,7 @@ def summary(run: RunRecord, scores: Sequence[CellScore]) -> str:
 
 def class_table(scores: Sequence[CellScore]) -> Table:
     """Right per class at threshold 0.5 (paper: Table 4); cells without one of the seven classes go by their label."""
+    # in the paper's order of classes; cells without one come last
     ordered = sorted(scores, key=lambda s: (s.cell.class7 is None, s.cell.class7 or 0, s.cell.label))
     names = [KINDS[s.cell.label] if s.cell.class7 is None else CLASSES[s.cell.class7].name for s in ordered]
     counts = right_per_class(names, [s.cell.label for s in ordered], [s.score for s in ordered])

@@ -61,6 +61,7 @@ def file_name(cells: Sequence[Cell], folds: Folds, leading: int | None = None) -
     shapes = {re.sub(r"\d+", "0", cell.id) for cell in cells}
     if len(shapes) != 1 or "0" not in next(iter(shapes)):
         return {"skipped": "the cells' names are not all built the same way around numbers"}
+    # Herlev's names hold the capture session, which all but tells the class
     numbers = {cell.id: [int(n) for n in re.findall(r"\d+", cell.id)][:leading] for cell in cells}
 
     def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
@@ -126,6 +127,7 @@ def judged_baseline(
     """The metrics of a baseline, as of `judged`; no AUC if it gives answers alone."""
     scores, seven = answers_of(baseline, ids)
     found = judged(labels, scores, None if class7 is None else seven == class7, groups)
+    # an AUC of answers 0 and 1 says no more than their accuracy
     if "chances" not in baseline:
         found["auc"] = found["interval"]["auc"] = None
     return found

@@ -58,6 +58,7 @@ def calibration_intervals(labels: Sequence[int], scores: Sequence[float], groups
     """The intervals of `calibration_summary`."""
     truth, score = checked(labels, scores)
     unit = units_of(groups, len(truth))
+    # summed by group and bin, so that a resample is one product of matrices
     gaps = sums_by_unit(np.eye(BINS)[_bin(score, BINS)] * (score - truth)[:, None], unit)
     cells = np.bincount(unit)
 

@@ -58,6 +58,7 @@ def gain(
         old, new = (weighted(truth, scores, draws[:, unit], metric) for scores in (one, two))
         return new - old
 
+    # nets judged by the same draws: what makes a field easy cancels out
     limits = TOO_FEW if too_few(truth, unit, metric) else bootstrap_interval(difference, unit)
     return values[1] - values[0], limits
 

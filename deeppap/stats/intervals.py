@@ -114,6 +114,7 @@ def share_interval(hits: Sequence[bool], groups: Groups, seed: int = 0) -> Inter
     units = int(units_of(groups, len(hit)).max()) + 1
     if units < FEWEST:
         return TOO_FEW
+    # SciPy would give an interval of no width, as if it were certain
     if hit.all() or not hit.any():
         return wilson(units if hit.all() else 0, units)
     return mean_interval(hit, groups, seed)
@@ -135,6 +136,7 @@ def interval(
     if metric not in METRICS:
         raise ValueError(f"{metric!r} is none of {', '.join(METRICS)}")
     truth, score = checked(labels, scores)
+    # the cells that the share is a share of
     if metric in COUNTED:
         of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
         hits, own = right(truth, score, threshold)[of], None if groups is None else np.asarray(groups)[of]

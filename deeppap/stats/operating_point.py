@@ -96,6 +96,7 @@ def cross_fitted(
         return None
     called = []
     for number, (_, scores) in enumerate(folds):
+        # the threshold must not have seen the cells that it is judged on
         others = [fold for other, fold in enumerate(folds) if other != number]
         point = operating_point(*(np.concatenate(parts) for parts in zip(*others, strict=True)), sensitivity)
         if point is None:

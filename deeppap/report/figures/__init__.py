@@ -45,6 +45,7 @@ def all_figures(runs: Sequence[Run]) -> Iterator[Plot]:
 def _of_run(plot: Plot, runs: Sequence[Run], run: Run, *more: object) -> Plot:
     """A figure of one run; among several runs its name and title say which."""
     draw = partial(plot.draw, run, *more)
+    # the usual report is of one run: its files have plain names
     if len(runs) == 1:
         return replace(plot, draw=draw)
     name = f"{plot.name}-{runs.index(run) + 1}-{slug(run.result.name)}"

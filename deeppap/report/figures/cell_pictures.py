@@ -58,6 +58,7 @@ class CellPictures:
         """The same picture, and where in it the nucleus lies, (x, y) in pixels."""
         cell = self.cell(cell_id)
         image, centre = self._as_scored(cell)
+        # a whole field around one small cell would show little of it
         if sum(other.image == cell.image for other in self._cells.values()) > 1:
             image, centre = neighbourhood(image, centre)
         return image[..., ::-1], centre

@@ -154,6 +154,7 @@ def by_angle(runs: Sequence[Run]) -> Figure:
 def scores_by_class(run: Run) -> Figure:
     """A box a class that has scored cells, and every cell beside it."""
     _scored([run])
+    # a set without the seven classes is shown by its two labels
     index_of = run.labels if run.class7 is None else run.class7
     classes = [(name, label, run.scores[index_of == index]) for index, name, label in run.classes]
     classes = [item for item in classes if len(item[2])]

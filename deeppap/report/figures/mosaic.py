@@ -43,12 +43,14 @@ def flow(rows: Sequence[Row], width: float, inches_per_pixel: float, bar: float 
 
     `bar` is the micrometres of one pixel, for a scale bar of 20 micrometres; None if unknown.
     """
+    # a narrow picture still needs room for the text under it
     narrowest = max((_text_width(picture.text) for row in rows for picture in row.pictures), default=0)
     placed, headings, top = [], [], 0.05
     for row in rows:
         headings.append((row, top))
         more, top = _place_row(row, top + 0.22, width, inches_per_pixel, narrowest)
         placed += more
+    # matplotlib counts from the bottom: the height must be known before anything is drawn
     height = top + (0.3 if bar else 0)
     figure = new_figure(width, height)
     for row, y in headings:

@@ -137,6 +137,7 @@ def filters(run: Run) -> Figure:
         figure = style.new_figure(style.WIDE / 2, style.WIDE / 3, layout="constrained")
         _panel(figure.subplots(), grid(style.stretch(_rgb_tiles(after)), COLUMNS), "after training")
         return figure
+    # one scale for both, or a change of strength could not be seen
     low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
     change = _rgb_tiles(after.astype(float) - before)
     peak = float(np.abs(change).max())
@@ -203,6 +204,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         Where it holds anything but plain arrays.
     """
     try:
+        # a pickle in a run folder from elsewhere could run any program
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -158,6 +158,7 @@ def misclassified(run: Run, pictures: CellPictures) -> Figure:
     """The abnormal ones called normal, then the normal ones called abnormal."""
     if not run.folds:
         raise style.LeftOutError("no fold is scored")
+    # stable: equal scores keep the order of the cells, and the page its bytes
     worst_first = np.argsort(-np.abs(run.scores - THRESHOLD), kind="stable")
     wrong = worst_first[~right(run.labels, run.scores)[worst_first]]
     if not len(wrong):
@@ -196,6 +197,7 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
     for cell, heat in _read_heatmaps(fold):
         index = fold.ids.index(cell)
         picture = pictures.neighbourhood(cell)
+        # the data set may have been made anew since the fold was scored
         if picture.shape[:2] != heat.shape:
             raise style.LeftOutError(f"{HEATMAPS} is not of these pictures")
         is_right = bool(right(fold.labels[index], fold.scores[index]))

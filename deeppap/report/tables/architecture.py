@@ -30,6 +30,7 @@ def architecture_tables(runs: Sequence[Run]) -> list[Table]:
     tables: dict[tuple, Table] = {}
     for run in runs:
         classes, rates = run.record.classes, _rates(run)
+        # runs of one kind of net share a table
         key = (classes, tuple(rates.items()))
         if key not in tables:
             name = "table2" if classes == 2 else "table2_seven"
@@ -43,6 +44,7 @@ def architecture_tables(runs: Sequence[Run]) -> list[Table]:
 def _rates(run: Run) -> dict[str, str]:
     """lr_mult of each layer, from the run's own train_val.prototxt if a scored fold has it."""
     usual = training_prototxt(run.record.classes, any(fold.source for fold in run.folds))["train_val"]
+    # a user may have trained with rates of their own
     own = (fold.folder / usual.name for fold in run.folds)
     net = read_prototxt(next((path for path in own if path.exists()), usual), "NetParameter")
     return {layer.name: " / ".join(f"{param.lr_mult:g}" for param in layer.param) for layer in net.layer if layer.param}

@@ -33,6 +33,7 @@ def table4(runs: Sequence[Run]) -> Table | None:
     runs = [run for run in runs if run.folds and run.class7 is not None]
     if not runs:
         return None
+    # one column a run, unlike other tables: the paper's Table 4 is laid out so
     theirs = [tuple(pair) for pair in paper()["right_per_class"]]
     ours, ranges = [], []
     for run in runs:
@@ -72,6 +73,7 @@ def own_classes(runs: Sequence[Run]) -> Table | None:
     """One row a class of runs whose set names classes beyond the two, such as Bethesda's."""
     columns = ["run", "class", "side", "cells", "right", "%", "95 %", "median score"]
     title = "Right (normal or abnormal) of each of the set's own classes"
+    # a set of plain normal and abnormal cells has nothing to add to Table 5
     shown = [run for run in runs if _own_names(run)]
     return table_of_runs("own_classes", title, columns, shown, _own_classes, interval_notes(shown))
 
@@ -85,6 +87,7 @@ def _own_names(run: Run) -> set[str]:
 def _own_classes(run: Run) -> tuple[Rows, dict[str, Any]]:
     names = np.array([run.result.cells[cell].class_name for cell in run.result.ids])
     rows, data = [], {}
+    # normal classes first
     for name in sorted(set(names.tolist()), key=lambda name: (run.labels[names == name][0], name)):
         of = names == name
         labels, scores = run.labels[of], run.scores[of]

@@ -67,6 +67,7 @@ def adapted_runs(runs: Sequence[Run]) -> list[Adapting]:
     for run in runs:
         if not _is_adapted(run):
             continue
+        # a run of other cells must not empty the cells in common
         others = [other for other in runs if other is not run and common_cells([run.result, other.result])]
         members = [*others, run]
         cells = common_cells([member.result for member in members]) if others else None
@@ -93,6 +94,7 @@ def _kind(run: Run, adapted: Run) -> str:
     if _is_adapted(run):
         return ADAPTED
     sources = {fold.source.weights_sha for fold in adapted.folds}
+    # an external validation by the very net that the adapted one started from
     return BEFORE if set(run.record.net_shas) == sources else OTHER
 
 
@@ -167,6 +169,7 @@ def chance(value: float | None) -> str | None:
     """A P as text: three decimals, or that it is below one in a thousand."""
     if value is None:
         return None
+    # more digits would be those of an approximation
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -215,11 +218,13 @@ def against_baseline(run: Run, name: str) -> dict[str, Any] | None:
     if entry is None:
         return None
     tests = compare(run.labels, run.scores, answers_of(entry, run.result.ids)[0], run.groups)
+    # an AUC of answers 0 and 1 would be no fair match for one of scores
     return tests if "chances" in entry else tests | dict.fromkeys(("auc", "difference", "interval", "p_auc"))
 
 
 def _entry(run: Run, name: str) -> Mapping[str, Any] | None:
     """What baselines.json says of one baseline, checked; an external validation has none."""
+    # chosen by name, since a run may have skipped some
     entry = (run.result.baselines or {}).get(name, {"skipped": "absent"})
     if "skipped" in entry:
         return None

@@ -29,6 +29,7 @@ def table3(runs: Sequence[Run]) -> Table | None:
     others = [cited_row(item["name"], item) for item in (*paper()["earlier_methods"], *paper()["later"])]
     notes = [CITED, EARLIER, *interval_notes(runs), *_beside_the_papers_interval(runs)]
     table = table_of_runs("table3", "Table 3: performance (the paper's on Herlev)", COLUMNS, runs, _rows, notes, rows)
+    # the paper first, then ours, then methods that were judged otherwise
     table.rows += others
     return table
 
@@ -94,6 +95,7 @@ def _beside_the_papers_interval(runs: Sequence[Run]) -> list[str]:
             continue
         acc, own = binary_metrics(run.labels, run.scores)["acc"], interval(run.labels, run.scores, "acc", run.groups)
         text = f"{run.label}: pooled Acc {percent(acc)} lies {place_of(acc, limits)} it"
+        # too few groups leave ours without an interval
         if isinstance(own, tuple):
             text += (
                 f"; the paper's {percent(right / total)} lies {place_of(right / total, own)} ours, {range_text(own)}"
@@ -110,6 +112,7 @@ def place_of(accuracy: float, limits: tuple[float, float]) -> str:
 def _repeats_the_papers(run: Run, cells: int) -> bool:
     """Whether a run has tested every cell of Herlev, by the paper's folds, with nets of the paper's kind."""
     record = run.record
+    # only a run of the same cells and folds can agree or disagree with the paper
     if record.dataset.paper != "herlev" or record.protocol != "cell" or record.control:
         return False
     return len(run.scores) == cells and not any(fold.source for fold in run.folds)

@@ -30,6 +30,7 @@ def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     if pooled is None:
         return None
     limits = operating_intervals(run.labels, run.scores, run.groups)
+    # a threshold must not be judged by the scores that it was chosen on
     honest = cross_fitted(fold_scores(run.folds), run.groups)
     missed, alarms = f"{pooled['missed']}/{pooled['abnormal']}", f"{pooled['false_alarms']}/{pooled['normal']}"
     shares = [with_interval(pooled[name], limits[name]) for name in ("sens", "spec")]
@@ -109,6 +110,7 @@ def speed(runs: Sequence[Run]) -> Table | None:
 
 
 def _speed(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+    # scores that another machine made are not mixed into one speed
     timed = [fold.made[0] for fold in run.folds if fold.made[0].seconds_per_cell]
     rows, data = [], {}
     for device in sorted({record.device for record in timed}):
