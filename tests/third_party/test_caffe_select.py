@@ -69,6 +69,7 @@ def test_a_build_that_is_not_installed_is_named(select):
         (f"avx avx2 fma {AVX512} avx512_bf16", "SkylakeX"),
         ("avx avx2 fma avx512f avx512cd", "Haswell"),  # Knights Landing has a part of AVX-512
         ("avx avx2 fma", "Haswell"),
+        ("avx fma", None),  # Piledriver
         ("avx avx2", None),
         ("avx", None),
     ],
