@@ -54,9 +54,9 @@ def test_the_link_stays_while_caffe_trains_through_it(untrained, tmp_path, monke
     run_tool(place, "build_lmdb", *words, herlev=phantom)
     assert Path("data/fold").resolve().name == "fold1"
     assert TrainedModel.open(fold).weights == snapshot
-    with pytest.raises(UserError) as caught:  # tools/train.py resumes only what it started
+    with pytest.raises(UserError, match="started by hand"):  # tools/train.py resumes only what it started
         train_fold(fold, TrainOptions(None), say=lambda _: None)
-    assert str(fold) in caught.value.where and not (fold / "model.json").exists()
+    assert not (fold / "model.json").exists()
 
 
 def test_a_snapshot_of_another_fold_is_recognised(copy_of, trained_fold):
