@@ -114,7 +114,7 @@ def ended(process, status=0):
 
 
 def test_a_cluster_of_this_machine_gives_the_same_bytes(place, words, undisturbed):
-    run_tool(place, "screen", *words, "--cluster", "local", "--workers", "2")
+    run_tool(place, "screen", *words, "--cluster", "local", "--workers", "2", process=True)
     assert results(place) == undisturbed
 
 

@@ -27,7 +27,7 @@ def cells(tmp_path_factory):
 def prepared(folder, cells, *words):
     """Every byte that data preparation leaves, but for run.json (it says when and how)."""
     place = make_checkout(folder)
-    done = run_tool(place, "build_lmdb", *COMMAND, *words, herlev=cells)
+    done = run_tool(place, "build_lmdb", *COMMAND, *words, herlev=cells, process=True)
     assert "training" in done.stdout
     return {name: digest for name, digest in final_names(place / "runs/run").items() if name != "run.json"}
 

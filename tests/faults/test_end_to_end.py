@@ -2,6 +2,7 @@
 
 import os
 import resource
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,11 @@ def processor_seconds() -> float:
 def test_a_second_training_gives_the_same_bytes(one_core, evaluated_fold, source_weights, tmp_path):
     """The first one is the session's own; the second draws its cells anew, in another folder."""
     place, before = make_checkout(tmp_path / "second"), processor_seconds()
-    run_tool(place, "make_phantom", "data/phantom", "--cells", "40", "--workers", "1")
-    run_tool(place, "build_lmdb", "--fold", "0", "--data", "data/phantom", "--profile", "smallest", "--workers", "1")
-    run_tool(place, "train", "--weights", source_weights, "--gpu", "none")
-    run_tool(place, "evaluate", "--gpu", "none")
+    run = partial(run_tool, place, process=True)
+    run("make_phantom", "data/phantom", "--cells", "40", "--workers", "1")
+    run("build_lmdb", "--fold", "0", "--data", "data/phantom", "--profile", "smallest", "--workers", "1")
+    run("train", "--weights", source_weights, "--gpu", "none")
+    run("evaluate", "--gpu", "none")
     assert processor_seconds() - before < LIMIT
     fold = place / Path("runs/phantom-cell-smallest/fold0")
     logs = [parse(folder / "train.log") for folder in (evaluated_fold, fold)]
