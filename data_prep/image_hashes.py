@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -111,13 +111,8 @@ def write_source_images(fold: Path, seen: Iterable[str]) -> None:
     write_text(fold / SOURCE_IMAGES, "".join(f"{value}\n" for value in sorted(seen)))
 
 
-def require_unseen(fold: Path, seen: set[str], source: Path) -> None:
-    """Refuse a source net that has learned from an image of the fold's test or inner cells."""
-    require_held_out(fold_images(fold), fold, seen, source)
-
-
-def require_held_out(rows: Iterable[Row], fold: Path, seen: set[str], source: Path) -> None:
-    """The same of a fold's rows, whether it is built or not."""
+def require_held_out(rows: Iterable[Row], fold: Path, seen: Collection[str], source: Path) -> None:
+    """Refuse a source net that has learned from an image of a fold's test or inner cells; `rows` are the fold's."""
     held = [(cell, part) for cell, part, value in rows if part != "train" and value in seen]
     if held:
         cell, part = held[0]

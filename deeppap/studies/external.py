@@ -15,10 +15,11 @@ from data_prep.dataset import open_dataset, reopened
 from data_prep.fold_data import fold_cells
 from data_prep.image_hashes import (
     IMAGES,
+    fold_images,
     image_hashes,
     read_images,
+    require_held_out,
     require_no_shared_image,
-    require_unseen,
     source_images,
 )
 from data_prep.manifest_values import PIXEL_RANGE
@@ -152,7 +153,8 @@ def score_source(
     record, split = RunRecord.read(run), SplitRecord.read(run)
     profile, data = run_profile(record), record.dataset
     for fold in folds:
-        require_unseen(fold_folder(run, fold), set(source.seen), source.fold)
+        built = fold_folder(run, fold)
+        require_held_out(fold_images(built), built, source.seen, source.fold)
     dataset = reopened(record)
     cells = tuple(cell for fold in folds for cell in fold_cells(dataset, split, fold, record)[2])
     model = TrainedModel.open(source.fold, source.weights, say=say)

@@ -21,7 +21,7 @@ class LogRecord:
 
 
 class LogReader:
-    """Takes a log line by line; a resumed run's later word on an iteration replaces the earlier one."""
+    """Takes a log line by line; what a resumed run says of an iteration replaces what was said before."""
 
     def __init__(self):
         self.loss: dict[int, float] = {}
@@ -30,27 +30,24 @@ class LogReader:
         self.testing: int | None = None
 
     def feed(self, line: str) -> tuple[str, int] | None:
-        """Take one line; says ("train" | "test", iteration) where it brought something new."""
+        """Take one line; returns ("train" | "test", iteration) if it brought something new."""
         if match := TESTING.search(line):
             self.testing = int(match[1])
             self.outputs[self.testing] = {}
-        elif match := TRAIN.search(line):
-            return self._keep("train", self.loss, match)
-        elif match := RATE.search(line):
-            self._keep("rate", self.rate, match)
-        elif (match := OUTPUT.search(line)) and self.testing is not None:
-            value = _number(match[2])
-            if value is not None:
-                self.outputs[self.testing][match[1]] = value
-                return "test", self.testing
-        return None
-
-    def _keep(self, kind: str, table: dict[int, float], match: re.Match) -> tuple[str, int] | None:
-        value = _number(match[2])
-        if value is None:
             return None
-        table[int(match[1])] = value
-        return kind, int(match[1])
+        for kind, pattern, table in (("train", TRAIN, self.loss), ("rate", RATE, self.rate)):
+            if match := pattern.search(line):
+                value = _number(match[2])
+                if value is None:
+                    return None
+                table[int(match[1])] = value
+                # Caffe prints the rate after the loss of the same iteration
+                return (kind, int(match[1])) if kind == "train" else None
+        match = OUTPUT.search(line)
+        if match is None or self.testing is None or (value := _number(match[2])) is None:
+            return None
+        self.outputs[self.testing][match[1]] = value
+        return "test", self.testing
 
     def record(self) -> LogRecord:
         """All that was read so far, by iteration; a test that was cut short is left out."""
@@ -60,6 +57,7 @@ class LogReader:
 
 
 def _number(text: str) -> float | None:
+    # a killed process may leave half a number, such as "1.2e"
     try:
         return float(text)
     except ValueError:

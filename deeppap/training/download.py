@@ -1,7 +1,6 @@
 """Downloading the source weights: verified, complete or absent, safe to repeat."""
 
 import hashlib
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
@@ -18,7 +17,7 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def download(target: Path, urls: Sequence[str], sha1: str, need_bytes: int = SIZE) -> str:
-    """Fetch a file whose sha1 is known from the first address that has it; returns one line for the user.
+    """Fetch a file from the first address that has it; returns one line for the user.
 
     Raises
     ------
@@ -36,21 +35,10 @@ def download(target: Path, urls: Sequence[str], sha1: str, need_bytes: int = SIZ
             with complete_or_absent(target, need_bytes) as partial:
                 _fetch(url, partial, sha1)
             return f"{target} fetched from {url}, sha1 verified"
-        except (
-            _WrongFileError,
-            urllib.error.URLError,
-            HTTPException,
-            TimeoutError,
-            ConnectionError,
-            ValueError,
-        ) as error:
+        except (OSError, HTTPException, ValueError) as error:  # OSError: no such host, a timeout, "404"
             failures.append(f"{url}: {getattr(error, 'reason', error)}")
     do = "Try again later, or give another address with `url`."
     raise UserError(target, f"a file of sha1 {sha1}", "; ".join(failures) or "no address", do)
-
-
-class _WrongFileError(Exception):
-    pass
 
 
 def _fetch(url: str, partial: Path, sha1: str) -> None:
@@ -65,7 +53,8 @@ def _fetch(url: str, partial: Path, sha1: str) -> None:
                 file.write(block)
                 digest.update(block)
                 bar.update(len(block))
+    # urllib ends a connection that breaks off without an error
     if total and partial.stat().st_size != total:
-        raise _WrongFileError(f"cut short, {partial.stat().st_size:,} of {total:,} bytes")
+        raise ValueError(f"cut short, {partial.stat().st_size:,} of {total:,} bytes")
     if digest.hexdigest() != sha1:
-        raise _WrongFileError(f"a file of sha1 {digest.hexdigest()}")
+        raise ValueError(f"a file of sha1 {digest.hexdigest()}")

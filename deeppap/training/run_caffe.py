@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -55,51 +57,46 @@ def train(
         With Caffe's own reason, if it ends in an error.
     """
     command = [caffe_program(), "train", "-sigint_effect", "stop", "-sighup_effect", "stop", *arguments]
+    tail: deque[str] = deque(maxlen=30)
     try:
-        _run(command, schedule, start, log, say, hold)
+        with log.open("a", encoding="utf-8", errors="replace") as file:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**os.environ, **LOGGING},
+                # a terminal's Ctrl-C reaches us alone: Caffe must not be stopped twice
+                start_new_session=True,
+                pass_fds=() if hold is None else (hold,),
+                preexec_fn=_die_with_parent,
+            )
+            try:
+                _follow(process, schedule, start, file, tail)
+            except KeyboardInterrupt:
+                say("stopping: Caffe writes a snapshot first")
+                _stop(process, file)
+                raise
+            except OSError:  # the log cannot be written
+                _stop(process, None)
+                raise
     except OSError as error:
         free = f"{error.strerror or error} ({human(shutil.disk_usage(log.parent).free)} of disk free)"
         raise UserError(log, "a writable log", free, "Free some space and run the same command again.") from error
-
-
-def _run(
-    command: list[str], schedule: Schedule, start: int, log: Path, say: Callable[[str], None], hold: int | None
-) -> None:
-    with log.open("a", encoding="utf-8", errors="replace") as file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env={**os.environ, **LOGGING},
-            start_new_session=True,
-            pass_fds=() if hold is None else (hold,),
-            preexec_fn=_die_with_parent,
-        )
-        tail: list[str] = []
-        try:
-            _follow(process, schedule, start, file, tail)
-        except KeyboardInterrupt:
-            say("stopping: Caffe writes a snapshot first")
-            _stop(process, file)
-            raise
-        except OSError:  # the log cannot be written
-            _stop(process, None)
-            raise
     if process.wait():
-        raise _failure(process.returncode, tail, log)
+        raise _failure(process.returncode, "".join(tail), log)
 
 
-def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file, tail: list[str]) -> None:
+def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: TextIO, tail: deque[str]) -> None:
     reader = LogReader()
     since, last = time.monotonic(), {"loss": float("nan"), "val": float("nan")}
     with tqdm(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05, disable=None) as bar:
         for line in process.stdout:
             file.write(line)
             file.flush()
-            tail[:] = [*tail[-29:], line]
+            tail.append(line)
             news = reader.feed(line)
             if news is None:
                 continue
@@ -115,7 +112,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file, tai
             bar.update(bar.total - bar.n)
 
 
-def _stop(process: subprocess.Popen, file) -> None:
+def _stop(process: subprocess.Popen, file: TextIO | None) -> None:
     """Ask Caffe to stop; it writes its snapshot and ends. A second Ctrl-C does not cut that short."""
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
     try:
@@ -130,10 +127,9 @@ def _stop(process: subprocess.Popen, file) -> None:
             signal.signal(number, handler)
 
 
-def _failure(status: int, tail: list[str], log: Path) -> UserError:
+def _failure(status: int, tail: str, log: Path) -> UserError:
     free = shutil.disk_usage(log.parent).free
-    reason = caffe_reason("".join(tail)) if status != -signal.SIGKILL else "killed, perhaps for want of memory"
+    reason = caffe_reason(tail) if status != -signal.SIGKILL else "killed, perhaps for want of memory"
     found = f"exit status {status}: {reason} ({human(free)} of disk free)"
-    return UserError(
-        log, "caffe train to end well", found, "Its whole output is in that log; the same command goes on."
-    )
+    do = "Its whole output is in that log; the same command goes on."
+    return UserError(log, "caffe train to end well", found, do)

@@ -8,11 +8,11 @@ from pathlib import Path
 from data_prep.cells import Cell
 from data_prep.image_hashes import (
     IMAGES,
+    fold_images,
     image_rows,
     pixel_sha256,
     read_images,
     require_held_out,
-    require_unseen,
     seen_images,
 )
 from data_prep.views import same_pixel
@@ -42,48 +42,42 @@ def find_weights(given: str | None) -> Path | None:
     return next((path for path in PLACES if path.exists()), None)
 
 
-def transferred_shapes(classes: int, shapes: Shapes) -> Shapes:
-    """Of a net's parameter shapes, those of the transferred layers (conv1 to conv5)."""
-    net = read_prototxt(prototxt_folder(classes) / "train_val.prototxt", "NetParameter")
-    return {name: shapes[name] for name in transferred_layers(net)}
-
-
-def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = None) -> None:
-    """Require conv1 to conv5 whole in `path`, and none of the new layers.
-
-    A file that holds the new layers too is a snapshot: `-weights` would copy them without a word.
-    """
-    shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
-    sha1 = facts()["sha1"]
-    if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
-        raise UserError(path, f"sha1 {sha1}", found, f"{GET_WEIGHTS} A file of other weights needs another name.")
-    transferred = transferred_shapes(classes, shapes)
-    net = check_weights(path, transferred, GET_WEIGHTS)
-    names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
-    new = sorted((set(shapes) - set(transferred)) & names)
-    if new:
-        found = f"a snapshot of ConvNet-T itself, with {', '.join(new)}"
-        raise UserError(path, "the source net's weights", found, "To go on with a run, run tools/train.py without it.")
-
-
 def require_weights(given: str | None) -> Path:
-    """As `find_weights`, but none is an error: starting from scratch is never by accident."""
+    """As `find_weights`, but none is an error: a training never starts from scratch by accident."""
     path = find_weights(given)
     if path is None:
         raise UserError(REFERENCE, "the source net's weights", "none", f"{GET_WEIGHTS} Or use `from_scratch`.")
     return path
 
 
+def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = None) -> None:
+    """Require conv1 to conv5 whole in `path`, and none of the new layers (paper: "Transfer learning").
+
+    `shapes` are those of the net's parameters, which Caffe is asked for without them.
+    """
+    shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
+    sha1 = facts()["sha1"]
+    if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
+        raise UserError(path, f"sha1 {sha1}", found, f"{GET_WEIGHTS} A file of other weights needs another name.")
+    train_val = read_prototxt(prototxt_folder(classes) / "train_val.prototxt", "NetParameter")
+    transferred = transferred_layers(train_val)
+    net = check_weights(path, {name: shapes[name] for name in transferred}, GET_WEIGHTS)
+    names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
+    # a file that holds the new layers too is a snapshot: `-weights` would copy them without a word
+    new = sorted((set(shapes) - set(transferred)) & names)
+    if new:
+        found = f"a snapshot of ConvNet-T itself, with {', '.join(new)}"
+        raise UserError(path, "the source net's weights", found, "To go on with a run, run tools/train.py without it.")
+
+
 @dataclass(frozen=True)
 class SourceNet:
-    """A net of which all eight layers are copied.
+    """A trained net of which all eight layers are copied.
 
     Attributes
     ----------
-    fold : Path
-        The fold's folder that it was trained in.
-    weights : Path
-        Its .caffemodel.
+    fold, weights : Path
+        The folder of its fold, and its .caffemodel.
     run : RunRecord
         Of its run.
     origin : SourceRecord
@@ -121,7 +115,7 @@ def open_source(given: Path | str) -> SourceNet:
     run, record = RunRecord.read(home), FoldRecord.read(fold)
     if run.classes != 2:
         raise UserError(given, "a net of two classes", f"one of {run.classes}", "Adapt a net of two classes.")
-    weights, weights_sha = _weights(given, fold, record, ModelRecord.read_if_there(fold))
+    weights, weights_sha = _weights(given, fold, record)
     data = run.dataset
     origin = SourceRecord(
         run=home.name,
@@ -135,9 +129,9 @@ def open_source(given: Path | str) -> SourceNet:
     return SourceNet(fold, weights, run, origin, frozenset(seen_images(fold)))
 
 
-def _weights(given: Path, fold: Path, record: FoldRecord, model: ModelRecord | None) -> tuple[Path, str]:
-    """The weights that were given, or that the fold selects, with their checksum; refused where not the fold's own."""
-    is_file = given.suffix == SUFFIX
+def _weights(given: Path, fold: Path, record: FoldRecord) -> tuple[Path, str]:
+    """The weights that were given, or that the fold selects, and their checksum; they must be the fold's own."""
+    model, is_file = ModelRecord.read_if_there(fold), given.suffix == SUFFIX
     if not is_file and model is None:
         do = f"Run tools/train.py on it first. {GIVE_FOLD}"
         raise UserError(given, "a fold with a selected model", "no model.json", do)
@@ -145,14 +139,14 @@ def _weights(given: Path, fold: Path, record: FoldRecord, model: ModelRecord | N
     if not path.is_file():
         raise UserError(path, "the model that the fold selected", "no such file", GIVE_FOLD)
     weights_sha = sha256_file(path)
-    selected = model is not None and weights_sha == model.weights_sha
-    if not is_file and not selected:
-        do = "Train that fold again."
-        raise UserError(path, f"weights of sha256 {model.weights_sha[:12]}", "changed ones", do)
-    if selected and model.fold_sha != record.fold_sha:
-        found = "one of another fold, split or seed"
-        raise UserError(fold / ModelRecord.FILE, "a model trained on its fold", found, GIVE_FOLD)
-    if not selected and (found := foreign(path, fold)) is not None:
+    if model is not None and weights_sha == model.weights_sha:
+        if model.fold_sha != record.fold_sha:
+            found = "one of another fold, split or seed"
+            raise UserError(fold / ModelRecord.FILE, "a model trained on its fold", found, GIVE_FOLD)
+    elif not is_file:
+        found = "changed ones"
+        raise UserError(path, f"weights of sha256 {model.weights_sha[:12]}", found, "Train that fold again.")
+    elif (found := foreign(path, fold)) is not None:
         raise UserError(path, "a snapshot trained on its fold", found, GIVE_FOLD)
     return path, weights_sha
 
@@ -170,15 +164,15 @@ def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[
     images = {cell.image for parts in folds.values() for cells in parts.values() for cell in cells}
     known = {path: pixel_sha256(read_image(path)) for path in images}
     for fold, parts in folds.items():
-        require_held_out(image_rows(parts, known), fold_folder(run, fold), set(source.seen), source.fold)
+        require_held_out(image_rows(parts, known), fold_folder(run, fold), source.seen, source.fold)
 
 
 def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, say: Callable[[str], None]) -> None:
     """Require, before Caffe starts, that a source fits a fold's net and has not seen the cells that judge it."""
     check_weights(source.weights, shapes, "Train the source again, or adapt another net.")
-    require_unseen(fold, set(source.seen), source.fold)
+    require_held_out(fold_images(fold), fold, source.seen, source.fold)
     if source.run.control:
         say(f"!! the source is a control ({source.run.control}): wrong on purpose !!")
-    sizes = (source.run.dataset.pixel_um, run.dataset.pixel_um)
-    if None not in sizes and not same_pixel(*sizes):
-        say(f"note: the source was trained at {sizes[0]:g} um a pixel, these images have {sizes[1]:g}: rescale them")
+    theirs, ours = source.run.dataset.pixel_um, run.dataset.pixel_um
+    if theirs is not None and ours is not None and not same_pixel(theirs, ours):
+        say(f"note: the source was trained at {theirs:g} um a pixel, these images have {ours:g}: rescale them")

@@ -174,7 +174,7 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
 def test_a_net_of_two_classes_is_no_source_for_seven(checkout, trained_fold, phantom):
     words = ["--fold", 0, "--profile", "smallest", "--classes", 7, "--workers", 1, "--run", "seven"]
     run_tool(checkout, "build_lmdb", *words, herlev=phantom)
-    assert "--from: expected a run of two classes" in refusal(checkout / "runs/seven/fold0", trained_fold)
+    assert "source: expected a run of two classes" in refusal(checkout / "runs/seven/fold0", trained_fold)
 
 
 def test_another_name_hides_no_picture(checkout, trained_fold, phantom, tmp_path):
