@@ -4,7 +4,7 @@ import subprocess
 import pytest
 from msgspec.structs import replace
 
-from data_prep.prepare import prepare_fold, prepare_run
+from data_prep.prepare import prepare_run
 from deeppap.io.errors import UserError
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
@@ -54,12 +54,6 @@ def test_a_second_call_keeps_what_is_whole_and_the_link_moves(place, phantom):
     assert str((place / "data/fold").readlink()) == "../runs/phantom-cell-smallest/fold4"
     assert times(first) == before
     assert not [p for p in place.rglob(".*") if p.name.endswith(".partial")]
-
-
-@pytest.mark.parametrize("fold", [-1, 5])
-def test_a_fold_that_does_not_exist(phantom, tmp_path, fold):
-    with pytest.raises(UserError, match=f"fold: expected 0 to 4, found {fold}"):
-        prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path)
 
 
 @pytest.mark.parametrize(

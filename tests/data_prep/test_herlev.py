@@ -63,10 +63,6 @@ def test_label_is_abnormal_from_the_fourth_class_on(dataset):
     assert counts(dataset.cells) == class_counts(40)
 
 
-def test_masks_are_no_cells(dataset, phantom):
-    assert len(dataset.cells) * 2 == len([p for p in phantom.glob("*/*") if p.suffix.lower() == ".bmp"])
-
-
 def test_case_of_extensions_does_not_matter(phantom, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(phantom, other)

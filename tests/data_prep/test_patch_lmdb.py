@@ -67,16 +67,13 @@ def test_training_records_are_shuffled_and_others_are_not(source):
     assert plain == sorted(plain)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_same_bytes_for_any_number_of_workers(source, written, tmp_path, workers):
-    # 54 views are one chunk; several make the workers overtake each other
+def test_any_number_of_workers_gives_the_same_bytes(source, tmp_path):
+    # 54 views are one chunk; several chunks make the workers overtake each other
     few = source._replace(indices={0: range(9), 1: range(3)})
     more = few._replace(cells=[*few.cells] * 4, labels=[*few.labels] * 4)
-    digests = set()
-    for count in (1, workers):
-        write_patch_lmdb(tmp_path / f"{count}", more, True, count)
-        digests.add(sha256_file(tmp_path / f"{count}" / "data.mdb"))
-    assert len(digests) == 1
+    for workers in (1, 3):
+        write_patch_lmdb(tmp_path / f"{workers}", more, True, workers)
+    assert sha256_file(tmp_path / "1/data.mdb") == sha256_file(tmp_path / "3/data.mdb")
 
 
 def test_mapping_the_file_anew_changes_nothing(source, written, tmp_path, monkeypatch):

@@ -6,58 +6,15 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from data_prep.cells import Cell, Dataset
+from data_prep.cells import Dataset
 from data_prep.fold_data import lmdb_record
-from data_prep.folds import FOLDS, _assign, inner_split, make_split, train_test_cells
 from data_prep.leaks import NEAR_VIEWS, audit_dataset, audit_fold, read_views
 from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord
 from tests.support.caffe_nets import raw_datum, read_datums
 from tests.support.checkout import run_tool
 from tests.support.records import change
-
-
-def cells_of(groups):
-    """Cells in fields of the given sizes; a field has one label."""
-    return [
-        Cell(f"{field}-{index}", None, field % 2, (field % 2) * 3 + field % 3, (1.0, 1.0), str(field))
-        for field, size in enumerate(groups)
-        for index in range(size)
-    ]
-
-
-@settings(max_examples=60, derandomize=True)
-@given(st.integers(0, 2**31 - 1), st.lists(st.integers(1, 6), min_size=24, max_size=60))
-def test_folds_partition_the_cells_and_keep_fields_whole(seed, groups):
-    cells = cells_of(groups)
-    ids = sorted(cell.id for cell in cells)
-    group = {cell.id: cell.group for cell in cells}
-    for protocol in ("cell", "field"):
-        folds = _assign(cells, protocol, seed, FOLDS)
-        assert sorted(i for fold in folds for i in fold) == ids
-        assert folds == _assign(cells, protocol, seed, FOLDS)
-        if protocol == "field":
-            fields = [{group[i] for i in fold} for fold in folds]
-            assert sum(map(len, fields)) == len(set().union(*fields)), "a field in two folds"
-        train, validation = inner_split(cells, protocol, seed)
-        assert not {c.id for c in train} & {c.id for c in validation}
-        if protocol == "field":
-            assert not {c.group for c in train} & {c.group for c in validation}
-
-
-@pytest.mark.parametrize("protocol", ["cell", "field"])
-def test_training_and_test_cells_share_nothing(dataset, protocol):
-    for seed in range(5):
-        split = make_split(dataset, protocol, seed)
-        for fold in range(FOLDS):
-            train, test = train_test_cells(dataset, split, fold)
-            assert not {c.id for c in train} & {c.id for c in test}
-            assert len(train) + len(test) == len(dataset.cells)
-            if protocol == "field":
-                assert not {c.group for c in train} & {c.group for c in test}
 
 
 def plant(fold, image, key):

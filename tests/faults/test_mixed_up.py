@@ -136,12 +136,6 @@ def test_a_split_that_somebody_edited(scorable):
     assert caught.value.where == str(path)
 
 
-def test_another_configuration_in_an_existing_run(built_fold, phantom):
-    request = Request(data=str(phantom), profile="smallest", seed=7)
-    with pytest.raises(UserError, match="expected seed 1, found seed 7"):
-        prepare_fold(request, 0, 1, built_fold.parent.name, built_fold.parent.parent)
-
-
 def test_a_folder_that_is_not_a_fold_of_its_run(scorable):
     with pytest.raises(UserError, match="fold0 to fold4"):
         expected_key(scorable.rename(scorable.parent / "copy_of_fold0"))
