@@ -20,7 +20,8 @@ STARTS = {"adapted": "adapted from the source net", "alone": "from CaffeNet alon
 COLUMNS = ["start", "groups (%)", "cells", "abnormal", "Sens (%)", "Spec (%)", "AUC", "AUC, each seed", "AUC gained"]
 NOTES = (
     "cells learned from, and figures on the one test fold, are means over the seeds",
-    "in brackets the 95 % interval over the test fold's groups, seeds alike; it knows nothing of other test fields",
+    "in brackets: 95 % interval over the groups of the test fold, the same resamples for all seeds; it does not cover "
+    "other fields",
     "AUC gained: adapted less alone, on the same parts, paired",
 )
 APART = 1.03  # a factor by which the curves' intervals stand beside each other

@@ -22,7 +22,7 @@ def run_notes(run: RunResult) -> list[str]:
     record = run.record
     notes = []
     if record.dataset.phantom:
-        notes.append("the cells are synthetic (phantom): this tries the programs and is no result")
+        notes.append("the cells are synthetic (phantom): the run tests the programs, and its metrics mean nothing")
     if record.profile != "paper":
         notes.append(f"profile {record.profile}: fewer views and epochs, not the paper's protocol")
     if not record.external:
@@ -31,7 +31,7 @@ def run_notes(run: RunResult) -> list[str]:
     # these are asked of an external set, too
     notes += _scoring_notes(run)
     if record.control:
-        notes.append(f"control run ({record.control}): wrong on purpose")
+        notes.append(f"control run ({record.control}): trained on wrong labels on purpose")
     # an external set's nets may know their own cells well
     notes += _by_fold(run, lambda fold: f"{'on this set: ' * bool(record.external)}{fold.doubt}" if fold.doubt else "")
     if run.missing_folds:

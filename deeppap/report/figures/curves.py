@@ -148,7 +148,7 @@ def by_angle(runs: Sequence[Run]) -> Figure:
     "fig11-scores",
     "Fig. 11. Scores by class",
     "Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to "
-    "1.5 times the box. Blue ground: normal, red: abnormal; the dashed line is the threshold 0.5 and crosses are "
+    "1.5 times the box. Blue background: normal, red: abnormal; the dashed line is the threshold 0.5 and crosses are "
     "misclassified cells.",
 )
 def scores_by_class(run: Run) -> Figure:

@@ -45,8 +45,8 @@ class Course(NamedTuple):
 @style.plot(
     "fig5-learning",
     "Fig. 5. Learning",
-    "(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; line styles are "
-    "folds. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.",
+    "(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; one line style for "
+    "each fold. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.",
 )
 def learning(run: Run) -> Figure:
     """One curve a fold."""

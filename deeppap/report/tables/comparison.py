@@ -29,7 +29,7 @@ TESTS += ["P (AUC)"]
 TEST_NOTES = (
     "P: exact sign-flip test of cells that one side alone has right, groups kept whole; without groups it is McNemar's",
     "P (AUC): DeLong, with Obuchowski's variance for groups; two-sided, not adjusted for several comparisons",
-    "the tests know nothing of how much a net changes from one training to the next",
+    "the tests do not account for differences between trainings of the same net",
 )
 BASELINES = {
     "majority": "always the most common class",
@@ -113,7 +113,7 @@ def adapting(runs: Sequence[Run]) -> Table | None:
     notes = [
         "95 % intervals in brackets: whole groups resampled, if known; gains are paired, over the same resamples",
         "gains in percentage points, of the AUC as such; an interval that holds 0 shows no difference",
-        "no interval knows how much a net changes from one training to the next",
+        "no interval accounts for differences between trainings of the same net",
     ]
     title = "Adapting a trained net: before and after, on the same cells"
     return Table("adapting", title, COLUMNS, rows, notes, table_notes(runs), {"runs": data}) if rows else None
@@ -176,7 +176,7 @@ def chance(value: float | None) -> str | None:
 def baselines(runs: Sequence[Run]) -> Table | None:
     """The net, every baseline, and how many test cells have one of their group in training."""
     notes = [
-        "a figure no better than the file name's says nothing about cells",
+        "a metric no better than that of the file name says nothing about cells",
         "the row about groups is a share of the test cells of all folds, not an accuracy",
         "AUC if a method gives chances and not only an answer",
         *interval_notes(runs),

@@ -44,7 +44,7 @@ def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
 def calibration(runs: Sequence[Run]) -> Table | None:
     """Expected calibration error and Brier score of every run."""
     columns = ["run", "cells", "ECE (10 bins)", "Brier", "mean score", "share abnormal"]
-    note = "ECE is a sum of absolute values: chance alone lifts it, and a resample lifts it once more"
+    note = "ECE is a mean of absolute values: chance alone raises it, and resampling raises it again"
     title = "Calibration of the score as P(abnormal)"
     return table_of_runs("calibration", title, columns, runs, _calibration, [note, *interval_notes(runs)])
 
@@ -85,7 +85,7 @@ def _views(run: Run) -> tuple[Rows, dict[str, Any]] | None:
 def angles(runs: Sequence[Run]) -> Table | None:
     """Sensitivity and specificity from the views of one rotation angle at a time; None without view scores."""
     columns = ["run", "angle (degrees)", "views", "Sens (%)", "Spec (%)", "Acc (%)"]
-    note = "figures that change with the angle mean that the net learned how views were turned, not cells"
+    note = "if the metrics change with the angle, the net learned the rotation of the views and not the cells"
     return table_of_runs("angles", "By rotation angle", columns, runs, _angles, [note, *interval_notes(runs)])
 
 
