@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import FieldError, UserError
-from deeppap.records.code_digest import code_digest
+from deeppap.records.provenance import code_digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -77,31 +77,21 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     require_space(final.parent, need_bytes)
     partial = own_partial(final)
-    with _told_as(final, partial):
-        try:
-            yield partial
-            if partial.is_file():
-                with partial.open("rb") as file:
-                    os.fsync(file.fileno())
-            _take_name(partial, final)
-            sync_folder(final.parent)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise disk_full(final, need_bytes) from error
-            raise
-        finally:
-            remove(partial)
-
-
-@contextmanager
-def _told_as(final: Path, partial: Path) -> Iterator[None]:
-    """An error of the machine's about the partial path names the one that a user knows."""
     try:
-        yield
+        yield partial
+        if partial.is_file():
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+        _take_name(partial, final)
+        sync_folder(final.parent)
     except OSError as error:
         if error.filename == str(partial):
-            error.filename = str(final)
+            error.filename = str(final)  # the name that a user knows
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(final, need_bytes) from error
         raise
+    finally:
+        remove(partial)
 
 
 def _take_name(partial: Path, final: Path) -> None:

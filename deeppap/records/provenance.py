@@ -1,16 +1,24 @@
-"""Where a figure comes from: the command, the time, the machine and the versions that made it."""
+"""Where a figure comes from: the command, the time, the machine, the versions and the code that made it."""
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from deeppap.io.caffe_messages import ROOT
 from deeppap.io.machine import usable_cores
 from deeppap.records.structs import Machine
+
+ROOMS = ("data_prep", "deeppap")
+TRAINED_WITH = ("prototxt", "profiles.toml")  # what decides a fold's figures beside the code
+KINDS = (".py", ".prototxt", ".toml")
 
 
 def command_line() -> list[str]:
@@ -59,3 +67,14 @@ def _commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
+
+
+@lru_cache(maxsize=4)
+def code_digest(parts: Sequence[str] = (*ROOMS, *TRAINED_WITH)) -> str:
+    """A checksum over all code in some folders and files of the project: results of another version must not mix in."""
+    found = hashlib.sha256()
+    for part in parts:
+        files = sorted((ROOT / part).rglob("*")) if (ROOT / part).is_dir() else [ROOT / part]
+        for path in (file for file in files if file.suffix in KINDS):
+            found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()

@@ -14,39 +14,18 @@ CLASSIFY_VIEWS = 100  # views of a cell in tools/classify.py by default
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The options of a run, as they were asked for.
+    """The options of a run, as they were asked for."""
 
-    Attributes
-    ----------
-    profile : str
-        Name of a table in profiles.toml: numbers of views, epochs and images.
-    protocol : str
-        "cell" (the paper's folds) or "field" (all cells of a field in one fold); "external" for a set that the net
-        was not trained on.
-    select : str
-        Which snapshot is scored (paper: "Network training"). None becomes the protocol's default.
-    classes : int
-        Outputs of the net: 2, or 7 (paper: Table 1).
-    control : str or None
-        "shuffle": training labels are shuffled, so that the net must learn nothing.
-    encoding : str
-        How views are kept in an LMDB: "raw" or "png".
-    seed : int
-        Of the split, the views and Caffe.
-    allow_partial : bool
-        Whether a Herlev folder may lack cells.
-    engine, precision : str
-        What scores the cells. Training is always Caffe's, in float32.
-    """
-
-    profile: str = "paper"
+    profile: str = "paper"  # a table in profiles.toml: numbers of views, epochs and images
+    # the paper's folds, or all cells of a field in one fold; "external" for a set that the net was not trained on
     protocol: str = "cell"
-    select: Literal["paper", "last", "inner"] | None = None
-    classes: Literal[2, 7] = 2
-    control: Literal["shuffle"] | None = None
-    encoding: Literal["raw", "png"] = "raw"
-    seed: int = 1
-    allow_partial: bool = False
+    select: Literal["paper", "last", "inner"] | None = None  # which snapshot is scored; None: the protocol's default
+    classes: Literal[2, 7] = 2  # outputs of the net (paper: Table 1)
+    control: Literal["shuffle"] | None = None  # training labels are shuffled, so that the net must learn nothing
+    encoding: Literal["raw", "png"] = "raw"  # of views in an LMDB
+    seed: int = 1  # of the split, the views and Caffe
+    allow_partial: bool = False  # whether a Herlev folder may lack cells
+    # what scores the cells; training is always Caffe's, in float32
     engine: str = "caffe"
     precision: str = "float32"
 
@@ -56,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def selection_caveat(self) -> str:
-        """What must be said of the choice of snapshots; "" where it is as in the paper."""
+        """What must be said of the choice of snapshots; "" if it is as in the paper."""
         return CAVEAT if (self.protocol, self.select) == ("field", "paper") else ""
 
 

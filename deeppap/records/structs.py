@@ -26,34 +26,17 @@ class Machine(Facts, frozen=True, kw_only=True):
 
 
 class DatasetRecord(Facts, frozen=True, kw_only=True):
-    """The facts of a data set that are needed where the set itself is absent (see data_prep.cells.Dataset).
-
-    Attributes
-    ----------
-    path : str
-        Where the set was when the run was built; updated if it moves.
-    dataset_sha : str
-        Over every cell's facts and image bytes.
-    cells : int
-    labels : (int, int)
-        How many cells are normal and abnormal.
-    pixel_um : float or None
-        Side of a pixel in micrometres.
-    paper : str or None
-        Key in report/paper.json, where the paper has figures of this very set.
-    phantom : bool
-        Whether the cells are synthetic.
-    """
+    """What a run needs to know of its data set, also without the set itself (see data_prep.cells.Dataset)."""
 
     name: str
-    path: str
-    dataset_sha: Sha
+    path: str  # where the set was when the run was built; updated if it moves
+    dataset_sha: Sha  # over every cell's facts and image bytes
     cells: Count
-    view_plan: Literal["unbalanced", "balanced"]
-    pixel_um: Positive | None
-    paper: str | None
-    phantom: bool
-    labels: tuple[Count, Count]
+    view_plan: Literal["unbalanced", "balanced"]  # a table's key in profiles.toml
+    pixel_um: Positive | None  # side of a pixel in micrometres
+    paper: str | None  # key in report/paper.json, if the paper has figures of this very set
+    phantom: bool  # whether the cells are synthetic
+    labels: tuple[Count, Count]  # normal and abnormal cells
 
 
 class WeightsRecord(Facts, frozen=True, kw_only=True):
@@ -73,10 +56,7 @@ class SourceDataset(Facts, frozen=True, kw_only=True):
 
 
 class SourceRecord(Facts, frozen=True, kw_only=True):
-    """A trained net that another one was adapted from; `recipe.source` goes on to the net before it.
-
-    `recipe` is None where Caffe was started by hand.
-    """
+    """A trained net that another one was adapted from; `recipe.source` is the net before it."""
 
     run: str
     fold: Count
@@ -84,7 +64,7 @@ class SourceRecord(Facts, frozen=True, kw_only=True):
     fold_sha: Sha
     weights_sha: Sha
     control: str | None
-    recipe: "Recipe | None"
+    recipe: "Recipe | None"  # None if Caffe was started by hand
 
     @property
     def datasets(self) -> list[str]:
@@ -94,34 +74,25 @@ class SourceRecord(Facts, frozen=True, kw_only=True):
 
 
 class Recipe(Record, frozen=True, kw_only=True):
-    """What a fold is trained with; training.json while the training goes on, then a part of model.json.
+    """What a fold is trained with: training.json while the training goes on, then a part of model.json.
 
-    Attributes
-    ----------
-    solver, train_val, deploy : str
-        Digests of the hand-written prototxt files as Caffe reads them.
-    batch_size, epochs, iterations : int
-        The profile's; 0 takes the prototxt's. A net has `epochs`, an adapted one `iterations`.
-    weights : WeightsRecord or None
-        What the layers begin as; None is Gaussian values (paper: "Transfer learning").
-    source : SourceRecord or None
-        The net of `weights`, if it is a trained ConvNet-T.
-    recipe_sha : str
-        Over all of these except paths. All folds of a run have the same.
+    A net that starts from CaffeNet has `epochs`, an adapted one has `iterations`.
     """
 
     FILE: ClassVar[str] = "training.json"
     MADE_BY: ClassVar[str] = "tools/train.py"
 
+    # digests of the hand-written prototxt files as Caffe reads them, so that a comment changes nothing
     solver: Sha
     train_val: Sha
     deploy: Sha
+    # the profile's numbers; 0 takes the prototxt's
     batch_size: Count
     epochs: Count | None = None
     iterations: Count | None = None
-    weights: WeightsRecord | None
-    source: SourceRecord | None = None
-    recipe_sha: Sha
+    weights: WeightsRecord | None  # None is Gaussian values in every layer (paper: "Transfer learning")
+    source: SourceRecord | None = None  # the net of `weights`, if it is a trained ConvNet-T
+    recipe_sha: Sha  # over all of these except paths; all folds of a run have the same
 
     @property
     def weights_sha(self) -> str | None:
@@ -130,66 +101,37 @@ class Recipe(Record, frozen=True, kw_only=True):
 
 
 class NetRecord(Facts, frozen=True, kw_only=True):
-    """One of the nets that scored an external set: its fold's folder, its weights and the data it was trained on."""
+    """One of the nets that scored an external set."""
 
-    folder: str
+    folder: str  # its fold's
     weights_sha: Sha
     fold_sha: Sha
 
 
 class ExternalRecord(Facts, frozen=True, kw_only=True):
-    """How a set was scored that the nets were not trained on.
+    """How a set was scored that the nets were not trained on."""
 
-    Attributes
-    ----------
-    trained_on : str
-        Name of the nets' data set.
-    source : SourceRecord or None
-        What they were adapted from.
-    nets : list of NetRecord
-        Their scores are averaged.
-    enlarged : float or None
-        By how much the images were enlarged; None if a pixel size is unknown on one side.
-    training_um : float or None
-        Side of a pixel of the training set in micrometres.
-    out_of_distribution : int or None
-        How many cells are; None if there is no reference to tell.
-    """
-
-    trained_on: str
-    source: SourceRecord | None
-    nets: list[NetRecord]
-    enlarged: Positive | None
-    training_um: Positive | None
-    out_of_distribution: Count | None
+    trained_on: str  # name of the nets' data set
+    source: SourceRecord | None  # what they were adapted from
+    nets: list[NetRecord]  # their scores are averaged
+    enlarged: Positive | None  # how many times larger the images were made; None if a pixel size is unknown
+    training_um: Positive | None  # side of a pixel of the training set in micrometres
+    out_of_distribution: Count | None  # cells; None if there is no reference to tell
 
 
 class RunRecord(Options, Record, frozen=True, kw_only=True):
-    """A run: what was asked for, of which data set, and who made it when; run.json.
-
-    Attributes
-    ----------
-    command : list of str
-    tf32 : bool
-        Whether a fold was trained on a GPU that rounds to TF32.
-    started : str
-        ISO 8601, UTC.
-    versions : dict of str to str
-        Of Python, the packages and this project.
-    external : ExternalRecord or None
-        For a set that was scored by the nets of another run.
-    """
+    """A run: what was asked for, of which data set, and who made it when; run.json."""
 
     FILE: ClassVar[str] = "run.json"
     MADE_BY: ClassVar[str] = "tools/build_lmdb.py"
 
     command: list[str]
     dataset: DatasetRecord
-    tf32: bool = False
-    started: str
+    tf32: bool = False  # whether a fold was trained on a GPU that rounds to TF32
+    started: str  # ISO 8601, UTC
     machine: Machine
-    versions: dict[str, str]
-    external: ExternalRecord | None = None
+    versions: dict[str, str]  # of Python, the packages and this project
+    external: ExternalRecord | None = None  # for a set that was scored by the nets of another run
 
     @property
     def net_shas(self) -> list[str]:
@@ -198,17 +140,7 @@ class RunRecord(Options, Record, frozen=True, kw_only=True):
 
 
 class SplitRecord(Record, frozen=True, kw_only=True):
-    """The frozen folds of a run (paper: "Evaluation Methods"); split.json.
-
-    Attributes
-    ----------
-    folds : list of list of str
-        Ids of each fold's test cells, sorted.
-    left_out : list of str or None
-        Ids that no fold trains on or tests, so that a part of the cells can be tried.
-    split_sha : str
-        Over all other fields; checked when the record is read.
-    """
+    """The frozen folds of a run (paper: "Evaluation Methods"); split.json."""
 
     FILE: ClassVar[str] = "split.json"
     MADE_BY: ClassVar[str] = "tools/build_lmdb.py"
@@ -216,27 +148,21 @@ class SplitRecord(Record, frozen=True, kw_only=True):
     protocol: str
     seed: int
     dataset_sha: Sha
-    folds: list[list[str]]
-    left_out: list[str] | None = None
-    split_sha: Sha
+    folds: list[list[str]]  # ids of each fold's test cells, sorted
+    left_out: list[str] | None = None  # ids that no fold trains on or tests, so that a part of the cells can be tried
+    split_sha: Sha  # over all other fields; checked when the record is read
 
     @classmethod
     def of(
         cls, protocol: str, seed: int, dataset_sha: str, folds: list[list[str]], left_out: list[str] | None = None
     ) -> Self:
         """A split with its checksum."""
-        # hashed under the name that the field had at first: the seeds of no fold depend on it, but every fold_sha does
+        # hashed under the name that the field had in the first release, so that fold_sha keeps its value
         body = {"protocol": protocol, "seed": seed, "dataset_fingerprint": dataset_sha, "folds": folds}
         if left_out is not None:
             body["left_out"] = left_out
-        return cls(
-            protocol=protocol,
-            seed=seed,
-            dataset_sha=dataset_sha,
-            folds=folds,
-            left_out=left_out,
-            split_sha=digest(body),
-        )
+        facts = {"protocol": protocol, "seed": seed, "dataset_sha": dataset_sha, "folds": folds, "left_out": left_out}
+        return cls(**facts, split_sha=digest(body))
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -244,7 +170,7 @@ class SplitRecord(Record, frozen=True, kw_only=True):
         split = super().read(folder)
         again = cls.of(split.protocol, split.seed, split.dataset_sha, split.folds, split.left_out)
         ids = [cell for fold in split.folds for cell in fold]
-        if again.split_sha != split.split_sha or len(set(ids)) != len(ids) or not all(split.folds):
+        if again != split or len(set(ids)) != len(ids) or not all(split.folds):
             do = "Remove the run folder and build it again."
             raise UserError(folder / cls.FILE, "the split as it was written", "another content than its split_sha", do)
         return split
@@ -259,72 +185,41 @@ class LmdbRecord(Facts, frozen=True, kw_only=True):
 
 
 class FoldRecord(Record, frozen=True, kw_only=True):
-    """One fold's data; fold.json.
-
-    Attributes
-    ----------
-    fold : int
-        0-based number.
-    fold_sha : str
-        Over everything that the data follow from: split, fold, selection, classes, control, seed, encoding, views.
-    train_cells, val_cells : int
-    validation_views : int
-        Views of each validation cell: one batch of Caffe's TEST phase.
-    train_labels : list of int
-        Training views of each label.
-    mean_sha : str
-        Of mean.binaryproto.
-    """
+    """One fold's data; fold.json."""
 
     FILE: ClassVar[str] = "fold.json"
     MADE_BY: ClassVar[str] = "tools/build_lmdb.py"
 
-    fold: Count
-    fold_sha: Sha
+    fold: Count  # 0-based
+    fold_sha: Sha  # over all that the data follow from: split, fold, selection, classes, control, seed, encoding, views
     split_sha: Sha
     train_lmdb: LmdbRecord
     val_lmdb: LmdbRecord
-    mean_sha: Sha
+    mean_sha: Sha  # of mean.binaryproto
     train_cells: Some
     val_cells: Some
-    validation_views: Some
-    train_labels: list[Count]
+    validation_views: Some  # of each validation cell: one batch of Caffe's TEST phase
+    train_labels: list[Count]  # training views of each label
 
 
 class ModelRecord(Record, frozen=True, kw_only=True):
-    """The snapshot that a fold selected; model.json.
-
-    Attributes
-    ----------
-    snapshot : str
-        Path of the .caffemodel in the fold's folder.
-    epoch : float
-        `iteration` over the iterations of an epoch.
-    val_loss, val_accuracy : float or None
-        Caffe's own, of all validation views, at that snapshot; None if it was not tested.
-    val_loss_before, val_accuracy_before : float or None
-        Of an adapted net: the same before the first iteration.
-    weights_sha : str
-        Of the snapshot's bytes.
-    fold_sha : str
-        Of the data that it was trained on.
-    recipe : Recipe or None
-        What it was trained with.
-    """
+    """The snapshot that a fold selected (paper: "Network training"); model.json."""
 
     FILE: ClassVar[str] = "model.json"
     MADE_BY: ClassVar[str] = "tools/train.py"
 
-    snapshot: str
+    snapshot: str  # path of the .caffemodel in the fold's folder
     iteration: Count
-    epoch: float
+    epoch: float  # `iteration` over the iterations of an epoch
     select: Literal["paper", "last", "inner"]
+    # Caffe's own numbers at that snapshot, over all validation views; None if it was not tested
     val_loss: float | None
     val_accuracy: float | None
+    # of an adapted net: the same before its first iteration
     val_loss_before: float | None = None
     val_accuracy_before: float | None = None
-    weights_sha: Sha
-    fold_sha: Sha
+    weights_sha: Sha  # of the snapshot's bytes
+    fold_sha: Sha  # of the data that it was trained on
     recipe: Recipe | None
 
     @property
@@ -334,48 +229,28 @@ class ModelRecord(Record, frozen=True, kw_only=True):
 
 
 class ScoreRecord(Facts, frozen=True, kw_only=True):
-    """How a file of scores was made; lies beside scores.csv as scores.json.
+    """How a file of scores was made (paper: "Testing"); scores.json beside scores.csv.
 
-    Attributes
-    ----------
-    cells, views, crops : int
-        Cells scored, views of a cell, crops of a view (paper: "Testing").
-    shift : int
-        By up to how many pixels the true centres were moved (paper: Table 3).
-    engine, precision : str
-        Precision is "tf32" where a GPU may round to it.
-    device : str
-        Processor or GPU.
-    caffe : str or None
-        Build of Caffe; None where another engine scored without it.
-    seconds_per_cell, crops_per_second : float or None
-        None where nobody measured.
-    weights : str or None
-        Path of the net; None for several nets.
-    weights_sha, fold_sha : str
-        Of the net and of its fold's data; of several nets, a digest over all of them.
-    csv_sha : str
-        Of the bytes of the CSV file.
-    doubt : str or None
-        Why the scores give no evidence that the net has learned anything; judged once, when they were made.
+    Of several nets, `weights_sha` and `fold_sha` are digests over all of them, and `weights` is None.
     """
 
     cells: Some
-    views: Some
-    crops: Some
-    shift: Count
+    views: Some  # of a cell
+    crops: Some  # of a view
+    shift: Count  # pixels by which the true centres were moved, at most (paper: Table 3)
     engine: str
-    precision: str
-    device: str
-    caffe: str | None = None
+    precision: str  # "tf32" if a GPU may round to it
+    device: str  # processor or GPU
+    caffe: str | None = None  # its build; None if another engine scored without it
     machine: Machine
+    # None if nobody measured
     seconds_per_cell: Positive | None = None
     crops_per_second: Positive | None = None
     weights: str | None = None
     weights_sha: Sha
     fold_sha: Sha
-    csv_sha: Sha
-    doubt: str | None = None
+    csv_sha: Sha  # of the bytes of the CSV file
+    doubt: str | None = None  # why the scores give no evidence that the net learned; judged once, when they were made
 
     @classmethod
     def beside(cls, scores: Path) -> Self:

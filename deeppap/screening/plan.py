@@ -8,7 +8,7 @@ from data_prep.views import PATCH, same_pixel
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file
-from deeppap.records.code_digest import code_digest
+from deeppap.records.provenance import code_digest
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.nuclei.nucleus import open_detector
