@@ -88,14 +88,8 @@ def _one_thread() -> None:
 class Jobs:
     """Runs jobs on a cluster, as many at once as there are workers, so that each worker has one.
 
-    Parameters
-    ----------
-    mark : str
-        See `shared_mark`.
-    done : callable
-        Gets each job and what it gave.
-    begun : bool
-        Whether earlier jobs of the same work succeeded, so that the workers are known to be able to do it.
+    `mark` is a `shared_mark`; `done` gets each job and what it gave; `begun` is whether earlier jobs of the same work
+    succeeded, so that the workers are known to be able to do it.
     """
 
     def __init__(self, client: "Client", mark: str, done: Callable[[Job, Any], None], begun: bool = False):

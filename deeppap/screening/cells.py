@@ -13,23 +13,17 @@ COLOURS = ((0, 114, 178), (86, 180, 233), (240, 228, 66), (230, 159, 0), (213, 9
 
 @dataclass(frozen=True)
 class ScreenedCell:
-    """One nucleus with its score.
-
-    `x`, `y` are the nucleus' centre in pixels of the image as it came, 0-based, to 1/100; `area_um2` and `confidence`
-    are the detector's (NaN if a person set the point); `score` is P(abnormal), `spread` its standard deviation over
-    the views; `ood_score` is the distance from the training cells in units of the limit, NaN if it was not computed;
-    `outline` is float32 (N, 2) of x, y in the same pixels, or None.
-    """
+    """One nucleus with its score."""
 
     image: str
-    x: float
+    x: float  # of the nucleus' centre in pixels of the image as it came, 0-based, to 1/100
     y: float
-    area_um2: float
+    area_um2: float  # NaN if a person set the point, as is the confidence
     confidence: float
-    score: float
-    spread: float
-    ood_score: float = math.nan
-    outline: np.ndarray | None = field(default=None, compare=False, repr=False)
+    score: float  # P(abnormal)
+    spread: float  # its standard deviation over the views
+    ood_score: float = math.nan  # distance from the training cells in units of the limit; NaN if not computed
+    outline: np.ndarray | None = field(default=None, compare=False, repr=False)  # float32 (N, 2) of x, y
 
     @property
     def out_of_distribution(self) -> bool | None:

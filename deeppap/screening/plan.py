@@ -26,45 +26,21 @@ ROOMS = ("data_prep", "deeppap/io", "deeppap/engines", "deeppap/scoring", "deepp
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose, the same for all images of a call.
+    """What the user chose, the same for all images of a call."""
 
-    Attributes
-    ----------
-    folds : tuple of str
-        The trained folds' folders; the scores of several nets are averaged.
-    weights_sha : str
-        Of the net's weights; of several nets' a digest.
-    device : Device
-        The engine that scores, and on what.
-    views, crops : int
-        Of each cell, and of each view.
-    training_mpp : float
-        Micrometres a pixel that the net was trained at; views are cut from pixels of this size.
-    detector : str
-        Its name, with its weights and their sha256 if it needs any.
-    confidence : float or None
-        The least confidence of a nucleus; None takes the detector's own.
-    tile : int
-        Side of a tile in pixels.
-    ood_sha : str or None
-        Of the training cells that each cell is compared with (of several nets' a digest); None without comparing.
-    grey_as_colour : bool
-        Whether a grey image is scored by a net of colour, its one channel taken three times.
-    """
-
-    folds: tuple[str, ...]
-    weights_sha: str
-    device: Device
-    views: int
-    crops: int
-    training_mpp: float
+    folds: tuple[str, ...]  # folders of the nets, whose scores are averaged
+    weights_sha: str  # of the net's weights; of several nets' a digest
+    device: Device  # the engine that scores, and on what
+    views: int  # of each cell
+    crops: int  # of each view
+    training_mpp: float  # micrometres a pixel of the training images; views are cut from pixels of this size
     detector: str
     detector_weights: str | None = None
-    detector_sha: str | None = None
-    confidence: float | None = None
-    tile: int = TILE
-    ood_sha: str | None = None
-    grey_as_colour: bool = False
+    detector_sha: str | None = None  # of its weights
+    confidence: float | None = None  # the least of a nucleus; None takes the detector's own
+    tile: int = TILE  # pixels a side
+    ood_sha: str | None = None  # of the training cells that each cell is compared with; None without comparing
+    grey_as_colour: bool = False  # score a grey image by a net of colour, its one channel taken three times
 
     @property
     def key(self) -> str:
@@ -76,11 +52,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """One image to be screened; small, and plain values alone, so that it can be sent to another process.
-
-    `origin` is the pixel that QuPath counts from. `nuclei` is the file of a person's nuclei beside the parts, if they
-    are not to be detected, with `nuclei_sha`; `nuclei_file` is its name as the person gave it.
-    """
+    """One image to be screened; small, and plain values alone, so that it can be sent to another process."""
 
     image: str
     image_sha: str
@@ -88,11 +60,11 @@ class ImagePlan:
     height: int
     mpp: float
     settings: Settings
-    parts: str
-    origin: tuple[int, int] = (0, 0)
-    nuclei: str | None = None
+    parts: str  # the folder of its parts
+    origin: tuple[int, int] = (0, 0)  # the pixel that QuPath counts from
+    nuclei: str | None = None  # file of a person's nuclei beside the parts; without one they are detected
     nuclei_sha: str | None = None
-    nuclei_file: str | None = None
+    nuclei_file: str | None = None  # its name as the person gave it
 
     @property
     def name(self) -> str:
@@ -198,26 +170,29 @@ def _training_mpp(model: TrainedModel, given: float | None) -> float:
 def plan_image(
     path: Path, slide: Slide, settings: Settings, parts: Path, mpp: float | None = None, nuclei: Path | None = None
 ) -> ImagePlan:
-    """Plan an open image.
+    """Plan an open image; `parts` is the folder for its parts.
 
-    Parameters
-    ----------
-    parts : Path
-        The folder for its parts.
-    mpp : float, optional
-        Micrometres a pixel; takes the place of what the file states.
-    nuclei : Path, optional
-        A person's nuclei, GeoJSON or CSV, instead of a detector's.
+    `mpp`, micrometres a pixel, takes the place of what the file states. `nuclei` is a person's GeoJSON or CSV of
+    nuclei, which are then not detected.
 
     Raises
     ------
     UserError
-        For an image without a pixel size, too small, or grey for a net of colour; and whatever is wrong with
-        `nuclei`.
+        For an image without a pixel size, too small, or grey for a net of colour; and whatever is wrong with `nuclei`.
     """
     width, height = slide.levels[0]
-    pixel_size = _pixel_size(path, slide, mpp)
-    _require_scorable(path, slide, pixel_size, settings)
+    pixel_size = slide.mpp if mpp is None else mpp
+    if pixel_size is None:
+        do = "Give it with `mpp`, in micrometres a pixel: a guess would change every score."
+        raise UserError(path, "an image that states its pixel size", "none", do)
+    require_pixel_size(pixel_size)
+    if min(width, height) * pixel_size < PATCH * settings.training_mpp:
+        found = " x ".join(f"{n * pixel_size / settings.training_mpp:.0f}" for n in (width, height))
+        expected = f"a field of at least {PATCH} x {PATCH} pixels of {settings.training_mpp:g} um"
+        raise UserError(path, expected, f"{found} of them", "Score a picture of a single cell with tools/classify.py.")
+    if not slide.colour and not settings.grey_as_colour:
+        do = "Its cells can be found but not scored; `grey_as_colour` scores them all the same."
+        raise UserError(path, "a colour image for a net of colour", "a grey one", do)
     kept = sha256 = None
     if nuclei is not None:
         from deeppap.screening.nuclei_file import read_nuclei  # a few of our files that most calls do not need
@@ -244,28 +219,6 @@ def plan_image(
 def nuclei_path(parts: Path, image: Path) -> Path:
     """Where the nuclei that a person gave for an image lie."""
     return parts / f"{image.stem}_nuclei.parquet"
-
-
-def _pixel_size(path: Path, slide: Slide, given: float | None) -> float:
-    if given is not None:
-        require_pixel_size(given)
-        return given
-    if slide.mpp is None:
-        do = "Give it with `mpp`, in micrometres a pixel: a guess would change every score."
-        raise UserError(path, "an image that states its pixel size", "none", do)
-    return slide.mpp
-
-
-def _require_scorable(path: Path, slide: Slide, mpp: float, settings: Settings) -> None:
-    """Refuse an image that is smaller than a view, or grey."""
-    width, height = (n * mpp / settings.training_mpp for n in slide.levels[0])
-    if min(width, height) < PATCH:
-        found = f"{width:.0f} x {height:.0f} of them"
-        expected = f"a field of at least {PATCH} x {PATCH} pixels of {settings.training_mpp:g} um"
-        raise UserError(path, expected, found, "Score a picture of a single cell with tools/classify.py.")
-    if not slide.colour and not settings.grey_as_colour:
-        do = "Its cells can be found but not scored; `grey_as_colour` scores them all the same."
-        raise UserError(path, "a colour image for a net of colour", "a grey one", do)
 
 
 def contradiction(path: Path, slide: Slide, given: float | None) -> str | None:

@@ -31,12 +31,7 @@ ANOTHER = "Give another `out`, or remove that folder."
 
 
 class ImageResult(msgspec.Struct):
-    """One image's cells in numbers.
-
-    `given_nuclei` is the file of nuclei that a person gave, with the sha256 of what was read from it;
-    `out_of_distribution` counts cells, None if none was compared with the training cells; `unreadable` are parts of
-    the image, `not_screened` tiles that were given up, `nuclei_skipped` nuclei too near to what is unreadable.
-    """
+    """One image's cells in numbers."""
 
     image: str
     sha256: str
@@ -44,15 +39,15 @@ class ImageResult(msgspec.Struct):
     height: int
     um_per_pixel: float
     key: str
-    given_nuclei: str | None = None
-    given_nuclei_sha: str | None = None
+    given_nuclei: str | None = None  # the file of nuclei that a person gave
+    given_nuclei_sha: str | None = None  # of what was read from it
     cells: int = 0
     abnormal: int = 0
-    out_of_distribution: int | None = None
-    histogram: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
+    out_of_distribution: int | None = None  # None if no cell was compared with the training cells
+    histogram: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)  # of the scores from 0 to 1
     unreadable: list[Damage] = []
-    not_screened: list[Damage] = []
-    nuclei_skipped: int = 0
+    not_screened: list[Damage] = []  # tiles that were given up
+    nuclei_skipped: int = 0  # too near to what is unreadable
 
     @classmethod
     def of(cls, plan: ImagePlan) -> "ImageResult":
@@ -195,16 +190,8 @@ def write_results(
 ) -> list[ImageResult]:
     """Write all results of a call from its parts: tables, GeoJSON, overlays, galleries and screen.json.
 
-    Several images have a gallery each, too, and a row in summary.html.
-
-    Parameters
-    ----------
-    work : pairs of a plan and its tiles
-        All of their parts exist, but for those of `failed`, which the results name.
-    gzipped : bool
-        Whether GeoJSON is written as .geojson.gz.
-    shown : int
-        Cells that a gallery shows, those with the highest scores.
+    All parts of `work` exist, but for those of `failed`, which the results name. A gallery shows `shown` cells, those
+    with the highest scores. Several images have a gallery each, too, and a row in summary.html.
     """
     settings, failed = work[0][0].settings, failed or {}
     several = len(work) > 1

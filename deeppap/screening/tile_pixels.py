@@ -103,14 +103,8 @@ def resample(image: np.ndarray, axes: tuple[Axis, Axis], spans: tuple[Span, Span
 class TilePixels:
     """The pixels of an image that are needed to find and to score a tile's nuclei, read once.
 
-    Parameters
-    ----------
-    mpp : float
-        Micrometres a pixel of the image.
-    training_mpp, detector_mpp : float
-        Of the pixels that views are cut from, and of those the detector works on.
-    margin_um : float
-        How far beyond the tile the detector must see.
+    `mpp` are micrometres a pixel of the image, `training_mpp` of the pixels that views are cut from, `detector_mpp` of
+    those the detector works on; `margin_um` is how far beyond the tile the detector must see.
     """
 
     def __init__(

@@ -6,7 +6,6 @@ Points are matched by the protocol of Cervix93, masks by their areas; every nucl
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -36,42 +35,15 @@ COLUMNS = ("set", "image", "x", "y", "confidence", "outcome", "error_pixels", "c
 
 @dataclass(frozen=True)
 class Matched:
-    """What a detector found in one field, matched with the field's marks.
-
-    `found` float64 (N, 2) is x, y of the `nuclei`, `points` float64 (M, 2) of the field's marks, in pixels; `pairs`
-    int (K, 2) are the hits, a row a pair (detected, marked). The rest of `found` is false, of `points` missed.
-    `radius` is how far off a hit may be, in pixels.
-    """
+    """What a detector found in one field, matched with the field's marks."""
 
     field: Field
     nuclei: list[Nucleus]
-    pairs: np.ndarray
-    radius: float = RADIUS
-
-    @cached_property
-    def found(self) -> np.ndarray:
-        """Centres of the nuclei."""
-        return _centres(self.nuclei)
-
-    @property
-    def points(self) -> np.ndarray:
-        """Centres of the marks."""
-        return self.field.points
-
-    @property
-    def errors(self) -> np.ndarray:
-        """Distance of every hit from its mark, pixels, float64 (K,)."""
-        return np.linalg.norm(self.found[self.pairs[:, 0]] - self.points[self.pairs[:, 1]], axis=1)
-
-    @property
-    def false(self) -> np.ndarray:
-        """Rows of `found` that hit nothing."""
-        return np.setdiff1d(np.arange(len(self.found)), self.pairs[:, 0])
-
-    @property
-    def missed(self) -> np.ndarray:
-        """Rows of `points` that nothing hit."""
-        return np.setdiff1d(np.arange(len(self.points)), self.pairs[:, 1])
+    radius: float  # pixels that a hit may be off
+    pairs: np.ndarray  # the hits, int (K, 2), a row (nucleus, mark)
+    errors: np.ndarray  # distance of each hit from its mark, pixels, float64 (K,)
+    false: np.ndarray  # numbers of the nuclei that hit nothing
+    missed: np.ndarray  # numbers of the marks that nothing hit
 
 
 def _centres(nuclei: list[Nucleus]) -> np.ndarray:
@@ -90,7 +62,10 @@ def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: 
         for row, nucleus in enumerate(nuclei):
             if nucleus.outline is not None:
                 allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
-    return Matched(field, nuclei, _assign(distance, allowed), radius)
+    pairs = _assign(distance, allowed)
+    hits, marks = pairs.T
+    false, missed = (np.setdiff1d(np.arange(n), own) for n, own in zip(distance.shape, (hits, marks), strict=True))
+    return Matched(field, nuclei, radius, pairs, distance[hits, marks], false, missed)
 
 
 def _inside(found: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
@@ -111,14 +86,6 @@ def _assign(distance: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     return np.column_stack([rows[keep], columns[keep]])
 
 
-class Errors(msgspec.Struct, frozen=True):
-    """Distances of hits from their marks, in pixels."""
-
-    mean: float
-    median: float
-    percentile95: float
-
-
 class ClassCount(msgspec.Struct, frozen=True):
     """Hits among the marks of one class."""
 
@@ -137,7 +104,7 @@ class DetectionScores(msgspec.Struct, frozen=True):
     precision: float | None
     recall: float | None
     f: float | None
-    error_pixels: Errors | None
+    error_pixels: tuple[float, float, float] | None  # of the hits: mean, median, 95th percentile
     by_class: dict[str, ClassCount]
 
     @property
@@ -165,7 +132,7 @@ def pool(results: Sequence[Matched], mpp: float) -> DetectionScores:
     errors = None
     if hits:
         values = _all_errors(results)
-        errors = Errors(*map(float, (values.mean(), *np.percentile(values, (50, 95)))))
+        errors = tuple(map(float, (values.mean(), *np.percentile(values, (50, 95)))))
     by_class = {label: ClassCount(sum(hit), len(hit)) for label, hit in sorted(labels.items())}
     ratios = (_ratio(hits, hits + false), _ratio(hits, hits + missed), _ratio(2 * hits, 2 * hits + false + missed))
     return DetectionScores(len(results), mpp, hits, missed, false, *ratios, errors, by_class)
@@ -196,8 +163,8 @@ def report(results: Sequence[Matched], mpp: float) -> str:
         share = _text(_ratio(abnormal.hits, abnormal.marked))
         lines.append(f"recall of abnormal cells {share} ({abnormal.hits}/{abnormal.marked})")
         lines += [f"  {label or 'no class'}: {c.hits}/{c.marked}" for label, c in scores.by_class.items()]
-    if errors := scores.error_pixels:
-        mean, median, high = errors.mean, errors.median, errors.percentile95
+    if scores.error_pixels:
+        mean, median, high = scores.error_pixels
         within = (_all_errors(results) * mpp <= SHIFT * CELL_MPP).mean()
         lines += [
             f"centres off by {mean:.1f} pixels on average, {median:.1f} median, {high:.1f} at 95 % "
@@ -306,23 +273,24 @@ def draw(result: Matched) -> np.ndarray:
     """A field, uint8 (H, W, 3) BGR: circles are hits, squares misses, crosses what is false."""
     image = result.field.image()
     image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()
-    for x, y in np.rint(result.found[result.pairs[:, 0]]).astype(int).tolist():
+    found, marks = _centres(result.nuclei), result.field.points
+    for x, y in np.rint(found[result.pairs[:, 0]]).astype(int).tolist():
         cv2.circle(image, (x, y), SIZE, HIT, LINE)
-    for x, y in np.rint(result.points[result.missed]).astype(int).tolist():
+    for x, y in np.rint(marks[result.missed]).astype(int).tolist():
         cv2.rectangle(image, (x - SIZE, y - SIZE), (x + SIZE, y + SIZE), MISSED, LINE)
-    for x, y in np.rint(result.found[result.false]).astype(int).tolist():
+    for x, y in np.rint(found[result.false]).astype(int).tolist():
         cv2.drawMarker(image, (x, y), FALSE, cv2.MARKER_TILTED_CROSS, 2 * SIZE, LINE)
     return image
 
 
 def _rows(result: Matched) -> list[tuple[str, ...]]:
     """x, y, confidence, outcome, error and class of every nucleus that was found or marked in a field."""
-    labels = result.field.labels or ("",) * len(result.points)
+    labels = result.field.labels or ("",) * len(result.field.points)
     detected = [(f"{n.x:.2f}", f"{n.y:.2f}", f"{n.confidence:.4f}") for n in result.nuclei]
     hits = zip(result.pairs.tolist(), result.errors, strict=True)
     rows = [(*detected[i], "hit", f"{error:.2f}", labels[j]) for (i, j), error in hits]
     rows += [(*detected[i], "false", "", "") for i in result.false]
     for j in result.missed:
-        x, y = result.points[j]
+        x, y = result.field.points[j]
         rows.append((f"{x:.2f}", f"{y:.2f}", "", "missed", "", labels[j]))
     return rows

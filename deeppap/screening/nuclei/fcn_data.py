@@ -41,18 +41,13 @@ UNMARKED_CONFIDENCE, UNMARKED_UM2 = 0.3, 20.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """A field at the net's pixel size.
+    """A field at the net's pixel size."""
 
-    `channel` is its absorbance, uint8 (H, W); `points` float64 (N, 2) of x, y in it; `weights` float64 (N,) say how
-    often each nucleus is chosen, `sigmas` float64 (N,) how wide its bump is, in pixels; `unknown` uint8 (H, W) is 255
-    where it is not known whether there are nuclei.
-    """
-
-    channel: np.ndarray
-    points: np.ndarray
-    weights: np.ndarray
-    sigmas: np.ndarray
-    unknown: np.ndarray
+    channel: np.ndarray  # absorbance, uint8 (H, W)
+    points: np.ndarray  # float64 (N, 2) of x, y in it
+    weights: np.ndarray  # float64 (N,): how often each nucleus is chosen
+    sigmas: np.ndarray  # float64 (N,): how wide its bump is, in pixels
+    unknown: np.ndarray  # uint8 (H, W): 255 where it is not known whether there are nuclei
 
 
 def prepare(field: Field, mpp: float, weights: np.ndarray, incomplete: bool = False) -> Prepared:

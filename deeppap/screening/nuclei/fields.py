@@ -23,15 +23,11 @@ SMALLEST = 20  # pixels of a mask's component; a smaller one is left over from a
 
 @dataclass(frozen=True)
 class Field:
-    """One field of view and what is known of its nuclei.
-
-    `points` are centres, float64 (N, 2) of x, y, 0-based; `labels` is the class of each cell, if classes are known;
-    `mask` is int32 (H, W), 0 outside and 1..N in the nucleus of that point, if there is one.
-    """
+    """One field of view and what is known of its nuclei."""
 
     path: Path
-    points: np.ndarray
-    labels: tuple[str, ...] = ()
+    points: np.ndarray  # centres, float64 (N, 2) of x, y, 0-based
+    labels: tuple[str, ...] = ()  # the class of each cell, if classes are known
     mask_path: Path | None = None
 
     @property
@@ -44,7 +40,7 @@ class Field:
         return _read_field(self.path)
 
     def mask(self) -> np.ndarray | None:
-        """The nuclei by number, or None."""
+        """The nuclei, int32 (H, W): 0 outside and 1..N in the nucleus of that point; None without a mask."""
         return None if self.mask_path is None else read_nuclei_mask(self.mask_path)[0]
 
 

@@ -14,17 +14,13 @@ DETECTORS = ("threshold", "fcn")
 
 @dataclass(frozen=True)
 class Nucleus:
-    """One nucleus of a field.
+    """One nucleus of a field."""
 
-    `x` (column) and `y` (row) are its centre in pixels of the image it was found in, 0-based, sub-pixel; `area_um2`
-    its area in square micrometres; `confidence` in 0..1 orders nuclei of one detector, it is no probability;
-    `outline`, if the detector drew one, is a closed polygon, float32 (N, 2) of x, y in the same pixels.
-    """
-
-    x: float
+    x: float  # its centre in pixels of the image it was found in, 0-based, sub-pixel; x is the column
     y: float
-    area_um2: float
-    confidence: float
+    area_um2: float  # square micrometres
+    confidence: float  # 0..1; it orders the nuclei of one detector and is no probability
+    # a closed polygon, float32 (N, 2) of x, y in the same pixels, if the detector drew one
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def moved(self, x: float, y: float) -> "Nucleus":

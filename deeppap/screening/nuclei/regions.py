@@ -103,15 +103,12 @@ def pad(channel: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Region:
-    """A candidate: `mask` bool (h, w), its upper left corner at row `top`, column `left` of the padded field.
+    """A candidate."""
 
-    `clump` bool (h, w) is what it was split from, if it was: the rest of that is no surroundings.
-    """
-
-    mask: np.ndarray
-    top: int
+    mask: np.ndarray  # bool (h, w)
+    top: int  # row and column of its upper left corner in the padded field
     left: int
-    clump: np.ndarray | None = None
+    clump: np.ndarray | None = None  # bool (h, w): what it was split from; the rest of that is no surroundings
 
     def cut(self, padded: np.ndarray) -> np.ndarray:
         """The part of a padded array that the mask lies on, as a view."""

@@ -28,21 +28,18 @@ NOTE = "# Resolved for this folder from {source}; the hand-written file is the d
 
 
 class SetRecord(msgspec.Struct, frozen=True):
-    """A set of fields that a detector was trained on; `sha256` is over images, points and labels."""
+    """A set of fields that a detector was trained on."""
 
     name: str
     mpp: float
     incomplete: bool
     fields: int
     nuclei: int
-    sha256: str
+    sha256: str  # over images, points and labels
 
 
 class DetectorRecord(Record, frozen=True):
-    """What distinguishes one training of the nucleus net from another; `sha256` is of the weights, once there are any.
-
-    `train_val` and `solver` are digests of the prototxt files.
-    """
+    """What distinguishes one training of the nucleus net from another."""
 
     FILE = "detector.json"
     MADE_BY = "tools/train_detector.py"
@@ -50,13 +47,13 @@ class DetectorRecord(Record, frozen=True):
     net: str
     work_mpp: float
     crop: int
-    train_val: str
+    train_val: str  # digests of the prototxt files
     solver: str
     crops: int
     iterations: int | None
     seed: int
     sets: list[SetRecord]
-    sha256: str | None = None
+    sha256: str | None = None  # of the weights, once there are any
 
 
 @dataclass(frozen=True)

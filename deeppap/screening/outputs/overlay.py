@@ -19,14 +19,8 @@ LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000,
 class Overlay:
     """A picture that cells are drawn on one by one.
 
-    Parameters
-    ----------
-    small : ndarray, uint8 (h, w, 3) BGR or (h, w)
-        The image, or its overview.
-    size : (int, int)
-        Width and height of the image itself.
-    mpp : float
-        Micrometres a pixel of the image itself.
+    `small` is the image or its overview, uint8 (h, w, 3) BGR or (h, w); `size` is width and height of the image
+    itself, `mpp` its micrometres a pixel.
     """
 
     def __init__(self, small: np.ndarray, size: tuple[int, int], mpp: float):

@@ -67,12 +67,9 @@ class SummaryRow(NamedTuple):
 
 
 class Gallery:
-    """Collects what the page shows, an image at a time; the pictures are in memory, so show at most a few thousand.
+    """Collects what the page shows, an image at a time; `images` is how many will be added.
 
-    Parameters
-    ----------
-    images : int
-        How many will be added.
+    The pictures are in memory, so show at most a few thousand cells.
     """
 
     def __init__(self, settings: Settings, images: int = 1):

@@ -56,25 +56,13 @@ class Damage:
 
 
 class Slide(Protocol):
-    """An image that is read in parts, however large it is.
-
-    Attributes
-    ----------
-    levels : list of (width, height)
-        Its sizes, the full one first.
-    colour : bool
-        Whether it has three channels; otherwise it is grey.
-    mpp : float or None
-        Micrometres a pixel of the full size, if the file states it.
-    origin : (x, y)
-        The pixel that QuPath counts from: the first scanned one, if the file states it.
-    """
+    """An image that is read in parts, however large it is."""
 
     path: Path
-    levels: list[tuple[int, int]]
-    colour: bool
-    mpp: float | None
-    origin: tuple[int, int]
+    levels: list[tuple[int, int]]  # width and height, the full size first
+    colour: bool  # three channels; otherwise grey
+    mpp: float | None  # micrometres a pixel of the full size, if the file states it
+    origin: tuple[int, int]  # the pixel (x, y) that QuPath counts from: the first scanned one, if the file states it
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
         """Pixels of a box of a level, uint8 (H, W, 3) BGR or (H, W), and the damages in it (255 there)."""
@@ -90,14 +78,8 @@ def read_pieces(
 ) -> tuple[np.ndarray, list[Damage]]:
     """Assemble a box from a grid of pieces, such as a TIFF's tiles.
 
-    Parameters
-    ----------
-    level, piece : (width, height)
-        Size of the level and of its pieces.
-    channels : tuple of int
-        Shape of one pixel: (3,) or ().
-    read_piece : callable
-        Gives the pixels of one piece, uint8, or the reason why they cannot be read.
+    `level` and `piece` are (width, height), `channels` is the shape of a pixel, (3,) or (); `read_piece` gives the
+    pixels of a piece, uint8, or the reason why they cannot be read.
     """
     wide, high = piece
     image = np.full((box.height, box.width, *channels), MISSING, np.uint8)

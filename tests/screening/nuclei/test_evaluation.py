@@ -79,7 +79,7 @@ def test_scores_are_pooled_over_fields():
     scores = pool([one, two], 0.2)
     assert (scores.fields, scores.hits, scores.missed, scores.false) == (2, 1, 2, 2)
     assert (scores.precision, scores.recall, scores.f) == (1 / 3, 1 / 3, 2 / 6)
-    assert scores.error_pixels.mean == scores.error_pixels.median == scores.error_pixels.percentile95 == 5.0
+    assert scores.error_pixels == (5.0, 5.0, 5.0)
     assert (scores.abnormal.hits, scores.abnormal.marked) == (1, 2)
     text = report([one, two], 0.2)
     for figure in ("precision 0.333, recall 0.333, F 0.333", "0.500 (1/2)", "(1.00, 1.00, 1.00 um)", "100.0 % of hits"):
