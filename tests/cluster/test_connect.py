@@ -6,8 +6,6 @@ import pytest
 
 pytest.importorskip("distributed", reason="make cluster")
 
-import dask
-
 from deeppap.cluster.connect import connected, on_cluster, require_dask
 from deeppap.io.errors import UserError
 
@@ -28,14 +26,6 @@ def test_no_cluster_there(tmp_path, monkeypatch, where, said):
     monkeypatch.setattr("deeppap.cluster.connect.ANSWER", 1)
     with pytest.raises(UserError, match=said), connected(where):
         pass
-
-
-def test_settings_that_decide_over_lost_work():
-    require_dask()
-    names = ("allowed-failures", "worker-ttl", "worker-saturation", "work-stealing")
-    found = [dask.config.get(f"distributed.scheduler.{name}") for name in names]
-    assert found == [3, "5 minutes", 1.0, False]
-    assert not any(dask.config.get("distributed.worker.memory")[name] for name in ("target", "pause", "terminate"))
 
 
 def test_without_dask_one_line_says_what_to_do(monkeypatch):

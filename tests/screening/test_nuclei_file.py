@@ -1,6 +1,5 @@
 """Nuclei that a person set: QuPath's GeoJSON and CSV, read back, and what is refused in one line."""
 
-import contextlib
 import gzip
 import json
 import zlib
@@ -170,20 +169,12 @@ def test_more_nuclei_than_any_slide_has(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["nuclei.geojson.gz", "nuclei.csv.gz"])
-def test_damaged_gzip_file_is_refused(tmp_path, rng, name):
+def test_damaged_gzip_file_is_refused(tmp_path, name):
+    """Damage inside the compressed data raises an error that is no OSError."""
     text = json.dumps({"features": [feature("Polygon", [SQUARE])] * 400}) if "geojson" in name else "x,y\n1,2\n" * 4000
-    whole = bytearray(gzip.compress(text.encode()))
-    path, kinds = tmp_path / name, set()
-    for _ in range(60):
-        data = whole.copy()
-        for place in rng.integers(20, len(data) - 8, 5):
-            data[place] = rng.integers(256)
-        path.write_bytes(data)
-        with contextlib.suppress(UserError):
-            read(path)
-        with contextlib.suppress(OSError, EOFError), gzip.open(path) as file:
-            try:
-                file.read()
-            except zlib.error as error:
-                kinds.add(type(error))
-    assert kinds  # some were of the kind that is no OSError
+    whole = gzip.compress(text.encode())
+    with pytest.raises(zlib.error):
+        gzip.decompress(whole[:30] + b"\xff" * 8 + whole[38:])
+    (tmp_path / name).write_bytes(whole[:30] + b"\xff" * 8 + whole[38:])
+    with pytest.raises(UserError, match=name):
+        read(tmp_path / name)

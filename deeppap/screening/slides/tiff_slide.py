@@ -42,13 +42,13 @@ class TiffSlide:
             self.file = tifffile.TiffFile(path)
             pages = _levels(self.file)
             _require_kind(path, pages[0])
+            _require_whole(path, pages[0])
         except UserError:
             raise
         except Exception as error:  # a broken file can raise anything in the parser
             found = f"a header that cannot be read ({_short(error)})"
             raise UserError(path, "a whole TIFF file", found, "Get this file again.") from None
         self.pages = [page for page in pages if page is pages[0] or _same_picture(page, pages[0])]
-        _require_whole(path, self.pages[0])
         self.levels = [(page.imagewidth, page.imagelength) for page in self.pages]
         self.colour = self.pages[0].samplesperpixel == 3
         self.mpp = _pixel_size(path, self.pages[0], self.file.ome_metadata or self.pages[0].description or "")

@@ -66,9 +66,3 @@ def test_map_has_half_the_sides_of_its_input():
     blobs = probe_net(FOLDER / "deploy.prototxt")["blobs"]
     assert blobs["data"] == [1, 1, CROP, CROP]
     assert blobs["prob"] == [1, 1, CROP // STRIDE, CROP // STRIDE]
-
-
-def test_solver_names_the_net():
-    solver = read_prototxt(FOLDER / "solver.prototxt", "SolverParameter")
-    assert solver.net == "prototxt/nucleus_fcn/train_val.prototxt"
-    assert (solver.type, solver.random_seed) == ("Adam", 1)

@@ -47,11 +47,8 @@ def test_cell_without_outline_and_numbers():
     found = feature(cell_at(10, 20, 0.2, outline=None, area_um2=float("nan"), confidence=float("nan")))
     assert found["geometry"] == {"type": "Point", "coordinates": [10.5, 20.5]}
     assert set(found["properties"]["measurements"]) == {"P(abnormal)", "P(abnormal) spread"}
-
-
-@pytest.mark.parametrize(("score", "name"), [(0.0, "Normal"), (0.4999, "Normal"), (0.5, "Abnormal"), (1.0, "Abnormal")])
-def test_classes_by_the_papers_threshold(score, name):
-    assert feature(cell_at(1, 1, score))["properties"]["classification"]["name"] == name
+    for score, name in ((0.4999, "Normal"), (0.5, "Abnormal")):  # the paper's threshold
+        assert feature(cell_at(1, 1, score))["properties"]["classification"]["name"] == name
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

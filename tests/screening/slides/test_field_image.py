@@ -44,7 +44,7 @@ def test_alpha_and_16_bits_are_refused(tmp_path, rng, shape, kind, said):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
-@pytest.mark.parametrize("keep", [0, 1, 20, 200, -40])
+@pytest.mark.parametrize("keep", [0, 20, 200, -40])
 def test_truncated_file_is_refused(tmp_path, rng, suffix, keep):
     path = tmp_path / f"field{suffix}"
     cv2.imwrite(str(path), image(rng))
@@ -78,23 +78,17 @@ def test_end_of_a_thumbnail_is_not_the_end_of_its_jpeg(tmp_path, rng, keep):
         FieldImage(path)
 
 
-def test_huge_png_is_refused_before_it_is_decoded(tmp_path, rng):
-    path = tmp_path / "field.png"
-    cv2.imwrite(str(path), image(rng))
-    data = bytearray(path.read_bytes())
-    data[16:24] = struct.pack(">II", 60_000, 60_000)
-    path.write_bytes(data)
-    with pytest.raises(UserError, match="60000 x 60000"):
-        FieldImage(path)
-
-
-def test_huge_jpeg_is_refused_before_it_is_decoded(tmp_path, rng):
-    path = tmp_path / "field.jpg"
-    cv2.imwrite(str(path), image(rng))
-    data = path.read_bytes()
+def test_huge_image_is_refused_before_it_is_decoded(tmp_path, rng):
+    png, jpeg = tmp_path / "field.png", tmp_path / "field.jpg"
+    for path in (png, jpeg):
+        cv2.imwrite(str(path), image(rng))
+    data = png.read_bytes()
+    png.write_bytes(data[:16] + struct.pack(">II", 30_000, 30_000) + data[24:])
+    data = jpeg.read_bytes()
     assert jpeg_size(data) == (90, 60) and jpeg_size(data[:30]) is jpeg_size(b"BM") is None
     frame = data.index(b"\xff\xc0")
-    path.write_bytes(data[: frame + 5] + (30_000).to_bytes(2, "big") * 2 + data[frame + 9 :])
-    for read in (FieldImage, read_image):
-        with pytest.raises(UserError, match="30000 x 30000"):
-            read(path)
+    jpeg.write_bytes(data[: frame + 5] + struct.pack(">HH", 30_000, 30_000) + data[frame + 9 :])
+    for path in (png, jpeg):
+        for read in (FieldImage, read_image):
+            with pytest.raises(UserError, match="30000 x 30000"):
+                read(path)
