@@ -119,9 +119,9 @@ def _whose(members: Sequence[CurvePoint], points: Sequence[CurvePoint]) -> str:
     return f"{', '.join(f'seed {p.seed}, {p.share} %, {STARTS.get(p.start, p.start)}' for p in members)}: "
 
 
-@plot("learning_curve", "Learning curve", "AUC against the cells that were learned from.")
+@plot("learning_curve", "Learning curve")
 def curve_figure(curve: Curve) -> Figure:
-    """One curve a start: the mean over seeds, the test groups' 95 % interval, and a small mark for each net."""
+    """AUC against the cells that were learned from."""
     figure = new_figure(NARROW + 1.2, 3.4, layout="constrained")
     axes = figure.subplots()
     found = [level for level in levels(curve.points) if level.values["auc"] is not None]

@@ -19,14 +19,11 @@ SEED = 7  # of the sideways scatter of single cells
 PANELS = {"sens": "sensitivity", "spec": "specificity", "auc": "AUC"}
 
 
-@style.plot(
-    "roc",
-    "ROC curve",
-    "Sensitivity against 1 − specificity over all thresholds, all scored cells pooled. The open marker is the highest "
-    "threshold that still finds 99 % of the abnormal cells.",
-)
+@style.plot("roc", "ROC curve")
 def roc(runs: Sequence[Run]) -> Figure:
-    """Every curve on the left, and on the right the corner that all operating points are in."""
+    """Sensitivity against 1 − specificity over all thresholds, all scored cells pooled. The open marker is the highest
+    threshold that still finds 99 % of the abnormal cells.
+    """
     figure = style.new_figure(style.WIDE, 3.6, layout="constrained")
     whole, corner = figure.subplots(1, 2)
     span = 0.1
@@ -58,14 +55,11 @@ def _with_both(runs: Sequence[Run]) -> list[Run]:
     return found
 
 
-@style.plot(
-    "calibration",
-    "Calibration",
-    "Share of cells that are abnormal against their mean score, in ten bins of equal width; on the grey line a score "
-    "is a probability. Below: the cells in each bin.",
-)
+@style.plot("calibration", "Calibration")
 def calibration(runs: Sequence[Run]) -> Figure:
-    """The share of abnormal cells against the mean score of each bin, and how many cells a bin has."""
+    """Share of cells that are abnormal against their mean score, in ten bins of equal width; on the grey line a score
+    is a probability. Below: the cells in each bin.
+    """
     figure = style.new_figure(style.NARROW, 4.0, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color=style.DIAGONAL, linewidth=0.8)
@@ -95,14 +89,11 @@ def _with_views(runs: Sequence[Run]) -> list[Run]:
     return found
 
 
-@style.plot(
-    "views",
-    "Accuracy against the number of views",
-    "Accuracy when only so many views of a cell are averaged (mean over random choices of them). The open marker is "
-    "one view's centre crop alone.",
-)
+@style.plot("views", "Accuracy against the number of views")
 def accuracy_against_views(runs: Sequence[Run]) -> Figure:
-    """One curve a run over the logarithm of the number of views."""
+    """Accuracy when only so many views of a cell are averaged (mean over random choices of them). The open marker is
+    one view's centre crop alone.
+    """
     figure = style.new_figure(style.NARROW, 3.0, layout="constrained")
     axes = figure.subplots()
     ticks = set()
@@ -119,14 +110,11 @@ def accuracy_against_views(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-@style.plot(
-    "angles",
-    "Sensitivity and specificity by rotation angle",
-    "Only the views of one angle averaged. A net that had learned the angle of rotation and not the cell would show "
-    "it here as peaks and dips.",
-)
+@style.plot("angles", "Sensitivity and specificity by rotation angle")
 def by_angle(runs: Sequence[Run]) -> Figure:
-    """Sensitivity on the left and specificity on the right against the angle, one curve a run."""
+    """Only the views of one angle averaged. A net that had learned the angle of rotation and not the cell would show it
+    here as peaks and dips.
+    """
     figure = style.new_figure(style.WIDE, 2.7, layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for number, run in enumerate(_with_views(runs)):
@@ -144,15 +132,12 @@ def by_angle(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-@style.plot(
-    "fig11-scores",
-    "Fig. 11. Scores by class",
-    "Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to "
-    "1.5 times the box. Blue background: normal, red: abnormal; the dashed line is the threshold 0.5 and crosses are "
-    "misclassified cells.",
-)
+@style.plot("fig11-scores", "Fig. 11. Scores by class")
 def scores_by_class(run: Run) -> Figure:
-    """A box a class that has scored cells, and every cell beside it."""
+    """Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to
+    1.5 times the box. Blue background: normal, red: abnormal; the dashed line is the threshold 0.5 and crosses are
+    misclassified cells.
+    """
     _scored([run])
     # a set without the seven classes is shown by its two labels
     index_of = run.labels if run.class7 is None else run.class7
@@ -186,13 +171,9 @@ def scores_by_class(run: Run) -> Figure:
     return figure
 
 
-@style.plot(
-    "confusion",
-    "Seven classes: confusion matrix",
-    "True classes down, the net's across; percentages are of the row. The dashed lines part normal from abnormal.",
-)
+@style.plot("confusion", "Seven classes: confusion matrix")
 def confusion(run: Run) -> Figure:
-    """Counts (7, 7), true classes down, coloured by the share of the row."""
+    """True classes down, the net's across; percentages are of the row. The dashed lines part normal from abnormal."""
     _scored([run])
     if run.class7 is None:
         raise style.LeftOutError("no scored cell has one of the seven classes")
@@ -218,14 +199,11 @@ def confusion(run: Run) -> Figure:
     return figure
 
 
-@style.plot(
-    "adapting",
-    "Before and after adapting",
-    "Sensitivity and specificity at 0.5, and the area under the curve, of each net on the same held-out cells; the "
-    "bars are 95 % intervals over whole groups. The adapted net comes last.",
-)
+@style.plot("adapting", "Before and after adapting")
 def adapting(found: Adapting) -> Figure:
-    """A panel for each metric, one line a net."""
+    """Sensitivity and specificity at 0.5, and the area under the curve, of each net on the same held-out cells; the
+    bars are 95 % intervals over whole groups. The adapted net comes last.
+    """
     nets = found.nets
     figure = style.new_figure(style.WIDE, 0.9 + 0.45 * len(nets), layout="constrained")
     panels = figure.subplots(1, len(PANELS), sharey=True)

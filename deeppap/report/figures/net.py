@@ -42,14 +42,11 @@ class Course(NamedTuple):
     chosen: float | None
 
 
-@style.plot(
-    "fig5-learning",
-    "Fig. 5. Learning",
-    "(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; one line style for "
-    "each fold. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.",
-)
+@style.plot("fig5-learning", "Fig. 5. Learning")
 def learning(run: Run) -> Figure:
-    """One curve a fold."""
+    """(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; one line style for
+    each fold. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.
+    """
     courses = [course for fold in run.folds if (course := read_course(fold))]
     if not courses:
         raise style.LeftOutError("no scored fold has a train.log with a validation and a known length of its epochs")
@@ -118,14 +115,11 @@ def _smoothed(train: np.ndarray) -> np.ndarray:
     return np.column_stack([(used + 0.5) * step, [train[stretch_of == one, 1].mean() for one in used]])
 
 
-@style.plot(
-    "fig6-filters",
-    "Fig. 6. Filters of the first layer",
-    "The 96 filters of conv1 (11 × 11 × 3), from the first scored fold; change: the difference between the two, on a "
-    "scale of its own.",
-)
+@style.plot("fig6-filters", "Fig. 6. Filters of the first layer")
 def filters(run: Run) -> Figure:
-    """conv1 before and after fine-tuning and their difference; of a net from random values the latter alone."""
+    """The 96 filters of conv1 (11 × 11 × 3), from the first scored fold; change: the difference between the two, on a
+    scale of its own.
+    """
     arrays = read_net_arrays(run)
     before, after = arrays.get("conv1_before"), arrays.get("conv1_after")
     if after is None:
@@ -155,14 +149,11 @@ def _rgb_tiles(weights: np.ndarray) -> np.ndarray:
     return weights[:, ::-1].transpose(0, 2, 3, 1)
 
 
-@style.plot(
-    "fig7-activations",
-    "Fig. 7. Activations",
-    "Feature maps of pool1, pool2 and pool5 for one crop of a cell, brightness as the square root of the activation, "
-    "each layer on its own scale.",
-)
+@style.plot("fig7-activations", "Fig. 7. Activations")
 def activations(run: Run) -> Figure:
-    """The input of one crop, (3, 227, 227) BGR, and the feature maps (C, H, W) of the pooling layers."""
+    """Feature maps of pool1, pool2 and pool5 for one crop of a cell, brightness as the square root of the activation,
+    each layer on its own scale.
+    """
     arrays = read_net_arrays(run)
     shown = {name: arrays[name] for name in ("input", *LAYERS) if name in arrays}
     if "input" not in shown or len(shown) < 2:

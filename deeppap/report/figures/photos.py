@@ -28,15 +28,11 @@ STRONGEST = 0.8  # share of the colour where a heat map is strongest
 PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
 
 
-@style.plot(
-    "fig2-views",
-    "Fig. 2. Views of an abnormal and a normal cell",
-    "Left: the cell's image with the 128 × 128 patch around its nucleus centre (dashed) and shifted centres (yellow). "
-    "Blue: rotations. Green: translations by up to 10 pixels, with the centre of each patch in yellow.",
-    photo=True,
-)
+@style.plot("fig2-views", "Fig. 2. Views of an abnormal and a normal cell", photo=True)
 def views(run: Run, pictures: CellPictures) -> Figure:
-    """The middle cell, by id, of the abnormal and of the normal ones, as the net is shown it."""
+    """Left: the cell's image with the 128 × 128 patch around its nucleus centre (dashed) and shifted centres (yellow).
+    Blue: rotations. Green: translations by up to 10 pixels, with the centre of each patch in yellow.
+    """
     shown = []
     for label in (1, 0):
         ids = sorted(cell.id for cell in run.result.cells.values() if cell.label == label)
@@ -81,14 +77,9 @@ def _patch_panel(axes: Axes, patches: np.ndarray, colour: str, title: str) -> No
         spine.set(visible=True, color=colour, linewidth=2)
 
 
-@style.plot(
-    "fig4-examples",
-    "Fig. 4. Examples of every class",
-    "Cells spread evenly over each class's ids, all at one scale.",
-    photo=True,
-)
+@style.plot("fig4-examples", "Fig. 4. Examples of every class", photo=True)
 def examples(run: Run, pictures: CellPictures) -> Figure:
-    """One line of cells a class."""
+    """Cells spread evenly over each class's ids, all at one scale."""
     scale, rows = style.WIDE / EXAMPLE_PIXELS, []
     for index, name, label in run.classes:
         ids = run.ids_of_class(index)
@@ -103,21 +94,19 @@ def examples(run: Run, pictures: CellPictures) -> Figure:
     return flow(rows, style.WIDE, scale, pictures.micrometres())
 
 
-PATCHES = (
-    "Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of "
-    "its class that were classified correctly; lower row: the least certain one."
-)
-
-
-@style.plot("fig8-abnormal", "Fig. 8. Abnormal cells classified correctly", PATCHES, photo=True)
+@style.plot("fig8-abnormal", "Fig. 8. Abnormal cells classified correctly", photo=True)
 def right_abnormal(run: Run, pictures: CellPictures) -> Figure:
-    """Two cells of every abnormal class."""
+    """Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of
+    its class that were classified correctly; lower row: the least certain one.
+    """
     return _right_cells(run, pictures, 1)
 
 
-@style.plot("fig9-normal", "Fig. 9. Normal cells classified correctly", PATCHES, photo=True)
+@style.plot("fig9-normal", "Fig. 9. Normal cells classified correctly", photo=True)
 def right_normal(run: Run, pictures: CellPictures) -> Figure:
-    """Two cells of every normal class."""
+    """Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of
+    its class that were classified correctly; lower row: the least certain one.
+    """
     return _right_cells(run, pictures, 0)
 
 
@@ -148,14 +137,9 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
     return figure
 
 
-@style.plot(
-    "fig10-misclassified",
-    "Fig. 10. Misclassified cells",
-    "Misclassified cells with their abnormality scores, the worst first, all at one scale.",
-    photo=True,
-)
+@style.plot("fig10-misclassified", "Fig. 10. Misclassified cells", photo=True)
 def misclassified(run: Run, pictures: CellPictures) -> Figure:
-    """The abnormal ones called normal, then the normal ones called abnormal."""
+    """Misclassified cells with their abnormality scores, the worst first, all at one scale."""
     if not run.folds:
         raise style.LeftOutError("no fold is scored")
     # stable: equal scores keep the order of the cells, and the page its bytes
@@ -180,16 +164,12 @@ def _text(run: Run, cell: str, score: float) -> str:
     return f"{style.clean(row.class_name or KINDS[row.label], 20)}\n{style.clean(cell, 24)}\nscore {score:.2f}"
 
 
-@style.plot(
-    "heatmaps",
-    "Where the score comes from",
-    "Each cell beside itself under its heat map: red where a place speaks for abnormal, blue where for normal (the "
-    "evidence of conv3, gradient times output, averaged over views and crops; each cell on its own scale). It shows "
-    "what the net used, not what is wrong with a cell.",
-    photo=True,
-)
+@style.plot("heatmaps", "Where the score comes from", photo=True)
 def heatmaps(run: Run, pictures: CellPictures) -> Figure:
-    """Some right cells and some wrong ones of the first fold that has heat maps."""
+    """Each cell beside itself under its heat map: red where a place speaks for abnormal, blue where for normal (the
+    evidence of conv3, gradient times output, averaged over views and crops; each cell on its own scale). It shows what
+    the net used, not what is wrong with a cell.
+    """
     fold = next((fold for fold in run.folds if (fold.folder / HEATMAPS).exists()), None)
     if fold is None:
         raise style.LeftOutError(f"no fold has {HEATMAPS}")

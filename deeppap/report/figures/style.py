@@ -74,15 +74,15 @@ class Plot:
     photo: bool = False
 
 
-def plot(name: str, title: str, caption: str, photo: bool = False) -> Callable[[Callable[..., Figure]], Plot]:
-    """Make a function that draws a figure into a `Plot`, drawn in the common style."""
+def plot(name: str, title: str, photo: bool = False) -> Callable[[Callable[..., Figure]], Plot]:
+    """Make a function that draws a figure into a `Plot`, drawn in the common style; its docstring is the caption."""
 
     def decorate(function: Callable[..., Figure]) -> Plot:
         def draw(*args) -> Figure:
             with mpl.rc_context(STYLE):  # leave matplotlib's own settings alone
                 return function(*args)
 
-        return Plot(name, title, caption, draw, photo)
+        return Plot(name, title, " ".join(function.__doc__.split()), draw, photo)
 
     return decorate
 
