@@ -6,7 +6,9 @@ import json
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from deeppap.records import RunRecord, ScoreRecord
 from tests.support.checkout import make_checkout, run_tool
 
 
@@ -52,15 +54,10 @@ def test_a_fold_leaves_scores_baselines_and_a_report(cross_validated):
             assert len(list(csv.DictReader(file))) == 2, name
     assert not (run / "fold1/train_lmdb").exists()  # given back, for want of --keep
     assert (run / "report/report.html").is_file()
-
-
-@pytest.mark.slow
-def test_a_manifest_with_masks_has_its_nucleus_area_baseline(cross_validated):
-    run, _, _ = cross_validated
-    assert json.loads((run / "baselines.json").read_text())["nucleus_area"]["two_class"]["acc"] == 1
-    facts = json.loads((run / "run.json").read_text())["dataset"]
-    told = {"name": "herlev", "view_plan": "balanced", "pixel_um": 0.25, "paper": None, "phantom": False, "cells": 10}
-    assert facts.items() >= told.items()
+    answers = json.loads((run / "baselines.json").read_text())["nucleus_area"]["predictions"]
+    assert all(answer[0] == int(cell) % 2 for cell, answer in answers.items())
+    dataset = RunRecord.read(run).dataset
+    assert (dataset.name, dataset.view_plan, dataset.pixel_um, dataset.paper) == ("herlev", "balanced", 0.25, None)
 
 
 @pytest.mark.slow
@@ -74,27 +71,20 @@ def test_a_second_call_does_only_what_is_missing(cross_validated, place):
 
 @pytest.mark.slow
 def test_scores_made_otherwise_are_made_again(cross_validated, place):
+    """Those of other views, and shifted ones of another net, as after a fold was trained anew."""
     run, _, words = cross_validated
     fold, before = run / "fold1", (run / "fold1/scores.csv").read_bytes()
     run_tool(place, "evaluate", "--net", fold, "--views", 1, "--gpu", "none")
     assert (fold / "scores.csv").read_bytes() == before
-    for kind in ("csv", "json"):  # what an evaluate of one view once did to them
+    for kind in ("csv", "json"):
         (fold / f"scores-views1-crops2.{kind}").replace(fold / f"scores.{kind}")
-    printed = run_tool(place, "cross_validate", *words, "--folds", "1", "--shift", "--workers", "1").stdout
-    assert f"scoring again: {fold.relative_to(place) / 'scores.csv'} was made with other views" in printed
-    assert (fold / "scores.csv").read_bytes() == before
-
-
-@pytest.mark.slow
-def test_shifted_scores_of_another_net_are_made_again_though_not_asked_for(cross_validated, place):
-    """As after a fold was trained anew: no report could be made of the run, whatever the call was told to do."""
-    run, _, words = cross_validated
-    path = run / "fold1/scores_shift5.json"
-    own = json.loads(path.read_text())
-    path.write_text(json.dumps(own | {"weights_sha": "0" * 64}))
+    shifted = ScoreRecord.beside(fold / "scores_shift5.csv")
+    replace(shifted, weights_sha="0" * 64).write_beside(fold / "scores_shift5.csv")
     run_tool(place, "report", run, status=2)
-    run_tool(place, "cross_validate", *words, "--folds", "1", "--workers", "1")
-    assert json.loads(path.read_text())["weights_sha"] == own["weights_sha"]
+    printed = run_tool(place, "cross_validate", *words, "--folds", "1", "--workers", "1").stdout
+    assert f"scoring again: {fold.relative_to(place) / 'scores.csv'}" in printed
+    assert (fold / "scores.csv").read_bytes() == before
+    assert ScoreRecord.beside(fold / "scores_shift5.csv").weights_sha == shifted.weights_sha
 
 
 @pytest.mark.slow
@@ -102,7 +92,7 @@ def test_a_fold_trained_otherwise_stops_the_next(cross_validated, place):
     _, _, words = cross_validated
     scratch = ["--from-scratch" if word == "--weights" else word for word in words if "caffemodel" not in str(word)]
     done = run_tool(place, "cross_validate", *scratch, "--folds", "2", status=2)
-    assert "fold1: expected a fold trained with what is asked for now, found then and now: weights " in done.stderr
+    assert "fold1: " in done.stderr and "weights " in done.stderr
     assert not (place / "runs/herlev-cell-smallest/fold2").exists()
 
 
@@ -112,21 +102,20 @@ def test_another_engine_is_another_run_whose_own_scores_it_makes(cross_validated
     first, _, words = cross_validated
     words = [*words, "--folds", "1", "--workers", "1", "--engine", "onnxruntime"]
     done = run_tool(place, "cross_validate", *words, "--run", first.name, status=2)
-    assert "run.json: expected engine caffe, found engine onnxruntime" in done.stderr
+    assert "engine onnxruntime" in done.stderr
     run_tool(place, "cross_validate", *words)
     fold = place / "runs/herlev-cell-smallest-onnxruntime/fold1"
-    record = json.loads((fold / "scores.json").read_text())
-    assert (record["engine"], record["precision"]) == ("onnxruntime", "float32")
+    record = ScoreRecord.beside(fold / "scores.csv")
+    assert (record.engine, record.precision) == ("onnxruntime", "float32")
     assert "onnxruntime" in (fold.parent / "report/report.html").read_text()
     # Caffe's of this net are not the run's own
     run_tool(place, "evaluate", "--net", fold, "--gpu", "none")
     assert (fold / "scores-caffe.csv").exists()
-    assert json.loads((fold / "scores.json").read_text()) == record
+    assert ScoreRecord.beside(fold / "scores.csv") == record
 
 
-@pytest.mark.parametrize(("folds", "message"), [("5", "numbers from 0 to 4, found 5"), ("0, x", "numbers such as 0,2")])
-def test_folds_that_are_none_are_refused(place, manifest, source_weights, folds, message):
+@pytest.mark.parametrize("folds", ["5", "0, x"])
+def test_folds_that_do_not_exist_are_refused(place, manifest, source_weights, folds):
     words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]
     done = run_tool(place, "cross_validate", *words, "--folds", folds, status=2)
-    assert f"--folds: expected {message}" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert "--folds: " in done.stderr and done.stderr.count("\n") == 1

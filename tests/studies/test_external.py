@@ -16,7 +16,7 @@ from data_prep.views import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import ModelRecord, ScoreRecord, SourceDataset, SourceRecord
+from deeppap.records import ModelRecord, ScoreRecord
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import (
@@ -25,12 +25,12 @@ from deeppap.studies.external import (
     require_one_training,
     require_replaceable,
     scale,
-    training_images,
     validate,
     write_external,
 )
 from tests.support.checkout import run_tool
 from tests.support.second_net import second_net
+from tests.support.sources import source_record
 
 
 def field_set(folder, cells=6, bethesda=("NILM", "HSIL", "LSIL")):
@@ -108,7 +108,7 @@ def test_several_nets_are_averaged_view_by_view(two_nets, tmp_path):
     assert len({scored.made[0].weights_sha for scored in (first, second, both)}) == 3
 
 
-def test_nets_that_are_no_average_are_refused(two_nets):
+def test_nets_of_different_trainings_are_not_averaged(two_nets):
     one, other = two_nets
     with pytest.raises(FieldError) as caught:
         require_one_training([one, other, one])
@@ -116,33 +116,20 @@ def test_nets_that_are_no_average_are_refused(two_nets):
     changes = ({"seed": 2}, {"profile": "quick"}, {"control": "shuffle"}, {"classes": 7}, {"protocol": "field"})
     runs = [with_fields(other.run, **change) for change in (*changes, {"select": "inner"})]
     runs.append(with_fields(other.run, dataset=with_fields(other.run.dataset, dataset_sha="e" * 64)))
-    strangers = [replace(other, run=run) for run in runs]
-    strangers.append(replace(other, split=with_fields(other.split, split_sha="e" * 64)))
-    recipe = with_fields(other.origin.recipe, recipe_sha="f" * 64)
-    strangers.append(replace(other, origin=with_fields(other.origin, recipe=recipe)))
-    for stranger in strangers:
-        with pytest.raises(UserError, match="fold1: expected .* as in "):
-            require_one_training([one, stranger])
+    strangers = [(one, replace(other, run=run)) for run in runs]
+    strangers.append((one, replace(other, split=with_fields(other.split, split_sha="e" * 64))))
 
+    def trained_by(net, **recipe):
+        return replace(net, origin=with_fields(net.origin, recipe=with_fields(net.origin.recipe, **recipe)))
 
-def test_an_adapted_net_is_no_average_with_another(two_nets, tmp_path):
-    def adapted(net, weights_sha):
-        source = SourceRecord(
-            run="r",
-            fold=0,
-            dataset=SourceDataset(name="herlev", cells=1, dataset_sha="c" * 64),
-            fold_sha="d" * 64,
-            weights_sha=weights_sha,
-            control=None,
-            recipe=None,
-        )
-        return replace(net, origin=with_fields(net.origin, recipe=with_fields(net.origin.recipe, source=source)))
-
-    plain, (one, other) = two_nets[0], (adapted(net, "a" * 64) for net in two_nets)
-    require_one_training([one, other])
-    for first, second in ((plain, other), (one, adapted(other, "b" * 64))):
-        with pytest.raises(UserError, match="fold1: expected adapted from "):
-            require_one_training([first, second])
+    strangers.append((one, trained_by(other, recipe_sha="f" * 64)))
+    adapted = trained_by(one, source=source_record())
+    require_one_training([adapted, trained_by(other, source=source_record())])
+    strangers.append((one, trained_by(other, source=source_record())))
+    strangers.append((adapted, trained_by(other, source=source_record(weights_sha="c" * 64))))
+    for pair in strangers:
+        with pytest.raises(UserError, match="fold1: expected "):
+            require_one_training(pair)
 
 
 def external(dataset, path, models, **more):
@@ -174,8 +161,6 @@ def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets):
 def test_a_fold_whose_images_nobody_knows_is_refused(copy_of, trained_fold, tmp_path):
     place, fold = copy_of(trained_fold)
     (fold.parent / "images.sha256").unlink()
-    with pytest.raises(UserError, match="images.sha256"):
-        training_images(fold.parent)
     done = run_tool(place, "validate", field_set(tmp_path / "fields"), "--net", fold, "--gpu", "none", status=2)
     assert "images.sha256" in done.stderr
     assert [path.name for path in (place / "runs").iterdir()] == [fold.parent.name]
@@ -184,7 +169,6 @@ def test_a_fold_whose_images_nobody_knows_is_refused(copy_of, trained_fold, tmp_
 def test_checksums_are_read_back(dataset, tmp_path):
     write_images(tmp_path / "images.sha256", dataset)
     known = read_images(tmp_path / "images.sha256")
-    assert known == set(image_hashes(dataset))
     with pytest.raises(UserError, match="images"):
         require_no_shared_image(known, image_hashes(dataset), tmp_path)
     (tmp_path / "images.sha256").write_text("none\n")
