@@ -354,6 +354,11 @@ def test_table2_of_an_adapted_run_has_the_rates_of_its_own_prototxt(tmp_path):
     assert entry(architecture_tables(named([load_run(adapted)]))[0], "conv1", "lr_mult") == "1 / 2"
 
 
+def test_without_caffe_there_is_no_table2(runs, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert architecture_tables(named([runs["cell"]])) == []
+
+
 def test_files_and_text(tables, tmp_path):
     for table in tables.values():
         table.write(tmp_path)

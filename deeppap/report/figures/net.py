@@ -1,5 +1,6 @@
 """Figures of the net itself: its learning (Fig. 5), its first filters (Fig. 6), its activations (Fig. 7)."""
 
+import re
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 from deeppap.report.figures import style
 from deeppap.report.figures.mosaic import grid
@@ -19,6 +19,7 @@ from deeppap.training.caffe_log import parse
 
 FILE = "net_figures.npz"
 COLUMNS = 12  # filters side by side
+TEST_INTERVAL = re.compile(r"^\s*test_interval\s*:\s*([1-9]\d{0,8})\b", re.MULTILINE)
 LAYERS = ("pool1", "pool2", "pool5")
 
 
@@ -100,7 +101,8 @@ def _epoch_iterations(fold: FoldResult, tests: list[int]) -> float | None:
         return later[0]
     # a training that was interrupted in its first epoch: the solver was told when to validate
     solver = fold.folder / "solver.prototxt"
-    return (read_prototxt(solver, "SolverParameter").test_interval or None) if solver.exists() else None
+    told = TEST_INTERVAL.search(solver.read_text(encoding="utf-8", errors="replace")) if solver.exists() else None
+    return int(told[1]) if told else None
 
 
 def _smoothed(train: np.ndarray) -> np.ndarray:
