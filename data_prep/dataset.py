@@ -16,8 +16,9 @@ def find_data(given: str | None) -> Path:
     """The data set's path: what was given, else the environment's HERLEV, else data/herlev."""
     path = Path(given or os.environ.get("HERLEV") or DEFAULT)
     if not path.exists():
-        do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
-        do = CHECK_PATH if given else do
+        do = CHECK_PATH
+        if not given:
+            do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
         raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
     return path
 
@@ -29,7 +30,7 @@ def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
         return read_manifest(path)
     if (path / "cells.csv").is_file():
         return read_manifest(path / "cells.csv")
-    # the phantom says of itself how many cells it has, so a small one is whole
+    # a phantom says itself how many cells it has, so a small one is whole
     return read_herlev(path, allow_partial or is_phantom(path))
 
 
@@ -40,9 +41,3 @@ def reopened(run: RunRecord) -> Dataset:
         do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as it was built."
         raise UserError(data, "the data set this run was built from", "no such file or folder", do)
     return open_dataset(data, run.allow_partial)
-
-
-def dataset_of(run: RunRecord) -> Dataset | None:
-    """The data set that a run was built from; None where it is not at hand, or another one now."""
-    dataset = reopened(run) if Path(run.dataset.path).exists() else None
-    return dataset if dataset is not None and dataset.dataset_sha() == run.dataset.dataset_sha else None

@@ -28,25 +28,22 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         For any file, mask or class folder that is missing, extra or damaged; nothing is skipped.
     """
     _require_class_folders(root, allow_partial)
-    pairs = [
-        (index, image, mask)
-        for index, known in enumerate(CLASSES)
-        for image, mask in _image_mask_pairs(root / known.folder)
-    ]
-    stems: dict[str, Path] = {}
-    for _, image, _ in pairs:
-        if image.stem in stems:
-            raise UserError(image, "a stem of its own", f"the stem of {stems[image.stem]}", "Remove one of the two.")
-        stems[image.stem] = image
-    cells = [_cell(index, image, mask) for index, image, mask in pairs]
+    cells: list[Cell] = []
+    masks: dict[str, Path] = {}
+    for index, known in enumerate(CLASSES):
+        for image, mask in _image_mask_pairs(root / known.folder):
+            if image.stem in masks:
+                found = f"the stem of {masks[image.stem]}"
+                raise UserError(image, "a stem of its own", found, "Remove one of the two.")
+            masks[image.stem] = mask
+            # Herlev names an image after its field: <field>-<number of the cell>
+            group = image.stem.split("-")[0]
+            centre = centroid(mask, image_size(image))
+            cells.append(Cell(image.stem, image, known.label, index, centre, group))
     if not allow_partial:
         _require_counts(root, cells)
     if not cells:
         raise UserError(root, "cell images", "none", "Point `data` at the folder that holds the class folders.")
-    return _dataset(root, cells, {image.stem: mask for _, image, mask in pairs})
-
-
-def _dataset(root: Path, cells: list[Cell], masks: dict[str, Path]) -> Dataset:
     drawn = is_phantom(root)
     return Dataset(
         name="phantom" if drawn else "herlev",
@@ -98,11 +95,6 @@ def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
             masks[stem], f"its image {stem}.BMP beside it", "none", "Get the image again or move the mask away."
         )
     return [(images[stem], masks[stem]) for stem in sorted(images)]
-
-
-def _cell(index: int, image: Path, mask: Path) -> Cell:
-    centre = centroid(mask, image_size(image))
-    return Cell(image.stem, image, CLASSES[index].label, index, centre, image.stem.split("-")[0])
 
 
 def _require_counts(root: Path, cells: list[Cell]) -> None:

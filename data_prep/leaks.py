@@ -1,6 +1,6 @@
 """Looking for leaks: views of the training LMDB that the validation LMDB holds too, duplicates inside a data set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ SIDE = 16  # of a perceptual hash: 16 x 16 comparisons
 # brightness differs in 18 at most, two cells in 29 at least, two cells' views (with their black corners) in 15
 NEAR = 20
 NEAR_VIEWS = 10
+TURNS = 8  # orientations of an image
 BLOCK = 32  # hashes compared with all others at once: 32 x 100,000 x 32 bytes
 
 
@@ -98,12 +99,16 @@ def audit_fold(fold: Path) -> list[Leak]:
 
 def compare(train: Pictures, validation: Pictures) -> list[Leak]:
     """Every leak between the views of two LMDBs; the first one of each cell stands for the others."""
+    # reversed, so that of many views with one key the first stays
     known = {_cell(name): name for name in reversed(train.names)}
     cells = {_cell(name): name for name in reversed(validation.names)}
-    leaks = [Leak("cell", known[cell], cells[cell], 0) for cell in sorted(known.keys() & cells.keys())]
     exact = dict(zip(reversed(train.exact), reversed(train.names), strict=True))
-    same = {n: exact[digest] for n, digest in zip(validation.names, validation.exact, strict=True) if digest in exact}
-    leaks += [Leak("exact", first, second, 0) for second, first in same.items()]
+    leaks = [Leak("cell", known[cell], cells[cell], 0) for cell in sorted(known.keys() & cells.keys())]
+    same = set()
+    for name, checksum in zip(validation.names, validation.exact, strict=True):
+        if checksum in exact:
+            same.add(name)
+            leaks.append(Leak("exact", exact[checksum], name, 0))
     for i, j, distance in near_pairs(train.near, validation.near, NEAR_VIEWS):
         if validation.names[j] not in same:
             leaks.append(Leak("near", train.names[i], validation.names[j], distance))
@@ -116,41 +121,38 @@ def _cell(key: str) -> str:
 
 def audit_dataset(dataset: Dataset) -> list[Leak]:
     """Exact and near duplicates among a data set's images; turned and mirrored copies are found too."""
-    turned = _turned(dataset)
-    plain, leaks, seen = turned[0], [], set()
-    for other in turned:
-        exact: dict[str, list[int]] = {}
-        for index, digest in enumerate(plain.exact):
-            exact.setdefault(digest, []).append(index)
-        pairs = [(i, j, -1) for j, digest in enumerate(other.exact) for i in exact.get(digest, [])]
-        pairs += list(near_pairs(plain.near, other.near))
-        for i, j, distance in pairs:
+    turned = describe(_all_turns(dataset))
+    # each orientation of all images, the first as they are; an image is called as the first cell in it
+    each = [Pictures(*(part[start::TURNS] for part in turned)) for start in range(TURNS)]
+    plain, leaks, seen = each[0], [], set()
+    for other in each:
+        for i, j, kind, distance in _duplicates(plain, other):
             pair = (min(i, j), max(i, j))
             if i != j and pair not in seen:
                 seen.add(pair)
-                kind = "exact" if distance < 0 else "near"
-                leaks.append(Leak(kind, plain.names[pair[0]], plain.names[pair[1]], max(0, distance)))
+                leaks.append(Leak(kind, plain.names[pair[0]], plain.names[pair[1]], distance))
     return sorted(leaks)
 
 
-def _turned(dataset: Dataset) -> list[Pictures]:
-    """A data set's images in each orientation, every one read once; an image is called as the first cell in it."""
-    one, count = describe(_all_turns(dataset)), len(TURNS)
-    return [Pictures(*(part[start::count] for part in one)) for start in range(count)]
+def _duplicates(first: Pictures, second: Pictures) -> Iterator[tuple[int, int, str, int]]:
+    """Indices of each pair of equal or nearly equal pictures, with its kind and distance; equal ones come first."""
+    exact: dict[str, list[int]] = {}
+    for index, checksum in enumerate(first.exact):
+        exact.setdefault(checksum, []).append(index)
+    for j, checksum in enumerate(second.exact):
+        for i in exact.get(checksum, []):
+            yield i, j, "exact", 0
+    for i, j, distance in near_pairs(first.near, second.near):
+        yield i, j, "near", distance
 
 
 def _all_turns(dataset: Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    """Each image in all orientations: turned by right angles, as it is and mirrored; every one is read once."""
     first: dict[Path, str] = {}
     for cell in dataset.cells:
         first.setdefault(cell.image, cell.id)
     for path, name in first.items():
         image = read_image(path)
-        yield from ((name, turn(image)) for turn in TURNS)
-
-
-def _turns() -> Sequence:
-    turns = [lambda image, k=k: np.ascontiguousarray(np.rot90(image, k)) for k in range(4)]
-    return [*turns, *(lambda image, turn=turn: turn(image[:, ::-1]) for turn in turns)]
-
-
-TURNS = _turns()
+        for side in (image, image[:, ::-1]):
+            for quarter in range(4):
+                yield name, np.ascontiguousarray(np.rot90(side, quarter))

@@ -20,7 +20,6 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.records import RunRecord
 
 FILE = ROOT / "profiles.toml"
-VIEW_PLANS = ("unbalanced", "balanced")
 EVEN = 1.1  # most that the views of the larger class may exceed those of the smaller one
 Grids = dict[int, Grid]  # by label
 
