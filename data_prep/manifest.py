@@ -3,18 +3,20 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.csv_dialect import sniffed_rows, with_points
 from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_cell import Known, cell_of
-from data_prep.manifest_values import bethesda_name
+from data_prep.manifest_values import CLASS_COLUMNS
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
 from deeppap.io.files import human
 from deeppap.io.machine import usable_memory
 
-COLUMNS = {"image", "label", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "bethesda"}
+COLUMNS = {"image", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", *CLASS_COLUMNS}
+LIKE = 0.85  # from 0 to 1: how near the name of a column must be to that of a known one
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
 CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text; 550 to 1,000 were measured
 SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
@@ -25,11 +27,12 @@ def read_manifest(path: Path) -> Dataset:
 
     Commas, semicolons or tabs separate; without commas there, numbers may have decimal ones.
     `image` and `mask` are relative to the manifest and stay inside its folder; `label` is 0, 1, normal,
-    abnormal or one of Herlev's seven class names; `group` (optional) names what was captured together, else an image
+    abnormal or the name of a class; `group` (optional) names what was captured together, else an image
     of several cells is a group of its own;
     `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
-    `bethesda`, in place of `label`: NILM is normal, every other class of the Bethesda system abnormal; kept in `kinds`;
-    `pixel_um` (optional) the side of a pixel in micrometres, the same in every line.
+    `class` or `bethesda`, in place of `label` or beside it: a class that data_prep.classes knows; kept in `kinds`, and
+    where there is no `label` it decides that; cells that are neither normal nor abnormal are passed over;
+    `pixel_um` (optional) the side of a pixel in micrometres, the same in every line. Other columns are passed over.
 
     Raises
     ------
@@ -38,17 +41,16 @@ def read_manifest(path: Path) -> Dataset:
     """
     path = Path(path)
     cells: list[Cell] = []
-    known, masks, kinds, mistakes = Known(), {}, {}, Mistakes()
+    known, masks, mistakes = Known(), {}, Mistakes()
     _require_room(path)
     for line, row in manifest_rows(path, mistakes=mistakes):
         cell = cell_of(row, path.parent, line, f"{path}, line {line}", known, mistakes)
         if cell is not None:
             masks |= {cell.id: path.parent / row["mask"]} if row.get("mask") else {}
-            kinds |= {cell.id: bethesda_name(row["bethesda"])} if row.get("bethesda") else {}
             cells.append(cell)
     mistakes.require_none()
     if not cells:
-        raise UserError(path, "cells", "a header alone", "Add one line a cell.")
+        raise UserError(path, "cells that are normal or abnormal", "none", "Add one line a cell.")
     cells, names = _one_kind_of_class(images_as_groups(cells, path.parent))
     return Dataset(
         name=path.stem if path.stem != "cells" else path.absolute().parent.name,
@@ -57,7 +59,7 @@ def read_manifest(path: Path) -> Dataset:
         class_names=names,
         pixel_um=known.pixels.pop(),
         masks=masks,
-        kinds=kinds,
+        kinds=known.kinds,
         phantom=is_phantom(path.parent),
     )
 
@@ -131,14 +133,11 @@ def _refuse(error: UserError, mistakes: Mistakes | None) -> None:
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:
     have, do = set(header), "See docs/own_cells.md."
     centre = {"nucleus_x", "nucleus_y"} <= have or "mask" in have
-    labelled = ("label" in have) != ("bethesda" in have)
+    labelled = bool(have & set(CLASS_COLUMNS))
     complete = set(required) <= have if required else "image" in have and labelled and centre
     if not complete or len(have) != len(header):
-        expected = (
-            f"columns {', '.join(required) or 'image, label (or bethesda), and nucleus_x with nucleus_y, or mask'}"
-        )
+        expected = f"columns {', '.join(required) or 'image, label (or class), and nucleus_x with nucleus_y, or mask'}"
         raise UserError(path, expected, ", ".join(header)[:200] or "an empty file", do)
-    if have - COLUMNS:
-        raise UserError(
-            path, f"columns among {', '.join(sorted(COLUMNS))}", ", ".join(sorted(have - COLUMNS))[:200], do
-        )
+    for name in sorted(have - COLUMNS):  # other columns are passed over, but not one that was meant to be read
+        if meant := get_close_matches(name, COLUMNS - have, 1, LIKE):
+            raise UserError(path, f"the column {meant[0]}", f"one called {name}", f"Rename it, or add {meant[0]}.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.cells import Cell
-from data_prep.manifest_values import bethesda_label_of, centre_of, inside, label_of, pixel_um_of, size_of
+from data_prep.manifest_values import centre_of, class_of, inside, pixel_um_of, size_of
 from data_prep.nucleus import centroid
 from deeppap.io.errors import Mistakes, UserError
 
@@ -12,7 +12,7 @@ from deeppap.io.errors import Mistakes, UserError
 @dataclass
 class Known:
     """What the lines before have told: ids, sizes of images (height, width), the size of a pixel, each cell's line by
-    its image and centre, and each image's group.
+    its image and centre, each image's group, and the name of each cell's class by its id.
     """
 
     ids: set[str] = field(default_factory=set)
@@ -20,15 +20,21 @@ class Known:
     pixels: set[float | None] = field(default_factory=set)
     lines: dict[tuple[Path, tuple[float, float]], int] = field(default_factory=dict)
     groups: dict[Path, str | None] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 def cell_of(row: dict[str, str], folder: Path, line: int, where: str, known: Known, mistakes: Mistakes) -> Cell | None:
-    """The cell that a row of a manifest in `folder` describes; None where anything in it is wrong."""
-    found = {}
+    """The cell that a row of a manifest in `folder` describes.
+
+    None where anything in it is wrong, and of a cell that is neither normal nor abnormal.
+    """
+    found, name = {}, None
+    with mistakes.noted():
+        found["label"], found["class7"], name = class_of(row, where)
+        if found["label"] is None:
+            return None
     with mistakes.noted():
         known.pixels.add(pixel_um_of(row.get("pixel_um"), known.pixels, where))
-    with mistakes.noted():
-        found["label"], found["class7"] = _label(row, where)
     with mistakes.noted():
         image, centre = _place(row, folder, where, known.sizes)
         _require_new(known.lines, image, centre, line, where)
@@ -36,13 +42,11 @@ def cell_of(row: dict[str, str], folder: Path, line: int, where: str, known: Kno
         found["image"], found["centre"] = image, centre
     with mistakes.noted():
         found["id"] = _id(row, line, where, known.ids)
-    return Cell(**found) if len(found) == 6 else None
-
-
-def _label(row: dict[str, str], where: str) -> tuple[int, int | None]:
-    if "bethesda" in row:
-        return bethesda_label_of(row["bethesda"], where), None
-    return label_of(row["label"], where)
+    if len(found) < 6:
+        return None
+    if name:
+        known.kinds[found["id"]] = name
+    return Cell(**found)
 
 
 def _place(

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
+from data_prep.classes import ABNORMAL, NEITHER, NORMAL, known_class
 from data_prep.herlev_classes import CLASSES
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size, missing_image_advice
 
-LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1}
-CLASS7 = {name: index for index, known in enumerate(CLASSES) for name in (known.folder, known.name)}
-# the Bethesda system's classes, and how sets write them out: only the first is normal
-BETHESDA = {"nilm": 0, "negative for intraepithelial lesion": 0, "negative for intraepithelial lesion or malignancy": 0}
-BETHESDA |= dict.fromkeys(("asc-us", "lsil", "asc-h", "hsil", "scc"), 1)
+LABELS = {"0": 0, "1": 1}  # beside the names of data_prep.classes
+CLASS7 = {known.name: index for index, known in enumerate(CLASSES)}
+CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills decides its label
 PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 
 
@@ -30,27 +29,21 @@ def size_of(image: Path, where: str) -> tuple[int, int]:
     return image_size(image)
 
 
-def label_of(value: str, where: str) -> tuple[int, int | None]:
-    """The label 0 or 1, and the seven-class label where one of those is named."""
-    if value in CLASS7:
-        return CLASSES[CLASS7[value]].label, CLASS7[value]
-    if value.lower() not in LABELS:
-        known = ", ".join([*LABELS, *(item.name for item in CLASSES)])
-        raise UserError(where, f"a label among {known}", value or "nothing", "Mend the label.")
-    return LABELS[value.lower()], None
+def class_of(row: dict[str, str], where: str) -> tuple[int | None, int | None, str | None]:
+    """A line's label 0 or 1, its class among Herlev's seven, and the name of its class.
 
-
-def bethesda_label_of(value: str, where: str) -> int:
-    """The label 0 or 1 of a cell's Bethesda class; NILM alone is normal."""
-    if value.lower() not in BETHESDA:
-        known = "NILM, ASC-US, LSIL, ASC-H, HSIL, SCC"
-        raise UserError(where, f"a Bethesda class among {known}", value or "nothing", "Mend the class.")
-    return BETHESDA[value.lower()]
-
-
-def bethesda_name(value: str) -> str:
-    """How the tables call a Bethesda class, however a line writes it."""
-    return "NILM" if BETHESDA[value.lower()] == 0 else value.upper()
+    The label is None for a cell that is neither normal nor abnormal. A name that only repeats the label is None too.
+    """
+    values = [row[column] for column in CLASS_COLUMNS if row.get(column)]
+    if not values or values[0] not in LABELS and known_class(values[0]) is None:
+        expected = "a label among 0, 1, normal, abnormal, or the name of a class"
+        raise UserError(where, expected, values[0] if values else "nothing", "See docs/how-to/import-labels.md.")
+    label = LABELS.get(values[0])
+    if label is None and (known := known_class(values[0])).label != NEITHER:
+        label = int(known.label == ABNORMAL)
+    names = [known.name if (known := known_class(value)) else value for value in values]
+    name = next((name for name in names if name not in LABELS and name not in (NORMAL, ABNORMAL, NEITHER)), None)
+    return label, CLASS7.get(name), name
 
 
 def pixel_um_of(value: str | None, others: set[float | None], where: str) -> float | None:

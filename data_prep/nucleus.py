@@ -2,20 +2,26 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
+from scipy.ndimage import binary_fill_holes
 
 from data_prep.cells import Dataset
 from data_prep.herlev_classes import NUCLEUS
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_mask
 
+SPECK = 0.1  # share of a nucleus' pixels that may lie apart from the rest
+DO = "Give the mask of this cell again."
+
 
 def nucleus_pixels(path: Path) -> np.ndarray:
-    """Bool (H, W): the nucleus of a mask in Herlev's colours, or all that is not black in a grey one."""
-    mask = read_mask(path)
-    if (mask[..., 0] == mask[..., 1]).all() and (mask[..., 1] == mask[..., 2]).all():
-        return mask[..., 0] > 0
-    return (mask == np.array(NUCLEUS[::-1], np.uint8)).all(axis=2)
+    """Bool (H, W): the nucleus of a mask in Herlev's colours, or all that is not 0 in one of numbers."""
+    return _marked(read_mask(path))
+
+
+def _marked(mask: np.ndarray) -> np.ndarray:
+    return mask > 0 if mask.ndim == 2 else (mask == np.array(NUCLEUS[::-1], np.uint8)).all(axis=2)
 
 
 def centroid(path: Path, image_shape: tuple[int, int]) -> tuple[float, float]:
@@ -24,19 +30,54 @@ def centroid(path: Path, image_shape: tuple[int, int]) -> tuple[float, float]:
     Raises
     ------
     UserError
-        If the mask has another size than its image, no nucleus, or nothing else.
+        If the mask has another size than its image, no nucleus, or nothing else. A mask of numbers is refused too if
+        its background is marked, or if it holds several nuclei or a cell's cytoplasm.
     """
-    nucleus = nucleus_pixels(path)
+    mask = read_mask(path)
+    nucleus = _marked(mask)
     if nucleus.shape != tuple(image_shape):
         sizes = [f"{w} x {h}" for h, w in (image_shape, nucleus.shape)]
         raise UserError(path, f"a mask of its image's size {sizes[0]}", sizes[1], "Get image and mask from one source.")
     rows, columns = np.nonzero(nucleus)
-    do = "Give the mask of this cell again."
     if not rows.size:
-        raise UserError(path, f"nucleus pixels in RGB {NUCLEUS} (or a grey mask)", "none", do)
+        raise UserError(path, f"nucleus pixels in RGB {NUCLEUS} (or a grey mask)", "none", DO)
     if rows.size == nucleus.size:
-        raise UserError(path, "a nucleus in a part of the image", "one that fills it", do)
+        raise UserError(path, "a nucleus in a part of the image", "one that fills it", DO)
+    if mask.ndim == 2:
+        require_background(path, mask)
+        numbers = np.unique(mask[nucleus])
+        if len(numbers) > 1 and numbers[-1] == len(numbers):  # 1, 2, ...: no edge that was smoothed
+            do = "It looks like a label map: import it with tools/import_labels.py."
+            raise UserError(path, "a mask of one nucleus", f"the numbers 1 to {len(numbers)}", do)
+        one_piece(path, nucleus, True)
     return float(columns.mean()), float(rows.mean())
+
+
+def require_background(path: Path, mask: np.ndarray) -> None:
+    """Refuse a mask of numbers, whole (H, W), whose four corners are all marked: nuclei do not lie so."""
+    if mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        do = "Its background must be 0, and nuclei other numbers: it looks inverted."
+        raise UserError(path, "0 outside the nuclei", "other numbers in all four corners", do)
+
+
+def one_piece(where: str | Path, mask: np.ndarray, number: int) -> np.ndarray:
+    """The pixels, bool (H, W), of one nucleus in a mask of numbers, without specks that lie apart.
+
+    Raises
+    ------
+    UserError
+        If the number is that of several nuclei, or of a region about another number.
+    """
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats((mask == number).astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    if areas.sum() - areas.max() > SPECK * areas.sum():
+        do = "Give each nucleus a number of its own, as scikit-image's measure.label does."
+        raise UserError(where, "one nucleus of this number", f"{count - 1} pieces apart", do)
+    nucleus = pieces == 1 + areas.argmax()
+    if set(np.unique(mask[binary_fill_holes(nucleus)])) - {0, number}:
+        do = "It looks like a map of cytoplasm and nucleus. Save the nuclei alone, each with a number of its own."
+        raise UserError(where, "a nucleus", "a region with another number inside it", do)
+    return nucleus
 
 
 def area(path: Path) -> int:

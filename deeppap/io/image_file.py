@@ -127,11 +127,14 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read a mask, uint8 (H, W, 3) BGR; palette, grey and colour files will do, but no JPEG."""
+    """Read a mask, but no JPEG: its numbers (H, W) as they are stored, or uint8 (H, W, 3) BGR if it has colours."""
     if _read(path, 3)[0] == b"\xff\xd8\xff":
         do = "Make it again as PNG or BMP: JPEG changes pixels about an edge, and all that is not black is nucleus."
         raise UserError(path, "a mask without loss", "a JPEG file", do)
-    return _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)[0]
+    mask = _decode(path, cv2.IMREAD_UNCHANGED)[0]
+    if mask.ndim == 3:
+        mask = mask[..., :3]  # without alpha
+    return mask[..., 0] if mask.ndim == 3 and (mask == mask[..., :1]).all() else mask
 
 
 def image_size(path: Path) -> tuple[int, int]:

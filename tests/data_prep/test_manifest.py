@@ -147,13 +147,13 @@ def test_errors_name_file_and_line(folder, line, message):
         "image,nucleus_x,nucleus_y",
         "image,label",
         "image,label,nucleus_x",
-        "image,label,mask,colour",
+        "image,label,mask,groups",
         "image;label;Image;nucleus_x;nucleus_y",
         "image;label,nucleus_x;nucleus_y",
     ],
 )
 def test_header_is_checked(folder, header):
-    with pytest.raises(UserError, match="columns"):
+    with pytest.raises(UserError, match="column"):
         cells_of(folder, head=header)
 
 

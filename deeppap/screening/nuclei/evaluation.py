@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
-from data_prep.manifest_values import BETHESDA
+from data_prep.classes import NORMAL, known_class
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.records.record import write_record
@@ -24,8 +24,6 @@ from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
 
 RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in which a mark is a hit
 SHIFT, CELL_MPP = 10, 0.201  # pixels, of so many micrometres, that the cell net was trained to tolerate
-# labels of normal cells; every other label is abnormal
-NORMAL = {"normal", "0", *(name for name, label in BETHESDA.items() if label == 0)}
 # BGR of Okabe and Ito's blue, vermilion and yellow; each has a shape of its own as well
 HIT, MISSED, FALSE = (178, 114, 0), (0, 94, 213), (66, 228, 240)
 SIZE, LINE = 10, 2  # pixels
@@ -112,8 +110,14 @@ class DetectionScores(msgspec.Struct, frozen=True):
         """Abnormal cells, if classes are known; a mark without a class counts as neither."""
         if not any(self.by_class):
             return None
-        counts = [c for label, c in self.by_class.items() if label and label.strip().lower() not in NORMAL]
+        counts = [c for label, c in self.by_class.items() if label and not _is_normal(label)]
         return ClassCount(sum(c.hits for c in counts), sum(c.marked for c in counts))
+
+
+def _is_normal(label: str) -> bool:
+    """Every label that is not known as normal counts as abnormal."""
+    known = known_class(label)
+    return label.strip() == "0" or (known is not None and known.label == NORMAL)
 
 
 def _ratio(part: float, whole: float) -> float | None:

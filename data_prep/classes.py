@@ -1,0 +1,149 @@
+"""The class names that people give to cervical cells, and whether each is normal, abnormal or neither."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from data_prep.herlev_classes import CLASSES as HERLEV
+from deeppap.io.errors import FieldError
+
+NORMAL, ABNORMAL, NEITHER = "normal", "abnormal", "neither"
+LABELS = (NORMAL, ABNORMAL, NEITHER)
+LEAVE_OUT = "-"
+HERLEV_TOO = {  # what others call Herlev's seven classes
+    "superficial": ("normal superficial", "superficial squamous epithelial"),
+    "intermediate": ("intermediate squamous epithelial",),
+    "columnar": ("columnar epithelial",),
+    "light dysplasia": ("mild dysplasia", "mild dysplastic"),
+    "moderate dysplasia": (),
+    "severe dysplasia": (),
+    "carcinoma in situ": ("CIS", "squamous cell carcinoma in situ"),
+}
+
+
+@dataclass(frozen=True)
+class CellClass:
+    """A class: its name in every table, its label, and other spellings of the name."""
+
+    name: str
+    label: str
+    spellings: tuple[str, ...] = ()
+
+
+CLASSES = (
+    CellClass("normal", NORMAL, ("benign", "healthy")),
+    CellClass("abnormal", ABNORMAL, ("dysplastic", "malignant", "cancer")),
+    CellClass("neither", NEITHER),
+    # the Bethesda system; CRIC's six are the first of them, and RIVA's eight are among these too
+    CellClass(
+        "NILM",
+        NORMAL,
+        ("negative", "negative for intraepithelial lesion", "negative for intraepithelial lesion or malignancy"),
+    ),
+    CellClass("ASC-US", ABNORMAL, ("atypical squamous cells of undetermined significance", "atypical squamous cells")),
+    CellClass(
+        "LSIL",
+        ABNORMAL,
+        ("low grade", "low grade squamous intraepithelial lesion", "low grade SIL", "CIN 1", "CIN I"),
+    ),
+    CellClass("ASC-H", ABNORMAL, ("atypical squamous cells cannot exclude HSIL", "ASC-US cannot exclude HSIL")),
+    CellClass(
+        "HSIL",
+        ABNORMAL,
+        (
+            *("high grade", "high grade squamous intraepithelial lesion", "high grade SIL"),
+            *("CIN 2", "CIN 3", "CIN II", "CIN III", "CIN 2/3"),
+        ),
+    ),
+    CellClass("SCC", ABNORMAL, ("squamous cell carcinoma", "invasive squamous cell carcinoma", "SQCC", "SqCa", "SCA")),
+    CellClass("AGC", ABNORMAL, ("AGC-NOS", "AGC-FN", "AGUS", "atypical glandular cells")),
+    CellClass("AIS", ABNORMAL, ("adenocarcinoma in situ", "endocervical adenocarcinoma in situ")),
+    CellClass("adenocarcinoma", ABNORMAL, ("ADC", "AdCa", "endocervical adenocarcinoma")),
+    CellClass("endocervical", NORMAL, ("ENDO", "endocervical cell", "glandular")),
+    *(CellClass(one.name, (NORMAL, ABNORMAL)[one.label], (one.folder, *HERLEV_TOO[one.name])) for one in HERLEV),
+    # SIPaKMeD's five
+    CellClass("superficial-intermediate", NORMAL, ("im_Superficial-Intermediate",)),
+    CellClass("parabasal", NORMAL, ("im_Parabasal", "basal", "parabasal cell")),
+    CellClass("koilocytotic", ABNORMAL, ("im_Koilocytotic", "koilocyte")),
+    CellClass("dyskeratotic", ABNORMAL, ("im_Dyskeratotic", "dyskeratocyte")),
+    # benign, but much of the literature on SIPaKMeD counts it as abnormal: only the user can say which is meant
+    CellClass("metaplastic", NEITHER, ("im_Metaplastic", "squamous metaplasia", "metaplasia")),
+    # no squamous or glandular cell at all
+    CellClass("inflammatory", NEITHER, ("INFL", "leukocyte", "leucocyte", "neutrophil", "lymphocyte", "immune cells")),
+    CellClass("organism", NEITHER, ("trichomonas", "candida", "fungus", "flora", "bacteria", "actinomyces")),
+    CellClass(
+        "junk",
+        NEITHER,
+        ("debris", "artefact", "artifact", "fold", "mucus", "blood", "not a cell", "background", "other"),
+    ),
+)
+
+
+def _key(name: str) -> str:
+    """A name without what spellings differ in: case, accents' composition, blanks, hyphens, underscores, a plural s."""
+    letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
+    letters = letters[:-1] if letters.endswith("s") and len(letters) > 4 else letters
+    return letters or name.strip()  # "+" is a name too
+
+
+KNOWN = {_key(spelling): known for known in CLASSES for spelling in (known.name, *known.spellings)}
+
+
+def known_class(name: str) -> CellClass | None:
+    """The class of that name in any spelling; None for a name that the table lacks."""
+    return KNOWN.get(_key(name))
+
+
+class ClassTable:
+    """The classes of one data set: the table above, with what a user said of his own names.
+
+    Parameters
+    ----------
+    said : str
+        `NAME=CLASS` separated by commas. CLASS is a known class; or `normal`, `abnormal` or `neither`, which keep
+        the name and give it that label; or `-`, which leaves the cells of this name out.
+
+    Raises
+    ------
+    FieldError
+        Where `said` is not of that form.
+    """
+
+    def __init__(self, said: str = ""):
+        self.said: dict[str, CellClass | None] = {}
+        self.names: dict[str, str] = {}  # as the user wrote them, by key
+        for part in filter(None, (part.strip() for part in said.split(","))):
+            name, equals, target = (word.strip() for word in part.rpartition("="))
+            if not (name and equals and target):
+                do = 'Write, for instance, "Normal=NILM,junk=-".'
+                raise FieldError("classes", "NAME=CLASS, separated by commas", part, do)
+            self.said[_key(name)] = self._target(name, target)
+            self.names[_key(name)] = name
+
+    @staticmethod
+    def _target(name: str, target: str) -> CellClass | None:
+        if target == LEAVE_OUT:
+            return None
+        if target.lower() in LABELS:
+            known = known_class(name)
+            return CellClass(known.name if known else name, target.lower())
+        if (known := known_class(target)) is None:
+            names = ", ".join([*LABELS, *(one.name for one in CLASSES[3:]), LEAVE_OUT])
+            raise FieldError("classes", f"one of {names}", target, f"Say what {name} is by one of these.")
+        return known
+
+    def find(self, name: str) -> CellClass | None:
+        """The class of a name in the data; None where its cells are to be left out.
+
+        Raises
+        ------
+        KeyError
+            For a name that neither the table nor the user knows.
+        """
+        key = _key(name)
+        return self.said[key] if key in self.said else KNOWN[key]
+
+    def unused(self, names: Mapping[str, int]) -> list[str]:
+        """The names that the user spoke of and that the data, whose names these are, does not have."""
+        return [name for key, name in self.names.items() if key not in set(map(_key, names))]
