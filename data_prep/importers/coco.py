@@ -1,0 +1,67 @@
+"""COCO's JSON: boxes, polygons, and masks in run-length encoding, counted from the corner of the first pixel."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from deeppap.io.extras import extra
+
+from data_prep.importers.labelled import HALF, Box, Labelled, Source, masked, numbers, outlined
+from deeppap.io.errors import UserError
+
+NAME = "COCO"
+
+
+def matches(data: Any) -> bool:
+    """Whether JSON is COCO's."""
+    return isinstance(data, dict) and "images" in data and "annotations" in data
+
+
+def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]:
+    """The objects of all images."""
+    images, kinds = {}, {}
+    for entry in data["images"]:
+        with source.reading(f"{name}, image {entry}"[:200], "an image with id and file_name"):
+            images[entry["id"]] = {**entry, "file_name": str(entry["file_name"])}
+    for entry in data.get("categories", []):
+        with source.reading(f"{name}, category {entry}"[:200], "a category with id and name"):
+            kinds[entry["id"]] = str(entry["name"])
+    for number, entry in enumerate(data["annotations"], 1):
+        where = f"{name}, annotation {number}"
+        with source.reading(where, "an annotation with id, image_id and category_id"):
+            where = f"{name}, annotation {entry.get('id', number)}"
+            if (named := entry["image_id"]) not in images:
+                raise UserError(where, "an image_id among the file's images", f"{named}", "Export it again.")
+            image = source.images.find(images[named]["file_name"], path)
+            source.require_size(name, image, images[named].get("width"), images[named].get("height"))
+            kind = kinds.get(entry.get("category_id"), "")
+            yield Labelled(where, image, kind, **_place(where, entry, image, source))
+
+
+def _place(where: str, entry: dict, image: Path, source: Source) -> dict:
+    """From the segmentation where there is one, else from the box."""
+    segmentation = entry.get("segmentation")
+    if isinstance(segmentation, dict):
+        return masked(where, _decoded(where, segmentation, source.images.size(image)))
+    if segmentation:
+        what = "x and y in turn, three corners or more"
+        rings = [np.array(numbers(where, ring, len(ring), what)).reshape(-1, 2) - HALF for ring in segmentation]
+        return outlined(where, rings)
+    left, top, width, height = numbers(where, entry["bbox"], 4, "a bbox of x, y, width and height")
+    return {"centre": None, "box": Box.of_corners(left, top, left + width, top + height)}
+
+
+def _decoded(where: str, segmentation: dict, size: tuple[int, int]) -> np.ndarray:
+    """A run-length mask, bool (H, W); its size is checked first, or a small file could fill the memory."""
+    rle = extra("pycocotools.mask", "COCO's masks", "labels")
+    if tuple(segmentation["size"]) != tuple(size):
+        expected, found = f"a mask of its image's {size[1]} x {size[0]} pixels", f"size {segmentation['size']}"
+        raise UserError(where, expected, found, "Export it again from the same images.")
+    counts = segmentation["counts"]
+    if isinstance(counts, list):
+        total = sum(numbers(where, counts, len(counts), "counts of pixels"))
+        if total != size[0] * size[1]:
+            raise UserError(where, f"counts of {size[0] * size[1]} pixels in all", f"{total:g}", "Export it again.")
+        return rle.decode(rle.frPyObjects(segmentation, *size)).astype(bool)
+    return rle.decode({"size": list(size), "counts": counts.encode()}).astype(bool)

@@ -1,0 +1,226 @@
+"""From labels of any format to the cells of a manifest: classes, centres, repeats, and what is left out."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+from tqdm import tqdm
+
+from data_prep.classes import LEAVE_OUT, ClassTable
+from data_prep.importers import conventions, cric
+from data_prep.importers.image_index import ImageIndex
+from data_prep.importers.labelled import Labelled, Source
+from data_prep.importers.recognise import read_labels
+from deeppap.io.errors import FieldError, Mistakes, UserError
+from deeppap.io.image_file import read_image
+
+# an image, uint8 (H, W, 3) BGR, and its pixel size in um -> nuclei, float64 (N, 2) of x and y
+FindNuclei = Callable[[np.ndarray, float], np.ndarray]
+SAME = 2.0  # pixels: two labels so close are of one nucleus
+LARGEST_UM2 = 1000.0  # area of a nucleus; what is larger is a whole cell or a region
+USUAL_UM = 0.2  # the pixel of a 40x scan or finer, where nobody says
+NO_NUCLEUS = f"cells without a nucleus of their own (no nucleus drawn, or an outline above {LARGEST_UM2:g} um2)"
+
+
+@dataclass
+class Gathered:
+    """The cells of all sources, and what there is to say about them."""
+
+    cells: list[Labelled] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    read: dict[str, int] = field(default_factory=dict)  # objects, by "path (format)"
+    left_out: dict[str, list[str]] = field(default_factory=dict)  # reason -> where
+    names: dict[Path, str] = field(default_factory=dict)  # of the images, as the data set will call them
+    warnings: list[str] = field(default_factory=list)
+
+    def leave_out(self, why: str, where: str) -> None:
+        """Note an object that does not become a cell."""
+        self.left_out.setdefault(why, []).append(where)
+
+    def by_image(self) -> dict[Path, list[Labelled]]:
+        """The cells of each image, images in the order of their paths."""
+        images: dict[Path, list[Labelled]] = defaultdict(list)
+        for one in sorted(self.cells, key=lambda one: one.image):
+            images[one.image].append(one)
+        return images
+
+
+def gather(
+    paths: Sequence[Path],
+    images: Path | None = None,
+    classes: str = "",
+    mpp: float | None = None,
+    find_nucleus: FindNuclei | None = None,
+    xy_is_centre: bool = False,
+    look: Callable[[np.ndarray, Labelled], None] | None = None,
+) -> Gathered:
+    """Read all labels and decide about each.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files or folders of labels, each in a format of its own.
+    images : Path, optional
+        Where the images are; else beside the labels.
+    classes : str
+        See `ClassTable`.
+    mpp : float, optional
+        Micrometres a pixel, of all images.
+    find_nucleus : callable, optional
+        Finds nuclei where a box, or a picture of one cell, is all there is.
+    xy_is_centre : bool
+        In tables of boxes, x and y are the middle and not the upper left corner.
+    look : callable, optional
+        Is handed each cell with its image, while that is decoded.
+
+    Raises
+    ------
+    UserError
+        For all mistakes of all sources at once.
+    """
+    table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
+    for path in paths:
+        root = path if path.is_dir() else path.parent
+        index = ImageIndex([images] if images and path.is_file() else [images, root] if images else [root])
+        source = Source(path, index, mpp, xy_is_centre, mistakes, found.left_out, found.warnings)
+        with mistakes.noted():
+            objects = read_labels(source)
+            found.read[f"{path} ({source.format})"] = len(objects)
+            objects = [one for one in objects if _fits(one, source)]
+            conventions.check(objects, source)
+            found.cells += objects
+            found.sources.append(source)
+    found.cells = _classified(found.cells, table, found, mistakes)
+    mistakes.require_none()  # before the long part
+    if find_nucleus and any(one.centre is None and not one.pixel_um for one in found.cells):
+        raise FieldError("find_nucleus", "the pixel size of the images", "none", "Give `mpp`, in micrometres.")
+    found.cells = _placed(found, find_nucleus, look, mistakes)
+    found.cells = _without_repeats(found)
+    if not found.cells:
+        left = "; ".join(f"{len(where)} {why}" for why, where in found.left_out.items())
+        mistakes.add(UserError(paths[0], "labelled cells", left or "none", "Give objects their classes; export again."))
+    mistakes.require_none()
+    found.names = _named(found)
+    _grouped(found)
+    return found
+
+
+def _fits(one: Labelled, source: Source) -> bool:
+    """Complete an object's pixel size, and whether it is a nucleus; False where its image cannot be read."""
+    with source.mistakes.noted():
+        height, width = source.images.size(one.image)
+        published = cric.PIXEL_UM if source.format == cric.NAME and width == cric.WIDTH else None
+        one.pixel_um = source.mpp or one.pixel_um or published
+        if one.area and one.area > LARGEST_UM2 / (one.pixel_um or USUAL_UM) ** 2:
+            one.centre, one.whole_cell = None, True
+        return True
+    return False
+
+
+def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mistakes: Mistakes) -> list[Labelled]:
+    """The objects of classes that are wanted; a class that is not known is a mistake, once."""
+    unknown: dict[str, list[str]] = defaultdict(list)
+    kept = []
+    for one in objects:
+        if not one.kind:
+            found.leave_out("objects without a class", one.where)
+            continue
+        try:
+            one.known = table.find(one.kind)
+        except KeyError:
+            unknown[one.kind].append(one.where)
+            continue
+        if one.known:
+            kept.append(one)
+        else:
+            found.leave_out(f"objects of class {one.kind}, as `classes` says", one.where)
+    for kind, where in unknown.items():
+        do = f'Say what it is: `classes` "{kind}=CLASS", CLASS being NILM, LSIL, ..., normal, abnormal or {LEAVE_OUT}.'
+        mistakes.add(UserError(where[0], "a known class", f"{kind} ({len(where)} objects)", do))
+    for name in table.unused({one.kind: 0 for one in objects}):
+        found.warnings.append(f"`classes` speaks of {name}, which no object is called.")
+    return kept
+
+
+def _placed(
+    found: Gathered, find_nucleus: FindNuclei | None, look: Callable | None, mistakes: Mistakes
+) -> list[Labelled]:
+    """The objects with a centre, image after image, each image decoded once."""
+    kept = []
+    for path, objects in tqdm(found.by_image().items(), desc="images", unit="image", disable=None):
+        with mistakes.noted():
+            image = read_image(path)
+            boxes = [one for one in objects if one.centre is None]
+            nuclei = find_nucleus(image, boxes[0].pixel_um) if find_nucleus and boxes else np.empty((0, 2))
+            for one in boxes:
+                _find_centre(one, nuclei, found)
+            objects = [one for one in objects if one.centre is not None]
+            for one in objects:
+                if look:
+                    look(image, one)
+            kept += objects
+    return kept
+
+
+def _find_centre(one: Labelled, nuclei: np.ndarray, found: Gathered) -> None:
+    """The most central nucleus of a box, else its middle; of a whole cell no middle."""
+    left, top, right, bottom = one.box
+    x, y = nuclei[:, 0], nuclei[:, 1]
+    inside = nuclei[(left <= x) & (x <= right) & (top <= y) & (y <= bottom)]
+    if len(inside):
+        distances = np.linalg.norm(inside - one.box.middle, axis=1)
+        one.centre, one.centre_from = tuple(inside[distances.argmin()].tolist()), "detector"
+    elif one.whole_cell:
+        found.leave_out(NO_NUCLEUS, one.where)
+    else:
+        one.centre, one.centre_from = one.box.middle, "middle"
+
+
+def _without_repeats(found: Gathered) -> list[Labelled]:
+    """One cell for each nucleus: equal repeats are merged, those of two classes left out, both named."""
+    repeats, contradicting = set(), set()  # ids of objects
+    for cells in found.by_image().values():
+        for first, second in sorted(cKDTree([one.centre for one in cells]).query_pairs(SAME)):
+            a, b = cells[first], cells[second]
+            if a.known.name == b.known.name:
+                repeats.add(id(b))
+                continue
+            contradicting |= {id(a), id(b)}
+            line = f"{a.where} says {a.known.name}, {b.where} says {b.known.name}"
+            found.leave_out("pairs of labels that contradict each other", line)
+    for one in found.cells:
+        if id(one) in repeats - contradicting:
+            found.leave_out("repeats of the same cell and class", one.where)
+    return [one for one in found.cells if id(one) not in repeats | contradicting]
+
+
+def _grouped(found: Gathered) -> None:
+    """An image has one group only; where groups are named, or images hold several cells, every image has one."""
+    images, mistakes = found.by_image(), Mistakes()
+    named = any(one.group for one in found.cells) or len(images) < len(found.cells)
+    for path, cells in images.items():
+        groups = sorted({one.group or "" for one in cells})
+        if len(groups) > 1:
+            shown = " and ".join(group or "none" for group in groups[:2])
+            mistakes.add(UserError(cells[0].where, f"one group for all cells of {path.name}", shown, "Give them one."))
+        for one in cells:
+            one.group = groups[-1] or (found.names[path] if named else None)
+    mistakes.require_none()
+
+
+def _named(found: Gathered) -> dict[Path, str]:
+    """Every image's path in the new data set: as below its own folder, under that folder's name where two are alike."""
+    roots = {path: source.images.root_of[path] for source in reversed(found.sources) for path in source.images.root_of}
+    for path in found.by_image():
+        if not path.name.isprintable():  # it would forge a line in every list, or is not UTF-8
+            raise UserError(path, "a name of printable characters", "another", "Rename it.")
+    short = {path: path.relative_to(roots[path]).as_posix() for path in found.by_image()}
+    counts = Counter(short.values())
+    names = {path: name if counts[name] == 1 else f"{roots[path].name}/{name}" for path, name in short.items()}
+    if len(set(names.values())) < len(names):
+        again = next(name for name, count in Counter(names.values()).items() if count > 1)
+        raise UserError(again, "images of different names or folders", "two alike", "Rename one of their folders.")
+    return names

@@ -1,0 +1,106 @@
+"""Finding the image that a label names: by its path, its name, or its name without the extension."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import image_size
+
+SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers; Macs leave files whose names begin with a dot
+SUMMARY = "import_summary.txt"  # marks a folder that an import wrote
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """The files of a folder and all below it, sorted; without hidden ones and without earlier imports' results."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name.lower() in LITTER:
+            continue
+        if path.is_dir():
+            if not path.is_symlink() and not (path / SUMMARY).exists():  # a link could lead round in a circle
+                yield from walk(path)
+        elif path.is_file():
+            yield path
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is an image, by its extension."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def plain(name: str) -> str:
+    """A name without what systems change in it: case, and how accented letters are composed."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+class ImageIndex:
+    """The images under some folders.
+
+    Parameters
+    ----------
+    roots : sequence of Path
+        Folders, or single images. An image that an earlier one has is not looked for in the later ones.
+    """
+
+    def __init__(self, roots: Sequence[Path]):
+        self.roots = list(roots)
+        self.by_name: dict[str, list[Path]] = defaultdict(list)
+        self.by_stem: dict[str, list[Path]] = defaultdict(list)
+        self.root_of: dict[Path, Path] = {}
+        for root in self.roots:
+            for path in walk(root) if root.is_dir() else [root]:
+                if is_image(path) and path not in self.root_of:
+                    self.root_of[path] = root if root.is_dir() else root.parent
+                    self.by_name[plain(path.name)].append(path)
+                    self.by_stem[plain(path.stem)].append(path)
+        self.size = cache(image_size)  # (height, width)
+
+    def find(self, name: str, near: Path) -> Path:
+        """The image of that name; `near` is the file that names it.
+
+        A path beside `near` is taken before all others; else the name counts, without folders of another machine.
+
+        Raises
+        ------
+        UserError
+            Where there is none, or several of which none is nearer to `near`.
+        """
+        name = name.replace("\\", "/")
+        file = PurePosixPath(name).name
+        beside = near.parent / name
+        if name and beside in self.root_of:
+            return beside
+        found = self.by_name.get(plain(file)) or self.by_stem.get(plain(file)) or []
+        if not found and is_image(Path(file)):  # the same image, saved in another format
+            found = self.by_stem.get(plain(PurePosixPath(file).stem)) or []
+        if not found and self.roots[0].is_file():  # `images` named this very file
+            return self.roots[0]
+        if not found:
+            raise UserError(near, "the image that it names", f"no {name or 'name'}", self._advice(file))
+        nearest = _nearest([path for path in found if self.root_of[path] == self.root_of[found[0]]], near)
+        if len(nearest) > 1:
+            shown = f"{nearest[0]} and {nearest[1]}"
+            raise UserError(near, f"one image called {file}", shown, "Give the folder of the right ones with `images`.")
+        return nearest[0]
+
+    def _advice(self, file: str) -> str:
+        if not self.root_of:
+            return "There are no images here: give their folder with `images`."
+        close = get_close_matches(plain(file), list(self.by_name), 1)
+        known = f" The nearest name is {self.by_name[close[0]][0].name}." if close else ""
+        return f"Give the images' folder with `images`.{known}"
+
+    def relative(self, path: Path) -> Path:
+        """An image's path below its folder."""
+        return path.relative_to(self.root_of[path])
+
+
+def _nearest(found: list[Path], near: Path) -> list[Path]:
+    """Those that share most folders with `near`: labels/train/a.txt means images/train/a.png, not images/val/a.png."""
+    folders = set(near.parent.parts)
+    shared = [(len(folders & set(path.parent.parts)), -len(path.parent.parts)) for path in found]
+    return [path for path, count in zip(found, shared, strict=True) if count == max(shared)]

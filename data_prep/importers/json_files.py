@@ -1,0 +1,82 @@
+"""JSON label files: plain, gzipped or zipped, opened once; what is in one tells which program wrote it."""
+
+import gzip
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data_prep.importers import coco, cric, labelme, qupath
+from data_prep.importers.labelled import Labelled, Source
+from deeppap.io.errors import UserError
+from deeppap.io.files import human
+
+NAME = "JSON"
+FORMATS = (qupath, cric, coco, labelme)
+SUFFIXES = (".json", ".geojson")
+MOST = 1_000_000_000  # bytes unpacked
+HEAD = 100_000  # bytes that are looked at to recognise a file
+LIKELY = re.compile(rb'"(Feature|FeatureCollection|shapes|classifications|annotations|categories|geometry)"')
+DO = "Export it again."
+
+
+def label_files(source: Source, files: list[Path]) -> list[Path]:
+    """The files that look like labels; others, such as a program's settings, are passed over."""
+    return [path for path in files if _is_json(path) and any(LIKELY.search(head) for _, head in _texts(path, HEAD))]
+
+
+def read(path: Path, source: Source) -> Iterator[Labelled]:
+    """The objects of a file; a .zip may hold several."""
+    for name, text in _texts(path):
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UserError(name, "JSON", str(error)[:100], DO) from None
+        known = _format_of(name, data)
+        source.format = known.NAME
+        yield from known.read(data, name, path, source)
+
+
+def _format_of(name: str, data: Any) -> Any:
+    for known in FORMATS:
+        if known.matches(data):
+            return known
+    expected = f"labels as written by {', '.join(one.NAME for one in FORMATS)}"
+    raise UserError(name, expected, f"other JSON ({_outline(data)})", "Export it in one of these formats.")
+
+
+def _outline(data: Any) -> str:
+    if isinstance(data, dict):
+        return "an object with " + ", ".join(map(str, list(data)[:5])) if data else "an empty object"
+    return f"a list of {len(data)}" if isinstance(data, list) else type(data).__name__
+
+
+def _is_json(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith((*SUFFIXES, ".zip"))
+
+
+def _texts(path: Path, most: int = MOST + 1) -> Iterator[tuple[str, bytes]]:
+    """(name, text) of each JSON file in a path; at most so many bytes of each, so that no bomb unpacks."""
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as packed:
+                for name in sorted(packed.namelist()):
+                    file = Path(name).name
+                    if name.lower().endswith(SUFFIXES) and not file.startswith("."):
+                        with packed.open(name) as opened:
+                            yield f"{path}/{file}", _some(path, opened, most)
+        else:
+            with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as opened:
+                yield str(path), _some(path, opened, most)
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise UserError(path, "a whole packed file", str(error)[:100], DO) from None
+
+
+def _some(path: Path, opened: Any, most: int) -> bytes:
+    data = opened.read(most)
+    if len(data) > MOST:
+        raise UserError(path, f"at most {human(MOST)} of JSON", "more than that", "Split it.")
+    return data

@@ -1,0 +1,195 @@
+"""What every reader of labels yields, and what it is handed to work with.
+
+All coordinates here are those of a manifest: pixels, x the column, (0, 0) the centre of the first pixel. Most programs
+count from that pixel's corner instead, so their readers subtract half a pixel (`HALF`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data_prep.classes import CellClass
+from data_prep.importers.image_index import ImageIndex
+from deeppap.io.errors import Mistakes, UserError
+
+HALF = 0.5
+
+
+class Box(NamedTuple):
+    """A rectangle, its sides in the coordinates of pixel centres."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its centre (x, y)."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @classmethod
+    def of_corners(cls, left: float, top: float, right: float, bottom: float) -> "Box":
+        """From sides counted from the corner of the first pixel."""
+        return cls(left - HALF, top - HALF, right - HALF, bottom - HALF)
+
+
+@dataclass
+class Labelled:
+    """One labelled object of an image.
+
+    Attributes
+    ----------
+    where : str
+        The file, with line or object, for messages.
+    image : Path
+    kind : str
+        The class as the source names it; empty where it names none.
+    centre : (float, float) or None
+        The nucleus centre (x, y); None where only a box is known.
+    box : Box or None
+        Where there is no `centre`: what the nucleus lies in. Else for the checks alone.
+    area : float or None
+        Of the nucleus in pixels, where its outline or mask is known.
+    group, id : str or None
+    pixel_um : float or None
+        Side of a pixel in micrometres, where the source states it.
+    centre_from : str
+        Where the centre is from: "point", "outline", "mask", or of a box "middle" or "detector".
+    whole_cell : bool
+        The box is that of a cell, not of a nucleus: its middle is no nucleus centre.
+    known : CellClass or None
+        What `kind` means; set once the reader has ended.
+    """
+
+    where: str
+    image: Path
+    kind: str
+    centre: tuple[float, float] | None
+    box: Box | None = None
+    area: float | None = None
+    group: str | None = None
+    id: str | None = None
+    pixel_um: float | None = None
+    centre_from: str = "point"
+    whole_cell: bool = False
+    known: CellClass | None = None
+
+
+@dataclass
+class Source:
+    """What a reader works with: the images, what the user said, and where to note what it meets."""
+
+    path: Path
+    images: ImageIndex
+    mpp: float | None = None
+    xy_is_centre: bool = False
+    mistakes: Mistakes = field(default_factory=Mistakes)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    format: str = ""  # set by the reader
+    corner_boxes: bool = False  # set by the reader: that x and y are a box's corner is a guess
+
+    def leave_out(self, why: str, where: str) -> None:
+        """Note an object that is not imported."""
+        self.left_out.setdefault(why, []).append(where)
+
+    def require_size(self, where: str, image: Path, width: int | None, height: int | None) -> None:
+        """Refuse labels of a larger or smaller copy of the image; 0 and None tell nothing."""
+        have = self.images.size(image)[::-1]
+        if width and height and (width, height) != have:
+            do = "Give the images that were labelled: all places shift in a scaled copy."
+            raise UserError(where, f"{image.name} of {width} x {height} pixels", f"{have[0]} x {have[1]}", do)
+
+    @contextmanager
+    def reading(self, where: str, what: str) -> Iterator[None]:
+        """Note what is wrong with one object and go on; `what` names the object that was expected."""
+        try:
+            yield
+        except UserError as error:
+            self.mistakes.add(error)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # JSON and XML may hold anything in any place; a value of another type shows itself where it is used
+            found = f"{type(error).__name__}: {error}"[:100]
+            self.mistakes.add(UserError(where, what, found, "Correct it, or remove it."))
+
+    def warn(self, line: str) -> None:
+        """Note a line for the user to read, once."""
+        if line not in self.warnings:
+            self.warnings.append(line)
+
+
+def numbers(where: str, values: Sequence, count: int, what: str) -> list[float]:
+    """`count` finite numbers, from text or JSON.
+
+    Raises
+    ------
+    UserError
+        Naming what was expected; true, infinity and text that is no number are none.
+    """
+    try:
+        found = [float(value) for value in values if not isinstance(value, bool)]
+    except (TypeError, ValueError):
+        found = []
+    if len(found) != count or not all(abs(value) < 1e9 for value in found):
+        shown = ", ".join(map(str, values))[:60] if isinstance(values, list | tuple) else str(values)[:60]
+        raise UserError(where, what, shown or "nothing", "Correct it, or remove it.")
+    return found
+
+
+def ring_points(where: str, ring: object) -> np.ndarray:
+    """The corners of an outline or the points of a list, float64 (N, 2); a third coordinate is dropped."""
+    pairs = ring if isinstance(ring, list) and ring else [None]
+    firsts = [pair[:2] if isinstance(pair, list) else [] for pair in pairs]
+    return np.array([numbers(where, pair, 2, "points of two numbers, x and y") for pair in firsts])
+
+
+def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
+    """What outlines tell, as arguments of `Labelled`; holes count as filled, several outlines as one object.
+
+    Four corners with upright sides are a box: what a rectangle tool draws says where a cell is, not where its nucleus.
+
+    Parameters
+    ----------
+    rings : sequence of ndarray, float64 (N, 2)
+        Corners in pixel-centre coordinates.
+    """
+    every = np.concatenate(rings)
+    box = Box(*every.min(axis=0).tolist(), *every.max(axis=0).tolist())
+    areas, centroids = zip(*map(_area_and_centroid, rings), strict=True)
+    area = sum(areas)
+    if not area > 0:
+        raise UserError(where, "an outline with an area", f"{len(every)} points without one", "Draw it again.")
+    corners = np.unique(every, axis=0)
+    if len(rings) == 1 and len(corners) == 4 and all(len(np.unique(corners[:, k])) == 2 for k in (0, 1)):
+        return {"centre": None, "box": box}
+    x, y = np.average(centroids, axis=0, weights=areas).tolist()
+    return {"centre": (x, y), "box": box, "area": area, "centre_from": "outline"}
+
+
+def _area_and_centroid(ring: np.ndarray) -> tuple[float, np.ndarray]:
+    """Of one ring; counted from its first corner, so that far from the origin no digits are lost."""
+    if len(ring) < 3:
+        return 0.0, ring[0]
+    here = ring - ring[0]
+    after = np.roll(here, -1, axis=0)
+    cross = here[:, 0] * after[:, 1] - after[:, 0] * here[:, 1]
+    area = cross.sum() / 2
+    if area == 0:
+        return 0.0, ring[0]
+    return abs(area), ring[0] + ((here + after) * cross[:, None]).sum(axis=0) / (6 * area)
+
+
+def masked(where: str, mask: np.ndarray, left: int = 0, top: int = 0) -> dict:
+    """What a mask, bool (H, W), whose first pixel is (left, top), tells, as arguments of `Labelled`."""
+    rows, columns = np.nonzero(mask)
+    if not rows.size:
+        raise UserError(where, "a mask with pixels", "none", "Draw it again, or remove it.")
+    rows, columns = rows + top, columns + left
+    sides = (columns.min() - HALF, rows.min() - HALF, columns.max() + HALF, rows.max() + HALF)
+    centre = (float(columns.mean()), float(rows.mean()))
+    return {"centre": centre, "box": Box(*map(float, sides)), "area": float(rows.size), "centre_from": "mask"}

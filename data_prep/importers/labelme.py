@@ -1,0 +1,56 @@
+"""LabelMe's JSON, a file an image; it counts from the corner of the first pixel, its masks whole pixels."""
+
+import base64
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from data_prep.importers.labelled import HALF, Box, Labelled, Source, masked, outlined, ring_points
+from deeppap.io.errors import UserError
+
+NAME = "LabelMe"
+POLYGONS = ("polygon", "rectangle", "rotation")
+
+
+def matches(data: Any) -> bool:
+    """Whether JSON is LabelMe's."""
+    return isinstance(data, dict) and "shapes" in data
+
+
+def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]:
+    """The shapes of the file's image."""
+    image = source.images.find(str(data.get("imagePath") or path.stem), path)
+    source.require_size(name, image, data.get("imageWidth"), data.get("imageHeight"))
+    for number, shape in enumerate(data["shapes"], 1):
+        where = f"{name}, shape {number}"
+        with source.reading(where, "a shape with label, points and shape_type"):
+            yield Labelled(where, image, str(shape.get("label") or ""), **_place(where, shape))
+
+
+def _place(where: str, shape: dict) -> dict:
+    points, kind = ring_points(where, shape["points"]) - HALF, shape.get("shape_type") or "polygon"
+    if kind == "point":
+        return {"centre": tuple(points[0].tolist())}
+    if kind == "mask":
+        return _of_mask(where, shape["mask"], points[0] + HALF)
+    if kind == "circle" and len(points) == 2:  # its centre, and a point on the circle
+        radius = math.dist(*points)
+        box = Box(*(points[0] - radius).tolist(), *(points[0] + radius).tolist())
+        return {"centre": tuple(points[0].tolist()), "box": box, "area": math.pi * radius**2, "centre_from": "outline"}
+    if kind == "rectangle" and len(points) == 2:  # two corners, in any order
+        return {"centre": None, "box": Box(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())}
+    if kind in POLYGONS:
+        return outlined(where, [points])
+    raise UserError(where, "a point, polygon, rectangle, circle or mask", f"{kind}"[:40], "Draw one, or delete it.")
+
+
+def _of_mask(where: str, text: str, corner: np.ndarray) -> dict:
+    """A mask is a picture, in base64, of its box alone; its first pixel is the image's pixel `corner`."""
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise UserError(where, "a mask that is a picture", f"{text}"[:40], "Draw it again, or delete it.")
+    return masked(where, picture > 0, *np.rint(corner).astype(int).tolist())

@@ -1,0 +1,85 @@
+"""QuPath's GeoJSON (0.2 and newer), and the GeoJSON that `screen` writes.
+
+QuPath counts from the corner of the first pixel. Its ellipses come as polygons. A cell has the nucleus in
+`nucleusGeometry`; without it, the outline is that of the whole cell, and its centroid is not the nucleus.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data_prep.importers.labelled import HALF, Labelled, Source, outlined, ring_points
+from deeppap.io.errors import UserError
+
+NAME = "QuPath"
+OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
+
+
+def matches(data: Any) -> bool:
+    """Whether JSON is GeoJSON: a collection, a list of features, or a feature alone."""
+    first = data[0] if isinstance(data, list) and data else data
+    return isinstance(first, dict) and first.get("type") in ("FeatureCollection", "Feature")
+
+
+def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]:
+    """The objects of one image; the image has the file's name, unless the collection names it."""
+    features = data.get("features", [data]) if isinstance(data, dict) else data
+    named = data.get("image") if isinstance(data, dict) else None
+    if named and OWN_SCORE in str(features[:1]):
+        source.warn(f"{name}: written by tools/screen.py. Its classes are the net's unless a person corrected them.")
+    image = source.images.find(named if isinstance(named, str) else _image_name(Path(name)), path)
+    for number, feature in enumerate(_flat(features), 1):
+        where = f"{name}, object {number}"
+        with source.reading(where, "a GeoJSON feature"):
+            yield from _objects(feature, where, image, source)
+
+
+def _image_name(path: Path) -> str:
+    """`field.png.geojson`, `field.geojson` and `field.geojson.gz` belong to field.png."""
+    name = path.name.removesuffix(".gz")
+    return name.removesuffix(".geojson").removesuffix(".json")
+
+
+def _flat(features: list) -> Iterator[Any]:
+    """Objects with those inside them, as QuPath nests them."""
+    for feature in features:
+        yield feature
+        properties = feature.get("properties") if isinstance(feature, dict) else None
+        yield from _flat((properties or {}).get("childObjects") or [])
+
+
+def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator[Labelled]:
+    properties = feature.get("properties") or {}
+    identity = feature.get("id")
+    if not isinstance(identity, str) or identity.startswith("Path"):  # 0.2 writes the name of a Java class
+        identity = None
+    where += f" ({identity})" if identity else ""
+    kind = _kind(properties.get("classification"))
+    if not kind or kind.endswith("*"):  # Region*, Ignore*: QuPath's classes for what is no object
+        source.leave_out(f"objects of QuPath's class {kind}" if kind else "objects without a class", where)
+        return
+    nucleus = feature.get("nucleusGeometry")
+    geometry = nucleus or feature["geometry"]
+    shape, places = geometry["type"], geometry["coordinates"]
+    about = {"where": where, "image": image, "kind": kind, "id": identity}
+    if shape in ("Point", "MultiPoint"):
+        for x, y in ring_points(where, [places] if shape == "Point" else places) - HALF:
+            yield Labelled(**about, centre=(float(x), float(y)))
+        return
+    if shape not in ("Polygon", "MultiPolygon"):
+        raise UserError(where, "points or polygons", f"{shape}"[:40], "Convert it in QuPath, or delete it.")
+    # of every polygon the first ring alone: a nucleus has no holes
+    rings = [ring_points(where, part[0]) - HALF for part in ([places] if shape == "Polygon" else places)]
+    for parts in [rings] if nucleus else [[ring] for ring in rings]:
+        found = Labelled(**about, **outlined(where, parts))
+        if properties.get("objectType") == "cell" and not nucleus:
+            found.centre, found.whole_cell = None, True
+        yield found
+
+
+def _kind(classification: Any) -> str:
+    """`{"name": ...}`, `{"names": [...]}` of a derived class, or the name itself."""
+    if isinstance(classification, dict):
+        names = classification.get("names")
+        classification = ": ".join(map(str, names)) if names else classification.get("name")
+    return (classification or "").strip()

@@ -1,0 +1,168 @@
+"""Tables of points or boxes: CSV under the names that people use, CRIC's and RIVA's, and `screen`'s cells.csv.
+
+Points are pixel centres, counted from 0, as in a manifest. Boxes are counted from the corner of the first pixel.
+"""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.csv_dialect import sniffed_rows, with_point
+from data_prep.importers import cric
+from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
+from deeppap.io.errors import UserError
+
+NAME = "CSV"
+SUFFIXES = (".csv", ".tsv")
+IMAGE = ("image", "image_filename", "image_name", "file_name", "filename", "file", "image_path", "path", "img")
+KIND = ("bethesda_system", "bethesda", "class_name", "class", "classification", "label", "category", "cell_type")
+GROUP = ("group", "patient", "patient_id", "slide", "slide_id", "case", "case_id")
+IDENTITY = ("id", "cell_id", "object_id", "uuid")
+PIXEL = ("pixel_um", "mpp")
+POINTS = [
+    *[("nucleus_x", "nucleus_y"), ("x", "y"), ("cx", "cy"), ("center_x", "center_y"), ("centre_x", "centre_y")],
+    *[("x_center", "y_center"), ("x_centre", "y_centre"), ("centroid_x", "centroid_y")],
+]
+QUPATH = [("centroid_x_px", "centroid_y_px"), ("centroid_x_μm", "centroid_y_μm")]  # of its measurement table
+SIDES = [
+    *[("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2")],
+    *[("left", "top", "right", "bottom")],
+]
+CORNER = [
+    *[("x", "y", "w", "h"), ("x", "y", "width", "height"), ("xmin", "ymin", "width", "height")],
+    *[("left", "top", "width", "height"), ("bbox_x", "bbox_y", "bbox_width", "bbox_height")],
+    *[("bbox_x", "bbox_y", "bbox_w", "bbox_h"), ("x", "y", "bbox_width", "bbox_height")],
+]
+RIVA = {"image_filename", "x", "y", "width", "height", "class", "class_name"}  # there x and y are the box's middle
+
+
+class Columns(NamedTuple):
+    """Which columns of a header mean what: of points and boxes the first known set of names, else nothing."""
+
+    image: str | None
+    kind: str | None
+    group: str | None
+    identity: str | None
+    pixel: str | None
+    points: tuple[str, ...] | None
+    sides: tuple[str, ...] | None
+    corner: tuple[str, ...] | None
+    have: frozenset[str]
+
+    @property
+    def places(self) -> bool:
+        """Whether they say where cells lie in which image."""
+        return bool(self.image and (self.points or self.sides or self.corner))
+
+
+def columns_of(header: list[str]) -> Columns:
+    """Understand a header."""
+    have = frozenset(header)
+    one = [next((name for name in names if name in have), None) for names in (IMAGE, KIND, GROUP, IDENTITY, PIXEL)]
+    sides, corner = (next((names for names in known if have.issuperset(names)), None) for known in (SIDES, CORNER))
+    points = next((names for names in [*POINTS, *QUPATH] if have.issuperset(names)), None)
+    if points == ("x", "y") and corner and set(points) < set(corner):
+        points = None  # the box's, not the nucleus'
+    return Columns(*one, points, sides, corner, have)
+
+
+def label_files(source: Source, files: list[Path]) -> list[Path]:
+    """Tables at the top of the folder that say where cells lie."""
+    found = [path for path in files if path.parent == source.path and path.suffix.lower() in SUFFIXES]
+    return [path for path in found if _header_of(path).places]
+
+
+def _header_of(path: Path) -> Columns:
+    try:
+        return columns_of([name for name in next(rows(path), (0, {}, ""))[1] if name is not None])
+    except UserError:  # another program's file, of whatever kind
+        return columns_of([])
+
+
+def read(path: Path, source: Source) -> Iterator[Labelled]:
+    """The objects of a table."""
+    columns: Columns | None = None
+    for line, row, separator in rows(path):
+        columns = columns or _require(path, columns_of([name for name in row if name is not None]))
+        where = f"{path}, line {line}"
+        with source.reading(where, "an object"):
+            if None in row:
+                raise UserError(where, f"{len(row) - 1} values", f"{row[None]}", "Correct the line.")
+            about = {
+                "group": row.get(columns.group) or None,
+                "id": row.get(columns.identity) or None,
+                "pixel_um": numbers(where, [row[columns.pixel]], 1, "a number")[0] if row.get(columns.pixel) else None,
+            }
+            image = source.images.find(row[columns.image], path)
+            place = _place(where, {k: with_point(v, separator) for k, v in row.items()}, columns, source)
+            yield Labelled(where, image, row[columns.kind], **place, **about)
+
+
+def _require(path: Path, columns: Columns) -> Columns:
+    found = ", ".join(sorted(columns.have))[:150] or "an empty file"
+    if not columns.places:
+        expected = "columns image, class, and x and y (or xmin, ymin, xmax, ymax; or x, y, width, height)"
+        raise UserError(path, expected, found, "Name them in the first line.")
+    if not columns.kind:
+        do = "Add a column class."
+        if "p_abnormal" in columns.have:
+            do += " p_abnormal is what a net thinks of the cell, not a label."
+        raise UserError(path, "a column class", found, do)
+    return columns
+
+
+def _place(where: str, row: dict[str, str], columns: Columns, source: Source) -> dict:
+    box = None
+    if columns.sides:
+        box = Box.of_corners(*numbers(where, [row[name] for name in columns.sides], 4, "the four sides of a box"))
+    elif columns.corner:
+        values = [row[name] for name in columns.corner]
+        x, y, width, height = numbers(where, values, 4, "x, y, width and height")
+        if source.xy_is_centre or columns.have >= RIVA:
+            x, y = x - width / 2, y - height / 2
+        else:
+            source.corner_boxes = True
+        box = Box.of_corners(x, y, x + width, y + height)
+    if not columns.points:
+        return {"centre": None, "box": box}
+    x, y = numbers(where, [row[name] for name in columns.points], 2, "the two numbers of a point")
+    if columns.points in QUPATH:
+        scale = 1.0 if columns.points == QUPATH[0] else source.mpp
+        if scale is None:
+            raise UserError(where.split(", line")[0], "the pixel size, as its points are in um", "none", "Give `mpp`.")
+        x, y = x / scale - HALF, y / scale - HALF
+    elif "bethesda_system" in columns.have and "image_doi" in columns.have:
+        x, y = x - cric.FIRST, y - cric.FIRST
+    return {"centre": (x, y), "box": box}
+
+
+def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
+    """(line, row, separator) of a table; a row of another number of values has them counted under None.
+
+    pandas and R write the number of a row first: under an empty name, or R under none at all.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader, separator = sniffed_rows(file)
+            header = [_name(name) for name in next(reader, [])]
+            for number, values in enumerate(reader):
+                if number == 0 and len(values) == len(header) + 1 and "" not in header:
+                    header = ["", *header]
+                values = [value.strip() for value in values]
+                while len(values) > len(header) and not values[-1]:
+                    values.pop()
+                row = dict(zip(header, values, strict=False))
+                if len(values) != len(header):
+                    row[None] = len(values)
+                if any(values):
+                    yield reader.line_num, row, separator
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+
+
+def _name(text: str) -> str:
+    """A column's name as the lists above have it: `Centroid X µm`, `centroid.x.um` and `centroid_x_um` are like."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", text).lower()).strip("_")

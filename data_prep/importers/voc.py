@@ -1,0 +1,46 @@
+"""Pascal VOC's XML, a file an image: boxes whose sides are numbers of pixels, the first of which is 1."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from data_prep.importers.labelled import Box, Labelled, Source, numbers
+from deeppap.io.errors import UserError
+
+NAME = "Pascal VOC"
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+MOST = 50_000_000  # bytes
+
+
+def label_files(source: Source, files: list[Path]) -> list[Path]:
+    """The XML files of annotations."""
+    return [path for path in files if path.suffix.lower() == ".xml" and b"<annotation" in _head(path)]
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2000)
+
+
+def read(path: Path, source: Source) -> Iterator[Labelled]:
+    """The boxes of the file's image."""
+    text = path.read_bytes() if path.stat().st_size < MOST else b""
+    # an entity could unpack to any length or read another file; no program for labelling writes one
+    if not text or b"<!ENTITY" in text:
+        found = "an entity" if text else "nothing, or a file too large"
+        raise UserError(path, "Pascal VOC's XML", found, "Export it again.")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise UserError(path, "XML", str(error), "Export it again.") from None
+    image = source.images.find((root.findtext("filename") or path.stem).strip(), path)
+    width, height = (int(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
+    source.require_size(str(path), image, width, height)
+    for number, entry in enumerate(root.iter("object"), 1):
+        where = f"{path}, object {number}"
+        with source.reading(where, "an object with name and bndbox"):
+            sides = [entry.findtext(f"bndbox/{side}") or "" for side in SIDES]
+            left, top, right, bottom = numbers(where, sides, 4, "a bndbox of xmin, ymin, xmax and ymax")
+            # both sides are pixels of the box, so its corners are the first one's and that of the one after the last
+            box = Box.of_corners(left - 1, top - 1, right, bottom)
+            yield Labelled(where, image, (entry.findtext("name") or "").strip(), None, box)

@@ -1,0 +1,160 @@
+"""The folder that an import makes: images, cells.csv, a picture to check it by, and a summary."""
+
+import csv
+import shutil
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from data_prep.classes import ABNORMAL, LABELS, NEITHER, NORMAL
+from data_prep.importers.gather import Gathered
+from data_prep.importers.image_index import SUMMARY
+from data_prep.importers.labelled import Labelled
+from data_prep.views import PATCH
+from deeppap.io.errors import UserError, printable
+from deeppap.io.files import complete_or_absent
+
+COLUMNS = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source")
+OURS = {"images", "cells.csv", "import_check.png", SUMMARY}
+SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line names of many
+SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
+LEAST = 5  # cells of each label that five folds need
+
+
+class CheckPicture:
+    """Collects cells of each class, evenly over what comes, and draws them with a cross on their centres."""
+
+    def __init__(self):
+        self.seen: Counter[str] = Counter()
+        self.shown: dict[str, list[np.ndarray]] = defaultdict(list)
+
+    def add(self, image: np.ndarray, one: Labelled) -> None:
+        """Look at a cell of an image, uint8 (H, W, 3) BGR."""
+        name = one.known.name
+        self.seen[name] += 1
+        place = self.seen[name]
+        if place > SHOWN:  # reservoir sampling, seeded by the cell's own number
+            place = int(np.random.default_rng(place).integers(1, place, endpoint=True))
+        if place > SHOWN:
+            return
+        # what the net sees, before any turning: it repeats the rim where the image ends
+        window = cv2.resize(cv2.getRectSubPix(image, (PATCH, PATCH), one.centre), (SIDE, SIDE))
+        middle = (SIDE - 1) // 2
+        for colour, thick in (((255, 255, 255), 3), ((0, 0, 0), 1)):
+            cv2.drawMarker(window, (middle, middle), colour, cv2.MARKER_CROSS, 13, thick)
+        pictures = self.shown[name]
+        if place <= len(pictures):
+            pictures[place - 1] = window
+        else:
+            pictures.append(window)
+
+    def draw(self) -> np.ndarray:
+        """A row a class, uint8 (H, W, 3) BGR."""
+        rows = []
+        for name, pictures in sorted(self.shown.items()):
+            row = np.full((SIDE + 4, NAME_WIDTH + SHOWN * (SIDE + 4), 3), 255, np.uint8)
+            text = name.encode("ascii", "replace").decode()[:24]
+            cv2.putText(row, text, (6, SIDE // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+            for number, picture in enumerate(pictures):
+                left = NAME_WIDTH + number * (SIDE + 4)
+                row[2 : SIDE + 2, left : left + SIDE] = picture
+            rows.append(row)
+        return np.concatenate(rows)
+
+
+def require_place(out: Path, inputs: list[Path]) -> None:
+    """Refuse a place where something else lies than an earlier import."""
+    there = {path.name for path in out.iterdir()} if out.is_dir() else {out.name} if out.exists() else set()
+    if there and not (SUMMARY in there and there <= OURS):
+        raise UserError(out, "a new folder, or that of an earlier import", "something else", "Choose another `out`.")
+    for path in inputs:
+        if path.resolve().is_relative_to(out.resolve()):
+            raise UserError(out, f"another folder than that of {path}", "the same", "Choose another `out`.")
+
+
+def write(found: Gathered, out: Path, picture: CheckPicture) -> list[str]:
+    """Write the folder, complete or absent; returns the lines of its summary."""
+    images = found.by_image()
+    lines = summary(found, out)
+    need = sum(path.stat().st_size for path in images) + 10_000_000
+    with complete_or_absent(out, need) as partial:
+        for path in images:
+            copy = partial / "images" / found.names[path]
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        with (partial / "cells.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(_rows(found))
+        (partial / "import_check.png").write_bytes(cv2.imencode(".png", picture.draw())[1].tobytes())
+        text = "\n".join([*lines, "", *map(printable, details(found))]) + "\n"
+        (partial / SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")
+    return lines
+
+
+def _rows(found: Gathered) -> list[list[str]]:
+    rows, ids = [], set()
+    for path, cells in found.by_image().items():
+        name = found.names[path]
+        stem = name.rsplit(".", 1)[0]
+        for number, one in enumerate(cells, 1):
+            identity = one.id if one.id and one.id not in ids else stem if len(cells) == 1 else f"{stem}_{number}"
+            while identity in ids:
+                identity += "_"
+            ids.add(identity)
+            centre = [f"{value:.2f}" for value in one.centre]
+            pixel = f"{one.pixel_um:g}" if one.pixel_um else ""
+            about = [one.group or "", pixel, identity, one.centre_from, one.where]
+            rows.append([f"images/{name}", one.known.label, one.known.name, *centre, *about])
+    return rows
+
+
+def summary(found: Gathered, out: Path) -> list[str]:
+    """What was read, what became of it, and what to do next."""
+    lines = [f"read {count:,} objects: {name}" for name, count in found.read.items()]
+    lines.append(f"{len(found.cells):,} cells in {len(found.by_image()):,} images")
+    for label in LABELS:
+        classes = Counter(one.known.name for one in found.cells if one.known.label == label)
+        if classes:
+            names = ", ".join(f"{name} {count:,}" for name, count in classes.most_common())
+            lines.append(f"  {label}: {classes.total():,} ({names})")
+    origins = Counter(one.centre_from for one in found.cells)
+    lines.append("centres from: " + ", ".join(f"{name} {count:,}" for name, count in origins.most_common()))
+    sizes = sorted({f"{one.pixel_um:g} um" if one.pixel_um else "not stated" for one in found.cells})
+    lines.append(f"pixel size: {' and '.join(sizes)}")
+    for why, where in found.left_out.items():
+        more = f"; ... all in {out / SUMMARY}" if len(where) > NAMED else ""
+        lines.append(f"left out: {len(where):,} {why}: {'; '.join(where[:NAMED])}{more}")
+    lines += [f"!! {line}" for line in warnings(found)]
+    lines.append(f"look at {out / 'import_check.png'}: each cross must lie on a nucleus")
+    lines = list(map(printable, lines))
+    return [*lines, f"next: tools/cross_validate.py --data {out} --profile quick"]
+
+
+def warnings(found: Gathered) -> list[str]:
+    """The lines that a user must not miss."""
+    lines = list(found.warnings)
+    origins = Counter(one.centre_from for one in found.cells)
+    if origins["middle"]:
+        looked = "The detector found no nucleus there." if origins["detector"] else "Find the nuclei: `find_nucleus`."
+        lines.append(f"{origins['middle']:,} centres are the middle of a box or of a picture. {looked}")
+    if any(one.known.label == NEITHER for one in found.cells):
+        names = sorted({one.known.name for one in found.cells if one.known.label == NEITHER})
+        lines.append(
+            f"{', '.join(names)}: neither normal nor abnormal, so nets of two classes pass over them. To use them, say "
+            f'for instance `classes` "{names[0]}={NORMAL}".'
+        )
+    counts = Counter(one.known.label for one in found.cells)
+    for label in (NORMAL, ABNORMAL):
+        if counts[label] < LEAST:
+            lines.append(f"only {counts[label]} {label} cells: five folds need {LEAST} or more of each.")
+    return lines
+
+
+def details(found: Gathered) -> list[str]:
+    """Every object that was left out, or whose centre is a guess."""
+    middles = [one.where for one in found.cells if one.centre_from == "middle"]
+    reasons = {**found.left_out, "centres that are the middle of a box": middles}
+    return [line for why, where in reasons.items() if where for line in (f"{why}:", *(f"  {place}" for place in where))]

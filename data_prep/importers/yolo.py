@@ -1,0 +1,93 @@
+"""YOLO's text files, one an image: a line is a class number and a box, or a polygon, in fractions of the image."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from deeppap.io.extras import extra
+
+from data_prep.importers.image_index import is_image
+from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers, outlined
+from deeppap.io.errors import UserError
+
+NAME = "YOLO"
+LISTS = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt")
+SLACK = 1e-3  # what rounding adds to a fraction of 1
+
+
+def label_files(source: Source, files: list[Path]) -> list[Path]:
+    """The text files of numbers, and empty ones, in which an image has no object."""
+    texts = [path for path in files if path.suffix.lower() == ".txt" and path.name not in LISTS]
+    stems = {path.stem for path in files if is_image(path)}
+    found = [path for path in texts if _is_label(path)]
+    return found and [path for path in texts if path in found or path.stat().st_size == 0 and path.stem in stems]
+
+
+def _is_label(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        words = file.readline(1000).split()
+    try:
+        return len(words) >= 5 and words[0].isdecimal() and bool([float(word) for word in words])
+    except ValueError:
+        return False
+
+
+def read(path: Path, source: Source) -> Iterator[Labelled]:
+    """The objects of one image."""
+    names = class_names(source.path)
+    lines = [(number, line) for number, line in enumerate(_lines(path), 1) if line.strip()]
+    if not lines:  # an image without objects
+        return
+    image = source.images.find(path.stem, path)
+    for number, line in lines:
+        where = f"{path}, line {number}"
+        with source.reading(where, "a class number and fractions"):
+            first, *rest = line.split()
+            values = numbers(where, rest, len(rest), "a class number and fractions")
+            if not all(-SLACK <= value <= 1 + SLACK for value in values):
+                do = "Divide x and width by the image's width, y and height by its height."
+                raise UserError(where, "fractions from 0 to 1", f"{max(values):g}", do)
+            place = _place(where, values, source.images.size(image))
+            yield Labelled(where, image, names.get(int(first), first), **place)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(path, "UTF-8 text", str(error), "Save it again as UTF-8.") from None
+
+
+def _place(where: str, values: list[float], size: tuple[int, int]) -> dict:
+    if len(values) == 4:
+        x, y, width, height = (np.array(values) * [size[1], size[0], size[1], size[0]]).tolist()
+        return {"centre": None, "box": Box.of_corners(x - width / 2, y - height / 2, x + width / 2, y + height / 2)}
+    if len(values) >= 6 and len(values) % 2 == 0:
+        return outlined(where, [np.array(values).reshape(-1, 2) * [size[1], size[0]] - HALF])
+    expected = "4 fractions of a box, or 6 or more of a polygon"
+    do = "A fifth one is the confidence of a prediction: import what a person has labelled."
+    raise UserError(where, expected, f"{len(values)}", do)
+
+
+def class_names(folder: Path) -> dict[int, str]:
+    """Names by number, from the set's yaml or its list of names; none where there is neither."""
+    folder = folder if folder.is_dir() else folder.parent
+    for above in (folder, folder.parent):  # SOURCE may be the folder labels/ itself
+        for path in sorted([*above.glob("*.yaml"), *above.glob("*.yml")]):
+            if names := _of_yaml(path):
+                return names
+        for path in (place / name for place in (above, above / "labels") for name in LISTS):
+            if path.is_file():
+                return {number: line.strip() for number, line in enumerate(_lines(path))}
+    return {}
+
+
+def _of_yaml(path: Path) -> dict[int, str]:
+    yaml = extra("yaml", "YOLO's yaml", "labels")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(path, "YAML", str(error).splitlines()[0], "Correct it, or give classes.txt.") from None
+    names = data.get("names") if isinstance(data, dict) else None
+    pairs = enumerate(names) if isinstance(names, list) else (names or {}).items()
+    return {int(number): str(name) for number, name in pairs}

@@ -1,0 +1,169 @@
+"""Coordinates, boxes and masks of another convention than the format promises are refused or told."""
+
+import cv2
+import numpy as np
+import pytest
+
+from data_prep.importers.gather import gather
+from deeppap.io.errors import ListError, UserError
+from tests.support import label_files as files
+
+WIDTH, HEIGHT = files.SIZE[::-1]
+
+
+@pytest.fixture
+def points(tmp_path):
+    return files.drawn(tmp_path)
+
+
+def refused(*arguments, **options):
+    """The mistakes that an import ends with."""
+    with pytest.raises(UserError) as caught:
+        gather(*arguments, **options)
+    return caught.value.errors if isinstance(caught.value, ListError) else [caught.value]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "hint"),
+    [
+        ("image,x,y,class", lambda x, y: (x / WIDTH, y / HEIGHT), "fractions"),
+        ("image,x,y,w,h,class", lambda x, y: (x / WIDTH, y / HEIGHT, 0.05, 0.05), "fractions"),
+        ("image,x,y,class", lambda x, y: (y, x), "exchanged"),
+        ("image,x,y,class", lambda x, y: (2 * x, 2 * y), "larger images"),
+        ("image,x,y,xmin,ymin,xmax,ymax,class", lambda x, y: (x, y, x, y, x + 20, y + 20), "corners"),
+        ("image,xmin,ymin,xmax,ymax,class", lambda x, y: (x, y, x - 20, y + 20), "remove"),
+        ("image,x,y,width,height,class", lambda x, y: (x, y, 400, 300), "xy_is_centre"),
+    ],
+)
+def test_another_convention_is_named(tmp_path, points, header, row, hint):
+    rows = [["field.png", *row(x, y), "NILM"] for x, y in points]
+    mistakes = refused([files.write_csv(tmp_path / "mine.csv", header, rows)])
+    assert all(hint in one.do for one in mistakes)
+    assert len(mistakes) <= 12
+
+
+def test_boxes_by_their_middle(tmp_path, points):
+    rows = [["field.png", x + 0.5, y + 0.5, 300, 300, "NILM"] for x, y in points]
+    source = files.write_csv(tmp_path / "mine.csv", "image,x,y,width,height,class", rows)
+    found = gather([source], xy_is_centre=True)
+    assert np.array(sorted(one.centre for one in found.cells)) == pytest.approx(np.array(sorted(points.tolist())))
+
+
+def test_per_cent_is_told(tmp_path, points):
+    rows = [["field.png", 100 * x / WIDTH, 100 * y / HEIGHT, "NILM"] for x, y in points]
+    (line,) = gather([files.write_csv(tmp_path / "mine.csv", "image,x,y,class", rows)]).warnings
+    assert "per cent" in line
+
+
+@pytest.mark.parametrize("write", [files.write_coco_boxes, files.write_voc, files.write_labelme])
+def test_labels_of_a_larger_copy_are_refused(tmp_path, points, write):
+    source = write(tmp_path, points)
+    image = cv2.imread(str(tmp_path / "field.png"))
+    cv2.imwrite(str(tmp_path / "field.png"), cv2.resize(image, (WIDTH // 2, HEIGHT // 2)))
+    assert [(one.expected, one.found) for one in refused([source])] == [("field.png of 640 x 480 pixels", "320 x 240")]
+
+
+def mask_of(*centres, number=None):
+    mask = np.zeros(files.SIZE, np.uint8)
+    for index, centre in enumerate(centres, 1):
+        cv2.circle(mask, centre, 8, number or index, -1)
+    return mask
+
+
+def ringed():
+    mask = np.zeros(files.SIZE, np.uint8)
+    cv2.circle(mask, (100, 90), 30, 1, -1)
+    cv2.circle(mask, (104, 92), 8, 2, -1)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "hint"),
+    [
+        (255 - mask_of((100, 90), number=255), "inverted"),
+        (mask_of((100, 90), (200, 90), number=255), "number of its own"),
+        (ringed(), "cytoplasm"),
+        (mask_of((100, 90)) + 7, "inverted"),
+        (mask_of((100, 90))[:-2], "Get both"),
+        (np.dstack([mask_of((100, 90)) * 9, mask_of((90, 90)) * 5, mask_of((90, 90))]), "label map"),
+    ],
+)
+def test_a_mask_of_another_kind_is_refused(tmp_path, points, mask, hint):
+    cv2.imwrite(str(tmp_path / "field_mask.png"), mask)
+    (mistake,) = refused([tmp_path], classes="nucleus=NILM")
+    assert hint in mistake.do and "field_mask.png" in mistake.where
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_mask_of_nuclei(tmp_path, points, kind):
+    mask = mask_of((100, 90), (200, 150)).astype(kind)
+    mask[300, 300] = 2  # a speck apart from its nucleus
+    (tmp_path / "masks").mkdir()
+    cv2.imwrite(str(tmp_path / "masks/field.png"), mask)
+    found = gather([tmp_path], classes="nucleus=NILM")
+    assert [(one.centre, one.known.name) for one in found.cells] == [((100, 90), "NILM"), ((200, 150), "NILM")]
+
+
+def test_repeats_are_merged_and_contradictions_left_out(tmp_path, points):
+    rows = [["field.png", x, y, "NILM"] for x, y in points]
+    rows += [
+        ["field.png", *(points[0] + 0.5), "negative for intraepithelial lesion"],
+        ["field.png", *points[1], "LSIL"],
+    ]
+    found = gather([files.write_csv(tmp_path / "mine.csv", "image,x,y,class", rows)])
+    assert len(found.cells) == 11
+    assert tuple(points[1]) not in [one.centre for one in found.cells]
+    (repeat,), (pair,) = sorted(found.left_out.values(), key=lambda where: "LSIL" in where[0])
+    assert "line 14" in repeat
+    assert all(part in pair for part in ("line 3", "line 15", "NILM", "LSIL"))
+
+
+def test_all_mistakes_are_told_at_once(tmp_path, points):
+    rows = [["field.png", x, y, "NILM"] for x, y in points]
+    rows[1][1] = "left"
+    rows[2][3] = "alien"
+    rows[3][0] = "feild.png"
+    rows[4].append("more")
+    rows[5][2] = 5000
+    mistakes = refused([files.write_csv(tmp_path / "mine.csv", "image,x,y,class", rows)])
+    lines = {one.where.rsplit("line ", 1)[-1]: one for one in mistakes}
+    assert set(lines) == {"3", "4", "6", "7", str(tmp_path / "mine.csv")}
+    assert "field.png" in lines[str(tmp_path / "mine.csv")].do
+    assert "alien" in lines["4"].found
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.geojson", '{"type": "FeatureCollection", "features": [{"type": "Feature"'),
+        ("field.geojson", '{"type": "FeatureCollection", "features": 7}'),
+        ("field.geojson", '[{"type": "Feature", "geometry": null, "properties": {"classification": "NILM"}}]'),
+        (
+            "field.geojson",
+            '[{"type": "Feature", "geometry": {"type": "Point", "coordinates": [true, "1"]}, '
+            '"properties": {"classification": {"name": "NILM"}}}]',
+        ),
+        ("a.json", '{"images": [3], "annotations": []}'),
+        ("field.json", '{"shapes": [{"label": "NILM", "points": [[1, 2]], "shape_type": "circle"}]}'),
+        ("a.json", '[{"classifications": 4}]'),
+        ("a.json", '{"settings": 1}'),
+        ("a.json", "[" * 100_000),
+        ("a.xml", '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'),
+        ("a.xml", "<annotation><object>"),
+        ("a.xml", "<annotation><filename>field.png</filename><object><name>NILM</name></object></annotation>"),
+        ("field.txt", "0 0.5 0.5 0.1 0.1 0.9\n"),
+        ("field.txt", "0 50 60 10 10\n"),
+        ("a.csv", "image,x,y,class\nfield.png,1\n"),
+        ("a.csv", "image,x,y\nfield.png,1,1\n"),
+        ("a.csv", "image,p_abnormal\n"),
+        ("a.csv", "image,x,y,class\n../field.png,nan,1,NILM\n"),
+        ("field.geojson.gz", "no gzip"),
+        ("a.zip", "no zip"),
+        ("a.docx", "x"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path, points, name, text):
+    (tmp_path / name).write_text(text)
+    (mistake,) = refused([tmp_path / name])
+    assert name in mistake.where
+    assert len(str(mistake)) < 500

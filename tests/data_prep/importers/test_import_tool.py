@@ -1,0 +1,135 @@
+"""The tool: what it writes is a manifest; what it cannot do leaves nothing behind."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from data_prep.classes import CLASSES, ClassTable, known_class
+from data_prep.dataset import open_dataset
+from deeppap.io.errors import UserError
+from tests.support import label_files as files
+from tests.support.checkout import run_tool
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """A table of twelve cells of one image, four of each class."""
+    (tmp_path / "labels").mkdir()
+    return files.write_sides(tmp_path / "labels", files.drawn(tmp_path / "labels"))
+
+
+def rows_of(folder):
+    with (folder / "cells.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_folder_is_a_manifest(checkout, tmp_path, labels):
+    out = tmp_path / "my_cells"
+    done = run_tool(checkout, "import_labels", labels, "--out", out, "--mpp", 0.25, "--find-nucleus")
+    rows = rows_of(out)
+    assert {row["centre_from"] for row in rows} == {"detector"}
+    truth = files.drawn(tmp_path / "again")
+    for row in rows:
+        place = float(row["nucleus_x"]), float(row["nucleus_y"])
+        assert np.linalg.norm(truth - place, axis=1).min() < 3
+    found = open_dataset(out)
+    assert (found.pixel_um, sorted(cell.label for cell in found.cells)) == (0.25, [0] * 4 + [1] * 8)
+    assert {cell.group for cell in found.cells} == {"field.png"}
+    assert cv2.imread(str(out / "import_check.png")).shape[0] == 3 * 116
+    assert (out / "images/field.png").read_bytes() == (labels.parent / "field.png").read_bytes()
+    assert f"--data {out}" in done.stdout.splitlines()[-1]
+    assert "only 4 normal" in done.stderr
+
+
+def test_an_import_is_replaced_and_nothing_else(checkout, tmp_path, labels):
+    out = tmp_path / "my_cells"
+    run_tool(checkout, "import_labels", labels, "--out", out)
+    labels.write_text("\n".join(labels.read_text().splitlines()[:7]) + "\n")
+    run_tool(checkout, "import_labels", labels, "--out", out)
+    assert len(rows_of(out)) == 6
+    labels.write_text(labels.read_text().replace("HSIL", "alien"))
+    done = run_tool(checkout, "import_labels", labels, "--out", out, status=2)
+    assert "alien" in done.stderr and "--classes" in done.stderr and len(rows_of(out)) == 6
+    (out / "notes.txt").write_text("mine")
+    run_tool(checkout, "import_labels", labels, "--out", out, "--classes", "alien=-", status=2)
+    assert (out / "notes.txt").exists()
+    run_tool(checkout, "import_labels", labels, "--out", labels.parent, status=2)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_found_twice_gets_names_of_its_own(checkout, tmp_path):
+    """Two sources whose images and ids are called alike; an earlier import inside a source is not read."""
+    for name in ("one", "two"):
+        points = files.drawn(tmp_path / name)
+        rows = [["field.png", *place, files.kind_of(i), i, "p1"] for i, place in enumerate(points)]
+        files.write_csv(tmp_path / name / "mine.csv", "image,x,y,class,id,patient", rows)
+    out = tmp_path / "one/my_cells"
+    for _ in range(2):
+        run_tool(checkout, "import_labels", tmp_path / "one", tmp_path / "two", "--out", out)
+    rows = rows_of(out)
+    assert {row["image"] for row in rows} == {"images/one/field.png", "images/two/field.png"}
+    assert len({row["id"] for row in rows}) == len(rows) == 24
+    assert {row["group"] for row in rows} == {"p1"}
+
+
+def test_cells_of_neither_label(checkout, tmp_path, labels):
+    labels.write_text(labels.read_text().replace("HSIL", "Leukocytes"))
+    done = run_tool(checkout, "import_labels", labels, "--out", tmp_path / "out")
+    assert [row["label"] for row in rows_of(tmp_path / "out")].count("neither") == 4
+    assert "inflammatory" in done.stderr
+    assert len(open_dataset(tmp_path / "out").cells) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "label"),
+    [
+        ("asc_us", "ASC-US", "abnormal"),
+        ("ASCUS", "ASC-US", "abnormal"),
+        ("asch", "ASC-H", "abnormal"),
+        ("Negative for Intraepithelial Lesion", "NILM", "normal"),
+        ("low-grade squamous intraepithelial lesion", "LSIL", "abnormal"),
+        ("CIN3", "HSIL", "abnormal"),
+        ("squamous cell carcinoma", "SCC", "abnormal"),
+        ("normal_superficiel", "superficial", "normal"),
+        ("mild dysplasia", "light dysplasia", "abnormal"),
+        ("im_Superficial-Intermediate", "superficial-intermediate", "normal"),
+        ("Koilocytes", "koilocytotic", "abnormal"),
+        ("metaplastic", "metaplastic", "neither"),
+        ("ENDO", "endocervical", "normal"),
+        ("INFL", "inflammatory", "neither"),
+        ("artefacts", "junk", "neither"),
+    ],
+)
+def test_the_names_that_people_use(name, known, label):
+    found = known_class(name)
+    assert (found.name, found.label) == (known, label)
+
+
+def test_no_spelling_means_two_classes():
+    for one in CLASSES:
+        assert all(known_class(spelling) is one for spelling in (one.name, *one.spellings))
+
+
+def test_what_a_user_says_of_classes():
+    table = ClassTable("Normal = NILM, 3=-, Tumor=abnormal, metaplastic=normal, a=b=LSIL")
+    found = {name: table.find(name) for name in ("normal", "3", "tumor", "metaplastic", "a=b", "HSIL")}
+    assert {name: one and (one.name, one.label) for name, one in found.items()} == {
+        "normal": ("NILM", "normal"),
+        "3": None,
+        "tumor": ("Tumor", "abnormal"),
+        "metaplastic": ("metaplastic", "normal"),
+        "a=b": ("LSIL", "abnormal"),
+        "HSIL": ("HSIL", "abnormal"),
+    }
+    assert table.unused({"NORMAL": 1, "tumor": 1, "Metaplastic": 2}) == ["3", "a=b"]
+    with pytest.raises(KeyError):
+        table.find("alien")
+
+
+@pytest.mark.parametrize("said", ["Normal", "=NILM", "Normal=", "Normal=alien"])
+def test_what_says_nothing_of_classes(said):
+    with pytest.raises(UserError) as caught:
+        ClassTable(said)
+    assert caught.value.field == "classes"

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Make a data set of labelled images: QuPath, COCO, YOLO, VOC, LabelMe, CSV, masks, SIPaKMeD, CRIC, class folders."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _venv  # noqa: F401
+
+from deeppap.cli.option_types import above_zero
+from deeppap.cli.parser import ToolParser, with_options
+from deeppap.cli.run import run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# below the detector's own: that there is a nucleus is known here, the question is just where
+CONFIDENCE = 0.1
+EPILOG = """\
+  tools/import_labels.py qupath_export/ --images slides/ --out my_cells --mpp 0.25
+  tools/import_labels.py coco.json --out my_cells --classes "Normal=NILM,junk=-"
+  tools/import_labels.py sipakmed/ --out sipakmed_cells --mpp 0.15 --find-nucleus
+
+The folder OUT is written complete or not at all: images/, cells.csv, import_check.png and import_summary.txt. All
+mistakes are listed at once. docs/how-to/import-labels.md describes the formats and the names of classes.
+"""
+
+
+def nuclei_of(image: "np.ndarray", mpp: float) -> "np.ndarray":
+    """The nuclei that the threshold detector finds, float64 (N, 2) of x and y."""
+    import numpy as np
+
+    from deeppap.screening.nuclei.threshold import ThresholdDetector
+
+    found = ThresholdDetector(CONFIDENCE).detect(image, mpp)
+    return np.array([(nucleus.x, nucleus.y) for nucleus in found]).reshape(-1, 2)
+
+
+def main() -> None:
+    """Import, and print the summary."""
+    parser = ToolParser(__doc__, EPILOG)
+    parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files or folders of labels")
+    parser.add_argument("--images", type=Path, help="folder of the images, or the image (default: beside the labels)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--classes", default="", help='meaning of class names, such as "Normal=NILM,junk=-"')
+    parser.add_argument("--mpp", type=above_zero, help="micrometres per pixel of the images")
+    parser.add_argument("--find-nucleus", action="store_true", help="find the nucleus in each box or single-cell image")
+    parser.add_argument("--xy-is-centre", action="store_true", help="x, y of a table's boxes are their centres")
+    args = parser.parse_args()
+    from data_prep.importers.gather import gather
+    from data_prep.importers.write import CheckPicture, require_place, write
+
+    require_place(args.out, [*args.source, *([args.images] if args.images else [])])
+    picture, find = CheckPicture(), nuclei_of if args.find_nucleus else None
+    found = gather(args.source, args.images, args.classes, args.mpp, find, args.xy_is_centre, picture.add)
+    for line in write(found, args.out, picture):
+        print(with_options(line), file=sys.stderr if line.startswith("!!") else sys.stdout)
+
+
+if __name__ == "__main__":
+    run(main)
