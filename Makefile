@@ -12,7 +12,7 @@ unexport VENV
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv asked engines score caffe caffe-cuda-check caffe-test run test slides cluster screen bench faults fuzz lint results
+.PHONY: venv asked engines score caffe caffe-cuda-check caffe-test run test slides labels cluster screen bench faults fuzz lint results
 
 venv: $(VENV)/.complete
 
@@ -29,6 +29,10 @@ engines: venv
 # reading slides and writing their results
 slides: venv
 	$(BIN)/python -m pip install -q -r requirements-slides.txt
+
+# importing COCO's masks and YOLO's data.yaml
+labels: venv
+	$(BIN)/python -m pip install -q -r requirements-labels.txt
 
 # --cluster
 cluster: venv
