@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from deeppap.io.extras import extra
+from deeppap.io.machine import extra
 
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, masked, numbers, outlined
 from deeppap.io.errors import UserError

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from deeppap.io.extras import extra
+from deeppap.io.machine import extra
 
 from data_prep.importers.image_index import is_image
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers, outlined
