@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from deeppap.io.machine import extra
 
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, masked, numbers, outlined
 from deeppap.io.errors import UserError
+from deeppap.io.machine import extra
 
 NAME = "COCO"
 

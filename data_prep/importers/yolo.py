@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from deeppap.io.machine import extra
 
 from data_prep.importers.image_index import is_image
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers, outlined
 from deeppap.io.errors import UserError
+from deeppap.io.machine import extra
 
 NAME = "YOLO"
 LISTS = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt")
