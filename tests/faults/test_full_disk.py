@@ -131,7 +131,7 @@ def served(tmp_path):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/weights", sha256_file(folder / "weights", "sha1")
     server.shutdown()

@@ -120,13 +120,6 @@ def test_a_second_call_knows_the_source(checkout, adapted_fold, trained_fold, so
     assert "solver " in refused and "weights convnet_t_iter_9.caffemodel" in refused and refused.count("\n") == 1
 
 
-def test_a_fold_writes_down_which_image_is_whose(trained_fold, other_fold, dataset):
-    rows = fold_images(trained_fold)
-    assert sorted(cell for cell, _, _ in rows) == [cell.id for cell in dataset.cells]
-    assert {part for _, part, _ in rows} == {"train", "test"}
-    assert {part for _, part, _ in fold_images(other_fold)} == {"train", "inner", "test"}
-
-
 def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapted_fold, dataset, tmp_path):
     """Its own run's images are others: only what its source had seen tells."""
     seen = next(cell for cell, part, _ in fold_images(checkout / "runs/phantom-cell-smallest/fold0") if part == "train")
@@ -169,28 +162,6 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
         with pytest.raises(UserError, match=said):
             cross_validate(replace(request, classes=classes), options, say=lambda _: None)
     assert not list(tmp_path.glob("runs/*/fold*/*")) and not list(tmp_path.glob("runs/*7class*"))
-
-
-def test_a_net_of_two_classes_is_no_source_for_seven(checkout, trained_fold, phantom):
-    words = ["--fold", 0, "--profile", "smallest", "--classes", 7, "--workers", 1, "--run", "seven"]
-    run_tool(checkout, "build_lmdb", *words, herlev=phantom)
-    assert "source: expected a run of two classes" in refusal(checkout / "runs/seven/fold0", trained_fold)
-
-
-def test_another_name_hides_no_picture(checkout, trained_fold, phantom, tmp_path):
-    """The same cells as PNG under new names and another order of folds."""
-    (tmp_path / "mine").mkdir()
-    lines = ["image,label,nucleus_x,nucleus_y"]
-    from data_prep.dataset import open_dataset
-
-    for number, cell in enumerate(open_dataset(phantom).cells):
-        cv2.imwrite(str(tmp_path / f"mine/{number}.png"), cv2.imread(str(cell.image)))
-        lines.append(f"{number}.png,{cell.label},{cell.centre[0]},{cell.centre[1]}")
-    (tmp_path / "mine/cells.csv").write_text("\n".join(lines) + "\n")
-    words = ["--data", tmp_path / "mine/cells.csv", "--profile", "smallest", "--workers", 1, "--run", "mine"]
-    run_tool(checkout, "build_lmdb", *words, "--fold", 3)
-    words = ["--net", "runs/mine/fold3", "--from", trained_fold, "--gpu", "none"]
-    assert "whose image the source was trained on" in run_tool(checkout, "train", *words, status=2).stderr
 
 
 def test_what_is_no_source_is_named(adapted_fold, trained_fold, source_weights, copy_of, tmp_path):

@@ -227,16 +227,6 @@ def test_deploy_and_train_val_agree(classes, built_fold, tmp_path):
     assert names == own
 
 
-@CLASSES
-def test_caffes_draw_net_draws_them(classes, tmp_path):
-    """draw_net.py up to the graph; turning that into a picture is Graphviz's."""
-    from caffe.draw import get_pydot_graph
-
-    for name in ("train_val", "deploy"):
-        graph = get_pydot_graph(hand_written(name, classes), "LR").to_string()
-        assert all(layer in graph for layer in [*CONV, *NEW])
-
-
 def test_caffes_own_programs_read_them(tmp_path):
     """Nothing in them is of an older format, so Caffe's upgrade tool changes not a word."""
     tool = Path(sys.prefix) / "bin/upgrade_net_proto_text"

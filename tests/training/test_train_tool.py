@@ -1,21 +1,15 @@
 """Training through the tools, with real Caffe on the phantom (smallest profile: nine iterations of 16)."""
 
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from data_prep.profiles import read_profile
-from deeppap.io.caffe_messages import read_prototxt, write_prototxt
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, Recipe, SplitRecord
-from deeppap.training.caffe_log import parse, read_lines
-from deeppap.training.run_caffe import LOGGING
-from deeppap.training.snapshots import newest_complete
-from tests.support.checkout import run_tool, tool_environment
-from tests.support.waiting import wait_until
+from deeppap.training.caffe_log import parse
+from tests.support.checkout import run_tool
 
 
 def test_end_to_end(trained_fold, train_output, source_weights, dataset):
@@ -65,63 +59,6 @@ def test_caffes_own_parse_log_reads_it(trained_fold, monkeypatch):
     assert [(row["NumIters"], row["loss"]) for row in train] == [row[:2] for row in ours.train]
     assert [(row["NumIters"], row["loss"], row["accuracy"]) for row in test] == ours.test
     assert [row["LearningRate"] for row in train] == [row[2] for row in ours.train]
-
-
-def short_run(checkout, fold, out, weights, seed):
-    """Three iterations of the fold's resolved solver by `caffe train` itself."""
-    solver = read_prototxt(fold / "solver.prototxt", "SolverParameter")
-    solver.random_seed, solver.max_iter, solver.snapshot = seed, 3, 0
-    solver.snapshot_after_train = False
-    path = out / f"solver_{seed}.prototxt"
-    path.write_text(write_prototxt(solver))
-    command = [Path(sys.prefix) / "bin/caffe", "train", "-solver", path, "-weights", weights]
-    environment = tool_environment(**LOGGING)
-    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True)
-    return read_lines(done.stderr.splitlines())
-
-
-def test_one_seed_gives_the_same_losses_and_another_does_not(checkout, trained_fold, source_weights, tmp_path):
-    first = parse(trained_fold / "train.log")
-    again = short_run(checkout, trained_fold, tmp_path, source_weights, 1)
-    assert len(again.train) == 3
-    assert again.train == first.train[:3]
-    assert again.test[0] == first.test[0]
-    other = short_run(checkout, trained_fold, tmp_path, source_weights, 2)
-    assert len(other.train) == 3
-    assert other.train != again.train
-
-
-def test_ctrl_c_leaves_a_resumable_run(trained_fold, copy_of, source_weights, net_shapes):
-    place, fold = copy_of(trained_fold, "model.json", "train.log", "snapshots", "*.prototxt", "scores*", "*.npz")
-    command = ["tools/train.py", "--net", str(fold), "--weights", str(source_weights), "--gpu", "none"]
-    process = subprocess.Popen(
-        command, cwd=place, env=tool_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    log = fold / "train.log"
-
-    def begun() -> bool:
-        return log.exists() and "Iteration 2 (" in log.read_text(errors="replace")
-
-    wait_until(lambda: begun() or process.poll() is not None, "iteration 2")
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=300)
-    assert process.returncode == 130, error
-    assert "stopping: Caffe writes a snapshot first" in out
-    assert not (fold / "model.json").exists()
-    snapshot, passed = newest_complete(fold / "snapshots", net_shapes)
-    assert passed == []
-    assert 3 <= snapshot.iteration < 9
-    before = parse(fold / "train.log")
-
-    done = run_tool(place, "train", "--net", fold, "--weights", source_weights, "--gpu", "none")
-    assert f"resuming from iteration {snapshot.iteration}" in done.stdout
-    after = parse(fold / "train.log")
-    assert after.train[: snapshot.iteration] == before.train[: snapshot.iteration]
-    assert [row[0] for row in after.train] == list(range(9))
-    assert [row[0] for row in after.test] == [0, 9]
-    assert ModelRecord.read(fold).iteration == 9
-    # and it started from the source weights, as the unbroken run did
-    assert before.train[:3] == parse(trained_fold / "train.log").train[:3]
 
 
 def test_a_trained_fold_is_not_trained_again(checkout, trained_fold, source_weights):
