@@ -64,6 +64,7 @@ run: caffe
 # the report of every run in results/, from its score files
 results: caffe
 	for run in results/*/run.json; do $(BIN)/python tools/report.py "$$(dirname "$$run")" || exit 1; done
+	$(BIN)/python experiments/keep_results.py
 
 # find, score and show the nuclei of synthetic fields, or of IMAGE
 screen: caffe slides

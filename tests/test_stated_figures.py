@@ -1,205 +1,264 @@
-"""What the README, docs/evening.md and docs/external.md say of the kept runs beside their six metrics.
+"""What README and docs state of the kept runs beside their six metrics, by number.
 
-Each function writes a page's sentences and rows anew from the files in results/ and the paper's figures; the page must
-hold them word for word. Trials whose scores were not kept cannot be asked.
+Each function gives tuples of figures, made from the files in results/ and the paper's figures. A page must hold each
+tuple in one paragraph or row of a table. Trials whose scores were not kept cannot be asked.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from math import log
 
 import numpy as np
 import pytest
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.report.paper import paper
+from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
-from deeppap.stats.metrics import METRICS, percent
-from deeppap.training.caffe_log import parse
-from tests.support.stated_figures import (
-    CELL,
-    FIELD,
-    NIGHT,
-    NIGHT_SEVEN,
-    SEVEN,
-    accuracy_gained,
-    against_area,
-    baseline,
-    confusion_of,
-    confusion_rows,
-    degrees_confused,
-    epochs,
-    five_folds_together,
-    kept,
-    limits,
-    require_said,
-    right_of,
-    seven_error_texts,
-    seven_way_error,
-    texts,
-    with_limits,
-    wrong_cells,
-)
+from deeppap.report.tables.comparison import against_baseline, chance, of_baseline
+from deeppap.scoring.results import FoldResult, RunResult, load_run
+from deeppap.stats.by_class import confusion, right_per_class, seven_class_wrong
+from deeppap.stats.calibration import expected_calibration_error
+from deeppap.stats.compare import compare
+from deeppap.stats.intervals import interval, share_interval
+from deeppap.stats.metrics import binary_metrics, percent, right
+from tests.support.checkout import ROOT
+from tests.support.stated import numbers, require_stated
 
-SHUFFLED = "herlev-cell-evening-shuffle"
-CRIC, CRIC_NIGHT = "cric-external-herlev-field-evening", "cric-external-herlev-field-night"
-SHORT = ("superficial", "intermediate", "columnar", "light", "moderate", "severe", "carcinoma in situ")
+CELL, FIELD, SEVEN = "herlev-cell-short", "herlev-field-short-inner", "herlev-field-short-7class-inner"
+MEDIUM, MEDIUM_SEVEN = "herlev-field-medium-last", "herlev-field-medium-7class-last"
+SHUFFLED = "herlev-cell-short-shuffle"
+CRIC, CRIC_MEDIUM = "cric-external-herlev-field-short", "cric-external-herlev-field-medium"
+FOUR = ("sens", "spec", "acc", "auc")
+SHOWN_EPOCHS = (1, 5, 10, 15)
+Figures = Iterator[tuple[object, ...]]
 
 
-def cited() -> Iterator[str]:
-    ours = " | ".join(metric_text(name, paper()["herlev"][name]) for name in METRICS)
-    yield f"| paper, ConvNet-T | {ours} | cited |"
-    later = percent(paper()["later"][0]["acc"])
-    yield f"| the authors' own follow-up, patients kept apart | | | {later} | | | | cited:"
+@cache
+def kept(name: str) -> RunResult:
+    return load_run(ROOT / "results" / name)
 
 
-def readme() -> Iterator[str]:
-    cell, field = kept(CELL), kept(NIGHT)
-    yield f"seven-way error {seven_way_error(kept(NIGHT_SEVEN))} %, as normal and abnormal"
-    both = [f"accuracy {limits(run, 'acc', '-')}, AUC {limits(run, 'auc', '-')}" for run in (CELL, NIGHT)]
-    yield f"95 % interval, whole fields resampled: {both[0]} (cell); {both[1]} (field)."
+def pooled(result: RunResult | FoldResult, field: str) -> np.ndarray:
+    return result.pooled(field) if isinstance(result, RunResult) else getattr(result, field)
+
+
+def texts(result: RunResult | FoldResult, names: Iterable[str] = FOUR, shift: int = 0) -> list[str]:
+    """Metrics of a run, pooled, or of one fold, under a shift of the centres."""
+    metrics = binary_metrics(pooled(result, "labels"), pooled(result, f"shift{shift}" if shift else "scores"))
+    return [metric_text(name, metrics[name]) for name in names]
+
+
+@cache
+def limits(name: str, metric: str, shift: int = 0) -> list[str]:
+    """A pooled metric's 95 % interval."""
+    run = kept(name)
+    scores = run.pooled(f"shift{shift}" if shift else "scores")
+    return [metric_text(metric, end) for end in interval(run.pooled("labels"), scores, metric, run.groups())]
+
+
+def with_limits(name: str, metric: str, shift: int = 0) -> list[str]:
+    return [*texts(kept(name), [metric], shift), *limits(name, metric, shift)]
+
+
+def folds_together(name: str) -> tuple[str, ...]:
+    """The four pooled metrics, the last two with their intervals."""
+    return (*texts(kept(name))[:2], *with_limits(name, "acc"), *with_limits(name, "auc"))
+
+
+def right_of(run: RunResult) -> dict[str, tuple[int, int]]:
+    """Cells on the right side and all cells, by the class's name."""
+    names = [run.cells[cell].class_name for cell in run.ids]
+    return right_per_class(names, run.pooled("labels"), run.pooled("scores"))
+
+
+def wrong_cells(run: RunResult, label: int | None = None) -> int:
+    """Cells on the wrong side: all, or those of one label."""
+    labels = run.pooled("labels")
+    wrong = ~right(labels, run.pooled("scores"))
+    return int(wrong.sum() if label is None else wrong[labels == label].sum())
+
+
+def baseline(name: str, which: str) -> list[str]:
+    found = of_baseline(Run(kept(name), name), which)
+    return [metric_text(metric, found[metric]) for metric in FOUR]
+
+
+def against_area(name: str) -> list[str]:
+    """P of the net against the nucleus's area alone: who is right, and AUC."""
+    found = against_baseline(Run(kept(name), name), "nucleus_area")
+    return numbers(f"{chance(found['p_right'])} {chance(found['p_auc'])}")
+
+
+def epochs(fold: FoldResult) -> list[str]:
+    """Loss and accuracy of views after each epoch."""
+    return [f"{value:.3f}" for _, *values in fold.log.test[1:] for value in values]
+
+
+def seven_errors(name: str) -> list[list[str]]:
+    """The seven-way error and the one as normal and abnormal, each with its interval."""
+    run, found = kept(name), []
+    for wrong in seven_class_wrong(run.pooled("probs"), run.pooled("class7")).values():
+        found.append([percent(value) for value in (wrong.mean(), *share_interval(wrong, run.groups()))])
+    return found
+
+
+def confusion_rows(name: str) -> Figures:
+    run = kept(name)
+    counts = confusion(run.pooled("probs"), run.pooled("class7"))
+    for place, row in enumerate(counts):
+        yield (*row, percent(row[place] / row.sum()))
+    abnormal = counts[3:, 3:]
+    near = np.diag(abnormal, 1).sum() + np.diag(abnormal, -1).sum()
+    yield counts.sum() - np.trace(counts), near
+
+
+def only_one_right(first: str, second: str) -> tuple[object, ...]:
+    one, other = kept(first), kept(second)
+    scores = [dict(zip(run.ids, run.pooled("scores"), strict=True)) for run in (one, other)]
+    both = [np.array([table[cell] for cell in one.ids]) for table in scores]
+    found = compare(one.pooled("labels"), *both, one.groups())
+    low, high = (-limit for limit in reversed(found["interval"]))
+    return found["only_second"], found["only_first"], f"{-found['difference']:.3f}", f"{low:.3f}", f"{high:.3f}"
+
+
+def readme() -> Figures:
+    yield (*limits(CELL, "acc"), *limits(CELL, "auc"))
+    yield (*limits(MEDIUM, "acc"), *limits(MEDIUM, "auc"))
     moved, unmoved = (percent(paper()[name]["acc"]) for name in ("herlev_shift10", "herlev"))
-    yield f"the cell-level accuracy stays {texts(cell, ['acc'], 10)[0]} (paper: {moved}, of {unmoved})."
-    found = right_of(cell)
-    counted = [f"{name} {'/'.join(map(str, found[known.name]))}" for name, known in zip(SHORT, CLASSES, strict=True)]
-    (columnar, _), (severe, _) = (paper()["right_per_class"][kind] for kind in (2, 5))
-    yield (
-        f"Right per class, cell-level: {', '.join(counted)}: what is missing to the paper's {unmoved} "
-        f"is columnar cells (paper: {columnar}) and, less, severe ones ({severe})."
-    )
-    hits, columnar = right_of(field)["columnar"]
-    area = baseline(field, "nucleus_area")["acc"]
-    p_right, p_auc = against_area(NIGHT)
-    yield f"has {area}: **"
-    yield f"(P {p_right} for the accuracy, {p_auc} for the AUC;"
-    yield f"{columnar - hits} of the {wrong_cells(field)} wrong cells are columnar"
-    share = cell.baselines["sibling_share"]["share"]
-    yield f"{100 * share:.0f} % of the cells of a cell-level fold have a cell of their own field in the training set"
+    yield (*texts(kept(CELL), ["acc"], 10), moved, unmoved)
+    yield tuple(count for known in CLASSES for count in right_of(kept(CELL))[known.name])
+    yield tuple(paper()["right_per_class"][kind][0] for kind in (2, 5))
+    yield tuple(against_area(MEDIUM))
+    hits, columnar = right_of(kept(MEDIUM))["columnar"]
+    yield columnar - hits, wrong_cells(kept(MEDIUM))
+    yield (f"{100 * kept(CELL).baselines['sibling_share']['share']:.0f}",)
 
 
-def readme_baselines() -> Iterator[str]:
-    both = (kept(CELL), kept(FIELD))
-    name = baseline(both[0], "file_name")
-    yield f"| file name's number, no pixels, cell-level | {name['sens']} | {name['spec']} | {name['acc']} | | | |"
-    area = baseline(both[0], "nucleus_area")
-    yield f"| nucleus area alone, cell-level | {area['sens']} | {area['spec']} | {area['acc']} | | | {area['auc']} |"
-    for what, key in (
-        ("colour outside the nucleus", "background_colour"),
-        ("the picture's width and height", "picture_size"),
-    ):
-        cell, field = (baseline(run, key) for run in both)
-        sens, spec, acc, auc = (f"{cell[metric]} / {field[metric]}" for metric in cell)
-        yield f"| {what} alone, cell-level / by field | {sens} | {spec} | {acc} | | | {auc} |"
-
-
-def evening_folds() -> Iterator[str]:
-    for run in (CELL, FIELD):
-        for fold in kept(run).folds:
-            yield f"| {fold.fold} | {epochs(fold)} | {' | '.join(texts(fold))} |"
-        yield five_folds_together(run)
-        moved = " and ".join(with_limits(run, "acc", shift) for shift in (5, 10))
-        aucs = [texts(kept(run), ["auc"], shift)[0] for shift in (5, 10)]
-        both = f"{aucs[0]} both times" if aucs[0] == aucs[1] else " and ".join(aucs)
-        yield f": Acc {moved}, AUC {both}."
+def short_folds() -> Figures:
+    for name in (CELL, FIELD):
+        for fold in kept(name).folds:
+            yield (fold.fold, *epochs(fold), *texts(fold))
+        yield folds_together(name)
+        yield (*with_limits(name, "acc", 5), *with_limits(name, "acc", 10))
     best = paper()["training"]
-    yield f"The paper's best epoch has {best['validation_loss']} / {best['validation_accuracy']}."
-    moved, unmoved = (percent(paper()[name]["acc"]) for name in ("herlev_shift10", "herlev"))
-    yield f"The paper has {moved} % at 10 pixels, half a point below its own {unmoved}."
+    yield best["validation_loss"], best["validation_accuracy"]
     # what the other snapshots of these folds gave is in no file
-    yield from (f"**{', '.join(texts(fold, ['acc', 'auc']))}** |" for fold in kept(FIELD).folds)
-    loss_alone_in_bold = re.sub(r"[*]{2}(.*?) / (.*?)[*]{2}", r"**\1** / \2", epochs(kept(FIELD).folds[0]))
-    yield f"on AVX-512 kernels | 2, 2 | {loss_alone_in_bold} |"
+    yield from (tuple(texts(fold, ["acc", "auc"])) for fold in kept(FIELD).folds)
+    yield (2, 2, *epochs(kept(FIELD).folds[0]))
 
 
-def evening_cells() -> Iterator[str]:
+def short_cells() -> Figures:
     cell, field = kept(CELL), kept(FIELD)
-    labels = cell.pooled("labels")
-    hits, columnar = right_of(cell)["columnar"]
-    by_label = zip(*(fold.model["val_losses"] for fold in cell.folds), strict=True)
-    losses = [f"{min(values):.2f} to {max(values):.2f}" for values in by_label]
-    yield (
-        f"{wrong_cells(cell, 0)} of {(labels == 0).sum()} are wrong, {columnar - hits} of them columnar, "
-        f"and {wrong_cells(cell, 1)} of {(labels == 1).sum()} abnormal ones. "
-        f"Losses by label say the same: {losses[0]} over normal cells, {losses[1]} over abnormal ones."
-    )
-    yield f"lowest loss: {texts(cell.folds[2], ['spec'])[0]} % of normal cells right there."
+    labels, hits, columnar = cell.pooled("labels"), *right_of(cell)["columnar"]
+    by_label = [wrong_cells(cell, 0), (labels == 0).sum(), columnar - hits, wrong_cells(cell, 1), (labels == 1).sum()]
+    yield tuple(by_label)
+    yield tuple(texts(cell.folds[2], ["spec"]))
     found = right_of(field)
     severe, of_severe = found["severe dysplasia"]
-    yield (
-        f"{found['columnar'][0]} of {columnar} columnar cells are right, {hits} under `cell`; "
-        f"severe dysplasia {severe} of {of_severe} ({right_of(cell)['severe dysplasia'][0]})."
-    )
+    yield found["columnar"][0], columnar, hits, severe, of_severe, right_of(cell)["severe dysplasia"][0]
     others = [100 * h / n for name, (h, n) in found.items() if name not in ("columnar", "severe dysplasia")]
-    yield f"The other five classes are at {min(others):.0f} to {max(others):.0f} %."
-    yield f"({columnar - found['columnar'][0]} of {wrong_cells(field)}) are columnar ones"
-    gains = [100 * max(rise) for fold in field.folds if (rise := accuracy_gained(fold))]
-    yield f"rises by {min(gains):.1f} to {max(gains):.1f} points afterwards"
-    normal, abnormal = field.folds[0].model["val_labels"]
-    yield f"chosen on {normal + abnormal} inner cells ({normal} normal)"
-    area = baseline(field, "nucleus_area")
-    p_right, p_auc = against_area(FIELD)
-    yield (
-        f"The nucleus's area alone, with fields kept together: Acc {area['acc']}, AUC {area['auc']}, "
-        f"and the net is no better (P {p_right} and {p_auc}, "
-    )
+    yield f"{min(others):.0f}", f"{max(others):.0f}", columnar - found["columnar"][0], wrong_cells(field)
+    gains = []
+    for fold in field.folds:
+        first, *later = fold.log.test[1:]
+        if first[0] == fold.model.iteration:
+            gains.append(100 * max(accuracy - first[2] for _, _, accuracy in later))
+    yield f"{min(gains):.1f}", f"{max(gains):.1f}"
+    area, p_right, p_auc = baseline(FIELD, "nucleus_area"), *against_area(FIELD)
+    yield area[2], area[3], p_right, p_auc
 
 
-def evening_seven() -> Iterator[str]:
-    run, two = kept(SEVEN), kept(FIELD)
-    error, collapsed = seven_error_texts(SEVEN)
-    yield f"**The seven-way error is {error}, above"
-    two_class = percent(wrong_cells(two) / len(two.ids))
-    yield f"an error of {collapsed}, a little less than the two-class net's {two_class}."
-    counts = confusion_of(run)
+def short_seven() -> Figures:
+    error, collapsed = seven_errors(SEVEN)
+    yield tuple(error)
+    yield (*collapsed, percent(wrong_cells(kept(FIELD)) / len(kept(FIELD).ids)))
     yield from confusion_rows(SEVEN)
-    wrong = counts.sum() - np.trace(counts)
-    yield f"Of {wrong} wrong answers {degrees_confused(counts)} are between neighbouring degrees"
-    yield f"it names {counts[2, 2]} of {counts[2].sum()}, where the other calls {right_of(two)['columnar'][0]} normal."
-    yield f"severe dysplasia: {counts[5, 2]} of {counts[5].sum()} are called columnar."
-    moved = {texts(run, ["acc"], shift)[0] for shift in (5, 10)}
-    yield f"is {' '.join(moved)} % both times, {texts(run, ['acc'])[0]} as it is."
+    run = kept(SEVEN)
+    counts = confusion(run.pooled("probs"), run.pooled("class7"))
+    columnar = right_of(kept(FIELD))["columnar"][0]
+    yield counts[2, 2], counts[2].sum(), columnar, counts[5, 2], counts[5].sum()
+    yield (*texts(run, ["acc"], 5), *texts(run, ["acc"]))
 
 
-def evening_control() -> Iterator[str]:
+def short_control() -> Figures:
     (fold,) = kept(SHUFFLED).folds
     (same,) = (true for true in kept(CELL).folds if true.fold == fold.fold)
-    yield f"with an interval of {limits(SHUFFLED, 'auc')}, is that of chance"
-    reached = max(accuracy for _, _, accuracy in parse(same.folder / "train.log").test)
-    yield f"after each epoch: {epochs(fold)}, where with true labels the accuracy comes to {reached:.3f}."
+    yield tuple(limits(SHUFFLED, "auc"))
+    yield (*epochs(fold), f"{max(accuracy for _, _, accuracy in same.log.test):.3f}")
 
 
-def external() -> Iterator[str]:
+def medium_folds(name: str, before: str) -> Figures:
+    """Loss and accuracy of views after the epochs shown, the cells, and accuracy and AUC of the short run."""
+    for fold, other in zip(kept(name).folds, kept(before).folds, strict=True):
+        views = [f"{value:.3f}" for epoch in SHOWN_EPOCHS for value in fold.log.test[epoch][1:]]
+        alone = replace(kept(name), folds=(fold,))
+        wrong = []
+        if name == MEDIUM_SEVEN:
+            seven = seven_class_wrong(alone.pooled("probs"), alone.pooled("class7"))
+            wrong = [percent(seven["seven_way"].mean())]
+        yield (fold.fold, *views, *wrong, *texts(fold), *texts(other, ["acc", "auc"]))
+    yield folds_together(name)
+    yield only_one_right(before, name)
+
+
+def medium() -> Figures:
+    yield from medium_folds(MEDIUM, FIELD)
+    yield from medium_folds(MEDIUM_SEVEN, SEVEN)
+    error, collapsed = seven_errors(MEDIUM_SEVEN)
+    yield (*error, seven_errors(SEVEN)[0][0], *collapsed)
+    yield from confusion_rows(MEDIUM_SEVEN)
+    run = kept(MEDIUM_SEVEN)
+    assert sum(fold.log.test[-1][1] > log(7) for fold in run.folds) == 3  # "three folds above 1.95"
+    yield (f"{log(7):.2f}",)
+    yield (f"{expected_calibration_error(run.pooled('labels'), run.pooled('scores')):.3f}",)
+
+
+def medium_classes() -> Figures:
+    runs = [kept(name) for name in (FIELD, MEDIUM, MEDIUM_SEVEN)]
+    found = [right_of(run) for run in runs]
+    for known in CLASSES:
+        yield (found[0][known.name][1], *(one[known.name][0] for one in found))
+    yield (len(runs[0].ids), *(len(run.ids) - wrong_cells(run) for run in runs))
+    yield (*baseline(MEDIUM, "nucleus_area")[2:], *against_area(MEDIUM), *against_area(MEDIUM_SEVEN))
+
+
+def external() -> Figures:
     run = kept(CRIC)
-    for name, text in zip(("Sens", "Spec", "Acc"), texts(run), strict=False):
-        yield f"| {name} | {text} % | {limits(CRIC, name.lower(), '-')} |"
-    yield f"| AUC | {texts(run, ['auc'])[0]} | {limits(CRIC, 'auc', '-')} |"
+    for metric, text in zip(FOUR, texts(run), strict=True):
+        yield ("95", text, *limits(CRIC, metric))[1:]
     labels = run.pooled("labels")
-    normal, abnormal = (labels == 0).sum(), (labels == 1).sum()
-    yield f"{len(labels)} marked nuclei ({normal} NILM, {abnormal} abnormal), **one view and ten crops a cell**, images"
-    found, always = right_of(run), f"Always saying normal would have an accuracy of {percent((labels == 0).mean())} %."
-    nilm, asc_us, lsil, hsil, scc = (
-        "/".join(map(str, found[name]))
-        for name in ("Negative for intraepithelial lesion", "ASC-US", "LSIL", "HSIL", "SCC")
-    )
-    yield f"Right of each class: NILM {nilm}, ASC-US {asc_us}, LSIL {lsil}, **HSIL {hsil}**, SCC {scc}. {always}"
-    ranges = [f"{name} {limits(CRIC_NIGHT, name.lower(), '-')}" for name in ("Sens", "Spec", "Acc", "AUC")]
-    by_class = right_of(kept(CRIC_NIGHT))
-    counted = [f"{name} {'/'.join(map(str, by_class[name]))}" for name in ("NILM", "ASC-US", "LSIL", "HSIL", "SCC")]
-    yield f"Intervals: {', '.join(ranges)}. Right of each class: {', '.join(counted)}."
-    yield f"(AUC {texts(kept(CRIC_NIGHT), ['auc'])[0]} and {texts(run, ['auc'])[0]})"
+    yield len(labels), (labels == 0).sum(), (labels == 1).sum()
+    classes = ("Negative for intraepithelial lesion", "ASC-US", "LSIL", "HSIL", "SCC")
+    yield tuple(count for name in classes for count in right_of(run)[name])
+    yield (percent((labels == 0).mean()),)
+    found = right_of(kept(CRIC_MEDIUM))
+    counts = [count for name in ("NILM", *classes[1:]) for count in found[name]]
+    yield (*(end for metric in FOUR for end in limits(CRIC_MEDIUM, metric)), *counts)
+    yield (*texts(kept(CRIC_MEDIUM), ["auc"]), *texts(run, ["auc"]))
 
 
 PAGES = {
-    cited: "README.md",
     readme: "README.md",
-    readme_baselines: "README.md",
-    evening_folds: "docs/evening.md",
-    evening_cells: "docs/evening.md",
-    evening_seven: "docs/evening.md",
-    evening_control: "docs/evening.md",
+    short_folds: "docs/short.md",
+    short_cells: "docs/short.md",
+    short_seven: "docs/short.md",
+    short_control: "docs/short.md",
+    medium: "docs/medium.md",
+    medium_classes: "docs/medium.md",
     external: "docs/external.md",
 }
 
 
-@pytest.mark.parametrize("says", PAGES, ids=lambda says: says.__name__)
-def test_a_page_says_what_the_files_give(says):
-    require_said(PAGES[says], says())
+@pytest.mark.parametrize("figures", PAGES, ids=lambda figures: figures.__name__)
+def test_a_page_states_what_the_files_give(figures):
+    require_stated(ROOT / PAGES[figures], figures())
+
+
+def test_a_figure_that_the_files_do_not_give_is_found(tmp_path):
+    (tmp_path / "page.md").write_text("Acc 96.1 (94.1 to 97.4).\n\n| fold | 0.158 / 0.921 | 1,320 |\n- 7 of 9\n")
+    require_stated(tmp_path / "page.md", [("96.1", "94.1", "97.4"), ("0.158", "0.921", 1320), (7, 9)])
+    for wrong in (("96.1", "97.4"), ("97.4", "0.158"), ("96.2",)):
+        with pytest.raises(AssertionError, match=wrong[0]):
+            require_stated(tmp_path / "page.md", [wrong])

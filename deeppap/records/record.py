@@ -1,7 +1,8 @@
 """Reading and writing records: JSON files with a fixed set of fields, validated when they are read."""
 
+import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import msgspec
 
@@ -11,6 +12,8 @@ from deeppap.io.files import MAX_JSON, read_file, write_text
 Sha = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # a sha256 in hexadecimal
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Some = Annotated[int, msgspec.Meta(ge=1)]  # a count that cannot be 0
+# a path outside the project, perhaps after an option
+OUTSIDE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)
 T = TypeVar("T")
 
 
@@ -64,3 +67,16 @@ def read_record(path: Path, kind: type[T], made_by: str) -> T:
 def write_record(path: Path, record: msgspec.Struct) -> None:
     """Write a record as indented JSON, complete or not at all; fields keep their order."""
     write_text(path, msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n")
+
+
+def without_paths(record: T) -> T:
+    """A record in which every path outside the project is cut to its last name: such a path may name a person."""
+    return msgspec.convert(_cut(msgspec.to_builtins(record, str_keys=True)), type(record), str_keys=True)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(part) for part in value]
+    return OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value

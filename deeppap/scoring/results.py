@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.files import plain_or_packed, read_json
+from deeppap.io.files import read_json
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
 from deeppap.scoring import score_files
 from deeppap.scoring.score_files import Scores, ViewScores
+from deeppap.training.caffe_log import LogRecord, parse
 
 MADE_BY = "tools/cross_validate.py"
+CELL = ["id", "class7", "class_name", "label", "group", "x", "y"]  # columns of cells.csv
 
 
 class CellRow(NamedTuple):
@@ -54,6 +56,8 @@ class FoldResult:
         What a training by tools/train.py that has not ended started with.
     made : dict of int to ScoreRecord
         By shift, how those scores were made.
+    log : LogRecord or None
+        What Caffe's log says of the training.
     """
 
     fold: int
@@ -70,6 +74,7 @@ class FoldResult:
     model: ModelRecord | None
     begun: Recipe | None
     made: dict[int, ScoreRecord]
+    log: LogRecord | None
 
     @property
     def recipe(self) -> Recipe | None:
@@ -151,18 +156,24 @@ class RunResult:
 
 
 def load_run(path: Path, only: int | None = None) -> RunResult:
-    """Read a run folder, or `only` one fold of it; folds without scores.csv, or not asked for, are `missing_folds`.
+    """Read a run folder, or one kept in results/, or `only` one fold of it.
+
+    Folds without scores.csv, or not asked for, are `missing_folds`.
 
     Raises
     ------
     UserError
         If a file is missing or malformed, or scores do not belong to the run's split.
     """
+    from deeppap.scoring.kept_run import is_kept, read_kept_run  # it gives a RunResult too
+
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(folder, "a run folder", "no such folder", CHECK_PATH)
     if (folder / "fold.json").exists() and not (folder / "run.json").exists():
         raise UserError(folder, "a run's folder", "a fold of one", f"Give {folder.resolve().parent}.")
+    if is_kept(folder):
+        return read_kept_run(folder, only)
     record, split = RunRecord.read(folder), SplitRecord.read(folder)
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / SplitRecord.FILE, split.folds, cells)
@@ -184,17 +195,21 @@ def load_run(path: Path, only: int | None = None) -> RunResult:
 
 def read_cells(path: Path) -> dict[str, CellRow]:
     """Read cells.csv: one row per cell of the data set, by id."""
-    rows = score_files.read_rows(path, ["id", "class7", "class_name", "label", "group", "x", "y"])
     cells = {}
-    for line, row in rows:
+    for line, row in score_files.read_rows(path, CELL):
         where = f"{path}:{line}"
-        class7 = score_files.integer(where, "class7", row["class7"], 7) if row["class7"] else None
-        label = score_files.integer(where, "label", row["label"], 2)
-        centre = tuple(score_files.number(where, c, row[c]) for c in "xy")
         if row["id"] in cells:
             raise _wrong(where, "unique ids", f"{row['id']} twice")
-        cells[row["id"]] = CellRow(row["id"], class7, row["class_name"], label, row["group"] or None, centre)
+        cells[row["id"]] = cell_of_row(where, row)
     return cells
+
+
+def cell_of_row(where: str, row: dict[str, str]) -> CellRow:
+    """A cell from the columns `CELL`; `where` names the file and the line in an error."""
+    class7 = score_files.integer(where, "class7", row["class7"], 7) if row["class7"] else None
+    label = score_files.integer(where, "label", row["label"], 2)
+    centre = tuple(score_files.number(where, axis, row[axis]) for axis in "xy")
+    return CellRow(row["id"], class7, row["class_name"], label, row["group"] or None, centre)
 
 
 def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
@@ -202,18 +217,19 @@ def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: d
     scores = score_files.read_scores(folder / "scores.csv", ids, run.classes)
     if not run.control:  # a control may have been scored against labels shuffled on purpose
         _check_labels(folder / "scores.csv", ids, scores, cells)
-    views, model = plain_or_packed(folder / "view_scores.csv"), ModelRecord.read_if_there(folder)
+    views, log, model = folder / "view_scores.csv", folder / "train.log", ModelRecord.read_if_there(folder)
     return FoldResult(
         fold=fold,
         folder=folder,
         ids=tuple(ids),
         **scores._asdict(),
-        views=score_files.read_views(views, ids) if views else None,
+        views=score_files.read_views(views, ids) if views.exists() else None,
         shift5=_shifted_scores(folder, 5, ids, run.classes),
         shift10=_shifted_scores(folder, 10, ids, run.classes),
         model=model,
         begun=None if model else Recipe.read_if_there(folder),
         made=_made(folder, model),
+        log=parse(log) if log.exists() else None,
     )
 
 
@@ -249,8 +265,7 @@ def _check_split(path: Path, folds: list[list[str]], cells: dict[str, CellRow]) 
 
 
 def _baselines(path: Path) -> dict[str, Any] | None:
-    there = plain_or_packed(path)
-    value = read_json(there, MADE_BY) if there else None
+    value = read_json(path, MADE_BY) if path.exists() else None
     if not isinstance(value, dict | None):
         raise _wrong(path, "a JSON object", type(value).__name__)
     return value

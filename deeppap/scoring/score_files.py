@@ -12,6 +12,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, open_text
 
 DO = "Score the fold again with tools/cross_validate.py."
+VIEW = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]  # columns of view_scores.csv
 TOLERANCE = 1e-4  # scores are means of float32 probabilities
 
 
@@ -26,7 +27,7 @@ class Scores(NamedTuple):
 
 
 class ViewScores(NamedTuple):
-    """view_scores.csv as arrays (n cells, V views); results/ keeps it gzipped.
+    """view_scores.csv as arrays (n cells, V views).
 
     `angles` in degrees and the shifts `dx`, `dy` in pixels of the original image; `scores` the mean over a
     view's crops, `centre` the centre crop's alone.
@@ -81,7 +82,7 @@ def _check_row(where: str, values: list[float], classes: int) -> None:
 def read_views(path: Path, ids: list[str]) -> ViewScores:
     """Read view_scores.csv; every cell of `ids` must have the same views, by their number in the plan."""
     of_cell: dict[str, dict[int, list[float]]] = {cell: {} for cell in ids}  # by number of the view
-    for line, row in read_rows(path, ["id", "view", "angle", "dx", "dy", "score", "score_centre"]):
+    for line, row in read_rows(path, VIEW):
         where = f"{path}:{line}"
         if row["id"] not in of_cell:
             raise UserError(where, "a cell of this fold", row["id"], DO)

@@ -20,7 +20,7 @@ def say_share(marks: Iterable[bool | None], say: Callable[[str], None]) -> None:
 def share_text(marked: int, compared: int) -> str:
     """That line for so many marked cells of those that were compared, of which there is one at the least."""
     found = f"{marked} of {compared} cells ({100 * marked / compared:.1f} %)"
-    return f"{found} are unlike the net's training cells ({COLUMN}); what that means: docs/unlike.md"
+    return f"{found} are unlike the net's training cells ({COLUMN}); what that means: docs/out_of_distribution.md"
 
 
 def write_unlike(path: Path, scores: Sequence[CellScore]) -> None:

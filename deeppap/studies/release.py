@@ -1,17 +1,14 @@
 """A release: the trained nets of a run with all that scoring needs, and nothing else (no image, no LMDB)."""
 
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
 
 from data_prep.image_hashes import FOLD_IMAGES, IMAGES, SOURCE_IMAGES
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file, write_text
 from deeppap.records import RunRecord
+from deeppap.records.record import without_paths
 from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
@@ -24,9 +21,6 @@ from deeppap.scoring.trained_model import TrainedModel
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
 # the last two are checksums of the images that a net, and the net it was adapted from, learned from
 IF_THERE = (KNOWN_CELLS, FOLD_IMAGES, SOURCE_IMAGES)
-# a path outside the project, perhaps after an option: such a path may name a person
-OUTSIDE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 def release(
@@ -91,19 +85,6 @@ def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:
             shutil.copyfile(model.folder / name, out / name)
     without_paths(fold.model).write(out)
     without_paths(fold.made[0]).write_beside(out / scores_name())
-
-
-def without_paths(record: T) -> T:
-    """A record in which every path outside the project is cut to its last name."""
-    return msgspec.convert(_cut(msgspec.to_builtins(record)), type(record))
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _cut(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cut(part) for part in value]
-    return OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def _sums(folder: Path) -> str:

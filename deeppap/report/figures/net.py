@@ -15,7 +15,6 @@ from deeppap.report.figures import style
 from deeppap.report.figures.mosaic import grid
 from deeppap.report.runs import Run
 from deeppap.scoring.results import FoldResult
-from deeppap.training.caffe_log import parse
 
 FILE = "net_figures.npz"
 COLUMNS = 12  # filters side by side
@@ -78,8 +77,7 @@ def learning(run: Run) -> Figure:
 
 def read_course(fold: FoldResult) -> Course | None:
     """One fold's course of training; None without a log that shows a validation."""
-    path = fold.folder / "train.log"
-    record = parse(path) if path.exists() else None
+    record = fold.log
     if record is None or not record.test:
         return None
     length = _epoch_iterations(fold, [row[0] for row in record.test])

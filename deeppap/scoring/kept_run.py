@@ -1,0 +1,285 @@
+"""A run as results/ keeps it: a few small files, from which every table can be made again.
+
+run.json       the records of the run, of its folds' nets and of their scores (`KeptRun`)
+split.json     the frozen folds
+scores.csv.gz  a row for each cell and shift: fold, facts of the cell, scores, predictions of the baselines
+views.csv.gz   view_scores.csv of all folds, if they were kept
+curve.csv      losses and validation accuracies of the trainings, from Caffe's logs
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from deeppap.io.errors import UserError
+from deeppap.io.files import packed, write_bytes, write_text
+from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records.record import Record, without_paths
+from deeppap.scoring.results import CELL, CellRow, FoldResult, RunResult, cell_of_row
+from deeppap.scoring.score_files import (
+    VIEW,
+    ViewScores,
+    integer,
+    number,
+    read_rows,
+    read_scores,
+    read_views,
+    scores_name,
+)
+from deeppap.training.caffe_log import LogRecord
+
+SCORES, VIEWS, CURVE = "scores.csv.gz", "views.csv.gz", "curve.csv"
+POINT = ["fold", "iteration", "loss", "lr", "val_loss", "val_accuracy"]
+ANSWERS = ("label", "class7", "chance")  # of a baseline: columns such as nucleus_area:label
+SHIFTS = (0, 5, 10)
+
+
+class KeptFold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A fold with scores: its model.json or training.json, and the record of each of its score files by shift."""
+
+    fold: int
+    model: ModelRecord | None
+    begun: Recipe | None
+    made: dict[int, ScoreRecord]
+    has_views: bool
+
+
+class KeptRun(Record, frozen=True, kw_only=True):
+    """The records of a run and of its folds.
+
+    Attributes
+    ----------
+    run : RunRecord
+    folds : list of KeptFold
+    baselines : dict or None
+        baselines.json; predictions and chances are replaced by True, since scores.csv.gz has them.
+    """
+
+    FILE: ClassVar[str] = "run.json"
+    MADE_BY: ClassVar[str] = "experiments/keep_results.py"
+
+    run: RunRecord
+    folds: list[KeptFold]
+    baselines: dict[str, dict[str, Any]] | None
+
+
+def is_kept(folder: Path) -> bool:
+    """Whether a folder holds a kept run, not a run as the tools make it."""
+    return (folder / SCORES).exists()
+
+
+def write_kept_run(run: RunResult, out: Path) -> None:
+    """Write the files of a run, as `load_run` read it from its own folder, into an existing folder.
+
+    Paths outside the project are cut to their last name.
+    """
+    folds = [KeptFold(f.fold, f.model, f.begun, f.made, f.views is not None) for f in run.folds]
+    baselines = None
+    if run.baselines is not None:
+        kept = dict.fromkeys(("predictions", "chances"), True)
+        baselines = {name: b | {part: True for part in kept if part in b} for name, b in run.baselines.items()}
+    without_paths(KeptRun(run=run.record, folds=folds, baselines=baselines)).write(out)
+    write_text(out / SplitRecord.FILE, msgspec.json.encode(run.split).decode() + "\n")  # on one line: half the size
+    _write_csv(out / SCORES, _columns(run.classes, baselines), _score_rows(run, baselines))
+    if any(fold.views for fold in run.folds):
+        _write_csv(out / VIEWS, VIEW, _view_rows(run.folds))
+    if any(fold.log for fold in run.folds):
+        _write_csv(out / CURVE, POINT, _curve_rows(run.folds))
+
+
+def read_kept_run(folder: Path, only: int | None = None) -> RunResult:
+    """Read a kept run, or `only` one fold of it.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or malformed, or the scores are not those of the split.
+    """
+    kept, split = KeptRun.read(folder), SplitRecord.read(folder)
+    rows = read_rows(folder / SCORES, _columns(kept.run.classes, kept.baselines))
+    cells: dict[str, CellRow] = {}
+    values: dict[tuple[str, int], list[float]] = {}
+    names = ["score", "spread", *_probs(kept.run.classes)]
+    for line, row in rows:
+        where = f"{folder / SCORES}:{line}"
+        cells[row["id"]] = cell_of_row(where, row)
+        if row["shift"]:  # blank for a cell whose fold has no scores
+            shift = integer(where, "shift", row["shift"], SHIFTS[-1] + 1)
+            values[row["id"], shift] = [number(where, name, row[name]) for name in names]
+    views = _read_views(folder / VIEWS, kept, split)
+    logs = _read_curve(folder / CURVE)
+    folds = []
+    for one in kept.folds:
+        if only in (None, one.fold):
+            fold = _fold_result(folder, one, sorted(split.folds[one.fold]), cells, values)
+            folds.append(replace(fold, views=views.get(one.fold), log=logs.get(one.fold)))
+    scored = [fold.fold for fold in folds]
+    return RunResult(
+        name=folder.resolve().name,
+        folder=folder,
+        record=kept.run,
+        split=split,
+        cells=cells,
+        folds=tuple(folds),
+        missing_folds=tuple(k for k in range(len(split.folds)) if k not in scored),
+        baselines=_baselines(kept, [row for _, row in rows]),
+    )
+
+
+def _fold_result(
+    folder: Path, kept: KeptFold, ids: list[str], cells: dict[str, CellRow], values: dict[tuple[str, int], list[float]]
+) -> FoldResult:
+    """A fold as its own folder would give it, but for views and log."""
+    numbers = {}
+    for shift in kept.made:
+        lost = next((cell for cell in ids if (cell, shift) not in values), None)
+        if lost is not None:
+            do = f"Keep the run again with {KeptRun.MADE_BY}."
+            raise UserError(folder / SCORES, f"scores of fold {kept.fold}, shift {shift}", f"none of {lost}", do)
+        numbers[shift] = np.array([values[cell, shift] for cell in ids])
+    class7 = [cells[cell].class7 for cell in ids]
+    return FoldResult(
+        fold=kept.fold,
+        folder=folder / f"fold{kept.fold}",  # there is none: its other files were not kept
+        ids=tuple(ids),
+        labels=np.array([cells[cell].label for cell in ids], np.int64),
+        class7=np.array([-1 if one is None else one for one in class7], np.int64),
+        scores=numbers[0][:, 0],
+        spread=numbers[0][:, 1],
+        probs=numbers[0][:, 2:],
+        views=None,
+        shift5=numbers[5][:, 0] if 5 in numbers else None,
+        shift10=numbers[10][:, 0] if 10 in numbers else None,
+        model=kept.model,
+        begun=kept.begun,
+        made=kept.made,
+        log=None,
+    )
+
+
+def _probs(classes: int) -> list[str]:
+    return [f"prob_{index}" for index in range(classes)]
+
+
+def _columns(classes: int, baselines: dict[str, dict[str, Any]] | None) -> list[str]:
+    """The columns of scores.csv.gz."""
+    answers = [f"{name}:{part}" for name in _predicted(baselines) for part in ANSWERS]
+    return ["fold", "shift", *CELL, "score", "spread", *_probs(classes), *answers]
+
+
+def _predicted(baselines: dict[str, dict[str, Any]] | None) -> list[str]:
+    """The baselines that predict a label for each cell."""
+    return [name for name, one in (baselines or {}).items() if "predictions" in one]
+
+
+def _score_rows(run: RunResult, baselines: dict[str, dict[str, Any]] | None) -> Iterable[list]:
+    fold_of = {cell: fold for fold, ids in enumerate(run.split.folds) for cell in ids}
+    scores = {fold.fold: _scores_of(fold, run.classes) for fold in run.folds}
+    # neighbouring rows are alike, so the file compresses well
+    for cell in sorted(run.cells.values(), key=lambda cell: (fold_of.get(cell.id, -1), cell.id)):
+        fold = fold_of.get(cell.id, "")
+        facts = [cell.id, cell.class7, cell.class_name, cell.label, cell.group, *map(_text, cell.centre)]
+        answers = []
+        for name in _predicted(baselines):
+            answers += _answer(run.baselines[name], cell.id)
+        for shift, numbers in scores.get(fold, {}).items():
+            yield [fold, shift, *facts, *map(_text, numbers[cell.id]), *answers]
+        if fold not in scores:
+            yield [fold, "", *facts, *[""] * (2 + run.classes), *answers]
+
+
+def _scores_of(fold: FoldResult, classes: int) -> dict[int, dict[str, np.ndarray]]:
+    """By shift and cell: score, spread and probabilities, from the fold's own files."""
+    found = {}
+    for shift in sorted(fold.made):
+        scores = read_scores(fold.folder / scores_name(shift), list(fold.ids), classes)
+        numbers = np.column_stack([scores.scores, scores.spread, scores.probs])
+        found[shift] = dict(zip(fold.ids, numbers, strict=True))
+    return found
+
+
+def _answer(baseline: dict[str, Any], cell: str) -> list:
+    label, class7 = baseline["predictions"].get(cell, ["", ""])  # there is none for a cell that is left out
+    chance = baseline.get("chances", {}).get(cell, "")
+    return [label, class7, chance]
+
+
+def _baselines(kept: KeptRun, rows: Sequence[dict[str, str]]) -> dict[str, Any] | None:
+    """baselines.json again."""
+    if kept.baselines is None:
+        return None
+    found = {}
+    for name, one in kept.baselines.items():
+        found[name] = dict(one)
+        if "predictions" in one:
+            answered = {row["id"]: row for row in rows if row[f"{name}:label"]}
+            class7 = {cell: row[f"{name}:class7"] for cell, row in answered.items()}
+            found[name]["predictions"] = {
+                cell: [int(row[f"{name}:label"]), int(class7[cell]) if class7[cell] else None]
+                for cell, row in answered.items()
+            }
+        if "chances" in one:
+            found[name]["chances"] = {cell: float(row[f"{name}:chance"]) for cell, row in answered.items()}
+    return found
+
+
+def _view_rows(folds: Iterable[FoldResult]) -> Iterable[list]:
+    for fold in folds:
+        if fold.views:
+            for cell, views in zip(fold.ids, np.stack(fold.views, axis=2), strict=True):
+                for index, numbers in enumerate(views):
+                    yield [cell, index, *map(_text, numbers)]
+
+
+def _read_views(path: Path, kept: KeptRun, split: SplitRecord) -> dict[int, ViewScores]:
+    """By fold, the scores of its views."""
+    folds = {one.fold: sorted(split.folds[one.fold]) for one in kept.folds if one.has_views}
+    if not folds:
+        return {}
+    together = read_views(path, [cell for ids in folds.values() for cell in ids])
+    ends = np.cumsum([len(ids) for ids in folds.values()])[:-1]
+    parts = zip(*(np.split(array, ends) for array in together), strict=True)
+    return {fold: ViewScores(*arrays) for fold, arrays in zip(folds, parts, strict=True)}
+
+
+def _curve_rows(folds: Iterable[FoldResult]) -> Iterable[list]:
+    for fold in folds:
+        if fold.log:
+            train = {iteration: (loss, lr) for iteration, loss, lr in fold.log.train}
+            test = {iteration: (loss, accuracy) for iteration, loss, accuracy in fold.log.test}
+            for iteration in sorted(train.keys() | test.keys()):
+                numbers = [*train.get(iteration, ("", "")), *test.get(iteration, ("", ""))]
+                yield [fold.fold, iteration, *numbers]
+
+
+def _read_curve(path: Path) -> dict[int, LogRecord]:
+    """By fold, what its training's log said."""
+    logs: dict[int, LogRecord] = {}
+    for line, row in read_rows(path, POINT) if path.exists() else ():
+        where = f"{path}:{line}"
+        log = logs.setdefault(integer(where, "fold", row["fold"], 10**6), LogRecord())
+        iteration = integer(where, "iteration", row["iteration"], 10**9)
+        if row["loss"]:
+            log.train.append((iteration, float(row["loss"]), float(row["lr"])))  # either may be nan
+        if row["val_loss"]:
+            log.test.append((iteration, float(row["val_loss"]), float(row["val_accuracy"])))
+    return logs
+
+
+def _text(value: float) -> str:
+    return f"{value:.9g}"  # as the score files have it: enough for any float32
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[list]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    data = text.getvalue().encode()
+    write_bytes(path, packed(data) if path.suffix == ".gz" else data)
