@@ -15,16 +15,15 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.dataset import reopened
+from data_prep.herlev_classes import abnormal_outputs
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render, rng
 from deeppap.cli.run import run
 from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.crops import crop_views
 from deeppap.scoring.cell_views import CellViews, of_data_set
-from deeppap.scoring.evaluate_fold import held_out_cells
-from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.heatmaps import heat_map
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.scoring.why import cell_heat, evidence_of
 
 SIDE, STEP = 24, 16  # pixels of the cell's image: of the square that is covered, and from one to the next
 REACH = 72  # farthest place covered from the nucleus centre, along x or y
@@ -67,16 +66,14 @@ def compared(heats: list[np.ndarray], mask: np.ndarray, label: int, passes: int)
 def study(model: TrainedModel, dataset, cells: list, views: int, cover: int) -> dict[str, list[list[float]]]:
     """By way of asking, what `compared` gives of each cell."""
     engine = model.engine()
-    layers = {
-        layer: CaffeAttribution(engine, evidence_of(model, engine).outputs, layer) for layer in ("conv3", "conv5")
-    }
+    layers = {layer: CaffeAttribution(engine, abnormal_outputs(model.classes), layer) for layer in ("conv3", "conv5")}
     found = defaultdict(list)
     for number, cell in enumerate(tqdm(cells, desc="cells", unit="cell", disable=None)):
         whole = of_data_set(cell, model.views(views))
         halves = [CellViews(cell, whole.read, whole.views[start::2]) for start in (0, 1)]
         mask = neighbourhood(nucleus_pixels(dataset.masks[cell.id]).astype(np.uint8), cell.centre)[0] > 0
         for layer, evidence in layers.items():
-            heats = [cell_heat(evidence, half, model.mean, 1).heat for half in halves]
+            heats = [heat_map(evidence, half, model.mean, 1).heat for half in halves]
             found[f"evidence of {layer}"].append(compared(heats, mask, cell.label, 2 * views))
         if number < cover:
             heats, passes = zip(*(covered(layers["conv3"], half, model.mean) for half in halves), strict=True)
@@ -94,7 +91,7 @@ def main() -> None:
     args = parser.parse_args()
     model = TrainedModel.open(args.net)
     dataset = reopened(model.run)
-    test = held_out_cells(model, Refusal(False, print))
+    test = model.fold_cells()["test"]
     cells = sorted(test, key=lambda cell: rng(1, "unlike", cell.id).random())[: args.cells]  # their ids alone decide
     print(" | ".join(COLUMNS))
     for way, rows in study(model, dataset, cells, args.views, args.cover).items():

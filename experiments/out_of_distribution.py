@@ -22,9 +22,7 @@ from data_prep.views import REACH, moved, resample, rng
 from deeppap.cli.run import run
 from deeppap.io.image_file import read_image
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
-from deeppap.scoring.evaluate_fold import cells_of_fold
-from deeppap.scoring.learn_known_cells import LAYER, VIEWS, learn
-from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.ood import LAYER, VIEWS, fit_reference
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import scale
@@ -123,12 +121,12 @@ def main() -> None:
     args = parser.parse_args()
     model = TrainedModel.open(args.net)
     engine = model.engine()
-    train, inner, test = cells_of_fold(model, Refusal(False, print))
-    reference = learn(model, engine, train, inner, args.layer)
+    cells_of = model.fold_cells()
+    reference = fit_reference(model, engine, cells_of["train"], cells_of["inner"], args.layer)
     ready, own = engine.view_input(model.mean, 1), None
-    for name, cells in kinds(model, some(test, args.cells), args):
+    for name, cells in kinds(model, some(cells_of["test"], args.cells), args):
         bar = tqdm(score_cells(ready, cells, reference), desc=name, unit="cell", disable=None)
-        found = np.array([score.unlike for score in bar])
+        found = np.array([score.ood_score for score in bar])
         line = f"{name:32} {len(found):5} cells  {100 * (found > 1).mean():5.1f} % over the limit"
         if own is None:
             own = found

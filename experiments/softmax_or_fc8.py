@@ -16,11 +16,8 @@ from deeppap.cli.run import run
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.device import resolve
 from deeppap.io.caffe_messages import read_prototxt
-from deeppap.scoring.cell_score import abnormal
 from deeppap.scoring.cell_views import cells_of_data_set
-from deeppap.scoring.evaluate_fold import held_out_cells
-from deeppap.scoring.refusal import Refusal
-from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.score_cells import abnormal, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.stats.metrics import METRICS, binary_metrics
 
@@ -59,9 +56,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, help="test views of each cell (default: the profile's)")
     args = parser.parse_args()
     model = TrainedModel.open(args.net)
-    labels, over_softmax, over_fc8 = both_scores(
-        model, held_out_cells(model, Refusal(False, print)), resolve("none"), args.views
-    )
+    labels, over_softmax, over_fc8 = both_scores(model, model.fold_cells()["test"], resolve("none"), args.views)
     for name, scores in (("softmax", over_softmax), ("fc8", over_fc8)):
         found = binary_metrics(labels, scores)
         print(f"mean over {name:8}", ", ".join(f"{metric} {found[metric]:.4f}" for metric in METRICS))

@@ -13,7 +13,7 @@ from data_prep.cells import counts
 from data_prep.manifest import read_manifest
 from data_prep.manifest_values import CLASS_COLUMNS
 from deeppap.records.request import PROTOCOLS
-from deeppap.scoring.own_cells import places_of_csv
+from deeppap.scoring.classify import places_of_csv
 from tests.support.checkout import ROOT
 from tests.support.page_code import blocks
 

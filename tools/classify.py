@@ -48,36 +48,47 @@ def main() -> None:
     if args.image and not args.centre:
         raise FieldError("centre", "at least one X,Y", "none", "Give the nucleus centre in pixels.")
     # imported here so that --help does not wait for them
-    from deeppap.scoring.average import score_by_all
+    from deeppap.scoring.classify import (
+        cells_in_csv,
+        cells_in_image,
+        images_of,
+        require_writable,
+        score_given,
+        to_csv,
+        write_csv,
+    )
+    from deeppap.scoring.ood import share_line
     from deeppap.scoring.open_nets import open_nets
-    from deeppap.scoring.own_cells import places_in, places_of_csv, require_writable, to_csv, write_csv
-    from deeppap.scoring.unlike import say_share
 
     device = device_of(args)
     models = open_nets(args.net, to_stderr)
     choice = models[0].views(args.views)
-    places = places_of_csv(args.csv, models[0].run.dataset.pixel_um) if args.csv else places_in(args.image, args.centre)
+    if args.csv:
+        cells = cells_in_csv(args.csv, choice, models[0].run.dataset.pixel_um)
+    else:
+        cells = cells_in_image(args.image, args.centre, choice)
     # what is read must not be overwritten
-    read = [*([args.csv] if args.csv else []), *(place.image for place in places)]
+    read = [*([args.csv] if args.csv else []), *images_of(cells)]
     if args.out:
         require_writable(args.out, read)
     if args.heatmap:
-        from deeppap.studies.why_picture import require_picture, write_why_picture
+        from deeppap.studies.heatmap_picture import require_picture, write_heatmap_picture
 
-        require_picture(args.heatmap, len(places), len(models))
+        require_picture(args.heatmap, len(cells), len(models))
         require_writable(args.heatmap, [*read, *([args.out] if args.out else [])])
     for model in models:
         if model.doubt:
             to_stderr(f"!! {model.doubt} !!")
-    scores = score_by_all(models, device, places, choice, to_stderr)
+    scores = score_given(models, device, cells, choice, to_stderr)
     if args.out:
-        marks = write_csv(scores, len(places), args.out)
-        print(f"{args.out}: {len(places)} cells")
+        marks = write_csv(scores, len(cells), args.out)
+        print(f"{args.out}: {len(cells)} cells")
     else:
         marks = to_csv(scores, sys.stdout)
-    say_share(marks, to_stderr)
+    if line := share_line(marks):
+        to_stderr(line)
     if args.heatmap:
-        write_why_picture(args.heatmap, models[0], models[0].engine(device), places, args.views)
+        write_heatmap_picture(args.heatmap, models[0], cells, choice)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ def main() -> None:
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.records.current_fold import find_fold
+    from deeppap.scoring.ood import ensure_reference
+    from deeppap.scoring.trained_model import TrainedModel
     from deeppap.training.train_fold import TrainOptions, train_fold
 
     device = device_of(args)
@@ -46,6 +48,7 @@ def main() -> None:
         f"selected ({model.select}): {fold / model.snapshot}, epoch {model.epoch:g}, "
         f"validation loss {model.val_loss}, patch accuracy {model.val_accuracy}"
     )
+    ensure_reference(TrainedModel.open(fold), device, print)
     print("Next: tools/evaluate.py")
 
 

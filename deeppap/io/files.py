@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from deeppap.io.errors import UserError
 
 PACKED = ".gz"  # results/ keeps its large files gzipped, in a quarter of the room
@@ -130,6 +132,12 @@ def write_bytes(final: Path, data: bytes) -> None:
     """Write a file, complete or not at all."""
     with complete_or_absent(final, len(data)) as partial:
         partial.write_bytes(data)
+
+
+def write_arrays(final: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write named arrays as .npz, complete or not at all."""
+    with complete_or_absent(final) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def write_json(final: Path, value: Any, packed: bool = False) -> None:

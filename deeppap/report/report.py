@@ -15,6 +15,7 @@ from deeppap.io.html import data_uri, render
 from deeppap.report import facts
 from deeppap.report.figures import all_figures, slug
 from deeppap.report.figures.style import STYLE, LeftOutError, Plot, save
+from deeppap.report.net_files import ensure_net_files
 from deeppap.report.runs import Run, named
 from deeppap.report.table import Table
 from deeppap.report.tables import all_tables
@@ -67,6 +68,8 @@ def write_report(results: Sequence[RunResult], out: Path, progress: bool = False
         raise UserError("report", "at least one run", "none", "Name a run's folder.")
     # refuse before anything long is begun
     _require_replaceable(out)
+    for result in results:
+        ensure_net_files(result)
     runs = named(results)
     tables = [*architecture_tables(runs), *all_tables(runs)]
     with complete_or_absent(out) as partial:

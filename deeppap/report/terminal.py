@@ -6,7 +6,7 @@ from data_prep.herlev_classes import CLASSES
 from deeppap.records import RunRecord
 from deeppap.report.runs import KINDS
 from deeppap.report.table import Table
-from deeppap.scoring.cell_score import CellScore
+from deeppap.scoring.score_cells import CellScore
 from deeppap.stats.by_class import right_per_class
 from deeppap.stats.metrics import METRICS, binary_metrics, percent
 

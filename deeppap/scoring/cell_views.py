@@ -1,7 +1,7 @@
 """Which views of a cell are scored, and where its pixels come from."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from numbers import Integral
@@ -11,7 +11,7 @@ import numpy as np
 
 from data_prep.cells import Cell, by_image
 from data_prep.views import Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shift_centre, spread
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.image_file import read_image
 
 Region = tuple[np.ndarray, tuple[float, float]]
@@ -27,7 +27,7 @@ class ViewChoice:
 
     def __post_init__(self):
         if not (isinstance(self.count, Integral) and 1 <= self.count <= self.grid.views):
-            raise UserError("--views", f"1 to {self.grid.views}", str(self.count), "Choose one in that range.")
+            raise FieldError("views", f"1 to {self.grid.views}", str(self.count), "Choose one in that range.")
 
     def of(self, name: str) -> list[tuple[int, View]]:
         """The views of the cell `name`, each with its number in the plan."""
@@ -79,3 +79,20 @@ def render_views(cell: Cell, views: list[View]) -> np.ndarray:
     """Views of a data set's cell, uint8 (V, 256, 256, 3), BGR."""
     region, centre = read_neighbourhood(cell)
     return np.stack([render(region, centre, view) for view in views])
+
+
+def require_inside(image: Path | str, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:
+    """The centre (x, y), refused where it lies outside an image of (height, width); `image` is named in the error."""
+    height, width = size
+    if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+        raise UserError(image, f"a centre inside its {width} x {height} pixels", f"{x:g},{y:g}", "Give X,Y, 0-based.")
+    return float(x), float(y)
+
+
+def as_pairs(centres: Iterable[Sequence[float]]) -> list[tuple[float, float]]:
+    """Centres as pairs of numbers; UserError for anything else, such as one pair that is in no list."""
+    try:
+        return [(float(x), float(y)) for x, y in centres]
+    except (TypeError, ValueError):
+        do = "Give a list, also of one centre."
+        raise FieldError("centres", "pairs (x, y), as in [(63.5, 71)]", repr(centres)[:60], do) from None

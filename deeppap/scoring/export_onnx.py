@@ -1,4 +1,4 @@
-"""A trained net written as ONNX, for programs that have no Caffe; proven against Caffe before it takes its name."""
+"""A trained net written as ONNX for programs that have no Caffe, and compared with Caffe before it takes its name."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,12 +8,11 @@ import numpy as np
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.engines.caffe_engine import CaffeEngine
-from deeppap.engines.crops import CroppedInput, crop_views
+from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_bytes
+from deeppap.io.machine import extra
 from deeppap.scoring.cell_views import render_views
-from deeppap.scoring.evaluate_fold import held_out_cells
-from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.trained_model import TrainedModel
 
 ALLOWED = 1e-5  # between the probabilities of the views' graph and Caffe's
@@ -33,23 +32,22 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     UserError
         If the net cannot be exported, or a layer's output lies too far from Caffe's; no file is then written.
     """
-    try:
-        import onnx
+    onnx = extra("onnx", "exporting a net", "engines")
+    from deeppap.engines.onnx_graph import net_graph
+    from deeppap.engines.onnx_proof import compare_layers, run_onnx
+    from deeppap.engines.onnx_views import views_graph
 
-        from deeppap.engines.onnx_graph import net_graph
-        from deeppap.engines.onnx_proof import compare_layers, run_onnx
-        from deeppap.engines.onnx_views import views_graph
-    except ImportError:
-        raise UserError("onnx", "the package that writes the graph", "none", "Run make engines.") from None
     caffe = CaffeEngine(model.deploy, model.weights)
     net, crops = net_graph(model.deploy, model.weights), model.crops()
-    for difference in compare_layers(
-        net, model.deploy, model.weights, crop_views(views, model.mean, caffe.crop, crops)
-    ):
+    cut = crop_views(views, model.mean, caffe.crop, crops)
+    for difference in compare_layers(net, model.deploy, model.weights, cut):
         say(str(difference))
     whole = views_graph(net, model.mean, crops)
-    expected = _by_caffe(caffe, model.mean, views, crops)
-    _require_close(np.abs(run_onnx(whole, views)["prob"] - expected).max(), say)
+    expected = caffe(cut).reshape(len(views), crops, -1).mean(axis=1)
+    largest = np.abs(run_onnx(whole, views)["prob"] - expected).max()
+    say(f"{'views graph':12} {largest:.2e} between its probabilities and Caffe's")
+    if not largest <= ALLOWED:  # NaN too
+        raise UserError("the ONNX graph of views", f"within {ALLOWED:g} of Caffe's", f"{largest:.2e}", "Use Caffe.")
     paths = []
     for name, graph in (("crops", net), ("views", whole)):
         onnx.helper.set_model_props(graph, facts(model, crops))
@@ -75,23 +73,8 @@ def facts(model: TrainedModel, crops: int) -> dict[str, str]:
     }
 
 
-def _by_caffe(caffe: CaffeEngine, mean: np.ndarray, views: np.ndarray, crops: int) -> np.ndarray:
-    """Probabilities of views, mean over their crops, float32 (V, K)."""
-    ready = CroppedInput(caffe, mean, crops)
-    memory = ready.memory(len(views))
-    for view, place in zip(views, memory, strict=True):
-        ready.fill(view, place)
-    return ready(memory).mean(axis=1)
-
-
-def _require_close(apart: float, say: Callable[[str], None]) -> None:
-    say(f"{'views graph':12} {apart:.2e} between its probabilities and Caffe's")
-    if not apart <= ALLOWED:  # NaN too
-        raise UserError("the ONNX graph of views", f"within {ALLOWED:g} of Caffe's", f"{apart:.2e}", "Use Caffe.")
-
-
-def proof_views(model: TrainedModel, refuse: Refusal) -> np.ndarray:
+def proof_views(model: TrainedModel) -> np.ndarray:
     """Two views each of the first and the last of a fold's test cells, by id, uint8 (4, 256, 256, 3), BGR."""
-    cells = held_out_cells(model, refuse)
+    cells = model.fold_cells()["test"]
     views = [render_views(cell, [v for _, v in model.views(2).of(cell.id)]) for cell in (cells[0], cells[-1])]
     return np.concatenate(views)

@@ -1,53 +1,120 @@
-"""Scores of cells: views x crops probabilities each, averaged (paper: random-view aggregation, "Transfer Learning")."""
+"""Cells in, scores out: probabilities of views x crops, averaged (paper: random-view aggregation)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data_prep.cells import Cell
+from data_prep.herlev_classes import abnormal_outputs
+from data_prep.views import View
 from deeppap.engines.engine import ViewInput
-from deeppap.scoring.cell_score import CellScore, abnormal
 from deeppap.scoring.cell_views import CellViews
-from deeppap.scoring.fill import filled_in_turn
-from deeppap.scoring.fill_ahead import filled_ahead
-from deeppap.scoring.known_cells import KnownCells
+from deeppap.scoring.fill_views import filled_ahead, filled_in_turn
+
+if TYPE_CHECKING:
+    from deeppap.scoring.ood import OODReference
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """One cell's scores.
+
+    Attributes
+    ----------
+    views : list of (int, View)
+        The views that were scored, each with its number in the plan.
+    prob : ndarray, float64 (K,)
+        Mean probabilities over views and crops.
+    view_scores, centre_scores : ndarray, float64 (V,)
+        P(abnormal) of each view: mean over its crops, and of its centre crop alone.
+    ood_score : float or None
+        Distance from the cells that the net was trained on, in units of the limit; None if it was not asked for.
+    """
+
+    cell: Cell
+    views: list[tuple[int, View]]
+    prob: np.ndarray
+    view_scores: np.ndarray
+    centre_scores: np.ndarray
+    ood_score: float | None = None
+
+    @property
+    def score(self) -> float:
+        """P(abnormal), averaged over views and crops."""
+        return float(abnormal(self.prob))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of P(abnormal) over the views."""
+        return float(self.view_scores.std())
+
+    @property
+    def out_of_distribution(self) -> bool | None:
+        """Whether the cell lies beyond the limit, so that its score means little; None if it was not asked for."""
+        return None if self.ood_score is None else self.ood_score > 1
+
+
+def abnormal(prob: np.ndarray) -> np.ndarray:
+    """P(abnormal) of probabilities (..., K): the second of two classes, or the abnormal ones of seven."""
+    # a softmax's float32 values may add up to a little more than 1
+    return np.minimum(prob[..., list(abnormal_outputs(prob.shape[-1]))].sum(axis=-1), 1)
 
 
 def score_cells(
-    view_input: ViewInput, cells: Iterable[CellViews], known: KnownCells | None = None
+    view_input: ViewInput, cells: Iterable[CellViews], reference: "OODReference | None" = None
 ) -> Iterator[CellScore]:
     """Score cells one after another, in their order; neither the cells nor their pixels are held.
 
     Parameters
     ----------
     view_input : ViewInput
-        An engine made ready with the mean image of the set that its model was trained on.
-    known : KnownCells, optional
-        The cells that the net was trained on: each score then says how unlike them its cell is, from the same passes.
+        An engine made ready with the mean image of the set that its net was trained on.
+    reference : OODReference, optional
+        Tells from the same passes which cells are out of distribution.
     """
-    for score, features in scores_with_layer(view_input, cells, known and known.layer):
-        yield score if known is None else replace(score, unlike=known.unlike(features))
+    if reference is None:
+        yield from (score for score, _ in scores_with_layer(view_input, cells, None))
+        return
+    for score, features in scores_with_layer(view_input, cells, reference.layer):
+        yield replace(score, ood_score=reference.score(features))
 
 
 def scores_with_layer(
     view_input: ViewInput, cells: Iterable[CellViews], layer: str | None
 ) -> Iterator[tuple[CellScore, np.ndarray | None]]:
     """Each cell's score, and what a layer gives for the centre crop of each of its views, float32 (V, C)."""
-    parts: list[tuple[np.ndarray, np.ndarray | None]] = []
     fill = filled_ahead if view_input.ahead else filled_in_turn
+    probs: list[np.ndarray] = []  # of the views of one cell so far
+    features: list[np.ndarray] = []
     for chunk, memory in fill(view_input, cells):
-        probs, shown = (
-            (view_input(memory), [None] * len(chunk)) if layer is None else view_input.with_layer(memory, layer)
-        )
-        for (cell, _), prob, features in zip(chunk, probs, shown, strict=True):
-            parts.append((prob, features))
-            if len(parts) == len(cell.views):
-                probs_of, features_of = zip(*parts, strict=True)
-                yield _collect(cell, np.stack(probs_of).astype(np.float64)), layer and np.stack(features_of)
-                parts = []
+        if layer is None:
+            prob, values = view_input(memory), [None] * len(chunk)
+        else:
+            prob, values = view_input.with_layer(memory, layer)
+        # small cells share a chunk, and a large cell takes several
+        for index, (cell, _) in enumerate(chunk):
+            probs.append(prob[index])
+            features.append(values[index])
+            if len(probs) == len(cell.views):
+                yield _mean_of(cell, np.stack(probs).astype(np.float64)), layer and np.stack(features)
+                probs, features = [], []
 
 
-def _collect(cell: CellViews, prob: np.ndarray) -> CellScore:
+def _mean_of(cell: CellViews, prob: np.ndarray) -> CellScore:
     """Average probabilities (views, crops, K)."""
     score = abnormal(prob)
     return CellScore(cell.cell, cell.views, prob.mean(axis=(0, 1)), score.mean(axis=1), score[:, 0])
+
+
+def averaged(of_nets: Iterable[Iterable[CellScore]]) -> Iterator[CellScore]:
+    """Every cell's scores averaged over several nets, view by view; all nets saw the same views of the same cells.
+
+    The OOD score is averaged too; it is None if one of the nets has none.
+    """
+    for same in zip(*of_nets, strict=True):
+        names = ("prob", "view_scores", "centre_scores")
+        means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
+        ood = [score.ood_score for score in same]
+        yield replace(same[0], **means, ood_score=None if None in ood else float(np.mean(ood)))

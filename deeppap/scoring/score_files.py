@@ -1,7 +1,11 @@
-"""The score files of a fold, read strictly: a wrong number must stop, not reach a table."""
+"""The score files of a fold: written complete or absent, and read strictly, so that no wrong number reaches a table.
+
+scores.csv has one line a cell, view_scores.csv one line a view, ood.csv one line a cell that was checked.
+"""
 
 import csv
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +13,9 @@ import numpy as np
 
 from data_prep.herlev_classes import abnormal_outputs
 from deeppap.io.errors import UserError
-from deeppap.io.files import BROKEN, open_text
+from deeppap.io.files import BROKEN, complete_or_absent, open_text
+from deeppap.scoring.ood import COLUMN, WORDS
+from deeppap.scoring.score_cells import CellScore
 
 DO = "Score the fold again with tools/cross_validate.py."
 VIEW = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]  # columns of view_scores.csv
@@ -40,9 +46,12 @@ class ViewScores(NamedTuple):
     centre: np.ndarray
 
 
-def scores_name(shift: int = 0, way: str = "") -> str:
-    """The name of a fold's score file, with every true centre moved by up to `shift` pixels; `way` is `own_way`'s."""
-    return f"scores{f'_shift{shift}' if shift else ''}{way}.csv"
+def scores_name(shift: int = 0, suffix: str = "") -> str:
+    """The name of a fold's score file, with every true centre moved by up to `shift` pixels.
+
+    `suffix` tells scores apart that are not made as the run's own (`deeppap.scoring.evaluate_fold.file_suffix`).
+    """
+    return f"scores{f'_shift{shift}' if shift else ''}{suffix}.csv"
 
 
 def read_scores(path: Path, ids: list[str], classes: int) -> Scores:
@@ -153,3 +162,44 @@ def _same_ids(path: Path, present: set[str], expected: set[str]) -> None:
     if lost := sorted(expected - present):
         have = f"{len(present)}, without {lost[0]}"
         raise UserError(path, f"all {len(expected)} cells of the fold", have, DO)
+
+
+def _text(value: float) -> str:
+    return f"{value:.9g}"
+
+
+def write_rows(path: Path, header: list[str], rows: Iterable[list]) -> None:
+    """Write a CSV file, complete or not at all."""
+    with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
+    """Write id, class, label, score (mean P(abnormal)), spread over views, and every class's probability."""
+    classes = len(scores[0].prob)
+    header = ["id", "class7", "label", "score", "spread", *(f"prob_{k}" for k in range(classes))]
+    rows = [
+        [s.cell.id, "" if s.cell.class7 is None else s.cell.class7, s.cell.label]
+        + [_text(v) for v in (s.score, s.spread, *s.prob)]
+        for s in scores
+    ]
+    write_rows(path, header, rows)
+
+
+def write_view_scores(path: Path, scores: Sequence[CellScore]) -> None:
+    """Write every view's angle, shift, mean score over its crops, and score of its centre crop."""
+    header = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]
+    rows = (
+        [s.cell.id, index, _text(view.angle), view.dx, view.dy, _text(score), _text(centre)]
+        for s in scores
+        for (index, view), score, centre in zip(s.views, s.view_scores, s.centre_scores, strict=True)
+    )
+    write_rows(path, header, rows)
+
+
+def write_ood(path: Path, scores: Sequence[CellScore]) -> None:
+    """Write id, OOD score, and whether the cell is out of distribution."""
+    rows = ([s.cell.id, f"{s.ood_score:.4f}", WORDS[s.out_of_distribution]] for s in scores)
+    write_rows(path, ["id", "ood_score", COLUMN], rows)

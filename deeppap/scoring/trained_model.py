@@ -7,26 +7,46 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.cells import Cell
 from data_prep.mean_image import read_mean
 from data_prep.prepare import key_of
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder
-from deeppap.io.errors import UserError
+from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
-from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord, SplitRecord
-from deeppap.scoring.cell_score import CellScore
-from deeppap.scoring.cell_views import ViewChoice, of_pixels
-from deeppap.scoring.find_weights import chosen_weights, is_selected, selected_weights
-from deeppap.scoring.known_cells import KnownCells, find_known_cells
-from deeppap.scoring.own_cells import as_pairs, require_inside
-from deeppap.scoring.refusal import Refusal
-from deeppap.scoring.score_cells import score_cells
+from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
+from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_inside
+from deeppap.scoring.ood import OODReference, find_reference
+from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name
+from deeppap.training.snapshots import foreign, list_snapshots
 
 MEAN = "mean.binaryproto"
+
+
+class Mismatches:
+    """What becomes of parts that do not fit together: an error, or with `force` a printed line.
+
+    Attributes
+    ----------
+    overridden : bool
+        Whether `force` had to override anything.
+    """
+
+    def __init__(self, force: bool, say: Callable[[str], None]):
+        self.force, self.say = force, say
+        self.overridden = False
+
+    def add(self, where: str | Path, expected: str, found: str) -> None:
+        """Raise an error, or print it if forced."""
+        error = UserError(where, expected, found, "Use what belongs to this fold, or `force`.")
+        if not self.force:
+            raise error
+        self.overridden = True
+        self.say(f"force overrides: {error}")
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,7 @@ class TrainedModel:
     run : RunRecord
     record : FoldRecord
     origin : ModelRecord or None
-        None where Caffe was started by hand, or other weights were asked for.
+        None if Caffe was started by hand, or if other weights were asked for.
     split : SplitRecord
     profile : Profile
         Its counts of views and crops, and the plan of test views.
@@ -86,7 +106,7 @@ class TrainedModel:
         weights : path, optional
             Another .caffemodel than the selected one.
         force : bool
-            Say what does not belong together and go on.
+            Print what does not fit together and go on.
 
         Raises
         ------
@@ -97,17 +117,29 @@ class TrainedModel:
         record, home = FoldRecord.read(folder), folder.resolve().parent
         run = RunRecord.read(home)
         split = SplitRecord.read(home)
-        refuse = Refusal(force, say)
-        _require_one_fold(folder, record, run, split, refuse)
+        mismatches = Mismatches(force, say)
+        mean = read_mean(folder / MEAN)
+        _require_one_fold(folder, record, run, split, mismatches)
         if weights is None:
-            path, origin = selected_weights(folder, record, refuse, say)
+            path, origin = _selected_weights(folder, record, mismatches, say)
         else:
-            path, origin = chosen_weights(weights, record, refuse), None
-        resolved = folder / "deploy.prototxt"  # there is none where the fold was trained by hand
-        deploy = resolved if resolved.exists() else prototxt_folder(run.classes) / "deploy.prototxt"
-        profile, sha256, mean = run_profile(run), sha256_file(path), read_mean(folder / MEAN)
-        own = weights is None or is_selected(folder, sha256)
-        return cls(folder, run, record, origin, split, profile, deploy, path, sha256, mean, own, refuse.overridden)
+            path, origin = _chosen_weights(weights, record, mismatches), None
+        resolved = folder / "deploy.prototxt"  # missing if Caffe was started by hand
+        sha = sha256_file(path)
+        return cls(
+            folder=folder,
+            run=run,
+            record=record,
+            origin=origin,
+            split=split,
+            profile=run_profile(run),
+            deploy=resolved if resolved.exists() else prototxt_folder(run.classes) / "deploy.prototxt",
+            weights=path,
+            weights_sha=sha,
+            mean=mean,
+            own=weights is None or _is_selected(folder, sha),
+            forced=mismatches.overridden,
+        )
 
     @property
     def classes(self) -> int:
@@ -156,7 +188,7 @@ class TrainedModel:
         Returns
         -------
         list of CellScore
-            In the order of the centres; `.score` is P(abnormal), `.unlike_training` whether it means little.
+            In the order of the centres; `.score` is P(abnormal), `.out_of_distribution` whether it means little.
 
         Raises
         ------
@@ -167,16 +199,38 @@ class TrainedModel:
         choice, pairs = self.views(views), as_pairs(centres)
         cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in pairs]
         engine = engine or self.engine()
-        return list(score_cells(engine.view_input(self.mean, self.crops(crops)), cells, self.known_cells(engine.name)))
+        ready = engine.view_input(self.mean, self.crops(crops))
+        return list(score_cells(ready, cells, self.ood_reference(engine.name)))
 
-    def known_cells(self, engine: str, say: Callable[[str], None] = lambda _: None) -> KnownCells | None:
-        """The training cells to compare new ones with; None, and a line why, before tools/evaluate.py has run."""
-        return find_known_cells(self.folder, self.weights_sha, engine, say)
+    def ood_reference(self, engine: str, say: Callable[[str], None] = lambda _: None) -> OODReference | None:
+        """What tells cells out of distribution; None, and a line why, if there is none for this net and engine."""
+        return find_reference(self.folder, self.weights_sha, engine, say)
+
+    def fold_cells(self, mismatches: Mismatches | None = None) -> dict[str, list[Cell]]:
+        """The cells of the fold, from the data set that its run was built from, by the part they play.
+
+        "train"; "inner", held back from training to choose the snapshot by, may be empty; "test".
+
+        Raises
+        ------
+        UserError
+            If the data set is missing or another one now.
+        """
+        # imported here: only the fold's own cells need the readers of data sets
+        from data_prep.dataset import reopened
+        from data_prep.fold_data import parts_of
+
+        dataset = reopened(self.run)
+        if dataset.dataset_sha() != self.split.dataset_sha:
+            found = "another, or a changed one"
+            mismatches = mismatches or Mismatches(False, print)
+            mismatches.add(self.run.dataset.path, "the data set this run was built from", found)
+        return parts_of(dataset, self.split, self.record.fold, self.run)
 
     def crops(self, count: int | None = None) -> int:
         """Crops of a view: `count`, checked, or the run's own number."""
         if count is not None and not (isinstance(count, Integral) and 1 <= count <= 10):
-            raise UserError("--crops", "1 to 10", str(count), "Choose one in that range.")
+            raise FieldError("crops", "1 to 10", str(count), "Choose one in that range.")
         return self.profile.crops if count is None else count
 
 
@@ -184,7 +238,7 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
     """The name of an image and its pixels, uint8 (H, W, 3), BGR."""
     if not isinstance(image, str | Path | np.ndarray):
         do = "Of a PIL image give numpy.asarray(image)[..., ::-1]."
-        raise UserError("image", "a path, or uint8 pixels (H, W, 3), BGR", type(image).__name__, do)
+        raise FieldError("image", "a path, or uint8 pixels (H, W, 3), BGR", type(image).__name__, do)
     source = Path("<memory>") if isinstance(image, np.ndarray) else Path(image)
     pixels = image if isinstance(image, np.ndarray) else read_image(source)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
@@ -193,12 +247,65 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
     return source, pixels
 
 
-def _require_one_fold(folder: Path, record: FoldRecord, run: RunRecord, split: SplitRecord, refuse: Refusal) -> None:
+def _require_one_fold(
+    folder: Path, record: FoldRecord, run: RunRecord, split: SplitRecord, mismatches: Mismatches
+) -> None:
     """Refuse a fold's folder whose record or mean image belongs to another split, fold, seed or profile."""
     if record.split_sha != split.split_sha:
-        refuse(folder / "fold.json", "data of this run's split", "another split's")
+        mismatches.add(folder / FoldRecord.FILE, "data of this run's split", "another split's")
     if record.fold_sha != key_of(folder, run, split):
-        refuse(folder / "fold.json", "this run's data of this fold", "those of another fold, seed or profile")
-    read_mean(folder / MEAN)  # one that is no mean image at all gets its own line
+        expected = "this run's data of this fold"
+        mismatches.add(folder / FoldRecord.FILE, expected, "those of another fold, seed or profile")
     if sha256_file(folder / MEAN) != record.mean_sha:
-        refuse(folder / MEAN, "the mean image of this fold's training views", "another one")
+        mismatches.add(folder / MEAN, "the mean image of this fold's training views", "another one")
+
+
+def _chosen_weights(weights: Path, record: FoldRecord, mismatches: Mismatches) -> Path:
+    """Weights that the user names; `record` is the fold's."""
+    home = weights.resolve().parent.parent
+    origin = FoldRecord.read_if_there(home)
+    own = origin is not None and origin.fold_sha == record.fold_sha
+    if not own:
+        found = "one of another fold, split or seed" if origin else "one of unknown origin"
+        mismatches.add(weights, "a model trained on this fold", found)
+    if not weights.is_file():
+        raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
+    if own and not _is_selected(home, sha256_file(weights)):
+        _require_own(weights, home, mismatches)
+    return weights
+
+
+def _is_selected(fold: Path, weights_sha: str) -> bool:
+    """Whether these are the weights that tools/train.py selected."""
+    model = ModelRecord.read_if_there(fold)
+    return model is not None and weights_sha == model.weights_sha
+
+
+def _require_own(snapshot: Path, fold: Path, mismatches: Mismatches) -> None:
+    found = foreign(snapshot, fold)
+    if found is not None:
+        mismatches.add(snapshot, "a snapshot trained on this fold", found)
+
+
+def _selected_weights(
+    folder: Path, record: FoldRecord, mismatches: Mismatches, say: Callable[[str], None]
+) -> tuple[Path, ModelRecord | None]:
+    """The model that tools/train.py selected, and its record; the newest snapshot if Caffe was started by hand."""
+    model = ModelRecord.read_if_there(folder)
+    if model is not None:
+        snapshot = folder / model.snapshot
+        if model.fold_sha != record.fold_sha:
+            found = "one of another fold, split or seed"
+            mismatches.add(folder / ModelRecord.FILE, "a model trained on this fold", found)
+        if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
+            mismatches.add(snapshot, "the model that tools/train.py selected", "none, or a changed one")
+        return snapshot, model
+    snapshots = [snapshot.model for snapshot in list_snapshots(folder / "snapshots") if snapshot.model.exists()]
+    if not snapshots:
+        do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
+        raise UserError(folder / "snapshots", "a trained model", "none", do)
+    _require_own(snapshots[0], folder, mismatches)
+    unfinished = (folder / Recipe.FILE).exists()
+    reason = "the training has not ended" if unfinished else "no model was selected by tools/train.py"
+    say(f"{reason}; taking the newest snapshot {snapshots[0].name}")
+    return snapshots[0], None

@@ -9,7 +9,7 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file
 from deeppap.records.provenance import code_digest
-from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
+from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.nuclei.nucleus import open_detector
 from deeppap.screening.parts import write_nuclei
@@ -129,7 +129,7 @@ def settings_of(
     if not TILES[0] <= tile <= TILES[1]:
         raise FieldError("tile", f"{TILES[0]} to {TILES[1]} pixels", f"{tile}", f"Leave it out for {TILE}.")
     views = min(VIEWS, model.profile.test.views) if views is None else views
-    known = [model.known_cells(device.engine, say) for model in models]
+    known = [model.ood_reference(device.engine, say) for model in models]
     return Settings(
         folds=tuple(str(one.folder) for one in models),
         weights_sha=one_sha256(one.weights_sha for one in models),
@@ -149,7 +149,7 @@ def settings_of(
 
 def ood_sha256(folds: Iterable[Path]) -> str:
     """Of the files that hold what nets' training cells look like."""
-    return one_sha256(sha256_file(fold / KNOWN_CELLS) for fold in folds)
+    return one_sha256(sha256_file(fold / OOD_FILE) for fold in folds)
 
 
 def one_sha256(sums: Iterable[str]) -> str:

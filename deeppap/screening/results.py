@@ -9,7 +9,7 @@ import msgspec
 from deeppap.io.errors import UserError
 from deeppap.io.files import remove
 from deeppap.records.record import Record
-from deeppap.scoring.unlike import share_text
+from deeppap.scoring.ood import share_text
 from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.outputs.geojson import writing_geojson
 from deeppap.screening.outputs.overlay import Overlay

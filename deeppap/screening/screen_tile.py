@@ -15,12 +15,10 @@ import numpy as np
 from deeppap.engines.engine import ViewInput
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.scoring.average import averaged
-from deeppap.scoring.cell_score import CellScore
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
-from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
-from deeppap.scoring.known_cells import KnownCells, read_known_cells
-from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.ood import FILE as OOD_FILE
+from deeppap.scoring.ood import OODReference
+from deeppap.scoring.score_cells import CellScore, averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
@@ -109,7 +107,7 @@ def _views(pixels: TilePixels, nucleus: Nucleus, choice: ViewChoice, source: Pat
 
 
 def _screened(image: str, nucleus: Nucleus, score: CellScore) -> ScreenedCell:
-    ood_score = math.nan if score.unlike is None else score.unlike
+    ood_score = math.nan if score.ood_score is None else score.ood_score
     place = (nucleus.x, nucleus.y, nucleus.area_um2, nucleus.confidence)
     return ScreenedCell(image, *place, score.score, score.spread, ood_score, nucleus.outline)
 
@@ -154,7 +152,7 @@ def _open_image(path: Path, _changed: tuple[int, int] | None) -> OpenImage:
 
 
 @lru_cache(maxsize=1)
-def _nets(settings: Settings) -> tuple[list[tuple[ViewInput, KnownCells | None]], ViewChoice]:
+def _nets(settings: Settings) -> tuple[list[tuple[ViewInput, OODReference | None]], ViewChoice]:
     """Each net, ready for views, with the training cells to compare with; and which views are scored."""
     folders = [Path(fold) for fold in settings.folds]
     models = [TrainedModel.open(folder) for folder in folders]
@@ -162,8 +160,8 @@ def _nets(settings: Settings) -> tuple[list[tuple[ViewInput, KnownCells | None]]
         _refuse_changed(folders[0])  # a training may have gone on since the plan was made
     compared = settings.ood_sha is not None
     if compared and not _is_as_planned(folders, settings.ood_sha):
-        _refuse_changed(folders[0] / KNOWN_CELLS)
-    nets = [(_ready(m, settings), read_known_cells(m.folder) if compared else None) for m in models]
+        _refuse_changed(folders[0] / OOD_FILE)
+    nets = [(_ready(m, settings), OODReference.read(m.folder) if compared else None) for m in models]
     return nets, models[0].views(settings.views)
 
 
@@ -173,7 +171,7 @@ def _refuse_changed(path: Path) -> NoReturn:
 
 
 def _is_as_planned(folders: list[Path], sha256: str) -> bool:
-    return all((folder / KNOWN_CELLS).exists() for folder in folders) and ood_sha256(folders) == sha256
+    return all((folder / OOD_FILE).exists() for folder in folders) and ood_sha256(folders) == sha256
 
 
 def _ready(model: TrainedModel, settings: Settings) -> ViewInput:

@@ -15,9 +15,9 @@ from deeppap.io.files import human
 from deeppap.records import FoldRecord, ModelRecord, Recipe, Request, RunRecord, SplitRecord
 from deeppap.records.run_folder import fold_folder, locked
 from deeppap.report.terminal import summary
-from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from deeppap.scoring.evaluate_fold import NO_SCORES, EvaluateOptions, evaluate_fold, stale_reason
+from deeppap.scoring.ood import ensure_reference
 from deeppap.scoring.score_files import scores_name
-from deeppap.scoring.score_way import NO_SCORES, why_not_done
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
@@ -95,6 +95,7 @@ def one_fold(
         with locked(folder):
             say(build_fold(folder, ready.dataset, ready.split, fold, ready.run, ready.profile, options.workers))
     train_fold(folder, options.training, say)
+    ensure_reference(TrainedModel.open(folder, say=say), options.device, say)
     _evaluate(folder, options, say)
     if not options.keep and (folder / "train_lmdb").exists():
         say(f"{human(drop_lmdbs(folder))} of disk given back")
@@ -117,7 +118,7 @@ def require_one_recipe(run: Path, recipe: Recipe) -> None:
 
 def to_score(folder: Path, shift: int = 0) -> str | None:
     """Why a fold is not done yet; None if its own scores are there."""
-    return why_not_done(folder, shift) if (folder / ModelRecord.FILE).exists() else NO_SCORES
+    return stale_reason(folder, shift) if (folder / ModelRecord.FILE).exists() else NO_SCORES
 
 
 def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:

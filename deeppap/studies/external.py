@@ -33,15 +33,12 @@ from deeppap.io.image_file import read_image
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.provenance import machine
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
-from deeppap.scoring.average import averaged
-from deeppap.scoring.cell_score import CellScore
 from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels
-from deeppap.scoring.score_cells import score_cells
-from deeppap.scoring.score_files import scores_name
-from deeppap.scoring.score_way import own_way, precision_of
+from deeppap.scoring.evaluate_fold import file_suffix, precision_of
+from deeppap.scoring.ood import share_line
+from deeppap.scoring.score_cells import CellScore, averaged, score_cells
+from deeppap.scoring.score_files import scores_name, write_ood, write_scores, write_view_scores
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.scoring.unlike import say_share, write_unlike
-from deeppap.scoring.write_scores import write_scores, write_view_scores
 from deeppap.stats.evidence_of_learning import doubt_of_order
 from deeppap.training.source import SourceNet
 
@@ -98,7 +95,7 @@ class External:
         first = self.models[0]
         folds = "-".join(model.folder.resolve().name for model in self.models)
         name = f"{self.dataset.name}-external-{first.folder.resolve().parent.name}-{folds}"[:180]
-        way = own_way(first, self.choice.count, self.crops, self.device)
+        way = file_suffix(first, self.choice.count, self.crops, self.device)
         return name + way + (f"-mpp{self.mpp:g}" if self.mpp else "")
 
 
@@ -129,11 +126,12 @@ def validate(
     each = []
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
-        ready, known = engine.view_input(model.mean, crops), model.known_cells(engine.name, say)
+        ready, known = engine.view_input(model.mean, crops), model.ood_reference(engine.name, say)
         jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
         each.append(list(_progress(jobs, len(dataset.cells), f"net {number} of {len(models)}")))
     scores = sorted(averaged(each), key=lambda score: score.cell.id)
-    say_share([score.unlike_training for score in scores], say)
+    if line := share_line(score.out_of_distribution for score in scores):
+        say(line)
     write_external(folder, found, scores)
     return folder
 
@@ -274,15 +272,15 @@ def write_external(folder: Path, found: External, scores: Sequence[CellScore]) -
         SplitRecord.of(EXTERNAL, found.models[0].run.seed, found.dataset_sha, [ids]).write(partial)
         write_cells(partial / "cells.csv", found.dataset)
         write_view_scores(fold / "view_scores.csv", scores)
-        if scores[0].unlike is not None:
-            write_unlike(fold / "unlike.csv", scores)
+        if scores[0].ood_score is not None:
+            write_ood(fold / "ood.csv", scores)
         path = fold / scores_name()
         write_scores(path, scores)
         _score_record(found, scores, path).write_beside(path)
 
 
 def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
-    first, marks = found.models[0], [score.unlike_training for score in scores]
+    first, marks = found.models[0], [score.out_of_distribution for score in scores]
     data = dataset_record(found.dataset, found.path.absolute(), found.dataset_sha)
     # the paper has figures of these cells only where they were held out from training
     data = msgspec.structs.replace(data, paper=None, pixel_um=found.mpp or data.pixel_um)

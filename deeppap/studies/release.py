@@ -11,16 +11,15 @@ from deeppap.records import RunRecord
 from deeppap.records.record import without_paths
 from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.export_onnx import export_onnx, proof_views
-from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
+from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.open_nets import SUMS
-from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.results import FoldResult, RunResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
 
 OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
 # the last two are checksums of the images that a net, and the net it was adapted from, learned from
-IF_THERE = (KNOWN_CELLS, FOLD_IMAGES, SOURCE_IMAGES)
+IF_THERE = (OOD_FILE, FOLD_IMAGES, SOURCE_IMAGES)
 
 
 def release(
@@ -59,7 +58,7 @@ def release(
             _copy_fold(model, fold, partial / fold.folder.name)
             write_text(partial / fold.folder.name / "readme.md", model_card(result, fold, out.name))
             if onnx:
-                export_onnx(model, proof_views(model, Refusal(False, say)), partial / fold.folder.name / "onnx", say)
+                export_onnx(model, proof_views(model), partial / fold.folder.name / "onnx", say)
         write_text(partial / "readme.md", release_page(result, [fold.fold for fold in chosen], out.name, onnx))
         write_text(partial / SUMS, _sums(partial))
     return out

@@ -8,7 +8,7 @@ from deeppap.cli.parser import ToolParser
 from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
 from deeppap.records.request import CAVEAT, ENCODINGS, PROTOCOLS
 from deeppap.report.terminal import summary
-from deeppap.scoring.cell_score import CellScore
+from deeppap.scoring.score_cells import CellScore
 from deeppap.training.train_fold import TrainOptions, train_fold
 
 

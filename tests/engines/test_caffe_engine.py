@@ -9,8 +9,7 @@ from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
 from deeppap.engines.crops import CropEngine, CroppedInput, crop_views
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
-from deeppap.scoring.fill import filled_in_turn
-from deeppap.scoring.fill_ahead import filled_ahead
+from deeppap.scoring.fill_views import filled_ahead, filled_in_turn
 from deeppap.scoring.score_cells import score_cells
 from deeppap.training.caffe_log import parse
 from tests.support.caffe_nets import gaussian_weights, pixels, read_datums

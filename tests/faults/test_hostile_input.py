@@ -20,7 +20,7 @@ from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 from deeppap.records import Request, RunRecord, SplitRecord
 from deeppap.report.report import write_report
-from deeppap.scoring.own_cells import places_of_csv
+from deeppap.scoring.classify import places_of_csv
 from deeppap.scoring.results import load_run
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import ROOT

@@ -9,9 +9,7 @@ from data_prep.fold_data import verify_fold
 from data_prep.prepare import expected_key, prepare_fold
 from deeppap.io.errors import UserError
 from deeppap.records import FoldRecord, ModelRecord, Request
-from deeppap.scoring.evaluate_fold import held_out_cells
-from deeppap.scoring.refusal import Refusal
-from deeppap.scoring.trained_model import TrainedModel
+from deeppap.scoring.trained_model import Mismatches, TrainedModel
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import run_tool
@@ -62,7 +60,7 @@ def test_a_whole_fold_of_another_run_or_number_stops_training(untrained, other_f
 def open_with(fold, model=None, force=False):
     said = []
     opened = TrainedModel.open(fold, model, force, said.append)
-    return held_out_cells(opened, Refusal(force, said.append)), said
+    return opened.fold_cells(Mismatches(force, said.append))["test"], said
 
 
 @pytest.fixture

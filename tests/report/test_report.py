@@ -198,7 +198,7 @@ def test_without_the_data_set_the_report_says_so(bare, tmp_path):
     gone, right = (said.count(f"Left out: {why}.") for why in (GONE, "no scored cell was misclassified"))
     assert gone >= 4 and gone + right == 5
     assert said.count("Left out: no fold has net_figures.npz.") == 2
-    assert said.count("Left out: no fold has why.npz.") == 1
+    assert said.count("Left out: no fold has heatmaps.npz.") == 1
 
 
 def test_pickled_arrays_are_refused(bare):

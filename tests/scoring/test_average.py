@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from deeppap.scoring.average import averaged
-from deeppap.scoring.cell_score import CellScore, abnormal
+from deeppap.scoring.score_cells import CellScore, abnormal, averaged
 
 
 def score(value, views=((0, None),)):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.scoring.own_cells import places_of_csv, require_writable
+from deeppap.scoring.classify import places_of_csv, require_writable
 from tests.support.checkout import run_tool
 from tests.support.records import change_scores
 

@@ -8,7 +8,7 @@ import pytest
 from data_prep.dataset import open_dataset
 from data_prep.views import Grid
 from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, of_data_set
-from deeppap.scoring.own_cells import places_of_csv, score_places
+from deeppap.scoring.classify import places_of_csv, score_places
 from deeppap.scoring.score_cells import score_cells
 from tests.scoring.test_score_cells import MEAN, Recorder
 from tests.support.field_cells import Counts, write_field_cells

@@ -13,9 +13,8 @@ from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import of_data_set
 from deeppap.scoring.export_onnx import export_onnx, proof_views
-from deeppap.scoring.refusal import Refusal
 from deeppap.scoring.score_cells import score_cells
-from deeppap.scoring.trained_model import TrainedModel
+from deeppap.scoring.trained_model import Mismatches, TrainedModel
 from tests.support.checkout import ROOT, run_tool
 
 

@@ -12,13 +12,10 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.scoring.cell_views import of_data_set
 from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold, held_out_cells
-from deeppap.scoring.known_cells import FILE, KnownCells, find_known_cells, read_known_cells
-from deeppap.scoring.learn_known_cells import _fifths, _limits, fit
-from deeppap.scoring.refusal import Refusal
+from deeppap.scoring.ood import FILE, OODReference, _fifths, _limits, find_known_cells, fit, say_share
 from deeppap.scoring.score_cells import score_cells
-from deeppap.scoring.trained_model import TrainedModel
-from deeppap.scoring.unlike import say_share
-from deeppap.scoring.write_scores import write_scores
+from deeppap.scoring.score_files import write_scores
+from deeppap.scoring.trained_model import Mismatches, TrainedModel
 from tests.support.checkout import run_tool
 
 
@@ -30,24 +27,24 @@ def drawn(rng, cells, views=3, shift=0.0):
 
 def known_of(train, held):
     gaussian = fit(train)
-    return KnownCells("conv3", "a" * 64, *gaussian, _limits([(gaussian, held)]))
+    return OODReference("conv3", "a" * 64, *gaussian, _limits([(gaussian, held)]))
 
 
 def test_one_in_a_hundred_held_out_cells_is_marked_and_far_ones_are(rng):
     train, held = drawn(rng, 600), drawn(rng, 1000)
     known = known_of(train, held)
-    assert sum(known.unlike(cell) > 1 for cell in held) in (9, 10)  # the limit is the tenth cell's own distance
-    assert sum(known.unlike(cell) > 1 for cell in drawn(rng, 1000)) <= 40
-    assert all(known.unlike(cell) > 1 for cell in drawn(rng, 50, shift=3))
+    assert sum(known.ood_score(cell) > 1 for cell in held) in (9, 10)  # the limit is the tenth cell's own distance
+    assert sum(known.ood_score(cell) > 1 for cell in drawn(rng, 1000)) <= 40
+    assert all(known.ood_score(cell) > 1 for cell in drawn(rng, 50, shift=3))
 
 
 def test_fewer_views_have_a_limit_of_their_own(rng):
     known = known_of(drawn(rng, 600), drawn(rng, 1000))
     assert known.limits[0] > known.limits[1] > known.limits[2]
     one = drawn(rng, 1000, views=1)
-    assert sum(known.unlike(cell) > 1 for cell in one) <= 30
+    assert sum(known.ood_score(cell) > 1 for cell in one) <= 30
     more = np.repeat(one[0][None], 7, axis=1)[0]  # more views than it was learned with: the last limit
-    assert known.unlike(more) == pytest.approx(known.distances(more[None])[0] / known.limits[-1])
+    assert known.ood_score(more) == pytest.approx(known.distances(more[None])[0] / known.limits[-1])
 
 
 def test_a_map_that_is_always_the_same_divides_by_nothing(rng):
@@ -61,17 +58,17 @@ def test_the_file_comes_back_and_damage_is_named(rng, tmp_path):
     known = known_of(drawn(rng, 50), drawn(rng, 50))
     known.write(tmp_path)
     cell = drawn(rng, 1)[0]
-    assert read_known_cells(tmp_path).unlike(cell) == known.unlike(cell)
+    assert OODReference.read(tmp_path).ood_score(cell) == known.ood_score(cell)
     first = (tmp_path / FILE).read_bytes()
     known.write(tmp_path)
     assert (tmp_path / FILE).read_bytes() == first
     for damaged in (b"", first[:100], first[:-200], b"x" * 500):
         (tmp_path / FILE).write_bytes(damaged)
         with pytest.raises(UserError, match=f"{FILE}: expected what the net's training cells look like"):
-            read_known_cells(tmp_path)
+            OODReference.read(tmp_path)
     np.savez(tmp_path / FILE, **{**vars(known), "limits": np.full(3, np.nan, np.float32)})
     with pytest.raises(UserError, match="limits"):
-        read_known_cells(tmp_path)
+        OODReference.read(tmp_path)
 
 
 def test_who_cannot_tell_says_so(evaluated_fold, tmp_path):
@@ -100,13 +97,13 @@ def test_evaluate_learns_once_and_leaves_the_scores_as_they_were(copy_of, evalua
     with (fold / "unlike.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == [cell.id for cell in cells]
-    assert all((row["unlike_training"] == "yes") == (float(row["distance"]) > 1) for row in rows)
+    assert all((row["out_of_distribution"] == "yes") == (float(row["distance"]) > 1) for row in rows)
     (fold / FILE).unlink()
     said = []
     evaluate_fold(model, Device(), EvaluateOptions(), said.append)
     assert sha256_file(fold / FILE) == learned
     assert any("32 training cells looked at" in line for line in said)
-    assert said[-1].startswith(f"{sum(row['unlike_training'] == 'yes' for row in rows)} of 8 cells (")
+    assert said[-1].startswith(f"{sum(row['out_of_distribution'] == 'yes' for row in rows)} of 8 cells (")
     said.clear()
     evaluate_fold(model, Device(), EvaluateOptions(), said.append)
     assert not any("looked at" in line for line in said)
@@ -128,7 +125,7 @@ def two_cells(tmp_path, dataset, rng):
 
 
 def marks(output):
-    return [row["unlike_training"] for row in csv.DictReader(output.splitlines())]
+    return [row["out_of_distribution"] for row in csv.DictReader(output.splitlines())]
 
 
 def test_classify_marks_noise_and_ends_with_the_share(checkout, evaluated_fold, two_cells, copy_of):
@@ -140,7 +137,7 @@ def test_classify_marks_noise_and_ends_with_the_share(checkout, evaluated_fold, 
     (fold / FILE).unlink()
     done = run_tool(place, "classify", *words, fold)
     assert marks(done.stdout) == ["", ""]
-    assert "unlike_training: not told" in done.stderr and "tools/evaluate.py makes it" in done.stderr
+    assert "out_of_distribution: not told" in done.stderr and "tools/evaluate.py makes it" in done.stderr
     (fold / FILE).write_bytes(b"half a file")
     assert FILE in run_tool(place, "classify", *words, fold, status=2).stderr
 
@@ -153,7 +150,7 @@ def test_validate_marks_and_ends_with_the_share(checkout, evaluated_fold, two_ce
     words = ("--net", evaluated_fold, "--views", "2", "--crops", "1", "--gpu", "none", "--run", "unlike")
     printed = run_tool(checkout, "validate", manifest, *words).stdout
     assert "2 of 2 cells (100.0 %) are unlike the net's training cells" in printed
-    assert marks((checkout / "runs/unlike/fold0/unlike.csv").read_text()) == ["yes", "yes"]
+    assert marks((checkout / "runs/unlike/fold0/ood.csv").read_text()) == ["yes", "yes"]
     page = (checkout / "runs/unlike/report/report.html").read_text(encoding="utf-8")
     assert "2 of its cells are unlike the training cells" in page
 

@@ -37,7 +37,7 @@ def net(tmp_path):
 
 def test_its_folds_are_opened(net):
     assert [model.folder.name for model in open_release(net)] == ["fold0", "fold2"]
-    (net / "fold0/known_cells.npz").write_bytes(b"learned later")
+    (net / "fold0/ood_reference.npz").write_bytes(b"learned later")
     (net / "fold9").write_text("a file")
     text = (net / SUMS).read_bytes()
     (net / SUMS).write_bytes(text.replace(b"\n", b"\r\n") + b"\n")  # as an editor may leave it

@@ -8,9 +8,8 @@ import pytest
 from data_prep.views import Grid, shift_centre
 from deeppap.engines.crops import CropEngine, crop_views
 from deeppap.io.errors import UserError
-from deeppap.scoring.cell_score import abnormal
 from deeppap.scoring.cell_views import ViewChoice, of_data_set, of_pixels, render_views
-from deeppap.scoring.score_cells import score_cells
+from deeppap.scoring.score_cells import abnormal, score_cells
 
 GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)

@@ -7,9 +7,15 @@ import pytest
 from deeppap.engines.device import Device
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, ScoreRecord
-from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
+from deeppap.scoring.evaluate_fold import (
+    NO_SCORES,
+    EvaluateOptions,
+    evaluate_fold,
+    file_suffix,
+    precision_of,
+    stale_reason,
+)
 from deeppap.scoring.results import load_run
-from deeppap.scoring.score_way import NO_SCORES, own_way, precision_of, why_not_done
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.records import change_scores
 
@@ -36,7 +42,7 @@ def test_a_record_says_how_the_scores_were_made(evaluated_fold):
     assert record.weights_sha == ModelRecord.read(evaluated_fold).weights_sha
     assert record.fold_sha == FoldRecord.read(evaluated_fold).fold_sha
     assert record.csv_sha == sha256_file(evaluated_fold / "scores.csv")
-    assert why_not_done(evaluated_fold, 0) is None
+    assert stale_reason(evaluated_fold, 0) is None
 
 
 def test_other_counts_leave_the_runs_own_scores_alone(scored):
@@ -47,11 +53,11 @@ def test_other_counts_leave_the_runs_own_scores_alone(scored):
         f"scores{way}.csv",
         f"scores{way}.json",
         f"view_scores{way}.csv",
-        f"unlike{way}.csv",
+        f"ood{way}.csv",
     }
     assert names(scored) - before.keys() == added
     assert {name: sha256_file(scored / name) for name in before} == before
-    assert why_not_done(scored, 0) is None
+    assert stale_reason(scored, 0) is None
     # and the counts of the run, given in so many words, are its own way
     evaluate(scored, views=2, crops=2)
     assert names(scored) == before.keys() | added
@@ -73,8 +79,8 @@ def test_another_net_has_a_name_of_its_own(scored, tmp_path, trained_model):
 
 def test_engine_and_precision_are_in_the_name(evaluated_fold):
     model = TrainedModel.open(evaluated_fold)
-    assert own_way(model, 2, 2, Device()) == own_way(model, 2, 2, Device(gpu="0", tf32=True)) == ""
-    assert own_way(model, 2, 2, Device(engine="another", precision="int8")) == "-another-int8"
+    assert file_suffix(model, 2, 2, Device()) == file_suffix(model, 2, 2, Device(gpu="0", tf32=True)) == ""
+    assert file_suffix(model, 2, 2, Device(engine="another", precision="int8")) == "-another-int8"
     assert precision_of(Device(gpu="0", tf32=True)) == "tf32"
     assert precision_of(Device(gpu="0", tf32=True, engine="openvino", precision="bfloat16")) == "bfloat16"
 
@@ -89,20 +95,20 @@ def test_foreign_scores_are_not_taken_for_done(scored):
             (scored / name).write_bytes(data)
 
     put(**other)
-    assert why_not_done(scored, 0) == f"{scored / 'scores.csv'} was made with other views"
+    assert stale_reason(scored, 0) == f"{scored / 'scores.csv'} was made with other views"
     put(**{"scores.csv": other["scores.csv"]})
-    assert why_not_done(scored, 0) == f"{scored / 'scores.csv'} has a record of other scores"
+    assert stale_reason(scored, 0) == f"{scored / 'scores.csv'} has a record of other scores"
     put()
-    assert why_not_done(scored, 0) is None
+    assert stale_reason(scored, 0) is None
     change_scores(scored, weights_sha="e" * 64)
-    assert "has scores of another net" in why_not_done(scored, 0)
+    assert "has scores of another net" in stale_reason(scored, 0)
     put()
     change_scores(scored, fold_sha="e" * 64)
-    assert "has scores of another fold" in why_not_done(scored, 0)
+    assert "has scores of another fold" in stale_reason(scored, 0)
     put()
-    assert why_not_done(scored, 5) == NO_SCORES
+    assert stale_reason(scored, 5) == NO_SCORES
     shutil.copy(scored / "scores.csv", scored / "scores_shift5.csv")
-    assert "does not say how it was made" in why_not_done(scored, 5)
+    assert "does not say how it was made" in stale_reason(scored, 5)
 
 
 def test_a_run_is_read_with_its_own_scores_alone(scored):

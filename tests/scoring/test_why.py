@@ -10,11 +10,10 @@ from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.crops import crop_views
 from deeppap.engines.net_geometry import ReceptiveFields
-from deeppap.scoring.cell_score import CellScore
 from deeppap.scoring.cell_views import CellViews, ViewChoice
+from deeppap.scoring.heatmaps import FILE, chosen, heat_map
 from deeppap.scoring.results import load_run
-from deeppap.scoring.why import cell_heat
-from deeppap.scoring.write_why import FILE, chosen
+from deeppap.scoring.score_cells import CellScore
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT, run_tool
 from tests.support.nucleus_net import MEAN, painted, train
@@ -39,7 +38,7 @@ def test_what_is_taken_back_lies_where_it_came_from(rng, crops):
     centre = (88.3, 91.6)
     views = ViewChoice(Grid(10, 10), 20, 1).of("cell")
     cell = CellViews(Cell("cell", "none", 0, None, centre, None), lambda: (picture, centre), views)
-    found = cell_heat(Brightness(), cell, np.zeros((3, 256, 256), np.float32), crops)
+    found = heat_map(Brightness(), cell, np.zeros((3, 256, 256), np.float32), crops)
     assert found.heat.shape == picture.shape[:2]
     errors = {
         (down, right): found.heat[50:134, 46:130] / 4  # four pixels of a view are one of the image
@@ -79,7 +78,7 @@ def inside_over_outside(engine, cells):
     """Mean evidence for the cells' own class inside their nuclei, in parts of the evidence's size outside."""
     evidence, inside, outside = CaffeAttribution(engine, [1]), [], []
     for cell in cells:
-        found = cell_heat(evidence, cell.views(4), MEAN, 2)
+        found = heat_map(evidence, cell.views(4), MEAN, 2)
         inside.append((1 if cell.label else -1) * found.heat[cell.nucleus].mean())
         outside.append(np.abs(found.heat[~cell.nucleus]).mean())
     return np.mean(inside) / np.mean(outside)
@@ -88,7 +87,7 @@ def inside_over_outside(engine, cells):
 def test_the_heat_lies_in_the_nucleus_where_the_class_is_painted(nucleus_net):
     engine, cells = nucleus_net
     evidence = CaffeAttribution(engine, [1])
-    right = [(cell_heat(evidence, cell.views(4), MEAN, 2).log_odds > 0) == (cell.label == 1) for cell in cells]
+    right = [(heat_map(evidence, cell.views(4), MEAN, 2).log_odds > 0) == (cell.label == 1) for cell in cells]
     assert sum(right) >= 9
     assert inside_over_outside(engine, cells) >= 2
 

@@ -10,7 +10,7 @@ from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.phantom.field import field_of
-from deeppap.scoring.known_cells import FILE as KNOWN_CELLS
+from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening import screen_tile
 from deeppap.screening.nuclei.fcn import DEPLOY
@@ -163,5 +163,5 @@ def test_other_weights_than_planned_are_refused(copy_of, trained_fold, tmp_path)
 
 def test_other_training_cells_than_planned_are_refused(evaluated_fold, field, tmp_path):
     plan, tiles = planned(field, replace(settings_for(evaluated_fold, confidence=0.2), ood_sha="0" * 64), tmp_path)
-    with pytest.raises(UserError, match=f"{KNOWN_CELLS}: .* as they were"):
+    with pytest.raises(UserError, match=f"{OOD_FILE}: .* as they were"):
         cells_of(plan, tiles[0])

@@ -115,14 +115,14 @@ def test_cells_out_of_distribution_are_marked_everywhere(screened, pixels, evalu
     model = TrainedModel.open(evaluated_fold)
     inside = [k for k, r in enumerate(rows) if 65 < float(r["x"]) < 635 and 65 < float(r["y"]) < 455]
     alone = model.score(pixels, [(float(rows[k]["x"]), float(rows[k]["y"])) for k in inside], views=1, crops=1)
-    assert inside and [s.unlike for s in alone] == pytest.approx([apart[k] for k in inside], abs=0.02)
+    assert inside and [s.ood_score for s in alone] == pytest.approx([apart[k] for k in inside], abs=0.02)
 
 
 def test_without_training_cells_nothing_is_marked(copy_of, evaluated_fold, folder, options):
-    place, fold = copy_of(evaluated_fold, "known_cells.npz")
+    place, fold = copy_of(evaluated_fold, "ood_reference.npz")
     words = ["--net", fold, *options]
     done = run_tool(place, "screen", folder / "field.png", "--mpp", MPP, *words, "--out", "screen/out")
-    assert "known_cells.npz" in done.stderr
+    assert "ood_reference.npz" in done.stderr
     assert {row["out_of_distribution"] for row in rows_of(place / "screen/out")} == {""}
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from data_prep.herlev_classes import CLASSES, abnormal_outputs
-from deeppap.scoring.cell_score import abnormal
+from deeppap.scoring.score_cells import abnormal
 from deeppap.stats.by_class import confusion, right_per_class, seven_class_errors, share_intervals
 from deeppap.stats.intervals import share_interval
 from tests.support.scores import ordered

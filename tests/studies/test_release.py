@@ -33,7 +33,7 @@ def test_what_is_in_it(released):
     inside = {
         "fold.json",
         "model.json",
-        "known_cells.npz",
+        "ood_reference.npz",
         "mean.binaryproto",
         "deploy.prototxt",
         "readme.md",

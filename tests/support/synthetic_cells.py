@@ -56,12 +56,12 @@ def write_net_arrays(run: Path, fold: int = 0, seed: int = 1) -> Path:
 
 
 def write_heats(run: Path, data: Path, fold: int = 0, seed: int = 1) -> Path:
-    """Leave why.npz in a fold as the evaluator does, with random heat of the pictures' own shapes."""
+    """Leave heatmaps.npz in a fold as the evaluator does, with random heat of the pictures' own shapes."""
     rng, arrays = np.random.default_rng(seed), {}
     known = open_dataset(data).by_id()
     ids = [line.split(",")[0] for line in (run / f"fold{fold}/scores.csv").read_text(encoding="utf-8").splitlines()[1:]]
     for number, name in enumerate(ids[:3]):
         shape = read_neighbourhood(known[name])[0].shape[:2]
         arrays |= {f"id_{number}": np.array(name), f"heat_{number}": rng.normal(size=shape).astype(np.float16)}
-    np.savez(run / f"fold{fold}" / "why.npz", **arrays)
-    return run / f"fold{fold}" / "why.npz"
+    np.savez(run / f"fold{fold}" / "heatmaps.npz", **arrays)
+    return run / f"fold{fold}" / "heatmaps.npz"

@@ -23,7 +23,7 @@ COLUMNS, GAP = 5, 6  # patches side by side in a panel, and pixels between them
 CANDIDATES = 12  # examples of a class; as many are drawn as fit on one line
 EXAMPLE_PIXELS, CELL_PIXELS = 1500, 1100  # image pixels across the page's width
 SHOWN_WRONG = 12  # cells a kind of error
-HEATMAPS = "why.npz"
+HEATMAPS = "heatmaps.npz"
 STRONGEST = 0.8  # share of the colour where a heat map is strongest
 PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
 

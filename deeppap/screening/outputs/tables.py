@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deeppap.io.files import complete_or_absent
-from deeppap.scoring.unlike import MARKS
+from deeppap.scoring.ood import WORDS
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.parts import require_parquet
 
@@ -27,7 +27,7 @@ def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Call
 
     def write(cell: ScreenedCell) -> None:
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
-        mark = MARKS[cell.out_of_distribution]
+        mark = WORDS[cell.out_of_distribution]
         texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *("" if math.isnan(v) else f"{v:.6f}" for v in numbers[2:]))
         rows.writerow([cell.image, *texts, mark, engine, weights_sha])
         known = [None if math.isnan(v) else v for v in numbers]

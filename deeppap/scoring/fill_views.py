@@ -1,26 +1,66 @@
-"""Filling an engine's input by processes of their own while the engine computes (Caffe holds Python's lock then)."""
+"""Filling an engine's memory with rendered views, while it computes or between its passes.
+
+Caffe on a GPU holds Python's lock while it computes, so other processes render the next views meanwhile. All other
+engines use every core, so threads render between their passes.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
 from multiprocessing import get_context
 from multiprocessing.shared_memory import SharedMemory
 
+import cv2
 import numpy as np
 
 from data_prep.views import View, render
 from deeppap.engines.engine import Fill, ViewInput
-from deeppap.io.machine import usable_cores
+from deeppap.io.machine import usable_cores, wanted_threads
 from deeppap.scoring.cell_views import CellViews, Region
-from deeppap.scoring.fill import Chunk, chunks
 
 SLOTS = 3  # chunks of views in memory: one being scored, two being rendered
-PIECE = 10  # views a worker renders at a time
+PIECE = 10  # views that a worker renders at a time
+KEPT = 4  # cells whose pixels a worker keeps
+Chunk = list[tuple[CellViews, View]]
 
-_regions: dict[str, Region] = {}  # of the cells a worker saw last, by id
+
+def chunks(cells: Iterable[CellViews], size: int) -> Iterator[Chunk]:
+    """Up to `size` views at a time, cell after cell; small cells share a chunk, so that the engine is always full."""
+    chunk: Chunk = []
+    for cell in cells:
+        for _, view in cell.views:
+            chunk.append((cell, view))
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    if chunk:
+        yield chunk
+
+
+def filled_in_turn(view_input: ViewInput, cells: Iterable[CellViews]) -> Iterator[tuple[Chunk, np.ndarray]]:
+    """Each chunk with the memory that its views were put into; valid until the next is asked for."""
+    regions: dict[int, tuple] = {}
+    with ThreadPoolExecutor(wanted_threads()) as pool:
+
+        def put(pair: tuple[CellViews, View], place: np.ndarray) -> None:
+            cell, view = pair
+            view_input.fill(render(*regions[id(cell)], view), place)
+
+        for chunk in chunks(cells, view_input.at_once):
+            present = {id(cell): cell for cell, _ in chunk}
+            new = [key for key in present if key not in regions]
+            read = pool.map(lambda key, present=present: present[key].read(), new)
+            # a cell's chunks come one after another: what the last one held may be needed once more
+            regions = {k: v for k, v in regions.items() if k in present} | dict(zip(new, read, strict=True))
+            memory = view_input.memory(len(chunk))
+            list(pool.map(put, chunk, memory))
+            yield chunk, memory
+
+
+_regions: dict[str, Region] = {}  # in a worker process: of the cells that it saw last, by id
 
 
 @lru_cache(maxsize=SLOTS)
@@ -30,7 +70,7 @@ def _attach(name: str) -> SharedMemory:
 
 def _region(cell: CellViews) -> Region:
     if cell.cell.id not in _regions:
-        while len(_regions) >= 4:
+        while len(_regions) >= KEPT:
             _regions.pop(next(iter(_regions)))
         _regions[cell.cell.id] = cell.read()
     return _regions[cell.cell.id]
@@ -45,8 +85,7 @@ def _render_into(name: str, like: tuple, start: int, cell: CellViews, views: lis
 
 
 def _one_thread() -> None:
-    import cv2
-
+    # the workers share the cores already
     cv2.setNumThreads(1)
 
 

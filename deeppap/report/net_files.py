@@ -1,0 +1,43 @@
+"""Heat maps and the net's own arrays, made for a report from a fold's weights and images if these are there."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from deeppap.engines.device import caffe_select
+from deeppap.io.errors import UserError
+from deeppap.scoring import heatmaps, net_figures
+from deeppap.scoring.results import FoldResult, RunResult
+from deeppap.scoring.trained_model import TrainedModel
+
+
+def ensure_net_files(run: RunResult) -> None:
+    """Write heatmaps.npz and net_figures.npz into the first fold that has its weights, unless they are there.
+
+    Nothing is written if the images or Caffe are missing: the figures say then what is not there.
+    """
+    fold = next((fold for fold in run.folds if fold.model and (fold.folder / fold.model.snapshot).exists()), None)
+    if fold is None or caffe_select() is None:
+        return
+    if all(_is_of(fold.folder / module.FILE, fold) for module in (heatmaps, net_figures)):
+        return
+    try:
+        model = TrainedModel.open(fold.folder, say=lambda _: None)
+        cells = sorted(model.fold_cells()["test"], key=lambda cell: cell.id)
+    except UserError:
+        return
+    score_of = dict(zip(fold.ids, fold.scores.tolist(), strict=True))
+    heatmaps.write_heatmaps(model, cells, [score_of[cell.id] for cell in cells])
+    net_figures.write_net_figures(model, cells[0])
+
+
+def _is_of(path: Path, fold: FoldResult) -> bool:
+    """Whether a file of arrays was made with the fold's selected net."""
+    if not path.exists():
+        return False
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return str(archive["weights_sha"]) == fold.model.weights_sha
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return False

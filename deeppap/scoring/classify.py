@@ -1,0 +1,170 @@
+"""Scoring unlabelled cells at given centres of images: some of one image, or a list of many in a CSV."""
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from tqdm import tqdm
+
+from data_prep.manifest import manifest_rows
+from data_prep.manifest_values import inside, pixel_um_of
+from data_prep.views import REACH, same_pixel
+from deeppap.engines.device import Device
+from deeppap.io.errors import Mistakes, UserError
+from deeppap.io.files import complete_or_absent
+from deeppap.io.image_file import read_image
+from deeppap.io.machine import usable_memory
+from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels, require_inside
+from deeppap.scoring.ood import COLUMN, WORDS
+from deeppap.scoring.score_cells import CellScore, averaged, score_cells
+from deeppap.scoring.trained_model import TrainedModel
+
+COLUMNS = ("image", "nucleus_x", "nucleus_y")
+CELL_BYTES = 3 * (2 * REACH + 1) ** 2  # of the pixels that a cell's views can reach
+
+
+class Listed(NamedTuple):
+    """A nucleus centre in pixels of an image file, 0-based, x the column."""
+
+    image: Path
+    x: float
+    y: float
+
+
+GivenCells = list[CellViews | Listed]
+
+
+def cells_in_image(image: Path, centres: Iterable[tuple[float, float]], choice: ViewChoice) -> GivenCells:
+    """Cells of one image, which is read once; errors as `require_inside`'s and `read_image`'s."""
+    pixels = read_image(image)
+    checked = [require_inside(image, x, y, pixels.shape[:2]) for x, y in centres]
+    return [of_pixels(pixels, centre, choice, image) for centre in checked]
+
+
+def cells_in_csv(
+    path: Path, choice: ViewChoice, training_um: float | None = None, held_bytes: int | None = None
+) -> GivenCells:
+    """Cells that a CSV lists in the columns image, nucleus_x and nucleus_y; images are relative to it.
+
+    Each image is read here, so that all mistakes are known before the first score. The pixels of the cells are kept
+    up to `held_bytes`, by default a quarter of the memory. An image is only read again for cells beyond that.
+
+    Parameters
+    ----------
+    training_um : float, optional
+        Side of a pixel of the training images. A column `pixel_um` must agree with it, since nothing is rescaled.
+
+    Raises
+    ------
+    UserError
+        With all mistakes of the list.
+    """
+    mistakes = Mistakes()
+    listed = dict(_rows(path, training_um, mistakes))
+    lines_of: dict[Path, list[int]] = {}
+    for line, cell in listed.items():
+        lines_of.setdefault(cell.image, []).append(line)
+    room = (usable_memory() // 4 if held_bytes is None else held_bytes) // CELL_BYTES
+    found: dict[int, CellViews | Listed] = {}
+    errors: list[tuple[int, UserError]] = []
+    for image, lines in tqdm(lines_of.items(), desc="read", unit="image", leave=False, disable=None):
+        try:
+            pixels = read_image(image)
+        except UserError as error:
+            errors.append((lines[0], error))
+            continue
+        for line in lines:
+            cell = listed[line]
+            try:
+                centre = require_inside(f"{path}, line {line}", cell.x, cell.y, pixels.shape[:2])
+            except UserError as error:
+                errors.append((line, error))
+            else:
+                found[line] = of_pixels(pixels, centre, choice, image) if len(found) < room else cell
+    for _, error in sorted(errors, key=lambda pair: pair[0]):
+        mistakes.add(error)
+    mistakes.require_none()
+    return [found[line] for line in listed]
+
+
+def _rows(path: Path, training_um: float | None, mistakes: Mistakes) -> Iterator[tuple[int, Listed]]:
+    """The lines of a list that are well formed, each with its number."""
+    for line, row in manifest_rows(path, COLUMNS, mistakes):
+        with mistakes.noted():
+            where = f"{path}, line {line}"
+            size = pixel_um_of(row.get("pixel_um"), set(), where)
+            if None not in (size, training_um) and not same_pixel(size, training_um):
+                do = "Rescale the images, see docs/own_cells.md."
+                raise UserError(where, f"pixels of {training_um:g} um, the training images'", f"{size:g}", do)
+            try:
+                x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
+            except ValueError:
+                found = f"{row['nucleus_x']}, {row['nucleus_y']}"
+                raise UserError(where, "two numbers", found, "Give pixels, 0-based.") from None
+            yield line, Listed(inside(path.parent, row["image"], where), x, y)
+
+
+def with_pixels(cells: Iterable[CellViews | Listed], choice: ViewChoice) -> Iterator[CellViews]:
+    """The cells in their order; the images of those whose pixels were not kept are read again."""
+    read = lru_cache(maxsize=1)(read_image)
+    for cell in cells:
+        if isinstance(cell, Listed):
+            yield of_pixels(read(cell.image), (cell.x, cell.y), choice, cell.image)
+        else:
+            yield cell
+
+
+def images_of(cells: GivenCells) -> set[Path]:
+    """The images that the cells lie in."""
+    return {cell.image if isinstance(cell, Listed) else cell.cell.image for cell in cells}
+
+
+def score_given(
+    models: Sequence[TrainedModel], device: Device, cells: GivenCells, choice: ViewChoice, say: Callable[[str], None]
+) -> Iterator[CellScore]:
+    """Score the cells with every net side by side and average the scores, in the cells' order."""
+    of_nets = []
+    for model in models:
+        engine = model.engine(device)
+        ready = engine.view_input(model.mean, model.crops())
+        of_nets.append(score_cells(ready, with_pixels(cells, choice), model.ood_reference(engine.name, say)))
+    return averaged(of_nets)
+
+
+def require_writable(out: Path, sources: Iterable[Path]) -> None:
+    """Refuse a place that cannot be written, or a file that is one of `sources`: those read, or written as well."""
+    if out.is_dir():
+        raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
+    there = next(folder for folder in out.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(out, "a place where a file can be written", f"{there}, where none can", "Give another place.")
+    places = {source.resolve() for source in sources}
+    same = out.exists() and any(out.samefile(place) for place in places if place.exists())
+    if same or out.resolve() in places:
+        raise UserError(out, "another file than one that is read or written as well", "the same", "Give another name.")
+
+
+def write_csv(scores: Iterable[CellScore], count: int, out: Path) -> list[bool | None]:
+    """What `to_csv` does, into a file, complete or absent, with a progress bar over `count` cells."""
+    with complete_or_absent(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        return to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), file)
+
+
+def to_csv(scores: Iterable[CellScore], file: TextIO) -> list[bool | None]:
+    """Write image, centre, P(abnormal), its spread over views, the class at 0.5, and whether it is out of distribution.
+
+    Returns each cell's `out_of_distribution`.
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN])
+    marks = []
+    for score in scores:
+        kind = "abnormal" if score.score >= 0.5 else "normal"
+        x, y = score.cell.centre
+        numbers = [f"{x:g}", f"{y:g}", f"{score.score:.6f}", f"{score.spread:.6f}"]
+        writer.writerow([score.cell.image, *numbers, kind, WORDS[score.out_of_distribution]])
+        marks.append(score.out_of_distribution)
+    return marks
