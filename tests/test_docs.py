@@ -12,8 +12,10 @@ from data_prep import profiles
 from data_prep.cells import counts
 from data_prep.manifest import read_manifest
 from data_prep.manifest_values import CLASS_COLUMNS
+from data_prep.views import Grid
 from deeppap.records.request import PROTOCOLS
-from deeppap.scoring.classify import places_of_csv
+from deeppap.scoring.cell_views import ViewChoice
+from deeppap.scoring.classify import cells_in_csv
 from tests.support.checkout import ROOT
 from tests.support.page_code import blocks
 
@@ -117,7 +119,8 @@ def test_the_documented_list_of_new_cells_reads(tmp_path):
     (tmp_path / "new.csv").write_text(blocks(OWN_CELLS, "csv")[1], encoding="utf-8")
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
-    assert [(place.x, place.y) for place in places_of_csv(tmp_path / "new.csv")] == [(63.5, 71.0), (210.0, 305.25)]
+    cells = cells_in_csv(tmp_path / "new.csv", ViewChoice(Grid(1, 1), 1, 1))
+    assert [cell.cell.centre for cell in cells] == [(63.5, 71.0), (210.0, 305.25)]
 
 
 @pytest.mark.parametrize("pixel_um", [0.1005, 0.25, 0.402])

@@ -63,13 +63,19 @@ def cells_in_csv(
         With all mistakes of the list.
     """
     mistakes = Mistakes()
-    listed = dict(_rows(path, training_um, mistakes))
+    errors: list[tuple[int, UserError]] = []  # with their lines: they are found line by line, then image by image
+    listed: dict[int, Listed] = {}
+    for line, row in manifest_rows(path, COLUMNS, mistakes):
+        try:
+            listed[line] = _listed(path, line, row, training_um)
+        except UserError as error:
+            errors.append((line, error))
     lines_of: dict[Path, list[int]] = {}
     for line, cell in listed.items():
         lines_of.setdefault(cell.image, []).append(line)
+
     room = (usable_memory() // 4 if held_bytes is None else held_bytes) // CELL_BYTES
     found: dict[int, CellViews | Listed] = {}
-    errors: list[tuple[int, UserError]] = []
     for image, lines in tqdm(lines_of.items(), desc="read", unit="image", leave=False, disable=None):
         try:
             pixels = read_image(image)
@@ -90,21 +96,19 @@ def cells_in_csv(
     return [found[line] for line in listed]
 
 
-def _rows(path: Path, training_um: float | None, mistakes: Mistakes) -> Iterator[tuple[int, Listed]]:
-    """The lines of a list that are well formed, each with its number."""
-    for line, row in manifest_rows(path, COLUMNS, mistakes):
-        with mistakes.noted():
-            where = f"{path}, line {line}"
-            size = pixel_um_of(row.get("pixel_um"), set(), where)
-            if None not in (size, training_um) and not same_pixel(size, training_um):
-                do = "Rescale the images, see docs/own_cells.md."
-                raise UserError(where, f"pixels of {training_um:g} um, the training images'", f"{size:g}", do)
-            try:
-                x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
-            except ValueError:
-                found = f"{row['nucleus_x']}, {row['nucleus_y']}"
-                raise UserError(where, "two numbers", found, "Give pixels, 0-based.") from None
-            yield line, Listed(inside(path.parent, row["image"], where), x, y)
+def _listed(path: Path, line: int, row: dict[str, str], training_um: float | None) -> Listed:
+    """What a line of a list says; UserError if it is not well formed."""
+    where = f"{path}, line {line}"
+    size = pixel_um_of(row.get("pixel_um"), set(), where)
+    if None not in (size, training_um) and not same_pixel(size, training_um):
+        do = "Rescale the images, see docs/own_cells.md."
+        raise UserError(where, f"pixels of {training_um:g} um, the training images'", f"{size:g}", do)
+    try:
+        x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
+    except ValueError:
+        found = f"{row['nucleus_x']}, {row['nucleus_y']}"
+        raise UserError(where, "two numbers", found, "Give pixels, 0-based.") from None
+    return Listed(inside(path.parent, row["image"], where), x, y)
 
 
 def with_pixels(cells: Iterable[CellViews | Listed], choice: ViewChoice) -> Iterator[CellViews]:

@@ -16,11 +16,13 @@ import pytest
 from data_prep.dataset import open_dataset
 from data_prep.manifest import CELL_BYTES, manifest_rows, read_manifest
 from data_prep.prepare import prepare_fold
+from data_prep.views import Grid
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 from deeppap.records import Request, RunRecord, SplitRecord
 from deeppap.report.report import write_report
-from deeppap.scoring.classify import places_of_csv
+from deeppap.scoring.cell_views import ViewChoice
+from deeppap.scoring.classify import cells_in_csv
 from deeppap.scoring.results import load_run
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import ROOT
@@ -54,7 +56,8 @@ def test_a_path_that_leaves_the_manifests_folder_is_refused(manifest, name):
     path = manifest(["a.png", 0, 5, 5], [name, 1, 5, 5])
     (path.parent / "link.png").symlink_to(path.parent.parent / "outside.png")
     (path.parent / "linked").symlink_to(path.parent.parent)
-    for read in (read_manifest, places_of_csv):
+    choice = ViewChoice(Grid(1, 1), 1, 1)
+    for read in (read_manifest, lambda listing: cells_in_csv(listing, choice)):
         with pytest.raises(UserError) as caught:
             read(path)
         assert "line 3" in caught.value.where or "NUL" in str(caught.value)

@@ -14,14 +14,14 @@ from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import of_data_set
 from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.score_cells import score_cells
-from deeppap.scoring.trained_model import Mismatches, TrainedModel
+from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 
 
 @pytest.fixture(scope="module")
 def exported(model, tmp_path_factory):
     out, said = tmp_path_factory.mktemp("onnx") / "net", []
-    export_onnx(model, proof_views(model, Refusal(False, said.append)), out, said.append)
+    export_onnx(model, proof_views(model), out, said.append)
     return out, "\n".join(said)
 
 

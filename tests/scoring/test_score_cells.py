@@ -1,15 +1,19 @@
-"""Aggregation over views and crops, by hand, with an engine that is no net."""
+"""Aggregation over views, crops and nets, with an engine that is no net; each image is decoded once."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from data_prep.dataset import open_dataset
 from data_prep.views import Grid, shift_centre
 from deeppap.engines.crops import CropEngine, crop_views
 from deeppap.io.errors import UserError
-from deeppap.scoring.cell_views import ViewChoice, of_data_set, of_pixels, render_views
-from deeppap.scoring.score_cells import abnormal, score_cells
+from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, of_data_set, of_pixels, render_views
+from deeppap.scoring.classify import Listed, cells_in_csv, with_pixels
+from deeppap.scoring.score_cells import CellScore, abnormal, averaged, score_cells
+from tests.support.field_cells import Counts, write_field_cells
 
 GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)
@@ -96,9 +100,10 @@ def test_planned_views_spread_over_the_rotations():
 
 
 @pytest.mark.parametrize("count", [0, -1, 101])
-def test_views_that_there_are_not_are_refused(count):
-    with pytest.raises(UserError, match="--views: expected 1 to 100"):
+def test_numbers_of_views_out_of_range_are_refused(count):
+    with pytest.raises(UserError, match="1 to 100") as caught:
         ViewChoice(GRID, count, 1)
+    assert caught.value.field == "views"
 
 
 def test_a_cell_of_pixels_scores_by_what_surrounds_it(cells):
@@ -123,3 +128,72 @@ def test_shifted_centres_change_what_is_scored_and_keep_the_cell(cells):
         direct = replace(cell, centre=shift_centre(cell, 10, 1).centre)
         (same,) = score([direct], 2, 1)
         assert np.array_equal(same.prob, b.prob)
+
+
+def score_of(value, ood_score=None):
+    prob = np.array([1 - value, value])
+    return CellScore(None, [(0, None)], prob, np.array([value]), np.array([value / 2]), ood_score)
+
+
+def test_the_mean_of_two_nets_view_by_view():
+    first, second = averaged([[score_of(0.2, 0.5), score_of(0.9, 2.0)], [score_of(0.4, 0.7), score_of(0.5)]])
+    assert first.prob == pytest.approx([0.7, 0.3]) and second.prob == pytest.approx([0.3, 0.7])
+    assert first.view_scores == pytest.approx([0.3]) and first.centre_scores == pytest.approx([0.15])
+    assert first.ood_score == pytest.approx(0.6) and second.ood_score is None
+    assert (first.out_of_distribution, second.out_of_distribution) == (False, None)
+    with pytest.raises(ValueError):  # nets that scored other cells
+        list(averaged([[score_of(0.2)], [score_of(0.4), score_of(0.5)]]))
+
+
+def test_the_rounding_of_a_certain_net_of_seven_classes_does_not_pass_1():
+    values = np.exp(np.random.default_rng(1).normal(size=(1000, 7)).astype(np.float32) * 3 - [50, 50, 50, 0, 0, 0, 0])
+    prob = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    assert (prob[:, 3:].sum(axis=1) > 1).any()  # else this says nothing
+    assert abnormal(prob).dtype == np.float32 and abnormal(prob).max() == 1
+    mean = prob.astype(np.float64).mean(axis=0)
+    assert CellScore(None, [], mean + [0, 0, 0, 0, 0, 0, 1e-8], np.empty(0), np.empty(0)).score <= 1
+
+
+CHOICE = ViewChoice(GRID, 2, 1)
+ONCE = {f"f{number}.png": 1 for number in range(4)}
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    return write_field_cells(tmp_path / "mine")
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    return Counts(monkeypatch)
+
+
+@pytest.mark.parametrize("shift", [0, 10])
+def test_each_image_of_a_data_set_is_decoded_once(manifest, counts, shift):
+    cells = open_dataset(manifest).cells
+    ready = Recorder().view_input(MEAN, 2)
+    found = {score.cell.id: score.score for score in score_cells(ready, cells_of_data_set(cells, CHOICE, shift))}
+    assert counts.decoded == ONCE
+    alone = score_cells(ready, (of_data_set(cell, CHOICE, shift) for cell in cells))
+    assert found == {score.cell.id: score.score for score in alone}
+
+
+def test_each_image_of_a_list_is_decoded_once(manifest, counts):
+    """In whatever order its lines come; a cell whose pixels did not fit into memory is read again."""
+    rows = [line.split(",")[:4] for line in manifest.read_text().splitlines()[1:]]
+    rows = sorted(rows, key=lambda row: (float(row[2]), row[0]))  # by column: the images take turns
+    assert all(one[0] != two[0] for one, two in pairwise(rows))
+    listing = manifest.with_name("new.csv")
+    listing.write_text("image,nucleus_x,nucleus_y\n" + "".join(f"{i},{x},{y}\n" for i, _, x, y in rows))
+    cells = cells_in_csv(listing, CHOICE)
+    found = list(score_cells(Recorder().view_input(MEAN, 2), with_pixels(cells, CHOICE)))
+    assert counts.decoded == ONCE
+    assert [(score.cell.image.name, *score.cell.centre) for score in found] == [
+        (image, float(x), float(y)) for image, _, x, y in rows
+    ]
+    assert len({score.score for score in found}) > 30
+
+    again = cells_in_csv(listing, CHOICE, held_bytes=3_000_000)
+    assert 0 < sum(isinstance(cell, Listed) for cell in again) < len(again)
+    scores = score_cells(Recorder().view_input(MEAN, 2), with_pixels(again, CHOICE))
+    assert [score.score for score in scores] == [score.score for score in found]

@@ -43,10 +43,10 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
         (np.zeros((40, 40), np.uint8), [(1, 1)], {}, "uint8 pixels"),
         (np.zeros((40, 40, 3), np.float32), [(1, 1)], {}, "float32"),
         (np.zeros((40, 50, 3), np.uint8), [(45, 1), (1, 45)], {}, "50 x 40 pixels, found 1,45"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 0}, "--views: expected 1 to 100"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "--crops: expected 1 to 10"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 2.5}, "--views: expected 1 to 100, found 2.5"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 2.5}, "--crops: expected 1 to 10, found 2.5"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 0}, "views: expected 1 to 100"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "crops: expected 1 to 10"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 2.5}, "views: .* found 2.5"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 2.5}, "crops: .* found 2.5"),
         (np.zeros((40, 50, 3), np.uint8), (1, 1), {}, r"pairs \(x, y\), as in"),
         (Image.new("RGB", (50, 40)), [(1, 1)], {}, "found Image"),
         ("nothing.png", [(1, 1)], {}, "no such file"),
@@ -68,14 +68,3 @@ def test_a_foreign_mean_is_refused_by_classify_too(copy_of, trained_fold, datase
     )
     assert "the mean image of this fold's training views" in done.stderr
     assert not done.stdout
-
-
-def test_the_same_cell_scores_the_same_in_any_row(checkout, trained_fold, dataset, tmp_path):
-    image = dataset.cells[0].image
-    (tmp_path / "a.BMP").write_bytes(image.read_bytes())
-    (tmp_path / "b.BMP").write_bytes(image.read_bytes())
-    rows = "\n".join(["a.BMP,20,21", "b.BMP,33,30", "b.BMP,20,21", "a.BMP,20,21"])
-    (tmp_path / "cells.csv").write_text(f"image,nucleus_x,nucleus_y\n{rows}\n")
-    words = ("--csv", tmp_path / "cells.csv", "--net", trained_fold, "--views", "3", "--gpu", "none")
-    scores = [line.split(",")[3] for line in run_tool(checkout, "classify", *words).stdout.splitlines()[1:]]
-    assert scores[0] == scores[2] == scores[3] != scores[1]

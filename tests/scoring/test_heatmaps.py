@@ -1,4 +1,4 @@
-"""Where a score comes from: places taken back onto the cell, evidence that adds up, and nuclei that hold the class."""
+"""Heat maps: places taken back onto the cell, attribution that adds up, and nuclei that hold the class."""
 
 import cv2
 import numpy as np
@@ -10,10 +10,14 @@ from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.crops import crop_views
 from deeppap.engines.net_geometry import ReceptiveFields
+from deeppap.report.figures import net, photos
+from deeppap.report.figures.cell_pictures import CellPictures
+from deeppap.report.net_files import ensure_net_files
+from deeppap.report.runs import named
 from deeppap.scoring.cell_views import CellViews, ViewChoice
-from deeppap.scoring.heatmaps import FILE, chosen, heat_map
+from deeppap.scoring.heatmaps import FILE, chosen_cells, heat_map
+from deeppap.scoring.net_figures import FILE as NET_FIGURES
 from deeppap.scoring.results import load_run
-from deeppap.scoring.score_cells import CellScore
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT, run_tool
 from tests.support.nucleus_net import MEAN, painted, train
@@ -22,7 +26,7 @@ DEPLOY = ROOT / "prototxt/deploy.prototxt"
 
 
 class Brightness:
-    """Evidence that is each pixel's own blue value: it must come back as the picture itself."""
+    """An attribution that is each pixel's own blue value: it must come back as the picture itself."""
 
     fields, crop = ReceptiveFields(1, 0.0), 227
 
@@ -84,7 +88,7 @@ def inside_over_outside(engine, cells):
     return np.mean(inside) / np.mean(outside)
 
 
-def test_the_heat_lies_in_the_nucleus_where_the_class_is_painted(nucleus_net):
+def test_the_heat_lies_in_the_nucleus_if_the_class_is_painted_there(nucleus_net):
     engine, cells = nucleus_net
     evidence = CaffeAttribution(engine, [1])
     right = [(heat_map(evidence, cell.views(4), MEAN, 2).log_odds > 0) == (cell.label == 1) for cell in cells]
@@ -103,40 +107,57 @@ def test_with_the_last_layer_shuffled_it_does_not(nucleus_net):
 
 
 def test_right_cells_from_the_middle_and_the_worst_wrong_ones_are_kept(dataset):
-    labels = {cell.id: cell.label for cell in dataset.cells}
-    values = np.random.default_rng(0).permutation(np.linspace(0.02, 0.98, len(labels)))
-    scores = [
-        CellScore(cell, [], np.array([1 - value, value]), np.empty(0), np.empty(0))
-        for cell, value in zip(dataset.cells, values, strict=True)
-    ]
-    found = chosen(scores)
-    assert len({score.cell.id for score in found}) == len(found) == 8
-    wrong = [score for score in found if (score.score >= 0.5) != (score.cell.label == 1)]
-    everywhere = [s for s in scores if s.cell.label == 0 and s.score >= 0.5]
-    assert max(everywhere, key=lambda s: s.score) in wrong and len(wrong) == 4
-    assert chosen([score for score in scores if score.cell.label == 1 and score.score >= 0.5])
+    values = np.random.default_rng(0).permutation(np.linspace(0.02, 0.98, len(dataset.cells)))
+    score_of = {cell.id: value for cell, value in zip(dataset.cells, values, strict=True)}
+    found = chosen_cells(dataset.cells, values)
+    assert len({cell.id for cell in found}) == len(found) == 8
+    wrong = [cell for cell in found if (score_of[cell.id] >= 0.5) != (cell.label == 1)]
+    everywhere = [cell for cell in dataset.cells if cell.label == 0 and score_of[cell.id] >= 0.5]
+    assert max(everywhere, key=lambda cell: score_of[cell.id]) in wrong and len(wrong) == 4
+    right = [cell for cell in dataset.cells if cell.label == 1 and score_of[cell.id] >= 0.5]
+    assert chosen_cells(right, [score_of[cell.id] for cell in right])
 
 
-def test_the_report_shows_what_evaluate_kept(evaluated_fold):
-    from deeppap.report.figures import why
-    from deeppap.report.figures.cell_pictures import CellPictures
+def test_the_report_makes_the_files_once_and_shows_them(evaluated_fold, copy_of, monkeypatch):
+    place, fold = copy_of(evaluated_fold, "*.npz")
+    monkeypatch.chdir(place)
+    run = load_run(fold.parent)
+    ensure_net_files(run)
+    files = [fold / FILE, fold / NET_FIGURES]
+    made = [path.stat().st_mtime_ns for path in files]
+    assert files[0].stat().st_size < 1_000_000
+    (named_run,) = named([run])
+    figure = photos.heatmaps.draw(named_run, CellPictures(run))
+    with np.load(files[0]) as archive:
+        assert len(archive.files) // 2 == len(figure.axes) >= 2
+    with np.load(files[1]) as archive:
+        assert archive["conv1_after"].shape == archive["conv1_before"].shape == (96, 3, 11, 11)
+        assert archive["pool5"].shape == (256, 6, 6)
+    assert net.filters.draw(named_run) and net.activations.draw(named_run)
+    ensure_net_files(run)
+    assert [path.stat().st_mtime_ns for path in files] == made
+    # of another net they are made again
+    np.savez(files[0], weights_sha=np.array("0" * 64))
+    ensure_net_files(run)
+    with np.load(files[0]) as archive:
+        assert str(archive["weights_sha"]) == run.folds[0].model.weights_sha
 
-    assert (evaluated_fold / FILE).stat().st_size < 1_000_000
-    run = load_run(evaluated_fold.parent)
-    figure = why.plan([run], 0, CellPictures(run)).draw()
-    with np.load(evaluated_fold / FILE) as archive:
-        assert len(archive.files) / 2 == len(figure.axes) >= 2
+
+def test_without_the_weights_nothing_is_made(evaluated_fold, copy_of):
+    fold = copy_of(evaluated_fold, "*.npz", "*.caffemodel")[1]
+    ensure_net_files(load_run(fold.parent))
+    assert not list(fold.glob("*.npz"))
 
 
-def test_classify_draws_why(checkout, trained_fold, dataset, tmp_path):
+def test_classify_draws_heat_maps(checkout, trained_fold, dataset, tmp_path):
     cell = dataset.cells[0]
     x, y = cell.centre
     words = ("--centre", f"{x},{y}", "--views", "2", "--gpu", "none", "--net", trained_fold, "--heatmap")
     plain = run_tool(checkout, "classify", cell.image, *words[:-1]).stdout
-    assert run_tool(checkout, "classify", cell.image, *words, tmp_path / "why.png").stdout == plain
-    picture = cv2.imread(str(tmp_path / "why.png"))
+    assert run_tool(checkout, "classify", cell.image, *words, tmp_path / "heat.png").stdout == plain
+    picture = cv2.imread(str(tmp_path / "heat.png"))
     assert picture is not None and picture.shape[1] > 1000
     assert (picture.max(axis=2) - picture.min(axis=2) > 60).any()  # there is colour on it
-    done = run_tool(checkout, "classify", cell.image, *words, tmp_path / "why.jpg", status=2)
-    assert done.stdout == "" and "ends in .png" in done.stderr and done.stderr.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["why.png"]
+    done = run_tool(checkout, "classify", cell.image, *words, tmp_path / "heat.jpg", status=2)
+    assert done.stdout == "" and "--heatmap" in done.stderr and done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["heat.png"]
