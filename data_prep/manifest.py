@@ -9,8 +9,8 @@ from pathlib import Path
 from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.csv_dialect import sniffed_rows, with_points
 from data_prep.herlev_classes import CLASSES
-from data_prep.manifest_cell import Known, cell_of
-from data_prep.manifest_values import CLASS_COLUMNS
+from data_prep.manifest_values import CLASS_COLUMNS, centre_of, class_of, inside, pixel_um_of, size_of
+from data_prep.nucleus import centroid
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
 from deeppap.io.files import human
 from deeppap.io.machine import usable_memory
@@ -41,13 +41,15 @@ def read_manifest(path: Path) -> Dataset:
     """
     path = Path(path)
     cells: list[Cell] = []
-    known, masks, mistakes = Known(), {}, Mistakes()
+    rows, masks, mistakes = _Rows(path.parent), {}, Mistakes()
     _require_room(path)
     for line, row in manifest_rows(path, mistakes=mistakes):
-        cell = cell_of(row, path.parent, line, f"{path}, line {line}", known, mistakes)
-        if cell is not None:
-            masks |= {cell.id: path.parent / row["mask"]} if row.get("mask") else {}
-            cells.append(cell)
+        cell = rows.cell(row, line, f"{path}, line {line}", mistakes)
+        if cell is None:
+            continue
+        cells.append(cell)
+        if row.get("mask"):
+            masks[cell.id] = path.parent / row["mask"]
     mistakes.require_none()
     if not cells:
         raise UserError(path, "cells that are normal or abnormal", "none", "Add one line a cell.")
@@ -57,11 +59,75 @@ def read_manifest(path: Path) -> Dataset:
         root=path.parent,
         cells=tuple(cells),
         class_names=names,
-        pixel_um=known.pixels.pop(),
+        pixel_um=rows.pixels.pop(),
         masks=masks,
-        kinds=known.kinds,
+        kinds=rows.kinds,
         phantom=is_phantom(path.parent),
     )
+
+
+class _Rows:
+    """Turns the rows of a manifest in `folder` into cells; remembers what the rows before have told."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.ids: set[str] = set()
+        self.sizes: dict[Path, tuple[int, int]] = {}  # of images: height, width
+        self.pixels: set[float | None] = set()  # every pixel_um
+        self.lines: dict[tuple[Path, tuple[float, float]], int] = {}  # by image and centre
+        self.groups: dict[Path, str | None] = {}  # by image
+        self.kinds: dict[str, str] = {}  # the name of each cell's class, by its id
+
+    def cell(self, row: dict[str, str], line: int, where: str, mistakes: Mistakes) -> Cell | None:
+        """The cell of a row; None if anything in it is wrong, which is noted, or if it is neither of both labels."""
+        found, name = {}, None
+        with mistakes.noted():
+            found["label"], found["class7"], name = class_of(row, where)
+            if found["label"] is None:
+                return None
+        with mistakes.noted():
+            self.pixels.add(pixel_um_of(row.get("pixel_um"), self.pixels, where))
+        with mistakes.noted():
+            image, centre = self._place(row, where)
+            first = self.lines.setdefault((image, centre), line)
+            if first != line:  # a cell listed twice would be trained on and tested
+                raise UserError(where, "a cell of its own", f"that of line {first} again", "Keep one of the two lines.")
+            found["group"] = self._group(row, image, where)
+            found["image"], found["centre"] = image, centre
+        with mistakes.noted():
+            found["id"] = self._id(row, line, where)
+        if len(found) < 6:
+            return None
+        if name:
+            self.kinds[found["id"]] = name
+        return Cell(**found)
+
+    def _place(self, row: dict[str, str], where: str) -> tuple[Path, tuple[float, float]]:
+        """The image and the nucleus centre in it."""
+        image = inside(self.folder, row["image"], where)
+        if image not in self.sizes:
+            self.sizes[image] = size_of(image, where)
+        if row.get("mask"):
+            return image, centroid(inside(self.folder, row["mask"], where), self.sizes[image])
+        return image, centre_of(row, self.sizes[image], where)
+
+    def _group(self, row: dict[str, str], image: Path, where: str) -> str | None:
+        """What was captured together; an image lies in one group, or folds that part groups would share it."""
+        group = row.get("group") or None
+        known = self.groups.setdefault(image, group)
+        if known != group:
+            found = f"{group or 'none'}, and {known or 'none'} in a line before"
+            raise UserError(where, f"one group for all cells of {image.name}", found, "Give them one.")
+        return group
+
+    def _id(self, row: dict[str, str], line: int, where: str) -> str:
+        name = row.get("id") or Path(row["image"]).stem
+        if name in self.ids and not row.get("id"):
+            name = f"{name}_{line}"
+        if name in self.ids:
+            raise UserError(where, "an id of its own", name, "Give every cell another id.")
+        self.ids.add(name)
+        return name
 
 
 def images_as_groups(cells: list[Cell], folder: Path) -> list[Cell]:
