@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data_prep.views import PATCH, same_pixel
+from data_prep.views import PATCH
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file
@@ -219,13 +219,6 @@ def plan_image(
 def nuclei_path(parts: Path, image: Path) -> Path:
     """Where the nuclei that a person gave for an image lie."""
     return parts / f"{image.stem}_nuclei.parquet"
-
-
-def contradiction(path: Path, slide: Slide, given: float | None) -> str | None:
-    """A line if an image states another pixel size than the one that is given in its place."""
-    if given is None or slide.mpp is None or same_pixel(given, slide.mpp):
-        return None
-    return f"{path}: the file states {slide.mpp:g} um a pixel; `mpp` {given:g} takes its place"
 
 
 def _image_sha256(path: Path) -> str:

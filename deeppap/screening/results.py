@@ -150,10 +150,8 @@ def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = F
 
 
 def remove_older(out: Path, plans: Sequence[ImagePlan]) -> None:
-    """Remove an older call's results, so that none of them stands beside this one's."""
-    older = ScreenRecord.read_if_there(out)
-    images = [plan.image for plan in plans] + [result.image for result in (older.images if older else ())]
-    for folder in {out / Path(image).stem for image in images}:
+    """Remove an older call's results; `require_same_call` has made sure that it had no other images."""
+    for folder in (out / Path(plan.image).stem for plan in plans):
         for name in OF_IMAGE:
             remove(folder / name)
         _remove_empty(folder)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from data_prep.views import same_pixel
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import remove
 from deeppap.records.run_folder import locked
-from deeppap.screening.plan import ImagePlan, Settings, contradiction, plan_image
+from deeppap.screening.plan import ImagePlan, Settings, plan_image
 from deeppap.screening.results import (
     SHOWN,
     Failed,
@@ -92,7 +93,8 @@ def plan_images(
     for path in paths:
         image = open_image(str(path))
         plan = plan_image(path, image.slide, settings, out / PARTS, mpp, nuclei)
-        if line := contradiction(path, image.slide, mpp):
+        if mpp is not None and image.slide.mpp is not None and not same_pixel(mpp, image.slide.mpp):
+            line = f"{path}: the file states {image.slide.mpp:g} um a pixel; `mpp` {mpp:g} takes its place"
             if len(paths) > 1:
                 do = "Screen it by itself, or leave `mpp` out for it."
                 raise FieldError("mpp", "the pixel size that each file states, if it does", line, do)

@@ -4,6 +4,7 @@ The open slide, the nets and the detector are opened once a process and kept.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import tee
@@ -18,7 +19,7 @@ from deeppap.io.files import sha256_file
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.ood import OODReference
-from deeppap.scoring.score_cells import CellScore, averaged, score_cells
+from deeppap.scoring.score_cells import averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
@@ -94,22 +95,21 @@ def owned(tile: Box, size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> np.
 
 def _score(plan: ImagePlan, pixels: TilePixels, nuclei: list[Nucleus]) -> list[ScreenedCell]:
     nets, choice = _nets(plan.settings)
-    cells = (_views(pixels, n, choice, Path(plan.image)) for n in nuclei)
-    each = [score_cells(ready, own, known) for (ready, known), own in zip(nets, tee(cells, len(nets)), strict=True)]
-    return [_screened(plan.name, nucleus, score) for nucleus, score in zip(nuclei, averaged(each), strict=True)]
 
+    def views() -> Iterator[CellViews]:
+        for nucleus in nuclei:
+            region, centre = pixels.neighbourhood(nucleus.x, nucleus.y)
+            if region.ndim == 2:  # the nets take colour
+                region = np.repeat(region[:, :, None], 3, axis=2)
+            yield of_pixels(region, centre, choice, Path(plan.image))
 
-def _views(pixels: TilePixels, nucleus: Nucleus, choice: ViewChoice, source: Path) -> CellViews:
-    region, centre = pixels.neighbourhood(nucleus.x, nucleus.y)
-    if region.ndim == 2:  # the nets take colour
-        region = np.repeat(region[:, :, None], 3, axis=2)
-    return of_pixels(region, centre, choice, source)
-
-
-def _screened(image: str, nucleus: Nucleus, score: CellScore) -> ScreenedCell:
-    ood_score = math.nan if score.ood_score is None else score.ood_score
-    place = (nucleus.x, nucleus.y, nucleus.area_um2, nucleus.confidence)
-    return ScreenedCell(image, *place, score.score, score.spread, ood_score, nucleus.outline)
+    each = [score_cells(ready, own, known) for (ready, known), own in zip(nets, tee(views(), len(nets)), strict=True)]
+    cells = []
+    for n, score in zip(nuclei, averaged(each), strict=True):
+        ood_score = math.nan if score.ood_score is None else score.ood_score
+        found = (plan.name, n.x, n.y, n.area_um2, n.confidence)
+        cells.append(ScreenedCell(*found, score.score, score.spread, ood_score, n.outline))
+    return cells
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """cells.csv and cells.parquet, written as the cells come, so that memory stays flat; and the highest scores of them."""
 
 import csv
-import heapq
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,28 +57,14 @@ class Highest:
 
     def __init__(self, most: int):
         self.most = most
-        self.heap: list[tuple] = []
-        self.seen = 0
+        self.kept: list[ScreenedCell] = []
 
     def add(self, cell: ScreenedCell) -> None:
         """Look at one more cell."""
-        self.seen += 1  # no two entries are equal, so the cells themselves are never compared
-        entry = (cell.score, _Reversed((cell.image, cell.y, cell.x)), self.seen, cell)
-        if len(self.heap) < self.most:
-            heapq.heappush(self.heap, entry)
-        elif entry > self.heap[0]:
-            heapq.heapreplace(self.heap, entry)
+        self.kept.append(cell)
+        if len(self.kept) >= 2 * self.most:  # so that a sort is worth its time
+            self.kept = self.cells()
 
     def cells(self) -> list[ScreenedCell]:
         """The highest score first."""
-        return [entry[3] for entry in sorted(self.heap, reverse=True)]
-
-
-class _Reversed(tuple):
-    """A tuple that sorts the other way round."""
-
-    def __lt__(self, other) -> bool:
-        return tuple(self) > tuple(other)
-
-    def __gt__(self, other) -> bool:
-        return tuple(self) < tuple(other)
+        return sorted(self.kept, key=lambda c: (-c.score, c.image, c.y, c.x))[: self.most]
