@@ -11,7 +11,7 @@ HEAVY = ("sklearn", "scipy.stats", "pandas", "matplotlib", "skimage.transform")
 LOADS = {
     "build_lmdb": ("deeppap.records.current_fold", "data_prep.prepare"),
     "train": ("deeppap.engines.device", "deeppap.training.source", "deeppap.training.train_fold", "caffe"),
-    "classify": ("deeppap.engines.device", "deeppap.scoring.open_nets", "deeppap.scoring.own_cells", "caffe"),
+    "classify": ("deeppap.engines.device", "deeppap.scoring.open_nets", "deeppap.scoring.classify", "caffe"),
 }
 
 
