@@ -1,6 +1,7 @@
 """What the benchmarks share: measuring in turn, printing figures, and the synthetic cells and net they work on."""
 
 import argparse
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +13,15 @@ from tqdm import tqdm
 
 from data_prep.cells import Dataset
 from data_prep.dataset import open_dataset
+from data_prep.prepare import prepare_fold
 from data_prep.views import SIZE, Grid
 from deeppap.engines.device import Device
-from deeppap.io.caffe_messages import prototxt_folder
+from deeppap.io.caffe_messages import prototxt_folder, read_binary
 from deeppap.phantom.cell_set import make_phantom
+from deeppap.phantom.slide import BLOCK, CELLS, make_slide
+from deeppap.records import Request
 from deeppap.records.provenance import machine
+from deeppap.training.snapshots import TRAIN_LMDB
 
 GRID = Grid(10, 10)
 DEPLOY = prototxt_folder(2) / "deploy.prototxt"
@@ -106,3 +111,25 @@ def random_net(folder: Path) -> Path:
         bias.data[...] = 0
     net.save(str(folder / "random.caffemodel"))
     return folder / "random.caffemodel"
+
+
+def random_fold(folder: Path) -> Path:
+    """A fold's folder with `random_net` as its snapshot, as if Caffe had been started by hand."""
+    synthetic_cells(folder)
+    request = Request(data=str(folder / "phantom"), profile="smallest")
+    fold, _ = prepare_fold(request, 0, 1, "screening", folder / "runs", say=lambda line: None)
+    net = read_binary(random_net(folder), "NetParameter", "Remove it.")
+    # Caffe writes so whose snapshot it is
+    net.layer.add(name="data", type="Data").data_param.source = str(fold / TRAIN_LMDB)
+    (fold / "snapshots").mkdir(exist_ok=True)
+    (fold / "snapshots/convnet_t_iter_1.caffemodel").write_bytes(net.SerializeToString())
+    return fold
+
+
+def synthetic_slide(path: Path, cells: int) -> Path:
+    """A slide of about so many drawn cells, as small as it can be."""
+    fields = max(1, round(cells / CELLS))
+    side = BLOCK * math.ceil(math.sqrt(fields))
+    if not path.exists():
+        make_slide(path, side, fields)
+    return path

@@ -12,6 +12,7 @@ SCRIPTS = {  # by name, figures that it must print, with their units
     "build_lmdb": ["LMDB, 120 views, raw, 1 worker(s)", "mean image, largest difference", "60 cells, peak"],
     "forward": ["forward of 2, cv2.dnn over Caffe", "cv2.dnn and Caffe, largest difference"],
     "score": ["caffe float32 over its bare net", "caffe float32, a cell of 1000 crops"],
+    "screen": ["caffe float32, 1 x 10, plain: score", "caffe float32, 1 x 10, 1 worker(s)"],
 }
 
 
@@ -30,6 +31,8 @@ def test_a_benchmark_prints_its_figures(name, tmp_path):
     found = figures(name, tmp_path)
     assert all(any(wanted in one for one in found) for wanted in SCRIPTS[name]), found
     for one, value in found.items():
+        if "% longer" in one or "over plain" in one:
+            continue  # either may be faster at so small a size
         if "largest difference" in one:
             assert value < 1e-5  # of a mean image, and of probabilities
         else:
