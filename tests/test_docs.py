@@ -23,8 +23,7 @@ OWN_CELLS = ROOT / "docs/own_cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
 PAGES = [page for page in PAGES if page.exists()]
 COMMAND = re.compile(r"(?:\.venv/bin/python +)?tools/(\w+\.(?:py|sh))([^`\n]*)")
-FOLDERS = "benchmarks|common|data_prep|docs|engines|measures|models|prototxt|reporting|scoring|screening|studies|tests"
-FOLDERS += "|third_party|tools|training"
+FOLDERS = "benchmarks|data_prep|deeppap|docs|experiments|models|prototxt|tests|third_party|tools"
 MENTIONED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+)`|\]\((?!\w+:|#)([\w./-]+)[^)]*\)")
 MADE = (".caffemodel", ".binaryproto")  # files that are never committed
 WIDTH, HEIGHT = 640, 480
@@ -48,7 +47,7 @@ def help_of(tool):
 
 def test_there_is_something_to_check():
     tools = {tool for tool, _ in commands(OWN_CELLS)}
-    assert {"build_lmdb.py", "cross_validate.py", "classify.py", "model_card.py"} <= tools
+    assert {"build_lmdb.py", "cross_validate.py", "classify.py", "release.py"} <= tools
     assert ["--data", "my_cells/cells.csv", "--profile", "quick", "--fold", "0"] in [w for _, w in commands(OWN_CELLS)]
 
 
