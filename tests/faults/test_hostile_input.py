@@ -7,7 +7,6 @@ import resource
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
@@ -19,15 +18,11 @@ from data_prep.prepare import prepare_fold
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
-from deeppap.records import Request, RunRecord, SplitRecord
-from deeppap.report.report import write_report
+from deeppap.records import Request, RunRecord
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
-from deeppap.scoring.results import load_run
 from tests.support.caffe_nets import read_datums
 from tests.support.checkout import ROOT
-from tests.support.records import change_scores
-from tests.support.synthetic_run import write_synthetic_run
 
 
 @pytest.fixture
@@ -98,39 +93,6 @@ def test_names_that_could_forge_output_are_refused_in_one_line(phantom, tmp_path
 def test_a_message_is_one_printable_line_whatever_is_in_it():
     text = str(UserError("a\nb\x1b[1m\udcff", "x\ty", "\u202egnp.exe", "do\r"))
     assert text.isprintable() and "\\n" in text
-
-
-class Tags(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-
-
-EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>&amp;'
-
-
-def test_html_in_a_stem_is_escaped_in_the_report(tmp_path):
-    run = write_synthetic_run(tmp_path / "run", folds=2)
-    victim = load_run(run).folds[0].ids[0]
-    for path in [*run.glob("*.csv"), *run.glob("fold*/*.csv")]:
-        path.write_text(path.read_text().replace(victim, '"' + EVIL.replace('"', '""') + '"'))
-    split = SplitRecord.read(run)
-    folds = [[EVIL if cell == victim else cell for cell in fold] for fold in split.folds]
-    SplitRecord.of(split.protocol, split.seed, split.dataset_sha, folds).write(run)
-    baselines = run / "baselines.json"
-    baselines.write_text(baselines.read_text().replace(victim, EVIL.replace('"', '\\"')))
-    for shift in (0, 5, 10):
-        change_scores(run / "fold0", shift)
-    (run / "fold0/train_val.prototxt").write_text(f"# {EVIL}\n")
-    assert EVIL in load_run(run).folds[0].ids
-    page = write_report([load_run(run)], tmp_path / "report").read_text(encoding="utf-8")
-    tags = Tags()
-    tags.feed(page)
-    assert not [tag for tag, attrs in tags.found if tag == "script" or "onerror" in attrs]
-    assert "<script>" not in page and "default-src 'none'" in page
 
 
 def grown(function, *arguments):
@@ -238,22 +200,3 @@ def test_nothing_is_unpickled_or_evaluated_anywhere(project_files):
 
 def _is_numpy(node) -> bool:
     return isinstance(node, ast.Name) and node.id in ("np", "numpy")
-
-
-def test_a_pickle_in_place_of_the_nets_arrays_is_not_loaded(tmp_path):
-    """net_figures.npz with an object inside would run code where pickles are allowed."""
-    run = write_synthetic_run(tmp_path / "run", folds=1)
-    touched = tmp_path / "touched"
-
-    class Evil:
-        def __reduce__(self):
-            return os.mkdir, (str(touched),)
-
-    array = np.empty(1, object)
-    array[0] = Evil()
-    np.savez(run / "fold0/net_figures.npz", conv1_after=array, input=array, cell_id=array, pool1=array)
-    try:
-        write_report([load_run(run)], tmp_path / "report")
-    except UserError as error:
-        assert "net_figures.npz" in str(error)
-    assert not touched.exists()

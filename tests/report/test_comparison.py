@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
@@ -11,12 +10,12 @@ from data_prep.cells import Cell, Dataset
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, SplitRecord
 from deeppap.report.figures import all_figures, curves
 from deeppap.report.runs import common_cells, named
-from deeppap.report.table import BY_CELL, BY_GROUP, with_interval
+from deeppap.report.table import BY_GROUP, with_interval
 from deeppap.report.tables.comparison import ADAPTED, BEFORE, OTHER, adapted_runs, adapting, baselines_alone, comparison
 from deeppap.scoring.results import load_run
 from deeppap.stats.baselines import all_baselines
 from deeppap.stats.compare import compare
-from deeppap.stats.intervals import interval, wilson
+from deeppap.stats.intervals import interval
 from deeppap.stats.metrics import binary_metrics
 from tests.support.checkout import ROOT, run_tool
 from tests.support.figures import texts
@@ -68,13 +67,6 @@ def test_runs_without_common_cells_have_none(result):
     for runs in ([result, other], parts, [result, replace(result, folds=())]):
         assert common_cells(runs) is None
         assert comparison(named(runs)) is None
-
-
-def test_groups_that_one_run_alone_knows_count_in_either_order(result):
-    unknown = replace(result, cells={cell: row._replace(group=None) for cell, row in result.cells.items()})
-    groups = [common_cells(runs).groups for runs in ([unknown, result], [result, unknown])]
-    assert groups[0].tolist() == groups[1].tolist() == [result.cells[cell].group for cell in sorted(result.ids)]
-    assert common_cells([unknown, unknown]).groups is None
 
 
 def test_the_table_holds_both_tests(result):
@@ -166,11 +158,3 @@ def test_a_data_sets_baselines_have_intervals_by_group():
         assert area[column] == with_interval(value, interval(truth, scores, name, groups), digits)
     assert BY_GROUP in table.notes
     assert [row[4] for row in table.rows if "no pixels" in row[0]] == ["-", "-"]  # answers and no chances
-
-
-def test_without_groups_they_are_wilsons():
-    cells, chances, table, area = baselines_of(grouped=False)
-    right = sum((chances[name] >= 0.5) == cell.label for name, cell in cells.items())
-    assert area[1] == with_interval(right / 40, wilson(right, 40))
-    assert BY_CELL in table.notes
-    assert np.isclose(right / 40, float(area[1].split()[0]) / 100, atol=1e-3)

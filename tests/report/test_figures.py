@@ -11,12 +11,11 @@ from matplotlib.colors import to_rgba
 from deeppap.io.errors import UserError
 from deeppap.report.figures import curves, net
 from deeppap.report.figures.mosaic import Picture, Row, flow, grid
-from deeppap.report.figures.style import KIND_BACKGROUNDS, LeftOutError, clean, save, stretch
+from deeppap.report.figures.style import KIND_BACKGROUNDS, LeftOutError, save
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
 from deeppap.stats.operating_point import operating_point
 from tests.support.figures import RNG, cell_image, texts
-from tests.support.synthetic_cells import write_net_arrays
 from tests.support.synthetic_run import recipe, write_synthetic_run
 
 
@@ -142,14 +141,6 @@ def test_filters_before_and_after_share_a_scale(result, run):
     assert np.array_equal(net.filters.draw(run).axes[0].images[0].get_array()[0, 0], [1, 0, 0])
 
 
-def test_activations_draw_each_layer(result, run):
-    write_net_arrays(result.folder)
-    said = texts(net.activations.draw(run))
-    assert "a-b-1" in said
-    assert "96 @ 27 × 27" in said
-    assert "256 @ 6 × 6" in said
-
-
 @pytest.mark.parametrize(
     "arrays", [{}, {"conv1_after": np.zeros((3, 4))}, {"input": np.zeros((3, 9, 9)), "pool1": np.zeros(4)}]
 )
@@ -188,16 +179,6 @@ def test_flow_keeps_one_scale_and_stays_on_the_page():
         assert max(box.x1, box.y1) <= 1
     for i, a in enumerate(boxes):
         assert not any(a.overlaps(b) for b in boxes[i + 1 :])
-
-
-def test_stretch():
-    assert np.array_equal(stretch(np.array([1.0, 2.0, 3.0])), [0, 0.5, 1])
-    assert np.array_equal(stretch(np.array([2.0, 2.0])), [0.5, 0.5])
-
-
-def test_long_and_unprintable_names_are_cleaned():
-    assert clean("a$x^$_\x1b[2J") == "a$x^$_\\x1b[2J"
-    assert len(clean("x" * 500)) == 60
 
 
 def test_saved_twice_are_the_same_bytes_and_settings_are_left_alone(run, tmp_path):

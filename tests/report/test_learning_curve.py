@@ -5,7 +5,6 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from deeppap.io.errors import UserError
 from deeppap.records import SplitRecord
 from deeppap.report.learning_curve import curve_table, read_curve, write_curve
 from tests.support.figures import texts
@@ -72,8 +71,3 @@ def test_the_table_and_the_figure_are_written(home, tmp_path):
     said = texts(curve_figure.draw(curve))
     for start in ("adapted from the source net", "from CaffeNet alone", "the source net as it is"):
         assert start in said
-
-
-def test_a_folder_without_points_is_refused(tmp_path):
-    with pytest.raises(UserError, match="points of a learning curve"):
-        read_curve(tmp_path, SOURCE)

@@ -1,6 +1,5 @@
 """What must be known of a run: where its nets come from, how they were scored, how it was split."""
 
-import json
 import shutil
 
 import pytest
@@ -125,15 +124,6 @@ def test_a_training_that_has_not_ended_is_not_called_one_by_hand(run):
     assert "; fold 1: the newest one of a training that has not ended" in facts(run)["Snapshot scored"]
 
 
-def test_each_fold_has_weights_of_its_own(run):
-    trained(run, 1, weights=None)
-    trained(run, 2, weights=OTHER)
-    said = notes(run)
-    assert any(note.startswith("fold 1: started from Gaussian values") for note in said)
-    assert any(note.startswith("fold 2: weights other.caffemodel, not the paper's") for note in said)
-    assert "; fold 1: none: Gaussian values in every layer; " in facts(run)["Weights"]
-
-
 def test_folds_that_were_trained_differently_are_named(run):
     assert not any("trained differently" in note for note in notes(run))
     trained(run, 1, solver="e" * 64, epochs=7, recipe_sha="9" * 64)
@@ -161,14 +151,6 @@ def test_scores_that_do_not_belong_together_are_named(run):
         f"scores with centres moved by up to 10 px: {USUAL} (folds 0,1); "
         f"100 views x 10 crops by caffe in int8 (fold 2), at the true centres {USUAL}",
     ]
-
-
-def test_the_engine_and_precision_of_the_scores_are_facts(run):
-    assert facts(run)["Scored on"] == "CPU, synthetic, float32"
-    change_scores(run / "fold1", engine="openvino", precision="bfloat16", device="CPU, X, 2 threads")
-    change_scores(run / "fold2", precision="tf32", device="GPU, Y")
-    on = facts(run)["Scored on"].split("; ")
-    assert on == ["CPU, synthetic, float32", "CPU, X, 2 threads, bfloat16, by openvino", "GPU, Y, TF32"]
 
 
 def test_a_doubt_of_a_folds_net_is_a_note(run):
@@ -204,8 +186,3 @@ def test_an_external_set_says_at_what_size_of_pixel(run, enlarged, training, pix
     external(run, enlarged=enlarged, training_um=training)
     dataset(run, pixel_um=pixel)
     assert said in notes(run)[-1]
-
-
-def test_notes_are_json_lines_of_printable_text(run):
-    """They stand in tables, in pages and in the terminal."""
-    assert all(json.loads(json.dumps(note)) == note and "\n" not in note for note in notes(run))

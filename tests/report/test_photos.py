@@ -11,11 +11,10 @@ from data_prep.manifest import read_manifest
 from data_prep.views import Grid, plan_view
 from deeppap.report.figures import photos
 from deeppap.report.figures.cell_pictures import CellPictures
-from deeppap.report.figures.mosaic import Row
 from deeppap.report.figures.style import YELLOW, LeftOutError
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
-from tests.support.figures import cell_image, texts
+from tests.support.figures import texts
 from tests.support.synthetic_cells import write_cell_pictures, write_heats
 from tests.support.synthetic_run import write_synthetic_run
 
@@ -66,16 +65,6 @@ def test_right_cells_are_the_median_and_the_least_certain_of_their_class(shown):
     assert "superficial" in texts(photos.right_normal.draw(run, pictures))
 
 
-def test_misclassified_says_how_many_there_are(shown):
-    run, pictures = shown
-    said = texts(photos.misclassified.draw(run, pictures))
-    wrong = (run.scores >= 0.5) != run.labels
-    assert wrong.any()
-    assert f"abnormal called normal: {(wrong & (run.labels == 1)).sum()}" in said
-    for cell in np.array(run.result.ids)[wrong]:
-        assert cell in said
-
-
 def test_heat_maps_stand_beside_their_cells(shown):
     run, pictures = shown
     figure = photos.heatmaps.draw(run, pictures)
@@ -112,15 +101,6 @@ def test_heat_is_red_for_abnormal_blue_for_normal_and_nothing_where_there_is_non
     assert blue[2] > 128 > blue[0]
     assert np.abs(red - 128).sum() > np.abs(blue - 128).sum()  # half as much heat, half as much colour
     assert np.array_equal(photos.overlay(picture, heat * 0), picture)
-
-
-def test_a_page_of_heat_maps_has_a_scale_bar_if_the_size_of_a_pixel_is_known():
-    pair = photos.heatmap_pair(cell_image(60, 70), np.random.default_rng(1).normal(size=(60, 70)), "score 0.10")
-    assert pair.image.shape == (60, 70 + 3 + 70, 3)
-    said = texts(photos.heatmap_page([Row("right", [pair]), Row("wrong: none", [])], 0.201))
-    assert "wrong: none" in said
-    assert "score 0.10" in said
-    assert "20 µm" in said
 
 
 def run_of(path, enlarged=None):

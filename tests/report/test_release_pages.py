@@ -10,7 +10,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import ModelRecord, RunRecord
 from deeppap.records.request import CLASSIFY_VIEWS
-from deeppap.report.release_pages import model_card, release_page, short_command
+from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.results import load_run
 from deeppap.stats.metrics import binary_metrics, percent
 from tests.support.checkout import ROOT
@@ -84,18 +84,6 @@ def test_the_command_has_no_path_of_a_machine(make):
     assert "`tools/cross_validate.py --data herlev --weights=net.caffemodel --profile quick`" in card(make())
 
 
-@pytest.mark.parametrize(
-    ("command", "short"),
-    [
-        (["/a/b/train.py", "--data", "~/cells", "x/../y"], "tools/train.py --data cells y"),
-        (["tools/train.py", "--data", "data/herlev"], "tools/train.py --data data/herlev"),
-        (["tools/train.py", "--run", "my run"], "tools/train.py --run 'my run'"),
-    ],
-)
-def test_short_command(command, short):
-    assert short_command(command) == short
-
-
 def test_the_figures_are_the_runs_and_the_nets_own(make):
     run = make()
     scores = run / "fold0/scores.csv"
@@ -119,13 +107,6 @@ def test_the_figures_are_the_runs_and_the_nets_own(make):
     assert figures("herlev-cell-quick: pooled, 5 folds", *pooled) in text
     assert "| 98.2 | 98.3 | 98.3 | 98.3 | 98.8 | 0.998 |" in text
     assert "nearest file name" in text
-
-
-def test_another_fold(make):
-    run = make(folds=[3])
-    text = card(run)
-    assert "Trained without the cells of fold 3 of 5" in text
-    assert "net/fold3" in text
 
 
 @pytest.mark.parametrize(
