@@ -38,7 +38,9 @@ labels: venv
 cluster: venv
 	$(BIN)/python -m pip install -q -r requirements-cluster.txt
 
+# Caffe's messages are compiled, Caffe is not
 score: engines slides
+	third_party/caffe/messages.sh
 
 caffe: venv
 	third_party/caffe/install.sh cpu

@@ -21,18 +21,20 @@ from deeppap.io.files import digest, read_file
 
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout: prototxt/, models/ and profiles.toml lie there
 NAME = "caffe.proto.caffe_pb2"
+MESSAGES = Path(sys.prefix) / "lib/caffe/messages/caffe_pb2.py"
 MAX_TEXT = 16_000_000  # bytes; the largest net of Caffe's zoo is 100 kB
 MAX_BINARY = 2**31 - 1  # bytes; protobuf's own limit
 BLOB_DATA = 5  # field number of BlobProto's `repeated float data [packed = true]`
 
 
 def caffe_pb2() -> ModuleType:
-    """The module `caffe.proto.caffe_pb2` of the installed Caffe."""
+    """The module `caffe.proto.caffe_pb2`: of the installed Caffe, else the one that `make score` compiled."""
     if NAME not in sys.modules:
         spec = importlib.util.find_spec("caffe")
-        file = Path(spec.origin).parent / "proto/caffe_pb2.py" if spec and spec.origin else None
-        if file is None or not file.is_file():
-            raise UserError("caffe", "BVLC Caffe in this Python", "none", "Run make caffe, then . .venv/bin/activate")
+        file = Path(spec.origin).parent / "proto/caffe_pb2.py" if spec and spec.origin else MESSAGES
+        if not file.is_file():
+            do = "Run make caffe, or make score if nothing is to be trained."
+            raise UserError("caffe", "BVLC Caffe in this Python", "none", do)
         spec = importlib.util.spec_from_file_location(NAME, file)
         module = importlib.util.module_from_spec(spec)
         sys.modules[NAME] = module
