@@ -34,7 +34,7 @@ WAYS = ((1, 10), (5, 1))  # views x crops; the second, the default, by Caffe alo
 STEPS = {
     "read": ("tile_pixels.py", "for_detector"),
     "detect": ("threshold.py", "detect"),
-    "views and crops": ("fill.py", "filled_in_turn"),
+    "views and crops": ("fill_views.py", "filled_in_turn"),
     "score": ("crops.py", "__call__"),
     "write": ("parts.py", "write_part"),
 }

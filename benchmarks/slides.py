@@ -87,7 +87,9 @@ def write_parts(plan: ImagePlan, tiles: list[Box], cells: int) -> None:
     for number, tile in enumerate(tiles):
         count = min(A_TILE, cells - number * A_TILE)
         found = []
-        for y, x in sorted(rng.uniform((tile.y, tile.x), (tile.bottom - 1, tile.right - 1), (count, 2)).round(2)):
+        for y, x in sorted(
+            rng.uniform((tile.y, tile.x), (tile.bottom - 1, tile.right - 1), (count, 2)).round(2).tolist()
+        ):
             area, confidence, score = rng.random(3)
             facts = (30 + 90 * area, confidence, score, 0.1 * area, 2 * confidence)
             found.append(ScreenedCell(plan.name, float(x), float(y), *facts, np.float32([x, y] + ring)))

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TextIO
 
 from deeppap.io.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PACKED = ".gz"  # results/ keeps its large files gzipped, in a quarter of the room
 BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one raises
@@ -93,7 +94,8 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
             raise disk_full(final, need_bytes) from error
         raise
     finally:
-        remove(partial)
+        if os.path.lexists(partial):  # false for a name that is too long, where remove would raise again
+            remove(partial)
 
 
 def _take_name(partial: Path, final: Path) -> None:
@@ -134,8 +136,10 @@ def write_bytes(final: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
-def write_arrays(final: Path, arrays: dict[str, np.ndarray]) -> None:
+def write_arrays(final: Path, arrays: "dict[str, np.ndarray]") -> None:
     """Write named arrays as .npz, complete or not at all."""
+    import numpy as np  # here, so that a tool's --help does not wait for it
+
     with complete_or_absent(final) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -178,19 +182,6 @@ def read_json(path: Path, made_by: str) -> Any:
         return json.loads(read_file(path, "a JSON file", MAX_JSON, do))
     except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
         raise UserError(path, "JSON", f"{error}", do) from None
-
-
-def plain_or_packed(path: Path) -> Path | None:
-    """`path` if it exists, else the file of that name with .gz after it; None without either."""
-    packed = packed_name(path)
-    if path.exists():
-        return path
-    return packed if packed.exists() else None
-
-
-def packed_name(path: Path) -> Path:
-    """The name that `path` has when gzipped."""
-    return path.with_name(path.name + PACKED)
 
 
 def open_text(path: Path, encoding: str = "utf-8") -> TextIO:

@@ -161,7 +161,7 @@ def test_a_tile_that_kills_its_worker_every_time_is_named(alive, command, start,
     err = ended(start(*command(DEADLY)), status=3)
     assert "256 x 256 pixels at 256, 256 were not screened" in err
     record = json.loads((place / "out/screen.json").read_text())["images"][0]
-    assert [(tile["x"], tile["y"]) for tile in record["not_screened"]] == [(256, 256)]
+    assert [tile["box"][:2] for tile in record["not_screened"]] == [[256, 256]]
     there = {name: sha for name, sha in results(place).items() if name.startswith("parts/")}
     assert there == {n: s for n, s in undisturbed.items() if n.startswith("parts/") and "x256_y256" not in n}
     before = parts(place)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import packed
 from deeppap.records import RunRecord, SplitRecord
 from deeppap.scoring.results import load_run
 from tests.support.records import change, change_scores
@@ -178,17 +177,6 @@ def test_bytes_that_are_no_text_are_refused(run):
 def test_malformed_view_scores_are_refused(run, change, word):
     edit(run / "fold0/view_scores.csv", change)
     refused(run, "view_scores.csv", word)
-
-
-@pytest.mark.parametrize("name", ["fold0/view_scores.csv", "baselines.json"])
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[:-30], lambda data: data[:40] + b"no" + data[42:], lambda _: b"?"]
-)
-def test_a_damaged_gzipped_file_is_refused(run, name, damage):
-    path = run / name
-    path.with_name(f"{path.name}.gz").write_bytes(damage(packed(path.read_bytes())))
-    path.unlink()
-    refused(run, f"{path.name}.gz")
 
 
 def test_a_split_of_other_cells_is_refused(run):
