@@ -25,7 +25,6 @@ If --weights is not given, the environment variable WEIGHTS is used. If that is 
 bvlc_reference_caffenet.caffemodel is searched for in this folder and in models/.
 """
 ENGINES = ("caffe", "openvino", "onnxruntime")
-PRECISIONS = ("float32", "bfloat16")
 PROFILES = Path(__file__).resolve().parents[2] / "profiles.toml"
 DEFAULTS = argparse.Namespace(**{field.name: field.default for field in msgspec.structs.fields(Request)})
 
