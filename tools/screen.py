@@ -29,8 +29,9 @@ EPILOG = """\
   tools/screen.py slide.svs --net herlev-field --nuclei corrected.geojson --out screen/corrected
 
 Files in --out: cells.csv, cells.parquet, gallery.html, screen.json. For each image, a folder with cells.geojson
-(detections for QuPath), worst.geojson (annotations) and overlay.png. For several images also summary.html, with one row
-per image, and a gallery.html for each of them. After an interruption, the same command does what is missing.
+(detections for QuPath), worst.geojson and uncertain.geojson (annotations) and overlay.png. For several images also
+summary.html, with one row per image, and a gallery.html for each of them. Cells are labelled in the gallery: see
+docs/how-to/label-adapt-screen.md. After an interruption, the same command does what is missing.
 docs/fields.md is the guide. The exit status is 3 if a part of an image could not be read.
 """
 
@@ -48,6 +49,8 @@ def add_options(parser: ToolParser) -> None:
     parser.add_argument("--crops", type=int, help="crops of each view, 1 to 10 (default: 1)")
     parser.add_argument("--grey-as-colour", action="store_true", help="score grey images too")
     parser.add_argument("--shown", type=int, default=500, help="cells in the gallery, those of the highest scores")
+    parser.add_argument("--choose", type=int, default=50, help="cells that the gallery offers to label first")
+    parser.add_argument("--score-colours", action="store_true", help="give each object in GeoJSON its score's colour")
     parser.add_argument("--gz", action="store_true", help="write .geojson.gz")
     parser.add_argument("--tile", type=int, default=2048, help="side of a tile in pixels")
     parser.add_argument("--keep-parts", action="store_true", help="keep the cells of each tile beside the results")
@@ -77,6 +80,7 @@ def main() -> int:
     from deeppap.scoring.open_nets import open_nets
     from deeppap.screening.parts import require_parquet
     from deeppap.screening.plan import settings_of
+    from deeppap.screening.results import Outputs
     from deeppap.screening.screen_images import run_here, screen_images
     from deeppap.screening.slides.open_slide import find_images
 
@@ -86,6 +90,8 @@ def main() -> int:
         raise FieldError("nuclei", "one image, whose nuclei they are", f"{len(images)}", "Screen them one by one.")
     if not 1 <= args.shown <= 5000:
         raise FieldError("shown", "1 to 5000 cells", f"{args.shown}", "The page holds their pictures.")
+    if not 0 <= args.choose <= 5000:
+        raise FieldError("choose", "0 to 5000 cells", f"{args.choose}", "The page holds their pictures.")
     device = device_of(args)
     models = open_nets(args.net, to_stderr)
     for model in models:
@@ -96,7 +102,8 @@ def main() -> int:
     # results of screening a folder are named after it, results of an image without the image's ending
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
-    more = (args.mpp, args.nuclei, args.gz, args.shown, args.keep_parts, args.overwrite)
+    outputs = Outputs(args.gz, args.shown, args.choose, args.score_colours)
+    more = (args.mpp, args.nuclei, outputs, args.keep_parts, args.overwrite)
     cards = partial(gpus_for_workers, device, args.gpu)
     with on_cluster(args.cluster, run_on_workers, run_here, args.workers, cards) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles, say=to_stderr)

@@ -1,11 +1,15 @@
 """The screened cell, a row of every table, and the colours of scores, the same in every picture."""
 
 import math
+import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 ABNORMAL = 0.5  # the paper's threshold: a cell of this score or more is called abnormal
+# of the ids: the same cell has the same id in every call, so that a label finds its cell again
+SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")
 # Okabe and Ito's blue, sky blue, yellow, orange and vermilion, RGB, for a fifth of the scores each: the colour-blind
 # can tell them apart
 COLOURS = ((0, 114, 178), (86, 180, 233), (240, 228, 66), (230, 159, 0), (213, 94, 0))
@@ -24,6 +28,15 @@ class ScreenedCell:
     spread: float  # its standard deviation over the views
     ood_score: float = math.nan  # distance from the training cells in units of the limit; NaN if not computed
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)  # float32 (N, 2) of x, y
+
+    @cached_property
+    def id(self) -> str:
+        """The cell's UUID in every file: it follows from the image's name and the place, not from the net."""
+        return self.id_as("detection")
+
+    def id_as(self, kind: str) -> str:
+        """Its UUID as an object of QuPath: an annotation must not share the id of the detection below it."""
+        return str(uuid.uuid5(SPACE, f"{kind}\x1f{self.image}\x1f{self.x:.2f}\x1f{self.y:.2f}"))
 
     @property
     def out_of_distribution(self) -> bool | None:

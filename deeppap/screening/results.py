@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +16,7 @@ from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.outputs.geojson import writing_geojson
 from deeppap.screening.outputs.overlay import Overlay
 from deeppap.screening.outputs.pages import Gallery, write_summary
-from deeppap.screening.outputs.tables import Highest, writing_tables
+from deeppap.screening.outputs.tables import Choice, highest, most_uncertain, writing_tables
 from deeppap.screening.parts import Part, read_part
 from deeppap.screening.plan import ImagePlan, Settings, nuclei_path
 from deeppap.screening.screen_tile import open_image
@@ -24,10 +26,34 @@ from deeppap.screening.slides.slide import Box, Damage
 Work = Sequence[tuple[ImagePlan, list[Box]]]
 Failed = Mapping[tuple[ImagePlan, Box], str]  # why a tile was given up
 BINS = 20  # of the histogram of scores
-SHOWN = 500  # cells in worst.geojson, and in the gallery unless the user says otherwise
-OF_IMAGE = ("cells.geojson", "cells.geojson.gz", "worst.geojson", "worst.geojson.gz", "overlay.png", "gallery.html")
+SHOWN = 500  # cells in worst.geojson and uncertain.geojson, and in the gallery unless the user says otherwise
+CHOSEN = 50  # cells that the gallery offers to label first
+GEOJSON = ("cells.geojson", "worst.geojson", "uncertain.geojson")
+OF_IMAGE = (*GEOJSON, *(f"{name}.gz" for name in GEOJSON), "overlay.png", "gallery.html")
 PART = re.compile(r".+_([0-9a-f]{16})_x\d+_y\d+\.parquet")
 ANOTHER = "Give another `out`, or remove that folder."
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """How results are written.
+
+    Attributes
+    ----------
+    gzipped : bool
+        Write .geojson.gz.
+    shown : int
+        Cells in a gallery, those with the highest scores.
+    choose : int
+        Further cells in the gallery, which are worth a label: see `Choice`.
+    score_colours : bool
+        See `feature`.
+    """
+
+    gzipped: bool = False
+    shown: int = SHOWN
+    choose: int = CHOSEN
+    score_colours: bool = False
 
 
 class ImageResult(msgspec.Struct):
@@ -184,16 +210,16 @@ def parts_of(plan: ImagePlan, tiles: Sequence[Box]) -> Iterator[Part]:
 
 
 def write_results(
-    out: Path, work: Work, gzipped: bool = False, shown: int = SHOWN, failed: Failed | None = None
+    out: Path, work: Work, outputs: Outputs = Outputs(), failed: Failed | None = None
 ) -> list[ImageResult]:
     """Write all results of a call from its parts: tables, GeoJSON, overlays, galleries and screen.json.
 
-    All parts of `work` exist, but for those of `failed`, which the results name. A gallery shows `shown` cells, those
-    with the highest scores. Several images have a gallery each, too, and a row in summary.html.
+    All parts of `work` exist, but for those of `failed`, which the results name. Several images have a gallery each,
+    too, and a row in summary.html.
     """
     settings, failed = work[0][0].settings, failed or {}
     several = len(work) > 1
-    results, highest = [], Highest(shown)
+    results, best, choice = [], highest(outputs.shown), Choice(outputs.choose)
     gallery, rows = Gallery(settings, len(work)), []
     remove_older(out, [plan for plan, _ in work])
     with writing_tables(out, f"{settings.device.engine} {settings.device.precision}", settings.weights_sha) as write:
@@ -202,16 +228,19 @@ def write_results(
             result.not_screened = [Damage(tile, failed[plan, tile]) for tile in tiles if (plan, tile) in failed]
             finished = [tile for tile in tiles if (plan, tile) not in failed]
             folder = out / Path(plan.image).stem
-            cells = _write_image(folder, plan, finished, result, gzipped, [write, highest.add], max(SHOWN, shown))
+            takers = [write, best.add, choice.add]
+            cells = _write_image(folder, plan, finished, result, outputs, takers)
             results.append(result)
             if several:
                 own = Gallery(settings)
-                own.add_image(plan, open_image(plan.image).slide, cells[:shown])
+                own.add_image(plan, open_image(plan.image).slide, cells[: outputs.shown])
                 own.write(folder / "gallery.html", [result])
                 rows.append(own.summary_row(result, f"{folder.name}/gallery.html"))
+    ranks = {cell.id: rank for rank, cell in enumerate(choice.cells())}
+    shown = {cell.id: cell for cell in (*best.cells(), *choice.cells())}
     for plan, _ in work:
-        cells = [cell for cell in highest.cells() if cell.image == plan.name]
-        gallery.add_image(plan, open_image(plan.image).slide, cells)
+        cells = [cell for cell in shown.values() if cell.image == plan.name]
+        gallery.add_image(plan, open_image(plan.image).slide, cells, ranks)
     gallery.write(out / "gallery.html", results)
     if several:
         write_summary(out / "summary.html", settings, rows)
@@ -220,27 +249,30 @@ def write_results(
 
 
 def _write_image(
-    folder: Path,
-    plan: ImagePlan,
-    tiles: Sequence[Box],
-    result: ImageResult,
-    gzipped: bool,
-    takers: list,
-    kept: int,
+    folder: Path, plan: ImagePlan, tiles: Sequence[Box], result: ImageResult, outputs: Outputs, takers: list
 ) -> list[ScreenedCell]:
     """Write an image's own files, hand its cells to `takers` and count them; returns those with the highest scores."""
     folder.mkdir(parents=True, exist_ok=True)
-    highest = Highest(kept)
+    best, uncertain = highest(max(SHOWN, outputs.shown)), most_uncertain(SHOWN)
     picture = Overlay(open_image(plan.image).small, plan.size, plan.mpp)
-    with writing_geojson(folder / "cells.geojson", plan.name, gzipped, plan.origin) as write:
-        takers = [*takers, write, picture.add, highest.add]
+    writing = partial(
+        writing_geojson,
+        image=plan.name,
+        gzipped=outputs.gzipped,
+        origin=plan.origin,
+        score_colours=outputs.score_colours,
+    )
+    with writing(folder / "cells.geojson") as write:
+        takers = [*takers, write, picture.add, best.add, uncertain.add]
         for part in parts_of(plan, tiles):
             result.add(part)
             for cell in part.cells:
                 for take in takers:
                     take(cell)
-    with writing_geojson(folder / "worst.geojson", plan.name, gzipped, plan.origin, "annotation") as write:
-        for cell in highest.cells()[:SHOWN]:
-            write(cell)
+    annotations = {"worst.geojson": best.cells()[:SHOWN], "uncertain.geojson": uncertain.cells()}
+    for name, cells in annotations.items():
+        with writing(folder / name, kind="annotation") as write:
+            for cell in cells:
+                write(cell)
     picture.write(folder / "overlay.png")
-    return highest.cells()
+    return best.cells()

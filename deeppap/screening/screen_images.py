@@ -11,9 +11,9 @@ from deeppap.io.files import remove
 from deeppap.records.run_folder import locked
 from deeppap.screening.plan import ImagePlan, Settings, plan_image
 from deeppap.screening.results import (
-    SHOWN,
     Failed,
     ImageResult,
+    Outputs,
     Work,
     remove_parts,
     require_nothing_overwritten,
@@ -31,8 +31,7 @@ def screen_images(
     settings: Settings,
     mpp: float | None = None,
     nuclei: Path | None = None,
-    gzipped: bool = False,
-    shown: int = SHOWN,
+    outputs: Outputs | None = None,
     keep_parts: bool = False,
     overwrite: bool = False,
     run: Callable | None = None,
@@ -46,8 +45,6 @@ def screen_images(
         Micrometres a pixel of all images, instead of what their files state.
     nuclei : Path, optional
         Nuclei that a person set in the one image.
-    gzipped, shown : bool, int
-        See `write_results`.
     overwrite : bool
         Whether results of another net may be replaced.
     run : callable, optional
@@ -70,7 +67,7 @@ def screen_images(
                 remove(out)
             raise
         failed = _run_missing(work, run or run_here)
-        results = write_results(out, work, gzipped, shown, failed)
+        results = write_results(out, work, outputs or Outputs(), failed)
         if not keep_parts and not failed:
             remove_parts(out / PARTS, [plan for plan, _ in work])
         return results

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.screening.results import ScreenRecord, require_nothing_overwritten
+from deeppap.screening.results import Outputs, ScreenRecord, require_nothing_overwritten
 from deeppap.screening.screen_images import run_here, screen_images
 from tests.support.screening import MPP, settings_for, write_tiff
 
@@ -49,7 +49,7 @@ def test_files_of_the_user_stay(settings, images, tmp_path):
 
 def test_older_results_are_removed(settings, images, tmp_path):
     out = tmp_path / "out"
-    screen_images(images, out, settings, MPP, gzipped=True)
+    screen_images(images, out, settings, MPP, outputs=Outputs(gzipped=True))
     assert {"a/cells.geojson.gz", "b/gallery.html", "summary.html"} <= files(out)
     (out / "b/mine.txt").touch()
     screen_images(images, out, settings, MPP)

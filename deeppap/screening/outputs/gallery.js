@@ -2,9 +2,16 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 const grid = at("cells"), one = at("one"), low = at("low"), high = at("high"), image = at("image");
-let shown = [], current = -1;
+const SKIP = "-";
+const kindOf = Object.fromEntries(data.classes.map(([, name, kind]) => [name, kind]));
+const nameOfKey = Object.fromEntries(data.classes.map(([key, name]) => [key.toLowerCase(), name]));
+const placeOf = Object.fromEntries(data.cells.map((cell, index) => [cell.id, index]));
+let shown = [], current = -1, zoom = 1;
+let labels = {};     // by the cell's id: { class, by, at }, all text
+const undone = [];   // [id, its label before], the last change at the end
 
 const colourOf = (score) => data.colours[Math.min(data.colours.length - 1, Math.floor(score * data.colours.length))];
+const called = (cell) => (cell.score >= data.threshold ? "abnormal" : "normal");
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -13,35 +20,206 @@ function element(name, className, text) {
   return made;
 }
 
+// A long file name keeps its beginning and its end: names of one slide differ in either
+function shortened(name) {
+  return name.length <= 22 ? name : `${name.slice(0, 10)}…${name.slice(-10)}`;
+}
+
 const buttons = data.cells.map((cell, index) => {
   const button = element("button", "cell");
   const picture = element("img");
-  const abnormal = cell.score >= data.threshold;
   button.type = "button";
   picture.src = cell.picture;
   picture.alt = `P(abnormal) ${cell.score.toFixed(3)}`;
   picture.loading = "lazy";
-  const score = element("span", abnormal ? "abnormal" : "", cell.score.toFixed(3));
+  const score = element("span", called(cell) === "abnormal" ? "abnormal" : "", cell.score.toFixed(3));
   score.style.borderTopColor = colourOf(cell.score);
-  const where = data.images.length > 1 ? `${data.images[cell.image].name} ` : "";
-  if (cell.out_of_distribution) button.title = "out of distribution: its score means little";
+  const field = data.images[cell.image].name;
+  const where = data.images.length > 1 ? `${shortened(field)} ` : "";
+  button.title = field + (cell.out_of_distribution ? ", out of distribution: its score means little" : "");
   button.classList.toggle("ood", cell.out_of_distribution);
-  button.append(picture, score, element("small", "", `${where}${Math.round(cell.x)}, ${Math.round(cell.y)}`));
+  const place = element("small", "", `${where}${Math.round(cell.x)}, ${Math.round(cell.y)}`);
+  button.append(picture, score, element("b", "label"), place);
   button.addEventListener("click", () => show(shown.indexOf(index)));
+  button.addEventListener("focus", () => { if (!one.open) current = shown.indexOf(index); });
   return button;
 });
-grid.append(...buttons);
+
+// ---- labels -------------------------------------------------------------------------------------------------------
+
+function disagrees(cell) {
+  const label = labels[cell.id], kind = label && kindOf[label.class];
+  return kind === "normal" || kind === "abnormal" ? kind !== called(cell) : false;
+}
+
+function keep() {
+  try {
+    localStorage.setItem(`deeppap-labels-${data.key}`, JSON.stringify(labels));
+    localStorage.setItem("deeppap-name", at("who").value);
+  } catch {
+    at("said").textContent = "This browser keeps nothing: save the labels before you close or reload the page.";
+  }
+}
+
+function recall() {
+  try {
+    labels = JSON.parse(localStorage.getItem(`deeppap-labels-${data.key}`)) || {};
+    at("who").value = localStorage.getItem("deeppap-name") || "";
+  } catch {
+    labels = {};
+  }
+}
+
+function drawLabels() {
+  let count = 0, judged = 0, agreeing = 0;
+  data.cells.forEach((cell, index) => {
+    const label = labels[cell.id], mark = buttons[index].querySelector(".label");
+    mark.textContent = label ? (label.class === SKIP ? "skipped" : label.class) : "";
+    mark.classList.toggle("against", disagrees(cell));
+  });
+  for (const [id, label] of Object.entries(labels)) {
+    if (label.class === SKIP) continue;
+    count += 1;
+    const kind = kindOf[label.class];
+    if (id in placeOf && (kind === "normal" || kind === "abnormal")) {
+      judged += 1;
+      if (!disagrees(data.cells[placeOf[id]])) agreeing += 1;
+    }
+  }
+  at("progress").textContent = `${count} labelled` + (judged ? `; the net agrees with ${agreeing} of ${judged}` : "");
+  at("undo").disabled = undone.length === 0;
+}
+
+function setLabel(name) {
+  if (current < 0 || current >= shown.length) {
+    at("said").textContent = "Choose a cell first.";
+    return;
+  }
+  const id = data.cells[shown[current]].id;
+  undone.push([id, labels[id]]);
+  labels[id] = { class: name, by: at("who").value.trim(), at: new Date().toISOString().slice(0, 19) + "Z" };
+  keep();
+  drawLabels();
+  move(Math.min(current + 1, shown.length - 1));
+}
+
+function undo() {
+  if (!undone.length) return;
+  const [id, before] = undone.pop();
+  if (before) labels[id] = before;
+  else delete labels[id];
+  keep();
+  drawLabels();
+  const place = shown.indexOf(placeOf[id]);
+  if (place >= 0) move(place);
+}
+
+function move(place) {
+  if (one.open) show(place);
+  else if (shown.length) {
+    current = place;
+    buttons[shown[place]].focus();
+  }
+}
+
+const COLUMNS = ["id", "image", "x", "y", "pixel_um", "class", "labelled_by", "labelled_at", "p_abnormal"];
+const quoted = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+
+function csvOfLabels() {
+  const rows = [COLUMNS];
+  for (const cell of data.cells) {
+    const label = labels[cell.id];
+    if (!label || label.class === SKIP) continue;
+    const field = data.images[cell.image];
+    rows.push([cell.id, field.name, cell.x, cell.y, field.pixel_um, label.class, label.by, label.at, cell.score]);
+  }
+  // of an older file that was read: labels of cells that this page does not show are kept
+  for (const [id, label] of Object.entries(labels)) {
+    if (!(id in placeOf) && label.row && label.class !== SKIP) rows.push(COLUMNS.map((name) => label.row[name] ?? ""));
+  }
+  return rows.map((row) => row.map((value) => quoted(String(value))).join(",")).join("\n") + "\n";
+}
+
+function rowsOfCsv(text) {
+  const rows = [[]];
+  for (const [, value, end] of text.replace(/^\ufeff/, "").matchAll(/("(?:[^"]|"")*"|[^,\r\n]*)(,|\r?\n|$)/g)) {
+    rows.at(-1).push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value);
+    if (end !== ",") rows.push([]);
+  }
+  const [header, ...rest] = rows.filter((row) => row.some((value) => value !== ""));
+  return (rest || []).map((row) => Object.fromEntries(header.map((name, k) => [name, row[k] ?? ""])));
+}
+
+function readOlder(text) {
+  const rows = rowsOfCsv(text).filter((row) => row.id && row.class);
+  let read = 0;
+  for (const row of rows) {
+    const have = labels[row.id];
+    if (have && have.at >= row.labelled_at) continue;  // the later one counts
+    undone.push([row.id, have]);
+    labels[row.id] = { class: row.class, by: row.labelled_by || "", at: row.labelled_at || "", row };
+    read += 1;
+  }
+  keep();
+  drawLabels();
+  const here = rows.filter((row) => row.id in placeOf).length;
+  at("said").textContent = rows.length
+    ? `${read} labels read; ${here} of the file's ${rows.length} cells are on this page.`
+    : "No labels found: expected a labels.csv with the columns id and class.";
+}
+
+at("save").addEventListener("click", () => {
+  const link = element("a");
+  link.href = URL.createObjectURL(new Blob([csvOfLabels()], { type: "text/csv" }));
+  link.download = "labels.csv";
+  link.click();
+  at("said").textContent = "Saved as labels.csv.";
+});
+at("older").addEventListener("change", async (event) => {
+  const [file] = event.target.files;
+  if (file) readOlder(await file.text());
+  event.target.value = "";
+});
+at("who").addEventListener("change", keep);
+at("skip").addEventListener("click", () => setLabel(SKIP));
+at("undo").addEventListener("click", undo);
+document.querySelectorAll(".key[data-class]").forEach((button) => {
+  // a click must not take the focus from the cell that is labelled
+  button.addEventListener("mousedown", (event) => event.preventDefault());
+  button.addEventListener("click", () => setLabel(button.dataset.class));
+});
+for (const name of ["skip", "undo"]) at(name).addEventListener("mousedown", (event) => event.preventDefault());
+
+// ---- which cells are shown ----------------------------------------------------------------------------------------
+
+const ORDERS = {
+  highest: (cell) => -cell.score,
+  uncertain: (cell) => Math.abs(cell.score - data.threshold),
+  chosen: (cell) => cell.rank,
+};
 
 function filter() {
   const from = Number(low.value), to = Number(high.value), only = image ? image.value : "";
+  const order = at("order").value, ood = at("ood").value, labelled = at("labelled").value;
   at("low-value").textContent = from.toFixed(2);
   at("high-value").textContent = to.toFixed(2);
+  const tests = [
+    (cell) => cell.score >= from && cell.score <= to,
+    (cell) => only === "" || cell.image === Number(only),
+    (cell) => order !== "chosen" || cell.rank !== null,
+    (cell) => ood === "" || cell.out_of_distribution === (ood === "only"),
+    (cell) => labelled === "" || (labelled === "against" ? disagrees(cell) : cell.id in labels === (labelled === "yes")),
+  ];
   shown = [];
   data.cells.forEach((cell, index) => {
-    const keep = cell.score >= from && cell.score <= to && (only === "" || cell.image === Number(only));
-    buttons[index].hidden = !keep;
-    if (keep) shown.push(index);
+    const kept = tests.every((test) => test(cell));
+    buttons[index].hidden = !kept;
+    if (kept) shown.push(index);
   });
+  const key = ORDERS[order];
+  shown.sort((a, b) => key(data.cells[a]) - key(data.cells[b]) || a - b);
+  grid.append(...shown.map((index) => buttons[index]));
+  current = shown.length ? 0 : -1;
   at("count").textContent = `${shown.length} of ${data.cells.length} shown`;
   document.querySelectorAll(".bar").forEach((bar) => {
     const middle = Number(bar.dataset.low) + 0.025;
@@ -49,47 +227,86 @@ function filter() {
   });
 }
 
+// ---- one cell in its field ----------------------------------------------------------------------------------------
+
 function show(place) {
   if (place < 0 || place >= shown.length) return;
   current = place;
-  const cell = data.cells[shown[place]], field = data.images[cell.image];
-  const x = cell.x - cell.left + 0.5, y = cell.y - cell.top + 0.5;
+  const cell = data.cells[shown[place]], field = data.images[cell.image], label = labels[cell.id];
   const ood = cell.out_of_distribution ? ", out of distribution" : "";
   const area = cell.area === null ? "" : `, nucleus ${cell.area.toFixed(1)} µm²`;
+  const person = label && label.class !== SKIP ? ` Labelled ${label.class}${label.by ? ` by ${label.by}` : ""}.` : "";
   at("facts").textContent = `${place + 1} of ${shown.length}: P(abnormal) ${cell.score.toFixed(3)} ± ` +
-    `${cell.spread.toFixed(3)}${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ${field.name}`;
-  const large = at("large"), ring = at("ring"), view = at("field");
-  large.onload = () => {
-    view.scrollLeft = x - view.clientWidth / 2;
-    view.scrollTop = y - view.clientHeight / 2;
-  };
-  const source = cell.around || field.picture;
+    `${cell.spread.toFixed(3)} (${called(cell)})${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ` +
+    `${field.name}.${person}`;
+  const large = at("large"), source = cell.around || field.picture;
+  large.onload = draw;
   if (large.src !== source) large.src = source;
-  ring.style.left = `${x}px`;
-  ring.style.top = `${y}px`;
-  ring.style.borderColor = colourOf(cell.score);
-  at("map").hidden = false;
   at("small").src = field.picture;
   at("spot").style.left = `${(100 * (cell.x + 0.5)) / field.width}%`;
   at("spot").style.top = `${(100 * (cell.y + 0.5)) / field.height}%`;
   if (!one.open) one.showModal();
-  if (large.complete) large.onload();
+  if (large.complete) draw();
   at("previous").disabled = place === 0;
   at("next").disabled = place === shown.length - 1;
 }
 
+function draw() {
+  const cell = data.cells[shown[current]], large = at("large"), drawn = at("drawn"), view = at("field");
+  const wide = large.naturalWidth, tall = large.naturalHeight;
+  large.style.width = drawn.style.width = `${wide * zoom}px`;
+  large.style.height = drawn.style.height = `${tall * zoom}px`;
+  drawn.setAttribute("viewBox", `${cell.left} ${cell.top} ${wide} ${tall}`);
+  at("outline").setAttribute("points", cell.outline);
+  at("white").setAttribute("points", cell.outline);
+  at("outline").style.stroke = at("ring").style.stroke = colourOf(cell.score);
+  at("ring").setAttribute("cx", cell.x + 0.5);
+  at("ring").setAttribute("cy", cell.y + 0.5);
+  view.scrollLeft = (cell.x - cell.left + 0.5) * zoom - view.clientWidth / 2;
+  view.scrollTop = (cell.y - cell.top + 0.5) * zoom - view.clientHeight / 2;
+}
+
+function zoomBy(factor) {
+  zoom = Math.min(8, Math.max(0.5, zoom * factor));
+  draw();
+}
+
+// ---- keys ---------------------------------------------------------------------------------------------------------
+
+function columns() {
+  const tops = shown.map((index) => buttons[index].offsetTop);
+  const next = tops.findIndex((top) => top > tops[0]);
+  return next < 0 ? shown.length : next;
+}
+
 document.addEventListener("keydown", (event) => {
-  if (!one.open) return;
-  const steps = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: shown.length - 1 };
-  if (event.key in steps) {
-    event.preventDefault();
-    show(steps[event.key]);
+  const typing = event.target.matches("input:not([type=range]), select, textarea");
+  if (typing || event.altKey || event.metaKey) return;
+  const key = event.key.toLowerCase(), last = shown.length - 1;
+  if (event.ctrlKey) {
+    if (key === "z") undo();
+    return;
   }
+  const steps = { arrowright: current + 1, arrowleft: current - 1, home: 0, end: last };
+  if (!one.open) Object.assign(steps, { arrowdown: current + columns(), arrowup: current - columns() });
+  const actions = { s: () => setLabel(SKIP), u: undo };
+  if (one.open) Object.assign(actions, { "+": () => zoomBy(2), "=": () => zoomBy(2), "-": () => zoomBy(0.5) });
+  const onSlider = event.target.matches("input[type=range]");
+  if (key in steps && shown.length && !onSlider) {
+    if (steps[key] >= 0 && steps[key] <= last) move(steps[key]);
+  } else if (key in actions) actions[key]();
+  else if (key in nameOfKey) setLabel(nameOfKey[key]);
+  else return;
+  event.preventDefault();
 });
 at("previous").addEventListener("click", () => show(current - 1));
 at("next").addEventListener("click", () => show(current + 1));
+at("in").addEventListener("click", () => zoomBy(2));
+at("out").addEventListener("click", () => zoomBy(0.5));
 at("close").addEventListener("click", () => one.close());
 one.addEventListener("close", () => { if (current >= 0) buttons[shown[current]].focus(); });
 at("filter").addEventListener("input", filter);
 at("filter").addEventListener("submit", (event) => event.preventDefault());
+recall();
 filter();
+drawLabels();

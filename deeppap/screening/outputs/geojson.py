@@ -8,7 +8,6 @@ import gzip
 import io
 import json
 import math
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,13 +15,17 @@ from pathlib import Path
 from deeppap.io.files import complete_or_absent
 from deeppap.screening.cells import COLOURS, ScreenedCell
 
-# a cell has the same id in every call, one as a detection and another as an annotation
-SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")
 OOD = "Out of distribution (1: the limit)"
 
 
-def feature(cell: ScreenedCell, kind: str = "detection", origin: tuple[int, int] = (0, 0)) -> dict:
-    """One cell as a feature: its outline if there is one, otherwise its centre; counted from the pixel `origin`."""
+def feature(
+    cell: ScreenedCell, kind: str = "detection", origin: tuple[int, int] = (0, 0), score_colours: bool = False
+) -> dict:
+    """One cell as a feature: its outline if there is one, otherwise its centre; counted from the pixel `origin`.
+
+    `score_colours` gives it the colour of its score. QuPath then shows that colour even after the user has set
+    another class, so it is off by default.
+    """
     name, colour = ("Abnormal", COLOURS[-1]) if cell.abnormal else ("Normal", COLOURS[0])
     numbers = {
         "P(abnormal)": round(cell.score, 6),
@@ -33,16 +36,15 @@ def feature(cell: ScreenedCell, kind: str = "detection", origin: tuple[int, int]
     }
     properties = {
         "objectType": kind,
-        "color": list(cell.colour),
+        **({"color": list(cell.colour)} if score_colours else {}),
         "classification": {"name": name, "color": list(colour)},
         "measurements": {key: value for key, value in numbers.items() if not math.isnan(value)},
     }
     if kind == "annotation":
         properties["name"] = f"P(abnormal) {cell.score:.3f}"
-    place = f"{cell.image}\x1f{cell.x:.2f}\x1f{cell.y:.2f}"
     return {
         "type": "Feature",
-        "id": str(uuid.uuid5(SPACE, f"{kind}\x1f{place}")),
+        "id": cell.id_as(kind),
         "geometry": _geometry(cell, *origin),
         "properties": properties,
     }
@@ -60,7 +62,12 @@ def _geometry(cell: ScreenedCell, left: int, top: int) -> dict:
 
 @contextmanager
 def writing_geojson(
-    path: Path, image: str, gzipped: bool = False, origin: tuple[int, int] = (0, 0), kind: str = "detection"
+    path: Path,
+    image: str,
+    gzipped: bool = False,
+    origin: tuple[int, int] = (0, 0),
+    kind: str = "detection",
+    score_colours: bool = False,
 ) -> Iterator[Callable[[ScreenedCell], None]]:
     """Yields what adds a cell to a FeatureCollection, which is complete once the body has ended well, otherwise absent.
 
@@ -78,7 +85,7 @@ def writing_geojson(
 
         def write(cell: ScreenedCell) -> None:
             nonlocal between
-            text = json.dumps(feature(cell, kind, origin), separators=(",", ":"), ensure_ascii=False)
+            text = json.dumps(feature(cell, kind, origin, score_colours), separators=(",", ":"), ensure_ascii=False)
             file.write(f"{between}{text}")
             between = ",\n"
 

@@ -1,8 +1,9 @@
-"""gallery.html: the cells with the highest scores in their fields; summary.html: a row an image. Each is one file."""
+"""gallery.html: cells in their fields, to look at and to label; summary.html: a row an image. Each is one file."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -11,8 +12,9 @@ import msgspec
 import numpy as np
 from markupsafe import Markup
 
+from data_prep.classes import known_class
 from deeppap.io.errors import printable
-from deeppap.io.files import write_text
+from deeppap.io.files import digest, write_text
 from deeppap.io.html import data_uri, render
 from deeppap.screening.cells import ABNORMAL, COLOURS, ScreenedCell, colour_of, hexadecimal, legend
 from deeppap.screening.plan import ImagePlan, Settings
@@ -31,6 +33,12 @@ OVERVIEW = 480  # pixels of the small map of an image that is not in the page as
 QUALITY = 85  # of JPEG
 THRESHOLDS = (ABNORMAL, 0.7, 0.9)  # columns of the summary; edges of the histogram
 TOP = 5  # cells of an image in the summary
+OOD_BANNER = 0.2  # share of cells out of distribution above which a page says so first; the limit itself marks 0.01
+# the keys that label a cell, and the classes that they stand for
+LABEL_KEYS = (
+    *[("N", "normal"), ("A", "abnormal"), ("J", "junk")],
+    *[("1", "NILM"), ("2", "ASC-US"), ("3", "LSIL"), ("4", "ASC-H"), ("5", "HSIL"), ("6", "SCC")],
+)
 
 
 class _Image(msgspec.Struct):
@@ -40,11 +48,13 @@ class _Image(msgspec.Struct):
     width: int
     height: int
     picture: str
+    pixel_um: float
 
 
 class _Cell(msgspec.Struct):
     """A cell of the page; `around` is a picture of its surroundings from `left`, `top`, or "" if the image is whole."""
 
+    id: str
     x: float
     y: float
     score: float
@@ -56,6 +66,8 @@ class _Cell(msgspec.Struct):
     left: int
     top: int
     picture: str
+    outline: str  # of the nucleus, as SVG's points; "" if there is none
+    rank: int | None  # among the cells that are worth a label; None if it was not chosen
 
 
 class SummaryRow(NamedTuple):
@@ -75,10 +87,17 @@ class Gallery:
     def __init__(self, settings: Settings, images: int = 1):
         self.net, self.few = _net(settings), images <= FEW
         self.images: list[_Image] = []
+        self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
 
-    def add_image(self, plan: ImagePlan, slide: Slide, cells: Sequence[ScreenedCell]) -> None:
-        """Add an image and those of its cells that are shown."""
+    def add_image(
+        self,
+        plan: ImagePlan,
+        slide: Slide,
+        cells: Sequence[ScreenedCell],
+        ranks: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Add an image and those of its cells that are shown; `ranks` has the ids of those that are worth a label."""
         pixels = plan.width * plan.height
         # of many images each is held as the smaller of itself and the surroundings of its cells
         whole = pixels <= WHOLE and (self.few or pixels <= len(cells) * AROUND**2)
@@ -86,6 +105,7 @@ class Gallery:
         for cell in cells:
             around, left, top = ("", 0, 0) if whole else _surroundings(slide, cell)
             shown = _Cell(
+                id=cell.id,
                 x=cell.x,
                 y=cell.y,
                 score=round(cell.score, 6),
@@ -97,9 +117,12 @@ class Gallery:
                 left=left,
                 top=top,
                 picture=_cell_picture(slide, cell, plan.mpp),
+                outline=_svg_points(cell.outline),
+                rank=ranks.get(cell.id),
             )
             self.cells.append(shown)
-        self.images.append(_Image(printable(plan.name), plan.width, plan.height, picture))
+        self.images.append(_Image(printable(plan.name), plan.width, plan.height, picture, plan.mpp))
+        self.shas.append(plan.image_sha)
 
     def summary_row(self, result: "ImageResult", gallery: str) -> SummaryRow:
         """The row in summary.html of the one image of this gallery, which lies beside it at `gallery`."""
@@ -109,7 +132,15 @@ class Gallery:
         """Write the page, complete or absent."""
         self.cells.sort(key=lambda cell: (-cell.score, cell.image, cell.y, cell.x))
         colours = [hexadecimal(colour) for colour in COLOURS]
-        data = {"images": self.images, "cells": self.cells, "threshold": ABNORMAL, "colours": colours}
+        data = {
+            "images": self.images,
+            "cells": self.cells,
+            "threshold": ABNORMAL,
+            "colours": colours,
+            "classes": [[key, name, known_class(name).label] for key, name in LABEL_KEYS],
+            # labels that the browser keeps belong to these images, whichever net scored them
+            "key": digest(self.shas)[:16],
+        }
         # a file name that holds </script> must not end the data
         text = Markup(msgspec.json.encode(data).decode().replace("<", "\\u003c"))
         counts = [sum(column) for column in zip(*(r.histogram for r in results), strict=True)]
@@ -123,6 +154,9 @@ class Gallery:
             shown=len(self.cells),
             threshold=ABNORMAL,
             net=self.net,
+            banner=ood_banner(results),
+            classes=LABEL_KEYS,
+            chosen=any(cell.rank is not None for cell in self.cells),
             counts=counts,
             colour_of=_colour_of,
             legend=[(hexadecimal(colour), scores) for colour, scores in legend()],
@@ -139,11 +173,29 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         rows=rows,
         cells=sum(row.result.cells for row in rows),
         warned=sum(bool(row.result.warnings()) for row in rows),
+        banner=ood_banner([row.result for row in rows]),
         thresholds=THRESHOLDS,
         net=_net(settings),
         colour_of=_colour_of,
     )
     write_text(path, page)
+
+
+def ood_banner(results: Sequence["ImageResult"]) -> str | None:
+    """The line above everything if so many cells are out of distribution that the scores should not be used."""
+    checked = [result for result in results if result.out_of_distribution is not None]
+    marked, cells = sum(result.out_of_distribution for result in checked), sum(result.cells for result in checked)
+    if not cells or marked < OOD_BANNER * cells:
+        return None
+    share = f"{marked:,} of {cells:,} cells are out of distribution: the net was trained on cells that look different."
+    return f"{share} Do not use these scores. Label some cells and adapt the net."
+
+
+def _svg_points(outline: np.ndarray | None) -> str:
+    """An outline, float32 (N, 2), as SVG writes points; from a pixel's corner, half a pixel before its centre."""
+    if outline is None or len(outline) < 3:
+        return ""
+    return " ".join(f"{x + 0.5:.1f},{y + 0.5:.1f}" for x, y in outline)
 
 
 def _colour_of(score: float) -> str:

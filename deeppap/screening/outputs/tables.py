@@ -1,18 +1,19 @@
-"""cells.csv and cells.parquet, written as the cells come, so that memory stays flat; and the highest scores of them."""
+"""cells.csv and cells.parquet, written as the cells come, so that memory stays flat; and which cells a page shows."""
 
 import csv
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 
 from deeppap.io.files import complete_or_absent
 from deeppap.scoring.ood import WORDS
-from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.parts import require_parquet
 
 NUMBERS = ("x", "y", "area_um2", "confidence", "p_abnormal", "spread")
-COLUMNS = ("image", *NUMBERS, "out_of_distribution", "engine", "weights_sha")
+COLUMNS = ("image", *NUMBERS, "out_of_distribution", "engine", "weights_sha", "id")
 AT_ONCE = 50_000  # rows of a Parquet row group
 
 
@@ -28,9 +29,9 @@ def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Call
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
         mark = WORDS[cell.out_of_distribution]
         texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *("" if math.isnan(v) else f"{v:.6f}" for v in numbers[2:]))
-        rows.writerow([cell.image, *texts, mark, engine, weights_sha])
+        rows.writerow([cell.image, *texts, mark, engine, weights_sha, cell.id])
         known = [None if math.isnan(v) else v for v in numbers]
-        waiting.append((cell.image, *known, mark or None, engine, weights_sha))
+        waiting.append((cell.image, *known, mark or None, engine, weights_sha, cell.id))
         if len(waiting) == AT_ONCE:
             flush()
 
@@ -52,11 +53,12 @@ def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Call
         flush()
 
 
-class Highest:
-    """The cells with the highest scores, at most `most`; of equal scores the first by image, y and x is kept."""
+class First:
+    """Of a stream of cells the `most` with the smallest `key`; of equal ones the first by image, y and x."""
 
-    def __init__(self, most: int):
+    def __init__(self, most: int, key: Callable[[ScreenedCell], float | str]):
         self.most = most
+        self.key = key
         self.kept: list[ScreenedCell] = []
 
     def add(self, cell: ScreenedCell) -> None:
@@ -66,5 +68,45 @@ class Highest:
             self.kept = self.cells()
 
     def cells(self) -> list[ScreenedCell]:
-        """The highest score first."""
-        return sorted(self.kept, key=lambda c: (-c.score, c.image, c.y, c.x))[: self.most]
+        """The cells in the order of the key."""
+        return sorted(self.kept, key=lambda c: (self.key(c), c.image, c.y, c.x))[: self.most]
+
+
+def highest(most: int) -> First:
+    """Keeps the cells with the highest scores."""
+    return First(most, lambda cell: -cell.score)
+
+
+def most_uncertain(most: int) -> First:
+    """Keeps the cells with the scores nearest to the threshold."""
+    return First(most, lambda cell: abs(cell.score - ABNORMAL))
+
+
+class Choice:
+    """Chooses cells that are worth a label, taken in turn from three groups.
+
+    The groups are the most uncertain cells, random cells out of distribution, and random cells of each tenth of the
+    scores. Uncertain cells alone would leave out what the net gets wrong with confidence. The random order is that
+    of the ids, which are hashes, so the same cells are chosen in every call.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.uncertain = most_uncertain(most)
+        self.out_of_distribution = First(most, lambda cell: cell.id)
+        self.tenths = [First(most, lambda cell: cell.id) for _ in range(10)]
+
+    def add(self, cell: ScreenedCell) -> None:
+        """Look at one more cell."""
+        self.uncertain.add(cell)
+        self.tenths[min(9, int(10 * cell.score))].add(cell)
+        if cell.out_of_distribution:
+            self.out_of_distribution.add(cell)
+
+    def cells(self) -> list[ScreenedCell]:
+        """At most `most` cells, the most useful first."""
+        columns = [group.cells() for group in self.tenths]
+        tenths = [cell for row in zip_longest(*columns) for cell in row if cell is not None]
+        groups = [self.uncertain.cells(), self.out_of_distribution.cells(), tenths]
+        in_turn = (cell for row in zip_longest(*groups) for cell in row if cell is not None)
+        return list({cell.id: cell for cell in in_turn}.values())[: self.most]

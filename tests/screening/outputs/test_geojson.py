@@ -21,7 +21,6 @@ def test_detection_has_what_qupath_reads():
         "geometry": RING,  # closed, and counted from the corner of the first pixel
         "properties": {
             "objectType": "detection",
-            "color": [213, 94, 0],
             "classification": {"name": "Abnormal", "color": [213, 94, 0]},
             "measurements": {
                 "P(abnormal)": 0.93,
@@ -32,7 +31,9 @@ def test_detection_has_what_qupath_reads():
             },
         },
     }
-    assert str(uuid.UUID(found["id"])) == found["id"]
+    assert str(uuid.UUID(found["id"])) == found["id"] == cell_at(10, 20).id
+    coloured = feature(cell_at(10, 20, 0.93, ood_score=0.75), score_colours=True)["properties"]
+    assert coloured == found["properties"] | {"color": [213, 94, 0]}
 
 
 def test_annotation_has_a_name_and_an_id_of_its_own():

@@ -177,5 +177,5 @@ def test_histogram(tmp_path, made):
     text, _ = made((plan_of(tmp_path / "field.png"), field(), [cell_at(9, 9, score) for score in scores]))
     bars = re.findall(r'<rect class="bar" data-low="(.*?)".* height="(.*?)".*<title>(.*?)</title>', text)
     assert len(bars) == 20
-    assert {low: float(height) for low, height, _ in bars if float(height)} == {"0.200": 112, "0.950": 56}
+    assert {low: float(height) for low, height, _ in bars if float(height)} == {"0.200": 112, "0.950": 79.2}
     assert bars[4][2] == "0.20 to 0.25: 4 cells"

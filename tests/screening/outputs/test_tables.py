@@ -6,7 +6,7 @@ import random
 import pytest
 
 from deeppap.screening.outputs import tables
-from deeppap.screening.outputs.tables import COLUMNS, Highest, writing_tables
+from deeppap.screening.outputs.tables import COLUMNS, Choice, highest, most_uncertain, writing_tables
 from tests.support.screening import cell_at
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")
@@ -26,7 +26,7 @@ def test_both_tables_hold_every_cell(tmp_path, monkeypatch, at_once):
         header, *rows = csv.reader(file)
     assert tuple(header) == COLUMNS
     numbers = ["10.25", "20.00", "40.250000", "0.900000", "0.123457", "0.050000"]
-    assert rows[0] == ["field.png", *numbers, "yes", "caffe float32", "ab" * 32]
+    assert rows[0] == ["field.png", *numbers, "yes", "caffe float32", "ab" * 32, CELLS[0].id]
     assert (rows[1][0], rows[1][3], rows[1][7]) == ('a,"b"\n.png', "", "")
     first, second = parquet.read_table(tmp_path / "cells.parquet").to_pylist()
     assert list(first) == list(COLUMNS)
@@ -54,7 +54,24 @@ def test_highest_scores_and_of_equal_ones_the_first_by_place():
     for most in (30, 500):
         for seed in range(3):
             random.Random(seed).shuffle(cells)
-            highest = Highest(most)
+            kept = highest(most)
             for cell in cells:
-                highest.add(cell)
-            assert [(c.score, c.y, c.x) for c in highest.cells()] == [(c.score, c.y, c.x) for c in expected[:most]]
+                kept.add(cell)
+            assert [(c.score, c.y, c.x) for c in kept.cells()] == [(c.score, c.y, c.x) for c in expected[:most]]
+
+
+def test_choice_holds_uncertain_cells_those_out_of_distribution_and_all_scores():
+    cells = [cell_at(x, 0, x / 1000, ood_score=2.0 if x % 100 == 7 else 0.5) for x in range(1000)]
+    chosen = []
+    for order in (cells, cells[::-1]):
+        choice, nearest = Choice(30), most_uncertain(10)
+        for cell in order:
+            choice.add(cell)
+            nearest.add(cell)
+        chosen.append([cell.id for cell in choice.cells()])
+        assert {cell.id for cell in nearest.cells()} <= set(chosen[-1])
+    assert chosen[0] == chosen[1]
+    picked = [cell for cell in cells if cell.id in set(chosen[0])]
+    assert len(picked) == len(chosen[0]) == 30
+    assert sum(cell.out_of_distribution for cell in picked) >= 9
+    assert {int(10 * cell.score) for cell in picked} == set(range(10))

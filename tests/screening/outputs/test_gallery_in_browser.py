@@ -1,0 +1,111 @@
+"""The gallery as a labelling desk, in a real browser: by keyboard alone, kept over a reload, saved and read again."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from deeppap.screening.outputs.pages import Gallery
+from deeppap.screening.parts import Part
+from deeppap.screening.results import ImageResult
+from deeppap.screening.slides.field_image import FieldImage
+from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser
+from tests.support.screening import cell_at, plain_settings, plan_of
+
+cv2 = pytest.importorskip("cv2")
+SCORES = (0.95, 0.8, 0.52, 0.3, 0.1)
+NAME = 'a long name, "quoted", of a field.png'
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The gallery of five cells of one field; the last is out of distribution."""
+    folder = tmp_path_factory.mktemp("gallery")
+    plan = plan_of(folder / NAME)
+    cv2.imwrite(plan.image, np.full((400, 600, 3), 200, np.uint8))
+    cells = [
+        cell_at(100 + 90 * k, 60 + 70 * k, score, NAME, ood_score=2.0 if k == 4 else 0.5)
+        for k, score in enumerate(SCORES)
+    ]
+    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
+    result.add(Part(cells, ()))
+    gallery.add_image(plan, FieldImage(plan.image), cells, {cells[2].id: 0, cells[4].id: 1})
+    gallery.write(folder / "gallery.html", [result])
+    return folder / "gallery.html", cells
+
+
+def saved(view) -> list[dict]:
+    with view.expect_download() as download:
+        view.click("#save")
+    return list(csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8"))))
+
+
+def test_labels_by_keyboard_are_kept_saved_and_read_again(page, tmp_path):
+    path, cells = page
+    with opened_browser() as context:
+        view = context.new_page()
+        view.goto(path.as_uri())
+        view.fill("#who", "Dr. Ohm")
+        view.keyboard.press("Tab")
+        view.focus(".cell >> nth=0")
+        for key in ("a", "5", "n", "j", "ArrowRight", "n", "u"):
+            view.keyboard.press(key)
+        # 0.95 abnormal, 0.8 HSIL, 0.52 normal against the net, 0.3 junk, 0.1 normal and undone
+        assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+        view.reload()
+        assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+        rows = saved(view)
+        assert [(row["id"], row["class"]) for row in rows] == [
+            (cell.id, name) for cell, name in zip(cells, ("abnormal", "HSIL", "normal", "junk"), strict=False)
+        ]
+        first = rows[0]
+        assert (first["image"], first["x"], first["y"], first["labelled_by"]) == (NAME, "100", "60", "Dr. Ohm")
+        view.select_option("#labelled", "against")
+        assert view.inner_text("#count") == "1 of 5 shown"
+        # an older file: its later label wins, the earlier one does not
+        text = "id,class,labelled_by,labelled_at\n"
+        text += f"{cells[0].id},NILM,B,2099-01-01T00:00:00Z\n{cells[1].id},NILM,B,2000-01-01T00:00:00Z\n"
+        (tmp_path / "labels.csv").write_text(text)
+        view.set_input_files("#older", tmp_path / "labels.csv")
+        view.wait_for_function("document.getElementById('said').textContent.startsWith('1 labels read')")
+        assert [row["class"] for row in saved(view)] == ["NILM", "HSIL", "normal", "junk"]
+
+
+def test_orders_filters_and_the_dialog(page):
+    path, _ = page
+    with opened_browser() as context:
+        view = context.new_page()
+        view.goto(path.as_uri())
+
+        def scores():
+            return [float(text) for text in view.locator(".cell:visible > span").all_inner_texts()]
+
+        assert scores() == list(SCORES)
+        view.select_option("#order", "uncertain")
+        assert scores() == [0.52, 0.3, 0.8, 0.1, 0.95]
+        view.select_option("#order", "chosen")
+        assert scores() == [0.52, 0.1]
+        view.select_option("#order", "highest")
+        view.select_option("#ood", "only")
+        assert scores() == [0.1]
+        view.select_option("#ood", "")
+        view.focus(".cell:visible >> nth=0")
+        view.keyboard.press("Enter")
+        view.wait_for_function("document.getElementById('drawn').getAttribute('viewBox') === '0 0 600 400'")
+        assert view.get_attribute("#outline", "points").startswith("95.5,55.5 ")
+        view.keyboard.press("+")
+        assert view.evaluate("document.getElementById('large').clientWidth") == 1200
+        view.keyboard.press("j")
+        assert view.inner_text("#facts").startswith("2 of 5")
+        view.keyboard.press("Escape")
+        assert view.inner_text("#progress") == "1 labelled"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_nothing_is_too_wide_and_every_control_has_a_name(page, width, dark):
+    with opened_browser(width, dark=dark) as context:
+        view = context.new_page()
+        view.goto(page[0].as_uri())
+        assert view.evaluate(TOO_WIDE) == []
+        assert view.evaluate(WITHOUT_NAME) == []
