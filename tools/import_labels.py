@@ -19,6 +19,7 @@ CONFIDENCE = 0.1
 EPILOG = """\
   tools/import_labels.py qupath_export/ --images slides/ --out my_cells --mpp 0.25
   tools/import_labels.py coco.json --out my_cells --classes "Normal=NILM,junk=-"
+  tools/import_labels.py my_cells/ labels.csv --images fields/ --out my_cells_2
   tools/import_labels.py sipakmed/ --out sipakmed_cells --mpp 0.15 --find-nucleus
 
 The folder OUT is written complete or not at all: images/, cells.csv, import_check.png and import_summary.txt. All
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--classes", default="", help='meaning of class names, such as "Normal=NILM,junk=-"')
     parser.add_argument("--mpp", type=above_zero, help="micrometres per pixel of the images")
     parser.add_argument("--find-nucleus", action="store_true", help="find the nucleus in each box or single-cell image")
+    parser.add_argument("--reviewed", action="store_true", help="a net's classes that a person left count as labels")
     parser.add_argument("--xy-is-centre", action="store_true", help="x, y of a table's boxes are their centres")
     args = parser.parse_args()
     from data_prep.importers.gather import gather
@@ -52,7 +54,8 @@ def main() -> None:
 
     require_place(args.out, [*args.source, *([args.images] if args.images else [])])
     picture, find = CheckPicture(), nuclei_of if args.find_nucleus else None
-    found = gather(args.source, args.images, args.classes, args.mpp, find, args.xy_is_centre, picture.add)
+    asked = (args.images, args.classes, args.mpp, find, args.xy_is_centre, args.reviewed)
+    found = gather(args.source, *asked, picture.add)
     for line in write(found, args.out, picture):
         print(with_options(line), file=sys.stderr if line.startswith("!!") else sys.stdout)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from data_prep.classes import LEAVE_OUT, ClassTable
@@ -14,12 +13,12 @@ from data_prep.importers import conventions, cric
 from data_prep.importers.image_index import ImageIndex
 from data_prep.importers.labelled import Labelled, Source
 from data_prep.importers.recognise import read_labels
+from data_prep.importers.rounds import KnownImages, one_for_each_nucleus
 from deeppap.io.errors import FieldError, Mistakes, UserError
 from deeppap.io.image_file import read_image
 
 # an image, uint8 (H, W, 3) BGR, and its pixel size in um -> nuclei, float64 (N, 2) of x and y
 FindNuclei = Callable[[np.ndarray, float], np.ndarray]
-SAME = 2.0  # pixels: two labels so close are of one nucleus
 LARGEST_UM2 = 1000.0  # area of a nucleus; what is larger is a whole cell or a region
 USUAL_UM = 0.2  # the pixel of a 40x scan or finer, where nobody says
 NO_NUCLEUS = f"cells without a nucleus of their own (no nucleus drawn, or an outline above {LARGEST_UM2:g} um2)"
@@ -55,6 +54,7 @@ def gather(
     mpp: float | None = None,
     find_nucleus: FindNuclei | None = None,
     xy_is_centre: bool = False,
+    reviewed: bool = False,
     look: Callable[[np.ndarray, Labelled], None] | None = None,
 ) -> Gathered:
     """Read all labels and decide about each.
@@ -73,6 +73,8 @@ def gather(
         Finds nuclei where a box, or a picture of one cell, is all there is.
     xy_is_centre : bool
         In tables of boxes, x and y are the middle and not the upper left corner.
+    reviewed : bool
+        A person has looked at every object of what `screen` wrote: a net's class that was left is a label too.
     look : callable, optional
         Is handed each cell with its image, while that is decoded.
 
@@ -82,15 +84,19 @@ def gather(
         For all mistakes of all sources at once.
     """
     table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
-    for path in paths:
+    known_images = KnownImages()
+    for number, path in enumerate(paths):
         root = path if path.is_dir() else path.parent
         index = ImageIndex([images] if images and path.is_file() else [images, root] if images else [root])
-        source = Source(path, index, mpp, xy_is_centre, mistakes, found.left_out, found.warnings)
+        source = Source(path, index, mpp, xy_is_centre, reviewed, mistakes, found.left_out, found.warnings)
         with mistakes.noted():
             objects = read_labels(source)
             found.read[f"{path} ({source.format})"] = len(objects)
             objects = [one for one in objects if _fits(one, source)]
             conventions.check(objects, source)
+            for one in objects:
+                one.round = number
+            known_images.unify(objects)
             found.cells += objects
             found.sources.append(source)
     found.cells = _classified(found.cells, table, found, mistakes)
@@ -98,7 +104,7 @@ def gather(
     if find_nucleus and any(one.centre is None and not one.pixel_um for one in found.cells):
         raise FieldError("find_nucleus", "the pixel size of the images", "none", "Give `mpp`, in micrometres.")
     found.cells = _placed(found, find_nucleus, look, mistakes)
-    found.cells = _without_repeats(found)
+    found.cells = one_for_each_nucleus(found)
     if not found.cells:
         left = "; ".join(f"{len(where)} {why}" for why, where in found.left_out.items())
         mistakes.add(UserError(paths[0], "labelled cells", left or "none", "Give objects their classes; export again."))
@@ -179,32 +185,15 @@ def _find_centre(one: Labelled, nuclei: np.ndarray, found: Gathered) -> None:
         one.centre, one.centre_from = one.box.middle, "middle"
 
 
-def _without_repeats(found: Gathered) -> list[Labelled]:
-    """One cell for each nucleus: equal repeats are merged, those of two classes left out, both named."""
-    repeats, contradicting = set(), set()  # ids of objects
-    for cells in found.by_image().values():
-        for first, second in sorted(cKDTree([one.centre for one in cells]).query_pairs(SAME)):
-            a, b = cells[first], cells[second]
-            if a.known.name == b.known.name:
-                repeats.add(id(b))
-                continue
-            contradicting |= {id(a), id(b)}
-            line = f"{a.where} says {a.known.name}, {b.where} says {b.known.name}"
-            found.leave_out("pairs of labels that contradict each other", line)
-    for one in found.cells:
-        if id(one) in repeats - contradicting:
-            found.leave_out("repeats of the same cell and class", one.where)
-    return [one for one in found.cells if id(one) not in repeats | contradicting]
-
-
 def _grouped(found: Gathered) -> None:
     """An image has one group only; where groups are named, or images hold several cells, every image has one."""
     images, mistakes = found.by_image(), Mistakes()
     named = any(one.group for one in found.cells) or len(images) < len(found.cells)
     for path, cells in images.items():
-        groups = sorted({one.group or "" for one in cells})
+        # labels of a later round know no groups: the image has the one that an earlier round named
+        groups = sorted({one.group for one in cells} - {None, ""}) or [""]
         if len(groups) > 1:
-            shown = " and ".join(group or "none" for group in groups[:2])
+            shown = " and ".join(groups[:2])
             mistakes.add(UserError(cells[0].where, f"one group for all cells of {path.name}", shown, "Give them one."))
         for one in cells:
             one.group = groups[-1] or (found.names[path] if named else None)

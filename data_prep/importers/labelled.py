@@ -62,6 +62,10 @@ class Labelled:
         Where the centre is from: "point", "outline", "mask", or of a box "middle" or "detector".
     whole_cell : bool
         The box is that of a cell, not of a nucleus: its middle is no nucleus centre.
+    by, at : str
+        Who labelled it and when (ISO 8601, UTC), where the source says so.
+    round : int
+        Place of the source among all sources.
     known : CellClass or None
         What `kind` means; set once the reader has ended.
     """
@@ -77,6 +81,9 @@ class Labelled:
     pixel_um: float | None = None
     centre_from: str = "point"
     whole_cell: bool = False
+    by: str = ""
+    at: str = ""
+    round: int = 0
     known: CellClass | None = None
 
 
@@ -88,6 +95,7 @@ class Source:
     images: ImageIndex
     mpp: float | None = None
     xy_is_centre: bool = False
+    reviewed: bool = False  # a person has looked at every object, so that a net's class that stands is a label too
     mistakes: Mistakes = field(default_factory=Mistakes)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

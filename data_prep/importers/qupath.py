@@ -13,6 +13,7 @@ from deeppap.io.errors import UserError
 
 NAME = "QuPath"
 OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
+THRESHOLD = 0.5  # the paper's: from it on `screen` calls a cell abnormal
 
 
 def matches(data: Any) -> bool:
@@ -25,8 +26,6 @@ def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]
     """The objects of one image; the image has the file's name, unless the collection names it."""
     features = data.get("features", [data]) if isinstance(data, dict) else data
     named = data.get("image") if isinstance(data, dict) else None
-    if named and OWN_SCORE in str(features[:1]):
-        source.warn(f"{name}: written by tools/screen.py. Its classes are the net's unless a person corrected them.")
     image = source.images.find(named if isinstance(named, str) else _image_name(Path(name)), path)
     for number, feature in enumerate(_flat(features), 1):
         where = f"{name}, object {number}"
@@ -58,6 +57,9 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
     if not kind or kind.endswith("*"):  # Region*, Ignore*: QuPath's classes for what is no object
         source.leave_out(f"objects of QuPath's class {kind}" if kind else "objects without a class", where)
         return
+    if not source.reviewed and kind == _net_call(properties.get("measurements")):
+        source.leave_out("objects with the class that the net gave them (`reviewed` takes them as labels)", where)
+        return
     nucleus = feature.get("nucleusGeometry")
     geometry = nucleus or feature["geometry"]
     shape, places = geometry["type"], geometry["coordinates"]
@@ -83,3 +85,13 @@ def _kind(classification: Any) -> str:
         names = classification.get("names")
         classification = ": ".join(map(str, names)) if names else classification.get("name")
     return (classification or "").strip()
+
+
+def _net_call(measurements: Any) -> str | None:
+    """The class that `screen` gave to its own object; None for any other object."""
+    if isinstance(measurements, list):  # QuPath 0.2 and 0.3 write a list of names and values
+        measurements = {one.get("name"): one.get("value") for one in measurements}
+    score = (measurements or {}).get(OWN_SCORE)
+    if score is None:
+        return None
+    return "Abnormal" if float(score) >= THRESHOLD else "Normal"

@@ -1,4 +1,4 @@
-"""Tables of points or boxes: CSV under the names that people use, CRIC's and RIVA's, and `screen`'s cells.csv.
+"""Tables of points or boxes: CSV under the names that people use, CRIC's and RIVA's, and the gallery's labels.csv.
 
 Points are pixel centres, counted from 0, as in a manifest. Boxes are counted from the corner of the first pixel.
 """
@@ -94,6 +94,8 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             about = {
                 "group": row.get(columns.group) or None,
                 "id": row.get(columns.identity) or None,
+                "by": row.get("labelled_by") or "",
+                "at": row.get("labelled_at") or "",
                 "pixel_um": numbers(where, [row[columns.pixel]], 1, "a number")[0] if row.get(columns.pixel) else None,
             }
             image = source.images.find(row[columns.image], path)

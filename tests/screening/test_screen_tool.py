@@ -24,7 +24,7 @@ from tests.support.screening import MPP, settings_for, spoil_segment, write_tiff
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")
 CONFIDENCE = 0.2
-FILES = {"cells.geojson", "worst.geojson", "overlay.png", "gallery.html"}
+FILES = {"cells.geojson", "worst.geojson", "uncertain.geojson", "overlay.png", "gallery.html"}
 OOD = "Out of distribution (1: the limit)"
 
 

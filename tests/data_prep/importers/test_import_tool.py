@@ -65,6 +65,9 @@ def test_what_is_found_twice_gets_names_of_its_own(checkout, tmp_path):
         points = files.drawn(tmp_path / name)
         rows = [["field.png", *place, files.kind_of(i), i, "p1"] for i, place in enumerate(points)]
         files.write_csv(tmp_path / name / "mine.csv", "image,x,y,class,id,patient", rows)
+    # other pixels: the same picture again would be the same image, labelled once more
+    other = tmp_path / "two/field.png"
+    cv2.imwrite(str(other), 255 - cv2.imread(str(other)))
     out = tmp_path / "one/my_cells"
     for _ in range(2):
         run_tool(checkout, "import_labels", tmp_path / "one", tmp_path / "two", "--out", out)

@@ -1,0 +1,91 @@
+"""Several rounds of labels of the same cells: which label counts, and how well people agree."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scipy.spatial import cKDTree
+
+from data_prep.importers.labelled import Labelled
+from deeppap.io.files import sha256_file
+
+if TYPE_CHECKING:
+    from data_prep.importers.gather import Gathered
+
+SAME = 2.0  # pixels: two labels so close are of one nucleus
+Pairs = dict[tuple[str, str], list[tuple[str, str]]]  # (person, person) -> their classes of the same cells
+
+
+class KnownImages:
+    """The images of earlier sources, by their bytes: each round may have a folder of copies.
+
+    Only files of the same size are read.
+    """
+
+    def __init__(self):
+        self.of_size: dict[int, list[Path]] = defaultdict(list)
+
+    def unify(self, objects: list[Labelled]) -> None:
+        """Give the objects of one source the images of earlier sources, where the bytes are the same."""
+        images = {one.image: self._earlier(one.image) for one in objects}
+        for one in objects:
+            one.image = images[one.image]
+        for path in images.values():
+            alike = self.of_size[path.stat().st_size]
+            if path not in alike:
+                alike.append(path)
+
+    def _earlier(self, path: Path) -> Path:
+        alike = self.of_size[path.stat().st_size]
+        return next((other for other in alike if sha256_file(other) == sha256_file(path)), path)
+
+
+def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
+    """One cell for each nucleus; what is left out is noted in `found`, and so is how well people agree.
+
+    Equal repeats are merged. Of different labels the later one counts: by its time, otherwise by the order of the
+    sources. Two different labels of one source without times contradict each other, and both are left out.
+    """
+    dropped: set[int] = set()  # ids of objects
+    people: Pairs = defaultdict(list)
+    for cells in found.by_image().values():
+        for pair in sorted(cKDTree([one.centre for one in cells]).query_pairs(SAME)):
+            first, second = sorted((cells[place] for place in pair), key=_age)
+            if first.by and second.by and first.by != second.by:
+                names = sorted(((first.by, first.known.name), (second.by, second.known.name)))
+                people[names[0][0], names[1][0]].append((names[0][1], names[1][1]))
+            said = f"{_text(first)}, {_text(second)}"
+            if first.known.name == second.known.name:
+                repeat = second if _age(first) == _age(second) else first
+                found.leave_out("repeats of the same cell and class", repeat.where)
+                dropped.add(id(repeat))
+            elif _age(first) == _age(second):
+                found.leave_out("pairs of labels that contradict each other", said)
+                dropped |= {id(first), id(second)}
+            else:
+                found.leave_out("labels that a later one replaces", said)
+                dropped.add(id(first))
+    for (one, other), classes in people.items():
+        alike = sum(a == b for a, b in classes)
+        line = f"{one} and {other} labelled {len(classes)} cells both, {alike} alike"
+        kappa = cohens_kappa(classes)
+        found.warnings.append(line if kappa is None else f"{line}: Cohen's kappa {kappa:.2f}.")
+    return [one for one in found.cells if id(one) not in dropped]
+
+
+def cohens_kappa(pairs: list[tuple[str, str]]) -> float | None:
+    """Agreement beyond chance of two people's classes; None if both gave all cells one class."""
+    if len({name for pair in pairs for name in pair}) < 2:
+        return None
+    from sklearn.metrics import cohen_kappa_score  # takes seconds to import, and few imports need it
+
+    return float(cohen_kappa_score(*zip(*pairs, strict=True)))
+
+
+def _age(one: Labelled) -> tuple[str, int]:
+    """Grows from the oldest label to the latest; a label without a time is older than any that has one."""
+    return one.at, one.round
+
+
+def _text(one: Labelled) -> str:
+    return f"{one.where} says {one.known.name}" + (f" ({one.by})" if one.by else "")

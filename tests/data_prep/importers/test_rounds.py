@@ -1,0 +1,74 @@
+"""Several rounds of labels: the later one counts, people's agreement is told, a net's own calls are no labels."""
+
+import json
+import shutil
+
+import pytest
+
+from data_prep.importers.gather import gather
+from data_prep.importers.rounds import cohens_kappa
+from deeppap.screening.outputs.geojson import feature
+from tests.support import label_files as files
+from tests.support.screening import cell_at
+
+HEADER = "id,image,x,y,pixel_um,class,labelled_by,labelled_at,p_abnormal"
+
+
+def round_of(path, points, kinds, by, at):
+    rows = [[f"c{k}", "field.png", *points[k], 0.25, kind, by, at, 0.9] for k, kind in kinds.items()]
+    return files.write_csv(path, HEADER, rows)
+
+
+def kinds_of(found):
+    return {tuple(one.centre): one.known.name for one in found.cells}
+
+
+def test_the_later_label_counts_in_whatever_order_the_files_are_given(tmp_path):
+    points = files.drawn(tmp_path)
+    first = round_of(tmp_path / "a.csv", points, dict.fromkeys(range(4), "normal"), "Ann", "2026-01-01T10:00:00Z")
+    later = {0: "normal", 1: "abnormal", 2: "HSIL", 5: "junk"}
+    second = round_of(tmp_path / "b.csv", points, later, "Bo", "2026-02-01T10:00:00Z")
+    expected = {tuple(points[k]): kind for k, kind in {**later, 3: "normal"}.items()}
+    for order in ([first, second], [second, first]):
+        found = gather(order)
+        assert kinds_of(found) == expected
+        assert len(found.left_out["labels that a later one replaces"]) == 2
+        assert len(found.left_out["repeats of the same cell and class"]) == 1
+        assert found.warnings[-1].startswith("Ann and Bo labelled 3 cells both, 1 alike")
+
+
+def test_a_former_import_is_joined_by_the_bytes_of_its_images(tmp_path):
+    """Its copies of the images are those images; its groups stay; the source that is named last counts."""
+    points = files.drawn(tmp_path / "new")
+    old = tmp_path / "old"
+    (old / "images").mkdir(parents=True)
+    shutil.copy(tmp_path / "new/field.png", old / "images/field.png")
+    rows = [["images/field.png", *points[k], "NILM", "patient 1"] for k in (0, 1)]
+    files.write_csv(old / "cells.csv", "image,nucleus_x,nucleus_y,class,group", rows)
+    new = round_of(tmp_path / "new/labels.csv", points, {1: "HSIL", 2: "LSIL"}, "Ann", "")
+    found = gather([old, new])
+    assert kinds_of(found) == {tuple(points[0]): "NILM", tuple(points[1]): "HSIL", tuple(points[2]): "LSIL"}
+    assert {one.group for one in found.cells} == {"patient 1"}
+    assert kinds_of(gather([new, old]))[tuple(points[1])] == "NILM"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_the_net_said_is_no_label_unless_a_person_reviewed_it(tmp_path, listed):
+    files.drawn(tmp_path)
+    features = [feature(cell_at(50 + 40 * k, 60, score, outline=None)) for k, score in enumerate((0.9, 0.2, 0.8))]
+    features[2]["properties"]["classification"] = {"name": "Normal"}  # a person's correction
+    if listed:  # as QuPath 0.2 wrote measurements
+        for one in features:
+            numbers = one["properties"]["measurements"]
+            one["properties"]["measurements"] = [{"name": name, "value": numbers[name]} for name in numbers]
+    source = tmp_path / "field.png.geojson"
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert [(one.centre, one.known.name) for one in gather([source]).cells] == [((130, 60), "normal")]
+    assert [one.known.name for one in gather([source], reviewed=True).cells] == ["abnormal", "normal", "normal"]
+
+
+def test_kappa():
+    # four of six alike; by chance half: (4/6 - 1/2) / (1 - 1/2)
+    pairs = [("a", "a"), ("a", "a"), ("b", "b"), ("b", "b"), ("a", "b"), ("b", "a")]
+    assert cohens_kappa(pairs) == pytest.approx(1 / 3)
+    assert cohens_kappa([("a", "a")] * 3) is None
