@@ -18,7 +18,7 @@ from data_prep.dataset import reopened
 from data_prep.herlev_classes import abnormal_outputs
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render, rng
-from deeppap.cli.run import run
+from deeppap.cli.tool import run
 from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.crops import crop_views
 from deeppap.scoring.cell_views import CellViews, of_data_set

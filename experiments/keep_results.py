@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from deeppap.cli.run import run
+from deeppap.cli.tool import run
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, human, write_text

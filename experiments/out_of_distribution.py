@@ -19,7 +19,7 @@ from tqdm import tqdm
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.views import REACH, moved, resample, rng
-from deeppap.cli.run import run
+from deeppap.cli.tool import run
 from deeppap.io.image_file import read_image
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 from deeppap.scoring.ood import LAYER, VIEWS, fit_reference

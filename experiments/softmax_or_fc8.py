@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import softmax
 from tqdm import tqdm
 
-from deeppap.cli.run import run
+from deeppap.cli.tool import run
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.device import resolve
 from deeppap.io.caffe_messages import read_prototxt

@@ -6,8 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import add_net_option
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/audit_leaks.py

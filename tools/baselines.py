@@ -4,8 +4,7 @@
 import _venv  # noqa: F401
 
 from deeppap.cli.options import DATA_HELP, DEFAULTS, add_data_options
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = f"""\
   tools/baselines.py --data data/herlev --protocol cell

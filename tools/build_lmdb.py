@@ -4,8 +4,7 @@
 import _venv  # noqa: F401
 
 from deeppap.cli.options import DATA_HELP, add_run_options, requested
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = f"""\
   tools/build_lmdb.py --fold 3

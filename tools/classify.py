@@ -6,10 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import centre
-from deeppap.cli.options import add_device_options, add_engine_options, add_nets_option, device_of
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run, to_stderr
+from deeppap.cli.options import add_device_options, add_engine_options, add_nets_option, centre, device_of
+from deeppap.cli.tool import ToolParser, run, to_stderr
 from deeppap.io.errors import FieldError
 from deeppap.records.request import CLASSIFY_VIEWS
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 from deeppap.io.errors import FieldError, UserError
 
 EPILOG = """\

@@ -5,7 +5,6 @@ from functools import partial
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import whole_numbers
 from deeppap.cli.options import (
     DATA_HELP,
     WEIGHTS_HELP,
@@ -17,9 +16,9 @@ from deeppap.cli.options import (
     device_of,
     requested,
     source_of,
+    whole_numbers,
 )
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = f"""\
   tools/cross_validate.py --data data/herlev --profile paper --protocol cell

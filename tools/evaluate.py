@@ -5,10 +5,15 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import at_least_one
-from deeppap.cli.options import add_count_options, add_device_options, add_engine_options, add_net_option, device_of
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.options import (
+    add_count_options,
+    add_device_options,
+    add_engine_options,
+    add_net_option,
+    at_least_one,
+    device_of,
+)
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/evaluate.py

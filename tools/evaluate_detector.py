@@ -5,10 +5,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import above_zero
-from deeppap.cli.options import add_detector_options, add_detector_training_options, add_field_options
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.options import above_zero, add_detector_options, add_detector_training_options, add_field_options
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22

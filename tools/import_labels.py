@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import above_zero
-from deeppap.cli.parser import ToolParser, with_options
-from deeppap.cli.run import run
+from deeppap.cli.options import above_zero
+from deeppap.cli.tool import ToolParser, run, with_options
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,6 @@
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import at_least_one, whole_numbers
 from deeppap.cli.options import (
     DATA_HELP,
     WEIGHTS_HELP,
@@ -11,12 +10,13 @@ from deeppap.cli.options import (
     add_device_options,
     add_source_options,
     add_work_options,
+    at_least_one,
     device_of,
     requested,
     weights_of,
+    whole_numbers,
 )
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = f"""\
   tools/learning_curve.py --data my_cells/cells.csv --protocol field --from runs/herlev-cell-paper/fold0

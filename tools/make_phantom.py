@@ -6,9 +6,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import at_least_one
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.options import at_least_one
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/make_phantom.py data/phantom               917 cells in the seven folders of Herlev's classes

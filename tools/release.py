@@ -5,9 +5,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import whole_numbers
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.options import whole_numbers
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/release.py runs/herlev-field-medium-last --out herlev-field

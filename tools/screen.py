@@ -7,17 +7,16 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import at_least_one
 from deeppap.cli.options import (
     add_cluster_option,
     add_detector_options,
     add_device_options,
     add_engine_options,
     add_nets_option,
+    at_least_one,
     device_of,
 )
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run, to_stderr
+from deeppap.cli.tool import ToolParser, run, to_stderr
 from deeppap.io.errors import FieldError
 
 PARTLY = 3  # exit status if a part of an image could not be read or was given up; all else was done

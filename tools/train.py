@@ -11,8 +11,7 @@ from deeppap.cli.options import (
     device_of,
     source_of,
 )
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = f"""\
   tools/train.py

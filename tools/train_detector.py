@@ -6,8 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import add_detector_training_options, add_field_options
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/train_detector.py --fields fields/cervix93 --mpp 0.22

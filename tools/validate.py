@@ -6,10 +6,16 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.option_types import at_least_one, plain_name
-from deeppap.cli.options import add_count_options, add_device_options, add_engine_options, add_nets_option, device_of
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import run
+from deeppap.cli.options import (
+    add_count_options,
+    add_device_options,
+    add_engine_options,
+    add_nets_option,
+    at_least_one,
+    device_of,
+    plain_name,
+)
+from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/validate.py mine/cells.csv --net runs/herlev-cell-paper/fold0

@@ -1,14 +1,18 @@
-"""Groups of options that several tools have, and what is made of them."""
+"""Types of options, groups of options that several tools have, and what is made of them.
+
+argparse prints a mistake of a type with the name of the option.
+"""
 
 import argparse
 import tomllib
+from argparse import ArgumentTypeError
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from deeppap.cli.option_types import at_least_one, plain_name, profile
-from deeppap.cli.parser import ToolParser
+from deeppap.cli.tool import ToolParser
 from deeppap.io.machine import usable_cores
 from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
 
@@ -24,6 +28,7 @@ WEIGHTS_HELP = """\
 If --weights is not given, the environment variable WEIGHTS is used. If that is not set either,
 bvlc_reference_caffenet.caffemodel is searched for in this folder and in models/.
 """
+RENAMED = {"evening": "short", "night": "medium"}  # profiles
 ENGINES = ("caffe", "openvino", "onnxruntime")
 PROFILES = Path(__file__).resolve().parents[2] / "profiles.toml"
 DEFAULTS = argparse.Namespace(**{field.name: field.default for field in msgspec.structs.fields(Request)})
@@ -32,6 +37,56 @@ DEFAULTS = argparse.Namespace(**{field.name: field.default for field in msgspec.
 def profiles() -> list[str]:
     """The names of the profiles in profiles.toml."""
     return list(tomllib.loads(PROFILES.read_text(encoding="utf-8")))
+
+
+def at_least_one(text: str) -> int:
+    """A number that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number, 1 or more, found {text or 'nothing'}")
+    return int(text)
+
+
+def above_zero(text: str) -> float:
+    """A number that measures something."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    # `inf` and `nan` are floats too
+    if not 0 < value < inf:
+        raise ArgumentTypeError(f"expected a number above 0, found {text or 'nothing'}")
+    return value
+
+
+def plain_name(text: str) -> str:
+    """The name of a folder, without the folders it lies in."""
+    if not text or text != Path(text).name or text == "..":
+        raise ArgumentTypeError(f"expected a name without folders, found {text or 'nothing'}")
+    return text
+
+
+def whole_numbers(text: str) -> list[int]:
+    """Numbers with commas between them, such as "0,2"."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ArgumentTypeError(f"expected numbers such as 0,2, found {text or 'nothing'}") from None
+
+
+def centre(text: str) -> tuple[float, float]:
+    """A nucleus centre "X,Y" in pixels."""
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"expected X,Y, found {text or 'nothing'}") from None
+    return x, y
+
+
+def profile(text: str) -> str:
+    """A profile's name; an old name is refused with the new one."""
+    if text in RENAMED:
+        raise ArgumentTypeError(f"the profile {text} is now called {RENAMED[text]}")
+    return text
 
 
 def add_net_option(parser: ToolParser, meaning: str = "trained fold to use", default: str = "data/fold") -> None:

@@ -1,17 +1,25 @@
-"""Runs as a report has them: each with the name and the notes that stand beside its figures."""
+"""Runs as a report has them: each with the name and the notes that stand beside its figures; tables of runs."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from deeppap.report.notes import run_notes
+from deeppap.report.table import KINDS, Rows, Table
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.stats.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
 
-KINDS = ("normal", "abnormal")
+BY_GROUP = (
+    "95 % intervals: whole groups of cells are resampled (bootstrap, BCa where it holds); a share without any error, "
+    "or without any hit, has Wilson's interval of the groups; '-' or none: no resample changes the figure"
+)
+BY_CELL = (
+    "95 % intervals: Wilson for shares of cells, else bootstrap over cells; '-' or none: no resample changes the "
+    "figure; no groups are known, and cells are taken as independent"
+)
 T = TypeVar("T")
 
 
@@ -152,3 +160,45 @@ def notes_held(runs: Iterable[tuple[T, Run]]) -> dict[str, list[T]]:
         for note in run.notes:
             holds.setdefault(note, []).append(name)
     return holds
+
+
+def table_of_runs(
+    name: str,
+    title: str,
+    columns: list[str],
+    runs: Sequence[Run],
+    build: Callable[[Run], tuple[Rows, Any] | None],
+    notes: Iterable[str] = (),
+    cited: Rows = (),
+) -> Table | None:
+    """A table with some rows a run; None if no run has any.
+
+    Parameters
+    ----------
+    build : callable
+        Gives a run's rows and the same figures for JSON; None to leave the run out.
+    notes : iterable of str
+        The table's own, before those of its runs.
+    cited : list of list
+        Rows of other people's figures, before the runs'.
+    """
+    rows, data, shown = [], {}, []
+    for run in runs:
+        built = build(run) if run.folds else None
+        if built is not None:
+            rows += built[0]
+            # a run without rows has no notes either: they would speak of nothing that is shown
+            data[run.label] = built[1]
+            shown.append(run)
+    if not rows:
+        return None
+    return Table(name, title, columns, [*cited, *rows], list(notes), table_notes(shown), {"runs": data})
+
+
+def interval_notes(runs: Sequence[Run]) -> list[str]:
+    """One note for each way in which these runs' intervals were made, with the runs if both ways occur."""
+    ways: dict[str, list[str]] = {}
+    for run in runs:
+        if run.folds:
+            ways.setdefault(BY_CELL if run.groups is None else BY_GROUP, []).append(run.label)
+    return list(ways) if len(ways) == 1 else [f"{', '.join(names)}: {way}" for way, names in ways.items()]

@@ -2,25 +2,16 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deeppap.io.errors import printable
 from deeppap.io.files import write_json, write_text
-from deeppap.report.runs import Run, table_notes
 from deeppap.stats.intervals import Interval
 from deeppap.stats.metrics import percent
 
-BY_GROUP = (
-    "95 % intervals: whole groups of cells are resampled (bootstrap, BCa where it holds); a share without any error, "
-    "or without any hit, has Wilson's interval of the groups; '-' or none: no resample changes the figure"
-)
-BY_CELL = (
-    "95 % intervals: Wilson for shares of cells, else bootstrap over cells; '-' or none: no resample changes the "
-    "figure; no groups are known, and cells are taken as independent"
-)
+KINDS = ("normal", "abnormal")  # by label
 Rows = list[list[Any]]
 
 
@@ -98,48 +89,6 @@ class Table:
         """Write `<name>.csv` and `<name>.json`, each complete or not at all."""
         write_text(Path(folder) / f"{self.name}.csv", self.csv())
         write_json(Path(folder) / f"{self.name}.json", asdict(self))
-
-
-def table_of_runs(
-    name: str,
-    title: str,
-    columns: list[str],
-    runs: Sequence[Run],
-    build: Callable[[Run], tuple[Rows, Any] | None],
-    notes: Iterable[str] = (),
-    cited: Rows = (),
-) -> Table | None:
-    """A table with some rows a run; None if no run has any.
-
-    Parameters
-    ----------
-    build : callable
-        Gives a run's rows and the same figures for JSON; None to leave the run out.
-    notes : iterable of str
-        The table's own, before those of its runs.
-    cited : list of list
-        Rows of other people's figures, before the runs'.
-    """
-    rows, data, shown = [], {}, []
-    for run in runs:
-        built = build(run) if run.folds else None
-        if built is not None:
-            rows += built[0]
-            # a run without rows has no notes either: they would speak of nothing that is shown
-            data[run.label] = built[1]
-            shown.append(run)
-    if not rows:
-        return None
-    return Table(name, title, columns, [*cited, *rows], list(notes), table_notes(shown), {"runs": data})
-
-
-def interval_notes(runs: Sequence[Run]) -> list[str]:
-    """One note for each way in which these runs' intervals were made, with the runs if both ways occur."""
-    ways: dict[str, list[str]] = {}
-    for run in runs:
-        if run.folds:
-            ways.setdefault(BY_CELL if run.groups is None else BY_GROUP, []).append(run.label)
-    return list(ways) if len(ways) == 1 else [f"{', '.join(names)}: {way}" for way, names in ways.items()]
 
 
 def show(value: Any) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.records import RunRecord
-from deeppap.report.runs import KINDS
-from deeppap.report.table import Table
+from deeppap.report.table import KINDS, Table
 from deeppap.scoring.score_cells import CellScore
 from deeppap.stats.by_class import right_per_class
 from deeppap.stats.metrics import METRICS, binary_metrics, percent

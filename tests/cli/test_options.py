@@ -4,7 +4,7 @@ import pytest
 
 from data_prep.prepare import prepare_fold
 from deeppap.cli.options import add_run_options, add_source_options, profiles, requested, source_of
-from deeppap.cli.parser import ToolParser
+from deeppap.cli.tool import ToolParser
 from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
 from deeppap.records.request import CAVEAT, ENCODINGS, PROTOCOLS
 from deeppap.report.terminal import summary

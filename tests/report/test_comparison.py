@@ -9,8 +9,8 @@ from msgspec.structs import replace as changed
 from data_prep.cells import Cell, Dataset
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, SplitRecord
 from deeppap.report.figures import all_figures, curves
-from deeppap.report.runs import common_cells, named
-from deeppap.report.table import BY_GROUP, with_interval
+from deeppap.report.runs import BY_GROUP, common_cells, named
+from deeppap.report.table import with_interval
 from deeppap.report.tables.comparison import ADAPTED, BEFORE, OTHER, adapted_runs, adapting, baselines_alone, comparison
 from deeppap.scoring.results import load_run
 from deeppap.stats.baselines import all_baselines

@@ -11,8 +11,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from deeppap.io.errors import UserError
 from deeppap.records import ModelRecord
-from deeppap.report.runs import named
-from deeppap.report.table import BY_CELL, BY_GROUP, Table, range_text, with_interval
+from deeppap.report.runs import BY_CELL, BY_GROUP, named
+from deeppap.report.table import Table, range_text, with_interval
 from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
 from deeppap.report.tables.comparison import against_baselines, chance

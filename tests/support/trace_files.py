@@ -1,7 +1,8 @@
 """Which files of the project a tool runs through: `python trace_files.py OUT.json TOOL WORDS...`.
 
 Two counts are written. `imported` are the files that were loaded. `ran` are those of them in which a function was
-called, in this process; a class's or a module's own body is no function. Work in other processes is not seen.
+called, in this process; a class's or a module's own body is no function, nor is a comprehension in it. Work in other
+processes is not seen.
 """
 
 import inspect
@@ -48,9 +49,10 @@ def main(out: str, *words: str) -> None:
     called: set[str] = set()
 
     def note(frame, event: str, _argument) -> None:
-        # a function's code is optimized, a class's body is not
-        if event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-            called.add(frame.f_code.co_filename)
+        code = frame.f_code
+        # a function's code is optimized, a class's body is not; `<genexpr>` alone is one of a module's constants
+        if event == "call" and code.co_flags & inspect.CO_OPTIMIZED and not code.co_qualname.startswith("<"):
+            called.add(code.co_filename)
 
     sys.argv = [*words]
     sys.path[0] = str(Path(words[0]).resolve().parent)

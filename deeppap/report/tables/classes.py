@@ -7,8 +7,8 @@ import numpy as np
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.report.paper import paper
-from deeppap.report.runs import KINDS, Run, table_notes
-from deeppap.report.table import Rows, Table, interval_notes, range_text, table_of_runs, with_interval
+from deeppap.report.runs import KINDS, Run, interval_notes, table_notes, table_of_runs
+from deeppap.report.table import Rows, Table, range_text, with_interval
 from deeppap.stats.by_class import (
     confusion,
     most_likely,

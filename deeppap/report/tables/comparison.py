@@ -8,16 +8,8 @@ import numpy as np
 
 from data_prep.cells import Dataset
 from deeppap.io.errors import UserError
-from deeppap.report.runs import Run, common_cells, table_notes
-from deeppap.report.table import (
-    BY_CELL,
-    BY_GROUP,
-    Rows,
-    Table,
-    interval_notes,
-    table_of_runs,
-    with_interval,
-)
+from deeppap.report.runs import BY_CELL, BY_GROUP, Run, common_cells, interval_notes, table_notes, table_of_runs
+from deeppap.report.table import Rows, Table, with_interval
 from deeppap.report.tables.performance import COLUMNS
 from deeppap.stats.baselines import answers_of, judged_baseline, judged_net
 from deeppap.stats.compare import compare, gain

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deeppap.report.paper import accuracy_interval, paper, right_in_all
-from deeppap.report.runs import Run, fold_scores
-from deeppap.report.table import Rows, Table, interval_notes, metric_text, range_text, table_of_runs
+from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
+from deeppap.report.table import Rows, Table, metric_text, range_text
 from deeppap.stats.intervals import interval, summary
 from deeppap.stats.metrics import METRICS, binary_metrics, percent
 

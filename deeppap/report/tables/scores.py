@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from deeppap.report.paper import paper
-from deeppap.report.runs import Run, fold_scores
-from deeppap.report.table import Rows, Table, interval_notes, table_of_runs, with_interval
+from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
+from deeppap.report.table import Rows, Table, with_interval
 from deeppap.stats.calibration import calibration_intervals, calibration_summary
 from deeppap.stats.metrics import percent
 from deeppap.stats.operating_point import cross_fitted, operating_intervals, operating_point

@@ -64,7 +64,7 @@ from pathlib import Path
 sys.modules["imagecodecs"] = None  # tifffile does not require it
 from deeppap.screening.slides.slide import Box
 from deeppap.screening.slides.tiff_slide import TiffSlide
-from deeppap.cli.run import run
+from deeppap.cli.tool import run
 run(lambda: TiffSlide(Path(sys.argv[1])).read(Box(0, 0, 9, 9)))
 """
 

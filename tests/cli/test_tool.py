@@ -2,21 +2,20 @@
 
 import pytest
 
-from deeppap.cli import option_types
-from deeppap.cli.parser import ToolParser
-from deeppap.cli.run import error_lines
+from deeppap.cli import options
+from deeppap.cli.tool import ToolParser, error_lines
 from deeppap.io.errors import FieldError, UserError
 
 
 @pytest.fixture
 def parser():
     made = ToolParser("what it does", "an example")
-    made.add_argument("--training-mpp", type=option_types.above_zero)
-    made.add_argument("--workers", type=option_types.at_least_one, default=3, help="how many")
-    made.add_argument("--run", type=option_types.plain_name)
-    made.add_argument("--folds", type=option_types.whole_numbers)
-    made.add_argument("--centre", type=option_types.centre)
-    made.add_argument("--profile", type=option_types.profile, choices=("paper", "short"))
+    made.add_argument("--training-mpp", type=options.above_zero)
+    made.add_argument("--workers", type=options.at_least_one, default=3, help="how many")
+    made.add_argument("--run", type=options.plain_name)
+    made.add_argument("--folds", type=options.whole_numbers)
+    made.add_argument("--centre", type=options.centre)
+    made.add_argument("--profile", type=options.profile, choices=("paper", "short"))
     made.add_argument("--from", dest="source")
     return made
 
@@ -58,7 +57,7 @@ def test_a_mistake_is_one_line_with_the_option(parser, capsys, option, texts):
 
 
 def test_an_old_profile_name_is_answered_with_the_new_one(parser, capsys):
-    for old, new in option_types.RENAMED.items():
+    for old, new in options.RENAMED.items():
         with pytest.raises(SystemExit):
             parser.parse_args(["--profile", old])
         assert new in capsys.readouterr().err
