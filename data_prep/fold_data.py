@@ -12,7 +12,7 @@ from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
-from deeppap.io.caffe_messages import read_prototxt, training_prototxt
+from deeppap.io.caffe_messages import training_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import (
     digest,
@@ -23,6 +23,7 @@ from deeppap.io.files import (
     sha256_file,
     sync_folder,
 )
+from deeppap.io.training_prototxt import read_training
 from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, SplitRecord
 from deeppap.records.current_fold import is_read
 
@@ -110,7 +111,8 @@ def build_fold(
     if (target / FoldRecord.FILE).exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
         verify_fold(target)
         return f"{target}: its patches are already complete"
-    require_outputs(run.classes)
+    # before hours of work, not after
+    read_training(training_prototxt(run.classes), run.classes)
     for name in LMDBS:
         if is_read(target / name):
             raise UserError(target / name, "an LMDB that nobody reads", "a process reading it", "Wait until it ended.")
@@ -164,16 +166,6 @@ def _write_lmdbs(
         for name in LMDBS:
             remove(partial_path(target / name))
     return record, regions.sha256
-
-
-def require_outputs(classes: int, adapting: bool = False) -> None:
-    """The hand-written net must have one output a class: a label beyond them reads out of bounds in Caffe."""
-    files = training_prototxt(classes, adapting)
-    for path in (files["train_val"], files["deploy"]):
-        net = read_prototxt(path, "NetParameter")
-        outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
-        if outputs[-1:] != [classes]:
-            raise UserError(path, f"{classes} outputs of the last layer", f"{outputs[-1:]}", "Mend its num_output.")
 
 
 def lmdb_record(lmdb: Path, entries: int) -> LmdbRecord:

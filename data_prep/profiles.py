@@ -9,14 +9,14 @@ import math
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from google.protobuf.message import Message
 
 from data_prep.folds import FOLDS
 from data_prep.views import Grid
-from deeppap.io.caffe_messages import ROOT, data_layer, read_prototxt, training_prototxt
+from deeppap.io.caffe_messages import ROOT, training_prototxt
 from deeppap.io.errors import FieldError, UserError
+from deeppap.io.training_prototxt import read_training
 from deeppap.records import RunRecord
 
 FILE = ROOT / "profiles.toml"
@@ -99,12 +99,9 @@ def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
 
 
 def batch_and_epochs(profile: Profile, classes: int) -> tuple[int, int]:
-    """Images of a training batch, and epochs: the profile's, else those of the hand-written prototxt."""
-    files = training_prototxt(classes)
-    return (
-        profile.batch_size or _written_batch(files["train_val"]),
-        profile.epochs or epochs_of(profile, read_prototxt(files["solver"], "SolverParameter")),
-    )
+    """Images of a training iteration, and epochs: the profile's, else those of the hand-written prototxt."""
+    files = read_training(training_prototxt(classes), classes)
+    return (profile.batch_size or files.batch) * files.solver.iter_size, epochs_of(profile, files.solver)
 
 
 def epochs_of(profile: Profile, solver: Message) -> int:
@@ -113,16 +110,11 @@ def epochs_of(profile: Profile, solver: Message) -> int:
 
 
 def adapting_counts(profile: Profile) -> tuple[int, int, int]:
-    """Images of a batch, iterations, and tests on the way, of a net that is adapted."""
-    files = training_prototxt(2, adapting=True)
-    solver = read_prototxt(files["solver"], "SolverParameter")
-    batch = profile.adapt_batch or _written_batch(files["train_val"])
-    tests = math.ceil(solver.max_iter / solver.test_interval)
-    return batch, profile.adapt_iterations or solver.max_iter, tests
-
-
-def _written_batch(train_val: Path) -> int:
-    return data_layer(read_prototxt(train_val, "NetParameter"), 0).data_param.batch_size
+    """Images of an iteration, iterations, and tests on the way, of a net that is adapted."""
+    files = read_training(training_prototxt(2, adapting=True), 2)
+    solver = files.solver
+    batch = (profile.adapt_batch or files.batch) * solver.iter_size
+    return batch, profile.adapt_iterations or solver.max_iter, solver.max_iter // solver.test_interval
 
 
 def run_profile(run: RunRecord) -> Profile:

@@ -58,9 +58,19 @@ def training_prototxt(classes: int, adapting: bool = False) -> dict[str, Path]:
     }
 
 
+def in_phase(layer: Message, phase: int) -> bool:
+    """Whether Caffe puts a layer into the net of a phase, by its rules at level 0 and without stages."""
+
+    def meets(rule: Message) -> bool:
+        levels = rule.min_level <= 0 and (not rule.HasField("max_level") or rule.max_level >= 0)
+        return levels and not rule.stage and (not rule.HasField("phase") or rule.phase == phase)
+
+    return any(map(meets, layer.include)) if layer.include else not any(map(meets, layer.exclude))
+
+
 def data_layer(net: Message, phase: int) -> Message:
     """The Data layer of a phase (caffe.TRAIN 0, caffe.TEST 1)."""
-    return next(layer for layer in net.layer if layer.type == "Data" and layer.include[0].phase == phase)
+    return next(layer for layer in net.layer if layer.type == "Data" and in_phase(layer, phase))
 
 
 def read_prototxt(path: Path, message: str) -> Message:

@@ -1,6 +1,7 @@
 """The hand-written prototxt files: resolved for one fold, and the recipe that they are a part of."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from deeppap.io.caffe_messages import (
     caffe_pb2,
     data_layer,
     prototxt_digest,
-    read_prototxt,
     training_prototxt,
     write_prototxt,
 )
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file, write_text
+from deeppap.io.training_prototxt import TEST, TRAIN, histories, read_training
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, SourceRecord, WeightsRecord
 
 PREFIX = "convnet_t"
@@ -31,9 +32,11 @@ class Schedule:
 
     iterations_per_epoch: int
     epochs: int
-    batch_size: int
+    batch_size: int  # images an iteration, in all forward passes of it
     iterations: int = 0  # of a training whose length is not in epochs
     interval: int = 0  # between its snapshots
+    histories: int = 1  # values that the solver keeps of each weight
+    diff: bool = False  # whether a snapshot holds the gradients too
 
     @property
     def max_iter(self) -> int:
@@ -56,53 +59,70 @@ class Schedule:
         return f"{self.epochs} epochs of {self.iterations_per_epoch} iterations of {self.batch_size}"
 
 
-def transferred_layers(net: Message) -> list[str]:
-    """Layers with a smaller learning rate than the solver's: those that come from the source net."""
-    return [layer.name for layer in net.layer if layer.param and 0 < layer.param[0].lr_mult < 1]
-
-
 def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int) -> None:
     """Point a train_val net at a fold's LMDBs and mean, with the profile's `batch`, 0 as written."""
-    for phase, name in ((0, "train_lmdb"), (1, "val_lmdb")):
+    for phase, name in ((TRAIN, "train_lmdb"), (TEST, "val_lmdb")):
         layer = data_layer(net, phase)
         layer.data_param.source = str(fold / name)
         layer.transform_param.mean_file = str(fold / "mean.binaryproto")
     if batch:
-        data_layer(net, 0).data_param.batch_size = batch
+        data_layer(net, TRAIN).data_param.batch_size = batch
     # one batch a cell, so that test_iter = cells covers the LMDB exactly once
-    data_layer(net, 1).data_param.batch_size = record.validation_views
+    data_layer(net, TEST).data_param.batch_size = record.validation_views
 
 
 def resolve_solver(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
     """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
-    batch = data_layer(net, 0).data_param.batch_size
-    epoch = math.ceil(record.train_lmdb.entries / batch)
+    images = _images(solver, net)
+    epoch = math.ceil(record.train_lmdb.entries / images)
     epochs = epochs_of(profile, solver)
     # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
-    step = math.ceil(epochs * solver.stepsize / solver.max_iter)
+    _fit_rates(solver, epochs * epoch, lambda stage: math.ceil(epochs * stage / solver.max_iter) * epoch)
     solver.test_interval = solver.snapshot = epoch
-    solver.stepsize, solver.max_iter = step * epoch, epochs * epoch
     solver.display = max(1, min(solver.display, epoch // 10))
-    return Schedule(epoch, epochs, batch)
+    return Schedule(epoch, epochs, images, histories=histories(solver), diff=solver.snapshot_diff)
 
 
 def resolve_adapting(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
     """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
-    batch = data_layer(net, 0).data_param.batch_size
+    images = _images(solver, net)
     length = profile.adapt_iterations or solver.max_iter
     wanted = length * solver.test_interval / solver.max_iter
     # one that divides the length: Caffe does not test the last snapshot otherwise, and no rule could choose it
     divisors = (part for part in range(1, length + 1) if length % part == 0)
     interval = min(divisors, key=lambda part: max(part / wanted, wanted / part))
+    _fit_rates(solver, length, lambda stage: math.ceil(length * stage / solver.max_iter))
     solver.test_interval = solver.snapshot = interval
-    solver.max_iter = length
     solver.display = max(1, min(solver.display, interval // 5))
-    return Schedule(math.ceil(record.train_lmdb.entries / batch), 0, batch, length, interval)
+    epoch = math.ceil(record.train_lmdb.entries / images)
+    return Schedule(epoch, 0, images, length, interval, histories(solver), solver.snapshot_diff)
+
+
+def _images(solver: Message, net: Message) -> int:
+    """Images of one iteration: Caffe adds up the gradients of `iter_size` batches before it changes a weight."""
+    return data_layer(net, TRAIN).data_param.batch_size * solver.iter_size
+
+
+def _fit_rates(solver: Message, max_iter: int, fit: Callable[[int], int]) -> None:
+    """Set the length; at each part of it the rate is that of the hand-written solver at the same part of its own.
+
+    `fit` gives the new iteration of a stage's end. The policy `poly` follows `max_iter` by itself.
+    """
+    if solver.HasField("stepsize"):
+        solver.stepsize = fit(solver.stepsize)
+    solver.stepvalue[:] = list(map(fit, solver.stepvalue))
+    # so many iterations of the hand-written training does one stand for
+    stretch = solver.max_iter / max_iter
+    if solver.lr_policy == "exp":
+        solver.gamma **= stretch
+    elif solver.lr_policy in ("inv", "sigmoid"):
+        solver.gamma *= stretch
+    solver.max_iter = max_iter
 
 
 def share_batch(net: Message, gpus: int) -> None:
     """Divide the training batch among several GPUs: Caffe gives each one a batch of the size in the prototxt."""
-    layer = data_layer(net, 0).data_param
+    layer = data_layer(net, TRAIN).data_param
     if layer.batch_size % max(1, gpus):
         do = "Show fewer to Caffe with CUDA_VISIBLE_DEVICES, or use `gpu` 0."
         raise FieldError("gpu", f"a number of GPUs that divides the batch of {layer.batch_size}", str(gpus), do)
@@ -114,13 +134,13 @@ def resolve_fold(
 ) -> Schedule:
     """Write a fold's train_val, solver and deploy prototxt into its folder; gpus 0 is the CPU."""
     files = training_prototxt(run.classes, adapting)
-    net = read_prototxt(files["train_val"], "NetParameter")
-    solver = read_prototxt(files["solver"], "SolverParameter")
+    written = read_training(files, run.classes)
+    net, solver = written.train_val, written.solver
     resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
     resolve = resolve_adapting if adapting else resolve_solver
     schedule = resolve(solver, net, record, profile)
     solver.net = str(fold / "train_val.prototxt")
-    solver.test_iter[0] = record.val_cells
+    solver.test_iter[:] = [record.val_cells]
     solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
     share_batch(net, gpus)
     solver.random_seed = run.seed

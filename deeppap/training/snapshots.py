@@ -8,12 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf.message import Message
-
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
+from deeppap.io.training_prototxt import refused_fields
 from deeppap.records import ModelRecord
 from deeppap.records.current_fold import CURRENT
 from deeppap.training.caffe_log import parse
@@ -39,7 +38,9 @@ def list_snapshots(folder: Path) -> list[Snapshot]:
     bases = {}
     for path in folder.glob("*_iter_*"):
         if match := NAME.search(path.name):
-            bases[int(match[1])] = path.with_suffix("")
+            base = bases.setdefault(int(match[1]), path.with_suffix(""))
+            if base.name != path.stem:
+                raise UserError(folder, "snapshots of one training", f"{base.name} and {path.stem}", "Move one away.")
     return [
         Snapshot(i, base.with_suffix(".caffemodel"), base.with_suffix(".solverstate"))
         for i, base in sorted(bases.items(), reverse=True)
@@ -80,22 +81,24 @@ def prune(folder: Path, keep: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def sources_of(net: Message) -> list[str]:
-    """The LMDBs that the data layers of a trained net read: Caffe writes the net's definition into a snapshot."""
-    return [layer.data_param.source for layer in net.layer if layer.type == "Data"]
-
-
 def foreign(model: Path, fold: Path, by_hand: bool = True) -> str | None:
     """Why a .caffemodel among a fold's snapshots is not known to be that fold's; None if it is.
 
     tools/train.py trains from the fold's own path. The hand-written prototxt reads and writes through data/fold, which
     does not move while Caffe trains, so that such a snapshot is the fold's it lies in; `by_hand` accepts it.
     """
-    sources = sources_of(read_binary(model, "NetParameter", "Remove it."))
-    if not sources:
+    net = read_binary(model, "NetParameter", "Remove it.")  # Caffe writes the net's definition into a snapshot
+    inputs = [layer for layer in net.layer if layer.type == "Data"]
+    if not inputs:
         return "one that does not say what it was trained on"
+    for transform in (layer.transform_param for layer in inputs):
+        # scoring would give the net other numbers than those it was trained on
+        for text, _ in refused_fields(transform):
+            return f"one trained with {text}"
+        if not transform.HasField("mean_file"):
+            return "one trained without a mean image"
     home = fold.resolve()
-    for source in map(Path, sources):
+    for source in (Path(layer.data_param.source) for layer in inputs):
         if source == CURRENT / TRAIN_LMDB:
             if not by_hand:
                 return f"one that caffe train was started by hand for, on {source}"

@@ -1,7 +1,7 @@
 """What a training starts from: CaffeNet's weights, a trained ConvNet-T to adapt, or nothing."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from data_prep.image_hashes import (
 from data_prep.views import same_pixel
 from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
-from deeppap.io.caffe_messages import prototxt_folder, read_prototxt
+from deeppap.io.caffe_messages import ROOT, prototxt_folder, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.io.pinned import MODEL, REFERENCE, facts
 from deeppap.records import FoldRecord, ModelRecord, Options, RunRecord, SourceDataset, SourceRecord
 from deeppap.records.run_folder import fold_folder
-from deeppap.training.resolve import recorded, transferred_layers
+from deeppap.training.resolve import recorded
 from deeppap.training.snapshots import foreign
 
 PLACES = (Path(REFERENCE), MODEL / REFERENCE)
@@ -50,6 +50,12 @@ def require_weights(given: str | None) -> Path:
     return path
 
 
+def transferred_layers(layers: Iterable[str]) -> list[str]:
+    """The layers that come from the source net: Caffe copies weights by name, whatever the learning rates."""
+    source = read_prototxt(ROOT / "prototxt/caffenet/deploy.prototxt", "NetParameter")
+    return [name for name in layers if name in {layer.name for layer in source.layer}]
+
+
 def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = None) -> None:
     """Require conv1 to conv5 whole in `path`, and none of the new layers (paper: "Transfer learning").
 
@@ -59,8 +65,7 @@ def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = N
     sha1 = facts()["sha1"]
     if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
         raise UserError(path, f"sha1 {sha1}", found, f"{GET_WEIGHTS} A file of other weights needs another name.")
-    train_val = read_prototxt(prototxt_folder(classes) / "train_val.prototxt", "NetParameter")
-    transferred = transferred_layers(train_val)
+    transferred = transferred_layers(shapes)
     net = check_weights(path, {name: shapes[name] for name in transferred}, GET_WEIGHTS)
     names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
     # a file that holds the new layers too is a snapshot: `-weights` would copy them without a word

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.fold_data import require_outputs, verify_fold
+from data_prep.fold_data import verify_fold
 from data_prep.image_hashes import SOURCE_IMAGES, write_source_images
 from data_prep.prepare import expected_key
 from data_prep.profiles import Profile, run_profile
@@ -21,7 +21,7 @@ from deeppap.training.run_caffe import train
 from deeppap.training.snapshots import foreign, is_tested, newest_complete, prune, require_finished, select_model
 from deeppap.training.source import SourceNet, check_source, check_source_weights, require_two_classes
 
-SNAPSHOT_BYTES = 2 * 60_000_000  # of ConvNet-T: weights and their history, with room
+WEIGHTS_BYTES = 60_000_000  # of ConvNet-T, with room; a snapshot holds them, their histories, and perhaps gradients
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if options.source:
             require_two_classes(run)
         record = verify_fold(fold, expected_key(fold))
-        require_outputs(run.classes, adapting)
         shapes = probe_net(prototxt_folder(run.classes) / "deploy.prototxt")["params"]
         if options.source:
             check_source(options.source, fold, run, shapes, say)
         schedule = resolve_fold(fold, record, run, profile, options.device.count, adapting)
-        start, arguments = _start(fold, options, run.classes, shapes, recipe, say)
-        require_space(fold, SNAPSHOT_BYTES * schedule.snapshots_after(start))
+        start, arguments = _start(fold, options, run.classes, shapes, schedule.histories, recipe, say)
+        copies = 1 + schedule.histories + schedule.diff
+        require_space(fold, copies * WEIGHTS_BYTES * schedule.snapshots_after(start))
         _say_plan(fold, record, schedule, run, profile, say)
         if start < schedule.max_iter or not is_tested(fold / "train.log", start):
             if options.device.tf32:
@@ -129,10 +129,10 @@ def _finished(fold: Path, model: ModelRecord, recipe: Recipe, say: Callable[[str
 
 
 def _start(
-    fold: Path, options: TrainOptions, classes: int, shapes: dict, recipe: Recipe, say: Callable
+    fold: Path, options: TrainOptions, classes: int, shapes: dict, histories: int, recipe: Recipe, say: Callable
 ) -> tuple[int, list[str]]:
     """Where training starts, as an iteration and Caffe's arguments."""
-    snapshot, passed = newest_complete(fold / "snapshots", shapes)
+    snapshot, passed = newest_complete(fold / "snapshots", shapes, histories)
     for line in passed:
         say(line)
     if snapshot:

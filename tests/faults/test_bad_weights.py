@@ -5,14 +5,21 @@ import shutil
 import numpy as np
 import pytest
 
-from data_prep.fold_data import require_outputs
 from data_prep.mean_image import read_mean
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.caffe_net import probe_net
 from deeppap.io import caffe_messages
-from deeppap.io.caffe_messages import MAX_BINARY, caffe_pb2, read_binary, read_prototxt, write_prototxt
+from deeppap.io.caffe_messages import (
+    MAX_BINARY,
+    caffe_pb2,
+    read_binary,
+    read_prototxt,
+    training_prototxt,
+    write_prototxt,
+)
 from deeppap.io.errors import UserError
 from deeppap.io.pinned import REFERENCE, facts
+from deeppap.io.training_prototxt import read_training
 from deeppap.training.source import check_source_weights
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
@@ -210,7 +217,7 @@ def test_fewer_outputs_than_labels_are_refused(own_prototxt, name, untrained):
     layer.inner_product_param.num_output = 1
     path.write_text(write_prototxt(net), encoding="utf-8")
     with pytest.raises(UserError, match="expected 2 outputs of the last layer, found .1."):
-        require_outputs(2)
+        read_training(training_prototxt(2), 2)
     _, fold = untrained
     with pytest.raises(UserError, match="2 outputs of the last layer"):
         train_fold(fold, TrainOptions(None))
