@@ -1,7 +1,7 @@
 # make run    set everything up, then train and test one fold in minutes
 # make test   set everything up, then run the tests
 # make score  set up what scoring needs: no Caffe is built, ONNX Runtime or OpenVINO computes
-# make caffe CUDA=1   build Caffe for GPUs too; docs/gpu.md has its options
+# make caffe CUDA=1   build Caffe for GPUs too; docs/experiments/gpu.md has its options
 VENV := .venv
 # the Python that made the environment is kept, unless another one is asked for
 PYTHON ?= $(or $(wildcard $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)),python3)

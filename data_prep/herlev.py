@@ -65,7 +65,8 @@ def _require_class_folders(root: Path, allow_partial: bool) -> None:
     known = {item.folder for item in CLASSES}
     folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
     if not folders & known:
-        expected, do = "Herlev's class folders, or a manifest cells.csv", "For cells of your own see docs/own_cells.md."
+        expected = "Herlev's class folders, or a manifest cells.csv"
+        do = "For cells of your own see docs/how-to/own-cells.md."
         raise UserError(root, expected, "neither", do)
     extra, missing = sorted(folders - known), sorted(known - folders)
     if extra:

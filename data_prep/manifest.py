@@ -197,7 +197,7 @@ def _refuse(error: UserError, mistakes: Mistakes | None) -> None:
 
 
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:
-    have, do = set(header), "See docs/own_cells.md."
+    have, do = set(header), "See docs/how-to/own-cells.md."
     centre = {"nucleus_x", "nucleus_y"} <= have or "mask" in have
     labelled = bool(have & set(CLASS_COLUMNS))
     complete = set(required) <= have if required else "image" in have and labelled and centre

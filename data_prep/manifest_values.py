@@ -57,7 +57,7 @@ def pixel_um_of(value: str | None, others: set[float | None], where: str) -> flo
         raise UserError(where, expected, f"{value}", "Give the side of a pixel, or leave the column out.")
     if others - {size}:
         found = f"{value or 'nothing'} after {next(iter(others)) or 'nothing'}"
-        raise UserError(where, "one pixel_um in all lines", found, "Rescale the images, see docs/own_cells.md.")
+        raise UserError(where, "one pixel_um in all lines", found, "Rescale the images, see docs/how-to/own-cells.md.")
     return size
 
 

@@ -19,7 +19,7 @@ from deeppap.scoring.classify import cells_in_csv
 from tests.support.checkout import ROOT
 from tests.support.page_code import blocks
 
-OWN_CELLS = ROOT / "docs/own_cells.md"
+OWN_CELLS = ROOT / "docs/how-to/own-cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
 PAGES = [page for page in PAGES if page.exists()]
 COMMAND = re.compile(r"(?:\.venv/bin/python +)?tools/(\w+\.(?:py|sh))([^`\n]*)")

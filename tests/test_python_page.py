@@ -1,4 +1,4 @@
-"""docs/python.md, executed as it stands on a fold that the tools made."""
+"""docs/how-to/python.md, executed as it stands on a fold that the tools made."""
 
 import ast
 import importlib
@@ -13,7 +13,7 @@ import pytest
 from tests.support.checkout import ROOT
 from tests.support.page_code import blocks, run_in
 
-PAGE = ROOT / "docs/python.md"
+PAGE = ROOT / "docs/how-to/python.md"
 
 
 def code() -> str:

@@ -17,7 +17,7 @@ from tests.support.stated import numbers
 
 RESULTS = ROOT / "results"
 KEPT = sorted(path.parent for path in RESULTS.glob("*/run.json"))
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 RUN = re.compile(r"`results/([\w.-]+)`")
 
 

@@ -241,13 +241,13 @@ def external() -> Figures:
 
 PAGES = {
     readme: "README.md",
-    short_folds: "docs/short.md",
-    short_cells: "docs/short.md",
-    short_seven: "docs/short.md",
-    short_control: "docs/short.md",
-    medium: "docs/medium.md",
-    medium_classes: "docs/medium.md",
-    external: "docs/external.md",
+    short_folds: "docs/experiments/short.md",
+    short_cells: "docs/experiments/short.md",
+    short_seven: "docs/experiments/short.md",
+    short_control: "docs/experiments/short.md",
+    medium: "docs/experiments/medium.md",
+    medium_classes: "docs/experiments/medium.md",
+    external: "docs/experiments/external.md",
 }
 
 

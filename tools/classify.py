@@ -21,7 +21,7 @@ EPILOG = """\
 A centre is that of the nucleus in pixels, 0-based, x (column) first. The pixels should have the size of Herlev's,
 0.201 um. The output is CSV: image, centre, score (the probability of abnormal), standard deviation over the views,
 class at threshold 0.5, and whether the cell is out of distribution: if it is, its score means little
-(docs/out_of_distribution.md).
+(docs/explanation/out-of-distribution.md).
 """
 
 

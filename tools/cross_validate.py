@@ -29,9 +29,10 @@ EPILOG = f"""\
 --protocol cell splits single cells, as the paper does. --protocol field keeps all cells of one field in the same fold,
 which is the stricter test. It selects the snapshot on training cells that were held back, unless --select is given.
 
---from adapts a trained net in every fold (docs/adapting.md). tools/compare.py shows what adapting changed.
+--from adapts a trained net in every fold (docs/how-to/adapt.md). tools/compare.py shows what adapting changed.
 {WEIGHTS_HELP}
-With --cluster, each worker does one fold at a time. All workers must share this folder (docs/cluster.md).
+With --cluster, each worker does one fold at a time. All workers must share this folder:
+docs/how-to/slides-on-a-cluster.md.
 
 A second call does only what is missing. The LMDBs of a fold are removed after it is scored, unless --keep is given. The
 report is runs/<run>/report/report.html.

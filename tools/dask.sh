@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Dask's own scheduler and worker with what our jobs need: this code, its settings, one thread a worker,
-# and the loopback interface unless --host, --interface or DASK_OPEN=1 says otherwise. docs/cluster.md walks through it.
+# and the loopback interface unless --host, --interface or DASK_OPEN=1 says otherwise. docs/how-to/slides-on-a-cluster.md walks through it.
 #   tools/dask.sh scheduler --port 8786 --scheduler-file scheduler.json
 #   tools/dask.sh worker --scheduler-file scheduler.json --nworkers 8
 set -euo pipefail

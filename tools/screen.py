@@ -31,7 +31,7 @@ Files in --out: cells.csv, cells.parquet, gallery.html, screen.json. For each im
 (detections for QuPath), worst.geojson and uncertain.geojson (annotations) and overlay.png. For several images also
 summary.html, with one row per image, and a gallery.html for each of them. Cells are labelled in the gallery: see
 docs/how-to/label-adapt-screen.md. After an interruption, the same command does what is missing.
-docs/fields.md is the guide. The exit status is 3 if a part of an image could not be read.
+docs/how-to/screen-fields.md is the guide. The exit status is 3 if a part of an image could not be read.
 """
 
 

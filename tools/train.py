@@ -20,7 +20,7 @@ EPILOG = f"""\
 
 {WEIGHTS_HELP}
 --from adapts a trained net: training continues from the weights of all eight layers, with the solver in prototxt/adapt
-(docs/adapting.md). The selected snapshot is recorded in the fold's model.json.
+(docs/how-to/adapt.md). The selected snapshot is recorded in the fold's model.json.
 """
 
 

@@ -21,7 +21,7 @@ EPILOG = """\
   tools/validate.py mine/cells.csv --net runs/herlev-cell-paper/fold0
   tools/validate.py fields/nuclei.csv --mpp 0.247 --net RUN/fold0 --net RUN/fold1
 
-The data set is a manifest CSV (docs/own_cells.md). Its labels may be Bethesda classes (column bethesda; NILM is
+The data set is a manifest CSV (docs/how-to/own-cells.md). Its labels may be Bethesda classes (column bethesda; NILM is
 normal). A data set that shares an image with the training data is refused. The scores of several folds of one training
 are averaged. Output: runs/<set>-external-<run>-<folds>/ with the scores and report/report.html. If --views, --crops,
 --engine or --mpp are given, they are part of the folder's name.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DATA_HELP = """\
 If --data is not given, the environment variable HERLEV is used, and data/herlev if that is not set either. A data set
-is a folder in the shape of Herlev, or a manifest CSV (docs/own_cells.md).
+is a folder in the shape of Herlev, or a manifest CSV (docs/how-to/own-cells.md).
 """
 WEIGHTS_HELP = """\
 If --weights is not given, the environment variable WEIGHTS is used. If that is not set either,
@@ -219,7 +219,7 @@ def device_of(args: argparse.Namespace) -> "Device":
 
 def add_cluster_option(parser: ToolParser) -> None:
     """Where the work is done; deeppap.cluster.connect reads it."""
-    where = "use Dask workers: local, a scheduler's address, or its scheduler file (docs/cluster.md)"
+    where = "use Dask workers: local, a scheduler's address, or its scheduler file (docs/how-to/slides-on-a-cluster.md)"
     parser.add_argument("--cluster", metavar="WHERE", help=where)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONFIG = Path(__file__).with_name("dask.yaml")
 LOOPBACK = "127.0.0.1"
 ANSWER = 20  # seconds within which a scheduler must answer
-START = "See docs/cluster.md: tools/dask.sh scheduler, and tools/dask.sh worker on every node."
+START = "See docs/how-to/slides-on-a-cluster.md: tools/dask.sh scheduler, and tools/dask.sh worker on every node."
 
 
 def require_dask():

@@ -200,7 +200,8 @@ class Jobs:
             return True
         self.given_up[job.name] = f"{TRIES} tries failed: {reason}"
         if not self.able and len(self.given_up) >= min(self.count, HOPELESS):
-            raise FieldError("cluster", "a worker that can do the work", reason, "See docs/cluster.md.")
+            do = "See docs/how-to/slides-on-a-cluster.md."
+            raise FieldError("cluster", "a worker that can do the work", reason, do)
         return False
 
 

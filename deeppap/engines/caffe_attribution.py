@@ -10,7 +10,8 @@ from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.net_geometry import receptive_fields
 from deeppap.io.caffe_messages import read_prototxt
 
-LAYER = "conv3"  # docs/heatmaps.md: steadier than conv5, and pass for pass better than covering parts of the cell
+# steadier than conv5, and pass for pass better than covering parts of the cell: docs/explanation/heatmaps.md
+LAYER = "conv3"
 
 
 class CaffeAttribution:

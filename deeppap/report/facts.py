@@ -16,7 +16,7 @@ from deeppap.report.runs import Run
 from deeppap.report.table import Table
 from deeppap.scoring.results import FoldResult, RunResult
 
-DIFFERENCES = ROOT / "docs" / "what_differs.md"
+DIFFERENCES = ROOT / "docs/explanation/what-differs.md"
 PROTOTXT = ("train_val", "solver", "deploy")
 SELECTIONS = {
     "paper": "lowest validation loss on the fold that is reported",
@@ -78,7 +78,7 @@ def _pairs(values: dict[str, Any]) -> str:
 
 
 def differences(path: Path = DIFFERENCES) -> Table:
-    """The table in docs/what_differs.md.
+    """The table in docs/explanation/what-differs.md.
 
     Raises
     ------

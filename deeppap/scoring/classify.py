@@ -101,7 +101,7 @@ def _listed(path: Path, line: int, row: dict[str, str], training_um: float | Non
     where = f"{path}, line {line}"
     size = pixel_um_of(row.get("pixel_um"), set(), where)
     if None not in (size, training_um) and not same_pixel(size, training_um):
-        do = "Rescale the images, see docs/own_cells.md."
+        do = "Rescale the images, see docs/how-to/own-cells.md."
         raise UserError(where, f"pixels of {training_um:g} um, the training images'", f"{size:g}", do)
     try:
         x, y = float(row["nucleus_x"]), float(row["nucleus_y"])

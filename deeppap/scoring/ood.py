@@ -1,7 +1,7 @@
 """Which cells are out of distribution: unlike all that the net was trained on, so that its score means little.
 
 A Gaussian is fitted to a layer's outputs for the training cells. A cell is out of distribution if its Mahalanobis
-distance from it is larger than that of 99 % of held-out cells (docs/out_of_distribution.md).
+distance from it is larger than that of 99 % of held-out cells (docs/explanation/out-of-distribution.md).
 """
 
 import zipfile
@@ -30,7 +30,8 @@ FILE = "ood_reference.npz"  # beside model.json
 MADE_BY = "tools/train.py"
 COLUMN = "out_of_distribution"
 WORDS = {None: "", False: "no", True: "yes"}  # in the column
-# the best of seven layers; fc7, trained for the label alone, tells nearly nothing (docs/out_of_distribution.md)
+# the best of seven layers; fc7, trained for the label alone, tells nearly nothing:
+# docs/explanation/out-of-distribution.md
 LAYER = "conv3"
 VIEWS = 3  # of each training cell, at most
 SHARE = 0.01  # of held-out cells that lie beyond the limit
@@ -223,4 +224,4 @@ def share_line(found: Iterable[bool | None]) -> str | None:
 def share_text(marked: int, checked: int) -> str:
     """That line for so many cells out of distribution among those that were checked, at least one."""
     share = f"{marked} of {checked} cells ({100 * marked / checked:.1f} %)"
-    return f"{share} are out of distribution: their scores mean little (docs/out_of_distribution.md)"
+    return f"{share} are out of distribution: their scores mean little (docs/explanation/out-of-distribution.md)"

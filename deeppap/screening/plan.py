@@ -17,7 +17,7 @@ from deeppap.screening.slides.open_slide import companions
 from deeppap.screening.slides.overview import Tissue
 from deeppap.screening.slides.slide import Box, Slide, require_pixel_size
 
-VIEWS, CROPS = 5, 1  # docs/fields.md has what they cost in AUC against 100 x 10
+VIEWS, CROPS = 5, 1  # docs/how-to/screen-fields.md has what they cost in AUC against 100 x 10
 TILE = 2048  # pixels a side
 TILES = (256, 4096)  # a smaller tile is mostly surroundings, a larger one needs too much memory
 # rooms whose code decides what a part holds

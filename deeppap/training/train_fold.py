@@ -108,7 +108,7 @@ def lost_by_adapting(model: ModelRecord) -> str | None:
         return None
     then = f"loss {before:.3f}, accuracy {model.val_accuracy_before:.3f}"
     now = f"loss {after:.3f}, accuracy {model.val_accuracy:.3f}"
-    do = "use the source net as it is, or label more cells (docs/adapting.md)"
+    do = "use the source net as it is, or label more cells (docs/how-to/adapt.md)"
     return f"adapting has gained nothing on the validation cells: {then} before, {now} after; {do}"
 
 

@@ -1,6 +1,6 @@
 """A cluster of real processes that die: nothing lost, nothing twice, the same bytes as undisturbed.
 
-Everything runs on one machine; docs/cluster.md says what that shows and what it does not.
+Everything runs on one machine; docs/how-to/slides-on-a-cluster.md says what that shows and what it does not.
 """
 
 import json

@@ -72,7 +72,8 @@ def test_the_graph_of_crops_takes_caffes_input(exported, model, rng):
 
 
 def test_the_documented_lines_give_a_views_score(exported, model, rng, monkeypatch, capsys):
-    (lines,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/engines.md").read_text(), re.MULTILINE | re.DOTALL)
+    page = (ROOT / "docs/how-to/engines-and-onnx.md").read_text()
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     patch = rng.integers(0, 256, (128, 128, 3), np.uint8)
     (exported[0].parent / "my_net").symlink_to(exported[0])
     monkeypatch.chdir(exported[0].parent)

@@ -1,4 +1,4 @@
-"""TrainedModel as a notebook uses it, as docs/own_cells.md writes it, and what it refuses."""
+"""TrainedModel as a notebook uses it, as docs/how-to/own-cells.md writes it, and what it refuses."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def model(trained_fold):
 
 
 def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_path, monkeypatch, capsys):
-    code = next(block for block in blocks(ROOT / "docs/own_cells.md") if "TrainedModel" in block)
+    code = next(block for block in blocks(ROOT / "docs/how-to/own-cells.md") if "TrainedModel" in block)
     picture = "new/field.png"
     names = run_in(tmp_path, code, trained_fold.parent, "my_cells-cell-paper-inner", picture, monkeypatch)
     first, second = names["first"], names["second"]
