@@ -23,8 +23,8 @@ def machine(tmp_path):
     """A machine with a finished build in its cache, and a space in every path."""
     machine = BuildMachine(tmp_path / "a project")
     build = machine.cache / "caffe-cpu-0"
-    for folder in ("bin", "lib", "python/caffe"):
-        (build / "install" / folder).mkdir(parents=True)
+    for folder in ("install/bin", "install/lib", "install/python/caffe", "source/tools/extra"):
+        (build / folder).mkdir(parents=True)
     (build / "install/bin/caffe").touch()
     machine.fake("build.sh", f'echo "{build}"', machine.scripts)
     site = machine.venv / "lib/site-packages"
@@ -59,6 +59,22 @@ def test_a_build_that_cannot_be_imported_is_copied_again(machine):
     broken.touch()
     machine.refusal("install.sh", "cpu")
     assert not (installed(machine) / ".build").exists(), "what broke later is copied again too"
+
+
+def test_a_mended_script_is_installed_without_a_build(machine):
+    script = machine.cache / "caffe-cpu-0/install/python/draw_net.py"
+    script.write_text("print 1\n")
+    patches = machine.scripts / "patches_python"
+    patches.mkdir()
+    for number in (2, 3):
+        patch = f"--- a/python/draw_net.py\n+++ b/python/draw_net.py\n@@ -1 +1 @@\n-print 1\n+print({number})\n"
+        (patches / "1.patch").write_text(patch)
+        assert machine.run("install.sh", "cpu").returncode == 0
+        assert (installed(machine) / "python/draw_net.py").read_text() == f"print({number})\n"
+    assert script.read_text() == "print 1\n"
+    (patches / "1.patch").write_text(patch.replace("-print 1", "-print 7"))
+    assert "does not fit" in machine.refusal("install.sh", "cpu")
+    assert (installed(machine) / "python/draw_net.py").read_text() == "print(3)\n"
 
 
 def test_leftovers_of_a_killed_make_are_removed(machine):

@@ -1,10 +1,5 @@
 """Training through the tools, with real Caffe on the phantom (smallest profile: nine iterations of 16)."""
 
-import sys
-from pathlib import Path
-
-import pytest
-
 from data_prep.profiles import read_profile
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, Recipe, SplitRecord
@@ -37,28 +32,6 @@ def test_the_log_is_caffes_own_and_whole(trained_fold):
     assert [row[0] for row in found.test] == [0, 9]
     assert {row[2] for row in found.train} == {0.01}
     assert "Optimization Done." in (trained_fold / "train.log").read_text()
-
-
-def caffe_source():
-    """Caffe's source tree, where its build left it: tools/extra is not installed."""
-    record = Path(sys.prefix) / "lib/caffe/cpu/.build"
-    build = Path(record.read_text().strip()) if record.exists() else Path("/nowhere")
-    return build / "source"
-
-
-def test_caffes_own_parse_log_reads_it(trained_fold, monkeypatch):
-    extra = caffe_source() / "tools/extra"
-    if not extra.is_dir():
-        pytest.skip("Caffe's source is no longer in the cache: parse_log.py is not here")
-    monkeypatch.syspath_prepend(str(extra))
-    text = (extra / "parse_log.py").read_text().replace("print 'Wrote %s' % output_filename", "pass")  # Python 2's
-    module = {"__name__": "parse_log"}
-    exec(compile(text, "parse_log.py", "exec"), module)
-    train, test = module["parse_log"](str(trained_fold / "train.log"))
-    ours = parse(trained_fold / "train.log")
-    assert [(row["NumIters"], row["loss"]) for row in train] == [row[:2] for row in ours.train]
-    assert [(row["NumIters"], row["loss"], row["accuracy"]) for row in test] == ours.test
-    assert [row["LearningRate"] for row in train] == [row[2] for row in ours.train]
 
 
 def test_a_trained_fold_is_not_trained_again(checkout, trained_fold, source_weights):

@@ -12,12 +12,21 @@ if [ "$variant" = cuda ]; then
 fi
 lock_venv
 target=$venv/lib/caffe/$variant
-if [ "$(cat "$target/.build" 2>/dev/null)" != "$build" ]; then
+# Python is patched here and not in the build: a mended script must not cost a compilation
+shopt -s nullglob
+patches=("$here"/patches_python/*.patch)
+mark="$build $(cat /dev/null "${patches[@]}" | sha256sum | cut -c1-16)"
+if [ "$(cat "$target/.build" 2>/dev/null)" != "$mark" ]; then
   rm -rf "$venv/lib/caffe/.$variant.new"* # of a make that was killed
   new=$venv/lib/caffe/.$variant.new.$$
   room "$new" 100
   cp -a "$build/install/bin" "$build/install/lib" "$build/install/python" "$new/"
   rm -f "$new"/lib/*.a
+  # parse_log.py and its like, which Caffe's own install leaves out
+  mkdir "$new/tools" && cp -a "$build/source/tools/extra" "$new/tools/"
+  for patch in "${patches[@]}"; do
+    patch -s -d "$new" -p1 --no-backup-if-mismatch <"$patch" >/dev/null || die "${patch##*/} does not fit $build. Remove that folder and run again."
+  done
   [ "$variant" != cuda ] || link_libraries "$new/lib"
   rm -rf "$target" && mv "$new" "$target"
 fi
@@ -29,5 +38,5 @@ fi
   rm -f "$target/.build"
   die "the installed module cannot be imported"
 }
-echo "$build" >"$target/.build"
+echo "$mark" >"$target/.build"
 say "installed: $("$venv/bin/python" -c 'import caffe_select; print(caffe_select.describe())')"
