@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Dask's own scheduler and worker with what our jobs need: this code, its settings, one thread a worker,
-# and the loopback interface unless --host, --interface or DASK_OPEN=1 says otherwise. docs/how-to/slides-on-a-cluster.md walks through it.
+# the loopback interface unless --host, --interface or DASK_OPEN=1 says otherwise, and TLS with a certificate that is
+# made at the first start (in ~/.config/deeppap/tls or $DEEPPAP_TLS). docs/how-to/slides-on-a-cluster.md walks through it.
 #   tools/dask.sh scheduler --port 8786 --scheduler-file scheduler.json
 #   tools/dask.sh worker --scheduler-file scheduler.json --nworkers 8
 set -euo pipefail
@@ -9,12 +10,27 @@ python=$root/.venv/bin/python
 what=${1:-}
 case $what in
   scheduler | worker) shift ;;
-  *) sed -n '2,5s/^# *//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,6s/^# *//p' "$0" >&2; exit 2 ;;
 esac
-"$python" -c 'import importlib.util as u; raise SystemExit(not u.find_spec("distributed"))' || {
-  echo "dask.sh: --cluster: expected dask.distributed, found none here. Run: make cluster" >&2
-  exit 2
-}
+# Dask's own settings of encryption, as options or in the environment, go before ours
+case " $* ${DASK_DISTRIBUTED__COMM__TLS__CA_FILE:+--tls}${DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION:+--tls} " in
+  *" --tls"* | *" --protocol"*) ;;
+  *)
+    tls=$("$python" - "$what" <<'END'
+import sys
+from deeppap.cli.run import run
+from deeppap.cluster.certificate import find_certificate, make_certificate
+what, sys.argv = sys.argv[1], ["dask.sh"]
+run(lambda: print(make_certificate() if what == "scheduler" else find_certificate()))
+END
+    ) || exit
+    export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true DASK_DISTRIBUTED__COMM__TLS__CA_FILE=$tls
+    for role in SCHEDULER WORKER CLIENT; do
+      export DASK_DISTRIBUTED__COMM__TLS__${role}__CERT="$tls" DASK_DISTRIBUTED__COMM__TLS__${role}__KEY="$tls"
+    done
+    [ "$what" = worker ] || set -- --protocol tls "$@"
+    ;;
+esac
 export DASK_CONFIG=${DASK_CONFIG:-$root/deeppap/cluster/dask.yaml}
 options=()
 case " $* " in

@@ -1,4 +1,4 @@
-"""The cluster that --cluster names: this machine's own, or one that somebody has started."""
+"""The cluster that does the work: this machine's own, or one that somebody has started."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -6,21 +6,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deeppap.cluster.certificate import find_certificate
 from deeppap.io.errors import FieldError
 from deeppap.io.machine import extra, usable_cores
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Security
 
 CONFIG = Path(__file__).with_name("dask.yaml")
 LOOPBACK = "127.0.0.1"
+COMM = "distributed.comm"  # of Dask's own settings, which take precedence
 ANSWER = 20  # seconds within which a scheduler must answer
 START = "See docs/how-to/slides-on-a-cluster.md: tools/dask.sh scheduler, and tools/dask.sh worker on every node."
 
 
 def require_dask():
     """The distributed module with our settings, or one clear line."""
-    dask, distributed = extra("dask", "--cluster", "cluster"), extra("distributed", "--cluster", "cluster")
+    dask, distributed, _ = (
+        extra(name, "Dask's workers", "cluster") for name in ("dask", "distributed", "cryptography")
+    )
     for settings in dask.config.collect_yaml([str(CONFIG)]):
         dask.config.update_defaults(settings)  # the environment's own settings take precedence
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we report a lost scheduler ourselves
@@ -31,10 +35,13 @@ def require_dask():
 def connected(where: str, workers: int | None = None, cards: Sequence[str] = ()) -> Iterator["Client"]:
     """A client of the cluster; a cluster of this machine's own ends with it.
 
+    Everything is encrypted, and both ends show a certificate: whoever can talk to a scheduler or a worker can run any
+    program as the user who started it, and on a shared machine every user reaches its ports.
+
     Parameters
     ----------
     where : str
-        "local", an address such as tcp://10.0.0.1:8786, or a scheduler file.
+        "local", an address such as tls://10.0.0.1:8786, or a scheduler file.
     workers : int, optional
         Processes of "local"; by default one a card if there are `cards`, else one a core.
     cards : sequence of str
@@ -48,16 +55,18 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
     distributed = require_dask()
     if where == "local":
         count = workers or len(cards) or usable_cores()
-        with _own_cluster(count, cards) as cluster, distributed.Client(cluster) as client:
+        security = distributed.Security.temporary()  # of this call alone, in memory
+        with _own_cluster(count, cards, security) as cluster, distributed.Client(cluster) as client:
             yield client
         return
     file = Path(where).is_file()
     if not file and ":" not in where:
-        raise FieldError("cluster", "local, an address such as tcp://host:8786, or a scheduler file", where, START)
+        raise FieldError("cluster", "local, an address such as tls://host:8786, or a scheduler file", where, START)
     try:
-        client = distributed.Client(**{"scheduler_file" if file else "address": where}, timeout=ANSWER)
-    # TypeError: tls:// without a certificate; AssertionError: a file without an address
-    except (OSError, ValueError, TypeError, AssertionError) as error:
+        place = {"scheduler_file" if file else "address": where}
+        client = distributed.Client(**place, timeout=ANSWER, security=_shared_security())
+    # AssertionError: a file without an address; RuntimeError: an address without encryption
+    except (OSError, ValueError, TypeError, AssertionError, RuntimeError) as error:
         found = f"no answer from {where} ({type(error).__name__}: {error})"[:200]
         raise FieldError("cluster", "Dask's scheduler", found, START) from None
     with client:
@@ -72,7 +81,7 @@ def on_cluster(
     workers: int | None = None,
     cards: Callable[[], Sequence[str]] = tuple,
 ) -> Iterator[Callable | None]:
-    """`work(client)` of the cluster that --cluster names; `here` without --cluster, and `cards` is not called."""
+    """`work(client)` of the cluster at `where`; `here` without one, and `cards` is not called."""
     if not where:
         yield here
         return
@@ -80,15 +89,27 @@ def on_cluster(
         yield work(client)
 
 
-def _own_cluster(count: int, cards: Sequence[str] = ()):
+def _shared_security() -> "Security | None":
+    """What a cluster of tools/dask.sh asks for; None takes Dask's own settings, if they say anything of encryption."""
+    from dask import config
+    from distributed import Security
+
+    if config.get(f"{COMM}.tls.ca-file") or config.get(f"{COMM}.require-encryption") is False:
+        return None
+    file = str(find_certificate())
+    return Security(require_encryption=True, tls_ca_file=file, tls_client_key=file, tls_client_cert=file)
+
+
+def _own_cluster(count: int, cards: Sequence[str], security: "Security"):
     """A cluster on the loopback interface: `count` workers of one thread, each with a nanny that restarts it."""
     from distributed import Nanny, Scheduler, SpecCluster
 
     common = {"host": LOOPBACK, "dashboard_address": f"{LOOPBACK}:0", "dashboard": False}
+    common |= {"protocol": "tls", "security": security}
     workers = {}
     for number in range(count):
         environment = {"CUDA_VISIBLE_DEVICES": cards[number % len(cards)]} if cards else {}
         options = {**common, "nthreads": 1, "env": environment, "silence_logs": 50}
         workers[number] = {"cls": Nanny, "options": options}
     scheduler = {"cls": Scheduler, "options": common}
-    return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50, name="deeppap")
+    return SpecCluster(workers=workers, scheduler=scheduler, security=security, silence_logs=50, name="deeppap")

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="make cluster")
 
+from deeppap.cluster.certificate import make_certificate
 from deeppap.cluster.connect import connected, on_cluster, require_dask
 from deeppap.io.errors import UserError
 
@@ -13,15 +14,17 @@ from deeppap.io.errors import UserError
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("127.0.0.1:1", "no answer from 127.0.0.1:1"),
+        ("tls://127.0.0.1:1", "no answer from tls://127.0.0.1:1"),
         ("nowhere.json", "found nowhere.json"),
         ("lokal", "found lokal"),
-        ("tls://127.0.0.1:1", "TypeError: TLS"),
+        ("tcp://127.0.0.1:1", "encryption required"),
         ("empty.json", "no answer from empty.json"),
     ],
 )
 def test_no_cluster_there(tmp_path, monkeypatch, where, said):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPPAP_TLS", str(tmp_path / "tls"))
+    make_certificate()
     (tmp_path / "empty.json").write_text("{}")
     monkeypatch.setattr("deeppap.cluster.connect.ANSWER", 1)
     with pytest.raises(UserError, match=said), connected(where):

@@ -52,7 +52,7 @@ def test_failing_job_is_tried_elsewhere_and_then_named(run, tmp_path):
     assert len(set(tried(tmp_path, "second"))) == 2
     assert len(tried(tmp_path, "never")) == 3 and len(set(tried(tmp_path, "never"))) == 2
     assert given_up.keys() == {"bad"}
-    assert "ValueError: not on any worker" in given_up["bad"] and "worker tcp://127.0.0.1:" in given_up["bad"]
+    assert "ValueError: not on any worker" in given_up["bad"] and "worker tls://127.0.0.1:" in given_up["bad"]
 
 
 def test_if_no_worker_can_work_the_call_ends_early(run, tmp_path):

@@ -147,8 +147,8 @@ def test_a_download_on_a_full_disk(small_disk, served, foresight, request):
     disk = small_disk(1 << 20)
     target = disk.folder / "weights.caffemodel"
     with pytest.raises(UserError) as caught:
-        download(target, [url], sha1, need_bytes=2_000_000)
+        download(target, [url], sha1, size=2_000_000)
     assert str(disk.folder) in caught.value.where and "2.0 MB" in str(caught.value)
     assert final_names(disk.folder) == {} and not leftovers(disk.folder)
     disk.resize(8 << 20)
-    assert "verified" in download(target, [url], sha1, need_bytes=2_000_000)
+    assert "verified" in download(target, [url], sha1, size=2_000_000)

@@ -24,6 +24,7 @@ class DaskCluster:
 
     def __init__(self, folder: Path, **environment: str):
         folder.mkdir(parents=True, exist_ok=True)
+        os.environ["DEEPPAP_TLS"] = str(folder / "tls")  # drivers find the certificate there, too
         self.folder, self.file, self.environment = folder, folder / "scheduler.json", {**os.environ, **environment}
         self.running: list[subprocess.Popen] = []
         own = ("--port", "0", "--scheduler-file", self.file, "--no-dashboard")
