@@ -21,7 +21,7 @@ from deeppap.io.files import (
     remove,
     require_space,
     sha256_file,
-    sync_folder,
+    sync,
 )
 from deeppap.io.training_prototxt import read_training
 from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, SplitRecord
@@ -133,7 +133,7 @@ def build_fold(
     )
     (target / "snapshots").mkdir(exist_ok=True)
     write_fold_images(target, parts_of(dataset, split, fold, run), known)
-    sync_folder(target)
+    sync(target)
     record.write(target)
     return _built(target, record)
 

@@ -5,7 +5,6 @@ Dask itself moves the jobs of a worker that died to others, and gives a job up a
 """
 
 import contextlib
-import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import FieldError, UserError
+from deeppap.io.files import own_partial
 from deeppap.records.provenance import code_digest
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 def shared_mark(folder: Path) -> Iterator[str]:
     """A file by which a worker knows that it sees the driver's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    mark = folder.absolute() / f".driver-{os.getpid()}-{secrets.token_hex(4)}"
+    mark = own_partial(folder.absolute() / "driver")  # those of drivers that were killed are removed
     mark.touch()
     try:
         yield str(mark)

@@ -5,11 +5,15 @@ import gzip
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 import socket
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,7 +23,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 PACKED = ".gz"  # results/ keeps its large files gzipped, in a quarter of the room
+FULL = (errno.ENOSPC, errno.EDQUOT)  # of a disk, or of what a user may have of it
 BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one raises
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+SILENT = 7 * 86400  # seconds after which a partial file of another machine counts as left there
+_WRITTEN: set[Path] = set()  # partial paths that this process writes now
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
 
@@ -29,23 +37,39 @@ def partial_path(final: Path) -> Path:
 
 
 def own_partial(final: Path) -> Path:
-    """A partial path that no other process writes; what dead processes of this machine left is removed."""
-    host = _host()
-    for path in final.parent.iterdir():
-        middle = path.name.removeprefix(f".{final.name}.{host}.").removesuffix(".partial")
-        ours = path.name == f".{final.name}.{host}.{middle}.partial"
-        if ours and middle.isdecimal() and not _alive(int(middle)):
+    """A partial path that nobody else writes; what others left of `final` when they died is removed.
+
+    Its name says where it is written: the numbers of processes differ between machines and between containers.
+    """
+    here = _place()
+    left = re.compile(rf"\.{re.escape(final.name)}\.(\w{{8}})\.(\d+)\.\w{{8}}\.(partial|old)")
+    for path in sorted(final.parent.iterdir()):  # .old before .partial
+        found = left.fullmatch(path.name)
+        if not found or path.with_suffix(".partial") in _WRITTEN or not _is_left(path, found[1] == here, int(found[2])):
+            continue
+        if found[3] == "old" and not os.path.lexists(final):
+            path.rename(final)  # killed between the two renames of a folder
+        else:
             remove(path)
-    return final.with_name(f".{final.name}.{host}.{os.getpid()}.partial")
+    return final.with_name(f".{final.name}.{here}.{os.getpid()}.{secrets.token_hex(4)}.partial")
 
 
-def _host() -> str:
-    """A name of eight letters for the machine: on a shared disk, two machines' processes may have the same number."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+@lru_cache(maxsize=1)
+def _place() -> str:
+    """Eight letters for this machine since it started and, in a container, for that."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):  # elsewhere than on Linux
+        parts += [BOOT.read_text(), os.readlink("/proc/self/ns/pid")]  # noqa: PTH115 (names no path)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
-def _alive(process: int) -> bool:
-    return process != os.getpid() and Path(f"/proc/{process}").exists()
+def _is_left(path: Path, here: bool, process: int) -> bool:
+    """Whether nobody writes a partial path any more."""
+    if here:  # one of this very number, but not in _WRITTEN, is of a process that had the number before
+        return process == os.getpid() or not Path(f"/proc/{process}").exists()
+    with suppress(FileNotFoundError):
+        return time.time() - path.lstat().st_mtime > SILENT
+    return False
 
 
 def remove(path: Path) -> None:
@@ -56,13 +80,20 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file's bytes, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync(written: Path) -> None:
+    """A new file, or a new folder with all that is in it."""
+    for path in [*written.rglob("*"), written] if written.is_dir() else [written]:
+        if path.exists() and not path.is_symlink():
+            sync(path)
 
 
 @contextmanager
@@ -80,20 +111,20 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     require_space(final.parent, need_bytes)
     partial = own_partial(final)
+    _WRITTEN.add(partial)
     try:
         yield partial
-        if partial.is_file():
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
+        _sync(partial)
         _take_name(partial, final)
-        sync_folder(final.parent)
+        sync(final.parent)
     except OSError as error:
         if error.filename == str(partial):
             error.filename = str(final)  # the name that a user knows
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise disk_full(final, need_bytes) from error
         raise
     finally:
+        _WRITTEN.discard(partial)
         if os.path.lexists(partial):  # false for a name that is too long, where remove would raise again
             remove(partial)
 
@@ -101,7 +132,7 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
 def _take_name(partial: Path, final: Path) -> None:
     """Rename `partial`; an older folder steps aside first: killed in between, half a folder is never left."""
     if final.is_dir() and not final.is_symlink():
-        old = final.with_name(f".{final.name}.{os.getpid()}.old")
+        old = partial.with_suffix(".old")
         final.rename(old)
         partial.rename(final)
         shutil.rmtree(old)

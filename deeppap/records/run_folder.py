@@ -1,5 +1,6 @@
 """The run folder: everything one run made, and the record of how."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from deeppap.io.errors import UserError
+from deeppap.io.files import FULL, disk_full
 from deeppap.records.provenance import command_line, provenance
 from deeppap.records.request import Options, Request
 from deeppap.records.structs import DatasetRecord, RunRecord
@@ -89,17 +91,32 @@ def locked(folder: Path, wait: bool = False) -> Iterator[int]:
     Yields the lock's file descriptor: a child that inherits it goes on holding the folder if we are killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
+    path = folder / ".lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UserError(path, "a lock that a tool made", "a link", "Remove it.") from None
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            file.seek(0)
-            found = f"process {file.read().strip() or 'another'} at work in it"
+            found = f"process {os.read(lock, 20).decode(errors='replace').strip() or 'another'} at work in it"
             raise UserError(folder, "a folder nobody else works in", found, "Wait until it has ended.") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield file.fileno()
+        if not os.read(lock, 100).strip().isdigit() and os.fstat(lock).st_size:
+            raise UserError(path, "a lock that a tool made", "a file of something else", "Move it away.")
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            error.filename = str(path)  # which such an error does not name
+            if error.errno in FULL:
+                raise disk_full(path, 0) from error
+            raise
+        yield lock
+    finally:
+        os.close(lock)
 
 
 def note_tf32(run: Path) -> None:

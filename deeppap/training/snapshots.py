@@ -21,6 +21,7 @@ from deeppap.training.resolve import Schedule, recorded
 NAME = re.compile(r"_iter_(\d+)\.(caffemodel|solverstate)$")
 DO = "Remove it; training goes on from the one before."
 OTHERS = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
+PRUNING = ".pruning"  # in a folder of snapshots: all but the selected one are to be removed
 TRAIN_LMDB = "train_lmdb"
 
 
@@ -74,11 +75,12 @@ def newest_complete(folder: Path, shapes: Shapes, histories: int = 1) -> tuple[S
 
 
 def prune(folder: Path, keep: Path) -> None:
-    """Remove every snapshot but the selected model."""
+    """Remove every snapshot but the selected model, and the mark that says so."""
     for snapshot in list_snapshots(folder):
         for path in (snapshot.model, snapshot.state):
             if path.name != keep.name:
                 path.unlink(missing_ok=True)
+    (folder / PRUNING).unlink(missing_ok=True)
 
 
 def foreign(model: Path, fold: Path, by_hand: bool = True) -> str | None:

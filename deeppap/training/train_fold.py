@@ -18,7 +18,15 @@ from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
 from deeppap.training.resolve import Schedule, difference, recipe_of, recorded, require_same, resolve_fold
 from deeppap.training.run_caffe import train
-from deeppap.training.snapshots import foreign, is_tested, newest_complete, prune, require_finished, select_model
+from deeppap.training.snapshots import (
+    PRUNING,
+    foreign,
+    is_tested,
+    newest_complete,
+    prune,
+    require_finished,
+    select_model,
+)
 from deeppap.training.source import SourceNet, check_source, check_source_weights, require_two_classes
 
 WEIGHTS_BYTES = 60_000_000  # of ConvNet-T, with room; a snapshot holds them, their histories, and perhaps gradients
@@ -54,7 +62,10 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         _require_file(options.weights)
         recipe, adapting = options.recipe(run.classes, profile), options.source is not None
         if (model := ModelRecord.read_if_there(fold)) is not None:
-            return _finished(fold, model, recipe, say)
+            _finished(fold, model, recipe, say)
+            if (fold / "snapshots" / PRUNING).exists():  # killed before all were removed
+                prune(fold / "snapshots", Path(model.snapshot))
+            return model
         if options.source:
             require_two_classes(run)
         record = verify_fold(fold, expected_key(fold))
@@ -72,6 +83,8 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
             require_finished(fold, schedule)
+        if not options.keep_snapshots:
+            (fold / "snapshots" / PRUNING).touch()
         model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
         if line := lost_by_adapting(model):
             say(f"!! {line} !!")

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -97,15 +98,20 @@ def test_what_dead_processes_left_is_removed(tmp_path):
         os._exit(0)
     os.waitpid(child, 0)
     here = own_partial(tmp_path / "run.json").name.split(".")[3]
-    stale = [tmp_path / f".run.json.{here}.{child}.partial", tmp_path / f".report.{here}.{child}.partial"]
-    alive = tmp_path / f".run.json.{here}.{os.getppid()}.partial"
-    elsewhere = tmp_path / f".run.json.01234567.{child}.partial"  # another machine's, on a shared disk
-    for path in (stale[0], alive, elsewhere):
+    stale = [tmp_path / f".{name}.{here}.{child}.abcd0123.partial" for name in ("run.json", "report")]
+    alive = tmp_path / f".run.json.{here}.{os.getppid()}.abcd0123.partial"
+    # another machine's or container's, on a shared disk; one of them silent for weeks
+    elsewhere = tmp_path / f".run.json.01234567.{child}.abcd0123.partial"
+    silent = tmp_path / f".run.json.01234567.{child}.abcd9999.partial"
+    mine = tmp_path / ".run.json.txt.partial"
+    for path in (stale[0], alive, elsewhere, silent, mine):
         path.write_text("half")
+    os.utime(silent, (0, 0))
     stale[1].mkdir()
     (stale[1] / "page").write_text("half")
     write_text(tmp_path / "run.json", "whole")
-    assert not stale[0].exists() and stale[1].exists() and alive.exists() and elsewhere.exists()
+    assert not stale[0].exists() and not silent.exists()
+    assert all(path.exists() for path in (stale[1], alive, elsewhere, mine))
     own_partial(tmp_path / "report")
     assert not stale[1].exists()
 
@@ -125,6 +131,52 @@ def test_a_folder_is_replaced_without_ever_being_half_removed(tmp_path, monkeypa
         (partial / "page").write_text("new")
     monkeypatch.undo()
     assert (report / "page").read_text() == "new"
+
+
+def test_two_writers_share_no_partial_file_and_do_not_remove_each_others(tmp_path, monkeypatch):
+    """Two threads, or two containers with one host name and one process number."""
+    target = tmp_path / "run.json"
+    with complete_or_absent(target) as first, complete_or_absent(target) as second:
+        first.write_text("first")
+        assert first != second and own_partial(target) not in (first, second)
+        second.write_text("second")
+    assert target.read_text() == "first" and not leftovers(tmp_path)
+
+
+def test_an_older_folder_comes_back_if_its_successor_never_took_its_name(tmp_path):
+    """Killed between the two renames."""
+    report = tmp_path / "report"
+    partial = own_partial(report)
+    for path in (partial, partial.with_suffix(".old")):
+        path.mkdir()
+        (path / "page").write_text(path.suffix)
+    with complete_or_absent(report) as new:
+        assert (report / "page").read_text() == ".old"
+        new.mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_bytes_and_names_are_on_the_disk_before_and_after_the_rename(tmp_path, monkeypatch):
+    """Of a file, and of everything in a folder: a power cut must not leave an empty file under a final name."""
+    synced = []
+    real = os.fsync
+
+    def noted(descriptor):
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), (tmp_path / "final").exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_text(tmp_path / "final", "text")
+    ((file, early), (folder, late)) = synced
+    assert file.name.startswith(".final.") and not early and (folder, late) == (tmp_path, True)
+    (tmp_path / "final").unlink()
+    synced.clear()
+    with complete_or_absent(tmp_path / "final") as partial:
+        (partial / "in").mkdir(parents=True)
+        (partial / "in/page").write_text("text")
+    before = {path.relative_to(partial).as_posix() for path, named in synced if not named}
+    assert before == {".", "in", "in/page"}
+    assert synced[-1] == (tmp_path, True)
 
 
 def test_what_cannot_be_written_is_named_as_the_user_knows_it(tmp_path):
