@@ -38,12 +38,12 @@ def main() -> None:
     add_detector_training_options(cross)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
+    from deeppap.io.own_files import require_all_own
     from deeppap.screening.nuclei.evaluation import (
         cross_validate,
         detect_all,
         report,
         require_foldable,
-        require_replaceable,
         write_evaluation,
     )
     from deeppap.screening.nuclei.fields import open_sets
@@ -51,7 +51,7 @@ def main() -> None:
 
     if args.out:
         # before the work, not after it
-        require_replaceable(args.out)
+        require_all_own(args.out)
     if args.fold_count is not None:
         require_foldable(args.detector, args.detector_weights, args.fold_count)
         sets = open_sets(args.fields, args.mpp, args.incomplete)

@@ -15,9 +15,9 @@ from data_prep.importers.labelled import Labelled
 from data_prep.views import PATCH
 from deeppap.io.errors import UserError, printable
 from deeppap.io.files import complete_or_absent
+from deeppap.io.own_files import note_written, require_all_own
 
 COLUMNS = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source")
-OURS = {"images", "cells.csv", "import_check.png", SUMMARY}
 SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line names of many
 SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
 LEAST = 5  # cells of each label that five folds need
@@ -65,10 +65,8 @@ class CheckPicture:
 
 
 def require_place(out: Path, inputs: list[Path]) -> None:
-    """Refuse a place where something else lies than an earlier import."""
-    there = {path.name for path in out.iterdir()} if out.is_dir() else {out.name} if out.exists() else set()
-    if there and not (SUMMARY in there and there <= OURS):
-        raise UserError(out, "a new folder, or that of an earlier import", "something else", "Choose another `out`.")
+    """Refuse a place where something else lies than an earlier import, such as a cells.csv that was corrected."""
+    require_all_own(out)
     for path in inputs:
         if path.resolve().is_relative_to(out.resolve()):
             raise UserError(out, f"another folder than that of {path}", "the same", "Choose another `out`.")
@@ -91,6 +89,7 @@ def write(found: Gathered, out: Path, picture: CheckPicture) -> list[str]:
         (partial / "import_check.png").write_bytes(cv2.imencode(".png", picture.draw())[1].tobytes())
         text = "\n".join([*lines, "", *map(printable, details(found))]) + "\n"
         (partial / SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")
+        note_written(partial)
     return lines
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, write_text
 from deeppap.io.html import data_uri, render
+from deeppap.io.own_files import note_written, require_all_own
 from deeppap.report import facts
 from deeppap.report.figures import all_figures, slug
 from deeppap.report.figures.style import STYLE, LeftOutError, Plot, save
@@ -23,7 +24,6 @@ from deeppap.report.tables.architecture import architecture_tables
 from deeppap.scoring.results import RunResult
 
 NAME = "report.html"
-OURS = {NAME, "tables", "figures"}
 TEMPLATE = "report/templates/report.html"
 JPEG_DPI, JPEG_QUALITY = 130, 82
 CITATION = (
@@ -62,12 +62,12 @@ def write_report(results: Sequence[RunResult], out: Path, progress: bool = False
     Raises
     ------
     UserError
-        If `out` holds anything but a report, or there is no run.
+        If `out` holds anything but an older report, or there is no run.
     """
     if not results:
         raise UserError("report", "at least one run", "none", "Name a run's folder.")
     # refuse before anything long is begun
-    _require_replaceable(out)
+    require_all_own(out)
     for result in results:
         ensure_net_files(result)
     runs = named(results)
@@ -79,17 +79,8 @@ def write_report(results: Sequence[RunResult], out: Path, progress: bool = False
         bar = tqdm(list(all_figures(runs)), "figures", unit="figure", disable=None if progress else True)
         figures = [_draw(plot, partial / "figures") for plot in bar]
         write_text(partial / NAME, _page(runs, tables, figures))
+        note_written(partial)
     return out / NAME
-
-
-def _require_replaceable(out: Path) -> None:
-    """Never clear away a folder that is no report."""
-    if not out.exists() and not out.is_symlink():
-        return
-    held = {path.name for path in out.iterdir()} if out.is_dir() and not out.is_symlink() else {"no folder of its own"}
-    # --out may name any folder by mistake
-    if strange := sorted(held - OURS):
-        raise UserError(out, "a new folder or an older report", strange[0], "Choose another folder with `out`.")
 
 
 def _draw(plot: Plot, folder: Path) -> ShownFigure:

@@ -12,10 +12,10 @@ from deeppap.records.provenance import code_digest
 from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.nuclei.nucleus import open_detector
+from deeppap.screening.open_image import OpenImage, image_sha256
 from deeppap.screening.parts import write_nuclei
-from deeppap.screening.slides.open_slide import companions
 from deeppap.screening.slides.overview import Tissue
-from deeppap.screening.slides.slide import Box, Slide, require_pixel_size
+from deeppap.screening.slides.slide import Box, require_pixel_size
 
 VIEWS, CROPS = 5, 1  # docs/how-to/screen-fields.md has what they cost in AUC against 100 x 10
 TILE = 2048  # pixels a side
@@ -56,6 +56,7 @@ class ImagePlan:
 
     image: str
     image_sha: str
+    facts: str  # of its files, see deeppap.screening.open_image
     width: int
     height: int
     mpp: float
@@ -168,7 +169,7 @@ def _training_mpp(model: TrainedModel, given: float | None) -> float:
 
 
 def plan_image(
-    path: Path, slide: Slide, settings: Settings, parts: Path, mpp: float | None = None, nuclei: Path | None = None
+    path: Path, image: OpenImage, settings: Settings, parts: Path, mpp: float | None = None, nuclei: Path | None = None
 ) -> ImagePlan:
     """Plan an open image; `parts` is the folder for its parts.
 
@@ -180,6 +181,7 @@ def plan_image(
     UserError
         For an image without a pixel size, too small, or grey for a net of colour; and whatever is wrong with `nuclei`.
     """
+    slide = image.slide
     width, height = slide.levels[0]
     pixel_size = slide.mpp if mpp is None else mpp
     if pixel_size is None:
@@ -193,17 +195,18 @@ def plan_image(
     if not slide.colour and not settings.grey_as_colour:
         do = "Its cells can be found but not scored; `grey_as_colour` scores them all the same."
         raise UserError(path, "a colour image for a net of colour", "a grey one", do)
-    kept = sha256 = None
+    kept = nuclei_sha = None
     if nuclei is not None:
         from deeppap.screening.nuclei_file import read_nuclei  # a few of our files that most calls do not need
 
         found = read_nuclei(nuclei, path.name, slide.levels[0], pixel_size, slide.origin)
         kept = nuclei_path(parts, path)
         write_nuclei(kept, found, slide.levels[0])
-        sha256 = sha256_file(kept)
+        nuclei_sha = sha256_file(kept)
     return ImagePlan(
         image=str(path),
-        image_sha=_image_sha256(path),
+        image_sha=image_sha256(path, image.facts),
+        facts=image.facts,
         width=width,
         height=height,
         mpp=pixel_size,
@@ -211,7 +214,7 @@ def plan_image(
         parts=str(parts),
         origin=slide.origin,
         nuclei=str(kept) if kept else None,
-        nuclei_sha=sha256,
+        nuclei_sha=nuclei_sha,
         nuclei_file=nuclei.name if nuclei else None,
     )
 
@@ -219,10 +222,3 @@ def plan_image(
 def nuclei_path(parts: Path, image: Path) -> Path:
     """Where the nuclei that a person gave for an image lie."""
     return parts / f"{image.stem}_nuclei.parquet"
-
-
-def _image_sha256(path: Path) -> str:
-    """Of an image; of a slide in many files, also their names and sizes."""
-    if others := companions(path):
-        return digest(sha256_file(path), [[p.name, p.stat().st_size] for p in others])
-    return sha256_file(path)

@@ -10,16 +10,17 @@ import msgspec
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import remove
+from deeppap.io.own_files import note_begun, note_written, require_own
 from deeppap.records.record import Record
 from deeppap.scoring.ood import share_text
 from deeppap.screening.cells import ABNORMAL, ScreenedCell
+from deeppap.screening.open_image import planned_image, require_same_bytes
 from deeppap.screening.outputs.geojson import writing_geojson
 from deeppap.screening.outputs.overlay import Overlay
 from deeppap.screening.outputs.pages import Gallery, write_summary
 from deeppap.screening.outputs.tables import Choice, highest, most_uncertain, writing_tables
 from deeppap.screening.parts import Part, read_part
 from deeppap.screening.plan import ImagePlan, Settings, nuclei_path
-from deeppap.screening.screen_tile import open_image
 from deeppap.screening.slides.open_slide import PARTS, RECORD, RESULTS
 from deeppap.screening.slides.slide import Box, Damage
 
@@ -31,6 +32,7 @@ CHOSEN = 50  # cells that the gallery offers to label first
 GEOJSON = ("cells.geojson", "worst.geojson", "uncertain.geojson")
 OF_IMAGE = (*GEOJSON, *(f"{name}.gz" for name in GEOJSON), "overlay.png", "gallery.html")
 PART = re.compile(r".+_([0-9a-f]{16})_x\d+_y\d+\.parquet")
+LEFT = re.compile(r"\..+_(nuclei|[0-9a-f]{16}_x\d+_y\d+)\.parquet\..+\.partial")
 ANOTHER = "Give another `out`, or remove that folder."
 
 
@@ -140,8 +142,8 @@ def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path 
     UserError
         Naming the file.
     """
-    written = {(out / name).resolve() for name in RESULTS}
-    written |= {(out / image.stem / name).resolve() for image in images for name in OF_IMAGE}
+    names = result_names(images)
+    written = {(out / name).resolve() for name in names}
     for image in images:
         if image.suffix.lower() == ".mrxs" and (out / image.stem).resolve() == image.with_suffix("").resolve():
             expected = f"a folder for the results of {image.name}"
@@ -150,11 +152,12 @@ def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path 
         if path.resolve() in written:
             found = f"one of the results in {out}"
             raise UserError(path, "a file that no result replaces", found, "Give another `out`.")
-    if not (out / RECORD).exists() and not (out / PARTS).is_dir():
-        for name in RESULTS:
-            if (out / name).exists():
-                found = f"a file without {RECORD}"
-                raise UserError(out / name, "a new folder, or older results", found, ANOTHER)
+    require_own(out, [*names, f"{PARTS}/any"])
+
+
+def result_names(images: Sequence[Path]) -> list[str]:
+    """All files that a screening may write into its folder, below that."""
+    return [*RESULTS, *(f"{image.stem}/{name}" for image in images for name in OF_IMAGE)]
 
 
 def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = False) -> None:
@@ -177,12 +180,12 @@ def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = F
 
 def remove_older(out: Path, plans: Sequence[ImagePlan]) -> None:
     """Remove an older call's results; `require_same_call` has made sure that it had no other images."""
-    for folder in (out / Path(plan.image).stem for plan in plans):
-        for name in OF_IMAGE:
-            remove(folder / name)
-        _remove_empty(folder)
-    for name in RESULTS:
+    images = [Path(plan.image) for plan in plans]
+    require_own(out, result_names(images))  # somebody may have put a file there meanwhile
+    for name in result_names(images):
         remove(out / name)
+    for image in images:
+        _remove_empty(out / image.stem)
 
 
 def remove_parts(folder: Path, plans: Sequence[ImagePlan]) -> None:
@@ -190,7 +193,7 @@ def remove_parts(folder: Path, plans: Sequence[ImagePlan]) -> None:
     keys, given = {plan.key for plan in plans}, {nuclei_path(folder, Path(plan.image)) for plan in plans}
     for path in folder.iterdir() if folder.is_dir() else ():
         part = PART.fullmatch(path.name)
-        if (part and part[1] in keys) or path in given or re.fullmatch(r"\..+\.partial", path.name):
+        if (part and part[1] in keys) or path in given or LEFT.fullmatch(path.name):
             remove(path)
     _remove_empty(folder)
 
@@ -216,12 +219,34 @@ def write_results(
 
     All parts of `work` exist, but for those of `failed`, which the results name. Several images have a gallery each,
     too, and a row in summary.html.
+
+    Raises
+    ------
+    UserError
+        If an image is no longer the one that was screened; then there are no results.
     """
-    settings, failed = work[0][0].settings, failed or {}
+    plans = [plan for plan, _ in work]
+    names = result_names([Path(plan.image) for plan in plans])
+    remove_older(out, plans)
+    note_begun(out, names)
+    try:
+        results = _write_all(out, work, outputs, failed or {})
+        for plan in plans:
+            require_same_bytes(plan)
+        ScreenRecord(plans[0].settings, results).write(out)
+    except Exception:
+        remove_older(out, plans)
+        raise
+    note_written(out, names)
+    return results
+
+
+def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[ImageResult]:
+    """All of `write_results` but screen.json, which says that they are complete."""
+    settings = work[0][0].settings
     several = len(work) > 1
     results, best, choice = [], highest(outputs.shown), Choice(outputs.choose)
     gallery, rows = Gallery(settings, len(work)), []
-    remove_older(out, [plan for plan, _ in work])
     with writing_tables(out, f"{settings.device.engine} {settings.device.precision}", settings.weights_sha) as write:
         for plan, tiles in work:
             result = ImageResult.of(plan)
@@ -233,18 +258,17 @@ def write_results(
             results.append(result)
             if several:
                 own = Gallery(settings)
-                own.add_image(plan, open_image(plan.image).slide, cells[: outputs.shown])
+                own.add_image(plan, planned_image(plan).slide, cells[: outputs.shown])
                 own.write(folder / "gallery.html", [result])
                 rows.append(own.summary_row(result, f"{folder.name}/gallery.html"))
     ranks = {cell.id: rank for rank, cell in enumerate(choice.cells())}
     shown = {cell.id: cell for cell in (*best.cells(), *choice.cells())}
     for plan, _ in work:
         cells = [cell for cell in shown.values() if cell.image == plan.name]
-        gallery.add_image(plan, open_image(plan.image).slide, cells, ranks)
+        gallery.add_image(plan, planned_image(plan).slide, cells, ranks)
     gallery.write(out / "gallery.html", results)
     if several:
         write_summary(out / "summary.html", settings, rows)
-    ScreenRecord(settings, results).write(out)
     return results
 
 
@@ -254,7 +278,7 @@ def _write_image(
     """Write an image's own files, hand its cells to `takers` and count them; returns those with the highest scores."""
     folder.mkdir(parents=True, exist_ok=True)
     best, uncertain = highest(max(SHOWN, outputs.shown)), most_uncertain(SHOWN)
-    picture = Overlay(open_image(plan.image).small, plan.size, plan.mpp)
+    picture = Overlay(planned_image(plan).small, plan.size, plan.mpp)
     writing = partial(
         writing_geojson,
         image=plan.name,

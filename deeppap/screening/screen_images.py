@@ -1,6 +1,7 @@
 """Screening images: plan each of them, run the tiles that are missing, write the results."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,6 +10,7 @@ from data_prep.views import same_pixel
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import remove
 from deeppap.records.run_folder import locked
+from deeppap.screening.open_image import open_image, require_unchanged
 from deeppap.screening.plan import ImagePlan, Settings, plan_image
 from deeppap.screening.results import (
     Failed,
@@ -20,7 +22,7 @@ from deeppap.screening.results import (
     require_same_call,
     write_results,
 )
-from deeppap.screening.screen_tile import open_image, screen_tile
+from deeppap.screening.screen_tile import screen_tile
 from deeppap.screening.slides.open_slide import PARTS
 from deeppap.screening.slides.slide import Box
 
@@ -63,8 +65,11 @@ def screen_images(
             work = plan_images(paths, out, settings, mpp, nuclei, say)
             require_same_call(out, [plan for plan, _ in work], overwrite)
         except UserError:
-            if fresh:
-                remove(out)
+            if fresh:  # of a call that cannot work nothing stays
+                remove(out / PARTS)
+                (out / ".lock").unlink()
+                with suppress(OSError):  # somebody has put a file there
+                    out.rmdir()
             raise
         failed = _run_missing(work, run or run_here)
         results = write_results(out, work, outputs or Outputs(), failed)
@@ -89,7 +94,7 @@ def plan_images(
     work = []
     for path in paths:
         image = open_image(str(path))
-        plan = plan_image(path, image.slide, settings, out / PARTS, mpp, nuclei)
+        plan = plan_image(path, image, settings, out / PARTS, mpp, nuclei)
         if mpp is not None and image.slide.mpp is not None and not same_pixel(mpp, image.slide.mpp):
             line = f"{path}: the file states {image.slide.mpp:g} um a pixel; `mpp` {mpp:g} takes its place"
             if len(paths) > 1:
@@ -98,6 +103,7 @@ def plan_images(
             say(f"!! {line} !!")
         # the tissue is found even if given nuclei do not need it: it reads the whole image once
         work.append((plan, plan.tiles(image.tissue)))
+        require_unchanged(plan, image)
     return work
 
 

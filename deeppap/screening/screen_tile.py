@@ -5,8 +5,8 @@ The open slide, the nets and the detector are opened once a process and kept.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import lru_cache
 from itertools import tee
 from pathlib import Path
 from typing import NoReturn
@@ -23,12 +23,11 @@ from deeppap.scoring.score_cells import averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
-from deeppap.screening.nuclei.regions import background_of
+from deeppap.screening.open_image import changed, file_facts, planned_image, require_unchanged
 from deeppap.screening.parts import Part, nuclei_inside, pixels_of, write_part
 from deeppap.screening.plan import ImagePlan, Settings, one_sha256, ood_sha256
-from deeppap.screening.slides.open_slide import open_slide
-from deeppap.screening.slides.overview import SIDE, Tissue, find_tissue, overview
-from deeppap.screening.slides.slide import Box, Slide
+from deeppap.screening.slides.overview import Tissue
+from deeppap.screening.slides.slide import Box
 from deeppap.screening.tile_pixels import TilePixels
 
 DIGITS = 2  # of a centre after the point
@@ -44,20 +43,30 @@ def screen_tile(plan: ImagePlan, tile: Box) -> int:
 
 def cells_of(plan: ImagePlan, tile: Box) -> Part:
     """The cells of a tile, scored, in order of y and x."""
-    image = open_image(plan.image)
+    image = planned_image(plan)
     if plan.nuclei is None:
         detector = _detector(plan.settings)
         sizes = (plan.settings.training_mpp, detector.work_mpp)
         pixels = TilePixels(image.slide, tile, plan.mpp, *sizes, detector.margin_um)
         nuclei = _owned(_detect(pixels, detector, image.glass), tile, plan.size, image.tissue)
     else:
+        _require_nuclei(Path(plan.nuclei), plan.nuclei_sha, file_facts(Path(plan.nuclei)))
         nuclei = nuclei_inside(Path(plan.nuclei), tile)
         if not nuclei:
             return Part([])
         pixels = TilePixels(image.slide, tile, plan.mpp, plan.settings.training_mpp)
     kept = [n for n in nuclei if not pixels.damaged_near(n.x, n.y)]
     damages = tuple(damage for damage in pixels.damages if damage.box.overlap(tile))
-    return Part(_score(plan, pixels, kept) if kept else [], damages, len(nuclei) - len(kept))
+    part = Part(_score(plan, pixels, kept) if kept else [], damages, len(nuclei) - len(kept))
+    require_unchanged(plan, image)
+    return part
+
+
+@lru_cache(maxsize=1)
+def _require_nuclei(path: Path, sha256: str, _facts: str) -> None:
+    """Refuse nuclei of a later call: a worker may still be at work for a driver that has died."""
+    if not path.exists() or sha256_file(path) != sha256:
+        raise changed(path)
 
 
 def _detect(pixels: TilePixels, detector: Detector, glass: float) -> list[Nucleus]:
@@ -110,45 +119,6 @@ def _score(plan: ImagePlan, pixels: TilePixels, nuclei: list[Nucleus]) -> list[S
         found = (plan.name, n.x, n.y, n.area_um2, n.confidence)
         cells.append(ScreenedCell(*found, score.score, score.spread, ood_score, n.outline))
     return cells
-
-
-@dataclass(frozen=True)
-class OpenImage:
-    """An open image, and what its tiles share of its overview, computed when it is first needed."""
-
-    slide: Slide
-
-    @cached_property
-    def _overview(self) -> tuple[np.ndarray, np.ndarray]:
-        return overview(self.slide, SIDE)
-
-    @property
-    def small(self) -> np.ndarray:
-        """The overview, uint8; shared, so copy it before writing into it."""
-        return self._overview[0]
-
-    @cached_property
-    def tissue(self) -> Tissue:
-        """Where there is anything at all."""
-        small, lost = self._overview
-        return find_tissue(small, *self.slide.levels[0], lost)
-
-    @cached_property
-    def glass(self) -> float:
-        """The grey value of empty glass."""
-        return background_of(self.small)
-
-
-def open_image(image: str) -> OpenImage:
-    """An image, kept open until the process opens another, or until the file changes."""
-    path = Path(image)
-    found = path.stat() if path.exists() else None  # open_slide reports a missing file
-    return _open_image(path, found and (found.st_mtime_ns, found.st_size))
-
-
-@lru_cache(maxsize=1)
-def _open_image(path: Path, _changed: tuple[int, int] | None) -> OpenImage:
-    return OpenImage(open_slide(path))
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ def images(tmp_path):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != "."}
 
 
 def test_files_of_the_user_stay(settings, images, tmp_path):
@@ -83,10 +83,15 @@ def test_scores_of_another_net_are_replaced_only_if_asked(settings, images, tmp_
     assert ScreenRecord.read(out).settings.weights_sha == other.weights_sha
 
 
-@pytest.mark.parametrize("name", ["cells.csv", "gallery.html"])
+@pytest.mark.parametrize("name", ["cells.csv", "gallery.html", "a/cells.geojson", "a/worst.geojson.gz", "parts/x"])
 def test_file_that_no_screening_wrote_is_not_replaced(settings, images, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match="a file without screen.json"):
+    if name == "parts/x":  # what lies beside our own stays
+        screen_images(images[:1], tmp_path, settings, MPP)
+        assert (tmp_path / name).read_text() == "mine"
+        return
+    with pytest.raises(UserError, match="a file that it did not write"):
         screen_images(images[:1], tmp_path, settings, MPP)
     assert (tmp_path / name).read_text() == "mine"
 

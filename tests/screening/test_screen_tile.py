@@ -14,8 +14,9 @@ from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening import screen_tile
 from deeppap.screening.nuclei.fcn import DEPLOY
+from deeppap.screening.open_image import open_image
 from deeppap.screening.plan import plan_image, settings_of
-from deeppap.screening.screen_tile import cells_of, open_image
+from deeppap.screening.screen_tile import cells_of
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.drawn_field import draw_field
 from tests.support.screening import MPP, plain_settings, settings_for, write_pyramid, write_tiff
@@ -49,7 +50,7 @@ def fcn_weights(tmp_path_factory):
 def planned(path, settings, parts, mpp=MPP, nuclei=None):
     """A plan and its tiles."""
     image = open_image(str(path))
-    plan = plan_image(path, image.slide, settings, parts, mpp, nuclei)
+    plan = plan_image(path, image, settings, parts, mpp, nuclei)
     return plan, plan.tiles(image.tissue)
 
 

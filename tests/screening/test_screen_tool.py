@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
+from deeppap.io.own_files import LIST
 from deeppap.phantom.field import field_of
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.results import ScreenRecord
@@ -71,7 +72,7 @@ def features_of(path):
 
 def test_everything_is_written_and_nothing_else(screened):
     out, done = screened
-    assert {path.name for path in out.iterdir()} == {*RESULTS, ".lock", "field", "bare"}
+    assert {path.name for path in out.iterdir()} == {*RESULTS, LIST, ".lock", "field", "bare"}
     assert {path.name for path in (out / "field").iterdir()} == FILES
     assert "screen/all/gallery.html" in done.stdout and "not a medical device" in done.stdout
     assert f"field.png: {len(rows_of(out))} cells" in done.stdout

@@ -28,7 +28,7 @@ def plain_settings(**more) -> Settings:
 
 def plan_of(image: Path, size: tuple[int, int] = (600, 400), **more) -> ImagePlan:
     """A plan of an image of (width, height), made by hand."""
-    facts = {"image": str(image), "image_sha": "cd" * 32, "width": size[0], "height": size[1], "mpp": MPP}
+    facts = {"image": str(image), "image_sha": "cd" * 32, "facts": "", "width": size[0], "height": size[1], "mpp": MPP}
     return ImagePlan(**{**facts, "settings": plain_settings(), "parts": str(image.parent / "parts"), **more})
 
 

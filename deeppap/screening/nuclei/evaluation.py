@@ -15,8 +15,9 @@ from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from data_prep.classes import NORMAL, known_class
-from deeppap.io.errors import FieldError, UserError
+from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
+from deeppap.io.own_files import note_written, require_all_own
 from deeppap.records.record import write_record
 from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
 from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
@@ -27,7 +28,6 @@ SHIFT, CELL_MPP = 10, 0.201  # pixels, of so many micrometres, that the cell net
 # BGR of Okabe and Ito's blue, vermilion and yellow; each has a shape of its own as well
 HIT, MISSED, FALSE = (178, 114, 0), (0, 94, 213), (66, 228, 240)
 SIZE, LINE = 10, 2  # pixels
-FILES = ("detections.csv", "scores.json")
 COLUMNS = ("set", "image", "x", "y", "confidence", "outcome", "error_pixels", "class")
 
 
@@ -238,9 +238,9 @@ def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, lis
     Raises
     ------
     UserError
-        See `require_replaceable`.
+        If the folder holds anything but an older evaluation.
     """
-    require_replaceable(out)
+    require_all_own(out)
     with complete_or_absent(out) as partial:
         rows = []
         for name, found in results.items():
@@ -253,24 +253,7 @@ def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, lis
             csv.writer(file).writerows([COLUMNS, *rows])
         mpp = {one.name: one.mpp for one in sets}
         write_record(partial / "scores.json", {name: pool(found, mpp[name]) for name, found in results.items()})
-
-
-def require_replaceable(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but an evaluation: a trained fold has a scores.json too."""
-    if not out.exists() and not out.is_symlink():
-        return
-    held = sorted(out.iterdir()) if out.is_dir() and not out.is_symlink() else [out]
-    other = [path.name for path in held if path.name not in FILES and not _holds_pictures(path)]
-    if other or (held and not (out / FILES[0]).is_file()):
-        found = other[0] if other else f"no {FILES[0]}"
-        raise UserError(out, "a new folder, or an evaluation to replace", found, "Give another `out`.")
-
-
-def _holds_pictures(folder: Path) -> bool:
-    """Whether it is a folder of PNG files alone."""
-    if not folder.is_dir() or folder.is_symlink():
-        return False
-    return all(path.suffix == ".png" and path.is_file() for path in folder.iterdir())
+        note_written(partial)
 
 
 def draw(result: Matched) -> np.ndarray:

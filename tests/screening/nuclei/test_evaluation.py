@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
+from deeppap.io.own_files import LIST
 from deeppap.screening.nuclei.evaluation import FALSE, HIT, MISSED, draw, match, pool, report, write_evaluation
 from deeppap.screening.nuclei.fields import Field, FieldSet
 from deeppap.screening.nuclei.nucleus import Nucleus
@@ -124,7 +125,7 @@ def test_folder_replaces_an_older_one(evaluated, tmp_path):
     out = tmp_path / "out"
     for _ in range(2):
         write_evaluation(out, *evaluated)
-        assert files(out) == ["detections.csv", "scores.json", "set/f.png"]
+        assert files(out) == [LIST, "detections.csv", "scores.json", "set/f.png"]
     assert json.loads((out / "scores.json").read_text())["set"]["hits"] == 1
     rows = [line.split(",") for line in (out / "detections.csv").read_text().splitlines()[1:]]
     assert [(row[2], row[5], row[6]) for row in rows] == [
@@ -149,6 +150,6 @@ def test_other_folder_is_left_alone(evaluated, tmp_path, held):
     for name in held:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("mine")
-    with pytest.raises(UserError, match="an evaluation to replace"):
+    with pytest.raises(UserError, match="did not write"):
         write_evaluation(out, *evaluated)
     assert files(out) == sorted(held)
