@@ -30,6 +30,7 @@ from deeppap.screening.plan import settings_of
 from deeppap.screening.screen_images import plan_images, run_here
 
 WAYS = ((1, 10), (5, 1))  # views x crops; the second, the default, by Caffe alone
+SMALLEST = ((1, 1),)
 # by step, the function that does it: its file and its name
 STEPS = {
     "read": ("tile_pixels.py", "for_detector"),
@@ -76,7 +77,8 @@ def main(args) -> None:
             client.wait_for_workers(count)
             runs[f"{count} worker(s)"] = run_on(client)
         for number, device in enumerate(devices()[: 1 if args.smallest else None]):
-            for views, crops in WAYS[: 2 if number == 0 and not args.smallest else 1]:
+            ways = SMALLEST if args.smallest else WAYS[: 2 if number == 0 else 1]
+            for views, crops in ways:
                 choice = {"views": views, "crops": crops, "confidence": 0.1, "training_mpp": FIELD_MPP, "tile": 512}
                 settings = settings_of([TrainedModel.open(model, say=lambda line: None)], device, **choice)
                 ((plan, tiles),) = plan_images([slide], args.folder / "screen", settings)

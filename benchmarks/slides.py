@@ -64,7 +64,7 @@ def growth(args, fold: Path) -> None:
         place.mkdir()
         command = [sys.executable, ROOT / "tools/screen.py", synthetic_slide(place / "slide.tif", cells), "--net", fold]
         command += ["--out", place / "out", "--training-mpp", FIELD_MPP, "--confidence", 0.1]
-        command += ["--views", 1, "--crops", 10]
+        command += ["--views", 1, "--crops", 1 if args.smallest else 10]
         command += ["--cluster", "local", "--workers", WORKERS]
         command += ["--engine", device.engine, "--precision", device.precision]
         start = time.perf_counter()

@@ -13,7 +13,7 @@ SCRIPTS = {  # by name, figures that it must print, with their units
     "forward": ["forward of 2, cv2.dnn over Caffe", "cv2.dnn and Caffe, largest difference"],
     "score": ["caffe float32 over its bare net", "caffe float32, a cell of 1000 crops"],
     "slides": ["driver", "merge of 100 cells"],
-    "screen": ["caffe float32, 1 x 10, plain: score", "caffe float32, 1 x 10, 1 worker(s)"],
+    "screen": ["caffe float32, 1 x 1, plain: score", "caffe float32, 1 x 1, 1 worker(s)"],
 }
 
 
