@@ -97,6 +97,15 @@ def trained_model(trained_fold):
     return next((trained_fold / "snapshots").glob("*.caffemodel"))
 
 
+@pytest.fixture(scope="module")
+def quick_reports():
+    """Reports without figures, which take seconds each: for tests of what a tool does before its report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deeppap.report.report.all_figures", lambda runs: ())
+        patch.setattr("deeppap.report.report.ensure_net_files", lambda run: None)
+        yield
+
+
 @pytest.fixture
 def copy_of(tmp_path):
     """Copy a fold with its run's records into a checkout of one's own: (fold, leave out) -> (checkout, fold)."""

@@ -233,7 +233,8 @@ def test_differences_are_read_from_the_docs(tmp_path):
         facts.differences(broken)
 
 
-def test_the_tool_writes_it_or_names_what_is_wrong(bare, tmp_path):
+def test_the_tool_writes_it_or_names_what_is_wrong(bare, tmp_path, monkeypatch):
+    no_figures(monkeypatch)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/run.json").write_text(json.dumps({"classes": 2}))
     done = run_tool(ROOT, "report", tmp_path / "broken", status=2)
@@ -243,7 +244,8 @@ def test_the_tool_writes_it_or_names_what_is_wrong(bare, tmp_path):
     assert {path.name for path in (bare.folder / "report").iterdir()} == {"report.html", "tables", "figures", LIST}
 
 
-def test_a_doubt_is_named_before_any_figure(tmp_path):
+def test_a_doubt_is_named_before_any_figure(tmp_path, monkeypatch):
+    no_figures(monkeypatch)
     folder = write_synthetic_run(tmp_path / "run", folds=2)
     change_scores(folder / "fold1", doubt="this net knows nothing")
     page = write_report([load_run(folder)], tmp_path / "report").read_text(encoding="utf-8")

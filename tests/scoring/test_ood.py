@@ -160,7 +160,7 @@ def test_classify_marks_noise_and_ends_with_the_share(checkout, trained_fold, tw
     assert FILE in run_tool(place, "classify", *words, fold, status=2).stderr
 
 
-def test_validate_marks_and_counts(checkout, evaluated_fold, two_cells, rng):
+def test_validate_marks_and_counts(checkout, evaluated_fold, two_cells, rng, quick_reports):
     manifest = two_cells.with_name("labelled.csv")
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(two_cells.parent / name), black_and_white(rng))

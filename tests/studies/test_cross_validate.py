@@ -37,7 +37,7 @@ def manifest(place):
 
 
 @pytest.fixture(scope="module")
-def cross_validated(place, manifest, source_weights):
+def cross_validated(place, manifest, source_weights, quick_reports):
     """One fold of five, with shifted centres: (run folder, what was printed)."""
     words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]
     done = run_tool(place, "cross_validate", *words, "--folds", "1", "--shift", "--workers", "1")

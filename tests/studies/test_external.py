@@ -54,7 +54,7 @@ def write_manifest(path, rows):
     return path
 
 
-def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path):
+def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path, quick_reports):
     manifest = field_set(tmp_path / "fields")
     words = ["--net", trained_fold, "--views", "1", "--crops", "2", "--gpu", "none", "--run", "seen"]
     run_tool(checkout, "validate", manifest, *words)

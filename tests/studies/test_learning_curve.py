@@ -1,4 +1,4 @@
-"""The learning curve by the tool, on the phantom: nested parts, a fixed test fold, points that are done again."""
+"""The learning curve by the tool, on the phantom: a fixed test fold, points that are done again."""
 
 import json
 import os
@@ -20,7 +20,7 @@ CELLS = 24  # enough for five folds of whole slides, and for a part of them
 @pytest.fixture(scope="module")
 def words(tmp_path_factory, trained_fold):
     folder = make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", CELLS, seed=4, workers=1)
-    asked = ["--data", folder, "--profile", "smallest", "--protocol", "field", "--shares", "40,100", "--seeds", 1]
+    asked = ["--data", folder, "--profile", "smallest", "--protocol", "field", "--shares", 40, "--seeds", 1]
     return [*asked, "--from", trained_fold, "--from-scratch", "--gpu", "none", "--workers", 1]
 
 
@@ -31,53 +31,46 @@ def curve(checkout, words):
     return checkout / "runs/mine-field-smallest-last-curve-from-phantom-cell-smallest-fold0", printed
 
 
-POINTS = [f"seed1-{share:03d}-{start}" for share in (40, 100) for start in ("adapted", "alone")]
+POINTS = ["seed1-040-adapted", "seed1-040-alone"]
 
 
 @pytest.mark.slow
-def test_every_point_tests_the_same_cells_and_parts_are_nested(curve):
+def test_both_nets_learn_from_one_part_and_test_the_same_cells(curve):
     home, printed = curve
-    runs = {name: load_run(home / name) for name in POINTS}
-    whole = SplitRecord.read(home)
-    assert {run.ids for run in runs.values()} == {tuple(whole.folds[0])}
-    small, large = (set(runs[f"seed1-{share:03d}-alone"].split.left_out or []) for share in (40, 100))
-    assert large == set() and small
-    assert small == set(runs["seed1-040-adapted"].split.left_out)
-    cells = runs[POINTS[0]].cells
-    kept = {cells[name].group for name in cells.keys() - small - set(whole.folds[0])}
-    assert not kept & {cells[name].group for name in small}  # groups stay whole
-    learned = {(point.start, point.share): point.cells for point in read_curve(home, "source-as-it-is").points}
-    assert learned["alone", 100] == CELLS - len(whole.folds[0])
-    trained = {cell for cell, part, _ in fold_images(home / "seed1-040-alone/fold0") if part == "train"}
-    assert len(trained) == learned["alone", 40]
-    assert "4 nets, 0 of them done; test fold 0" in printed and "4 net(s) to do: " in printed and "about 0:" in printed
+    runs = [load_run(home / name) for name in POINTS]
+    tested = SplitRecord.read(home).folds[0]
+    assert {run.ids for run in runs} == {tuple(tested)}
+    left_out = set(runs[0].split.left_out)
+    assert left_out and left_out == set(runs[1].split.left_out)
+    cells = runs[0].cells
+    kept = {cells[name].group for name in cells.keys() - left_out - set(tested)}
+    assert not kept & {cells[name].group for name in left_out}  # groups stay whole
+    trained = {cell for cell, part, _ in fold_images(home / POINTS[1] / "fold0") if part == "train"}
+    assert {point.cells for point in read_curve(home, "source-as-it-is").points} == {len(trained)}
+    assert "2 nets, 0 of them done; test fold 0" in printed and "2 net(s) to do: " in printed and "about 0:" in printed
 
 
 @pytest.mark.slow
 def test_the_table_has_a_row_for_each_point_and_one_for_the_source(curve):
     home, printed = curve
     table = json.loads((home / "curve/learning_curve.json").read_text())
-    assert [row[1] for row in table["rows"]] == [0, 40, 100, 40, 100]
+    assert [row[1] for row in table["rows"]] == [0, 40, 40]
     assert table["data"]["before"].keys() == {"sens", "spec", "auc"}
     assert "from CaffeNet alone" in printed and (home / "curve/learning_curve.png").is_file()
-    assert len(read_curve(home, "source-as-it-is").points) == 4
 
 
 @pytest.mark.slow
-def test_a_half_written_point_is_done_again_and_no_other(curve, checkout, words):
+@pytest.mark.parametrize("damage", ["cut", "no record"])
+def test_a_half_written_point_is_done_again_and_no_other(curve, checkout, words, damage):
     home, _ = curve
-    scores = {name: home / name / "fold0/scores.csv" for name in POINTS}
-    before = {name: (path.read_bytes(), path.stat().st_mtime_ns) for name, path in scores.items()}
-    cut, unscored, untrained = POINTS[0], POINTS[1], POINTS[2]
-    os.truncate(scores[cut], scores[cut].stat().st_size - 30)
-    (home / unscored / "fold0/scores.json").unlink()
-    for name in ("scores.csv", "scores.json", "model.json"):
-        (home / untrained / "fold0" / name).unlink()
-    printed = run_tool(checkout, "learning_curve", *words).stdout
-    assert "4 nets, 1 of them done" in printed
-    assert {name: path.read_bytes() for name, path in scores.items()} == {n: data for n, (data, _) in before.items()}
-    assert scores[POINTS[3]].stat().st_mtime_ns == before[POINTS[3]][1]
-    assert "of them done" not in run_tool(checkout, "learning_curve", *words).stdout
+    half, whole = (home / name / "fold0/scores.csv" for name in POINTS)
+    before, untouched = half.read_bytes(), whole.stat().st_mtime_ns
+    if damage == "cut":
+        os.truncate(half, half.stat().st_size - 30)
+    else:
+        half.with_suffix(".json").unlink()
+    assert "2 nets, 1 of them done" in run_tool(checkout, "learning_curve", *words).stdout
+    assert (half.read_bytes(), whole.stat().st_mtime_ns) == (before, untouched)
 
 
 @pytest.mark.parametrize("shares", [[50, 20], [0, 50], [50, 101], [20, 20], []])
