@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, masked, outlined, ring_points
 from deeppap.io.errors import UserError
+from deeppap.io.image_file import decode_mask
 
 NAME = "LabelMe"
 POLYGONS = ("polygon", "rectangle", "rotation")
@@ -50,7 +50,6 @@ def _place(where: str, shape: dict) -> dict:
 
 def _of_mask(where: str, text: str, corner: np.ndarray) -> dict:
     """A mask is a picture, in base64, of its box alone; its first pixel is the image's pixel `corner`."""
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_GRAYSCALE)
-    if picture is None:
-        raise UserError(where, "a mask that is a picture", f"{text}"[:40], "Draw it again, or delete it.")
-    return masked(where, picture > 0, *np.rint(corner).astype(int).tolist())
+    picture = decode_mask(where, base64.b64decode(text))
+    drawn = picture > 0 if picture.ndim == 2 else (picture > 0).any(axis=2)
+    return masked(where, drawn, *np.rint(corner).astype(int).tolist())

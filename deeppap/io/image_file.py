@@ -1,21 +1,26 @@
-"""Reading an image file, with every way it can be wrong named."""
+"""One reader of images for every part of the project: PNG, BMP, JPEG and TIFF, whole or refused in one line.
+
+Pixels are as they are stored: an orientation that EXIF or a TIFF's tag asks for is never applied.
+"""
 
 import os
-import struct
 import unicodedata
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.image_headers import Header, is_rgb_tiff, jpeg_size, parse_header
+from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, Header, one_line, open_header
 
-MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field; above it a header is taken for damaged or hostile
-HEADER_BYTES = 128
+MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, in either order of bytes
 ANOTHER_COPY = "Get this file again from where it came."
-COLOUR = "a colour image of 3 channels of 8 bits"
 CONVERT = "Convert it to 24-bit RGB."
+FORMATS = "a PNG, BMP, JPEG or TIFF image"
+SIDECAR = "._"  # of a Mac: what its other systems keep beside a file, under the file's name
 FORMS = ("NFC", "NFD")  # an accented letter as one sign, or as a letter and its accent: what Macs give to files
 
 
@@ -28,82 +33,13 @@ def missing_image_advice(path: Path) -> str:
     return CHECK_PATH
 
 
-def _read(path: Path, count: int = -1) -> tuple[bytes, int]:
-    """The first `count` bytes of a file, or all of them, and the size of the whole."""
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > 4 * MAX_PIXELS + HEADER_BYTES:
-                raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
-            return file.read(count), size
-    except FileNotFoundError:
-        raise UserError(path, "an image file", "no such file", missing_image_advice(path)) from None
-    except OSError as error:
-        do = "Mend its permissions." if isinstance(error, PermissionError) else CHECK_PATH
-        raise UserError(path, "a readable image file", error.strerror or "an error", do) from None
-
-
-def _require_size(path: Path, width: int, height: int) -> None:
-    if not 0 < width * height <= MAX_PIXELS:
-        found = f"a header that claims {width} x {height}"
-        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
-
-
-def _checked_header(path: Path, data: bytes, size: int) -> Header | None:
-    """The header of an image file whose first bytes are `data`, refused where it cannot be true."""
-    if not size:
-        raise UserError(path, "an image file", "an empty file", ANOTHER_COPY)
-    try:
-        header = parse_header(data)
-    except ValueError as error:
-        raise UserError(path, "a whole image file", str(error), ANOTHER_COPY) from None
-    if header:
-        _require_size(path, header.width, header.height)
-    if header and data[:2] == b"BM":
-        _require_whole_bmp(path, data, size, header)
-    return header
-
-
-def _decode(path: Path, flags: int) -> tuple[np.ndarray, Header | None]:
-    """Decode an image file of a believable size."""
-    data, size = _read(path)
-    header = _checked_header(path, data, size)
-    if size_of_jpeg := jpeg_size(data):
-        _require_size(path, *size_of_jpeg)
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:  # a size that OpenCV itself refuses
-        image = None
-    if image is None or 0 in image.shape or (header and image.shape[:2] != (header.height, header.width)):
-        found = f"{len(data)} bytes that start with {data[:4]!r} and cannot be decoded"
-        raise UserError(path, "a BMP, PNG, JPEG or TIFF image", found, ANOTHER_COPY)
-    return image, header
-
-
-def _require_whole_bmp(path: Path, data: bytes, size: int, header: Header) -> None:
-    # OpenCV fills the rows that a cut BMP lacks with whatever is in memory
-    (offset, compression) = struct.unpack_from("<I", data, 10)[0], 0
-    if len(data) >= 34 and struct.unpack_from("<I", data, 14)[0] >= 40:
-        (compression,) = struct.unpack_from("<I", data, 30)
-    need = offset + (header.width * header.bits + 31) // 32 * 4 * header.height
-    if compression == 0 and size < need:
-        raise UserError(path, f"{need} bytes of a {header.width} x {header.height} BMP", f"{size}", ANOTHER_COPY)
-
-
-def _require_colour(path: Path, header: Header) -> None:
-    # OpenCV makes three channels of a BMP of 16 or 32 bits a pixel without a word
-    kind = f"{header.bits} bits a pixel"
-    if header.palette or (header.bits != 24 and not header.alpha):
-        raise UserError(path, COLOUR, "a palette image" if header.palette else kind, CONVERT)
-
-
-def _without_alpha(path: Path, image: np.ndarray, header: Header | None) -> np.ndarray:
-    """The three colours of an image whose alpha channel hides nothing; any other fourth channel is refused."""
-    if header is None and not is_rgb_tiff(path):
-        raise UserError(path, COLOUR, "4 channel(s) of 8 bits", CONVERT)
-    if not (image[..., 3] == 255).all():
-        raise UserError(path, COLOUR, "32 bits a pixel, with an alpha channel that is not opaque", CONVERT)
-    return np.ascontiguousarray(image[..., :3])
+def without_sidecars(paths: Iterable[Path], say: Callable[[str], None] = lambda _: None) -> list[Path]:
+    """A folder's files without those that a Mac left beside them; `say` gets a line if there are any."""
+    found = list(paths)
+    kept = [path for path in found if not path.name.startswith(SIDECAR)]
+    if len(kept) < len(found):
+        say(f"{found[0].parent}: passed over {len(found) - len(kept)} file(s) named {SIDECAR}*, which a Mac left there")
+    return kept
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -112,35 +48,163 @@ def read_image(path: Path) -> np.ndarray:
     Raises
     ------
     UserError
-        For a missing, empty, cut or undecodable file, for one that is grey, palette, with an alpha channel that hides
-        anything or 16-bit, and for one that claims an absurd size.
+        For a missing, empty, cut or damaged file; for one that is grey, palette, CMYK, with an alpha channel that
+        hides anything, or 16-bit; for one that claims more than it holds; and for pixels that are all the same.
     """
-    image, header = _decode(path, cv2.IMREAD_UNCHANGED)
-    if header:
-        _require_colour(path, header)
-    if image.ndim == 3 and image.shape[2] == 4 and image.dtype == np.uint8:
-        return _without_alpha(path, image, header)
-    kind = f"{image.shape[2] if image.ndim == 3 else 1} channel(s) of {image.dtype.itemsize * 8} bits"
-    if kind != "3 channel(s) of 8 bits":
-        raise UserError(path, COLOUR, kind, CONVERT)
-    return image
+    return _sound(path, _read(path, (COLOUR, ALPHA)))
+
+
+def read_field(path: Path) -> np.ndarray:
+    """As `read_image`, but a grey image is read too, uint8 (H, W)."""
+    return _sound(path, _read(path, (COLOUR, ALPHA, GREY)))
 
 
 def read_mask(path: Path) -> np.ndarray:
     """Read a mask, but no JPEG: its numbers (H, W) as they are stored, or uint8 (H, W, 3) BGR if it has colours."""
-    if _read(path, 3)[0] == b"\xff\xd8\xff":
-        do = "Make it again as PNG or BMP: JPEG changes pixels about an edge, and all that is not black is nucleus."
-        raise UserError(path, "a mask without loss", "a JPEG file", do)
-    mask = _decode(path, cv2.IMREAD_UNCHANGED)[0]
-    if mask.ndim == 3:
-        mask = mask[..., :3]  # without alpha
-    return mask[..., 0] if mask.ndim == 3 and (mask == mask[..., :1]).all() else mask
+    with _opened(path) as (file, size, start):
+        if start.startswith(b"\xff\xd8\xff"):
+            do = "Make it again as PNG or BMP: JPEG changes pixels about an edge, and all that is not black is nucleus."
+            raise UserError(path, "a mask without loss", "a JPEG file", do)
+        mask = _pixels(path, file, size, start, None)
+    return _numbers(mask)
+
+
+def decode_mask(where: str, data: bytes) -> np.ndarray:
+    """As `read_mask`, of the bytes of a PNG or BMP; `where` says where they come from."""
+    return _numbers(_pixels(where, BytesIO(data), len(data), data[:8], None))
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width of a colour image, from the header alone where the format allows; errors as `read_image`'s."""
-    header = _checked_header(path, *_read(path, HEADER_BYTES))
-    if header is None or header.alpha:
-        return read_image(path).shape[:2]
-    _require_colour(path, header)
-    return header.height, header.width
+    with _opened(path) as (file, size, start):
+        if start[:4] in TIFF:
+            image = _tiff(path)
+            (width, height), kind = image.levels[0], image.kind
+        else:
+            _require_small(path, size)
+            width, height, kind, _ = _header(path, file, size)
+    _require(path, width, height, kind, (COLOUR, ALPHA))
+    return read_image(path).shape[:2] if kind == ALPHA else (height, width)
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file is a TIFF, by its first bytes; errors as `read_image`'s."""
+    with _opened(path) as (_, _, start):
+        return start[:4] in TIFF
+
+
+def refuse_one_value(path: Path) -> None:
+    """Raise the error of an image whose pixels are all the same."""
+    raise UserError(path, "a picture", "pixels that are all of one value", ANOTHER_COPY)
+
+
+@contextmanager
+def _opened(path: Path):
+    """An open file, its size and its first bytes."""
+    try:
+        file = path.open("rb")
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+    except FileNotFoundError:
+        raise UserError(path, "an image file", "no such file", missing_image_advice(path)) from None
+    except OSError as error:
+        do = "Mend its permissions." if isinstance(error, PermissionError) else CHECK_PATH
+        raise UserError(path, "a readable image file", error.strerror or "an error", do) from None
+    with file:
+        if not size:
+            raise UserError(path, "an image file", "an empty file", ANOTHER_COPY)
+        file.seek(0)
+        yield file, size, start
+
+
+def _read(path: Path, kinds: tuple[str, ...]) -> np.ndarray:
+    with _opened(path) as (file, size, start):
+        return _pixels(path, file, size, start, kinds)
+
+
+def _pixels(path: Path, file, size: int, start: bytes, kinds: tuple[str, ...] | None) -> np.ndarray:
+    """All pixels of an image of some kinds; of any kind of mask if they are None."""
+    if start[:4] in TIFF:
+        return _tiff_pixels(path, kinds)
+    _require_small(path, size)
+    header = _header(path, BytesIO(file.read()), size)
+    _require(path, header.width, header.height, header.kind, kinds)
+    try:
+        pixels = header.decode()
+    except ImportError:  # a package that requirements.txt lists is no damage
+        raise
+    except Exception as error:  # a broken file can raise anything in a decoder
+        raise UserError(path, "a whole image file", one_line(error), ANOTHER_COPY) from None
+    return _without_alpha(path, pixels) if kinds else pixels
+
+
+def _require_small(path: Path, size: int) -> None:
+    if size > 4 * MAX_PIXELS + 4096:
+        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
+
+
+def _header(path: Path, file, size: int) -> Header:
+    try:
+        header = open_header(file, size)
+    except DamagedError as error:
+        raise UserError(path, "a whole image file", str(error), ANOTHER_COPY) from None
+    if header is None:
+        file.seek(0)
+        found = f"{size} bytes that start with {file.read(4)!r} and cannot be decoded"
+        raise UserError(path, FORMATS, found, ANOTHER_COPY)
+    return header
+
+
+def _tiff(path: Path):
+    from deeppap.io.image_tiff import TiffImage  # with tifffile: a tenth of a second that most calls need not spend
+
+    return TiffImage(path)
+
+
+def _tiff_pixels(path: Path, kinds: tuple[str, ...] | None) -> np.ndarray:
+    from deeppap.io.image_tiff import is_mask
+
+    image = _tiff(path)
+    (width, height), kind = image.levels[0], image.kind
+    if kinds is None and not is_mask(image) and kind not in (COLOUR, ALPHA):
+        raise UserError(path, "a mask of whole numbers or of colours", kind, CONVERT)
+    _require(path, width, height, kind, kinds)
+    pixels = image.whole()
+    return _without_alpha(path, pixels) if kinds else pixels
+
+
+def _require(path: Path, width: int, height: int, kind: str, kinds: tuple[str, ...] | None) -> None:
+    if not 0 < width * height <= MAX_PIXELS or min(width, height) < 0:
+        found = f"a header that claims {width} x {height}"
+        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
+    # a palette's numbers are no colours, and 16 bits made 8 no numbers
+    if kinds is None and kind.startswith(("an image of 16", "a CMYK", "an animation")):
+        raise UserError(path, "a mask of whole numbers or of colours", kind, CONVERT)
+    if kinds is not None and kind not in kinds:
+        grey = " or grey" if GREY in kinds else ""
+        raise UserError(path, f"a colour{grey} image of 8 bits a channel", kind, CONVERT)
+
+
+def _without_alpha(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """The three colours of an image whose alpha channel hides nothing."""
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        return pixels
+    if not (pixels[..., 3] == 255).all():
+        found = "an alpha channel that is not opaque"
+        raise UserError(path, "an image that shows all of its pixels", found, CONVERT)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _numbers(mask: np.ndarray) -> np.ndarray:
+    """A mask without alpha, and in one channel if it is grey."""
+    if mask.ndim == 3:
+        mask = mask[..., :3]
+    return mask[..., 0] if mask.ndim == 3 and (mask == mask[..., :1]).all() else mask
+
+
+def _sound(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """The pixels, unless they are all the same: what a decoder leaves where it could not decode."""
+    first = pixels[:1, :1]
+    if (pixels[:8] == first).all() and (pixels == first).all():
+        refuse_one_value(path)
+    return pixels

@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
-from deeppap.io.machine import extra
 from deeppap.phantom.cell import PAP_BACKGROUND
 from deeppap.phantom.field import FIELD_MPP, field_of
 
@@ -117,8 +116,8 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
 
 
 def _write(path: Path, slide: MadeSlide) -> None:
-    tifffile = extra("tifffile", "TIFF", "slides")
-    extra("imagecodecs", "a slide's JPEG tiles", "slides")  # scikit-image depends on tifffile but not on this
+    import tifffile  # a tenth of a second that drawing cells need not spend
+
     levels = slide.levels()
     total = sum(_tiles_across(slide.side // shrink) ** 2 for shrink in levels)
     with (

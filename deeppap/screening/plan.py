@@ -186,7 +186,7 @@ def plan_image(
     pixel_size = slide.mpp if mpp is None else mpp
     if pixel_size is None:
         do = "Give it with `mpp`, in micrometres a pixel: a guess would change every score."
-        raise UserError(path, "an image that states its pixel size", "none", do)
+        raise UserError(path, "an image that states a microscope's pixel size", slide.stated, do)
     require_pixel_size(pixel_size)
     if min(width, height) * pixel_size < PATCH * settings.training_mpp:
         found = " x ".join(f"{n * pixel_size / settings.training_mpp:.0f}" for n in (width, height))

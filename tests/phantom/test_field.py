@@ -67,7 +67,6 @@ def test_an_existing_folder_is_refused(folder):
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory):
-    pytest.importorskip("imagecodecs", reason="make slides")
     path = tmp_path_factory.mktemp("slide") / "slide.tif"
     return path, make_slide(path, 4 * BLOCK, 3, seed=2)
 

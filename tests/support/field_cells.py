@@ -34,17 +34,17 @@ class Counts:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.decoded, self.hashed = Counter(), Counter()
-        decode, sha256 = image_file._decode, cells.sha256_file
+        decode, sha256 = image_file._read, cells.sha256_file
 
-        def counted_decode(path, flags):
+        def counted_decode(path, kinds):
             self.decoded[path.name] += 1
-            return decode(path, flags)
+            return decode(path, kinds)
 
         def counted_sha256(path, *more):
             self.hashed[path.name] += 1
             return sha256(path, *more)
 
-        monkeypatch.setattr(image_file, "_decode", counted_decode)
+        monkeypatch.setattr(image_file, "_read", counted_decode)
         monkeypatch.setattr(cells, "sha256_file", counted_sha256)
 
     def start(self) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
+import tifffile
 
 from deeppap.engines.device import Device
 from deeppap.scoring.trained_model import TrainedModel
@@ -41,7 +41,6 @@ def cell_at(x: float, y: float, score: float = 0.7, image: str = "field.png", **
 
 def write_tiff(path: Path, image: np.ndarray, mpp: float | None = MPP, **options) -> Path:
     """An image, BGR or grey, as a TIFF that states its pixel size; `options` are tifffile's."""
-    tifffile = pytest.importorskip("tifffile", reason="make slides")
     if mpp:
         options |= {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
     pixels = image[..., ::-1] if image.ndim == 3 else image
@@ -52,7 +51,6 @@ def write_tiff(path: Path, image: np.ndarray, mpp: float | None = MPP, **options
 
 def write_pyramid(path: Path, image: np.ndarray, mpp: float = MPP, **options) -> Path:
     """A tiled pyramid of an image, BGR: full size, a half and a quarter."""
-    tifffile = pytest.importorskip("tifffile", reason="make slides")
     options = {"tile": (128, 128), "photometric": "rgb", "metadata": None, **options}
     with tifffile.TiffWriter(path) as writer:
         for shrink in (1, 2, 4):
@@ -64,7 +62,6 @@ def write_pyramid(path: Path, image: np.ndarray, mpp: float = MPP, **options) ->
 
 def spoil_segment(path: Path, page: int, index: int, data: bytes = b"\xff") -> None:
     """Overwrite one tile or strip of a TIFF, in all its length."""
-    tifffile = pytest.importorskip("tifffile", reason="make slides")
     with tifffile.TiffFile(path) as file:
         offset, count = file.pages[page].dataoffsets[index], file.pages[page].databytecounts[index]
     with path.open("r+b") as raw:

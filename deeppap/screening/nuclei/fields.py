@@ -1,7 +1,7 @@
 """Folders of fields with the points or masks of their nuclei, as a command line names them."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from deeppap.io.errors import FieldError, UserError
+from deeppap.io.image_file import read_field, read_mask, without_sidecars
 from deeppap.screening.nuclei.points_csv import read_points
-from deeppap.screening.slides.field_image import decode, require_8_bits
 from deeppap.screening.slides.slide import require_pixel_size
 
 IMAGES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -37,7 +37,7 @@ class Field:
 
     def image(self) -> np.ndarray:
         """The image, uint8 (H, W) or (H, W, 3) BGR."""
-        return _read_field(self.path)
+        return read_field(self.path)
 
     def mask(self) -> np.ndarray | None:
         """The nuclei, int32 (H, W): 0 outside and 1..N in the nucleus of that point; None without a mask."""
@@ -101,8 +101,10 @@ def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tu
     return train, test
 
 
-def read_fields(folder: Path) -> list[Field]:
+def read_fields(folder: Path, say: Callable[[str], None] = lambda _: None) -> list[Field]:
     """Every field of a folder that has points or a mask, by name; other images are ignored.
+
+    `say` gets a line if files that a Mac left there are passed over.
 
     Raises
     ------
@@ -112,7 +114,8 @@ def read_fields(folder: Path) -> list[Field]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(folder, "a folder of fields", "no such folder", SHAPES)
-    images = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGES and not p.stem.endswith(MASK)]
+    files = without_sidecars(sorted(folder.iterdir()), say)
+    images = [p for p in files if p.suffix.lower() in IMAGES and not p.stem.endswith(MASK)]
     if (folder / ONE_CSV).is_file():
         fields = _by_one_csv(folder / ONE_CSV, images)
     else:
@@ -129,7 +132,7 @@ def _by_its_own_file(image: Path) -> Field | None:
     if not mask.is_file():
         return None
     numbers, centres = read_nuclei_mask(mask)
-    (height, width), (high, wide) = _read_field(image).shape[:2], numbers.shape
+    (height, width), (high, wide) = read_field(image).shape[:2], numbers.shape
     if (height, width) != (high, wide):
         expected = f"a mask of {image.name}'s size {width} x {height}"
         raise UserError(mask, expected, f"{wide} x {high}", "Get image and mask from one source.")
@@ -173,16 +176,12 @@ def _by_one_csv(path: Path, images: list[Path]) -> list[Field]:
 
 
 def _require_inside(where: Path, points: np.ndarray, image: Path) -> np.ndarray:
-    height, width = _read_field(image).shape[:2]
+    height, width = read_field(image).shape[:2]
     out = ((points < -0.5) | (points > np.array([width, height]) - 0.5)).any(axis=1)
     if out.any():
         found = f"x {points[out][0][0]:g}, y {points[out][0][1]:g}"
         raise UserError(where, f"points inside {image.name} of {width} x {height}", found, "Correct the point.")
     return points
-
-
-def _read_field(path: Path) -> np.ndarray:
-    return require_8_bits(path, decode(path))
 
 
 def read_nuclei_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -191,7 +190,7 @@ def read_nuclei_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Whatever is not black counts; outlines are filled, and their gaps of a pixel closed. If a mask's areas have several
     values, such as numbers, no nucleus reaches over two of them: nuclei that touch stay two.
     """
-    mask = decode(path)  # of any depth: numbered masks come in 16 bits
+    mask = read_mask(path)  # of any depth: numbered masks come in 16 bits
     values = _numbers(mask)
     parts = [mask == value for value in values] if values else [_closed(mask)]
     numbers, centres = np.zeros(mask.shape[:2], np.int32), np.empty((0, 2))

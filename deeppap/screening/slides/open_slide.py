@@ -1,19 +1,15 @@
 """Opening an image of any format, and finding the images that a user names."""
 
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 
 from deeppap.io.errors import UserError
+from deeppap.io.image_file import is_tiff, without_sidecars
+from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.slide import Slide
 
 OPENSLIDE = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
-# module and class of the reader, imported when it is needed, and the extensions that it reads
-READERS = {
-    ("field_image", "FieldImage"): (".png", ".bmp", ".jpg", ".jpeg"),
-    ("tiff_slide", "TiffSlide"): (".tif", ".tiff", ".btf", ".tf8"),
-    ("openslide_slide", "OpenSlideSlide"): OPENSLIDE,
-}
-SUFFIXES = tuple(suffix for suffixes in READERS.values() for suffix in suffixes)
+SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".tf8", *OPENSLIDE)
 # names in the folder of results, which has a folder for each image as well
 PARTS, RECORD = "parts", "screen.json"
 RESULTS = ("cells.csv", "cells.parquet", "gallery.html", "summary.html", RECORD)
@@ -32,10 +28,18 @@ def open_slide(path: Path) -> Slide:
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "an image file", "no such file" if not path.exists() else "no file", "Check the path.")
-    for (module, reader), suffixes in READERS.items():
-        if path.suffix.lower() in suffixes:
-            return getattr(import_module(f"deeppap.screening.slides.{module}"), reader)(path)
-    raise UserError(path, f"one of {', '.join(SUFFIXES)}", path.suffix or "no extension", "Convert the image.")
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(path, f"one of {', '.join(SUFFIXES)}", path.suffix or "no extension", "Convert the image.")
+    # each reader is imported when it is needed; a format is told by the file's bytes, as everywhere
+    if path.suffix.lower() in OPENSLIDE:
+        from deeppap.screening.slides.openslide_slide import OpenSlideSlide
+
+        return OpenSlideSlide(path)
+    if is_tiff(path):
+        from deeppap.screening.slides.tiff_slide import TiffSlide
+
+        return TiffSlide(path)
+    return FieldImage(path)
 
 
 def companions(path: Path) -> list[Path]:
@@ -48,8 +52,8 @@ def companions(path: Path) -> list[Path]:
     return sorted(p for p in path.parent.iterdir() if p != path and p.suffix.lower() in PIECES[suffix])
 
 
-def find_images(paths: list[Path]) -> list[Path]:
-    """The images that were named, and those of the folders that were named.
+def find_images(paths: list[Path], say: Callable[[str], None] = lambda _: None) -> list[Path]:
+    """The images that were named, and those of the folders that were named; `say` gets a line of what is passed over.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def find_images(paths: list[Path]) -> list[Path]:
     """
     found = []
     for path in paths:
-        inside = [p for p in (_images_of(path) if path.is_dir() else [path]) if p.is_file()]
+        inside = [p for p in (_images_of(path, say) if path.is_dir() else [path]) if p.is_file()]
         if not inside:
             missing = "no such file" if not path.exists() else "none in that folder"
             raise UserError(path, f"images: {', '.join(SUFFIXES)}", missing, "Check the path.")
@@ -77,9 +81,9 @@ def find_images(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _images_of(folder: Path) -> list[Path]:
+def _images_of(folder: Path, say: Callable[[str], None]) -> list[Path]:
     """A folder's images, without the files that are pieces of one of them."""
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
+    found = without_sidecars((p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES), say)
     dicom = [p for p in found if p.suffix.lower() == ".dcm"]
     if len(dicom) > 1:  # nothing in their names tells which of them are one slide
         do = "Name one file of each slide: the others of it are found."

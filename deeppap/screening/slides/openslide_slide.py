@@ -1,16 +1,37 @@
 """Scanners' own formats (SVS, NDPI, MRXS, SCN, ...) through OpenSlide."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
 from deeppap.io.errors import UserError
+from deeppap.io.image_file import refuse_one_value
+from deeppap.io.image_pixel_size import PixelSize, to_number
+from deeppap.io.image_tiff import GLASS_PIXELS, bare_glass
 from deeppap.io.machine import extra
-from deeppap.screening.slides.slide import GLASS_PIXELS, Box, Damage, bare_glass, one_pixel_size, read_pieces, to_number
+from deeppap.screening.slides.slide import Box, Damage, one_pixel_size, read_pieces
 
 PIECE = 256  # pixels: if a box cannot be read, it is read again in pieces so that little is lost
+
+AGAIN = "Get the slide again, with all files that belong to it."
+PROBE_SECONDS = 60
+# an error that OpenSlide reports is no end of the process: it is reported again, in words, by the slide's own opening
+PROBE = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import openslide
+try:
+    slide = openslide.OpenSlide(sys.argv[1])
+    for level in range(slide.level_count):
+        slide.read_region((0, 0), level, (1, 1))
+except openslide.OpenSlideError:
+    pass
+"""
 
 
 class OpenSlideSlide:
@@ -20,19 +41,30 @@ class OpenSlideSlide:
 
     def __init__(self, path: Path):
         self.path, self.library = path, extra("openslide", "scanners' own formats", "slides")
+        stat = path.stat()
+        probe(path, stat.st_size, stat.st_mtime_ns)
         self.slide = self._open()
         facts = self.slide.properties
         self.levels = [tuple(size) for size in self.slide.level_dimensions]
-        names = self.library.PROPERTY_NAME_MPP_X, self.library.PROPERTY_NAME_MPP_Y
-        self.mpp = one_pixel_size(path, *(to_number(facts.get(name)) for name in names))
+        x, y = (facts.get(name) for name in (self.library.PROPERTY_NAME_MPP_X, self.library.PROPERTY_NAME_MPP_Y))
+        words = f"{x} x {y} um" if x or y else "none"
+        self.mpp, self.stated = one_pixel_size(path, PixelSize(to_number(x), to_number(y), words))
         self.origin = _origin(facts)
+        self._require_a_picture()
 
     def _open(self):
         try:
             return self.library.OpenSlide(str(self.path))
         except (self.library.OpenSlideError, OSError) as error:
-            do = "Get the slide again, with all files that belong to it."
-            raise UserError(self.path, "a slide that OpenSlide can read", str(error)[:120], do) from None
+            raise UserError(self.path, "a slide that OpenSlide can read", str(error)[:120], AGAIN) from None
+
+    def _require_a_picture(self) -> None:
+        """Refuse pixels that are all the same, by the smallest level."""
+        (width, height), level = self.levels[-1], len(self.levels) - 1
+        if width * height <= GLASS_PIXELS:
+            small = self._region(Box(0, 0, width, height), level)
+            if not isinstance(small, str) and (small == small[:1, :1]).all():
+                refuse_one_value(self.path)
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
         """See `Slide.read`; bare glass where nothing was scanned."""
@@ -73,6 +105,28 @@ class OpenSlideSlide:
             if not isinstance(small, str):
                 scanned = small[small[..., 3] == 255][:, :3]
         return bare_glass(scanned).astype(np.uint16)
+
+
+@cache
+def probe(path: Path, size: int, changed: int) -> None:
+    """Open a slide in a process of its own first: GLib ends the process where a slide asks for absurd memory.
+
+    Raises
+    ------
+    UserError
+        If that process ended so, or took too long. `size` and `changed` are the file's, so that one probe is enough.
+    """
+    command = [sys.executable, "-c", PROBE, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PROBE_SECONDS)
+    except subprocess.TimeoutExpired:
+        found = f"one that takes more than {PROBE_SECONDS} s to open"
+    else:
+        if done.returncode == 0:
+            return
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1][:120]
+        found = f"one that ends OpenSlide (status {done.returncode}: {said})"
+    raise UserError(path, "a slide that OpenSlide can read", found, AGAIN)
 
 
 def _origin(facts: Mapping[str, str]) -> tuple[int, int]:

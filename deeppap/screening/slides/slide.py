@@ -7,14 +7,13 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from data_prep.views import same_pixel
 from deeppap.io.errors import FieldError, UserError
+from deeppap.io.image_pixel_size import PixelSize
 
 # micrometres a pixel that a microscope can have; other values in a file are a program's default, such as 72 dpi
 PIXEL_SIZES = (0.05, 2.0)
 MISSING = 255  # the value of pixels that could not be read; no cell near them is kept
-GLASS_PERCENTILE = 95  # of each channel of the scanned pixels
-GLASS_PIXELS = 16_000_000  # the largest level that is read at once to find the colour of glass
+SQUARE = 0.01  # share by which width and height of a pixel may differ
 
 
 class Box(NamedTuple):
@@ -61,7 +60,8 @@ class Slide(Protocol):
     path: Path
     levels: list[tuple[int, int]]  # width and height, the full size first
     colour: bool  # three channels; otherwise grey
-    mpp: float | None  # micrometres a pixel of the full size, if the file states it
+    mpp: float | None  # micrometres a pixel of the full size, if the file states one that a microscope can have
+    stated: str  # what it states of it, in words
     origin: tuple[int, int]  # the pixel (x, y) that QuPath counts from: the first scanned one, if the file states it
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
@@ -96,32 +96,22 @@ def read_pieces(
     return image, damages
 
 
-def bare_glass(scanned: np.ndarray) -> np.ndarray:
-    """The colour of bare glass among scanned pixels (N, 3) or (N,), uint8; white if there are none.
+def one_pixel_size(path: Path, stated: PixelSize) -> tuple[float | None, str]:
+    """The pixel size that a file states, None if no microscope has it, and what it states, in words.
 
-    It fills what the scanner left out. White would be brighter than the glass, by which all nuclei are judged.
+    Raises
+    ------
+    UserError
+        If pixels are not square: views are cut by one size.
     """
-    if not len(scanned):
-        return np.full(scanned.shape[1:], MISSING, np.uint8)
-    return np.percentile(scanned, GLASS_PERCENTILE, axis=0).astype(np.uint8)
-
-
-def one_pixel_size(path: Path, x: float | None, y: float | None) -> float | None:
-    """The pixel size of a file that states it for each axis; UserError if pixels are not square."""
     low, high = PIXEL_SIZES
-    x, y = (size if size is not None and low <= size <= high else None for size in (x, y))
-    if x and y and not same_pixel(y, x):
+    x, y, words = stated
+    if not all(low <= size <= high for size in (x, y)):  # true for nan, too
+        return None, words
+    if abs(x - y) > SQUARE * max(x, y):
         found = f"{x:g} x {y:g} um"
         raise UserError(path, "square pixels", found, "Rescale the image to square pixels and give `mpp`.")
-    return x or y
-
-
-def to_number(text: str | None) -> float | None:
-    """The number that a file states, or None."""
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
+    return x, words
 
 
 def require_pixel_size(mpp: float, name: str = "mpp") -> None:

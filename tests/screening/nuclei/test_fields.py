@@ -11,7 +11,9 @@ from deeppap.screening.nuclei.fields import open_sets, read_fields, read_nuclei_
 
 
 def write_image(path, shape=(40, 60), dtype=np.uint8):
-    assert cv2.imwrite(str(path), np.full(shape, 200, dtype))
+    image = np.full(shape, 200, dtype)
+    image[::2] = 180  # pixels of one value are refused
+    assert cv2.imwrite(str(path), image)
 
 
 def write_mask(folder, mask, size=None):
@@ -112,7 +114,7 @@ def test_unreadable_points_are_refused(tmp_path, name, text, found):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "found"), [((9, 9), np.uint16, "16 bits"), ((9, 9, 4), np.uint8, "transparency")]
+    ("shape", "dtype", "found"), [((9, 9), np.uint16, "16 bits"), ((9, 9, 4), np.uint8, "opaque")]
 )
 def test_image_of_another_kind_is_refused(tmp_path, shape, dtype, found):
     write_image(tmp_path / "a.png", shape, dtype)

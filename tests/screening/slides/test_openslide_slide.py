@@ -12,7 +12,6 @@ from tests.support.drawn_field import draw_field
 from tests.support.screening import spoil_segment, write_pyramid
 
 pytest.importorskip("openslide", reason="make slides")
-pytest.importorskip("imagecodecs", reason="make slides")
 APERIO = "Aperio Image Library v11.2.1\r\n640x480 [0,0 640x480] (128x128) JPEG/RGB Q=95|AppMag = 40|MPP = 0.2010"
 
 

@@ -52,6 +52,7 @@ def test_unreadable_part_does_not_pass_for_glass(tmp_path, image, side):
 def test_unreadable_part_may_be_tissue(tmp_path, page):
     """What cannot be seen is searched: a slide must not be bare because its overview is damaged."""
     image = np.full((2560, 2560, 3), 235, np.uint8)
+    image[:8, :8] = 234  # pixels of one value are refused
     path = write_pyramid(tmp_path / "slide.tif", image, compression="deflate", tile=(256, 256))
     side = 640 if page else 2560  # made from the second level, or from the first
     place = np.array([1300.0])

@@ -1,0 +1,352 @@
+"""TIFF through tifffile's directories and imagecodecs' decoders: segment by segment, each whole or damaged."""
+
+import logging
+import zlib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deeppap.io.errors import UserError
+from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, decode_jpeg, one_line
+from deeppap.io.image_pixel_size import PixelSize, tiff_pixel_size
+
+MAX_DIRECTORIES, MAX_SEGMENTS = 10_000, 4_000_000  # no slide has more, and each of them takes memory
+MAX_SEGMENT = 300_000_000  # bytes of one decoded segment; an image in one piece cannot be read in parts
+GLASS_PERCENTILE = 95  # of each channel of the scanned pixels
+GLASS_PIXELS = 16_000_000  # the largest level that is read at once to find the colour of glass
+CONVERT = "Convert it to a tiled TIFF of 8 bits, grey or RGB."
+AGAIN = "Get this file again from where it came."
+LEFT_OUT = "a segment that was left out"  # in a sparse file, where the scanner took no picture
+MODELS = {"RGB": "RGB", "YCBCR": "YCbCr", "MINISBLACK": "Gray"}  # TIFF's name of a colour model, and libjpeg's
+JPEG, JPEG2000 = (7,), (33004, 33005, 34712)
+ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # the marker that tells libjpeg which colours are stored; 1 byte follows
+
+
+class _Codec(NamedTuple):
+    """What unpacks the bytes of a segment, given how many they must become, and how many each can become at most."""
+
+    unpack: Callable[[bytes, int], bytes]
+    most: int
+
+
+def _deflate(data: bytes, count: int) -> bytes:
+    stream = zlib.decompressobj()
+    found = stream.decompress(data, count + 1)
+    if not stream.eof:  # the checksum comes last
+        found += stream.decompress(stream.unconsumed_tail, 1)
+    if not stream.eof:
+        raise DamagedError("deflated data without their end")
+    return found
+
+
+def _by(name: str) -> Callable[[bytes, int], bytes]:
+    def unpack(data: bytes, count: int) -> bytes:
+        import imagecodecs
+
+        return getattr(imagecodecs, f"{name}_decode")(data, out=count + 1)
+
+    return unpack
+
+
+CODECS = {
+    1: _Codec(lambda data, count: data[: max(count, len(data) - 3)], 1),  # filled up to four bytes by some
+    5: _Codec(_by("lzw"), 4096),
+    8: _Codec(_deflate, 1032),
+    32946: _Codec(_deflate, 1032),
+    32773: _Codec(_by("packbits"), 64),
+    34925: _Codec(_by("lzma"), 10_000),
+    50000: _Codec(_by("zstd"), 50_000),
+}
+
+
+class _Level(NamedTuple):
+    """One size of the picture: the directory that describes it, and where the segments of each plane lie."""
+
+    page: object
+    planes: list[tuple[tuple[int, ...], tuple[int, ...]]]  # offsets and byte counts
+
+
+class TiffImage:
+    """A TIFF whose segments (tiles or strips) are decoded one by one.
+
+    Of a stack of pictures the first is taken; red, green and blue in planes or directories of their own are put
+    together. Orientation tags are not applied.
+
+    Attributes
+    ----------
+    levels : list of (width, height)
+        The full size first, then its smaller copies.
+    kind : str
+        COLOUR, ALPHA, GREY, or what else it is, in words; all but the first three are for masks alone.
+    """
+
+    def __init__(self, path: Path):
+        import tifffile
+
+        # it says of each oddity what it made of it; what matters is checked here
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+        self.path = path
+        try:
+            # planes that lie in other files would be opened by the names that this file gives
+            self.file = tifffile.TiffFile(path, _multifile=False)
+            self.size = self.file.filehandle.size
+            _require_few_directories(path, self.file)
+            self._levels = _levels(path, self.file)
+            page = self._levels[0].page
+            self.kind = _kind(path, page, len(self._levels[0].planes))
+            self._require_whole()
+            self.pixel_size: PixelSize = tiff_pixel_size(self.file, page)
+        except UserError:
+            raise
+        except Exception as error:  # a broken file can raise anything in the parser
+            found = f"a header that cannot be read ({one_line(error)})"
+            raise UserError(path, "a whole TIFF file", found, AGAIN) from None
+        self.levels = [(level.page.imagewidth, level.page.imagelength) for level in self._levels]
+
+    def segment_size(self, level: int) -> tuple[int, int]:
+        """Width and height of a level's segments."""
+        return _segment_size(self._levels[level].page)
+
+    def segment_count(self, level: int) -> int:
+        """How many segments a level has."""
+        wide, high = self.segment_size(level)
+        return -(-self.levels[level][0] // wide) * -(-self.levels[level][1] // high)
+
+    def segment(self, level: int, index: int) -> np.ndarray | str:
+        """A segment's pixels, cut at the picture's edge, in OpenCV's order of channels; or why there are none.
+
+        LEFT_OUT is a segment that a scanner did not write.
+        """
+        page, planes = self._levels[level]
+        count = self.segment_count(level)
+        places = [
+            (offsets[index + plane], counts[index + plane])
+            for offsets, counts in planes
+            for plane in range(0, len(offsets), count)
+        ]
+        if not all(length for _, length in places):
+            return LEFT_OUT
+        try:
+            parts = [self._decode(page, place, length, index) for place, length in places]
+        except ImportError:
+            raise
+        except Exception as error:  # each codec has errors of its own
+            return one_line(error)
+        pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+        wide, high = _segment_size(page)
+        across = -(-page.imagewidth // wide)
+        pixels = pixels[: page.imagelength - index // across * high, : page.imagewidth - index % across * wide]
+        if pixels.shape[2] == 1:
+            return pixels[..., 0]
+        return np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+    def whole(self) -> np.ndarray:
+        """All pixels of the full size; UserError if any segment is damaged, bare glass where one was left out."""
+        wide, high = self.segment_size(0)
+        (width, height), across = self.levels[0], -(-self.levels[0][0] // wide)
+        rows = []
+        for first in range(0, self.segment_count(0), across):
+            row = []
+            for index in range(first, first + across):
+                pixels = self.segment(0, index)
+                if isinstance(pixels, str) and pixels == LEFT_OUT:
+                    size = min(high, height - index // across * high), min(wide, width - index % across * wide)
+                    pixels = np.broadcast_to(self.glass, (*size, *self.glass.shape))
+                if isinstance(pixels, str):
+                    raise UserError(self.path, "a whole TIFF file", f"segment {index} damaged: {pixels}", AGAIN)
+                row.append(pixels)
+            rows.append(np.concatenate(row, axis=1) if len(row) > 1 else row[0])
+        return np.concatenate(rows) if len(rows) > 1 else rows[0]
+
+    @cached_property
+    def glass(self) -> np.ndarray:
+        """The colour of bare glass, uint8 BGR or grey, from the smallest level."""
+        level = len(self.levels) - 1
+        count = self.segment_count(level) if np.prod(self.levels[level], dtype=float) <= GLASS_PIXELS else 0
+        found = (self.segment(level, index) for index in range(count))
+        parts = [pixels.reshape(-1, *pixels.shape[2:]) for pixels in found if not isinstance(pixels, str)]
+        return bare_glass(np.concatenate([np.empty((0,) if self.kind == GREY else (0, 3), np.uint8), *parts]))
+
+    def _decode(self, page, place: int, length: int, index: int) -> np.ndarray:
+        """One segment of one plane, (H, W, C) as stored."""
+        self.file.filehandle.seek(place)
+        data = self.file.filehandle.read(length)
+        wide, high = _segment_size(page)
+        if not page.is_tiled:
+            high = min(high, page.imagelength - index * high)
+        samples = page.samplesperpixel if page.planarconfig == 1 else 1
+        if page.compression in JPEG:
+            pixels = decode_jpeg(_whole_jpeg(data, page), MODELS[page.photometric.name])
+        elif page.compression in JPEG2000:
+            import imagecodecs
+
+            pixels = imagecodecs.jpeg2k_decode(data)
+        else:
+            return _unpacked(page, data, (high, wide, samples))
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        if page.compression in JPEG and samples == 3:
+            pixels = pixels[..., ::-1]
+        full = _segment_size(page)
+        if pixels.dtype != np.uint8 or pixels.shape[2] != samples or pixels.shape[:2] not in ((high, wide), full[::-1]):
+            raise DamagedError(f"a segment of {pixels.shape[1]} x {pixels.shape[0]} where {wide} x {high} was expected")
+        return pixels
+
+    def _require_whole(self) -> None:
+        """Refuse segments that are too many, too few, or beyond the file's end."""
+        for page, planes in self._levels:
+            wide, high = _segment_size(page)
+            expected = -(-page.imagewidth // wide) * -(-page.imagelength // high)
+            several = page.samplesperpixel if page.planarconfig != 1 else 1
+            for offsets, counts in planes:
+                if not len(offsets) == len(counts) == expected * several:
+                    found = f"{len(offsets)} segments where {expected * several} were expected"
+                    raise UserError(self.path, "a whole TIFF file", found, AGAIN)
+                lost = int((np.array(offsets, np.float64) + np.array(counts, np.float64) > self.size).sum())
+                if lost:
+                    found = f"one cut short: {lost} of {len(offsets)} segments lie beyond its end"
+                    raise UserError(self.path, "a whole TIFF file", found, AGAIN)
+
+
+def bare_glass(scanned: np.ndarray) -> np.ndarray:
+    """The colour of bare glass among scanned pixels (N, 3) or (N,), uint8; white if there are none.
+
+    It fills what the scanner left out. White would be brighter than the glass, by which all nuclei are judged.
+    """
+    if not len(scanned):
+        return np.full(scanned.shape[1:], 255, np.uint8)
+    return np.percentile(scanned, GLASS_PERCENTILE, axis=0).astype(np.uint8)
+
+
+def _require_few_directories(path: Path, file) -> None:
+    try:
+        file.pages[MAX_DIRECTORIES]
+    except IndexError:
+        return
+    raise UserError(path, f"at most {MAX_DIRECTORIES:,} pictures in a TIFF", "more", CONVERT)
+
+
+def _levels(path: Path, file) -> list[_Level]:
+    """The full image and its smaller copies, largest first; a label or a macro picture beside them is none."""
+    series = file.series[0]
+    found = [(level.keyframe, _planes(path, level)) for level in series.levels]
+    if len(found) == 1:
+        others = [page for page in file.pages if getattr(page, "is_reduced", False) and page is not found[0][0]]
+        found += [(page, [page]) for page in others]
+    found = sorted(found, key=lambda level: -level[0].imagewidth)
+    first, planes = found[0]
+    return [
+        _Level(page, [_places(path, plane) for plane in own])
+        for page, own in found
+        if page is first or (_same_picture(page, first) and len(own) == len(planes))
+    ]
+
+
+def _planes(path: Path, level) -> list:
+    """The directories of one picture: one, or three of red, green and blue; the first picture of a stack."""
+    page, axes = level.keyframe, level.axes
+    if page.samplesperpixel > 1 or "C" not in axes:
+        return [page]
+    before = axes[: axes.index("Y")]
+    at = before.index("C")
+    count, step = level.shape[at], int(np.prod(level.shape[at + 1 : len(before)], dtype=np.int64))
+    if count == 1:
+        return [page]
+    pages = [level.pages[step * channel] for channel in range(count)] if len(level.pages) > step * (count - 1) else []
+    if count != 3 or len(pages) != 3 or None in pages:
+        found = f"{count} channels in planes of their own"
+        raise UserError(path, "colour, or red, green and blue in three planes", found, CONVERT)
+    return pages
+
+
+def _places(path: Path, page) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    tag = page.tags.get(324) or page.tags.get(273) if hasattr(page, "tags") else None
+    if tag is not None and tag.count > MAX_SEGMENTS:
+        raise UserError(path, f"at most {MAX_SEGMENTS:,} segments in a TIFF", f"{tag.count:,}", CONVERT)
+    return page.dataoffsets, page.databytecounts
+
+
+def _same_picture(page, first) -> bool:
+    """Whether a smaller page shows the same picture: labels and macro pictures have another shape."""
+    ratio = page.imagewidth / page.imagelength / (first.imagewidth / first.imagelength)
+    same = all(
+        getattr(page, name) == getattr(first, name) for name in ("samplesperpixel", "bitspersample", "planarconfig")
+    )
+    return same and page.photometric.name in MODELS and _is_known(page) and 0.95 < ratio < 1.05
+
+
+def _segment_size(page) -> tuple[int, int]:
+    if page.is_tiled:
+        return page.tilewidth, page.tilelength
+    return page.imagewidth, min(page.rowsperstrip or page.imagelength, page.imagelength)
+
+
+def _is_known(page) -> bool:
+    return page.compression in (*CODECS, *JPEG, *JPEG2000)
+
+
+def _kind(path: Path, page, planes: int) -> str:
+    """What the picture is; UserError for what no part of the project reads."""
+    model, bits, samples = page.photometric.name, page.bitspersample, page.samplesperpixel * planes
+    if not _is_known(page):
+        name = getattr(page.compression, "name", page.compression)
+        raise UserError(path, "a TIFF in a usual compression", f"the compression {name}", CONVERT)
+    if page.predictor not in (1, 2) or page.imagedepth != 1 or page.sampleformat not in (1, 2):
+        found = f"predictor {page.predictor:d}, sample format {page.sampleformat}, depth {page.imagedepth}"
+        raise UserError(path, "a TIFF of whole numbers in two dimensions", found, CONVERT)
+    wide, high = _segment_size(page)
+    if wide * high * page.samplesperpixel > MAX_SEGMENT:
+        raise UserError(path, "a TIFF in tiles or strips", f"one piece of {wide} x {high}", CONVERT)
+    lossy = page.compression in JPEG
+    if model == "YCBCR" and not lossy:
+        raise UserError(path, "grey or RGB, or YCbCr as JPEG", "YCbCr that is no JPEG", CONVERT)
+    if bits == 8 and (model, samples) in (("RGB", 3), ("YCBCR", 3), ("MINISBLACK", 3)) and 3 in (planes, samples):
+        return COLOUR if model != "MINISBLACK" or planes == 3 else "three samples of grey a pixel"
+    if bits == 8 and (model, samples) == ("RGB", 4) and not lossy:
+        return ALPHA
+    if (model, samples, bits) == ("MINISBLACK", 1, 8):
+        return GREY
+    alpha = ", one of them transparency" if samples in (2, 4) else ""
+    return f"{samples} channel(s) of {bits} bits, {model.lower()}{alpha}"
+
+
+def is_mask(image: TiffImage) -> bool:
+    """Whether a TIFF holds whole numbers that may be a mask's, whatever their size."""
+    page = image._levels[0].page
+    sizes = (1, 8, 16, 32)
+    return page.samplesperpixel == 1 and page.photometric.name in MODELS and page.bitspersample in sizes
+
+
+def _whole_jpeg(data: bytes, page) -> bytes:
+    """A segment as a JPEG file of its own: with the tables that all segments share, and which colours it stores."""
+    if data[:2] != b"\xff\xd8":
+        raise DamagedError("JPEG data without their beginning")
+    marker = {"RGB": ADOBE + b"\0", "YCBCR": ADOBE + b"\1"}.get(page.photometric.name, b"")
+    tables = page.jpegtables or b""
+    return data[:2] + marker + tables.removeprefix(b"\xff\xd8").removesuffix(b"\xff\xd9") + data[2:]
+
+
+def _unpacked(page, data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    """The numbers of a segment of `shape`, (H, W, C), from its bytes."""
+    high, wide, samples = shape
+    bits = page.bitspersample
+    row = -(-wide * samples * bits // 8)
+    codec = CODECS[page.compression]
+    if row * high > codec.most * len(data):
+        raise DamagedError(f"{len(data)} bytes, which cannot become {row * high:,}")
+    if page.fillorder == 2:
+        import imagecodecs
+
+        data = imagecodecs.bitorder_decode(data)
+    found = codec.unpack(data, max(row * high, row * _segment_size(page)[1]))
+    if len(found) not in (row * high, row * _segment_size(page)[1]):  # the last strip may be filled up
+        raise DamagedError(f"{len(found):,} bytes of pixels where {row * high:,} were expected")
+    if bits == 1:
+        rows = np.frombuffer(found, np.uint8)[: row * high].reshape(high, row)
+        return np.unpackbits(rows, axis=1)[:, : wide * samples].reshape(shape) * np.uint8(255)
+    kind = np.dtype(f"{page.parent.byteorder}{'i' if page.sampleformat == 2 else 'u'}{bits // 8}")
+    pixels = np.frombuffer(found, kind)[: high * wide * samples].reshape(shape).astype(kind.newbyteorder("="))
+    # each number is its difference from the one on its left
+    return np.cumsum(pixels, axis=1, dtype=pixels.dtype) if page.predictor == 2 else pixels
