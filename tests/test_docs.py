@@ -18,6 +18,7 @@ from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
 from tests.support.checkout import ROOT
 from tests.support.page_code import blocks
+from tests.support.pictures import plain
 
 OWN_CELLS = ROOT / "docs/how-to/own-cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
@@ -117,7 +118,7 @@ def test_every_column_of_a_manifest_is_documented(own_cells):
 def test_the_documented_list_of_new_cells_reads(tmp_path):
     (tmp_path / "new.csv").write_text(blocks(OWN_CELLS, "csv")[1], encoding="utf-8")
     for name in ("a.png", "b.png"):
-        cv2.imwrite(str(tmp_path / name), np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
+        cv2.imwrite(str(tmp_path / name), plain((HEIGHT, WIDTH, 3), 200))
     cells = cells_in_csv(tmp_path / "new.csv", ViewChoice(Grid(1, 1), 1, 1))
     assert [cell.cell.centre for cell in cells] == [(63.5, 71.0), (210.0, 305.25)]
 

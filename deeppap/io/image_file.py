@@ -102,7 +102,7 @@ def refuse_one_value(path: Path) -> None:
 def _opened(path: Path):
     """An open file, its size and its first bytes."""
     try:
-        file = path.open("rb")
+        file = Path(path).open("rb")
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
     except FileNotFoundError:

@@ -7,6 +7,7 @@ import pytest
 from data_prep.background import MARGIN, RADIUS, background_colours, image_sizes
 from data_prep.manifest import read_manifest
 from data_prep.views import REACH
+from tests.support.pictures import plain
 
 SIDE = 400
 
@@ -50,7 +51,7 @@ def test_a_cell_without_a_mask_has_a_disc_for_a_nucleus(dataset):
 
 
 def test_sizes_are_width_and_height(dataset, tmp_path):
-    cv2.imwrite(str(tmp_path / "b.png"), np.zeros((30, 50, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), plain((30, 50, 3), 0))
     (tmp_path / "b.csv").write_text("image,label,nucleus_x,nucleus_y\nb.png,0,5,5\n")
     assert image_sizes(read_manifest(tmp_path / "b.csv")) == {"b": [50.0, 30.0]}
     assert image_sizes(dataset) == {"first": [SIDE, SIDE], "second": [SIDE, SIDE]}

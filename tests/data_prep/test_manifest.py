@@ -13,6 +13,7 @@ from data_prep.nucleus import nucleus_areas
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
 from deeppap.phantom.cell_set import make_phantom_manifest
+from tests.support.pictures import plain
 
 HEAD = "image,label,nucleus_x,nucleus_y"
 
@@ -22,7 +23,7 @@ def folder(tmp_path):
     """Two images of 40 x 30 pixels and a mask of the first, its nucleus about (10.5, 5)."""
     for name in ("a.png", "b.png", "a,b;c.png", "slide1/field.png", "slide2/field.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / name), np.full((30, 40, 3), 200, np.uint8))
+        cv2.imwrite(str(tmp_path / name), plain((30, 40, 3), 200))
     mask = np.full((30, 40, 3), BACKGROUND, np.uint8)
     mask[4:7, 10:12] = NUCLEUS
     cv2.imwrite(str(tmp_path / "a-d.bmp"), mask[:, :, ::-1])
@@ -234,7 +235,7 @@ def test_all_mistakes_of_a_list_are_named_at_once(folder):
 )
 def test_a_name_that_is_written_another_way_gets_its_hint(tmp_path, listed, there, hint):
     (tmp_path / there).parent.mkdir(exist_ok=True)
-    assert cv2.imwrite(str(tmp_path / there), np.full((30, 40, 3), 200, np.uint8))
+    assert cv2.imwrite(str(tmp_path / there), plain((30, 40, 3), 200))
     for read in (lambda: cells_of(tmp_path, f"{listed},normal,20,11"), lambda: read_image(tmp_path / listed)):
         with pytest.raises(UserError, match=hint):
             read()

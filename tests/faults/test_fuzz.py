@@ -3,7 +3,6 @@
 import json
 import os
 import string
-import struct
 
 import msgspec
 import numpy as np
@@ -17,11 +16,12 @@ from data_prep.mean_image import read_mean
 from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import read_json, write_json
-from deeppap.io.image_file import MAX_PIXELS, image_size, parse_header, read_image, read_mask
+from deeppap.io.image_file import MAX_PIXELS, image_size, read_image, read_mask
 from deeppap.records import FoldRecord, LmdbRecord, SplitRecord
 from deeppap.training.caffe_log import read_lines
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import bmp
+from tests.support.pictures import plain
 from tests.support.records import run_record
 from tests.support.synthetic_run import model_record
 
@@ -78,44 +78,6 @@ def test_bmp_files(tmp_path, data):
         assert image.shape[0] * image.shape[1] <= MAX_PIXELS
 
 
-WORD = st.integers(0, 2**32 - 1)
-# size of a BMP's information, width, height, where its pixels begin, and two bytes of depth
-HEADERS = st.tuples(st.sampled_from((12, 40, 124)) | WORD, WORD, WORD, WORD, st.integers(0, 2**16 - 1))
-
-
-def signed(number: int) -> int:
-    return number - 2**32 if number >= 2**31 else number
-
-
-@fuzz
-@given(HEADERS, st.binary(max_size=20))
-@example((40, 9, 2**32 - 7, 54, 24), b"")  # a BMP whose rows go down has its height below zero
-def test_headers_are_read_as_they_were_written(numbers, rest):
-    info, width, height, start, bits = numbers
-    old = info == 12  # OS/2's, with two bytes a side
-    sides = (width % 2**16, height % 2**16) if old else (width, height)
-    bmp = b"BM" + struct.pack("<III", 0, 0, start) + struct.pack("<IHHHH" if old else "<IIIHH", info, *sides, 1, bits)
-    found = parse_header((bmp + rest).ljust(30, b"\0"))
-    expected = sides if old else (signed(width), abs(signed(height)))
-    assert (found.width, found.height, found.bits, found.palette) == (*expected, bits, bits <= 8)
-    depth, colour = divmod(bits, 256)
-    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBB", 13, b"IHDR", width, height, depth, colour)
-    found = parse_header((png + rest).ljust(29, b"\0"))
-    assert (found.width, found.height, found.palette) == (width, height, colour == 3)
-
-
-@fuzz
-@given(st.binary(max_size=80))
-def test_headers(data):
-    for start in (b"BM", b"\x89PNG\r\n\x1a\n", b""):
-        try:
-            header = parse_header(start + data)
-        except ValueError as error:
-            assert "cut short" in str(error)
-            continue
-        assert header is None or header.height >= 0
-
-
 MANIFEST = b"image,label,nucleus_x,nucleus_y,group\na.png,0,3,4,g\nb.png,abnormal,1.5,2,\n\na.png,1,0,0,h\n"
 
 
@@ -126,7 +88,7 @@ def test_manifests(tmp_path, data):
 
     for name in ("a.png", "b.png"):
         if not (tmp_path / name).exists():
-            cv2.imwrite(str(tmp_path / name), np.zeros((8, 9, 3), np.uint8))
+            cv2.imwrite(str(tmp_path / name), plain((8, 9, 3), 0))
     path = tmp_path / "cells.csv"
     path.write_bytes(data)
     dataset = value_or_refusal(read_manifest, path)

@@ -5,7 +5,6 @@ import io
 import shutil
 
 import cv2
-import numpy as np
 import pytest
 
 from data_prep.views import Grid
@@ -13,6 +12,7 @@ from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv, require_writable
 from tests.support.checkout import run_tool
+from tests.support.pictures import plain
 from tests.support.records import change_scores
 
 
@@ -108,7 +108,7 @@ def test_a_file_is_what_would_be_printed(checkout, trained_fold, dataset, tmp_pa
 
 def test_all_mistakes_of_a_list_are_told_before_the_first_score(checkout, trained_fold, dataset, tmp_path):
     images(tmp_path, *dataset.cells[:2])
-    good = cv2.imencode(".png", np.full((60, 60, 3), 99, np.uint8))[1].tobytes()
+    good = cv2.imencode(".png", plain((60, 60, 3), 99))[1].tobytes()
     (tmp_path / "cut.png").write_bytes(good[:-40])
     lines = ["a.BMP,20,20", "b.BMP,999,3", "none.png,3,3", "a.BMP,x,3", "cut.png,3,3"]
     (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")

@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 
 import cv2
-import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.screening.results import Outputs, ScreenRecord, require_nothing_overwritten
 from deeppap.screening.screen_images import run_here, screen_images
+from tests.support.pictures import plain
 from tests.support.screening import MPP, settings_for, write_tiff
 
 pytest.importorskip("pyarrow.parquet", reason="make slides")
@@ -25,7 +25,7 @@ def images(tmp_path):
     """Three fields without a nucleus, of another shade each."""
     paths = [tmp_path / f"{name}.png" for name in "abc"]
     for shade, path in enumerate(paths):
-        cv2.imwrite(str(path), np.full((300, 300, 3), 225 + shade, np.uint8))
+        cv2.imwrite(str(path), plain((300, 300, 3), 225 + shade))
     return paths
 
 
@@ -64,7 +64,7 @@ def test_results_of_other_images_are_not_lost(settings, images, tmp_path):
     for others in (images[:1], images[1:2], images[2:]):
         with pytest.raises(UserError, match="found results of [ab].png, another image"):
             screen_images(others, out, settings, MPP)
-    cv2.imwrite(str(images[0]), np.full((300, 300, 3), 201, np.uint8))  # another picture of the same name
+    cv2.imwrite(str(images[0]), plain((300, 300, 3), 201))  # another picture of the same name
     with pytest.raises(UserError, match="another image"):
         screen_images(images[:1], out, settings, MPP)
     assert (out / "screen.json").read_bytes() == before
@@ -133,7 +133,7 @@ def test_given_nuclei_are_named(settings, images, tmp_path):
 def test_pixel_size_that_contradicts_a_file(settings, tmp_path):
     said, slides = [], [tmp_path / f"{name}.tif" for name in "ab"]
     for path in slides:
-        write_tiff(path, np.full((300, 300, 3), 225, np.uint8), mpp=0.5)
+        write_tiff(path, plain((300, 300, 3), 225), mpp=0.5)
     screen_images(slides[:1], tmp_path / "one", settings, MPP, say=said.append)
     assert len(said) == 1 and "0.5 um" in said[0] and "0.201" in said[0]
     with pytest.raises(UserError, match="mpp: "):

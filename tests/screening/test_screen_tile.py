@@ -19,6 +19,7 @@ from deeppap.screening.plan import plan_image, settings_of
 from deeppap.screening.screen_tile import cells_of
 from tests.support.caffe_nets import gaussian_weights
 from tests.support.drawn_field import draw_field
+from tests.support.pictures import plain
 from tests.support.screening import MPP, plain_settings, settings_for, write_pyramid, write_tiff
 from tests.support.second_net import second_net
 
@@ -143,8 +144,8 @@ def test_replaced_image_is_opened_again(tmp_path):
     """A worker of a standing cluster must not score yesterday's pixels under today's checksum."""
     path = tmp_path / "field.png"
     for value in (10, 200):
-        assert cv2.imwrite(str(path), np.full((300 + value, 400, 3), value, np.uint8))
-        assert open_image(str(path)).small.mean() == value
+        assert cv2.imwrite(str(path), plain((300 + value, 400, 3), value))
+        assert open_image(str(path)).small.mean() == pytest.approx(value, abs=0.01)
         assert open_image(str(path)) is open_image(str(path))
 
 

@@ -9,7 +9,6 @@ import sys
 import time
 
 import cv2
-import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
@@ -21,6 +20,7 @@ from deeppap.screening.screen_images import screen_images
 from deeppap.screening.slides.open_slide import RESULTS
 from deeppap.studies.release import release
 from tests.support.checkout import run_tool, tool_environment
+from tests.support.pictures import plain
 from tests.support.screening import MPP, settings_for, spoil_segment, write_tiff
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")
@@ -40,7 +40,7 @@ def folder(tmp_path_factory, pixels):
     where = tmp_path_factory.mktemp("fields") / "fields"
     where.mkdir()
     cv2.imwrite(str(where / "field.png"), pixels)
-    cv2.imwrite(str(where / "bare.png"), np.full((300, 300, 3), 230, np.uint8))
+    cv2.imwrite(str(where / "bare.png"), plain((300, 300, 3), 230))
     return where
 
 
@@ -193,17 +193,17 @@ def test_release_is_checked_and_scores_as_its_fold(checkout, evaluated_fold, fol
 
 
 def write(folder, shape, value=200):
-    cv2.imwrite(str(folder / "bad.png"), np.full(shape, value, np.uint8))
+    cv2.imwrite(str(folder / "bad.png"), plain(shape, value))
 
 
 @pytest.mark.parametrize(
     ("shape", "given", "said"),
     [
-        ((300, 300, 3), {}, "states its pixel size, found none"),
+        ((300, 300, 3), {}, "states a microscope's pixel size, found none"),
         ((300, 300, 3), {"mpp": 7}, "mpp: .* found 7"),
         ((300, 300), {"mpp": MPP}, "found a grey one"),
         ((100, 300, 3), {"mpp": MPP}, "128 x 128 pixels of 0.201 um, found 300 x 100"),
-        ((300, 300, 4), {"mpp": MPP}, "transparency"),
+        ((300, 300, 4), {"mpp": MPP}, "opaque"),
         ((300, 300, 3), {"mpp": MPP, "nuclei": "x,y\n5,5\n400,5\n"}, "line 3: .* 300 x 300"),
         ((300, 300, 3), {"mpp": MPP, "nuclei": None}, "n.csv"),
     ],

@@ -12,6 +12,7 @@ from deeppap.screening.nuclei.evaluation import FALSE, HIT, MISSED, draw, match,
 from deeppap.screening.nuclei.fields import Field, FieldSet
 from deeppap.screening.nuclei.nucleus import Nucleus
 from tests.support.drawn_field import field_of
+from tests.support.pictures import plain
 
 
 def nuclei(*places, outline=None):
@@ -104,7 +105,7 @@ def test_mark_without_a_class_is_not_abnormal(labels, abnormal):
 @pytest.fixture
 def evaluated(tmp_path):
     path = tmp_path / "f.png"
-    cv2.imwrite(str(path), np.full((100, 200), 255, np.uint8))
+    cv2.imwrite(str(path), plain((100, 200), 255))
     field = field_of(path, [(30, 50), (90, 50)])
     return [FieldSet([field], 0.2, name="set")], {"set": [match(field, nuclei((32, 50), (150, 50)))]}
 

@@ -8,12 +8,11 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.fields import open_sets, read_fields, read_nuclei_mask, split_sets
+from tests.support.pictures import plain
 
 
 def write_image(path, shape=(40, 60), dtype=np.uint8):
-    image = np.full(shape, 200, dtype)
-    image[::2] = 180  # pixels of one value are refused
-    assert cv2.imwrite(str(path), image)
+    assert cv2.imwrite(str(path), plain(shape, 200, dtype))
 
 
 def write_mask(folder, mask, size=None):
@@ -113,9 +112,7 @@ def test_unreadable_points_are_refused(tmp_path, name, text, found):
         read_fields(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("shape", "dtype", "found"), [((9, 9), np.uint16, "16 bits"), ((9, 9, 4), np.uint8, "opaque")]
-)
+@pytest.mark.parametrize(("shape", "dtype", "found"), [((9, 9), np.uint16, "16 bits"), ((9, 9, 4), np.uint8, "opaque")])
 def test_image_of_another_kind_is_refused(tmp_path, shape, dtype, found):
     write_image(tmp_path / "a.png", shape, dtype)
     (tmp_path / "a.csv").write_text("1,1\n")

@@ -3,7 +3,6 @@
 import csv
 import io
 
-import numpy as np
 import pytest
 
 from deeppap.screening.outputs.pages import Gallery
@@ -11,6 +10,7 @@ from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
 from deeppap.screening.slides.field_image import FieldImage
 from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser
+from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of
 
 cv2 = pytest.importorskip("cv2")
@@ -23,7 +23,7 @@ def page(tmp_path_factory):
     """The gallery of five cells of one field; the last is out of distribution."""
     folder = tmp_path_factory.mktemp("gallery")
     plan = plan_of(folder / NAME)
-    cv2.imwrite(plan.image, np.full((400, 600, 3), 200, np.uint8))
+    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
     cells = [
         cell_at(100 + 90 * k, 60 + 70 * k, score, NAME, ood_score=2.0 if k == 4 else 0.5)
         for k, score in enumerate(SCORES)

@@ -15,6 +15,7 @@ from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
 from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.slide import Box, Damage
+from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of
 
 CELLS = [cell_at(100, 80, 0.3), cell_at(300, 200, 0.95), cell_at(2, 398, 0.6, area_um2=float("nan"))]
@@ -23,7 +24,7 @@ FAILED = Damage(Box(0, 0, 9, 9), "its <worker> died")
 
 
 def field(size=(600, 400), spot=(300, 200)):
-    image = np.full((size[1], size[0], 3), 220, np.uint8)
+    image = plain((size[1], size[0], 3), 220)
     cv2.circle(image, spot, 15, (40, 20, 90), -1)
     return image
 

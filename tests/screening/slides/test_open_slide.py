@@ -3,17 +3,17 @@
 import os
 
 import cv2
-import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.screening.slides.open_slide import companions, find_images, open_slide
+from tests.support.pictures import plain
 
 
 @pytest.fixture
 def folder(tmp_path):
     for name in ("b.png", "a.JPG", "c.bmp"):
-        cv2.imwrite(str(tmp_path / name), np.zeros((9, 9, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / name), plain((9, 9, 3), 0))
     (tmp_path / "notes.txt").write_text("none")
     (tmp_path / "inside.png").mkdir()
     (tmp_path / "empty").mkdir()
@@ -37,7 +37,7 @@ def test_other_files_are_refused(folder, name):
 
 @pytest.mark.parametrize("name", ["b.jpg", "parts.png", "cells.csv.png"])
 def test_name_of_another_image_or_of_a_result_is_refused(folder, name):
-    cv2.imwrite(str(folder / name), np.zeros((9, 9, 3), np.uint8))
+    cv2.imwrite(str(folder / name), plain((9, 9, 3), 0))
     with pytest.raises(UserError, match="of the same name"):
         find_images([folder])
 
