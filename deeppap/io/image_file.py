@@ -102,7 +102,8 @@ def refuse_one_value(path: Path) -> None:
 def _opened(path: Path):
     """An open file, its size and its first bytes."""
     try:
-        file = Path(path).open("rb")
+        path = Path(path)
+        file = path.open("rb")
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
     except FileNotFoundError:
