@@ -1,7 +1,7 @@
 """What the tests share: one small phantom, one fold built from it, one model trained on it.
 
-Each is made once a session by the very tools a user runs, in a folder of its own. Tests only read them;
-whoever needs to change something copies it first (`copy_of`).
+Each is made once for all workers, by the very tools a user runs. Tests only read them; whoever needs to change
+something copies it first (`copy_of`).
 """
 
 import os
@@ -11,8 +11,11 @@ HERLEV, WEIGHTS, FIELDS = (os.environ.pop(name, None) for name in ("HERLEV", "WE
 os.environ["GLOG_minloglevel"] = "2"  # noqa: SIM112
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import fcntl  # noqa: E402
 import shutil  # noqa: E402
 import signal  # noqa: E402
+import tempfile  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -26,17 +29,37 @@ from tests.support.caffe_nets import gaussian_weights  # noqa: E402
 from tests.support.checkout import ROOT, make_checkout, run_tool  # noqa: E402
 
 CELLS = 40
+FOLD = "runs/phantom-cell-smallest/fold0"
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us in the background
 settings.register_profile("deeppap", database=None, deadline=None)  # leaves nothing in the project
 settings.load_profile("deeppap")
 
 
 @pytest.fixture(scope="session")
-def phantom(tmp_path_factory):
+def shared(tmp_path_factory):
+    """A folder that all workers of pytest-xdist have in common: (name, make) -> it, made by the first one to ask."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once(name: str, make: Callable[[Path], object]) -> Path:
+        folder = common / name
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                # under another name until it is whole: a failure is met anew by the next worker
+                half = Path(tempfile.mkdtemp(dir=common)) / name
+                half.mkdir()
+                make(half)
+                half.rename(folder)
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def phantom(shared):
     """A Herlev-shaped folder of 40 drawn cells."""
-    folder = tmp_path_factory.mktemp("phantom") / "phantom"
-    make_phantom(folder, CELLS, workers=1)
-    return folder
+    return shared("drawn", lambda folder: make_phantom(folder / "phantom", CELLS, workers=1)) / "phantom"
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +74,29 @@ def net_shapes():
 
 
 @pytest.fixture(scope="session")
-def source_weights(tmp_path_factory, net_shapes):
+def source_weights(shared, net_shapes):
     """A source net with seeded Gaussian conv1 to conv5, and nothing else."""
     conv = {name: shapes for name, shapes in net_shapes.items() if name.startswith("conv")}
-    return gaussian_weights(tmp_path_factory.mktemp("weights") / "source.caffemodel", conv)
+    return shared("weights", lambda folder: gaussian_weights(folder / "source.caffemodel", conv)) / "source.caffemodel"
+
+
+@pytest.fixture(scope="session")
+def trained_once(shared, phantom, source_weights):
+    """A checkout in which fold 0 of the phantom was built, trained and evaluated; each tool's output is a text file."""
+
+    def make(folder: Path) -> None:
+        place = make_checkout(folder / "place")
+        fold = Path(FOLD)
+        words = {
+            "build_lmdb": ("--fold", "0", "--profile", "smallest", "--workers", "1"),
+            "train": ("--net", fold, "--weights", source_weights, "--gpu", "none"),
+            "evaluate": ("--net", fold, "--gpu", "none"),
+        }
+        for tool, options in words.items():
+            printed = run_tool(place, tool, *options, herlev=phantom).stdout
+            (folder / f"{tool}.txt").write_text(printed, encoding="utf-8")
+
+    return shared("trained", make)
 
 
 @pytest.fixture(scope="session")
@@ -64,32 +106,25 @@ def checkout(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def built_fold(checkout, phantom):
-    """Fold 0 of the phantom, profile smallest: 32 cells to train on, 8 to validate."""
-    run_tool(checkout, "build_lmdb", "--fold", "0", "--profile", "smallest", "--workers", "1", herlev=phantom)
-    return checkout / "runs/phantom-cell-smallest/fold0"
+def evaluated_fold(checkout, trained_once):
+    """Fold 0 of the phantom in this worker's checkout, profile smallest, after one epoch, with its test cells' scores.
+
+    It has 32 cells to train on and 8 to validate.
+    """
+    for name in ("runs", "data"):
+        shutil.copytree(trained_once / "place" / name, checkout / name, symlinks=True)
+    return checkout / FOLD
+
+
+# a test asks for as much as it needs
+@pytest.fixture(scope="session")
+def built_fold(evaluated_fold):
+    return evaluated_fold
 
 
 @pytest.fixture(scope="session")
-def train_output(checkout, built_fold, source_weights):
-    return run_tool(checkout, "train", "--net", built_fold, "--weights", source_weights, "--gpu", "none")
-
-
-@pytest.fixture(scope="session")
-def trained_fold(built_fold, train_output):
-    """The built fold with its selected model: one epoch from the source weights."""
-    return built_fold
-
-
-@pytest.fixture(scope="session")
-def evaluate_output(checkout, trained_fold):
-    return run_tool(checkout, "evaluate", "--net", trained_fold, "--gpu", "none")
-
-
-@pytest.fixture(scope="session")
-def evaluated_fold(trained_fold, evaluate_output):
-    """The trained fold with its test cells' scores."""
-    return trained_fold
+def trained_fold(evaluated_fold):
+    return evaluated_fold
 
 
 @pytest.fixture(scope="session")
