@@ -9,7 +9,7 @@ SELECTIONS = ("paper", "last", "inner")
 CONTROLS = ("shuffle",)
 ENCODINGS = ("raw", "png")
 BY_PROTOCOL = {"field": "inner"}  # the default of select; for other protocols it is the paper's
-CAVEAT = "snapshot chosen by its loss on the very fold that is reported (--select paper): no honest test of new fields"
+CAVEAT = "the snapshot was chosen by its loss on the reported fold (select paper): no independent test of new fields"
 CLASSIFY_VIEWS = 100  # views of a cell in tools/classify.py by default
 
 

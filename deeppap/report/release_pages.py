@@ -13,6 +13,8 @@ from deeppap.io.errors import UserError, printable
 from deeppap.io.files import sha256_file
 from deeppap.io.html import render
 from deeppap.io.pinned import caffe_commit
+from deeppap.records import RunRecord
+from deeppap.records.record import without_paths
 from deeppap.records.request import CLASSIFY_VIEWS
 from deeppap.report.facts import SELECTIONS
 from deeppap.report.notes import made, scored_how, weights_of
@@ -65,7 +67,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         ),
         selection=SELECTIONS[model.select],
         made=made(fold.made[0]),
-        command=short_command(record.command),
+        command=_command(record),
         metrics=_table(table.columns, rows),
         baselines=_table(beside.columns[1:], [row[1:] for row in beside.text_rows()]),
     )
@@ -91,18 +93,10 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
     )
 
 
-def short_command(command: Sequence[str]) -> str:
-    """A command without a machine's paths: of an absolute or climbing one only the last name is kept."""
-    tool, *rest = command
-    return printable(shlex.join([f"tools/{Path(tool).name}", *map(_short, rest)]))
-
-
-def _short(word: str) -> str:
-    option, mark, value = word.partition("=") if word.startswith("-") else ("", "", word)
-    path = Path(value)
-    # a path inside the project tells something, one of a home folder too much
-    outside = path.is_absolute() or ".." in path.parts or value.startswith("~")
-    return f"{option}{mark}{path.name if outside else value}"
+def _command(record: RunRecord) -> str:
+    """The command of a run; of a path outside the project only the last name is kept, as it may name a person."""
+    tool, *rest = without_paths(record).command
+    return printable(shlex.join([f"tools/{Path(tool).name}", *rest]))
 
 
 def _require_weights(fold: FoldResult) -> None:
