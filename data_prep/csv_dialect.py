@@ -1,9 +1,12 @@
 """How a spreadsheet wrote a CSV: with commas, semicolons or tabs, and with points or commas in its numbers."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any, TextIO
+
+from deeppap.io.errors import UserError
 
 SEPARATORS = ",;\t"
 LINE_LIMIT = 100_000  # characters
@@ -43,3 +46,26 @@ def with_points(row: dict[str, str], separator: str) -> dict[str, str]:
 def with_point(number: str, separator: str) -> str:
     """The same of one number."""
     return number if separator == "," else number.replace(",", ".")
+
+
+def names_of(header: Sequence[str]) -> str:
+    """A header in one line of a message."""
+    return ", ".join(name or "a column without a name" for name in header)[:200] or "an empty file"
+
+
+class Centres:
+    """Looks at all centres of a list: shares of the image, as YOLO writes them, would all lie in its first pixel."""
+
+    def __init__(self, path: Path):
+        self.path, self.count, self.shares = path, 0, 0
+
+    def add(self, x: float, y: float) -> None:
+        """Note one centre."""
+        self.count += 1
+        self.shares += 0 <= x <= 1 and 0 <= y <= 1 and not (x.is_integer() and y.is_integer())
+
+    def require_pixels(self) -> None:
+        """Refuse a list whose centres are all shares of the image."""
+        if self.count and self.shares == self.count:
+            do = "Multiply them by the image's width and height."
+            raise UserError(self.path, "nucleus centres in pixels", "numbers from 0 to 1 alone, as YOLO's are", do)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
-from data_prep.csv_dialect import sniffed_rows, with_points
+from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_points
 from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_values import CLASS_COLUMNS, centre_of, class_of, inside, pixel_um_of, size_of
 from data_prep.nucleus import centroid
@@ -51,6 +51,11 @@ def read_manifest(path: Path) -> Dataset:
         if row.get("mask"):
             masks[cell.id] = path.parent / row["mask"]
     mistakes.require_none()
+    centres = Centres(path)
+    for cell in cells:
+        if cell.id not in masks:
+            centres.add(*cell.centre)
+    centres.require_pixels()
     if not cells:
         raise UserError(path, "cells that are normal or abnormal", "none", "Add one line a cell.")
     cells, names = _one_kind_of_class(images_as_groups(cells, path.parent))
@@ -203,7 +208,7 @@ def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> 
     complete = set(required) <= have if required else "image" in have and labelled and centre
     if not complete or len(have) != len(header):
         expected = f"columns {', '.join(required) or 'image, label (or class), and nucleus_x with nucleus_y, or mask'}"
-        raise UserError(path, expected, ", ".join(header)[:200] or "an empty file", do)
+        raise UserError(path, expected, names_of(header), do)
     for name in sorted(have - COLUMNS):  # other columns are passed over, but not one that was meant to be read
         if meant := get_close_matches(name, COLUMNS - have, 1, LIKE):
             raise UserError(path, f"the column {meant[0]}", f"one called {name}", f"Rename it, or add {meant[0]}.")

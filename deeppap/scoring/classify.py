@@ -9,6 +9,7 @@ from typing import NamedTuple, TextIO
 
 from tqdm import tqdm
 
+from data_prep.csv_dialect import Centres
 from data_prep.manifest import manifest_rows
 from data_prep.manifest_values import inside, pixel_um_of
 from data_prep.views import REACH, same_pixel
@@ -70,6 +71,10 @@ def cells_in_csv(
             listed[line] = _listed(path, line, row, training_um)
         except UserError as error:
             errors.append((line, error))
+    centres = Centres(path)
+    for cell in listed.values():
+        centres.add(cell.x, cell.y)
+    centres.require_pixels()
     lines_of: dict[Path, list[int]] = {}
     for line, cell in listed.items():
         lines_of.setdefault(cell.image, []).append(line)

@@ -46,9 +46,14 @@ class _MultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
 Geometry = _Point | _MultiPoint | _Polygon | _MultiPolygon
 
 
+class _Properties(msgspec.Struct, rename="camel"):
+    object_type: str | None = None
+
+
 class _Feature(msgspec.Struct):
     geometry: Geometry | None = None
     nucleus: Geometry | None = msgspec.field(default=None, name="nucleusGeometry")  # of QuPath's cells
+    properties: _Properties | None = None
 
 
 class _Collection(msgspec.Struct):
@@ -101,6 +106,10 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
         except (ValueError, RecursionError) as error:
             expected = "a Point, MultiPoint or Polygon, one nucleus each"
             raise UserError(where, expected, str(error)[:120], DO) from None
+        if feature.properties and feature.properties.object_type == "cell" and feature.nucleus is None:
+            # the middle of a cell is not that of its nucleus
+            do = "Delete that cell, or detect its nucleus in QuPath, and export again."
+            raise UserError(where, "a nucleus in every cell", "a cell without one", do)
         geometry = feature.nucleus or feature.geometry
         if isinstance(geometry, _Polygon):
             yield where, _of_ring(where, geometry.coordinates[0], mpp)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from data_prep.nucleus import require_background
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.image_file import read_field, read_mask, without_sidecars
 from deeppap.screening.nuclei.points_csv import read_points
@@ -192,10 +193,15 @@ def read_nuclei_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     mask = read_mask(path)  # of any depth: numbered masks come in 16 bits
     values = _numbers(mask)
+    if mask.ndim == 2:
+        require_background(path, mask)
     parts = [mask == value for value in values] if values else [_closed(mask)]
     numbers, centres = np.zeros(mask.shape[:2], np.int32), np.empty((0, 2))
     for part in parts:
         filled = ndimage.binary_fill_holes(part)
+        if values and not (mask[filled][mask[filled] > 0] == mask[part][0]).all():
+            do = "It looks like a map of cytoplasm and nucleus. Save the nuclei alone, each with a number of its own."
+            raise UserError(path, "nuclei", "a region with another number inside it", do)
         _, found, stats, middles = cv2.connectedComponentsWithStats(filled.astype(np.uint8), connectivity=4)
         keep = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[1:]  # the first is the outside
         table = np.zeros(len(stats), np.int32)

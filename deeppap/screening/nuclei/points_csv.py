@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import sniffed_rows, with_point
+from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_point
 from data_prep.manifest import FIELD_LIMIT
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, open_text
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
+SIDES = (("width", "height"), ("w", "h"), ("bbox_width", "bbox_height"), ("bbox_w", "bbox_h"))
 
 
 class CsvPoint(NamedTuple):
@@ -30,7 +31,8 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
     Raises
     ------
     UserError
-        For a file without these columns, and naming the line that has no numbers or too few values.
+        For a file without these columns, one of boxes or of shares of the image, and naming the line that has no
+        numbers or too few values.
     """
     csv.field_size_limit(FIELD_LIMIT)
     try:
@@ -39,16 +41,21 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
             header = [name.strip().lower() for name in next(reader, [])]
             names = next((pair for pair in XY if set(pair) <= set(header)), None)
             if names is None:
-                found = ", ".join(header)[:120] or "an empty file"
                 expected = "columns x and y, or nucleus_x and nucleus_y"
-                raise UserError(path, expected, found, "Name them in the first line.")
+                raise UserError(path, expected, names_of(header), "Name them in the first line.")
+            if names == XY[0] and any(set(sides) <= set(header) for sides in SIDES):
+                do = "Import them by tools/import_labels.py, or give each nucleus' centre as nucleus_x and nucleus_y."
+                raise UserError(path, "the centres of nuclei", "boxes, whose x and y may be a corner's", do)
+            centres = Centres(path)
             for row in filter(any, reader):
                 where = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise UserError(where, f"{len(header)} values", f"{len(row)}", "Correct the line.")
                 cell = dict(zip(header, map(str.strip, row), strict=True))
                 x, y = (_number(where, with_point(cell[name], separator)) for name in names)
+                centres.add(x, y)
                 yield CsvPoint(where, x, y, cell.get("image"), cell.get("bethesda") or cell.get("label"))
+            centres.require_pixels()
     except OSError as error:
         raise UserError(path, "a CSV file", error.strerror or str(error), "Check the path.") from None
     except (*BROKEN, csv.Error, UnicodeDecodeError) as error:

@@ -82,7 +82,7 @@ def test_shades_of_a_smooth_edge_are_not_nuclei(tmp_path):
 
 
 def test_mask_of_another_size_is_refused(tmp_path):
-    write_mask(tmp_path, np.full((20, 30), 255, np.uint8), (40, 60))
+    write_mask(tmp_path, cv2.circle(np.zeros((20, 30), np.uint8), (15, 10), 5, 255, -1), (40, 60))
     with pytest.raises(UserError, match="60 x 40, found 30 x 20"):
         read_fields(tmp_path)
 
