@@ -6,6 +6,7 @@ Dask itself moves the jobs of a worker that died to others, and gives a job up a
 
 import contextlib
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TRIES = 3  # of a job that fails without killing its worker
 HOPELESS = 5  # jobs given up while none is done, after which it is the workers' fault
+LOOK = 1  # seconds between two looks at what runs too long
 NO_WORKER = 120  # seconds to wait for a worker if there is none
 
 
@@ -35,6 +37,7 @@ class Job:
     name: str
     function: Callable
     values: tuple
+    seconds: float | None = None  # after which it is given up and its worker is restarted
     failed_at: list[str] = field(default_factory=list)  # addresses of workers
 
 
@@ -96,7 +99,9 @@ class Jobs:
         self.client, self.mark, self.done, self.able = client, mark, done, begun
         self.session, self.number, self.count = secrets.token_hex(4), 0, 0
         self.given_up: dict[str, str] = {}
+        self.looked = 0.0  # when overdue jobs were last looked for
         self.suspects: list[Job] = []
+        self.since: dict[tuple[str, str], float] = {}  # when a future was first seen at work, by its key and worker
 
     def run(self, jobs: Sequence[Job]) -> dict[str, str]:
         """Run all; returns the reason by the name of each job that was given up.
@@ -121,6 +126,7 @@ class Jobs:
             while waiting and len(running) < (1 if alone else len(workers)):
                 job = waiting.popleft()
                 running[self._submit(job, workers)] = job
+            self._give_up_overdue(running)
             for future in self._ended(running):
                 job = running.pop(future)
                 if self._try_again(job, future, alone):
@@ -163,12 +169,33 @@ class Jobs:
         """Waits until at least one has ended, successfully or not."""
         from distributed import wait
 
-        while True:
+        patience = min([NO_WORKER, *(job.seconds / 4 for job in running.values() if job.seconds)])
+        while running:
             with self.client.as_current(), contextlib.suppress(TimeoutError, CancelledError):
-                wait(list(running), timeout=NO_WORKER, return_when="FIRST_COMPLETED")
+                wait(list(running), timeout=patience, return_when="FIRST_COMPLETED")
             if ended := [future for future in running if future.status != "pending"]:
                 return ended
             self._workers()  # nothing in all that time: is there a worker at all?
+            self._give_up_overdue(running)
+        return []
+
+    def _give_up_overdue(self, running: dict["Future", Job]) -> None:
+        """Name the jobs that run without end, and restart their workers: no other way ends a library's own code."""
+        now = time.monotonic()
+        if now < self.looked + LOOK or not any(job.seconds for job in running.values()):
+            return
+        self.looked = now
+        at_work = {key: worker for worker, keys in self._ask(self.client.processing).items() for key in keys}
+        for future, job in list(running.items()):
+            worker = at_work.get(future.key)
+            since = self.since.setdefault((future.key, worker), now) if worker else now
+            if job.seconds and now - since > job.seconds:
+                del running[future]
+                self.given_up[job.name] = f"not done after {job.seconds:,.0f} s, given up (worker {worker})"
+                future.cancel()
+                # without a nanny nobody can restart it; it stays at work on that job
+                with contextlib.suppress(Exception):
+                    self.client.restart_workers([worker], timeout=NO_WORKER, raise_for_error=False)
 
     def _try_again(self, job: Job, future: "Future", alone: bool) -> bool:
         """Take what a job gave; whether it is to be tried again."""

@@ -1,6 +1,10 @@
 """What this machine gives us: processor cores, memory, optional packages."""
 
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +33,29 @@ def usable_memory() -> int:
     except OSError:
         limit = "max"
     return min(machine, int(limit)) if limit.isdecimal() else machine
+
+
+class TimeLimitError(Exception):
+    """Work took longer than it may."""
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise `TimeLimitError` in the body after so many seconds; outside the main thread nothing ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise TimeLimitError(f"not done after {seconds:,} s, given up")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def extra(module: str, use: str, target: str) -> ModuleType:

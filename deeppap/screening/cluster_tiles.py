@@ -40,7 +40,10 @@ def run_on(client: "Client") -> Callable:
             return {}
         absolute = {plan: _absolute(plan) for plan, _ in pairs}
         names = {plan.part(tile).name: (plan, tile) for plan, tile in pairs}
-        jobs = [Job(name, tile_on_worker, (absolute[plan], tile)) for name, (plan, tile) in names.items()]
+        jobs = [
+            Job(name, tile_on_worker, (absolute[plan], tile), plan.settings.seconds)
+            for name, (plan, tile) in names.items()
+        ]
         parts = Path(pairs[0][0].parts)
         with shared_mark(parts.parent) as mark:
             begun = any(parts.glob("*_x*_y*.parquet"))

@@ -91,6 +91,11 @@ def _open_image(path: Path, facts: str) -> OpenImage:
     return OpenImage(open_slide(path), facts)
 
 
+def close_image() -> None:
+    """Let go of the image that is kept open."""
+    _open_image.cache_clear()
+
+
 def planned_image(plan: "ImagePlan") -> OpenImage:
     """The open image of a plan.
 

@@ -20,6 +20,8 @@ from deeppap.screening.slides.slide import Box, require_pixel_size
 VIEWS, CROPS = 5, 1  # docs/how-to/screen-fields.md has what they cost in AUC against 100 x 10
 TILE = 2048  # pixels a side
 TILES = (256, 4096)  # a smaller tile is mostly surroundings, a larger one needs too much memory
+# seconds after which a tile is given up, and more of them for each crop of a cell: ten times what a dense tile takes
+SECONDS, SECONDS_A_CROP = 3600, 300
 # rooms whose code decides what a part holds
 ROOMS = ("data_prep", "deeppap/io", "deeppap/engines", "deeppap/scoring", "deeppap/screening")
 
@@ -41,6 +43,11 @@ class Settings:
     tile: int = TILE  # pixels a side
     ood_sha: str | None = None  # of the training cells that each cell is compared with; None without comparing
     grey_as_colour: bool = False  # score a grey image by a net of colour, its one channel taken three times
+
+    @property
+    def seconds(self) -> int:
+        """How long a tile may take; one that takes longer has met a fault, such as a disk that does not answer."""
+        return SECONDS + SECONDS_A_CROP * self.views * self.crops * len(self.folds)
 
     @property
     def key(self) -> str:

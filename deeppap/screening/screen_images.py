@@ -9,6 +9,7 @@ from tqdm import tqdm
 from data_prep.views import same_pixel
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import remove
+from deeppap.io.machine import TimeLimitError, time_limit
 from deeppap.records.run_folder import locked
 from deeppap.screening.open_image import open_image, require_unchanged
 from deeppap.screening.plan import ImagePlan, Settings, plan_image
@@ -22,7 +23,7 @@ from deeppap.screening.results import (
     require_same_call,
     write_results,
 )
-from deeppap.screening.screen_tile import screen_tile
+from deeppap.screening.screen_tile import forget, screen_tile
 from deeppap.screening.slides.open_slide import PARTS
 from deeppap.screening.slides.slide import Box
 
@@ -108,10 +109,22 @@ def plan_images(
 
 
 def run_here(pairs: Sequence[tuple[ImagePlan, Box]], done: Callable[[int], None]) -> Failed:
-    """Screen tiles one after another in this process; `done` gets the number of cells of each."""
+    """Screen tiles one after another in this process; `done` gets the number of cells of each.
+
+    A tile that takes longer than `Settings.seconds` is given up. A library that never returns to Python is not
+    interrupted here; on a cluster its worker is ended.
+    """
+    failed = {}
     for plan, tile in pairs:
-        done(screen_tile(plan, tile))
-    return {}
+        try:
+            with time_limit(plan.settings.seconds):
+                cells = screen_tile(plan, tile)
+        except TimeLimitError as error:
+            failed[plan, tile] = str(error)
+            forget()
+        else:
+            done(cells)
+    return failed
 
 
 def _run_missing(work: Work, run: Callable) -> Failed:

@@ -23,7 +23,7 @@ from deeppap.scoring.score_cells import averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
-from deeppap.screening.open_image import changed, file_facts, planned_image, require_unchanged
+from deeppap.screening.open_image import changed, close_image, file_facts, planned_image, require_unchanged
 from deeppap.screening.parts import Part, nuclei_inside, pixels_of, write_part
 from deeppap.screening.plan import ImagePlan, Settings, one_sha256, ood_sha256
 from deeppap.screening.slides.overview import Tissue
@@ -156,3 +156,9 @@ def _detector(settings: Settings) -> Detector:
     if weights is not None and sha256_file(weights) != settings.detector_sha:
         _refuse_changed(weights)
     return open_detector(settings.detector, weights, settings.confidence)
+
+
+def forget() -> None:
+    """Close what is kept open: a tile that was interrupted may have left it in any state."""
+    for kept in (close_image, _nets.cache_clear, _detector.cache_clear):
+        kept()

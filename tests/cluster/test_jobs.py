@@ -9,7 +9,7 @@ import dask
 from deeppap.cluster.connect import connected, require_dask
 from deeppap.cluster.jobs import Job, Jobs, shared_mark
 from deeppap.io.errors import UserError
-from tests.support.cluster_jobs import deadly, double, never, second, slowly, tried
+from tests.support.cluster_jobs import deadly, double, endless, never, second, slowly, tried
 from tests.support.waiting import wait_until
 
 
@@ -24,10 +24,12 @@ def client():
 def run(client, tmp_path):
     """Runs (function, *values) by name: what each gave, and the reason for those that were given up."""
 
-    def run_all(seen=None, begun=False, **jobs):
+    def run_all(seen=None, begun=False, seconds=None, **jobs):
         found = {}
         with shared_mark(tmp_path / "shared") as mark:
-            sent = [Job(name, function, (str(tmp_path), *values)) for name, (function, *values) in jobs.items()]
+            sent = [
+                Job(name, function, (str(tmp_path), *values), seconds) for name, (function, *values) in jobs.items()
+            ]
             given_up = Jobs(client, seen or mark, lambda job, value: found.setdefault(job.name, value), begun).run(sent)
         # a future that is held makes its job run again if its worker dies
         wait_until(lambda: not client.futures, "the last future to be released", 5)
@@ -87,3 +89,11 @@ def test_job_that_kills_its_worker_is_named_and_its_victims_are_done(run, tmp_pa
     assert found == {f"n{value}": 2 * value for value in range(4)}
     assert given_up.keys() == {"bad"} and "workers died with it" in given_up["bad"]
     assert len(tried(tmp_path, "deadly")) == 2
+
+
+def test_job_without_end_is_given_up_after_its_time_and_its_worker_is_free_again(run, tmp_path):
+    jobs = {"a": (endless,), "b": (endless,), **{f"n{value}": (double, value) for value in range(4)}}
+    found, given_up = run(seconds=3, **jobs)
+    assert found == {f"n{value}": 2 * value for value in range(4)}
+    assert given_up.keys() == {"a", "b"} and all("not done after 3 s" in reason for reason in given_up.values())
+    assert len(tried(tmp_path, "endless")) == 2

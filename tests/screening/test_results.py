@@ -1,12 +1,16 @@
 """The folder of results: one call's alone, and nothing in it that we did not write is touched."""
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import pytest
 
 from deeppap.io.errors import UserError
+from deeppap.screening import results, screen_tile
+from deeppap.screening import screen_images as screen_images_module
 from deeppap.screening.results import Outputs, ScreenRecord, require_nothing_overwritten
 from deeppap.screening.screen_images import run_here, screen_images
 from tests.support.pictures import plain
@@ -162,3 +166,79 @@ def test_tiles_that_were_given_up_are_named_and_tried_again(settings, images, tm
     assert seen == [2, 1]
     assert not any(result.not_screened for result in again)
     assert not (tmp_path / "out/parts").exists()
+
+
+def test_a_tile_without_end_is_named_and_all_else_is_done(settings, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("deeppap.screening.plan.SECONDS", 1)
+    monkeypatch.setattr("deeppap.screening.plan.SECONDS_A_CROP", 0)
+    real = screen_tile.cells_of
+
+    def cells_of(plan, tile):
+        while plan.name == "b.png":
+            pass
+        return real(plan, tile)
+
+    monkeypatch.setattr(screen_tile, "cells_of", cells_of)
+    results = screen_images(images, tmp_path / "out", settings, MPP)
+    assert [len(result.not_screened) for result in results] == [0, 1, 0]
+    assert "not done after 1 s" in results[1].not_screened[0].reason
+    monkeypatch.undo()
+    assert not any(result.not_screened for result in screen_images(images, tmp_path / "out", settings, MPP))
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after", "between results"])
+def test_an_image_that_is_replaced_meanwhile_is_refused_and_nothing_is_mixed(
+    settings, images, tmp_path, monkeypatch, moment
+):
+    """Another picture of the same size under the same name, as a scanner's second export."""
+    path, other = images[0], tmp_path / "other.png"
+    cv2.imwrite(str(other), np.full((300, 300, 3), 90, np.uint8))
+
+    def after(function):
+        def called(*words, **options):
+            found = function(*words, **options)
+            if other.exists():
+                os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+                other.replace(path)
+            return found
+
+        return called
+
+    where = {
+        "before": (screen_images_module, "require_same_call"),
+        "during": (screen_tile, "_score"),
+        "after": (screen_tile, "write_part"),
+        "between results": (results, "write_summary"),
+    }[moment]
+    monkeypatch.setattr(*where, after(getattr(*where)))
+    (tmp_path / "nuclei.csv").write_text("x,y\n150,150\n")
+    nuclei, names = (None, images) if moment == "between results" else (tmp_path / "nuclei.csv", images[:1])
+    with pytest.raises(UserError, match="a.png: expected the file as it was when the screening was planned"):
+        screen_images(names, tmp_path / "out", settings, MPP, nuclei)
+    assert not other.exists()
+    assert not [name for name in files(tmp_path / "out") if not name.startswith("parts/")]
+
+
+def test_an_image_that_was_only_touched_is_the_same(settings, images, tmp_path, monkeypatch):
+    real = screen_tile.cells_of
+
+    def cells_of(plan, tile):
+        images[0].touch()
+        return real(plan, tile)
+
+    monkeypatch.setattr(screen_tile, "cells_of", cells_of)
+    assert screen_images(images[:1], tmp_path / "out", settings, MPP)
+
+
+def test_nuclei_of_another_call_are_refused(settings, images, tmp_path, monkeypatch):
+    """A worker may go on for a driver that has died while the next one writes its own nuclei."""
+    (tmp_path / "nuclei.csv").write_text("x,y\n150,150\n")
+
+    def cells_of(plan, tile, inner=screen_tile.cells_of):
+        path = Path(plan.nuclei)
+        path.write_bytes(path.read_bytes() + b" ")
+        return inner(plan, tile)
+
+    monkeypatch.setattr(screen_tile, "cells_of", cells_of)
+    with pytest.raises(UserError, match="a_nuclei.parquet: .*as it was"):
+        screen_images(images[:1], tmp_path / "out", settings, MPP, tmp_path / "nuclei.csv")

@@ -39,6 +39,12 @@ def deadly(folder: str) -> None:
     os.kill(os.getpid(), 9)
 
 
+def endless(folder: str) -> None:
+    noted(folder, "endless")
+    while True:
+        time.sleep(1)
+
+
 def slowly(folder: str, seconds: float) -> str:
     """Still at work when others have failed for good."""
     time.sleep(seconds)
