@@ -7,6 +7,7 @@ from data_prep.herlev_classes import CLASSES
 from data_prep.nucleus import centroid
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size
+from deeppap.io.names import require_printable
 
 PIXEL_UM = 0.201  # side of a pixel (paper: "Herlev Dataset")
 LITTER = {"thumbs.db", "desktop.ini"}  # left by file browsers
@@ -81,8 +82,7 @@ def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
     images: dict[str, Path] = {}
     masks: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not path.name.isprintable():  # not UTF-8, or a line end that would forge a line in every list
-            raise UserError(path, "a name of printable characters", "another", "Rename it.")
+        require_printable(path.name, path)
         if path.name.startswith(".") or path.name.lower() in LITTER:
             continue
         if path.suffix.lower() != ".bmp" or not path.is_file():

@@ -14,6 +14,7 @@ from data_prep.nucleus import centroid
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
 from deeppap.io.files import human
 from deeppap.io.machine import usable_memory
+from deeppap.io.names import require_printable, unquoted
 
 COLUMNS = {"image", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", *CLASS_COLUMNS}
 LIKE = 0.85  # from 0 to 1: how near the name of a column must be to that of a known one
@@ -176,12 +177,19 @@ def manifest_rows(
             header = _without_blanks([name.strip().lower() for name in next(reader, [])])
             _require_columns(path, header, required)
             for cells in reader:
-                row = _without_blanks([value.strip() for value in cells], len(header))
-                if len(row) == len(header) and any(row):
-                    yield reader.line_num, with_points(dict(zip(header, row, strict=True)), separator)
+                row = _without_blanks([unquoted(value.strip()) for value in cells], len(header))
+                where = f"{path}, line {reader.line_num}"
+                if any(row) and len(row) != len(header):
+                    _refuse(UserError(where, f"{len(header)} values", f"{len(row)}", "Mend the line."), mistakes)
                 elif any(row):
-                    where, expected = f"{path}, line {reader.line_num}", f"{len(header)} values"
-                    _refuse(UserError(where, expected, f"{len(row)}", "Mend the line."), mistakes)
+                    named = dict(zip(header, row, strict=True))
+                    try:
+                        for name in COLUMNS & named.keys():  # other columns are passed over, as is what is in them
+                            require_printable(named[name], where, name)
+                    except UserError as error:
+                        _refuse(error, mistakes)
+                        continue
+                    yield reader.line_num, with_points(named, separator)
     except FileNotFoundError:
         raise UserError(path, "a manifest", "no such file", CHECK_PATH) from None
     except (csv.Error, UnicodeDecodeError) as error:

@@ -1,6 +1,5 @@
 """From a user's request to a run folder with its frozen split and one fold's data."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from data_prep.image_hashes import IMAGES, write_images
 from data_prep.profiles import read_profile, run_profile, view_changes
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
+from deeppap.io.names import CsvWriter
 from deeppap.records import DatasetRecord, Request, RunRecord, SplitRecord
 from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 from deeppap.records.run_folder import RUNS, default_name, fold_folder, locked, new_run, open_run
@@ -93,7 +93,7 @@ def freeze(folder: Path, dataset: Dataset, split: SplitRecord) -> SplitRecord:
 def write_cells(path: Path, dataset: Dataset) -> None:
     """Write one line a cell: what the tables and figures need to know of it."""
     with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = CsvWriter(file, "\r\n")
         writer.writerow(["id", "class7", "class_name", "label", "group", "x", "y"])
         for cell in dataset.cells:
             kind = cell.label if cell.class7 is None else cell.class7

@@ -18,7 +18,7 @@ case " $* ${DASK_DISTRIBUTED__COMM__TLS__CA_FILE:+--tls}${DASK_DISTRIBUTED__COMM
   *)
     tls=$("$python" - "$what" <<'END'
 import sys
-from deeppap.cli.run import run
+from deeppap.cli.tool import run
 from deeppap.cluster.certificate import find_certificate, make_certificate
 what, sys.argv = sys.argv[1], ["dask.sh"]
 run(lambda: print(make_certificate() if what == "scheduler" else find_certificate()))

@@ -16,6 +16,7 @@ from data_prep.importers.recognise import read_labels
 from data_prep.importers.rounds import KnownImages, one_for_each_nucleus
 from deeppap.io.errors import FieldError, Mistakes, UserError
 from deeppap.io.image_file import read_image
+from deeppap.io.names import require_printable
 
 # an image, uint8 (H, W, 3) BGR, and its pixel size in um -> nuclei, float64 (N, 2) of x and y
 FindNuclei = Callable[[np.ndarray, float], np.ndarray]
@@ -92,6 +93,9 @@ def gather(
         with mistakes.noted():
             objects = read_labels(source)
             found.read[f"{path} ({source.format})"] = len(objects)
+            for one in objects:
+                for what in ("kind", "id", "group", "by"):
+                    require_printable(getattr(one, what) or "", one.where, what)
             objects = [one for one in objects if _fits(one, source)]
             conventions.check(objects, source)
             for one in objects:
@@ -204,8 +208,7 @@ def _named(found: Gathered) -> dict[Path, str]:
     """Every image's path in the new data set: as below its own folder, under that folder's name where two are alike."""
     roots = {path: source.images.root_of[path] for source in reversed(found.sources) for path in source.images.root_of}
     for path in found.by_image():
-        if not path.name.isprintable():  # it would forge a line in every list, or is not UTF-8
-            raise UserError(path, "a name of printable characters", "another", "Rename it.")
+        require_printable(path.name, path)
     short = {path: path.relative_to(roots[path]).as_posix() for path in found.by_image()}
     counts = Counter(short.values())
     names = {path: name if counts[name] == 1 else f"{roots[path].name}/{name}" for path, name in short.items()}

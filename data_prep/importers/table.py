@@ -14,6 +14,7 @@ from data_prep.csv_dialect import sniffed_rows, with_point
 from data_prep.importers import cric
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
 from deeppap.io.errors import UserError
+from deeppap.io.names import unquoted
 
 NAME = "CSV"
 SUFFIXES = (".csv", ".tsv")
@@ -153,7 +154,7 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
             for number, values in enumerate(reader):
                 if number == 0 and len(values) == len(header) + 1 and "" not in header:
                     header = ["", *header]
-                values = [value.strip() for value in values]
+                values = [unquoted(value.strip()) for value in values]
                 while len(values) > len(header) and not values[-1]:
                     values.pop()
                 row = dict(zip(header, values, strict=False))

@@ -1,6 +1,5 @@
 """The folder that an import makes: images, cells.csv, a picture to check it by, and a summary."""
 
-import csv
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from data_prep.importers.labelled import Labelled
 from data_prep.views import PATCH
 from deeppap.io.errors import UserError, printable
 from deeppap.io.files import complete_or_absent
+from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
 
 COLUMNS = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source")
@@ -83,7 +83,7 @@ def write(found: Gathered, out: Path, picture: CheckPicture) -> list[str]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
         with (partial / "cells.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.writer(file, lineterminator="\n")
+            writer = CsvWriter(file)
             writer.writerow(COLUMNS)
             writer.writerows(_rows(found))
         (partial / "import_check.png").write_bytes(cv2.imencode(".png", picture.draw())[1].tobytes())

@@ -4,6 +4,7 @@ A message of the library names a parameter in backquotes; here it becomes the op
 """
 
 import argparse
+import io
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import UserError, printable
 
 PROJECT = "deeppap-caffe"
 NAMED = re.compile(r"`(\w+)`")
@@ -64,6 +65,9 @@ class ToolParser(argparse.ArgumentParser):
         ToolParser.options = {
             action.dest: action.option_strings[-1] for action in self._actions if action.option_strings
         }
+        given = words[0] if words and words[0] is not None else sys.argv[1:]
+        if strange := next((word for word in map(str, given) if not word.isprintable()), None):
+            self.error(f"{printable(strange)}: expected printable characters, found others. Rename that file")
         return super().parse_args(*words)
 
     def error(self, message: str) -> NoReturn:
@@ -95,6 +99,9 @@ def run(main: Callable[[], int | None]) -> None:
         # nohup has set it to SIG_IGN, which must stay
         if signal.getsignal(name) is signal.SIG_DFL:
             signal.signal(name, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # bytes of a file name that are not UTF-8
     try:
         sys.exit(main())
     except UserError as error:
@@ -118,7 +125,7 @@ def run(main: Callable[[], int | None]) -> None:
 
 def to_stderr(line: str) -> None:
     """Print a remark where it does not mix with the results on standard output."""
-    print(line, file=sys.stderr)
+    print("\n".join(map(printable, line.split("\n"))), file=sys.stderr)
 
 
 def error_lines(error: UserError) -> list[str]:

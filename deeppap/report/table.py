@@ -1,6 +1,5 @@
 """A table: for the terminal, for a spreadsheet (CSV) and for programs (JSON); and how figures read in it."""
 
-import csv
 import io
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from deeppap.io.errors import printable
 from deeppap.io.files import write_json, write_text
+from deeppap.io.names import CsvWriter
 from deeppap.stats.intervals import Interval
 from deeppap.stats.metrics import percent
 
@@ -79,7 +79,7 @@ class Table:
     def csv(self) -> str:
         """The table as CSV; notes and title are in the JSON file beside it."""
         out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
+        writer = CsvWriter(out)
         writer.writerow(self.columns)
         # an empty field: a program must not have to know what a dash means
         writer.writerows([["" if v is None else show(v) for v in row] for row in self.rows])

@@ -1,6 +1,5 @@
 """Scoring unlabelled cells at given centres of images: some of one image, or a list of many in a CSV."""
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -18,6 +17,7 @@ from deeppap.io.errors import Mistakes, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.image_file import read_image
 from deeppap.io.machine import usable_memory
+from deeppap.io.names import CsvWriter
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels, require_inside
 from deeppap.scoring.ood import COLUMN, WORDS
 from deeppap.scoring.score_cells import CellScore, averaged, score_cells
@@ -167,7 +167,7 @@ def to_csv(scores: Iterable[CellScore], file: TextIO) -> list[bool | None]:
 
     Returns each cell's `out_of_distribution`.
     """
-    writer = csv.writer(file, lineterminator="\n")
+    writer = CsvWriter(file)
     writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN])
     marks = []
     for score in scores:

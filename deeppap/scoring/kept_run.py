@@ -7,7 +7,6 @@ views.csv.gz   view_scores.csv of all folds, if they were kept
 curve.csv      losses and validation accuracies of the trainings, from Caffe's logs
 """
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ import numpy as np
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import packed, write_bytes, write_text
+from deeppap.io.names import CsvWriter
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.record import Record, without_paths
 from deeppap.scoring.results import CELL, CellRow, FoldResult, RunResult, cell_of_row
@@ -278,8 +278,6 @@ def _text(value: float) -> str:
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[list]) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    CsvWriter(text).writerows([columns, *rows])
     data = text.getvalue().encode()
     write_bytes(path, packed(data) if path.suffix == ".gz" else data)

@@ -14,9 +14,11 @@ import numpy as np
 from data_prep.herlev_classes import abnormal_outputs
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, complete_or_absent, open_text
+from deeppap.io.names import CsvWriter, require_printable, unquoted
 from deeppap.scoring.ood import COLUMN, WORDS
 from deeppap.scoring.score_cells import CellScore
 
+TEXTS = ("id", "class_name", "group")  # columns whose values people chose
 DO = "Score the fold again with tools/cross_validate.py."
 VIEW = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]  # columns of view_scores.csv
 TOLERANCE = 1e-4  # scores are means of float32 probabilities
@@ -127,6 +129,10 @@ def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]
     for line, row in rows:
         if len(row) != len(columns):
             raise UserError(f"{path}:{line}", f"{len(columns)} values", f"{len(row)}", DO)
+    texts = [k for k, name in enumerate(columns) if name in TEXTS]
+    for line, row in rows:
+        for k in texts:
+            row[k] = require_printable(unquoted(row[k]), f"{path}:{line}", columns[k])
     return [(line, dict(zip(columns, row, strict=True))) for line, row in rows]
 
 
@@ -171,9 +177,7 @@ def _text(value: float) -> str:
 def write_rows(path: Path, header: list[str], rows: Iterable[list]) -> None:
     """Write a CSV file, complete or not at all."""
     with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        CsvWriter(file).writerows([header, *rows])
 
 
 def write_scores(path: Path, scores: Sequence[CellScore]) -> None:

@@ -18,6 +18,7 @@ from data_prep.prepare import prepare_fold
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
+from deeppap.io.names import unquoted
 from deeppap.records import Request, RunRecord
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
@@ -76,7 +77,7 @@ def test_strange_file_names_go_through_everything(phantom, tmp_path):
     keys = [key for name in ("train_lmdb", "val_lmdb") for key, _ in read_datums(fold / name)]
     assert set(NAMES) <= {key.split("_", 1)[1] for key in keys}
     with (fold.parent / "cells.csv").open(newline="", encoding="utf-8") as file:
-        assert set(NAMES) <= {row["id"] for row in csv.DictReader(file)}
+        assert set(NAMES) <= {unquoted(row["id"]) for row in csv.DictReader(file)}
 
 
 @pytest.mark.parametrize("name", [b"a\nforged: line", b"\xff\xfe", b"\x1b[2Jcleared", b"a\rb"])
@@ -126,6 +127,7 @@ MILLION = """
 import resource, sys
 from pathlib import Path
 from deeppap.io.errors import UserError
+from deeppap.io.names import unquoted
 from data_prep import manifest
 from data_prep.manifest import manifest_rows, read_manifest
 kind, path = sys.argv[1], Path(sys.argv[2])

@@ -3,7 +3,6 @@
 Points are matched by the protocol of Cervix93, masks by their areas; every nucleus and every mark is used once.
 """
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from data_prep.classes import NORMAL, known_class
 from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
+from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
 from deeppap.records.record import write_record
 from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
@@ -250,7 +250,7 @@ def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, lis
                 (partial / name / f"{one.field.name}.png").write_bytes(picture.tobytes())
                 rows += [(name, one.field.path.name, *row) for row in _rows(one)]
         with (partial / "detections.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+            CsvWriter(file, "\r\n").writerows([COLUMNS, *rows])
         mpp = {one.name: one.mpp for one in sets}
         write_record(partial / "scores.json", {name: pool(found, mpp[name]) for name, found in results.items()})
         note_written(partial)

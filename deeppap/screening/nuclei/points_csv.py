@@ -10,6 +10,7 @@ from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_point
 from data_prep.manifest import FIELD_LIMIT
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, open_text
+from deeppap.io.names import unquoted
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
 SIDES = (("width", "height"), ("w", "h"), ("bbox_width", "bbox_height"), ("bbox_w", "bbox_h"))
@@ -51,7 +52,7 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
                 where = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise UserError(where, f"{len(header)} values", f"{len(row)}", "Correct the line.")
-                cell = dict(zip(header, map(str.strip, row), strict=True))
+                cell = dict(zip(header, (unquoted(value.strip()) for value in row), strict=True))
                 x, y = (_number(where, with_point(cell[name], separator)) for name in names)
                 centres.add(x, y)
                 yield CsvPoint(where, x, y, cell.get("image"), cell.get("bethesda") or cell.get("label"))

@@ -123,6 +123,9 @@ function move(place) {
 }
 
 const COLUMNS = ["id", "image", "x", "y", "pixel_um", "class", "labelled_by", "labelled_at", "p_abnormal"];
+// a spreadsheet would run a name that begins so as a formula; deeppap/io/names.py has the same rule
+const FORMULA = /^'*[=+\-@\t\r]/;
+const asText = (value) => (FORMULA.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value);
 const quoted = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 function csvOfLabels() {
@@ -137,7 +140,7 @@ function csvOfLabels() {
   for (const [id, label] of Object.entries(labels)) {
     if (!(id in placeOf) && label.row && label.class !== SKIP) rows.push(COLUMNS.map((name) => label.row[name] ?? ""));
   }
-  return rows.map((row) => row.map((value) => quoted(String(value))).join(",")).join("\n") + "\n";
+  return rows.map((row) => row.map((value) => quoted(asText(String(value)))).join(",")).join("\n") + "\n";
 }
 
 function rowsOfCsv(text) {
@@ -147,7 +150,7 @@ function rowsOfCsv(text) {
     if (end !== ",") rows.push([]);
   }
   const [header, ...rest] = rows.filter((row) => row.some((value) => value !== ""));
-  return (rest || []).map((row) => Object.fromEntries(header.map((name, k) => [name, row[k] ?? ""])));
+  return (rest || []).map((row) => Object.fromEntries(header.map((name, k) => [name, (row[k] ?? "").replace(/^'(?='*[=+\-@\t\r])/, "")])));
 }
 
 function readOlder(text) {

@@ -1,6 +1,5 @@
 """cells.csv and cells.parquet, written as the cells come, so that memory stays flat; and which cells a page shows."""
 
-import csv
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from deeppap.io.files import complete_or_absent
+from deeppap.io.names import CsvWriter
 from deeppap.scoring.ood import WORDS
 from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.parts import require_parquet
@@ -47,7 +47,7 @@ def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Call
         csv_path.open("w", newline="", encoding="utf-8") as file,
         parquet.ParquetWriter(parquet_path, schema) as table,
     ):
-        rows = csv.writer(file, lineterminator="\n")
+        rows = CsvWriter(file)
         rows.writerow(COLUMNS)
         yield write
         flush()

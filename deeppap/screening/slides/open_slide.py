@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import is_tiff, without_sidecars
+from deeppap.io.names import require_printable
 from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.slide import Slide
 
@@ -74,10 +75,7 @@ def find_images(paths: list[Path], say: Callable[[str], None] = lambda _: None) 
             found_twice = f"{taken[path.stem]}, of the same name"
             raise UserError(path, "an image name that is used once", found_twice, "Rename one of them.")
         taken[path.stem] = path
-        try:
-            str(path).encode("utf-8")  # Python reads names of other bytes, but no table can hold them
-        except UnicodeEncodeError:
-            raise UserError(path, "a name in UTF-8", "other bytes", "Rename it.") from None
+        require_printable(str(path), path)
     return found
 
 
