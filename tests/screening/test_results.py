@@ -192,7 +192,7 @@ def test_an_image_that_is_replaced_meanwhile_is_refused_and_nothing_is_mixed(
 ):
     """Another picture of the same size under the same name, as a scanner's second export."""
     path, other = images[0], tmp_path / "other.png"
-    cv2.imwrite(str(other), np.full((300, 300, 3), 90, np.uint8))
+    cv2.imwrite(str(other), plain((300, 300, 3), 90))
 
     def after(function):
         def called(*words, **options):

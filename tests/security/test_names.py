@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from deeppap.io.names import CsvWriter, quoted, unquoted
 from deeppap.scoring.score_files import read_rows, write_rows
 from deeppap.screening.nuclei.points_csv import read_points
 from deeppap.screening.slides.open_slide import find_images
+from tests.support.pictures import plain
 
 FORGED = [b"a\nforged: line", b"\xff\xfe", b"\x1b[2Jcleared", b"a\rb", "\u202egnp.exe".encode(), b"a\x00b", b"\x9b1m"]
 ON_DISK = [name for name in FORGED if b"\0" not in name]
@@ -36,7 +36,7 @@ def image(tmp_path):
     def write_image(name):
         path = tmp_path / "set" / os.fsdecode(name)
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(cv2.imencode(".png", np.full((60, 60, 3), 200, np.uint8))[1])
+        path.write_bytes(cv2.imencode(".png", plain((60, 60, 3), 200))[1])
         return path
 
     return write_image

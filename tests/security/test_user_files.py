@@ -4,13 +4,13 @@ import errno
 import os
 
 import cv2
-import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.io.own_files import note_written, require_all_own
 from deeppap.records.run_folder import locked
 from deeppap.screening.screen_images import screen_images
+from tests.support.pictures import plain
 from tests.support.screening import MPP, settings_for
 
 
@@ -45,7 +45,7 @@ def screened(trained_fold, tmp_path):
     """Screens a field of one nucleus into out/: a function, and the folder."""
     pytest.importorskip("pyarrow.parquet", reason="make slides")
     image = tmp_path / "field.png"
-    cv2.imwrite(str(image), np.full((300, 300, 3), 225, np.uint8))
+    cv2.imwrite(str(image), plain((300, 300, 3), 225))
 
     def screen(**more):
         return screen_images([image], tmp_path / "out", settings_for(trained_fold), MPP, **more)
