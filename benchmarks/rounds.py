@@ -51,6 +51,7 @@ def options(doc: str) -> argparse.Namespace:
 def gemm_peak(size: int = 2048) -> float:
     """GFLOP/s of one large float32 matrix product by NumPy: the most that Caffe's own products can reach."""
     a = np.random.default_rng(1).random((size, size), np.float32)
+    # the first product also starts the threads
     seconds = [timed(lambda: a @ a)() for _ in range(6)]
     return 2 * size**3 / median(seconds[1:]) / 1e9
 

@@ -57,6 +57,7 @@ def task(run: Callable, pairs: list, parts: Path) -> Task:
 
 def show_steps(name: str, screen: Task) -> None:
     """The share of each step in the time of the plain path."""
+    # of the plain path alone: a worker's functions run in another process
     profile = cProfile.Profile()
     seconds = profile.runcall(screen)
     cumulative = {}

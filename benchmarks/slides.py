@@ -45,6 +45,7 @@ def peaks(command: list, place: Path) -> tuple[int, list[int]]:
     with (place / "log.txt").open("wb") as log:
         process = psutil.Popen([str(word) for word in command], cwd=place, stdout=log, stderr=log)
         while process.poll() is None:
+            # shares (PSS) and not resident sizes: workers map the same libraries
             for one in [process, *process.children(recursive=True)]:
                 found[one.pid] = max(found.get(one.pid, 0), share(one))
             time.sleep(0.5)
@@ -115,6 +116,7 @@ def merge(args, fold: Path) -> None:
         ((plan, _),) = plan_images([slide], place, settings)
         tiles = tiles_of(plan.width, plan.height, 512)[: -(-cells // A_TILE)]
         write_parts(plan, tiles, cells)
+        # a fresh process: the peak of this one is that of its largest work so far
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             seconds, peak = pool.submit(merged, plan, tiles, place / "out").result()
         show(f"merge of {cells:,} cells", [seconds], "s")

@@ -20,6 +20,7 @@ def background_colours(dataset: Dataset) -> dict[str, list[float]]:
     The region is the mask's nucleus and a margin, else a disc about the centre; the picture ends at what a view
     of the cell can reach.
     """
+    # cells come image after image, so one is enough
     read = lru_cache(maxsize=1)(read_image)
     return {cell.id: _colour(dataset, cell, read(cell.image)) for cell in by_image(dataset.cells)}
 

@@ -45,6 +45,7 @@ def read_images(path: Path) -> set[str]:
     UserError
         For a line that does not begin with one.
     """
+    # the name behind the checksum is for people
     values = [line.split(" ")[0] for line in path.read_text(encoding="utf-8").splitlines()]
     if not values or any(len(value) != 64 or set(value) - set("0123456789abcdef") for value in values):
         do = "Remove it and run tools/build_lmdb.py again."
@@ -64,6 +65,7 @@ def require_no_shared_image(known: set[str], images: Mapping[str, Path], source:
 def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str] | None = None) -> list[Row]:
     """A row for each cell; every image is read once, or not at all where its checksum is `known`."""
     cells = [(cell, part) for part, members in parts.items() for cell in members]
+    # checksums of images that were just decoded are reused: reading takes most of the time
     known = dict(known or {})
     for path in sorted({cell.image for cell, _ in cells} - known.keys()):
         known[path] = pixel_sha256(read_image(path))

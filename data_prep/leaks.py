@@ -47,6 +47,7 @@ def perceptual_hash(image: np.ndarray) -> np.ndarray:
     Noise, compression and a change of brightness or contrast turn few of the 256 bits.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    # one column more than places: each place is compared with its right neighbour
     small = cv2.resize(grey.astype(np.float32), (SIDE + 1, SIDE), interpolation=cv2.INTER_AREA)
     return np.packbits(small[:, :-1] > small[:, 1:]).view(np.uint64)
 
@@ -55,6 +56,7 @@ def near_pairs(first: np.ndarray, second: np.ndarray, limit: int = NEAR) -> Iter
     """Indices and distance of all pairs of hashes, uint64 (N, 4) and (M, 4), at most `limit` bits apart."""
     for start in range(0, len(second), BLOCK):
         part = second[start : start + BLOCK, None]
+        # XOR leaves a bit where two hashes differ
         distance = np.bitwise_count(part ^ first[None]).sum(axis=2, dtype=np.int32)
         for row, column in np.argwhere(distance <= limit).tolist():
             yield column, start + row, int(distance[row, column])
@@ -150,6 +152,7 @@ def _all_turns(dataset: Dataset) -> Iterator[tuple[str, np.ndarray]]:
     """Each image in all orientations: turned by right angles, as it is and mirrored; every one is read once."""
     first: dict[Path, str] = {}
     for cell in dataset.cells:
+        # a field image holds many cells, and is one picture
         first.setdefault(cell.image, cell.id)
     for path, name in first.items():
         image = read_image(path)

@@ -17,6 +17,7 @@ class MeanImage:
     """Adds views up in whole numbers, so that neither their order nor their number costs precision."""
 
     def __init__(self):
+        # int64 holds the sum of 3.6e16 views of 255
         self.total = np.zeros(SHAPE, np.int64)
         self.count = 0
 
@@ -32,6 +33,7 @@ class MeanImage:
 
 def write_mean(path: Path, mean: np.ndarray) -> None:
     """Write a mean image (3, 256, 256) as the BlobProto that Caffe's compute_image_mean writes."""
+    # the old four fields, and not `shape`, are what Caffe's own tool writes
     blob = caffe_pb2().BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
     blob.data.extend(mean.ravel().tolist())
     with complete_or_absent(path, need_bytes=4 * mean.size) as partial:

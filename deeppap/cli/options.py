@@ -41,6 +41,7 @@ def profiles() -> list[str]:
 
 def at_least_one(text: str) -> int:
     """A number that counts something."""
+    # isdecimal also refuses signs and blanks, which int() would accept
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"expected a whole number, 1 or more, found {text or 'nothing'}")
     return int(text)
@@ -60,6 +61,7 @@ def above_zero(text: str) -> float:
 
 def plain_name(text: str) -> str:
     """The name of a folder, without the folders it lies in."""
+    # `..` has a name of its own by pathlib, and leads out of runs/
     if not text or text != Path(text).name or text == "..":
         raise ArgumentTypeError(f"expected a name without folders, found {text or 'nothing'}")
     return text

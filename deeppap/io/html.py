@@ -60,6 +60,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(PACKAGE),
         autoescape=lambda name: not (name or "").endswith(".md"),
+        # a misspelled value must fail in the tests and not print nothing
         undefined=StrictUndefined,
         finalize=_finalize,
         trim_blocks=True,
@@ -79,5 +80,6 @@ def _finalize(value: Any) -> Any:
 def _policy(script: str | None) -> str:
     if script is None:
         return POLICY
+    # the page's own script runs by its digest; one that a name brings in has another
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"{POLICY}; script-src 'sha256-{digest}'"

@@ -27,6 +27,7 @@ def wanted_threads() -> int:
 
 def usable_memory() -> int:
     """Bytes of memory that this process may use: the machine's, or a container's if that is less."""
+    # what is free now would change from call to call
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         limit = CGROUP.read_text().strip()

@@ -136,6 +136,7 @@ def draw_mask(style: Style, rng: np.random.Generator) -> tuple[Layout, np.ndarra
 
 def _layout(style: Style, rng: np.random.Generator) -> Layout:
     """Choose the image's size and the outlines of nucleus and cell."""
+    # height and width vary together: a large cell is large in both
     common = rng.normal(0, 0.11)
     height = max(40, round(style.height * math.exp(common + rng.normal(0, 0.10))))
     width = max(40, round(style.width * math.exp(common + rng.normal(0, 0.10))))
@@ -149,6 +150,7 @@ def _layout(style: Style, rng: np.random.Generator) -> Layout:
     angle = rng.uniform(0, math.pi) if fraction < 0.1 else rng.normal(0, 0.2)
 
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    # a nucleus off the centre, as far as the image has room for it
     slack = np.maximum(middle - np.array(axes) * (1.06 + style.rough), 0)
     centre = middle + slack * rng.uniform(-0.6, 0.6, 2)
     if rng.random() < style.border:
@@ -182,6 +184,7 @@ def _mask(style: Style, rng: np.random.Generator, layout: Layout, specks: np.nda
     """Herlev's mask of a layout; the unlabelled rim around the cell has gaps, as in Herlev."""
     mask = np.empty((*layout.size, 3), np.uint8)
     mask[:] = BACKGROUND
+    # a rim with gaps: a net must not find the cell by a closed line
     patchy = texture(rng, layout.size, max(5.0, layout.cell_radius / 5)) > -0.2
     mask[(layout.cell < 1 + style.rim) & patchy] = UNLABELLED
     mask[layout.cell < 1] = CYTOPLASM
@@ -195,6 +198,7 @@ def _mask(style: Style, rng: np.random.Generator, layout: Layout, specks: np.nda
 
 def _fragment(rng: np.random.Generator, nucleus: np.ndarray, layout: Layout) -> np.ndarray:
     """A few nucleus pixels away from the nucleus, as Herlev's hand-drawn masks have them; (H, W) bool."""
+    # three pixels apart at least, or it would not be a component of its own
     near = cv2.dilate(nucleus.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     places = np.argwhere(~near & (layout.nucleus < 1.6))
     fragment = np.zeros(layout.size, np.uint8)
@@ -265,6 +269,7 @@ def _camera(rng: np.random.Generator, canvas: np.ndarray, tint: np.ndarray) -> n
     light = rng.normal(1, 0.06) * (1 + slope[0] * x + slope[1] * y)
     canvas = canvas * (light[:, :, None] * tint).astype(np.float32)
     canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.5, 1.1))
+    # noise comes after the blur: a sensor adds it behind the optics
     canvas += rng.normal(0, rng.uniform(1.2, 2.2), canvas.shape)
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
 
@@ -281,7 +286,9 @@ def outline(
 
     `size` is (height, width); `centre` and `axes` are (x, y) in pixels; `angle` is in radians.
     """
+    # order 0 would change the size and order 1 the place; above 6 an outline looks torn
     orders = np.arange(2, 7)
+    # high orders are weaker, as in outlines of real nuclei
     heights = rng.normal(0, rough, orders.size) * 2 / orders
     phases = rng.uniform(0, 2 * math.pi, orders.size)
     circle = np.linspace(0, 2 * math.pi, 360, endpoint=False)

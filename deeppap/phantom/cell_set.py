@@ -114,6 +114,7 @@ def class_counts(cells: int | None) -> list[int]:
         return full.tolist()
     ideal = full * cells / full.sum()
     counts = np.maximum(2, np.floor(ideal)).astype(int)
+    # rounded down first, then the classes that lost most get one more
     while counts.sum() < cells:
         counts[np.argmax(ideal - counts)] += 1
     while counts.sum() > cells:
@@ -129,6 +130,7 @@ def places(counts: list[int], seed: int) -> list[Place]:
         classes = [class7 for class7, entry in enumerate(CLASSES) if entry.label == label]
         cells = [(class7, index) for class7 in classes for index in range(counts[class7])]
         # sorted by class with noise: neighbours in this order share a field
+        # noise lets a field hold cells of two neighbouring classes, as some of Herlev's do
         order = np.argsort([class7 for class7, _ in cells] + rng.normal(0, 0.3, len(cells)), kind="stable")
         named += _number([cells[i] for i in order], FIRST_FIELD[label], rng)
     return sorted(named)
@@ -139,6 +141,7 @@ def _number(cells: list[tuple[int, int]], field: int, rng: np.random.Generator) 
     largest = max(1, len(cells) // 5)  # a small phantom still has a field for each of five folds
     named, left = [], 0
     for class7, index in cells:
+        # numbers of fields and frames rise with gaps, as in Herlev, so that file names tell the session
         if left == 0:
             field += int(rng.integers(60, 400))
             left = min(int(rng.geometric(1 / FIELD_CELLS)), largest)
@@ -190,6 +193,7 @@ def _require_same(out: Path, about: dict) -> None:
         found = json.loads((out / PHANTOM_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
+    # the record alone is not trusted: images may have been deleted since
     if found == about:
         images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*"))
         if images == sum(about["counts"]):

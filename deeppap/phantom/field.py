@@ -103,7 +103,9 @@ def draw_field(size: tuple[int, int], cells: int, rng: np.random.Generator) -> t
     all_cells, all_nuclei = np.zeros(size, bool), np.zeros(size, bool)
     drawn = []
     for _ in range(cells):
+        # drawn before a place is sought: where cells do not fit, large classes are rarer
         class7 = _class(rng)
+        # no tint of its own: one field has one light
         image, mask = draw_cell(PAP[class7], rng, PAP_BACKGROUND, np.ones(3))
         nucleus = _largest((mask == NUCLEUS).all(axis=2))
         cell = (mask == CYTOPLASM).all(axis=2) | nucleus
@@ -143,6 +145,7 @@ def _find_window(
     free_rows, free_columns = all_cells.shape[0] - height, all_cells.shape[1] - width
     if free_rows < 0 or free_columns < 0:
         return None
+    # a gap, or a detector could not tell two nuclei that touch
     nucleus = _grown(nucleus)
     for _ in range(TRIES):
         row = int(rng.integers(0, free_rows + 1))

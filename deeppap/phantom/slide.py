@@ -37,6 +37,7 @@ class MadeSlide:
         self.images, self.cells = [glass, *(image for image, _ in drawn)], [[], *(cells for _, cells in drawn)]
         whole = side // BLOCK  # a block that the slide's edge cuts stays empty
         rng = np.random.default_rng(np.random.SeedSequence((seed, _PLACES)))
+        # without repetition: a field in the place of another would lose its cells
         places = rng.permutation(whole * whole)[:fields]
         self.grid = np.zeros((self.blocks, self.blocks), np.uint8)
         for number, place in enumerate(places):
@@ -51,6 +52,7 @@ class MadeSlide:
     def levels(self) -> list[int]:
         """The factor by which each level of the pyramid is smaller: 1, 4, 16, ..."""
         factors = [1]
+        # viewers want a last level that fits on a screen
         while self.side // factors[-1] > BLOCK:
             factors.append(factors[-1] * STEP)
         return factors

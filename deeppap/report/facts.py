@@ -101,6 +101,7 @@ def differences(path: Path = DIFFERENCES) -> Table:
 def configuration(run: RunResult) -> list[tuple[str, str]]:
     """(name, text) of the resolved prototxt files of the first scored fold that has them."""
     for fold in run.folds:
+        # the files differ between folds in their paths alone
         present = [path for name in PROTOTXT if (path := fold.folder / f"{name}.prototxt").exists()]
         if present:
             return [(f"{fold.folder.name}/{path.name}", _read(path)) for path in present]

@@ -45,6 +45,7 @@ def read_curve(home: Path, before: str) -> Curve:
     """
     points, runs = [], []
     for folder in sorted(home.iterdir()):
+        # a point whose training was interrupted has no scores yet
         if (name := POINT.fullmatch(folder.name)) and (run := load_run(folder)).folds:
             points.append(_point(int(name[1]), int(name[2]), name[3], run))
             runs.append(Run(run, run.name))
@@ -76,6 +77,7 @@ def curve_table(curve: Curve) -> Table:
     # paired by seed: the same part of the cells for both starts
     gained = {gain.share: gain for gain in gains(points, "adapted", "alone")}
     found = levels(points)
+    # the net before any adapting is the curve's origin: it has learned from no cell of this set
     rows = []
     if before is not None:
         texts = [metric_text(metric, before[metric]) for metric in METRICS]

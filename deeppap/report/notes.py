@@ -125,6 +125,7 @@ def _selection_note(run: RunResult, fold: FoldResult) -> str:
 
 def _recipe_notes(run: RunResult) -> list[str]:
     """A line if the folds were not all trained with the same solver, net, counts and weights."""
+    # one digest of the recipe is compared: equal prototxt files in other folders are the same
     kinds = grouped(run.folds, lambda fold: fold.recipe.recipe_sha if fold.recipe else "")
     if len(kinds) < 2:
         return []

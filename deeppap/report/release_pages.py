@@ -44,6 +44,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.label))]
     own = binary_metrics(fold.labels, fold.scores)
     values = [metric_text(metric, own[metric]) for metric in METRICS]
+    # a run's figures are of five nets; a user downloads one
     rows.append([f"these weights alone, fold {fold.fold}", len(fold.ids), *values])
     beside = baselines([run])
     return render(
@@ -76,6 +77,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
 def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool) -> str:
     """The readme of a release of the nets of these folds of a run, Markdown."""
     run = Run(result, result.name)
+    # pooled over all folds, also those that are not released: they are of the same training
     metrics = binary_metrics(run.labels, run.scores)
     row = [len(run.scores), *[metric_text(metric, metrics[metric]) for metric in METRICS]]
     return render(

@@ -25,6 +25,7 @@ from deeppap.scoring.results import RunResult
 
 NAME = "report.html"
 TEMPLATE = "report/templates/report.html"
+# a page of photographs stays below 10 MB
 JPEG_DPI, JPEG_QUALITY = 130, 82
 CITATION = (
     "Zhang L, Lu L, Nogues I, Summers RM, Liu S, Yao J. DeepPap: Deep Convolutional Networks for Cervical "
@@ -71,6 +72,7 @@ def write_report(results: Sequence[RunResult], out: Path, progress: bool = False
     for result in results:
         ensure_net_files(result)
     runs = named(results)
+    # tables first: a broken run fails in them before time is spent on figures
     tables = [*architecture_tables(runs), *all_tables(runs)]
     with complete_or_absent(out) as partial:
         partial.mkdir()

@@ -134,6 +134,7 @@ class Common(NamedTuple):
 
 def common_cells(runs: Sequence[RunResult]) -> Common | None:
     """The cells that all runs have scored; None for runs of several data sets, or without a cell in common."""
+    # equal ids of different data sets are different cells
     if len({run.record.dataset.dataset_sha for run in runs}) > 1 or not all(run.folds for run in runs):
         return None
     # runs may have split the same cells into other folds: cells are matched by id
@@ -200,5 +201,6 @@ def interval_notes(runs: Sequence[Run]) -> list[str]:
     ways: dict[str, list[str]] = {}
     for run in runs:
         if run.folds:
+            # in most reports all runs have groups, and one note without names is enough
             ways.setdefault(BY_CELL if run.groups is None else BY_GROUP, []).append(run.label)
     return list(ways) if len(ways) == 1 else [f"{', '.join(names)}: {way}" for way, names in ways.items()]

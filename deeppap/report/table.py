@@ -45,6 +45,7 @@ class Table:
     data: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
+        # a row that is short would shift its figures under other headings
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.name}: a row of {len(row)} under {len(self.columns)} columns")
@@ -95,6 +96,7 @@ def show(value: Any) -> str:
     """One entry as text."""
     if value is None:
         return "-"
+    # four digits: more would be noise in every figure that is shown here
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

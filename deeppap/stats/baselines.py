@@ -101,6 +101,7 @@ def sibling_share(cells: Iterable[Any], folds: Folds) -> dict[str, Any]:
     group = {cell.id: cell.group for cell in cells}
     if None in group.values():
         return {"skipped": "the data set has no groups"}
+    # counted in the split as it is, so that a protocol that keeps groups together shows as 0
     siblings = 0
     for fold in folds:
         inside = set(fold)
@@ -160,6 +161,7 @@ def _cross_validate(
     if all(by_id[cell].class7 is not None for cell in tested):
         class7 = _predict_all(by_id, folds, predict, lambda cell: cell.class7)[0].tolist()
     answers = zip(labels.tolist(), class7, strict=True)
+    # lists, not tuples: JSON reads lists back
     result: dict[str, Any] = {"predictions": {cell: list(pair) for cell, pair in zip(tested, answers, strict=True)}}
     if with_chances:
         result["chances"] = dict(zip(tested, chances.tolist(), strict=True))

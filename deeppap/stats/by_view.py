@@ -28,6 +28,7 @@ def accuracy_by_views(
         draws, sample standard deviation (0 for all views) and the mean's interval over cells.
     """
     total = min(scores.shape[1] for _, scores in folds)
+    # the same draws serve all counts: a cell's first five views are among its first ten
     rng = np.random.default_rng(seed)
     of_cells, table = 0.0, []
     for _ in range(draws):
@@ -85,6 +86,7 @@ def metrics_by_angle(
         A row per cell and a column per view, (n_k, V_k) for each fold, in the order of `labels`.
     """
     rows = []
+    # folds may have drawn other numbers of views, so their arrays are not stacked
     cells = [len(own) for own in scores]
     places = np.split(np.arange(len(labels)), np.cumsum(cells)[:-1])
     for angle in np.unique(np.concatenate([own.ravel() for own in angles])):
@@ -92,6 +94,7 @@ def metrics_by_angle(
         for place, score, own in zip(places, scores, angles, strict=True):
             at = np.isclose(own, angle, rtol=0, atol=1e-6)  # the file holds nine digits of an angle
             count = at.sum(axis=1)
+            # a cell may have no view at an angle
             some = count > 0
             means.append(np.where(at, score, 0).sum(axis=1)[some] / count[some])
             seen.append(place[some])

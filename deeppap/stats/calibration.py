@@ -31,6 +31,7 @@ def calibration_curve(labels: Sequence[int], scores: Sequence[float], bins: int 
     truth, score = checked(labels, scores)
     place = _bin(score, bins)
     count = np.bincount(place, minlength=bins)
+    # an empty bin has no mean; it does not count in the error either
     held = count > 0
     mean, share = (np.bincount(place, weights=values, minlength=bins)[held] / count[held] for values in (score, truth))
     return {"count": count[held], "score": mean, "abnormal": share}
@@ -74,4 +75,5 @@ def calibration_intervals(labels: Sequence[int], scores: Sequence[float], groups
 
 
 def _bin(score: np.ndarray, bins: int) -> np.ndarray:
+    # a score of exactly 1 would open a bin of its own
     return np.minimum((score * bins).astype(int), bins - 1)

@@ -36,6 +36,7 @@ def compare(
     right_one, right_two = right(truth, one), right(truth, two)
     found = {"cells": len(truth), "groups": None if groups is None else int(unit.max()) + 1}
     found |= {"only_first": int((right_one & ~right_two).sum()), "only_second": int((right_two & ~right_one).sum())}
+    # a group's difference is an integer, so the exact distribution has few points
     found["p_right"] = sign_flip(np.bincount(unit, right_one.astype(float) - right_two).astype(int))
     return found | delong(truth, one, two, unit)
 
@@ -68,6 +69,7 @@ def sign_flip(differences: Sequence[int]) -> float:
     values = [abs(int(value)) for value in differences if value]
     total, chances = sum(values), np.ones(1)
     for value in values:  # chances[i] of a sum 2 i - (sum so far)
+        # each sign adds either -value or +value, with a half of the chance
         step = np.zeros(value + 1)
         step[[0, -1]] = 0.5
         chances = np.convolve(chances, step)
@@ -88,10 +90,12 @@ def delong(truth: np.ndarray, first: np.ndarray, second: np.ndarray, unit: np.nd
     if too_few(truth, unit, "auc"):
         return {"auc": tuple(areas), "difference": gap, "interval": TOO_FEW, "p_auc": None}
     abnormal, normal = (places[0][side] - places[1][side] for side in (0, 1))
+    # rounding can take a variance of nothing below zero
     error = float(np.sqrt(max(0.0, _variance(abnormal, normal, gap, truth, unit))))
     if error < 1e-12 and (abnormal.any() or normal.any()):  # they differ, and yet nothing varies: not known
         return {"auc": tuple(areas), "difference": gap, "interval": None, "p_auc": None}
     p = float(2 * norm.sf(abs(gap) / error)) if error >= 1e-12 else 1.0  # the two order all cells alike
+    # DeLong's interval is symmetric: it is that of a normal distribution
     half = float(norm.ppf(0.975)) * error
     return {"auc": tuple(areas), "difference": gap, "interval": (gap - half, gap + half), "p_auc": p}
 
@@ -111,6 +115,7 @@ def _variance(abnormal: np.ndarray, normal: np.ndarray, mean: float, truth: np.n
     """Obuchowski's variance of an AUC, or of a difference of two, from its placements (his S10, S01 and S11)."""
     clusters = int(unit.max()) + 1
     of_abnormal, of_normal = unit[truth == 1], unit[truth == 0]
+    # placements of one cluster are added before they are squared: cells of a field vary together
     up = np.bincount(of_abnormal, abnormal - mean, clusters)
     down = np.bincount(of_normal, normal - mean, clusters)
     held_up, held_down = len(np.unique(of_abnormal)), len(np.unique(of_normal))

@@ -51,6 +51,7 @@ def doubt(
     groups : (n,) or None
         Name of each cell's group.
     """
+    # the loss is asked first: it is known for any number of cells, the area's interval is not
     loss, constant = weighted_loss(np.asarray(outputs), np.asarray(probs), np.asarray(trained))
     limits = auc_limits(labels, scores, groups)
     area = _doubt_of_area(limits)
@@ -81,6 +82,7 @@ def weighted_loss(outputs: np.ndarray, probs: np.ndarray, trained: np.ndarray) -
     counted = np.flatnonzero((cells > 0) & (trained > 0))
     if len(counted) < 2:
         return 0.0, np.inf
+    # a balanced training weights a rare class up, so its loss must count as much here
     share = trained[counted] / trained[counted].sum()
     loss = np.sum(share * [losses[outputs == output].mean() for output in counted])
     return float(loss), float(-(share * np.log(share)).sum())
@@ -92,6 +94,7 @@ def auc_limits(labels: Sequence[int], scores: Sequence[float], groups: Groups = 
     unit = units_of(groups, len(truth))
     if truth.min() == truth.max() or too_few(truth, unit, "auc"):
         return None
+    # None, if the order is perfect or constant: every resample then has the same area
     found = interval(truth, score, "auc", groups)
     if isinstance(found, tuple):
         return found

@@ -57,10 +57,12 @@ def bootstrap_interval(
     tuple, TOO_FEW or None
         None if the figure is undefined in all resamples, or the same in all: a width of 0 is no evidence of certainty.
     """
+    # an empty selection, such as a class without a cell, has no units
     units = int(unit.max()) + 1 if len(unit) else 0
     if units < FEWEST:
         return TOO_FEW
 
+    # SciPy resamples the units' numbers; a figure wants to know how often each was drawn
     def statistic(picks: np.ndarray, axis: int = -1) -> np.ndarray:
         rows = picks.reshape(-1, picks.shape[axis])
         parts = (rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK))
@@ -138,6 +140,7 @@ def interval(
     truth, score = checked(labels, scores)
     # the cells that the share is a share of
     if metric in COUNTED:
+        # sensitivity is a share of the abnormal cells, specificity of the normal ones
         of = np.ones(len(truth), bool) if metric == "acc" else truth == {"sens": 1, "spec": 0}[metric]
         hits, own = right(truth, score, threshold)[of], None if groups is None else np.asarray(groups)[of]
         if own is None or not len(hits) or hits.all() or not hits.any():
@@ -147,12 +150,14 @@ def interval(
         return TOO_FEW
     if metric == "auc":
         return bootstrap_interval(lambda draws: _auc(truth, score, draws[:, unit]), unit, seed)
+    # four counts a group are enough for every share: a resample is one product of matrices
     counts = sums_by_unit(_outcomes(truth, score, threshold), unit)
     return bootstrap_interval(lambda draws: _measure(draws @ counts, metric), unit, seed)
 
 
 def too_few(truth: np.ndarray, unit: np.ndarray, metric: str) -> bool:
     """Whether the cells that a metric is counted on lie in fewer groups than an interval needs."""
+    # the labels whose cells a metric needs; accuracy takes cells of either
     sides = {"sens": (1,), "spec": (0,), "f": (1,), "hmean": (0, 1), "auc": (0, 1)}.get(metric)
     if sides is None:  # all cells count
         return len(np.unique(unit)) < FEWEST
@@ -210,6 +215,7 @@ def _measure(counts: np.ndarray, metric: str) -> np.ndarray:
 
 def _auc(truth: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """AUC as the share of (abnormal, normal) pairs in the right order, ties half."""
+    # pairs are counted for each distinct score at once: comparing all pairs would take n * n * R steps
     order = np.argsort(score, kind="stable")
     starts = np.unique(score[order], return_index=True)[1]
     ordered, is_abnormal = weights[:, order], truth[order] == 1
@@ -224,6 +230,7 @@ def _limits(limits: Sequence[float], values: np.ndarray) -> Limits | None:
     known = values[~np.isnan(values)]
     if not known.size or np.ptp(known) < 1e-12:  # rounding
         return None
+    # BCa's correction is made of leave-one-out values, and one that is undefined spoils it
     if len(known) < len(values) or not np.isfinite(limits).all():
         limits = np.percentile(known, (50 * (1 - LEVEL), 50 * (1 + LEVEL)))
     return float(limits[0]), float(limits[1])

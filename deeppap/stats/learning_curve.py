@@ -70,6 +70,7 @@ def levels(points: Sequence[CurvePoint]) -> list[Level]:
     """One level for each start and share, in order."""
     found = []
     for start, share in sorted({(point.start, point.share) for point in points}):
+        # sorted by seed, so that `each` lines up between the starts
         nets = sorted((p for p in points if (p.start, p.share) == (start, share)), key=lambda point: point.seed)
         metrics = [net.metrics() for net in nets]
         each = {metric: [values[metric] for values in metrics] for metric in METRICS}
@@ -94,6 +95,7 @@ def gains(points: Sequence[CurvePoint], start: str, other: str) -> list[Gain]:
     found = []
     for share in sorted({point.share for point in points}):
         new, old = ({p.seed: p for p in points if (p.start, p.share) == (side, share)} for side in (start, other))
+        # a seed that only one start has would compare parts of other sizes
         seeds = sorted(new.keys() & old.keys())
         if not seeds:
             continue

@@ -40,8 +40,10 @@ def binary_metrics(
         For labels other than 0 and 1, scores outside [0, 1] or not a number, or no cells.
     """
     truth, score = checked(labels, scores)
+    # both labels are named, or one class alone would give a matrix of one cell
     counts = confusion_matrix(truth, score >= threshold, labels=[0, 1])
     result = from_counts(*(int(v) for v in counts.ravel()))
+    # scikit-learn warns and returns NaN for one class
     both = 0 < truth.sum() < len(truth)
     return result | {"auc": float(roc_auc_score(truth, score)) if both else None}
 

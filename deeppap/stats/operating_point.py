@@ -31,8 +31,10 @@ def operating_point(
     if not len(abnormal) or not len(normal):
         return None
     # a hair less: a product of floats may lie just above a whole number (0.07 * 100) and ask for one cell more
+    # at least one abnormal cell, or the threshold would be above every score
     needed = max(1, math.ceil(sensitivity * len(abnormal) - 1e-9))
     threshold = float(np.sort(abnormal)[len(abnormal) - needed])
+    # equal scores at the threshold are called abnormal together, so sens may be above what was asked
     metrics = binary_metrics(truth, score, threshold)
     return {
         "threshold": threshold,
@@ -57,6 +59,7 @@ def operating_intervals(
     threshold = operating_point(truth, score, sensitivity)["threshold"]
     unit, order = units_of(groups, len(truth)), np.argsort(-score, kind="stable")
     # the last of each run of equal scores: a threshold takes all of them or none
+    # cumulative counts in order of falling scores give every threshold's counts in one pass
     ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
     is_abnormal = truth[order] == 1
 

@@ -19,5 +19,6 @@ def measured_baselines(dataset: Dataset, split: SplitRecord) -> dict[str, Any]:
 
 def ensure_baselines(path: Path, dataset: Dataset, split: SplitRecord) -> None:
     """Write a run's baselines.json where there is none."""
+    # areas and colours take as long as reading every image, and the split never changes
     if not path.exists():
         write_json(path, measured_baselines(dataset, split))

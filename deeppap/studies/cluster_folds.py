@@ -48,6 +48,7 @@ def folds_on(client: "Client", say: Callable[[str], None] = print) -> Callable:
             say("\n".join([f"-- {job.name}", *said]))
 
         where = str(Path.cwd())
+        # a worker prepares the run itself: data sets are not sent through the scheduler
         jobs = [Job(f"fold {fold}", fold_on_worker, (where, request, fold, options)) for fold in folds]
         with shared_mark(run) as mark:
             given_up = Jobs(client, mark, done).run(jobs)

@@ -67,6 +67,7 @@ def cross_validate(
     folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix)
     ready = Prepared(dataset, split, run, run_profile(run))
     folds = _folds(options.folds, len(split.folds))
+    # before any work: a fold of another recipe would make the run's mean meaningless
     require_one_recipe(folder, options.training.recipe(run.classes, ready.profile))
     if options.source:
         untrained = [fold for fold in folds if not (fold_folder(folder, fold) / ModelRecord.FILE).exists()]
@@ -77,6 +78,7 @@ def cross_validate(
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         for line in [*view_changes(run), plan]:
             say(line)
+    # once a run and not once a fold: baselines are compared under all folds
     ensure_baselines(folder / "baselines.json", dataset, split)
     if elsewhere is not None:
         elsewhere(folder, replace(request, data=run.dataset.path), options, folds)

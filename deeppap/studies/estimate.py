@@ -53,6 +53,7 @@ def work(ready: Prepared, fold: int, adapting: bool) -> Work:
         # Caffe tests the net once per epoch; an epoch's last batch is filled up
         batch, tests = batch_and_epochs(profile, ready.run.classes)
         iterations = -(-views // batch) * tests
+    # Caffe validates once before the first iteration
     validated = views_in(validation) * (tests + 1)
     scored = len(ready.split.folds[fold]) * profile.test_views * profile.crops
     return Work(views + views_in(validation), need_bytes(train, validation), iterations * batch, validated + scored)
@@ -77,5 +78,6 @@ def forward_rate(deploy: Path, device: Device) -> float | None:
     command = [caffe_program(), "time", "-model", str(deploy), "-iterations", str(ITERATIONS), *device.arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **LOGGING})
     found = re.search(r"Average Forward pass: ([\d.]+) ms", done.stderr)
+    # the first dim of deploy.prototxt is the batch that `caffe time` runs
     batch = re.search(r"dim: (\d+)", deploy.read_text(encoding="utf-8"))
     return int(batch[1]) / float(found[1]) * 1000 if found and batch and not done.returncode else None

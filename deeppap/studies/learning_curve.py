@@ -94,6 +94,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
         _require_one_curve(home, options)
         for point in points:
             _require_part(point)
+        # a point is done when its scores are there; everything before them is done again
         missing = [point for point in points if to_score(fold_folder(point.folder, options.fold))]
         if missing:
             say(f"{len(points)} nets, {len(points) - len(missing)} of them done; test fold {options.fold}")
@@ -111,6 +112,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
 def plan_curve(request: Request, options: CurveOptions) -> tuple[Path, list[Point]]:
     """The run folder of a curve, and its points, the quick ones first: smaller parts before larger ones."""
     suffix = f"-curve-from-{options.source.name}"
+    # one split for all points: every net is tested on the same fold
     home, dataset, split, run = prepare_run(request, options.name, suffix=suffix)
     train = train_test_cells(dataset, split, options.fold)[0]
     points = []

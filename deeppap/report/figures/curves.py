@@ -120,6 +120,7 @@ def by_angle(runs: Sequence[Run]) -> Figure:
     for number, run in enumerate(_with_views(runs)):
         angles = [row["angle"] for row in run.by_angle]
         for axes, metric in zip(panels, ("sens", "spec"), strict=True):
+            # matplotlib leaves a gap at NaN: an angle without normal cells has no specificity
             values = [np.nan if row[metric] is None else row[metric] for row in run.by_angle]
             axes.plot(angles, values, label=style.clean(run.label, 40), **style.curve_style(number))
     for axes, title in zip(panels, ("sensitivity", "specificity"), strict=True):
@@ -184,6 +185,7 @@ def confusion(run: Run) -> Figure:
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
         colour = "black" if count else "#999999"
+        # dark blue needs white letters
         if share[row, column] > 0.55:
             colour = "white"
         percent = f"\n{share[row, column]:.0%}" if count else ""

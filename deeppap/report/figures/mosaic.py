@@ -77,6 +77,7 @@ def _place_row(
     placed, left, tallest = [], 0.0, 0.0
     for picture in row.pictures:
         high, wide = (side * inches for side in picture.image.shape[:2])
+        # columns line up if every picture with text takes as much room as the widest text
         room = max(wide, narrowest if picture.text else 0)
         if left and left + room > width:  # the row wraps
             left, top, tallest = 0.0, top + tallest + lines * TEXT_LINE + 0.12, 0.0

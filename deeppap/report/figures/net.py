@@ -85,6 +85,7 @@ def read_course(fold: FoldResult) -> Course | None:
         return None
     train = np.array([row[:2] for row in record.train], float).reshape(-1, 2)
     train[:, 0] /= length
+    # Caffe logs iterations; the paper's Fig. 5 counts epochs
     test = np.array(record.test, float)
     test[:, 0] /= length
     return Course(fold.fold, _smoothed(train), test, fold.model.epoch if fold.model else None)
@@ -108,6 +109,7 @@ def _smoothed(train: np.ndarray) -> np.ndarray:
     if not len(train):
         return train
     epochs, last = train[:, 0], train[-1, 0]
+    # the loss of single batches jumps too much to be read
     step = 1.0 if last >= 3 else max(last / 10, 1e-9)
     # the last iteration closes its stretch and does not begin another
     stretch_of = np.minimum(epochs // step, np.ceil(last / step) - 1).clip(0)

@@ -37,6 +37,7 @@ def views(run: Run, pictures: CellPictures) -> Figure:
     for label in (1, 0):
         ids = sorted(cell.id for cell in run.result.cells.values() if cell.label == label)
         if ids:
+            # the middle id: a picture that is the same in every report of this set
             shown.append((KINDS[label], ids[len(ids) // 2]))
     figure = style.new_figure(style.WIDE, 1.6 * len(shown), layout="constrained")
     rows = figure.subplots(len(shown), 3, squeeze=False, width_ratios=(1, 2, 2))
@@ -196,6 +197,7 @@ def heatmap_page(rows: Sequence[Row], micrometres: float | None = None) -> Figur
 
 def heatmap_pair(picture: np.ndarray, heat: np.ndarray, text: str) -> Picture:
     """A cell's picture, uint8 (H, W, 3) RGB, beside itself under its heat map, float (H, W)."""
+    # three white columns part the picture from its heat map
     gap = np.full((len(picture), 3, 3), 255, np.uint8)
     return Picture(np.concatenate([picture, gap, overlay(picture, heat)], axis=1), text)
 
@@ -213,6 +215,7 @@ def _read_heatmaps(fold: FoldResult) -> list[tuple[str, np.ndarray]]:
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """A picture, uint8 (H, W, 3) RGB, under the heat of its pixels, float (H, W); each cell on its own scale."""
+    # strength is opacity, sign is colour: a place without evidence stays as it is
     size = np.abs(heat.astype(np.float64))
     share = STRONGEST * (size / max(np.percentile(size, PEAK), 1e-12)).clip(0, 1)[..., None]
     normal, abnormal = (255 * np.array(to_rgb(colour)) for colour in style.KIND_COLOURS)

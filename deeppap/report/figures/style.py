@@ -41,6 +41,7 @@ STYLE = {
     "legend.frameon": False,
     "figure.facecolor": "white",
     "text.parse_math": False,  # a file name holding a dollar sign is no formula
+    # letters as paths look the same on machines without the font
     "svg.fonttype": "path",
     "svg.hashsalt": "deeppap",  # same figure, same bytes
 }
@@ -125,6 +126,7 @@ def log_ticks(axes: Axes, ticks: list[int]) -> None:
 
 def two_lines(name: str) -> str:
     """Break a long class name at the space nearest its middle, so that neighbours do not touch."""
+    # labels of neighbouring classes would overlap at 7.5 points
     spaces = [index for index, letter in enumerate(name) if letter == " "]
     if len(name) < 12 or not spaces:
         return name

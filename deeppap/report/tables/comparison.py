@@ -61,6 +61,7 @@ def adapted_runs(runs: Sequence[Run]) -> list[Adapting]:
             continue
         # a run of other cells must not empty the cells in common
         others = [other for other in runs if other is not run and common_cells([run.result, other.result])]
+        # the adapted run comes last: gains are those of the last over each other
         members = [*others, run]
         cells = common_cells([member.result for member in members]) if others else None
         if cells is None:
@@ -132,6 +133,7 @@ def _signed(metric: str, value: float) -> str:
 def comparison(runs: Sequence[Run]) -> Table | None:
     """One row for every two runs of one data set; None if no two have scored the same cells."""
     rows, data = [], {}
+    # by pairs: the cells that all runs share may be few, or none
     for first, second in combinations(runs, 2):
         cells = common_cells([first.result, second.result])
         if cells is not None:

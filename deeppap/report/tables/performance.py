@@ -36,6 +36,7 @@ def table3(runs: Sequence[Run]) -> Table | None:
 
 def table5(runs: Sequence[Run]) -> Table | None:
     """Runs of cells without seven classes beside the paper's on HEMLBC (paper: Table 5)."""
+    # a set without the seven classes can only be compared with the paper's other set
     runs = [run for run in runs if run.folds and run.class7 is None]
     earlier = paper()["hemlbc_earlier"]
     rows = [
@@ -54,6 +55,7 @@ def cited_row(name: str, known: Mapping[str, Any], cells: int | None = None) -> 
 def _rows(run: Run) -> tuple[Rows, dict[str, Any]]:
     """Three rows for each shift of the centres that is scored: mean over folds, pooled, the pooled's interval."""
     rows, data = [], {}
+    # the paper's Table 3 has the centres as they are and moved by up to 10 pixels; 5 is ours
     for pixels in (0, 5, 10):
         folds = run.result.folds_with(f"shift{pixels}") if pixels else run.folds
         if not folds:

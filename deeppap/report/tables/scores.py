@@ -27,6 +27,7 @@ def operating_points(runs: Sequence[Run]) -> Table | None:
 
 def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     pooled = operating_point(run.labels, run.scores)
+    # without cells of both labels there is no sensitivity to reach
     if pooled is None:
         return None
     limits = operating_intervals(run.labels, run.scores, run.groups)
@@ -77,6 +78,7 @@ def _views(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     for item in run.by_count:
         accuracy = with_interval(item["acc"], item["interval"])
         rows.append([what, item["views"], "all", accuracy, percent(item["std"])])
+    # what ten crops a view bring is seen against the centre crop alone
     for count, name in ((1, "one_view"), (run.by_count[-1]["views"], "all_views")):
         rows.append([what, count, "centre", with_interval(centre[name], centre["interval"][name]), None])
     return rows, {"by_count": run.by_count, "centre_crop": centre}

@@ -35,7 +35,9 @@ class Overlay:
         thick = 1
         if self.scale > 0.5:
             thick = 3 if cell.abnormal else 2
+        # a white ring below keeps the colour visible on dark nuclei
         for colour, width in ((WHITE, thick + 2), (cell.colour[::-1], thick)):
+            # at half size and less an outline is a dot, and a circle is seen better
             if cell.outline is not None and self.scale > 0.5:
                 points = np.rint(self._place(cell.outline)).astype(np.int32).reshape(-1, 1, 2)
                 cv2.polylines(self.picture, [points], True, colour, width, cv2.LINE_AA, SHIFT)
