@@ -198,7 +198,7 @@ def _mask(style: Style, rng: np.random.Generator, layout: Layout, specks: np.nda
 
 def _fragment(rng: np.random.Generator, nucleus: np.ndarray, layout: Layout) -> np.ndarray:
     """A few nucleus pixels away from the nucleus, as Herlev's hand-drawn masks have them; (H, W) bool."""
-    # three pixels apart at least, or it would not be a component of its own
+    # apart from the nucleus, or it would not be a component of its own
     near = cv2.dilate(nucleus.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     places = np.argwhere(~near & (layout.nucleus < 1.6))
     fragment = np.zeros(layout.size, np.uint8)
