@@ -12,6 +12,7 @@ from itertools import cycle, islice
 
 from rounds import DEPLOY, FLAT_MEAN, GRID, SLIDE, alternate, options, random_net, ratios, show, synthetic_cells, timed
 
+from data_prep.classes import PLAIN
 from deeppap.engines.crops import CROPS
 from deeppap.engines.device import ENGINES, Device, require_engine
 from deeppap.engines.engine import Engine, ViewInput, open_engine
@@ -51,7 +52,7 @@ def bare(engine: Engine) -> tuple[Callable[[], None], int]:
 
 def score_next(ready: ViewInput, jobs: Iterator[CellViews], count: int) -> None:
     """Score the next cells."""
-    list(score_cells(ready, islice(jobs, count)))
+    list(score_cells(ready, islice(jobs, count), PLAIN))
 
 
 def main(args) -> None:

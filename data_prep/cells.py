@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from data_prep.classes import LABELS, SEVEN, CellClass, in_order
 from deeppap.io.files import digest, sha256_file
 
 PHANTOM_FILE = "phantom.json"  # tools/make_phantom.py writes it into a set's folder
@@ -20,9 +22,9 @@ class Cell:
     image : Path
         The cell's colour image.
     label : int
-        0 normal, 1 abnormal.
-    class7 : int or None
-        0..6 in the order of the paper's Table 1; None where a data set has no such classes.
+        0 normal, 1 abnormal, 2 neither: no net of two classes takes such a cell.
+    kind : str
+        Name of its class; "normal" or "abnormal" where a data set names no other.
     centre : (float, float)
         Nucleus centre in pixels, 0-based, x is the column; sub-pixel.
     group : str or None
@@ -32,7 +34,7 @@ class Cell:
     id: str
     image: Path
     label: int
-    class7: int | None
+    kind: str
     centre: tuple[float, float]
     group: str | None
 
@@ -47,8 +49,6 @@ class Dataset:
     root : Path
     cells : tuple of Cell
         Sorted by id, so that no directory order reaches anything after it.
-    class_names : tuple of str
-        Of the seven classes where the cells have them, else of the two labels.
     view_plan : str
         The training views' key in profiles.toml: "unbalanced" gives normal cells more of them (paper: "Patch
         extraction"), "balanced" all cells as many.
@@ -56,24 +56,26 @@ class Dataset:
         Side of a pixel in micrometres; None where nobody says.
     masks : mapping of str to Path
         Cell id to the mask with that cell's nucleus, for the cells that have one.
-    kinds : mapping of str to str
-        Cell id to what the set itself calls the cell, such as its Bethesda class, for sets that have such names.
     paper : str or None
         Where the paper has figures of this very set: their key in reporting/paper.json.
     phantom : bool
         Whether the cells were drawn by a program: no figure of them is a result.
+    own : bool
+        Whether it was opened for a net that tells its own classes apart: only then are cells of neither label in it.
+    left_out : mapping of str to int
+        How many cells of each class are neither normal nor abnormal, and therefore not in it.
     """
 
     name: str
     root: Path
     cells: tuple[Cell, ...]
-    class_names: tuple[str, ...]
     view_plan: str = "balanced"
     pixel_um: float | None = None
     masks: Mapping[str, Path] = field(default_factory=dict)
-    kinds: Mapping[str, str] = field(default_factory=dict)
     paper: str | None = None
     phantom: bool = False
+    own: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "cells", tuple(sorted(self.cells, key=lambda cell: cell.id)))
@@ -81,8 +83,29 @@ class Dataset:
     def dataset_sha(self) -> str:
         """Sha256 over every cell's facts and image bytes: two data sets with the same one are the same."""
         images = {path: sha256_file(path) for path in {cell.image for cell in self.cells}}
-        rows = [[c.id, c.label, c.class7, list(c.centre), c.group, images[c.image]] for c in self.cells]
+        # a net of two classes learns nothing of a set's own names: they count where they are outputs
+        number = {one.name: one.name if self.own else None for one in self.classes}
+        if self.has_seven:
+            number = {one.name: index for index, one in enumerate(self.classes)}
+        rows = [[c.id, c.label, number[c.kind], list(c.centre), c.group, images[c.image]] for c in self.cells]
         return digest(self.name, rows)
+
+    @cached_property
+    def classes(self) -> tuple[CellClass, ...]:
+        """The classes of its cells, in order; Herlev's seven where all cells are of these."""
+        return in_order((cell.kind, cell.label) for cell in self.cells)
+
+    @property
+    def has_seven(self) -> bool:
+        """Whether the classes are Herlev's."""
+        return self.classes == SEVEN
+
+    def left_out_line(self) -> str | None:
+        """A line for the user: which cells are not in it since they are neither normal nor abnormal."""
+        if not self.left_out:
+            return None
+        names = ", ".join(f"{name} {count:,}" for name, count in sorted(self.left_out.items()))
+        return f"left out: {sum(self.left_out.values()):,} cells that are neither normal nor abnormal ({names})"
 
     def by_id(self) -> dict[str, Cell]:
         """The cells by their id."""
@@ -97,10 +120,10 @@ def by_image(cells: Iterable[Cell]) -> list[Cell]:
     return [cell for group in groups.values() for cell in group]
 
 
-def counts(cells: Sequence[Cell], classes: int = 7) -> list[int]:
-    """How many cells each of the seven (or two) classes has."""
-    values = [cell.class7 if classes == 7 else cell.label for cell in cells]
-    return [values.count(index) for index in range(classes)]
+def counts(cells: Sequence[Cell]) -> tuple[int, ...]:
+    """How many cells are normal and abnormal, and where there are any, neither."""
+    found = [sum(cell.label == label for cell in cells) for label in range(len(LABELS))]
+    return tuple(found if found[-1] else found[:-1])
 
 
 def is_phantom(root: Path) -> bool:

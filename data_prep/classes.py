@@ -2,15 +2,17 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from data_prep.herlev_classes import CLASSES as HERLEV
 from deeppap.io.errors import FieldError
+from deeppap.records import RunRecord
 
 NORMAL, ABNORMAL, NEITHER = "normal", "abnormal", "neither"
-LABELS = (NORMAL, ABNORMAL, NEITHER)
+LABELS = (NORMAL, ABNORMAL, NEITHER)  # a cell's `label` is its place here
 LEAVE_OUT = "-"
+THRESHOLD = 0.5  # P(abnormal) at or above it is called abnormal (paper: "Evaluation Methods")
 HERLEV_TOO = {  # what others call Herlev's seven classes
     "superficial": ("normal superficial", "superficial squamous epithelial"),
     "intermediate": ("intermediate squamous epithelial",),
@@ -28,7 +30,7 @@ class CellClass:
 
     name: str
     label: str
-    spellings: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = field(default=(), compare=False)
 
 
 CLASSES = (
@@ -90,9 +92,45 @@ def _key(name: str) -> str:
 KNOWN = {_key(spelling): known for known in CLASSES for spelling in (known.name, *known.spellings)}
 
 
+PLAIN = CLASSES[:2]  # of a set that names no classes, and the outputs of a net of two classes
+SEVEN = tuple(KNOWN[_key(one.name)] for one in HERLEV)
+
+
 def known_class(name: str) -> CellClass | None:
     """The class of that name in any spelling; None for a name that the table lacks."""
     return KNOWN.get(_key(name))
+
+
+def in_order(classes: Iterable[tuple[str, int]]) -> tuple[CellClass, ...]:
+    """The classes of cells, given as (name, label) of each: normal ones first, each label's in the table's order.
+
+    Herlev's seven are a set of their own: where all cells are of these, all seven are given.
+    """
+    found = set(classes)
+    if found <= set(zip((one.name for one in SEVEN), (one.label for one in HERLEV), strict=True)):
+        return SEVEN
+    place = {known.name: number for number, known in enumerate(CLASSES)}
+    ordered = sorted(found, key=lambda one: (one[1], place.get(one[0], len(place)), one[0]))
+    return tuple(CellClass(name, LABELS[label]) for name, label in ordered)
+
+
+def outputs_of(run: RunRecord) -> tuple[CellClass, ...]:
+    """What each output of a run's net stands for, in their order: the one owner of this rule."""
+    if run.classes == "own":
+        return tuple(CellClass(output.name, output.label) for output in run.outputs)
+    return SEVEN if run.classes == 7 else PLAIN
+
+
+def outputs_with(label: str, outputs: Sequence[CellClass]) -> list[int]:
+    """The outputs whose classes have a label: of the abnormal ones the probabilities add up to P(abnormal)."""
+    return [index for index, output in enumerate(outputs) if output.label == label]
+
+
+def class_text(kind: str, outputs: Sequence[CellClass]) -> str | int:
+    """A cell's class as the score files have it: Herlev's number or nothing, of a net of own classes the name."""
+    if outputs not in (PLAIN, SEVEN):
+        return kind
+    return next((index for index, one in enumerate(SEVEN) if one.name == kind), "")
 
 
 class ClassTable:

@@ -23,13 +23,16 @@ def find_data(given: str | None) -> Path:
     return path
 
 
-def open_dataset(path: Path, allow_partial: bool = False) -> Dataset:
-    """Open a Herlev-shaped folder or a manifest (a CSV file, or a folder with cells.csv in it)."""
+def open_dataset(path: Path, allow_partial: bool = False, own: bool = False) -> Dataset:
+    """Open a Herlev-shaped folder or a manifest (a CSV file, or a folder with cells.csv in it).
+
+    `own` takes all the classes there are, also cells that are neither normal nor abnormal.
+    """
     path = Path(path)
     if path.is_file():
-        return read_manifest(path)
+        return read_manifest(path, own)
     if (path / "cells.csv").is_file():
-        return read_manifest(path / "cells.csv")
+        return read_manifest(path / "cells.csv", own)
     # a phantom says itself how many cells it has, so a small one is whole
     return read_herlev(path, allow_partial or is_phantom(path))
 
@@ -40,4 +43,4 @@ def reopened(run: RunRecord) -> Dataset:
     if not data.exists():
         do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as it was built."
         raise UserError(data, "the data set this run was built from", "no such file or folder", do)
-    return open_dataset(data, run.allow_partial)
+    return open_dataset(data, run.allow_partial, run.classes == "own")

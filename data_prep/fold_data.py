@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import LABELS, outputs_of
 from data_prep.folds import inner_split, train_test_cells
 from data_prep.image_hashes import write_fold_images
 from data_prep.mean_image import MeanImage, read_mean, write_mean
@@ -28,6 +29,7 @@ from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, Spli
 from deeppap.records.current_fold import is_read
 
 LMDBS = ("train_lmdb", "val_lmdb")
+LABEL_NUMBERS = range(len(LABELS))
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
 
 
@@ -41,7 +43,7 @@ def fold_cells(
     train, test = train_test_cells(dataset, split, fold)
     if run.select != "inner":
         return train, test, test
-    train, validation = inner_split(train, run.protocol, run.seed)
+    train, validation = inner_split(train, run.protocol, run.seed, run.classes == "own")
     return train, validation, test
 
 
@@ -52,10 +54,14 @@ def parts_of(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord) ->
 
 
 def class_labels(cells: Sequence[Cell], run: RunRecord, shuffled: bool = False) -> list[int]:
-    """The labels to train on: 2 or 7 classes; the control deals them out anew, at random."""
-    labels = [cell.class7 if run.classes == 7 else cell.label for cell in cells]
-    if None in labels:
-        raise FieldError("classes", "seven classes in the data set", "a data set of two", "Use `classes` 2.")
+    """The output of the net that each cell is trained on; the control deals them out anew, at random."""
+    labels = [cell.label for cell in cells]
+    if run.classes != 2:
+        number = {one.name: index for index, one in enumerate(outputs_of(run))}
+        if lost := next((cell.kind for cell in cells if cell.kind not in number), None):
+            do = "Use `classes` own, one output for each class of the data, or 2."
+            raise FieldError("classes", f"cells of {', '.join(number)}", lost, do)
+        labels = [number[cell.kind] for cell in cells]
     if shuffled:
         labels = [labels[i] for i in rng(run.seed, "control", "shuffle").permutation(len(labels))]
     return labels
@@ -66,11 +72,12 @@ def sources(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, pro
     train, validation, _ = fold_cells(dataset, split, fold, run)
     shuffled = run.control == "shuffle"
     full = {label: range(grid.views) for label, grid in profile.train.items()}
-    some = dict.fromkeys((0, 1), spread(profile.test.views, profile.validation_views))
+    some = dict.fromkeys(LABEL_NUMBERS, spread(profile.test.views, profile.validation_views))
+    tests = dict.fromkeys(LABEL_NUMBERS, profile.test)
     common = {"seed": run.seed, "encoding": run.encoding}
     return (
         Source(train, class_labels(train, run, shuffled), "train", profile.train, full, **common),
-        Source(validation, class_labels(validation, run), "test", {0: profile.test, 1: profile.test}, some, **common),
+        Source(validation, class_labels(validation, run), "test", tests, some, **common),
     )
 
 
@@ -97,7 +104,8 @@ def fold_key(split: SplitRecord, fold: int, run: RunRecord, profile: Profile) ->
     """The fingerprint of a fold's data: everything it follows from."""
     grids = {str(label): list(grid) for label, grid in profile.train.items()}
     counts = [grids, list(profile.test), profile.validation_views]
-    return digest(split.split_sha, fold, run.select, run.classes, run.control, run.seed, run.encoding, counts)
+    outputs = [[one.name, one.label] for one in outputs_of(run)] if run.classes == "own" else run.classes
+    return digest(split.split_sha, fold, run.select, outputs, run.control, run.seed, run.encoding, counts)
 
 
 def build_fold(
@@ -129,7 +137,7 @@ def build_fold(
         train_cells=len(train.cells),
         val_cells=len(validation.cells),
         validation_views=len(validation.indices[0]),
-        train_labels=views_by_label(train, run.classes),
+        train_labels=views_by_label(train, len(outputs_of(run))),
     )
     (target / "snapshots").mkdir(exist_ok=True)
     write_fold_images(target, parts_of(dataset, split, fold, run), known)

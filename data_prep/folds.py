@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import SEVEN, in_order
 from data_prep.views import rng
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import SplitRecord
@@ -17,12 +18,16 @@ SEEDS = 2**32  # what scikit-learn takes
 TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest subset
 
 
-def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int) -> list[list[str]]:
-    """Deal cells to folds, stratified by the seven classes (or the label); `field` keeps groups whole."""
+def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_class: bool) -> list[list[str]]:
+    """Deal cells to folds, stratified by Herlev's seven classes, else by label or class; `field` keeps groups whole."""
     # here, since it takes seconds, and most who import this only read folds
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    strata = np.array([cell.label if cell.class7 is None else cell.class7 for cell in cells])
+    classes = in_order((cell.kind, cell.label) for cell in cells)
+    strata = np.array([cell.label for cell in cells])
+    if by_class or classes == SEVEN:
+        number = {one.name: index for index, one in enumerate(classes)}
+        strata = np.array([number[cell.kind] for cell in cells])
     if np.bincount(strata).max() < n_folds:  # scikit-learn refuses where every class is smaller than the folds
         strata = np.array([cell.label for cell in cells])
     if np.bincount(strata).max() < n_folds:
@@ -69,7 +74,7 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
     if min(normal, abnormal) < n_folds:
         found = f"{normal} normal and {abnormal} abnormal"
         raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
-    folds = _assign(dataset.cells, protocol, seed, n_folds)
+    folds = _assign(dataset.cells, protocol, seed, n_folds, dataset.own)
     _require_both_labels(dataset, folds)
     return SplitRecord.of(protocol, seed, dataset.dataset_sha(), folds)
 
@@ -78,7 +83,7 @@ def _require_both_labels(dataset: Dataset, folds: list[list[str]]) -> None:
     """Every fold's net must be trained on both: where one group holds all of a label, no split by groups can."""
     for number, fold in enumerate(map(set, folds)):
         labels = {cell.label for cell in dataset.cells if cell.id not in fold}
-        if labels != {0, 1}:
+        if not labels >= {0, 1}:
             do = "Give more groups, another `seed`, or use `protocol` cell."
             found = f"one label alone in those of fold {number}"
             raise UserError(dataset.root, "normal and abnormal training cells in every fold", found, do)
@@ -92,7 +97,9 @@ def _require_groups(dataset: Dataset, n_folds: int) -> None:
         raise UserError(dataset.root, f"a group for every cell and at least {n_folds} groups", found, do)
 
 
-def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[Cell], list[Cell]]:
+def inner_split(
+    cells: Sequence[Cell], protocol: str, seed: int, by_class: bool = False
+) -> tuple[list[Cell], list[Cell]]:
     """Carve a validation set (one fifth) out of training cells, by the same protocol; each part has both labels.
 
     Raises
@@ -100,16 +107,16 @@ def inner_split(cells: Sequence[Cell], protocol: str, seed: int) -> tuple[list[C
     UserError
         As `inner_folds` does, and where every fifth would leave one part without a label.
     """
-    for fold in map(set, inner_folds(cells, protocol, seed)):
+    for fold in map(set, inner_folds(cells, protocol, seed, by_class)):
         parts = [c for c in cells if c.id not in fold], [c for c in cells if c.id in fold]
-        if all({cell.label for cell in part} == {0, 1} for part in parts):
+        if all({cell.label for cell in part} >= {0, 1} for part in parts):
             return parts
     expected = "a fifth of the training cells with both labels, in whole groups"
     do = "Give more groups, or use `select` last, or paper."
     raise FieldError("select", expected, "cells of one label in each", do)
 
 
-def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
+def inner_folds(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool = False) -> list[list[str]]:
     """Training cells dealt to five folds of ids, by the same protocol; `inner_split` takes the first that will do.
 
     Raises
@@ -122,7 +129,7 @@ def inner_folds(cells: Sequence[Cell], protocol: str, seed: int) -> list[list[st
         expected = f"at least {FOLDS} groups among the training cells, to hold a fifth of them back"
         do = "Give more groups, or use `select` last, or paper."
         raise FieldError("select", expected, str(len(groups)), do)
-    return _assign(cells, protocol, seed, FOLDS)
+    return _assign(cells, protocol, seed, FOLDS, by_class)
 
 
 def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[list[Cell], list[Cell]]:
@@ -155,7 +162,7 @@ def nested_subsets(cells: Sequence[Cell], shares: Sequence[int], seed: int) -> l
     for _ in range(TRIES):
         order = [names[i] for i in draws.permutation(len(names))]
         parts = [set(order[:count]) for count in counts]
-        if {cell.label for cell in cells if _group(cell) in parts[0]} == {0, 1}:
+        if {cell.label for cell in cells if _group(cell) in parts[0]} >= {0, 1}:
             return [[cell for cell in cells if _group(cell) in part] for part in parts]
     found = f"none in {TRIES} orders of {len(names)} groups"
     raise FieldError("shares", "both labels in the smallest part", found, "Begin with a larger share.")

@@ -1,8 +1,9 @@
 """Reader of the Herlev set (paper: "Herlev Dataset", Table 1)."""
 
+from collections import Counter
 from pathlib import Path
 
-from data_prep.cells import Cell, Dataset, counts, is_phantom
+from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.herlev_classes import CLASSES
 from data_prep.nucleus import centroid
 from deeppap.io.errors import UserError
@@ -31,7 +32,7 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
     _require_class_folders(root, allow_partial)
     cells: list[Cell] = []
     masks: dict[str, Path] = {}
-    for index, known in enumerate(CLASSES):
+    for known in CLASSES:
         for image, mask in _image_mask_pairs(root / known.folder):
             if image.stem in masks:
                 found = f"the stem of {masks[image.stem]}"
@@ -40,7 +41,7 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
             # Herlev names an image after its field: <field>-<number of the cell>
             group = image.stem.split("-")[0]
             centre = centroid(mask, image_size(image))
-            cells.append(Cell(image.stem, image, known.label, index, centre, group))
+            cells.append(Cell(image.stem, image, known.label, known.name, centre, group))
     if not allow_partial:
         _require_counts(root, cells)
     if not cells:
@@ -50,7 +51,6 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         name="phantom" if drawn else "herlev",
         root=root,
         cells=tuple(cells),
-        class_names=tuple(known.name for known in CLASSES),
         view_plan="unbalanced",
         pixel_um=None if drawn else PIXEL_UM,
         masks=masks,
@@ -99,7 +99,9 @@ def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def _require_counts(root: Path, cells: list[Cell]) -> None:
-    for known, count in zip(CLASSES, counts(cells), strict=True):
+    counts = Counter(cell.kind for cell in cells)
+    for known in CLASSES:
+        count = counts[known.name]
         if count != known.count:
             what = f"{abs(count - known.count)} {'missing' if count < known.count else 'too many'}"
             do = "Get the whole set again, or use `allow_partial` for a subset."

@@ -22,15 +22,6 @@ CLASSES = (
     HerlevClass("carcinoma_in_situ", "carcinoma in situ", 1, 150),
 )
 
-# which outputs of a net mean abnormal, by the number of its outputs: the one owner of this rule
-_ABNORMAL = {2: (1,), 7: tuple(index for index, known in enumerate(CLASSES) if known.label)}
-
-
-def abnormal_outputs(classes: int) -> tuple[int, ...]:
-    """The outputs of a net of 2 or 7 classes whose probabilities add up to P(abnormal)."""
-    return _ABNORMAL[classes]
-
-
 # mask colours, RGB
 NUCLEUS = (0, 0, 255)
 CYTOPLASM = (0, 0, 128)

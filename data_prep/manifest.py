@@ -1,14 +1,15 @@
 """Reader of a manifest: anyone's own cells in a CSV file (the paper's HEMLBC comes in this shape)."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
+from data_prep.classes import LABELS, NEITHER
 from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_points
-from data_prep.herlev_classes import CLASSES
 from data_prep.manifest_values import CLASS_COLUMNS, centre_of, class_of, inside, pixel_um_of, size_of
 from data_prep.nucleus import centroid
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
@@ -23,7 +24,7 @@ CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text;
 SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
 
 
-def read_manifest(path: Path) -> Dataset:
+def read_manifest(path: Path, own: bool = False) -> Dataset:
     """Read a manifest: a UTF-8 CSV with the columns image, label, and nucleus_x with nucleus_y, or mask.
 
     Commas, semicolons or tabs separate; without commas there, numbers may have decimal ones.
@@ -31,8 +32,9 @@ def read_manifest(path: Path) -> Dataset:
     abnormal or the name of a class; `group` (optional) names what was captured together, else an image
     of several cells is a group of its own;
     `id` (optional) else the image's name without extension, with the row number where one image holds several cells;
-    `class` or `bethesda`, in place of `label` or beside it: a class that data_prep.classes knows; kept in `kinds`, and
-    where there is no `label` it decides that; cells that are neither normal nor abnormal are passed over;
+    `class` or `bethesda`, in place of `label` or beside it: the name of the cell's class; where there is no `label` it
+    is one that data_prep.classes knows, which decides that. Cells that are neither normal nor abnormal are counted in
+    `left_out`, unless `own` asks for all the classes there are;
     `pixel_um` (optional) the side of a pixel in micrometres, the same in every line. Other columns are passed over.
 
     Raises
@@ -42,7 +44,7 @@ def read_manifest(path: Path) -> Dataset:
     """
     path = Path(path)
     cells: list[Cell] = []
-    rows, masks, mistakes = _Rows(path.parent), {}, Mistakes()
+    rows, masks, mistakes = _Rows(path.parent, own), {}, Mistakes()
     _require_room(path)
     for line, row in manifest_rows(path, mistakes=mistakes):
         cell = rows.cell(row, line, f"{path}, line {line}", mistakes)
@@ -59,37 +61,37 @@ def read_manifest(path: Path) -> Dataset:
     centres.require_pixels()
     if not cells:
         raise UserError(path, "cells that are normal or abnormal", "none", "Add one line a cell.")
-    cells, names = _one_kind_of_class(images_as_groups(cells, path.parent))
     return Dataset(
         name=path.stem if path.stem != "cells" else path.absolute().parent.name,
         root=path.parent,
-        cells=tuple(cells),
-        class_names=names,
+        cells=tuple(images_as_groups(cells, path.parent)),
         pixel_um=rows.pixels.pop(),
         masks=masks,
-        kinds=rows.kinds,
         phantom=is_phantom(path.parent),
+        own=own,
+        left_out=rows.left_out,
     )
 
 
 class _Rows:
     """Turns the rows of a manifest in `folder` into cells; remembers what the rows before have told."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, own: bool):
+        self.folder, self.own = folder, own
         self.ids: set[str] = set()
         self.sizes: dict[Path, tuple[int, int]] = {}  # of images: height, width
         self.pixels: set[float | None] = set()  # every pixel_um
         self.lines: dict[tuple[Path, tuple[float, float]], int] = {}  # by image and centre
         self.groups: dict[Path, str | None] = {}  # by image
-        self.kinds: dict[str, str] = {}  # the name of each cell's class, by its id
+        self.left_out: Counter[str] = Counter()  # cells of neither label, by class
 
     def cell(self, row: dict[str, str], line: int, where: str, mistakes: Mistakes) -> Cell | None:
         """The cell of a row; None if anything in it is wrong, which is noted, or if it is neither of both labels."""
-        found, name = {}, None
+        found = {}
         with mistakes.noted():
-            found["label"], found["class7"], name = class_of(row, where)
-            if found["label"] is None:
+            found["label"], found["kind"] = class_of(row, where)
+            if not self.own and LABELS[found["label"]] == NEITHER:
+                self.left_out[found["kind"]] += 1
                 return None
         with mistakes.noted():
             self.pixels.add(pixel_um_of(row.get("pixel_um"), self.pixels, where))
@@ -102,11 +104,7 @@ class _Rows:
             found["image"], found["centre"] = image, centre
         with mistakes.noted():
             found["id"] = self._id(row, line, where)
-        if len(found) < 6:
-            return None
-        if name:
-            self.kinds[found["id"]] = name
-        return Cell(**found)
+        return Cell(**found) if len(found) == 6 else None
 
     def _place(self, row: dict[str, str], where: str) -> tuple[Path, tuple[float, float]]:
         """The image and the nucleus centre in it."""
@@ -142,13 +140,6 @@ def images_as_groups(cells: list[Cell], folder: Path) -> list[Cell]:
     if len(images) == len(cells) or any(cell.group is not None for cell in cells):
         return cells
     return [replace(cell, group=cell.image.relative_to(folder).as_posix()) for cell in cells]
-
-
-def _one_kind_of_class(cells: list[Cell]) -> tuple[list[Cell], tuple[str, ...]]:
-    """The cells and their classes' names: the seven where every line names one, else the two labels."""
-    if any(cell.class7 is None for cell in cells):
-        return [replace(cell, class7=None) for cell in cells], ("normal", "abnormal")
-    return cells, tuple(known.name for known in CLASSES)
 
 
 def _require_room(path: Path) -> None:

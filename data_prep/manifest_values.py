@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from data_prep.classes import ABNORMAL, NEITHER, NORMAL, known_class
-from data_prep.herlev_classes import CLASSES
+from data_prep.classes import LABELS, known_class
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size, missing_image_advice
 
-LABELS = {"0": 0, "1": 1}  # beside the names of data_prep.classes
-CLASS7 = {known.name: index for index, known in enumerate(CLASSES)}
+NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
 CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills decides its label
 PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 
@@ -29,21 +27,20 @@ def size_of(image: Path, where: str) -> tuple[int, int]:
     return image_size(image)
 
 
-def class_of(row: dict[str, str], where: str) -> tuple[int | None, int | None, str | None]:
-    """A line's label 0 or 1, its class among Herlev's seven, and the name of its class.
+def class_of(row: dict[str, str], where: str) -> tuple[int, str]:
+    """A line's label, 0 normal, 1 abnormal or 2 neither, and the name of its class; without one the label's name.
 
-    The label is None for a cell that is neither normal nor abnormal. A name that only repeats the label is None too.
+    A class that the table does not know is taken by the name it has, if `label` says what it is.
     """
-    values = [row[column] for column in CLASS_COLUMNS if row.get(column)]
-    if not values or values[0] not in LABELS and known_class(values[0]) is None:
-        expected = "a label among 0, 1, normal, abnormal, or the name of a class"
-        raise UserError(where, expected, values[0] if values else "nothing", "See docs/how-to/import-labels.md.")
-    label = LABELS.get(values[0])
-    if label is None and (known := known_class(values[0])).label != NEITHER:
-        label = int(known.label == ABNORMAL)
-    names = [known.name if (known := known_class(value)) else value for value in values]
-    name = next((name for name in names if name not in LABELS and name not in (NORMAL, ABNORMAL, NEITHER)), None)
-    return label, CLASS7.get(name), name
+    values = [NUMBERS.get(row[column], row[column]) for column in CLASS_COLUMNS if row.get(column)]
+    known = [known_class(value) for value in values]
+    if not values or known[0] is None:
+        expected = "a label among 0, 1, normal, abnormal, neither, or the name of a known class"
+        do = "If it is a class of your own, add a column `label` that says normal, abnormal or neither of it."
+        raise UserError(where, expected, values[0] if values else "nothing", do)
+    names = [one.name if one else value for one, value in zip(known, values, strict=True)]
+    label = known[0].label
+    return LABELS.index(label), next((name for name in names if name not in LABELS), label)
 
 
 def pixel_um_of(value: str | None, others: set[float | None], where: str) -> float | None:

@@ -30,8 +30,8 @@ class Source(NamedTuple):
     cells: Sequence[Cell]
     labels: Sequence[int]
     purpose: str
-    grids: dict[int, Grid]  # by the cell's own two-class label
-    indices: dict[int, Sequence[int]]  # which views of the grid, by two-class label
+    grids: dict[int, Grid]  # by the cell's own label: normal, abnormal or neither
+    indices: dict[int, Sequence[int]]  # which views of the grid, by the same
     seed: int
     encoding: str
 

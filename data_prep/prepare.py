@@ -1,18 +1,20 @@
 """From a user's request to a run folder with its frozen split and one fold's data."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from data_prep.cells import Dataset, counts
+from data_prep.classes import SEVEN, class_text, outputs_of
 from data_prep.dataset import find_data, open_dataset
-from data_prep.fold_data import build_fold, fold_key
+from data_prep.fold_data import build_fold, fold_cells, fold_key
 from data_prep.folds import FOLDS, make_split
 from data_prep.image_hashes import IMAGES, write_images
 from data_prep.profiles import read_profile, run_profile, view_changes
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
-from deeppap.records import DatasetRecord, Request, RunRecord, SplitRecord
+from deeppap.records import DatasetRecord, OutputRecord, Request, RunRecord, SplitRecord
 from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 from deeppap.records.run_folder import RUNS, default_name, fold_folder, locked, new_run, open_run
 
@@ -34,9 +36,10 @@ def prepare_run(
     Without a `name` the run is named after its options, and `suffix`: what else tells it apart.
     """
     check(request)
-    dataset = open_dataset(find_data(request.data), request.allow_partial)
+    dataset = open_dataset(find_data(request.data), request.allow_partial, request.classes == "own")
     split = make_split(dataset, request.protocol, request.seed)
-    wanted = new_run(request, dataset_record(dataset, find_data(request.data), split.dataset_sha))
+    outputs = output_records(dataset) if dataset.own else None
+    wanted = new_run(request, dataset_record(dataset, find_data(request.data), split.dataset_sha), outputs)
     name = name or f"{default_name(wanted)}{suffix}"
     folder = runs / name
     with locked(folder, wait=True):  # two folds of one run may start at once
@@ -52,14 +55,29 @@ def prepare_run(
 def dataset_record(dataset: Dataset, path: Path, dataset_sha: str) -> DatasetRecord:
     """What a run keeps of its data set."""
     facts = {name: getattr(dataset, name) for name in ("name", "view_plan", "pixel_um", "paper", "phantom")}
-    normal, abnormal = counts(dataset.cells, 2)
     return DatasetRecord(
         **facts,
         path=str(path.absolute()),
         dataset_sha=dataset_sha,
         cells=len(dataset.cells),
-        labels=(normal, abnormal),
+        labels=counts(dataset.cells),
     )
+
+
+def output_records(dataset: Dataset) -> list[OutputRecord]:
+    """One output for each class of the data set.
+
+    Raises
+    ------
+    UserError
+        For a class that some cells call normal and others not: its output could be neither.
+    """
+    names = Counter(one.name for one in dataset.classes)
+    for name, labels in names.items():
+        if labels > 1:
+            do = "Give all its cells one label, or use `classes` 2."
+            raise UserError(dataset.root, f"one label for all cells of class {name}", f"{labels}", do)
+    return [OutputRecord(name=one.name, label=one.label) for one in dataset.classes]
 
 
 def expected_key(fold: Path) -> str:
@@ -96,10 +114,9 @@ def write_cells(path: Path, dataset: Dataset) -> None:
         writer = CsvWriter(file, "\r\n")
         writer.writerow(["id", "class7", "class_name", "label", "group", "x", "y"])
         for cell in dataset.cells:
-            kind = cell.label if cell.class7 is None else cell.class7
-            name = dataset.kinds.get(cell.id, dataset.class_names[kind])
-            row = [cell.id, cell.class7, name, cell.label, cell.group]
-            writer.writerow([*("" if value is None else value for value in row), *(f"{v:.9g}" for v in cell.centre)])
+            number = class_text(cell.kind, SEVEN) if dataset.has_seven else ""
+            row = [cell.id, number, cell.kind, cell.label, cell.group or ""]
+            writer.writerow([*row, *(f"{v:.9g}" for v in cell.centre)])
 
 
 def prepare_fold(
@@ -115,8 +132,22 @@ def prepare_fold(
         raise FieldError("fold", f"0 to {FOLDS - 1}", str(fold), "Folds are counted from 0.")
     folder, dataset, split, run = prepare_run(request, name, runs)
     target = fold_folder(folder, fold)
-    for line in view_changes(run):
+    for line in [*class_lines(dataset, split, fold, run), *view_changes(run)]:
         say(line)
     with locked(target):
         line = build_fold(target, dataset, split, fold, run, run_profile(run), workers)
     return target, line
+
+
+def class_lines(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord) -> list[str]:
+    """Lines for the user: cells that are left out, what the net tells apart, and classes without a training cell."""
+    lines = [line] if (line := dataset.left_out_line()) else []
+    if run.classes == "own":
+        outputs = outputs_of(run)
+        lines.append(f"{len(outputs)} outputs: {', '.join(f'{one.name} ({one.label})' for one in outputs)}")
+        trained = {cell.kind for cell in fold_cells(dataset, split, fold, run)[0]}
+        if lost := [one.name for one in outputs if one.name not in trained]:
+            lines.append(
+                f"!! fold {fold} trains on no cell of {', '.join(lost)}: its net cannot learn what they are !!"
+            )
+    return lines

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message
 
+from data_prep.classes import LABELS
 from data_prep.folds import FOLDS
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import ROOT, training_prototxt
@@ -21,7 +22,7 @@ from deeppap.records import RunRecord
 
 FILE = ROOT / "profiles.toml"
 EVEN = 1.1  # most that the views of the larger class may exceed those of the smaller one
-Grids = dict[int, Grid]  # by label
+Grids = dict[int, Grid]  # by label: normal, abnormal, and if the net tells them apart neither
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,18 @@ def adapting_counts(profile: Profile) -> tuple[int, int, int]:
 
 def run_profile(run: RunRecord) -> Profile:
     """The profile of a run, with the training views that its data set gets."""
-    return fit_views(read_profile(run.profile, run.dataset.view_plan), run)
+    return fit_views(_written(run), run)
+
+
+def _written(run: RunRecord) -> Profile:
+    """The profile of a run as it is written; cells that are neither normal nor abnormal get as many as normal ones."""
+    written = read_profile(run.profile, run.dataset.view_plan)
+    labels = range(len(run.dataset.labels))
+    return replace(written, train={label: written.train.get(label, written.train[0]) for label in labels})
 
 
 def fit_views(written: Profile, run: RunRecord) -> Profile:
-    """The profile with the training views that a set of so many normal and abnormal cells gets.
+    """The profile with the training views that a set of so many cells of each label gets.
 
     As written if that is even and long enough, and for sets of the paper's own plan (Herlev).
     """
@@ -152,24 +160,26 @@ def _views(train: Grids, run: RunRecord) -> int:
 
 
 def _multiples(written: Grids) -> Iterator[Grids]:
-    """Ever more translations of both classes, in the proportion that is written."""
+    """Ever more translations of all cells, in the proportion that is written."""
     for times in itertools.count(1):
         yield {label: Grid(grid.rotations, grid.translations * times) for label, grid in written.items()}
 
 
 def _even(written: Grids, cells: Sequence[int]) -> Iterator[Grids]:
-    """Ever more translations with which both classes come out with as many views; fewest first."""
+    """Ever more translations with which all labels come out with as many views; fewest first.
+
+    Only labels are balanced, as in the paper: within one each cell has as many views, whatever its class.
+    """
     if _uneven(written, cells) <= EVEN:
         yield written
     more = max(written, key=lambda label: cells[label] * written[label].views)
-    less = 1 - more
     for translations in itertools.count(written[more].translations):
-        large = Grid(written[more].rotations, translations)
-        wanted = cells[more] * large.views / (cells[less] * written[less].rotations)
-        small = Grid(written[less].rotations, max(written[less].translations, round(wanted)))
-        grids = {more: large, less: small}
+        views, grids = cells[more] * written[more].rotations * translations, {}
+        for label, (rotations, least) in written.items():
+            wanted = views / (cells[label] * rotations)
+            grids[label] = Grid(rotations, translations if label == more else max(least, round(wanted)))
         if _uneven(grids, cells) <= EVEN:
-            yield {label: grids[label] for label in written}
+            yield grids
 
 
 def _uneven(grids: Grids, cells: Sequence[int]) -> float:
@@ -179,19 +189,19 @@ def _uneven(grids: Grids, cells: Sequence[int]) -> float:
 
 def view_changes(run: RunRecord) -> list[str]:
     """Lines for the user: how the training views of a run differ from its profile as written, and why."""
-    written, fitted = read_profile(run.profile, run.dataset.view_plan), run_profile(run)
+    written, fitted = _written(run), run_profile(run)
     if fitted.train == written.train:
         return []
     classes = []
-    for label, name in enumerate(("normal", "abnormal")):
-        grid, before = fitted.train[label], written.train[label]
+    for label, grid in fitted.train.items():
+        name, before = LABELS[label], written.train[label]
         classes.append(
             f"{run.dataset.labels[label]} {name} cells x {grid.views} ({grid.rotations} rotations x "
             f"{grid.translations} translations; written: {before.translations})"
         )
     lines = [f"training views: {'; '.join(classes)}"]
     if written.balance and _uneven(written.train, run.dataset.labels) > EVEN:
-        lines.append(f"  both classes get about as many views; balance = false in {FILE.name} keeps those written")
+        lines.append(f"  all labels get about as many views; balance = false in {FILE.name} keeps those written")
     few = iterations(written, run)
     if few < written.least_iterations:
         lines.append(

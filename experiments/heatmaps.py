@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.classes import ABNORMAL, outputs_with
 from data_prep.dataset import reopened
-from data_prep.herlev_classes import abnormal_outputs
 from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, render, rng
 from deeppap.cli.tool import run
@@ -66,7 +66,9 @@ def compared(heats: list[np.ndarray], mask: np.ndarray, label: int, passes: int)
 def study(model: TrainedModel, dataset, cells: list, views: int, cover: int) -> dict[str, list[list[float]]]:
     """By way of asking, what `compared` gives of each cell."""
     engine = model.engine()
-    layers = {layer: CaffeAttribution(engine, abnormal_outputs(model.classes), layer) for layer in ("conv3", "conv5")}
+    layers = {
+        layer: CaffeAttribution(engine, outputs_with(ABNORMAL, model.outputs), layer) for layer in ("conv3", "conv5")
+    }
     found = defaultdict(list)
     for number, cell in enumerate(tqdm(cells, desc="cells", unit="cell", disable=None)):
         whole = of_data_set(cell, model.views(views))

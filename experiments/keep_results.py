@@ -23,7 +23,7 @@ from deeppap.report.table import metric_text
 from deeppap.scoring.kept_run import is_kept, write_kept_run
 from deeppap.scoring.results import RunResult, load_run
 from deeppap.stats.baselines import judged_baseline
-from deeppap.stats.by_class import seven_class_errors
+from deeppap.stats.by_class import class_errors
 from deeppap.stats.intervals import interval
 from deeppap.stats.metrics import METRICS, binary_metrics
 
@@ -113,8 +113,9 @@ def row_of(run: RunResult) -> dict[str, object]:
         limits = interval(labels, run.pooled("scores"), name, groups)
         low, high = limits if isinstance(limits, tuple) else ("", "")  # else there are too few groups
         row |= {name: metrics[name], f"{name}_low": low, f"{name}_high": high}
-    seven = run.classes == 7 and run.has_class7
-    row["seven_way_error"] = seven_class_errors(run.pooled("probs"), run.pooled("class7"))["seven_way"] if seven else ""
+    row["seven_way_error"] = ""
+    if run.says_classes and run.has_seven:
+        row["seven_way_error"] = class_errors(run.pooled("probs"), run.pooled("kinds"), run.classes)["each_class"]
     for shift in (5, 10):
         folds = run.folds_with(f"shift{shift}")
         moved = binary_metrics(labels, run.pooled(f"shift{shift}")) if len(folds) == len(run.folds) else {}

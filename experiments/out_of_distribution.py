@@ -125,7 +125,7 @@ def main() -> None:
     reference = fit_reference(model, engine, cells_of["train"], cells_of["inner"], args.layer)
     ready, own = engine.view_input(model.mean, 1), None
     for name, cells in kinds(model, some(cells_of["test"], args.cells), args):
-        bar = tqdm(score_cells(ready, cells, reference), desc=name, unit="cell", disable=None)
+        bar = tqdm(score_cells(ready, cells, model.outputs, reference), desc=name, unit="cell", disable=None)
         found = np.array([score.ood_score for score in bar])
         line = f"{name:32} {len(found):5} cells  {100 * (found > 1).mean():5.1f} % over the limit"
         if own is None:

@@ -40,7 +40,7 @@ class WithFc8(CaffeEngine):
 def both_scores(model: TrainedModel, cells: list, device, views: int | None = None) -> tuple[np.ndarray, ...]:
     """Score cells once; labels int64 (n,), and P(abnormal) float64 (n,) by the mean over softmax and over fc8."""
     engine, choice, crops = WithFc8(model, device), model.views(views), model.crops()
-    found = score_cells(engine.view_input(model.mean, crops), cells_of_data_set(cells, choice))
+    found = score_cells(engine.view_input(model.mean, crops), cells_of_data_set(cells, choice), model.outputs)
     scores = list(tqdm(found, total=len(cells), desc="score", unit="cell", disable=None))
     outputs = np.concatenate(engine.fc8).astype(np.float64).reshape(len(cells), choice.count * crops, -1)
     # the mean over fc8 goes through softmax last, so both are probabilities

@@ -97,7 +97,7 @@ def own_cells(tmp_path):
 
 def test_the_documented_manifest_reads(own_cells):
     found = read_manifest(own_cells)
-    assert (found.name, counts(found.cells, 2)) == ("my_cells", [3, 2])
+    assert (found.name, counts(found.cells)) == ("my_cells", (3, 2))
     assert {cell.id: cell.centre for cell in found.cells} == {
         "cell_0001": (63.5, 71.0),
         "cell_0002": (30.5, 20.0),

@@ -28,7 +28,9 @@ def test_both_means_are_of_the_same_crops(trained_fold, dataset):
     labels, over_softmax, over_fc8 = both_scores(model, cells, Device(), views=2)
     choice = ViewChoice(model.profile.test, 2, model.run.seed)
     engine = CaffeEngine(model.deploy, model.weights)
-    scores = list(score_cells(engine.view_input(model.mean, model.crops()), cells_of_data_set(cells, choice)))
+    scores = list(
+        score_cells(engine.view_input(model.mean, model.crops()), cells_of_data_set(cells, choice), model.outputs)
+    )
     assert over_softmax == pytest.approx([score.score for score in scores], abs=1e-6)
     assert labels.tolist() == [cell.label for cell in cells]
     for cell, value in zip(cells, over_fc8, strict=True):

@@ -18,7 +18,7 @@ from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
 from deeppap.report.tables.comparison import against_baseline, chance, of_baseline
 from deeppap.scoring.results import FoldResult, RunResult, load_run
-from deeppap.stats.by_class import confusion, right_per_class, seven_class_wrong
+from deeppap.stats.by_class import class_wrong, confusion, right_per_class
 from deeppap.stats.calibration import expected_calibration_error
 from deeppap.stats.compare import compare
 from deeppap.stats.intervals import interval, share_interval
@@ -99,14 +99,14 @@ def epochs(fold: FoldResult) -> list[str]:
 def seven_errors(name: str) -> list[list[str]]:
     """The seven-way error and the one as normal and abnormal, each with its interval."""
     run, found = kept(name), []
-    for wrong in seven_class_wrong(run.pooled("probs"), run.pooled("class7")).values():
+    for wrong in class_wrong(run.pooled("probs"), run.pooled("kinds"), run.classes).values():
         found.append([percent(value) for value in (wrong.mean(), *share_interval(wrong, run.groups()))])
     return found
 
 
 def confusion_rows(name: str) -> Figures:
     run = kept(name)
-    counts = confusion(run.pooled("probs"), run.pooled("class7"))
+    counts = confusion(run.pooled("probs"), run.pooled("kinds"))
     for place, row in enumerate(counts):
         yield (*row, percent(row[place] / row.sum()))
     abnormal = counts[3:, 3:]
@@ -176,7 +176,7 @@ def short_seven() -> Figures:
     yield (*collapsed, percent(wrong_cells(kept(FIELD)) / len(kept(FIELD).ids)))
     yield from confusion_rows(SEVEN)
     run = kept(SEVEN)
-    counts = confusion(run.pooled("probs"), run.pooled("class7"))
+    counts = confusion(run.pooled("probs"), run.pooled("kinds"))
     columnar = right_of(kept(FIELD))["columnar"][0]
     yield counts[2, 2], counts[2].sum(), columnar, counts[5, 2], counts[5].sum()
     yield (*texts(run, ["acc"], 5), *texts(run, ["acc"]))
@@ -196,8 +196,8 @@ def medium_folds(name: str, before: str) -> Figures:
         alone = replace(kept(name), folds=(fold,))
         wrong = []
         if name == MEDIUM_SEVEN:
-            seven = seven_class_wrong(alone.pooled("probs"), alone.pooled("class7"))
-            wrong = [percent(seven["seven_way"].mean())]
+            seven = class_wrong(alone.pooled("probs"), alone.pooled("kinds"), alone.classes)
+            wrong = [percent(seven["each_class"].mean())]
         yield (fold.fold, *views, *wrong, *texts(fold), *texts(other, ["acc", "auc"]))
     yield folds_together(name)
     yield only_one_right(before, name)

@@ -24,12 +24,16 @@ def main() -> None:
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from data_prep.prepare import prepare_fold
+    from deeppap.io.caffe_messages import ROOT, prototxt_folder
     from deeppap.records.current_fold import make_current
 
     fold, line = prepare_fold(requested(args), args.fold, args.workers, args.run)
     make_current(fold)
     print(line)
-    print("data/fold points there. Next: tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ...")
+    solver = prototxt_folder(args.classes) / "solver.prototxt"
+    # the hand-written net has not as many outputs as the data have classes: tools/train.py sets them
+    by_hand = "" if args.classes == "own" else f", or caffe train -solver {solver.relative_to(ROOT)} -weights ..."
+    print(f"data/fold points there. Next: tools/train.py{by_hand}")
 
 
 if __name__ == "__main__":

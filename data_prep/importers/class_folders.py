@@ -43,7 +43,7 @@ def _herlev(folder: Path, source: Source) -> Iterator[Labelled]:
     dataset = herlev.read_herlev(folder, allow_partial=True)
     for cell in dataset.cells:
         about = {"group": cell.group, "id": cell.id, "pixel_um": dataset.pixel_um, "centre_from": "mask"}
-        yield Labelled(str(cell.image), cell.image, HERLEV[cell.class7].name, cell.centre, **about)
+        yield Labelled(str(cell.image), cell.image, cell.kind, cell.centre, **about)
 
 
 def _any(folder: Path, source: Source) -> Iterator[Labelled]:

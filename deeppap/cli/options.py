@@ -14,7 +14,7 @@ import msgspec
 
 from deeppap.cli.tool import ToolParser
 from deeppap.io.machine import usable_cores
-from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
+from deeppap.records.request import CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
 
 if TYPE_CHECKING:
     from deeppap.engines.device import Device
@@ -127,7 +127,13 @@ def add_run_options(parser: ToolParser, default_profile: str, select: str | None
         help="snapshot to keep: lowest loss on the test fold (paper), the last one, or lowest loss on training cells "
         f"that were held back (inner) (default: {followed})",
     )
-    parser.add_argument("--classes", type=int, default=DEFAULTS.classes, choices=(2, 7), help="outputs of the net")
+    parser.add_argument(
+        "--classes",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        default=DEFAULTS.classes,
+        choices=CLASSES,
+        help="outputs of the net: normal and abnormal, Herlev's seven, or one for each class of the data",
+    )
     parser.add_argument("--control", choices=CONTROLS, help="negative control: train on shuffled labels")
     parser.add_argument(
         "--encoding", choices=ENCODINGS, default=DEFAULTS.encoding, help="of the patches in the LMDBs; png is smaller"

@@ -8,6 +8,7 @@ PROTOCOLS = ("cell", "field")
 SELECTIONS = ("paper", "last", "inner")
 CONTROLS = ("shuffle",)
 ENCODINGS = ("raw", "png")
+CLASSES = (2, 7, "own")
 BY_PROTOCOL = {"field": "inner"}  # the default of select; for other protocols it is the paper's
 CAVEAT = "the snapshot was chosen by its loss on the reported fold (select paper): no independent test of new fields"
 CLASSIFY_VIEWS = 100  # views of a cell in tools/classify.py by default
@@ -20,7 +21,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     # the paper's folds, or all cells of a field in one fold; "external" for a set that the net was not trained on
     protocol: str = "cell"
     select: Literal["paper", "last", "inner"] | None = None  # which snapshot is scored; None: the protocol's default
-    classes: Literal[2, 7] = 2  # outputs of the net (paper: Table 1)
+    # outputs of the net: normal and abnormal, Herlev's seven (paper: Table 1), or one for each class of the data
+    classes: Literal[2, 7, "own"] = 2
     control: Literal["shuffle"] | None = None  # training labels are shuffled, so that the net must learn nothing
     encoding: Literal["raw", "png"] = "raw"  # of views in an LMDB
     seed: int = 1  # of the split, the views and Caffe

@@ -12,17 +12,17 @@ import msgspec
 from deeppap.io.errors import UserError
 from deeppap.io.files import FULL, disk_full
 from deeppap.records.provenance import command_line, provenance
-from deeppap.records.request import Options, Request
-from deeppap.records.structs import DatasetRecord, RunRecord
+from deeppap.records.request import Options
+from deeppap.records.structs import DatasetRecord, OutputRecord, RunRecord
 
 RUNS = Path("runs")
 OPTIONS = Options.__struct_fields__
 
 
-def new_run(request: Request, dataset: DatasetRecord) -> RunRecord:
-    """The record of a run that is made here and now, by this command."""
+def new_run(request: Options, dataset: DatasetRecord, outputs: list[OutputRecord] | None = None) -> RunRecord:
+    """The record of a run that is made here and now, by this command; a net of own classes has `outputs`."""
     options = {name: getattr(request, name) for name in OPTIONS}
-    return RunRecord(**options, command=command_line(), dataset=dataset, **provenance())
+    return RunRecord(**options, command=command_line(), dataset=dataset, outputs=outputs, **provenance())
 
 
 def default_name(run: RunRecord) -> str:
@@ -31,8 +31,8 @@ def default_name(run: RunRecord) -> str:
     A selection other than the paper's is always named, so that no name ever changes what it stands for.
     """
     parts = [run.dataset.name, run.protocol, run.profile]
-    if run.classes == 7:
-        parts.append("7class")
+    if run.classes != 2:
+        parts.append(f"{run.classes}class")
     if run.select != "paper":
         parts.append(run.select)
     if run.control:

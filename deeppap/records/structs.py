@@ -36,7 +36,8 @@ class DatasetRecord(Facts, frozen=True, kw_only=True):
     pixel_um: Positive | None  # side of a pixel in micrometres
     paper: str | None  # key in report/paper.json, if the paper has figures of this very set
     phantom: bool  # whether the cells are synthetic
-    labels: tuple[Count, Count]  # normal and abnormal cells
+    # normal and abnormal cells, and if the net tells them apart those that are neither
+    labels: Annotated[tuple[Count, ...], msgspec.Meta(min_length=2, max_length=3)]
 
 
 class WeightsRecord(Facts, frozen=True, kw_only=True):
@@ -100,6 +101,13 @@ class Recipe(Record, frozen=True, kw_only=True):
         return self.weights.weights_sha if self.weights else None
 
 
+class OutputRecord(Facts, frozen=True, kw_only=True):
+    """What an output of a net of own classes stands for."""
+
+    name: str
+    label: Literal["normal", "abnormal", "neither"]
+
+
 class NetRecord(Facts, frozen=True, kw_only=True):
     """One of the nets that scored an external set."""
 
@@ -127,6 +135,7 @@ class RunRecord(Options, Record, frozen=True, kw_only=True):
 
     command: list[str]
     dataset: DatasetRecord
+    outputs: list[OutputRecord] | None = None  # of a net of own classes, in their order
     tf32: bool = False  # whether a fold was trained on a GPU that rounds to TF32
     started: str  # ISO 8601, UTC
     machine: Machine

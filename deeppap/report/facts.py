@@ -39,7 +39,7 @@ def _facts(run: RunResult) -> dict[str, str]:
         "Command": shlex.join(record.command),
         "Profile": record.profile,
         "Protocol and folds": f"{record.protocol}; scored: {run.fold_text() if run.folds else 'none'}",
-        "Classes of the net": str(record.classes),
+        "Classes of the net": ", ".join(one.name for one in run.outputs),
         "Snapshot scored": _snapshots(run),
         "Control": record.control or "no",
         "Seed": str(record.seed),

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from data_prep.classes import LABELS
 from deeppap.io.errors import UserError, printable
 from deeppap.io.files import sha256_file
 from deeppap.io.html import render
@@ -18,7 +19,7 @@ from deeppap.records.record import without_paths
 from deeppap.records.request import CLASSIFY_VIEWS
 from deeppap.report.facts import SELECTIONS
 from deeppap.report.notes import made, scored_how, weights_of
-from deeppap.report.runs import KINDS, Run
+from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
 from deeppap.report.tables.comparison import baselines
 from deeppap.report.tables.performance import table3, table5
@@ -38,7 +39,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     run, model = Run(result, result.name), fold.model
     record, mean = run.record, fold.folder / "mean.binaryproto"
     title = f"ConvNet-T, {record.dataset.name}, {record.protocol} protocol, profile {record.profile}, fold {fold.fold}"
-    cells = Counter((cell.label, cell.class7 or 0, cell.class_name) for cell in result.cells.values())
+    cells = Counter((cell.class_name, LABELS[cell.label]) for cell in result.cells.values())
     table = table3([run]) or table5([run])
     # the earlier methods have no place on a card
     rows = [row for row in table.text_rows() if row[0].startswith(("paper:", run.label))]
@@ -60,11 +61,12 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         release=release,
         file=Path(model.snapshot).name,
         prototxt="prototxt/seven_class" if record.classes == 7 else "prototxt",
+        outputs=[f"{printable(one.name)} ({one.label})" for one in result.outputs],
         source=weights_of(fold),
         mean_sha=sha256_file(mean) if mean.exists() else None,
         name="a synthetic set (phantom)" if record.dataset.phantom else f"`{printable(record.dataset.name)}`",
         classes=_table(
-            ["class", "side", "cells"], [[n, KINDS[k], count] for (k, _, n), count in sorted(cells.items())]
+            ["class", "side", "cells"], [[one.name, one.label, cells[one.name, one.label]] for one in result.classes]
         ),
         selection=SELECTIONS[model.select],
         made=made(fold.made[0]),

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from data_prep.classes import LABELS, CellClass
 from deeppap.report.notes import run_notes
-from deeppap.report.table import KINDS, Rows, Table
-from deeppap.scoring.results import FoldResult, RunResult
+from deeppap.report.table import Rows, Table
+from deeppap.scoring.results import Every, FoldResult, RunResult
+from deeppap.stats.by_class import ClassFigures, class_figures
 from deeppap.stats.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
 
 BY_GROUP = (
@@ -23,14 +25,6 @@ BY_CELL = (
 T = TypeVar("T")
 
 
-class CellClass(NamedTuple):
-    """A class that a run's cells fall into; `index` is 0..6 of the seven, or the label if the set has only two."""
-
-    index: int
-    name: str
-    label: int
-
-
 class Run:
     """A run in a report.
 
@@ -42,9 +36,13 @@ class Run:
         What must be known before one of its figures is used.
     title : str
         The label, and which folds its figures are of.
-    labels, scores, probs, class7, groups : ndarray
-        Of all scored cells, fold after fold, if there are any; `class7` and `groups` are None if the data set has
-        none.
+    classes : tuple of CellClass
+        Of its cells, in order.
+    has_seven, says_classes : bool
+        Whether they are Herlev's seven; whether the net's outputs are they, and more than normal and abnormal.
+    labels, scores, probs, kinds, groups : ndarray
+        Of all scored normal and abnormal cells, fold after fold, if there are any; `kinds` are places in `classes`,
+        `groups` is None if the data set has none.
     view_folds : tuple of FoldResult
         The folds that have kept the scores of their views.
     """
@@ -57,14 +55,28 @@ class Run:
         self.title = f"{label}, {result.fold_text()}"
         if self.folds:
             self.labels, self.scores, self.probs = map(result.pooled, ("labels", "scores", "probs"))
-            self.class7 = result.pooled("class7") if result.has_class7 else None
+            self.kinds = result.pooled("kinds")
             self.groups = result.groups()
+        self.classes, self.has_seven, self.says_classes = result.classes, result.has_seven, result.says_classes
         self.view_folds = result.folds_with("views")
 
+    @cached_property
+    def every(self) -> Every:
+        """All scored cells, also those that are neither normal nor abnormal."""
+        ids = tuple(cell for fold in self.folds for cell in fold.every.ids)
+        return Every(
+            ids, *(np.concatenate(parts) for parts in zip(*(fold.every[1:] for fold in self.folds), strict=True))
+        )
+
+    @cached_property
+    def class_figures(self) -> ClassFigures:
+        """What the net is worth class by class, if it says classes."""
+        return class_figures(self.every.probs, self.every.kinds, self.every_group)
+
     @property
-    def says_seven(self) -> bool:
-        """Whether the net has seven outputs and its scored cells seven classes."""
-        return bool(self.folds) and self.record.classes == 7 and self.class7 is not None
+    def every_group(self) -> np.ndarray | None:
+        """The group of each of `every`; None if the data set has none."""
+        return None if self.groups is None else np.array([self.result.cells[cell].group for cell in self.every.ids])
 
     # a table and a figure show each of these three; their intervals take seconds
 
@@ -90,24 +102,10 @@ class Run:
             self.result.groups(self.view_folds),
         )
 
-    @cached_property
-    def classes(self) -> list[CellClass]:
-        """The classes of the data set that have cells, in order."""
-        seven, found = self.result.has_class7, {}
-        for cell in self.result.cells.values():
-            index = cell.class7 if seven else cell.label
-            # with two classes each may hold cells of several kinds, as a manifest names them
-            found[index] = CellClass(index, cell.class_name if seven else KINDS[cell.label], cell.label)
-        return [found[index] for index in sorted(found)]
-
-    def class_of(self, cell_id: str) -> int:
-        """The index of a cell's class."""
-        cell = self.result.cells[cell_id]
-        return cell.class7 if self.result.has_class7 else cell.label
-
-    def ids_of_class(self, index: int) -> list[str]:
+    def ids_of_class(self, one: CellClass) -> list[str]:
         """The cells of one class, scored or not, sorted."""
-        return sorted(cell for cell in self.result.cells if self.class_of(cell) == index)
+        cells = self.result.cells.values()
+        return sorted(c.id for c in cells if (c.class_name, LABELS[c.label]) == (one.name, one.label))
 
 
 def named(results: Sequence[RunResult]) -> list[Run]:

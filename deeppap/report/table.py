@@ -11,7 +11,6 @@ from deeppap.io.names import CsvWriter
 from deeppap.stats.intervals import Interval
 from deeppap.stats.metrics import percent
 
-KINDS = ("normal", "abnormal")  # by label
 Rows = list[list[Any]]
 
 

@@ -61,14 +61,14 @@ def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0)
 
 
 def of_pixels(image: np.ndarray, centre: tuple[float, float], choice: ViewChoice, source: Path) -> CellViews:
-    """An unlabelled cell at (x, y) of an image, uint8 (H, W, 3) BGR; label 0 stands for nothing here.
+    """An unlabelled cell at (x, y) of an image, uint8 (H, W, 3) BGR; label 0 and no class stand for nothing here.
 
     Its views follow from the pixels around it and from the centre, so a cell scores the same whatever file or
     row it comes from.
     """
     region, inside = neighbourhood(image, centre)
     name = hashlib.sha256(repr((region.shape, [f"{v:.3f}" for v in inside])).encode() + region.tobytes()).hexdigest()
-    return CellViews(Cell(name, source, 0, None, centre, None), partial(_same, region, inside), choice.of(name))
+    return CellViews(Cell(name, source, 0, "", centre, None), partial(_same, region, inside), choice.of(name))
 
 
 def _same(region: np.ndarray, centre: tuple[float, float]) -> Region:

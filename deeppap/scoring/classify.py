@@ -139,7 +139,8 @@ def score_given(
     for model in models:
         engine = model.engine(device)
         ready = engine.view_input(model.mean, model.crops())
-        of_nets.append(score_cells(ready, with_pixels(cells, choice), model.ood_reference(engine.name, say)))
+        known = model.ood_reference(engine.name, say)
+        of_nets.append(score_cells(ready, with_pixels(cells, choice), model.outputs, known))
     return averaged(of_nets)
 
 

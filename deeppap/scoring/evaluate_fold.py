@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.fold_data import class_labels
 from data_prep.profiles import run_profile
 from data_prep.views import PATCH
 from deeppap.engines.device import Device
@@ -66,7 +67,9 @@ def evaluate_fold(
         cells = model.fold_cells(mismatches)["test"]
         engine = model.engine(device, options.batch)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
-        scored = score_cells(engine.view_input(model.mean, crops), cells_of_data_set(cells, choice, options.shift))
+        scored = score_cells(
+            engine.view_input(model.mean, crops), cells_of_data_set(cells, choice, options.shift), model.outputs
+        )
         start = time.perf_counter()
         # the cells come image by image
         bar = tqdm(scored, total=len(cells), desc="score", unit="cell", disable=None)
@@ -103,11 +106,11 @@ def evaluate_fold(
 
 def _doubt(model: TrainedModel, scores: Sequence[CellScore]) -> str | None:
     """What the scores of a fold's test cells say against its net."""
-    cells = [score.cell for score in scores]
-    labels, groups = [cell.label for cell in cells], [cell.group for cell in cells]
-    outputs = [cell.class7 for cell in cells] if model.classes == 7 else labels
+    outputs = class_labels([score.cell for score in scores], model.run)
     probs = np.array([score.prob for score in scores])
-    values = [score.score for score in scores]
+    judged = [score for score in scores if score.cell.label < 2]  # its order is that of normal and abnormal cells
+    labels, groups = [score.cell.label for score in judged], [score.cell.group for score in judged]
+    values = [score.score for score in judged]
     return doubt(labels, values, outputs, probs, model.record.train_labels, None if None in groups else groups)
 
 

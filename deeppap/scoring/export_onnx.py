@@ -1,12 +1,11 @@
 """A trained net written as ONNX for programs that have no Caffe, and compared with Caffe before it takes its name."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from data_prep.herlev_classes import CLASSES
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
@@ -59,10 +58,10 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
 
 def facts(model: TrainedModel, crops: int) -> dict[str, str]:
     """What the files say of the net: where it comes from and what its outputs are."""
-    names: Sequence[str] = ("normal", "abnormal") if model.classes == 2 else [known.name for known in CLASSES]
     data, asked = model.run.dataset, f"{model.run.protocol} protocol, profile {model.run.profile}"
     return {
-        "classes": json.dumps(list(names)),
+        "classes": json.dumps([one.name for one in model.outputs]),
+        "labels": json.dumps([one.label for one in model.outputs]),  # P(abnormal) is the sum over the abnormal ones
         "model_sha256": model.weights_sha,
         "mean_sha256": sha256_file(model.folder / "mean.binaryproto"),
         "run": model.folder.resolve().parent.name,

@@ -16,17 +16,19 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
+from data_prep.classes import SEVEN, CellClass, outputs_of
 from deeppap.io.errors import UserError
 from deeppap.io.files import packed, write_bytes, write_text
 from deeppap.io.names import CsvWriter
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.record import Record, without_paths
-from deeppap.scoring.results import CELL, CellRow, FoldResult, RunResult, cell_of_row
+from deeppap.scoring.results import CELL, CellRow, FoldResult, RunResult, cell_of_row, classes_of, judged
 from deeppap.scoring.score_files import (
     VIEW,
     ViewScores,
     integer,
     number,
+    prob_columns,
     read_rows,
     read_scores,
     read_views,
@@ -86,7 +88,7 @@ def write_kept_run(run: RunResult, out: Path) -> None:
         baselines = {name: b | {part: True for part in kept if part in b} for name, b in run.baselines.items()}
     without_paths(KeptRun(run=run.record, folds=folds, baselines=baselines)).write(out)
     write_text(out / SplitRecord.FILE, msgspec.json.encode(run.split).decode() + "\n")  # on one line: half the size
-    _write_csv(out / SCORES, _columns(run.classes, baselines), _score_rows(run, baselines))
+    _write_csv(out / SCORES, _columns(run.outputs, baselines), _score_rows(run, baselines))
     if any(fold.views for fold in run.folds):
         _write_csv(out / VIEWS, VIEW, _view_rows(run.folds))
     if any(fold.log for fold in run.folds):
@@ -102,22 +104,24 @@ def read_kept_run(folder: Path, only: int | None = None) -> RunResult:
         If a file is missing or malformed, or the scores are not those of the split.
     """
     kept, split = KeptRun.read(folder), SplitRecord.read(folder)
-    rows = read_rows(folder / SCORES, _columns(kept.run.classes, kept.baselines))
+    outputs = outputs_of(kept.run)
+    rows = read_rows(folder / SCORES, _columns(outputs, kept.baselines))
     cells: dict[str, CellRow] = {}
     values: dict[tuple[str, int], list[float]] = {}
-    names = ["score", "spread", *_probs(kept.run.classes)]
+    names = ["score", "spread", *prob_columns(outputs)]
     for line, row in rows:
         where = f"{folder / SCORES}:{line}"
         cells[row["id"]] = cell_of_row(where, row)
         if row["shift"]:  # blank for a cell whose fold has no scores
             shift = integer(where, "shift", row["shift"], SHIFTS[-1] + 1)
             values[row["id"], shift] = [number(where, name, row[name]) for name in names]
-    views = _read_views(folder / VIEWS, kept, split)
+    views = _read_views(folder / VIEWS, kept, split, cells)
     logs = _read_curve(folder / CURVE)
     folds = []
     for one in kept.folds:
         if only in (None, one.fold):
-            fold = _fold_result(folder, one, sorted(split.folds[one.fold]), cells, values)
+            classes = classes_of(kept.run, cells)
+            fold = _fold_result(folder, one, sorted(split.folds[one.fold]), cells, classes, values)
             folds.append(replace(fold, views=views.get(one.fold), log=logs.get(one.fold)))
     scored = [fold.fold for fold in folds]
     return RunResult(
@@ -133,7 +137,12 @@ def read_kept_run(folder: Path, only: int | None = None) -> RunResult:
 
 
 def _fold_result(
-    folder: Path, kept: KeptFold, ids: list[str], cells: dict[str, CellRow], values: dict[tuple[str, int], list[float]]
+    folder: Path,
+    kept: KeptFold,
+    ids: list[str],
+    cells: dict[str, CellRow],
+    classes: Sequence[CellClass],
+    values: dict[tuple[str, int], list[float]],
 ) -> FoldResult:
     """A fold as its own folder would give it, but for views and log."""
     numbers = {}
@@ -143,19 +152,14 @@ def _fold_result(
             do = f"Keep the run again with {KeptRun.MADE_BY}."
             raise UserError(folder / SCORES, f"scores of fold {kept.fold}, shift {shift}", f"none of {lost}", do)
         numbers[shift] = np.array([values[cell, shift] for cell in ids])
-    class7 = [cells[cell].class7 for cell in ids]
+    arrays, keep = judged(ids, cells, classes, numbers[0])
     return FoldResult(
         fold=kept.fold,
         folder=folder / f"fold{kept.fold}",  # there is none: its other files were not kept
-        ids=tuple(ids),
-        labels=np.array([cells[cell].label for cell in ids], np.int64),
-        class7=np.array([-1 if one is None else one for one in class7], np.int64),
-        scores=numbers[0][:, 0],
-        spread=numbers[0][:, 1],
-        probs=numbers[0][:, 2:],
+        **arrays,
         views=None,
-        shift5=numbers[5][:, 0] if 5 in numbers else None,
-        shift10=numbers[10][:, 0] if 10 in numbers else None,
+        shift5=numbers[5][keep, 0] if 5 in numbers else None,
+        shift10=numbers[10][keep, 0] if 10 in numbers else None,
         model=kept.model,
         begun=kept.begun,
         made=kept.made,
@@ -163,14 +167,10 @@ def _fold_result(
     )
 
 
-def _probs(classes: int) -> list[str]:
-    return [f"prob_{index}" for index in range(classes)]
-
-
-def _columns(classes: int, baselines: dict[str, dict[str, Any]] | None) -> list[str]:
+def _columns(outputs: Sequence[CellClass], baselines: dict[str, dict[str, Any]] | None) -> list[str]:
     """The columns of scores.csv.gz."""
     answers = [f"{name}:{part}" for name in _predicted(baselines) for part in ANSWERS]
-    return ["fold", "shift", *CELL, "score", "spread", *_probs(classes), *answers]
+    return ["fold", "shift", *CELL, "score", "spread", *prob_columns(outputs), *answers]
 
 
 def _predicted(baselines: dict[str, dict[str, Any]] | None) -> list[str]:
@@ -180,34 +180,42 @@ def _predicted(baselines: dict[str, dict[str, Any]] | None) -> list[str]:
 
 def _score_rows(run: RunResult, baselines: dict[str, dict[str, Any]] | None) -> Iterable[list]:
     fold_of = {cell: fold for fold, ids in enumerate(run.split.folds) for cell in ids}
-    scores = {fold.fold: _scores_of(fold, run.classes) for fold in run.folds}
+    scores = {fold.fold: _scores_of(fold, run.outputs) for fold in run.folds}
+    number = {one.name: index for index, one in enumerate(SEVEN)} if run.has_seven else {}
     # neighbouring rows are alike, so the file compresses well
     for cell in sorted(run.cells.values(), key=lambda cell: (fold_of.get(cell.id, -1), cell.id)):
         fold = fold_of.get(cell.id, "")
-        facts = [cell.id, cell.class7, cell.class_name, cell.label, cell.group, *map(_text, cell.centre)]
+        facts = [
+            cell.id,
+            number.get(cell.class_name),
+            cell.class_name,
+            cell.label,
+            cell.group,
+            *map(_text, cell.centre),
+        ]
         answers = []
         for name in _predicted(baselines):
             answers += _answer(run.baselines[name], cell.id)
         for shift, numbers in scores.get(fold, {}).items():
             yield [fold, shift, *facts, *map(_text, numbers[cell.id]), *answers]
         if fold not in scores:
-            yield [fold, "", *facts, *[""] * (2 + run.classes), *answers]
+            yield [fold, "", *facts, *[""] * (2 + len(run.outputs)), *answers]
 
 
-def _scores_of(fold: FoldResult, classes: int) -> dict[int, dict[str, np.ndarray]]:
+def _scores_of(fold: FoldResult, outputs: Sequence[CellClass]) -> dict[int, dict[str, np.ndarray]]:
     """By shift and cell: score, spread and probabilities, from the fold's own files."""
     found = {}
     for shift in sorted(fold.made):
-        scores = read_scores(fold.folder / scores_name(shift), list(fold.ids), classes)
+        scores = read_scores(fold.folder / scores_name(shift), list(fold.every.ids), outputs)
         numbers = np.column_stack([scores.scores, scores.spread, scores.probs])
-        found[shift] = dict(zip(fold.ids, numbers, strict=True))
+        found[shift] = dict(zip(fold.every.ids, numbers, strict=True))
     return found
 
 
 def _answer(baseline: dict[str, Any], cell: str) -> list:
-    label, class7 = baseline["predictions"].get(cell, ["", ""])  # there is none for a cell that is left out
+    label, kind = baseline["predictions"].get(cell, ["", ""])  # there is none for a cell that is left out
     chance = baseline.get("chances", {}).get(cell, "")
-    return [label, class7, chance]
+    return [label, kind, chance]
 
 
 def _baselines(kept: KeptRun, rows: Sequence[dict[str, str]]) -> dict[str, Any] | None:
@@ -237,9 +245,10 @@ def _view_rows(folds: Iterable[FoldResult]) -> Iterable[list]:
                     yield [cell, index, *map(_text, numbers)]
 
 
-def _read_views(path: Path, kept: KeptRun, split: SplitRecord) -> dict[int, ViewScores]:
+def _read_views(path: Path, kept: KeptRun, split: SplitRecord, cells: dict[str, CellRow]) -> dict[int, ViewScores]:
     """By fold, the scores of its views."""
-    folds = {one.fold: sorted(split.folds[one.fold]) for one in kept.folds if one.has_views}
+    ids = {fold: [cell for cell in sorted(of) if cells[cell].label < 2] for fold, of in enumerate(split.folds)}
+    folds = {one.fold: ids[one.fold] for one in kept.folds if one.has_views}
     if not folds:
         return {}
     together = read_views(path, [cell for ids in folds.values() for cell in ids])

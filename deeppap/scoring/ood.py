@@ -20,6 +20,7 @@ from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_arrays
+from deeppap.records import RunRecord
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import scores_with_layer
 
@@ -152,7 +153,7 @@ def fit_reference(
         pairs = [(gaussian, held)]
     else:
         ids = [cell.id for cell in train]
-        out = [np.isin(ids, fold) for fold in _fifths(train, model.run.protocol, model.run.seed)]
+        out = [np.isin(ids, fold) for fold in _fifths(train, model.run)]
         pairs = [(fit_gaussian(trained[~left]), trained[left]) for left in out]
     return OODReference(layer, model.weights_sha, *gaussian, _limits(pairs))
 
@@ -160,7 +161,7 @@ def fit_reference(
 def features_of(model: "TrainedModel", engine: Engine, cells: Sequence[Cell], layer: str) -> np.ndarray:
     """What a layer gives for the centre crops of cells' test views, float32 (n, V, C)."""
     choice = model.views(min(VIEWS, model.profile.test_views))
-    scored = scores_with_layer(engine.view_input(model.mean, 1), cells_of_data_set(cells, choice), layer)
+    scored = scores_with_layer(engine.view_input(model.mean, 1), cells_of_data_set(cells, choice), model.outputs, layer)
     bar = tqdm(scored, total=len(cells), desc="training cells", unit="cell", disable=None)
     by_id = {score.cell.id: features for score, features in bar}
     return np.stack([by_id[cell.id] for cell in cells])
@@ -206,10 +207,10 @@ def _limits(pairs: Sequence[tuple[Gaussian, np.ndarray]]) -> np.ndarray:
     return np.maximum(np.array(limits, np.float32), np.float32(1e-6))
 
 
-def _fifths(train: Sequence[Cell], protocol: str, seed: int) -> list[list[str]]:
+def _fifths(train: Sequence[Cell], run: RunRecord) -> list[list[str]]:
     """Ids of the training cells in five folds as for training, or, if they are too few for that, one after another."""
     try:
-        return inner_folds(train, protocol, seed)
+        return inner_folds(train, run.protocol, run.seed, run.classes == "own")
     except UserError:
         ids = [cell.id for cell in train]
         return [ids[start::5] for start in range(min(5, len(ids)))]

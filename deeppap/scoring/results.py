@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data_prep.classes import LABELS, SEVEN, CellClass, class_text, in_order, outputs_of
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import read_json
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
@@ -20,19 +21,30 @@ CELL = ["id", "class7", "class_name", "label", "group", "x", "y"]  # columns of 
 
 
 class CellRow(NamedTuple):
-    """One line of cells.csv; `class7` and `group` are None where the data set has none."""
+    """One line of cells.csv; `group` is None where the data set has none."""
 
     id: str
-    class7: int | None
     class_name: str
     label: int
     group: str | None
     centre: tuple[float, float]
 
 
+class Every(NamedTuple):
+    """All cells of a fold, also those that are neither normal nor abnormal: for what a net says of each class.
+
+    `kinds`, int64 (n,), are places in the run's `classes`; `probs` is float64 (n, K).
+    """
+
+    ids: tuple[str, ...]
+    kinds: np.ndarray
+    scores: np.ndarray
+    probs: np.ndarray
+
+
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold's cells and scores; every array has one entry per cell, in the order of `ids`.
+    """One fold's normal and abnormal cells and their scores; an array has one entry a cell, in the order of `ids`.
 
     Attributes
     ----------
@@ -41,12 +53,14 @@ class FoldResult:
     folder : Path
     ids : tuple of str
         Sorted.
-    labels, class7 : int64 (n,)
-        0 normal, 1 abnormal; 0..6, or -1 where the data set has no seven classes.
+    labels, kinds : int64 (n,)
+        0 normal, 1 abnormal; the place of each cell's class in the run's `classes`.
     scores, spread : float64 (n,)
         Mean P(abnormal) over views and crops (paper: "Testing"), and its standard deviation over views.
     probs : float64 (n, K)
         Mean probability of each class.
+    every : Every
+        The same of all the fold's cells.
     views : ViewScores or None
     shift5, shift10 : float64 (n,) or None
         Scores with every true centre moved by up to 5 or 10 px (paper: Table 3).
@@ -64,10 +78,11 @@ class FoldResult:
     folder: Path
     ids: tuple[str, ...]
     labels: np.ndarray
-    class7: np.ndarray
+    kinds: np.ndarray
     scores: np.ndarray
     spread: np.ndarray
     probs: np.ndarray
+    every: Every
     views: ViewScores | None
     shift5: np.ndarray | None
     shift10: np.ndarray | None
@@ -115,14 +130,24 @@ class RunResult:
         return len(self.split.folds)
 
     @property
-    def classes(self) -> int:
-        """Outputs of the net: 2 or 7."""
-        return self.record.classes
+    def outputs(self) -> tuple[CellClass, ...]:
+        """What the outputs of the net stand for."""
+        return outputs_of(self.record)
 
     @cached_property
-    def has_class7(self) -> bool:
-        """Whether the data set has Herlev's seven classes."""
-        return all(cell.class7 is not None for cell in self.cells.values())
+    def classes(self) -> tuple[CellClass, ...]:
+        """The classes of the cells, in order; a net's outputs where it tells more than normal from abnormal."""
+        return classes_of(self.record, self.cells)
+
+    @property
+    def has_seven(self) -> bool:
+        """Whether these are Herlev's seven."""
+        return self.classes == SEVEN
+
+    @property
+    def says_classes(self) -> bool:
+        """Whether the net's outputs are the classes of the cells, and more than normal and abnormal."""
+        return self.record.classes != 2 and self.outputs == self.classes
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -206,26 +231,47 @@ def read_cells(path: Path) -> dict[str, CellRow]:
 
 def cell_of_row(where: str, row: dict[str, str]) -> CellRow:
     """A cell from the columns `CELL`; `where` names the file and the line in an error."""
-    class7 = score_files.integer(where, "class7", row["class7"], 7) if row["class7"] else None
-    label = score_files.integer(where, "label", row["label"], 2)
+    label = score_files.integer(where, "label", row["label"], len(LABELS))
     centre = tuple(score_files.number(where, axis, row[axis]) for axis in "xy")
-    return CellRow(row["id"], class7, row["class_name"], label, row["group"] or None, centre)
+    return CellRow(row["id"], row["class_name"], label, row["group"] or None, centre)
+
+
+def classes_of(run: RunRecord, cells: dict[str, CellRow]) -> tuple[CellClass, ...]:
+    """The classes of a run's cells, see `RunResult.classes`."""
+    found, outputs = in_order((cell.class_name, cell.label) for cell in cells.values()), outputs_of(run)
+    return outputs if run.classes != 2 and set(found) <= set(outputs) else found
+
+
+def judged(
+    ids: Sequence[str], cells: dict[str, CellRow], classes: Sequence[CellClass], numbers: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray]:
+    """A FoldResult's arrays from score, spread and probabilities (n, 2 + K) of cells; which of them it keeps (n,)."""
+    place = {(one.name, LABELS.index(one.label)): index for index, one in enumerate(classes)}
+    labels = np.array([cells[cell].label for cell in ids], np.int64)
+    kinds = np.array([place[cells[cell].class_name, cells[cell].label] for cell in ids], np.int64)
+    keep = labels < 2
+    scores, spread, probs = numbers[:, 0], numbers[:, 1], numbers[:, 2:]
+    arrays = {"labels": labels, "kinds": kinds, "scores": scores, "spread": spread, "probs": probs}
+    of_judged = {name: array[keep] for name, array in arrays.items()}
+    kept = tuple(cell for cell, keeps in zip(ids, keep, strict=True) if keeps)
+    return of_judged | {"ids": kept, "every": Every(tuple(ids), kinds, scores, probs)}, keep
 
 
 def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
-    ids = sorted(ids)
-    scores = score_files.read_scores(folder / "scores.csv", ids, run.classes)
+    ids, outputs = sorted(ids), outputs_of(run)
+    scores = score_files.read_scores(folder / "scores.csv", ids, outputs)
     if not run.control:  # a control may have been scored against labels shuffled on purpose
-        _check_labels(folder / "scores.csv", ids, scores, cells)
+        _check_labels(folder / "scores.csv", ids, scores, cells, outputs)
+    numbers = np.column_stack([scores.scores, scores.spread, scores.probs])
+    arrays, keep = judged(ids, cells, classes_of(run, cells), numbers)
     views, log, model = folder / "view_scores.csv", folder / "train.log", ModelRecord.read_if_there(folder)
     return FoldResult(
         fold=fold,
         folder=folder,
-        ids=tuple(ids),
-        **scores._asdict(),
-        views=score_files.read_views(views, ids) if views.exists() else None,
-        shift5=_shifted_scores(folder, 5, ids, run.classes),
-        shift10=_shifted_scores(folder, 10, ids, run.classes),
+        **arrays,
+        views=ViewScores(*(a[keep] for a in score_files.read_views(views, ids))) if views.exists() else None,
+        shift5=_shifted_scores(folder, 5, ids, outputs, keep),
+        shift10=_shifted_scores(folder, 10, ids, outputs, keep),
         model=model,
         begun=None if model else Recipe.read_if_there(folder),
         made=_made(folder, model),
@@ -246,16 +292,20 @@ def _made(folder: Path, model: ModelRecord | None) -> dict[int, ScoreRecord]:
     return records
 
 
-def _shifted_scores(folder: Path, pixels: int, ids: list[str], classes: int) -> np.ndarray | None:
+def _shifted_scores(
+    folder: Path, pixels: int, ids: list[str], outputs: Sequence[CellClass], keep: np.ndarray
+) -> np.ndarray | None:
     path = folder / score_files.scores_name(pixels)
-    return score_files.read_scores(path, ids, classes).scores if path.exists() else None
+    return score_files.read_scores(path, ids, outputs).scores[keep] if path.exists() else None
 
 
-def _check_labels(path: Path, ids: list[str], scores: Scores, cells: dict[str, CellRow]) -> None:
-    for cell, label, class7 in zip(ids, scores.labels, scores.class7, strict=True):
+def _check_labels(
+    path: Path, ids: list[str], scores: Scores, cells: dict[str, CellRow], outputs: Sequence[CellClass]
+) -> None:
+    for cell, label, kind in zip(ids, scores.labels, scores.classes, strict=True):
         known = cells[cell]
-        if (known.label, -1 if known.class7 is None else known.class7) != (label, class7):
-            raise _wrong(path, f"label and class of {cell} as in cells.csv", f"label {label}, class {class7}")
+        if (known.label, str(class_text(known.class_name, outputs))) != (label, kind):
+            raise _wrong(path, f"label and class of {cell} as in cells.csv", f"label {label}, class {kind or 'none'}")
 
 
 def _check_split(path: Path, folds: list[list[str]], cells: dict[str, CellRow]) -> None:

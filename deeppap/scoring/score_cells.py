@@ -1,13 +1,13 @@
 """Cells in, scores out: probabilities of views x crops, averaged (paper: random-view aggregation)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep.cells import Cell
-from data_prep.herlev_classes import abnormal_outputs
+from data_prep.classes import ABNORMAL, NEITHER, NORMAL, THRESHOLD, CellClass, outputs_with
 from data_prep.views import View
 from deeppap.engines.engine import ViewInput
 from deeppap.scoring.cell_views import CellViews
@@ -23,6 +23,8 @@ class CellScore:
 
     Attributes
     ----------
+    outputs : sequence of CellClass
+        What the net's outputs stand for.
     views : list of (int, View)
         The views that were scored, each with its number in the plan.
     prob : ndarray, float64 (K,)
@@ -34,6 +36,7 @@ class CellScore:
     """
 
     cell: Cell
+    outputs: Sequence[CellClass]
     views: list[tuple[int, View]]
     prob: np.ndarray
     view_scores: np.ndarray
@@ -43,7 +46,25 @@ class CellScore:
     @property
     def score(self) -> float:
         """P(abnormal), averaged over views and crops."""
-        return float(abnormal(self.prob))
+        return float(abnormal(self.prob, self.outputs))
+
+    @property
+    def called(self) -> str:
+        """What the cell is called: "abnormal" if P(abnormal) is 0.5 or more, else "normal", or a class of neither.
+
+        It is called by the likeliest class that is neither if these together are likelier than the normal ones.
+        """
+        return called(self.prob, self.outputs)
+
+    @property
+    def called_label(self) -> str:
+        """The same as a label: "abnormal", "normal", or "neither" for any class that is."""
+        return self.called if self.called in (NORMAL, ABNORMAL) else NEITHER
+
+    @property
+    def most_likely(self) -> str:
+        """The class of the largest output."""
+        return self.outputs[int(self.prob.argmax())].name
 
     @property
     def spread(self) -> float:
@@ -56,14 +77,27 @@ class CellScore:
         return None if self.ood_score is None else self.ood_score > 1
 
 
-def abnormal(prob: np.ndarray) -> np.ndarray:
-    """P(abnormal) of probabilities (..., K): the second of two classes, or the abnormal ones of seven."""
+def abnormal(prob: np.ndarray, outputs: Sequence[CellClass]) -> np.ndarray:
+    """P(abnormal) of probabilities (..., K): the sum over the outputs whose classes are abnormal."""
     # a softmax's float32 values may add up to a little more than 1
-    return np.minimum(prob[..., list(abnormal_outputs(prob.shape[-1]))].sum(axis=-1), 1)
+    return np.minimum(prob[..., outputs_with(ABNORMAL, outputs)].sum(axis=-1), 1)
+
+
+def called(prob: np.ndarray, outputs: Sequence[CellClass]) -> str:
+    """The name that a cell of probabilities (K,) is called by, see `CellScore.called`."""
+    if abnormal(prob, outputs) >= THRESHOLD:
+        return ABNORMAL
+    neither = outputs_with(NEITHER, outputs)
+    if not neither or prob[neither].sum() <= prob[outputs_with(NORMAL, outputs)].sum():
+        return NORMAL
+    return outputs[max(neither, key=lambda index: prob[index])].name
 
 
 def score_cells(
-    view_input: ViewInput, cells: Iterable[CellViews], reference: "OODReference | None" = None
+    view_input: ViewInput,
+    cells: Iterable[CellViews],
+    outputs: Sequence[CellClass],
+    reference: "OODReference | None" = None,
 ) -> Iterator[CellScore]:
     """Score cells one after another, in their order; neither the cells nor their pixels are held.
 
@@ -71,18 +105,20 @@ def score_cells(
     ----------
     view_input : ViewInput
         An engine made ready with the mean image of the set that its net was trained on.
+    outputs : sequence of CellClass
+        What the net's outputs stand for.
     reference : OODReference, optional
         Tells from the same passes which cells are out of distribution.
     """
     if reference is None:
-        yield from (score for score, _ in scores_with_layer(view_input, cells, None))
+        yield from (score for score, _ in scores_with_layer(view_input, cells, outputs, None))
         return
-    for score, features in scores_with_layer(view_input, cells, reference.layer):
+    for score, features in scores_with_layer(view_input, cells, outputs, reference.layer):
         yield replace(score, ood_score=reference.score(features))
 
 
 def scores_with_layer(
-    view_input: ViewInput, cells: Iterable[CellViews], layer: str | None
+    view_input: ViewInput, cells: Iterable[CellViews], outputs: Sequence[CellClass], layer: str | None
 ) -> Iterator[tuple[CellScore, np.ndarray | None]]:
     """Each cell's score, and what a layer gives for the centre crop of each of its views, float32 (V, C)."""
     fill = filled_ahead if view_input.ahead else filled_in_turn
@@ -98,14 +134,14 @@ def scores_with_layer(
             probs.append(prob[index])
             features.append(values[index])
             if len(probs) == len(cell.views):
-                yield _mean_of(cell, np.stack(probs).astype(np.float64)), layer and np.stack(features)
+                yield _mean_of(cell, outputs, np.stack(probs).astype(np.float64)), layer and np.stack(features)
                 probs, features = [], []
 
 
-def _mean_of(cell: CellViews, prob: np.ndarray) -> CellScore:
+def _mean_of(cell: CellViews, outputs: Sequence[CellClass], prob: np.ndarray) -> CellScore:
     """Average probabilities (views, crops, K)."""
-    score = abnormal(prob)
-    return CellScore(cell.cell, cell.views, prob.mean(axis=(0, 1)), score.mean(axis=1), score[:, 0])
+    score = abnormal(prob, outputs)
+    return CellScore(cell.cell, outputs, cell.views, prob.mean(axis=(0, 1)), score.mean(axis=1), score[:, 0])
 
 
 def averaged(of_nets: Iterable[Iterable[CellScore]]) -> Iterator[CellScore]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.herlev_classes import abnormal_outputs
+from data_prep.classes import ABNORMAL, LABELS, PLAIN, SEVEN, CellClass, class_text, outputs_with
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, complete_or_absent, open_text
 from deeppap.io.names import CsvWriter, require_printable, unquoted
@@ -25,10 +25,10 @@ TOLERANCE = 1e-4  # scores are means of float32 probabilities
 
 
 class Scores(NamedTuple):
-    """scores.csv as arrays, one entry per cell in the order of the ids asked for."""
+    """scores.csv as arrays, one entry per cell in the order of the ids asked for; `classes` as the file has them."""
 
     labels: np.ndarray
-    class7: np.ndarray
+    classes: list[str]
     scores: np.ndarray
     spread: np.ndarray
     probs: np.ndarray
@@ -56,36 +56,48 @@ def scores_name(shift: int = 0, suffix: str = "") -> str:
     return f"scores{f'_shift{shift}' if shift else ''}{suffix}.csv"
 
 
-def read_scores(path: Path, ids: list[str], classes: int) -> Scores:
-    """Read scores.csv of a net with `classes` outputs; it must hold exactly the cells `ids`."""
-    names = [f"prob_{k}" for k in range(classes)]
-    of_cell: dict[str, tuple[int, int, list[float]]] = {}
-    for line, row in read_rows(path, ["id", "class7", "label", "score", "spread", *names]):
+def columns(outputs: Sequence[CellClass]) -> list[str]:
+    """The columns of scores.csv of a net with these outputs: a net of own classes has their names."""
+    numbered = outputs in (PLAIN, SEVEN)
+    return ["id", "class7" if numbered else "class", "label", "score", "spread", *prob_columns(outputs)]
+
+
+def prob_columns(outputs: Sequence[CellClass]) -> list[str]:
+    """The column of each output's probability."""
+    numbered = outputs in (PLAIN, SEVEN)
+    return [f"prob_{index if numbered else one.name}" for index, one in enumerate(outputs)]
+
+
+def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Scores:
+    """Read scores.csv of a net with these outputs; it must hold exactly the cells `ids`."""
+    names = prob_columns(outputs)
+    kind = columns(outputs)[1]
+    of_cell: dict[str, tuple[int, str, list[float]]] = {}
+    for line, row in read_rows(path, columns(outputs)):
         where = f"{path}:{line}"
         if row["id"] in of_cell:
             raise UserError(where, "unique ids", f"{row['id']} twice", DO)
-        class7 = integer(where, "class7", row["class7"], 7) if row["class7"] else -1
         values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
-        _check_row(where, values, classes)
-        of_cell[row["id"]] = (integer(where, "label", row["label"], 2), class7, values)
+        _check_row(where, values, outputs)
+        of_cell[row["id"]] = (integer(where, "label", row["label"], len(LABELS)), row[kind], values)
     _same_ids(path, set(of_cell), set(ids))
     rows = [of_cell[cell] for cell in ids]
     # the shape is given for a fold without a cell, whose array would have no columns
-    numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + classes)
+    numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + len(outputs))
     return Scores(
         labels=np.array([label for label, _, _ in rows], np.int64),
-        class7=np.array([class7 for _, class7, _ in rows], np.int64),
+        classes=[name for _, name, _ in rows],
         scores=numbers[:, 0],
         spread=numbers[:, 1],
         probs=numbers[:, 2:],
     )
 
 
-def _check_row(where: str, values: list[float], classes: int) -> None:
+def _check_row(where: str, values: list[float], outputs: Sequence[CellClass]) -> None:
     score, probs = values[0], values[2:]
     if abs(sum(probs) - 1) > TOLERANCE:
         raise UserError(where, "probabilities that add up to 1", f"{sum(probs):.6g}", DO)
-    abnormal = sum(probs[index] for index in abnormal_outputs(classes))
+    abnormal = sum(probs[index] for index in outputs_with(ABNORMAL, outputs))
     if abs(score - abnormal) > TOLERANCE:
         raise UserError(where, f"the score P(abnormal) = {abnormal:.6g}", f"{score:.6g}", DO)
 
@@ -182,25 +194,22 @@ def write_rows(path: Path, header: list[str], rows: Iterable[list]) -> None:
 
 def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
     """Write id, class, label, score (mean P(abnormal)), spread over views, and every class's probability."""
-    classes = len(scores[0].prob)
-    header = ["id", "class7", "label", "score", "spread", *(f"prob_{k}" for k in range(classes))]
+    outputs = scores[0].outputs
     rows = [
-        [s.cell.id, "" if s.cell.class7 is None else s.cell.class7, s.cell.label]
-        + [_text(v) for v in (s.score, s.spread, *s.prob)]
+        [s.cell.id, class_text(s.cell.kind, outputs), s.cell.label] + [_text(v) for v in (s.score, s.spread, *s.prob)]
         for s in scores
     ]
-    write_rows(path, header, rows)
+    write_rows(path, columns(outputs), rows)
 
 
 def write_view_scores(path: Path, scores: Sequence[CellScore]) -> None:
     """Write every view's angle, shift, mean score over its crops, and score of its centre crop."""
-    header = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]
     rows = (
         [s.cell.id, index, _text(view.angle), view.dx, view.dy, _text(score), _text(centre)]
         for s in scores
         for (index, view), score, centre in zip(s.views, s.view_scores, s.centre_scores, strict=True)
     )
-    write_rows(path, header, rows)
+    write_rows(path, VIEW, rows)
 
 
 def write_ood(path: Path, scores: Sequence[CellScore]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.cells import Cell
+from data_prep.classes import CellClass, outputs_of
 from data_prep.mean_image import read_mean
 from data_prep.prepare import key_of
 from data_prep.profiles import Profile, run_profile
@@ -142,9 +143,9 @@ class TrainedModel:
         )
 
     @property
-    def classes(self) -> int:
-        """Outputs of the net: 2 or 7."""
-        return self.run.classes
+    def outputs(self) -> tuple[CellClass, ...]:
+        """What the net's outputs stand for, in their order."""
+        return outputs_of(self.run)
 
     @property
     def doubt(self) -> str | None:
@@ -188,7 +189,8 @@ class TrainedModel:
         Returns
         -------
         list of CellScore
-            In the order of the centres; `.score` is P(abnormal), `.out_of_distribution` whether it means little.
+            In the order of the centres; `.score` is P(abnormal), `.called` what the cell is called by it,
+            `.out_of_distribution` whether the score means little.
 
         Raises
         ------
@@ -200,7 +202,7 @@ class TrainedModel:
         cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in pairs]
         engine = engine or self.engine()
         ready = engine.view_input(self.mean, self.crops(crops))
-        return list(score_cells(ready, cells, self.ood_reference(engine.name)))
+        return list(score_cells(ready, cells, self.outputs, self.ood_reference(engine.name)))
 
     def ood_reference(self, engine: str, say: Callable[[str], None] = lambda _: None) -> OODReference | None:
         """What tells cells out of distribution; None, and a line why, if there is none for this net and engine."""

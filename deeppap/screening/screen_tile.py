@@ -112,7 +112,7 @@ def _score(plan: ImagePlan, pixels: TilePixels, nuclei: list[Nucleus]) -> list[S
                 region = np.repeat(region[:, :, None], 3, axis=2)
             yield of_pixels(region, centre, choice, Path(plan.image))
 
-    each = [score_cells(ready, own, known) for (ready, known), own in zip(nets, tee(views(), len(nets)), strict=True)]
+    each = [score_cells(ready, own, *more) for (ready, *more), own in zip(nets, tee(views(), len(nets)), strict=True)]
     cells = []
     for n, score in zip(nuclei, averaged(each), strict=True):
         ood_score = math.nan if score.ood_score is None else score.ood_score
@@ -131,7 +131,7 @@ def _nets(settings: Settings) -> tuple[list[tuple[ViewInput, OODReference | None
     compared = settings.ood_sha is not None
     if compared and not _is_as_planned(folders, settings.ood_sha):
         _refuse_changed(folders[0] / OOD_FILE)
-    nets = [(_ready(m, settings), OODReference.read(m.folder) if compared else None) for m in models]
+    nets = [(_ready(m, settings), m.outputs, OODReference.read(m.folder) if compared else None) for m in models]
     return nets, models[0].views(settings.views)
 
 

@@ -1,7 +1,8 @@
 """How far one gets without a net: every figure of a run must be read beside these.
 
-A baseline is a dictionary that JSON can hold, as in baselines.json: "predictions", {id: [label, class of seven or
-None]}; "chances", {id: P(abnormal)}, if the method gives any; or "skipped" alone, the reason why there is none.
+A baseline is a dictionary that JSON can hold, as in baselines.json: "predictions", {id: [label, place of
+the class or None]}; "chances", {id: P(abnormal)}, if the method gives any; or "skipped" alone, the reason why there is
+none.
 """
 
 import re
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import LABELS, in_order
 from deeppap.stats.by_class import most_likely
 from deeppap.stats.intervals import COUNTED, Groups, interval, share_interval
 from deeppap.stats.metrics import binary_metrics
@@ -112,22 +114,22 @@ def sibling_share(cells: Iterable[Any], folds: Folds) -> dict[str, Any]:
 
 
 def answers_of(baseline: Mapping[str, Any], ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """A baseline's scores, float64 (n,), and classes of seven, (n,), of cells by id; KeyError if it lacks one.
+    """A baseline's scores, float64 (n,), and places of classes, (n,), of cells by id; KeyError if it lacks one.
 
     The scores are its chances if it gives any, else its answers.
     """
     answers = [baseline["predictions"][cell] for cell in ids]
     chances = baseline.get("chances")
     scores = [label for label, _ in answers] if chances is None else [chances[cell] for cell in ids]
-    return np.array(scores, float), np.array([seven for _, seven in answers])
+    return np.array(scores, float), np.array([kind for _, kind in answers])
 
 
 def judged_baseline(
-    baseline: Mapping[str, Any], ids: Sequence[str], labels: np.ndarray, class7: np.ndarray | None, groups: Groups
+    baseline: Mapping[str, Any], ids: Sequence[str], labels: np.ndarray, kinds: np.ndarray | None, groups: Groups
 ) -> dict[str, Any]:
     """The metrics of a baseline, as of `judged`; no AUC if it gives answers alone."""
-    scores, seven = answers_of(baseline, ids)
-    found = judged(labels, scores, None if class7 is None else seven == class7, groups)
+    scores, answers = answers_of(baseline, ids)
+    found = judged(labels, scores, None if kinds is None else answers == kinds, groups)
     # an AUC of answers 0 and 1 says no more than their accuracy
     if "chances" not in baseline:
         found["auc"] = found["interval"]["auc"] = None
@@ -135,44 +137,46 @@ def judged_baseline(
 
 
 def judged_net(
-    labels: np.ndarray, scores: np.ndarray, probs: np.ndarray, class7: np.ndarray | None, groups: Groups
+    labels: np.ndarray, scores: np.ndarray, probs: np.ndarray, kinds: np.ndarray | None, groups: Groups
 ) -> dict[str, Any]:
-    """The metrics of a net in the same form; `probs` are (n, 2) or (n, 7)."""
-    seven_right = most_likely(probs) == class7 if class7 is not None and probs.shape[1] == 7 else None
-    return judged(labels, scores, seven_right, groups)
+    """The metrics of a net in the same form; `kinds` are None if its outputs (n, K) are not the cells' classes."""
+    return judged(labels, scores, None if kinds is None else most_likely(probs) == kinds, groups)
 
 
-def judged(labels: np.ndarray, scores: np.ndarray, seven_right: np.ndarray | None, groups: Groups) -> dict[str, Any]:
-    """Metrics at 0.5, `seven_class_acc` (None without seven classes) and `interval`, all their intervals."""
+def judged(labels: np.ndarray, scores: np.ndarray, class_right: np.ndarray | None, groups: Groups) -> dict[str, Any]:
+    """Metrics at 0.5, `class_acc` (None if no class was told) and `interval`, all their intervals."""
     limits = {name: interval(labels, scores, name, groups) for name in (*COUNTED, "auc")}
-    limits["seven_class_acc"] = None if seven_right is None else share_interval(seven_right, groups)
-    accuracy = None if seven_right is None else float(seven_right.mean())
-    return binary_metrics(labels, scores) | {"seven_class_acc": accuracy, "interval": limits}
+    limits["class_acc"] = None if class_right is None else share_interval(class_right, groups)
+    accuracy = None if class_right is None else float(class_right.mean())
+    return binary_metrics(labels, scores) | {"class_acc": accuracy, "interval": limits}
 
 
 def _cross_validate(
     cells: Sequence[Cell], folds: Folds, predict: Predictor, with_chances: bool = False
 ) -> dict[str, Any]:
-    """Predict every fold from the others; both tasks where the cells have seven classes."""
+    """Predict every fold from the others: whether a cell is abnormal, and where there are more than two, its class."""
     by_id = {cell.id: cell for cell in cells}
     tested = [cell for fold in folds for cell in fold]
-    labels, chances = _predict_all(by_id, folds, predict, lambda cell: cell.label)
-    class7: Sequence[int | None] = [None] * len(tested)
-    if all(by_id[cell].class7 is not None for cell in tested):
-        class7 = _predict_all(by_id, folds, predict, lambda cell: cell.class7)[0].tolist()
-    answers = zip(labels.tolist(), class7, strict=True)
+    # a cell that is neither normal nor abnormal has no part in the first task
+    judged_folds = [[cell for cell in fold if by_id[cell].label < 2] for fold in folds]
+    labels, chances = _predict_all(by_id, judged_folds, predict, lambda cell: cell.label)
+    classes = in_order((by_id[cell].kind, by_id[cell].label) for cell in tested)
+    kinds: Mapping[str, int | None] = dict.fromkeys(tested)
+    if len(classes) > 2:
+        place = {(one.name, LABELS.index(one.label)): index for index, one in enumerate(classes)}
+        kinds = _predict_all(by_id, folds, predict, lambda cell: place[cell.kind, cell.label])[0]
     # lists, not tuples: JSON reads lists back
-    result: dict[str, Any] = {"predictions": {cell: list(pair) for cell, pair in zip(tested, answers, strict=True)}}
+    result: dict[str, Any] = {"predictions": {cell: [labels.get(cell, 2), kinds[cell]] for cell in tested}}
     if with_chances:
-        result["chances"] = dict(zip(tested, chances.tolist(), strict=True))
+        result["chances"] = chances
     return result
 
 
 def _predict_all(
     by_id: dict[str, Cell], folds: Folds, predict: Predictor, target: Callable[[Cell], int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted targets and P(abnormal) (0 or 1 where the predictor has none), fold after fold."""
-    targets, chances = [], []
+) -> tuple[dict[str, int], dict[str, float]]:
+    """By cell, the predicted target and P(abnormal) (0 or 1 where the predictor has none), fold after fold."""
+    targets, chances = {}, {}
     for fold in folds:
         inside = set(fold)
         train = [by_id[cell] for other in folds for cell in other if cell not in inside]
@@ -180,9 +184,10 @@ def _predict_all(
         if not train or not test:
             raise ValueError("a fold with no training or no test cells")
         predicted, chance = predict(train, np.array([target(cell) for cell in train]), test)
-        targets.append(predicted)
-        chances.append(predicted if chance is None else chance)
-    return np.concatenate(targets), np.concatenate(chances).astype(np.float64)
+        targets |= dict(zip(fold, predicted.tolist(), strict=True))
+        chance = predicted if chance is None else chance
+        chances |= dict(zip(fold, chance.astype(np.float64).tolist(), strict=True))
+    return targets, chances
 
 
 def _predict_majority(train: list[Cell], targets: np.ndarray, test: list[Cell]):

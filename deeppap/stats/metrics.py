@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
+from data_prep.classes import THRESHOLD
+
 METRICS = ("sens", "spec", "acc", "hmean", "f", "auc")
-THRESHOLD = 0.5  # a score at or above it is abnormal (paper: "Evaluation Methods")
 
 
 def checked(labels: Sequence[int], scores: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from data_prep.fold_data import build_fold, drop_lmdbs, parts_of
-from data_prep.prepare import key_of, prepare_run
+from data_prep.prepare import class_lines, key_of, prepare_run
 from data_prep.profiles import run_profile, view_changes
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
@@ -76,7 +76,8 @@ def cross_validate(
     if missing:
         parts = [work(ready, fold, options.source is not None) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
-        for line in [*view_changes(run), plan]:
+        lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
+        for line in [*dict.fromkeys(lines), *view_changes(run), plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds
     ensure_baselines(folder / "baselines.json", dataset, split)

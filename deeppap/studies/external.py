@@ -111,7 +111,9 @@ def validate(
         do not belong to one training.
     """
     require_one_training(models)
-    dataset = open_dataset(path, allow_partial=True)
+    dataset = open_dataset(path, allow_partial=True, own=models[0].run.classes == "own")
+    if line := dataset.left_out_line():
+        say(line)
     require_new_images(dataset, models)
     factor = scale(models[0], dataset.pixel_um if options.mpp is None else options.mpp, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
@@ -127,7 +129,7 @@ def validate(
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
         ready, known = engine.view_input(model.mean, crops), model.ood_reference(engine.name, say)
-        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), known)
+        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), model.outputs, known)
         each.append(list(_progress(jobs, len(dataset.cells), f"net {number} of {len(models)}")))
     scores = sorted(averaged(each), key=lambda score: score.cell.id)
     if line := share_line(score.out_of_distribution for score in scores):
@@ -164,7 +166,8 @@ def score_source(
     if folder.exists():
         return folder
     say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
-    jobs = score_cells(model.engine(device).view_input(model.mean, profile.crops), cells_of_data_set(cells, choice))
+    ready = model.engine(device).view_input(model.mean, profile.crops)
+    jobs = score_cells(ready, cells_of_data_set(cells, choice), model.outputs)
     scores = sorted(_progress(jobs, len(cells), "score"), key=lambda score: score.cell.id)
     write_external(folder, found, scores)
     return folder
@@ -190,7 +193,9 @@ def require_one_training(models: Sequence[TrainedModel]) -> None:
 def _training(model: TrainedModel) -> dict[str, object]:
     """What the nets of one study have in common."""
     run = model.run
-    facts = {name: getattr(run, name) for name in ("classes", "profile", "seed", "protocol", "select", "control")}
+    facts = {
+        name: getattr(run, name) for name in ("classes", "outputs", "profile", "seed", "protocol", "select", "control")
+    }
     facts |= {"dataset_sha": run.dataset.dataset_sha, "pixel_um": run.dataset.pixel_um}
     # None if Caffe was started by hand
     source, recipe = (model.origin.source, model.origin.recipe) if model.origin else (None, None)
@@ -296,15 +301,16 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
         training_um=first.run.dataset.pixel_um,
         out_of_distribution=None if None in marks else sum(marks),
     )
-    return msgspec.structs.replace(new_run(first.run, data), protocol=EXTERNAL, external=external)
+    return msgspec.structs.replace(new_run(first.run, data, first.run.outputs), protocol=EXTERNAL, external=external)
 
 
 def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> ScoreRecord:
     """The record of the scores; of several nets `weights_sha` and `fold_sha` are digests over all of them."""
     folds = [model.record.fold_sha for model in found.models]
     one = len(found.models) == 1
-    labels, groups = [score.cell.label for score in scores], [score.cell.group for score in scores]
-    order = doubt_of_order(labels, [score.score for score in scores], None if None in groups else groups)
+    judged = [score for score in scores if score.cell.label < 2]  # those that are neither have no place in the order
+    labels, groups = [score.cell.label for score in judged], [score.cell.group for score in judged]
+    order = doubt_of_order(labels, [score.score for score in judged], None if None in groups else groups)
     return ScoreRecord(
         cells=len(scores),
         views=found.choice.count,

@@ -74,7 +74,7 @@ class Point:
 
     def describe(self, fold: int) -> str:
         """What it is, for the terminal."""
-        normal, abnormal = counts(train_test_cells(self.ready.dataset, self.ready.split, fold)[0], 2)
+        normal, abnormal = counts(train_test_cells(self.ready.dataset, self.ready.split, fold)[0])
         return f"seed {self.seed}, {self.share} % ({normal} normal, {abnormal} abnormal cells), {self.start}"
 
 
@@ -132,7 +132,7 @@ def _part_of(
     A small part gets as many views per cell as a small data set does. Four fifths of such a set are training cells.
     """
     part = with_left_out(split, {cell.id for cell in train} - {cell.id for cell in cells})
-    labels = tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells, 2))
+    labels = tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells))
     own = replace(run, dataset=replace(run.dataset, labels=labels))
     return Prepared(dataset, part, own, run_profile(own))
 

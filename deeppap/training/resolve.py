@@ -7,12 +7,17 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
+from data_prep.classes import outputs_of
 from data_prep.profiles import Profile, epochs_of
+from deeppap.engines.caffe_net import probe_net
+from deeppap.engines.weights_file import Shapes
 from deeppap.io.caffe_messages import (
     ROOT,
     caffe_pb2,
     data_layer,
     prototxt_digest,
+    prototxt_file,
+    read_prototxt,
     training_prototxt,
     write_prototxt,
 )
@@ -143,14 +148,37 @@ def resolve_fold(
     solver.test_iter[:] = [record.val_cells]
     solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
     share_batch(net, gpus)
+    deploy = files["deploy"].read_text(encoding="utf-8")
+    if run.classes == "own":
+        set_outputs(net, run)
+        set_outputs(written.deploy, run)
+        deploy = write_prototxt(written.deploy)
     solver.random_seed = run.seed
     solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpus else caffe_pb2().SolverParameter.CPU
-    deploy = files["deploy"].read_text(encoding="utf-8")
     texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
     for name, text in texts.items():
         source = files[name].relative_to(ROOT)
         write_text(fold / f"{name}.prototxt", NOTE.format(source=source) + text)
     return schedule
+
+
+def deploy_net(run: RunRecord) -> Message:
+    """The hand-written deploy net of a run, with one output for each of its classes."""
+    net = read_prototxt(training_prototxt(run.classes)["deploy"], "NetParameter")
+    set_outputs(net, run)
+    return net
+
+
+def set_outputs(net: Message, run: RunRecord) -> None:
+    """One output for each class of a run; a hand-written net has them already if its classes are not the data's own."""
+    last = [layer for layer in net.layer if layer.type == "InnerProduct"][-1]
+    last.inner_product_param.num_output = len(outputs_of(run))
+
+
+def net_shapes(run: RunRecord) -> Shapes:
+    """The shapes of the parameters of a run's net, by layer, as Caffe builds it."""
+    with prototxt_file(deploy_net(run)) as deploy:
+        return probe_net(deploy)["params"]
 
 
 def recipe_of(classes: int, profile: Profile, weights: Path | None, source: SourceRecord | None = None) -> Recipe:

@@ -8,15 +8,21 @@ from data_prep.fold_data import verify_fold
 from data_prep.image_hashes import SOURCE_IMAGES, write_source_images
 from data_prep.prepare import expected_key
 from data_prep.profiles import Profile, run_profile
-from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.device import Device
-from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import remove, require_space, sha256_file
 from deeppap.io.pinned import REFERENCE
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
-from deeppap.training.resolve import Schedule, difference, recipe_of, recorded, require_same, resolve_fold
+from deeppap.training.resolve import (
+    Schedule,
+    difference,
+    net_shapes,
+    recipe_of,
+    recorded,
+    require_same,
+    resolve_fold,
+)
 from deeppap.training.run_caffe import train
 from deeppap.training.snapshots import (
     PRUNING,
@@ -69,7 +75,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if options.source:
             require_two_classes(run)
         record = verify_fold(fold, expected_key(fold))
-        shapes = probe_net(prototxt_folder(run.classes) / "deploy.prototxt")["params"]
+        shapes = net_shapes(run)
         if options.source:
             check_source(options.source, fold, run, shapes, say)
         schedule = resolve_fold(fold, record, run, profile, options.device.count, adapting)

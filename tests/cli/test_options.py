@@ -2,6 +2,7 @@
 
 import pytest
 
+from data_prep.classes import PLAIN
 from data_prep.prepare import prepare_fold
 from deeppap.cli.options import add_run_options, add_source_options, profiles, requested, source_of
 from deeppap.cli.tool import ToolParser
@@ -75,5 +76,5 @@ def test_the_papers_selection_under_field_is_named(phantom, dataset, rng, tmp_pa
     said = []
     train_fold(fold, TrainOptions(None), said.append)
     assert f"note: {CAVEAT}" in said
-    scores = [CellScore(c, [], rng.dirichlet((1, 1)), rng.random(2), rng.random(2)) for c in dataset.cells]
+    scores = [CellScore(c, PLAIN, [], rng.dirichlet((1, 1)), rng.random(2), rng.random(2)) for c in dataset.cells]
     assert CAVEAT in summary(RunRecord.read(fold.parent), scores)

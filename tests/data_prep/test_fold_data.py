@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from data_prep.classes import LABELS, SEVEN
 from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, views_in
 from data_prep.folds import make_split
 from data_prep.prepare import prepare_fold
@@ -69,8 +70,10 @@ def test_inner_selection_validates_on_training_cells(dataset, split, config):
 
 
 def test_seven_class_labels(dataset, config):
-    assert class_labels(dataset.cells, replace(config, classes=7)) == [c.class7 for c in dataset.cells]
-    bare = [dataclasses.replace(c, class7=None) for c in dataset.cells]
+    assert class_labels(dataset.cells, replace(config, classes=7)) == [
+        [one.name for one in SEVEN].index(c.kind) for c in dataset.cells
+    ]
+    bare = [dataclasses.replace(c, kind=LABELS[c.label]) for c in dataset.cells]
     with pytest.raises(UserError, match="classes"):
         class_labels(bare, replace(config, classes=7))
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import LABELS
 from data_prep.folds import inner_split, make_split, nested_subsets, train_test_cells
 from data_prep.herlev_classes import CLASSES
 from deeppap.io.errors import UserError
@@ -24,9 +25,11 @@ def cells(tmp_path_factory):
     for class7, known in enumerate(CLASSES):
         for i in range(known.count // 5):
             found.append(
-                Cell(f"{class7}-{i:03d}", image, known.label, class7, (1.0, 2.0), f"{known.label}-{len(found) // 4}")
+                Cell(
+                    f"{class7}-{i:03d}", image, known.label, known.name, (1.0, 2.0), f"{known.label}-{len(found) // 4}"
+                )
             )
-    return Dataset("made", image.parent, tuple(found), tuple(known.name for known in CLASSES))
+    return Dataset("made", image.parent, tuple(found))
 
 
 def per_fold(split, dataset, fact):
@@ -75,9 +78,9 @@ def test_cell_protocol_does_split_fields(cells):
 @FEW
 @given(seed=SEEDS)
 def test_folds_are_stratified_by_the_seven_classes(cells, seed):
-    folds = per_fold(make_split(cells, "cell", seed), cells, lambda c: c.class7)
-    for class7 in range(7):
-        found = [fold[class7] for fold in folds]
+    folds = per_fold(make_split(cells, "cell", seed), cells, lambda c: c.kind)
+    for known in CLASSES:
+        found = [fold[known.name] for fold in folds]
         assert max(found) - min(found) <= 1
 
 
@@ -89,7 +92,7 @@ def test_field_folds_are_stratified_by_label(cells, seed):
 
 
 def test_same_seed_same_split_and_another_seed_another(cells):
-    shuffled = Dataset(cells.name, cells.root, tuple(reversed(cells.cells)), cells.class_names)
+    shuffled = Dataset(cells.name, cells.root, tuple(reversed(cells.cells)))
     assert make_split(shuffled, "cell", 3) == make_split(cells, "cell", 3)
     assert make_split(cells, "cell", 4).folds != make_split(cells, "cell", 3).folds
 
@@ -113,16 +116,14 @@ def test_an_inner_split_needs_groups_to_hold_back(cells):
 
 def test_classes_smaller_than_the_folds_are_stratified_by_label(cells):
     """The smallest phantom: two or three cells of each class."""
-    few = [c for k in range(7) for c in [c for c in cells.cells if c.class7 == k][:2]]
-    split = make_split(Dataset("few", cells.root, tuple(few), cells.class_names), "cell", 1)
+    few = [c for known in CLASSES for c in [c for c in cells.cells if c.kind == known.name][:2]]
+    split = make_split(Dataset("few", cells.root, tuple(few)), "cell", 1)
     labels = [sorted(cells.by_id()[i].label for i in fold) for fold in split.folds]
     assert all(set(found) == {0, 1} for found in labels)
 
 
 def test_field_needs_groups(cells):
-    bare = Dataset(
-        "bare", cells.root, tuple(Cell(**{**vars(c), "group": None}) for c in cells.cells), cells.class_names
-    )
+    bare = Dataset("bare", cells.root, tuple(Cell(**{**vars(c), "group": None}) for c in cells.cells))
     with pytest.raises(UserError, match="a group for every cell"):
         make_split(bare, "field", 1)
 
@@ -131,7 +132,7 @@ def of_groups(sizes, labels, image):
     """Cells of groups that hold one label each."""
     groups = enumerate(zip(sizes, labels, strict=True))
     return [
-        Cell(f"{group}-{i:03d}", image, label, None, (1.0, 2.0), f"g{group}")
+        Cell(f"{group}-{i:03d}", image, label, LABELS[label], (1.0, 2.0), f"g{group}")
         for group, (size, label) in groups
         for i in range(size)
     ]
@@ -159,12 +160,19 @@ def test_an_inner_split_that_cannot_have_both_labels_is_refused(cells):
 def test_a_fold_without_cells_is_refused(cells):
     few = of_groups([28, 26, 31, 49, 50], [0, 1, 0, 1, 0], cells.cells[0].image)
     with pytest.raises(UserError, match="protocol: expected groups that fill 5 folds, found a fold without"):
-        make_split(Dataset("made", cells.root, tuple(few), ("normal", "abnormal")), "field", 1)
+        make_split(Dataset("made", cells.root, tuple(few)), "field", 1)
 
 
 def grouped_cells(groups=10, each=4, abnormal=lambda group, place: place == 0, named=True):
     return [
-        Cell(f"{g}-{i}", Path("none"), int(abnormal(g, i)), None, (0, 0), f"group{g}" if named else None)
+        Cell(
+            f"{g}-{i}",
+            Path("none"),
+            int(abnormal(g, i)),
+            LABELS[abnormal(g, i)],
+            (0, 0),
+            f"group{g}" if named else None,
+        )
         for g in range(groups)
         for i in range(each)
     ]

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from data_prep.cells import counts
+from data_prep.classes import PLAIN, SEVEN
 from data_prep.dataset import open_dataset
-from data_prep.herlev_classes import BACKGROUND, CLASSES, NUCLEUS
+from data_prep.herlev_classes import BACKGROUND, NUCLEUS
 from data_prep.manifest import read_manifest
 from data_prep.nucleus import nucleus_areas
 from deeppap.io.errors import UserError
@@ -43,18 +44,18 @@ def cells_of(folder, *lines, head=HEAD):
 def test_documented_columns(folder):
     path = write(folder, "a.png,normal,20.25,11,s1", "b.png,1,0,29,s2", head=f"{HEAD},group")
     found = read_manifest(path)
-    assert [(c.id, c.label, c.class7, c.centre, c.group) for c in found.cells] == [
-        ("a", 0, None, (20.25, 11.0), "s1"),
-        ("b", 1, None, (0.0, 29.0), "s2"),
+    assert [(c.id, c.label, c.kind, c.centre, c.group) for c in found.cells] == [
+        ("a", 0, "normal", (20.25, 11.0), "s1"),
+        ("b", 1, "abnormal", (0.0, 29.0), "s2"),
     ]
-    assert (found.name, found.class_names) == ("mine", ("normal", "abnormal"))
+    assert (found.name, found.classes) == ("mine", PLAIN)
     assert (found.view_plan, found.phantom, found.paper) == ("balanced", False, None)
     assert open_dataset(path) == found
 
 
 def test_a_mask_gives_centre_and_area(folder):
     (cell,) = cells_of(folder, "a.png,severe dysplasia,a-d.bmp", head="image,label,mask")
-    assert (cell.centre, cell.label, cell.class7) == ((10.5, 5.0), 1, 5)
+    assert (cell.centre, cell.label, cell.kind) == ((10.5, 5.0), 1, "severe dysplasia")
     mixed = read_manifest(write(folder, "a.png,0,,,a-d.bmp", "b.png,1,3,4,", head=f"{HEAD},mask"))
     assert [c.centre for c in mixed.cells] == [(10.5, 5.0), (3.0, 4.0)]
     assert nucleus_areas(mixed) is None  # one cell without a mask
@@ -77,12 +78,12 @@ def test_a_mask_is_read_as_its_pixels_are_stored(folder):
 
 
 def test_class_names(folder):
-    """Seven names make a set of seven classes; together with normal and abnormal they make one of two."""
+    """Herlev's names make a set of its seven classes; with any other they are classes as all others are."""
     seven = read_manifest(write(folder, "a.png,columnar,3,4", "b.png,severe dysplasia,3,4"))
-    assert seven.class_names == tuple(known.name for known in CLASSES)
+    assert seven.classes == SEVEN
     two = read_manifest(write(folder, "a.png,normal,3,4", "b.png,severe dysplasia,3,4"))
-    assert [(cell.label, cell.class7) for cell in two.cells] == [(0, None), (1, None)]
-    assert two.class_names == ("normal", "abnormal")
+    assert [(cell.label, cell.kind) for cell in two.cells] == [(0, "normal"), (1, "severe dysplasia")]
+    assert [one.name for one in two.classes] == ["normal", "severe dysplasia"]
 
 
 @pytest.mark.parametrize(
@@ -252,5 +253,5 @@ def test_data_sets_are_found_in_folders(folder, tmp_path, monkeypatch):
         == read_manifest(path).dataset_sha()
     )
     drawn = open_dataset(make_phantom_manifest(tmp_path / "hemlbc", 20, workers=1).parent)
-    assert (counts(drawn.cells, 2), drawn.name) == ([10, 10], "hemlbc")
+    assert (counts(drawn.cells), drawn.name) == ((10, 10), "hemlbc")
     assert None not in {c.group for c in drawn.cells}

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from data_prep import patch_lmdb
+from data_prep.classes import SEVEN
 from data_prep.patch_lmdb import Source, order, write_patch_lmdb
 from data_prep.views import Grid, plan_view, render
 from deeppap.io.files import sha256_file
@@ -10,6 +11,7 @@ from deeppap.io.image_file import read_image
 from tests.support.caffe_nets import pixels, read_datums
 
 GRIDS = {0: Grid(3, 3), 1: Grid(3, 1)}
+KINDS = [known.name for known in SEVEN]
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +19,7 @@ def source(dataset):
     """Four normal and six abnormal cells, labels of the seven classes: 4 x 9 + 6 x 3 = 54 views."""
     cells = [c for c in dataset.cells if not c.label][:4] + [c for c in dataset.cells if c.label][:6]
     views = {label: range(grid.views) for label, grid in GRIDS.items()}
-    return Source(cells, [c.class7 for c in cells], "train", GRIDS, views, 7, "raw")
+    return Source(cells, [KINDS.index(c.kind) for c in cells], "train", GRIDS, views, 7, "raw")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_datums_hold_the_rendered_views(source, written):
     for (_, datum), index, view in zip(read_datums(written), cells, views, strict=True):
         cell = source.cells[index]
         assert (datum.channels, datum.height, datum.width, datum.encoded) == (3, 256, 256, False)
-        assert datum.label == cell.class7
+        assert datum.label == KINDS.index(cell.kind)
         wanted = render(read_image(cell.image), cell.centre, plan_view(cell.id, "train", GRIDS[cell.label], view, 7))
         assert np.array_equal(pixels(datum), wanted.transpose(2, 0, 1))
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from data_prep import profiles
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import LABELS
 from data_prep.fold_data import sources, views_in
 from data_prep.folds import make_split
 from data_prep.prepare import prepare_fold
@@ -179,8 +180,8 @@ def test_a_fold_is_built_with_the_views_that_were_said(tmp_path):
 @pytest.mark.parametrize("select", ["paper", "inner"])
 def test_every_fold_of_57_and_415_cells_comes_out_even(tmp_path, select):
     (tmp_path / "a.png").write_bytes(b"one image for all")
-    cells = [Cell(f"{i:03d}", tmp_path / "a.png", int(i >= 57), None, (0.0, 0.0), None) for i in range(57 + 415)]
-    dataset = Dataset("mine", tmp_path, tuple(cells), ("normal", "abnormal"))
+    cells = [Cell(f"{i:03d}", tmp_path / "a.png", int(i >= 57), LABELS[i >= 57], (0, 0), None) for i in range(57 + 415)]
+    dataset = Dataset("mine", tmp_path, tuple(cells))
     split, config = make_split(dataset, "cell", 1), run_record(DATA, profile="quick", select=select)
     for fold in range(5):
         train, _ = sources(dataset, split, fold, config, run_profile(config))

@@ -16,7 +16,7 @@ NORMAL, ABNORMAL = Grid(20, 14), Grid(10, 10)
 
 
 def cell(name="153958345-153958392-001", centre=(60.0, 50.0)):
-    return Cell(name, None, 0, 0, centre, None)
+    return Cell(name, None, 0, "superficial", centre, None)
 
 
 def noise(rng, height=300, width=280):
@@ -59,7 +59,7 @@ def test_a_view_depends_on_seed_cell_purpose_and_index_alone():
     plan(cell("other"), "test", NORMAL, 9)
     np.random.default_rng().random()
     assert plan_view("a", "train", ABNORMAL, 37, 5) == expected
-    elsewhere = replace(cell("a"), label=1, class7=6, centre=(1.0, 1.0), group="g")
+    elsewhere = replace(cell("a"), label=1, kind="carcinoma in situ", centre=(1.0, 1.0), group="g")
     assert plan(elsewhere, "train", ABNORMAL, 5)[37] == expected
     several = [[plan_view(*key[:2], ABNORMAL, i, key[2]) for i in range(20)] for key in
                (("a", "train", 5), ("b", "train", 5), ("a", "test", 5), ("a", "train", 6))]  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data_prep.classes import PLAIN
 from data_prep.mean_image import read_mean
 from data_prep.views import SIZE, Grid, View
 from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
@@ -83,8 +84,8 @@ def test_cells_score_the_same_by_crops_and_by_views(engine, dataset, rng):
     cells = [of_data_set(cell, ViewChoice(Grid(10, 10), 3, 1)) for cell in dataset.cells[:2]]
     ready = CaffeViews(engine, mean, 2)
     ready.at_once = 2  # a cell takes more than one batch, and a batch holds views of two cells
-    by_crops = score_cells(engine.view_input(mean, 2), cells)
-    for plain, other in zip(by_crops, score_cells(ready, cells), strict=True):
+    by_crops = score_cells(engine.view_input(mean, 2), cells, PLAIN)
+    for plain, other in zip(by_crops, score_cells(ready, cells, PLAIN), strict=True):
         assert plain.cell == other.cell
         np.testing.assert_allclose(plain.prob, other.prob, rtol=0, atol=1e-7)
         np.testing.assert_allclose(plain.centre_scores, other.centre_scores, rtol=0, atol=1e-7)

@@ -79,5 +79,5 @@ def test_duplicates_inside_a_data_set_are_reported(dataset, tmp_path, copied, ki
     original = dataset.cells[7]
     cv2.imwrite(str(tmp_path / "1-1-001.BMP"), copied(read_image(original.image)))
     twin = replace(original, id="1-1-001", image=tmp_path / "1-1-001.BMP")
-    leaks = audit_dataset(Dataset("twins", tmp_path, (*dataset.cells, twin), dataset.class_names))
+    leaks = audit_dataset(Dataset("twins", tmp_path, (*dataset.cells, twin)))
     assert [(leak.kind, {leak.first, leak.second}) for leak in leaks] == [(kind, {"1-1-001", original.id})]

@@ -46,7 +46,7 @@ def test_counts_follow_herlev_with_two_of_each_class(cells):
 def test_the_set_is_read_as_herlev_and_known_as_a_phantom(small):
     dataset = open_dataset(small)
     assert dataset.name == "phantom"
-    assert [sum(c.class7 == k for c in dataset.cells) for k in range(7)] == class_counts(CELLS)
+    assert [sum(c.kind == known.name for c in dataset.cells) for known in CLASSES] == class_counts(CELLS)
     assert {p.name for p in small.iterdir() if p.is_file()} == {"README.txt", "phantom.json"}
     assert "No figure obtained from it is a result" in (small / "README.txt").read_text()
 

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import LABELS
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, SplitRecord
 from deeppap.report.figures import all_figures, curves
 from deeppap.report.runs import BY_GROUP, common_cells, named
@@ -138,9 +139,10 @@ def test_a_run_that_shares_no_cell_does_not_hide_the_others(three):
 def baselines_of(grouped):
     """A data set of 40 cells with its baselines, and the table of them."""
     cells = [
-        Cell(f"{i:02d}-1", Path("none"), i % 2, None, (0.0, 0.0), str(i // 4) if grouped else None) for i in range(40)
+        Cell(f"{i:02d}-1", Path("none"), i % 2, LABELS[i % 2], (0.0, 0.0), str(i // 4) if grouped else None)
+        for i in range(40)
     ]
-    dataset = Dataset("made", Path("none"), tuple(cells), ("normal", "abnormal"))
+    dataset = Dataset("made", Path("none"), tuple(cells))
     folds = [[c.id for c in cells[k::5]] for k in range(5)]
     areas = {c.id: 100 + 60 * c.label + 7 * (i * 31 % 17) for i, c in enumerate(cells)}
     found = all_baselines(dataset, folds, areas)

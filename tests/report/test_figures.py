@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
+from data_prep.classes import LABELS
 from deeppap.io.errors import UserError
 from deeppap.report.figures import curves, net
 from deeppap.report.figures.mosaic import Picture, Row, flow, grid
@@ -39,7 +40,7 @@ def test_box_plot_marks_errors_backgrounds_and_threshold(run):
     wrong = (run.scores >= 0.5) != run.labels
     assert sorted(crosses) == sorted(run.scores[wrong])
     grounds = [patch.get_facecolor() for patch in axes.patches]
-    assert grounds == [to_rgba(KIND_BACKGROUNDS[kind.label]) for kind in run.classes]
+    assert grounds == [to_rgba(KIND_BACKGROUNDS[LABELS.index(kind.label)]) for kind in run.classes]
     assert any(line.get_linestyle() == "--" and set(line.get_ydata()) == {0.5} for line in axes.lines)
 
 
@@ -62,12 +63,12 @@ def test_views_and_angles_show_the_numbers_of_the_tables(run):
 
 def test_confusion_writes_counts_and_takes_an_empty_class(result):
     first = result.folds[0]
-    few = first.class7 != 2
-    arrays = {name: getattr(first, name)[few] for name in ("labels", "scores", "probs", "class7")}
+    few = first.kinds != 2
+    arrays = {name: getattr(first, name)[few] for name in ("labels", "scores", "probs", "kinds")}
     folds = (replace(first, ids=tuple(np.array(first.ids)[few]), views=None, **arrays),)
     (run,) = named([replace(result, folds=folds)])
     said = texts(curves.confusion.draw(run))
-    said_of_last = run.probs[run.class7 == 6].argmax(axis=1)
+    said_of_last = run.probs[run.kinds == 6].argmax(axis=1)
     for answer in set(said_of_last):
         assert f"{(said_of_last == answer).sum()}\n{(said_of_last == answer).mean():.0%}" in said
 

@@ -57,7 +57,11 @@ def test_examples_draw_each_class_with_its_side(shown):
 def test_right_cells_are_the_median_and_the_least_certain_of_their_class(shown):
     run, pictures = shown
     said = texts(photos.right_abnormal.draw(run, pictures))
-    of = {cell: score for cell, score in zip(run.result.ids, run.scores, strict=True) if run.class_of(cell) == 6}
+    of = {
+        cell: score
+        for cell, score in zip(run.result.ids, run.scores, strict=True)
+        if run.result.cells[cell].class_name == "carcinoma in situ"
+    }
     right = sorted((cell for cell in of if of[cell] >= 0.5), key=lambda cell: (1 - of[cell], cell))
     for cell in (right[len(right) // 2], right[-1]):
         assert cell in said
@@ -106,7 +110,7 @@ def test_heat_is_red_for_abnormal_blue_for_normal_and_nothing_where_there_is_non
 def run_of(path, enlarged=None):
     """A run of a manifest, as far as its pictures need it."""
     data = SimpleNamespace(path=str(path), dataset_sha=read_manifest(path).dataset_sha(), pixel_um=0.2)
-    return SimpleNamespace(record=SimpleNamespace(dataset=data, external=SimpleNamespace(enlarged=enlarged)))
+    return SimpleNamespace(record=SimpleNamespace(dataset=data, classes=2, external=SimpleNamespace(enlarged=enlarged)))
 
 
 def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
@@ -147,6 +151,6 @@ def test_another_data_set_in_its_place_is_not_shown(shown):
     run, _ = shown
     data = run.record.dataset
     for path, sha, why in ((data.path, "0" * 64, "not the one"), ("/nowhere", data.dataset_sha, "no longer at")):
-        record = SimpleNamespace(dataset=SimpleNamespace(path=path, dataset_sha=sha), external=None)
+        record = SimpleNamespace(dataset=SimpleNamespace(path=path, dataset_sha=sha), classes=2, external=None)
         with pytest.raises(LeftOutError, match=why):
             CellPictures(SimpleNamespace(record=record)).image(run.result.ids[0])

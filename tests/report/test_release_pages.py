@@ -114,7 +114,7 @@ def test_the_figures_are_the_runs_and_the_nets_own(make):
     [
         ({"dataset": "phantom"}, "The cells are synthetic", "Herlev University Hospital"),
         ({"dataset": "mine"}, "`mine`, 35 cells", "file names tell the class"),
-        ({"classes": 7}, "the seven classes in the order", "P(normal), P(abnormal)"),
+        ({"classes": 7}, "`prob`: superficial (normal), intermediate (normal)", "`prob`: normal (normal)"),
         ({}, "The file names tell the class", "The cells are synthetic"),
     ],
 )

@@ -86,7 +86,7 @@ def test_table3_stands_beside_the_paper(tables):
 def test_a_metric_that_a_fold_lacks_is_a_mean_over_the_others(runs):
     first, *others = runs["field"].folds
     normal = first.labels == 0
-    arrays = {name: getattr(first, name)[normal] for name in ("labels", "scores", "probs", "class7")}
+    arrays = {name: getattr(first, name)[normal] for name in ("labels", "scores", "probs", "kinds")}
     ids = tuple(cell for cell, is_normal in zip(first.ids, normal, strict=True) if is_normal)
     one = replace(first, ids=ids, shift5=None, shift10=None, **arrays)
     table = table3(named([replace(runs["field"], folds=(one, others[0]))]))
@@ -106,7 +106,7 @@ def test_table5_is_for_sets_of_ones_own(tables):
 def test_table4_counts(runs, tables):
     table, run = tables["table4"], runs["seven"]
     right = (run.pooled("scores") >= 0.5) == run.pooled("labels")
-    columnar = run.pooled("class7") == 2
+    columnar = run.pooled("kinds") == 2
     own = entry(table, "columnar", "seven, folds 0,2 of 5")
     limits = share_interval(right[columnar], run.groups()[columnar])
     assert own.startswith(f"{(right & columnar).sum()}/{columnar.sum()} ")
@@ -118,13 +118,13 @@ def test_table4_counts(runs, tables):
 
 def test_seven_classes_and_their_confusion(runs, tables):
     run = runs["seven"]
-    found, class7 = run.pooled("probs").argmax(axis=1), run.pooled("class7")
+    found, kinds = run.pooled("probs").argmax(axis=1), run.pooled("kinds")
     data = tables["seven_classes"].data["runs"]["seven"]["pooled"]
-    assert data["seven_way"] == pytest.approx(1 - accuracy_score(class7, found))
-    assert data["collapsed"] == pytest.approx(1 - accuracy_score(class7 > 2, found > 2))
+    assert data["each_class"] == pytest.approx(1 - accuracy_score(kinds, found))
+    assert data["collapsed"] == pytest.approx(1 - accuracy_score(kinds > 2, found > 2))
     counts = np.array(tables["confusion"].data["counts"])
-    assert np.trace(counts) == (class7 == found).sum()
-    assert counts[4, 3] == ((class7 == 4) & (found == 3)).sum()
+    assert np.trace(counts) == (kinds == found).sum()
+    assert counts[4, 3] == ((kinds == 4) & (found == 3)).sum()
     assert row(tables["seven_classes"], "paper")[2].startswith("1.6")
 
 

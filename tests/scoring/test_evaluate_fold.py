@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from data_prep.classes import SEVEN
 from data_prep.dataset import open_dataset
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
@@ -49,7 +50,7 @@ def test_scores_csv(evaluated_fold):
     cells = open_dataset(evaluated_fold.parents[2] / RunRecord.read(evaluated_fold.parent).dataset.path).by_id()
     assert [row[0] for row in found] == SplitRecord.read(evaluated_fold.parent).folds[0]
     for row in found:
-        assert (int(row[1]), int(row[2])) == (cells[row[0]].class7, cells[row[0]].label)
+        assert (SEVEN[int(row[1])].name, int(row[2])) == (cells[row[0]].kind, cells[row[0]].label)
         score, spread, normal, abnormal = map(float, row[3:])
         assert score == abnormal
         assert normal + abnormal == pytest.approx(1, abs=1e-6)

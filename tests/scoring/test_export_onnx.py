@@ -58,7 +58,9 @@ def test_the_graph_of_views_alone_gives_a_cells_score(exported, model, dataset):
     cell = dataset.cells[5]
     choice = model.views(3)
     views = render_views(cell, [view for _, view in choice.of(cell.id)])
-    (expected,) = score_cells(model.engine().view_input(model.mean, model.crops()), [of_data_set(cell, choice)])
+    (expected,) = score_cells(
+        model.engine().view_input(model.mean, model.crops()), [of_data_set(cell, choice)], model.outputs
+    )
     found = session.run(["prob"], {"views": views})[0].mean(axis=0)
     assert found == pytest.approx(expected.prob, abs=1e-5)
 

@@ -41,7 +41,7 @@ def test_what_is_taken_back_lies_where_it_came_from(rng, crops):
     picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
     centre = (88.3, 91.6)
     views = ViewChoice(Grid(10, 10), 20, 1).of("cell")
-    cell = CellViews(Cell("cell", "none", 0, None, centre, None), lambda: (picture, centre), views)
+    cell = CellViews(Cell("cell", "none", 0, "", centre, None), lambda: (picture, centre), views)
     found = heat_map(Brightness(), cell, np.zeros((3, 256, 256), np.float32), crops)
     assert found.heat.shape == picture.shape[:2]
     errors = {

@@ -121,8 +121,10 @@ def test_the_scores_are_those_without_a_reference(trained_fold, dataset):
     model = TrainedModel.open(trained_fold)
     cells = [of_data_set(cell, model.views()) for cell in dataset.cells[:3]]
     ready = model.engine().view_input(model.mean, model.crops())
-    plain = score_cells(ready, cells)
-    for score, checked in zip(plain, score_cells(ready, cells, model.ood_reference("caffe")), strict=True):
+    plain = score_cells(ready, cells, model.outputs)
+    for score, checked in zip(
+        plain, score_cells(ready, cells, model.outputs, model.ood_reference("caffe")), strict=True
+    ):
         assert np.array_equal(score.prob, checked.prob)
         assert (score.ood_score, checked.ood_score > 0) == (None, True)
 

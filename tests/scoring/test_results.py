@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data_prep.classes import PLAIN
 from deeppap.io.errors import UserError
 from deeppap.records import RunRecord, SplitRecord
 from deeppap.scoring.results import load_run
@@ -42,8 +43,8 @@ def refused(folder, *words):
 
 def test_a_whole_run(run):
     found = load_run(run)
-    assert (found.name, found.n_folds, found.classes, found.missing_folds) == ("run", 5, 2, ())
-    assert found.has_class7
+    assert (found.name, found.n_folds, found.outputs, found.missing_folds) == ("run", 5, PLAIN, ())
+    assert found.has_seven
     assert found.fold_text() == "5 folds"
     assert len(found.ids) == len(set(found.ids)) == 35
     assert found.pooled("scores").shape == (35,)
@@ -102,8 +103,8 @@ def test_optional_files_may_be_absent(run):
 
 def test_a_manifest_set_has_no_seven_classes(tmp_path):
     found = load_run(write_synthetic_run(tmp_path / "r", dataset="mine", cells=35))
-    assert not found.has_class7
-    assert (found.pooled("class7") == -1).all()
+    assert not found.has_seven
+    assert found.classes == PLAIN
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "scores_shift5.csv"])
@@ -117,8 +118,8 @@ def test_a_manifest_set_has_no_seven_classes(tmp_path):
         ("score", "1.2", "between 0 and 1"),
         ("prob_1", "-0.1", "between 0 and 1"),
         ("prob_0", "0.77777", "add up to 1"),
-        ("label", "2", "label from 0 to 1"),
-        ("class7", "7", "class7 from 0 to 6"),
+        ("label", "3", "label from 0 to 2"),
+        ("class7", "7", "class of"),
         ("id", "stranger", "cells of this fold"),
     ],
 )

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from data_prep.classes import PLAIN, SEVEN
 from data_prep.dataset import open_dataset
 from data_prep.views import Grid, shift_centre
 from deeppap.engines.crops import CropEngine, crop_views
@@ -40,7 +41,7 @@ class Recorder(CropEngine):
 def score(cells, views, crops, engine=None, shift=0):
     choice = ViewChoice(GRID, views, seed=1)
     ready = (engine or Recorder()).view_input(MEAN, crops)
-    return list(score_cells(ready, (of_data_set(cell, choice, shift) for cell in cells)))
+    return list(score_cells(ready, (of_data_set(cell, choice, shift) for cell in cells), PLAIN))
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +89,8 @@ def test_seven_classes_score_the_sum_of_the_abnormal_ones(cells):
     (found,) = score(cells[:1], 2, 3, Recorder(7))
     assert found.prob.shape == (7,)
     assert found.score == pytest.approx(found.prob[3:].sum())
-    assert abnormal(np.array([[0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1]])) == pytest.approx([0.4])
-    assert abnormal(np.array([0.3, 0.7])) == pytest.approx(0.7)
+    assert abnormal(np.array([[0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1]]), SEVEN) == pytest.approx([0.4])
+    assert abnormal(np.array([0.3, 0.7]), PLAIN) == pytest.approx(0.7)
 
 
 def test_planned_views_spread_over_the_rotations():
@@ -113,7 +114,7 @@ def test_a_cell_of_pixels_scores_by_what_surrounds_it(cells):
     twice = np.concatenate([field, field], axis=1)
     found = [of_pixels(field, (200.25, 190.5), choice, "a"), of_pixels(twice, (600.25, 190.5), choice, "b")]
     other = of_pixels(twice, (601.25, 190.5), choice, "b")
-    one, two, three = score_cells(ready, [*found, other])
+    one, two, three = score_cells(ready, [*found, other], PLAIN)
     assert one.views == two.views != three.views
     assert np.array_equal(one.prob, two.prob) and not np.array_equal(two.prob, three.prob)
 
@@ -132,7 +133,7 @@ def test_shifted_centres_change_what_is_scored_and_keep_the_cell(cells):
 
 def score_of(value, ood_score=None):
     prob = np.array([1 - value, value])
-    return CellScore(None, [(0, None)], prob, np.array([value]), np.array([value / 2]), ood_score)
+    return CellScore(None, PLAIN, [(0, None)], prob, np.array([value]), np.array([value / 2]), ood_score)
 
 
 def test_the_mean_of_two_nets_view_by_view():
@@ -149,9 +150,9 @@ def test_the_rounding_of_a_certain_net_of_seven_classes_does_not_pass_1():
     values = np.exp(np.random.default_rng(1).normal(size=(1000, 7)).astype(np.float32) * 3 - [50, 50, 50, 0, 0, 0, 0])
     prob = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
     assert (prob[:, 3:].sum(axis=1) > 1).any()  # else this says nothing
-    assert abnormal(prob).dtype == np.float32 and abnormal(prob).max() == 1
+    assert abnormal(prob, SEVEN).dtype == np.float32 and abnormal(prob, SEVEN).max() == 1
     mean = prob.astype(np.float64).mean(axis=0)
-    assert CellScore(None, [], mean + [0, 0, 0, 0, 0, 0, 1e-8], np.empty(0), np.empty(0)).score <= 1
+    assert CellScore(None, SEVEN, [], mean + [0, 0, 0, 0, 0, 0, 1e-8], np.empty(0), np.empty(0)).score <= 1
 
 
 CHOICE = ViewChoice(GRID, 2, 1)
@@ -172,9 +173,9 @@ def counts(monkeypatch):
 def test_each_image_of_a_data_set_is_decoded_once(manifest, counts, shift):
     cells = open_dataset(manifest).cells
     ready = Recorder().view_input(MEAN, 2)
-    found = {score.cell.id: score.score for score in score_cells(ready, cells_of_data_set(cells, CHOICE, shift))}
+    found = {score.cell.id: score.score for score in score_cells(ready, cells_of_data_set(cells, CHOICE, shift), PLAIN)}
     assert counts.decoded == ONCE
-    alone = score_cells(ready, (of_data_set(cell, CHOICE, shift) for cell in cells))
+    alone = score_cells(ready, (of_data_set(cell, CHOICE, shift) for cell in cells), PLAIN)
     assert found == {score.cell.id: score.score for score in alone}
 
 
@@ -186,7 +187,7 @@ def test_each_image_of_a_list_is_decoded_once(manifest, counts):
     listing = manifest.with_name("new.csv")
     listing.write_text("image,nucleus_x,nucleus_y\n" + "".join(f"{i},{x},{y}\n" for i, _, x, y in rows))
     cells = cells_in_csv(listing, CHOICE)
-    found = list(score_cells(Recorder().view_input(MEAN, 2), with_pixels(cells, CHOICE)))
+    found = list(score_cells(Recorder().view_input(MEAN, 2), with_pixels(cells, CHOICE), PLAIN))
     assert counts.decoded == ONCE
     assert [(score.cell.image.name, *score.cell.centre) for score in found] == [
         (image, float(x), float(y)) for image, _, x, y in rows
@@ -195,5 +196,5 @@ def test_each_image_of_a_list_is_decoded_once(manifest, counts):
 
     again = cells_in_csv(listing, CHOICE, held_bytes=3_000_000)
     assert 0 < sum(isinstance(cell, Listed) for cell in again) < len(again)
-    scores = score_cells(Recorder().view_input(MEAN, 2), with_pixels(again, CHOICE))
+    scores = score_cells(Recorder().view_input(MEAN, 2), with_pixels(again, CHOICE), PLAIN)
     assert [score.score for score in scores] == [score.score for score in found]

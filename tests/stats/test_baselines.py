@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.cells import Cell, Dataset
+from data_prep.classes import LABELS, SEVEN
 from data_prep.herlev_classes import CLASSES
 from deeppap.stats.baselines import (
     all_baselines,
@@ -24,15 +25,17 @@ from deeppap.stats.intervals import wilson
 
 def accuracy(found, cells):
     """Two-class and seven-class accuracy of a baseline's answers."""
-    answers = found["predictions"]
+    answers, kinds = found["predictions"], {one.name: k for k, one in enumerate(SEVEN)}
     return tuple(
         sum(answers[c.id][side] == truth for c, truth in zip(cells, truths, strict=True)) / len(cells)
-        for side, truths in enumerate(([c.label for c in cells], [c.class7 for c in cells]))
+        for side, truths in enumerate(([c.label for c in cells], [kinds.get(c.kind) for c in cells]))
     )
 
 
-def cell(name, label, class7=None, group=None):
-    return Cell(name, Path("none"), label, class7, (0.0, 0.0), group)
+def cell(name, label, kind=None, group=None):
+    """A cell, of one of Herlev's seven classes by its number or of none."""
+    name_of_kind = LABELS[label] if kind is None else SEVEN[kind].name
+    return Cell(name, Path("none"), label, name_of_kind, (0.0, 0.0), group)
 
 
 def test_majority_is_of_the_training_cells():
@@ -103,7 +106,7 @@ def test_an_empty_fold_is_refused():
 def test_all_baselines_are_json():
     cells = tuple(cell(f"{100 + i}-{i}-001", i % 2, 3 * (i % 2), str(i // 3)) for i in range(12))
     folds = [[c.id for c in cells[k::3]] for k in range(3)]
-    dataset = Dataset("x", Path("none"), cells, ())
+    dataset = Dataset("x", Path("none"), cells)
     found = all_baselines(dataset, folds, {c.id: 5 for c in cells})
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert "predictions" in found["nucleus_area"]
@@ -117,11 +120,11 @@ def test_a_baseline_is_judged_by_its_chances_or_by_its_answers():
     answers["a"] = [1, 0]
     entry = {"predictions": answers}
     found = judged_baseline(entry, ids, labels, class7, groups)
-    assert (found["acc"], found["seven_class_acc"], found["auc"]) == (5 / 6, 1.0, None)
-    assert found["interval"]["seven_class_acc"] == wilson(6, 6)
+    assert (found["acc"], found["class_acc"], found["auc"]) == (5 / 6, 1.0, None)
+    assert found["interval"]["class_acc"] == wilson(6, 6)
     chances = dict(zip(ids, [0.2, 0.9, 0.1, 0.5, 0.6, 0.7], strict=True))  # one half is abnormal
     found = judged_baseline(entry | {"chances": chances}, ids, labels, None, None)
-    assert (found["acc"], found["seven_class_acc"], found["auc"]) == (5 / 6, None, pytest.approx(8 / 9))
+    assert (found["acc"], found["class_acc"], found["auc"]) == (5 / 6, None, pytest.approx(8 / 9))
     with pytest.raises(KeyError):
         judged_baseline(entry, [*ids, "g"], labels, None, None)
 
@@ -130,8 +133,8 @@ def test_a_net_is_judged_in_the_same_form():
     labels, class7 = np.array([0, 0, 1, 1]), np.array([0, 1, 3, 4])
     probs = np.eye(7)[[0, 0, 3, 5]]
     found = judged_net(labels, probs[:, 3:].sum(axis=1), probs, class7, None)
-    assert (found["acc"], found["seven_class_acc"]) == (1.0, 0.5)
-    assert judged_net(labels, probs[:, 3:].sum(axis=1), probs[:, :2], class7, None)["seven_class_acc"] is None
+    assert (found["acc"], found["class_acc"]) == (1.0, 0.5)
+    assert judged_net(labels, probs[:, 3:].sum(axis=1), probs, None, None)["class_acc"] is None
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,7 @@ def folds_of(cells, protocol):
     """A data set's folds without its images' checksums, which make_split would read."""
     from data_prep.folds import _assign
 
-    return _assign(cells, protocol, 1, 5)
+    return _assign(cells, protocol, 1, 5, by_class=False)
 
 
 @pytest.mark.herlev

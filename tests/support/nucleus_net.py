@@ -50,7 +50,7 @@ class Painted(NamedTuple):
 
     def views(self, count: int) -> CellViews:
         """The cell on its way to the engine."""
-        cell = Cell(f"painted{self.label}", Path("<drawn>"), self.label, None, self.centre, None)
+        cell = Cell(f"painted{self.label}", Path("<drawn>"), self.label, "", self.centre, None)
         return CellViews(cell, lambda: (self.image, self.centre), ViewChoice(Grid(10, 10), count, 1).of(cell.id))
 
 

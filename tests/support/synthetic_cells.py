@@ -20,18 +20,19 @@ def write_cell_pictures(run: Path, data: Path, seed: int = 1) -> Path:
 
     Every cell is a disc on a ground of noise; its mask is right, so the readers accept it.
     """
-    rng = np.random.default_rng(seed)
+    rng, names = np.random.default_rng(seed), [known.name for known in CLASSES]
     for known in CLASSES:
         (data / known.folder).mkdir(parents=True)
     for row in read_cells(run / "cells.csv").values():
-        folder = data / CLASSES[row.class7].folder
+        class7 = names.index(row.class_name)
+        folder = data / CLASSES[class7].folder
         height, width = (int(side) for side in rng.integers(*SIDES, 2))
         centre = (width // 2 + int(rng.integers(-8, 9)), height // 2)
         image = rng.normal(200, 6, (height, width, 3)).clip(0, 255).astype(np.uint8)
         mask = np.zeros_like(image)
         mask[:] = (0, 0, 255)  # BGR: background red
-        radius = 8 + 3 * row.class7
-        cv2.circle(image, centre, radius, (120 - 10 * row.class7, 60, 100), -1)
+        radius = 8 + 3 * class7
+        cv2.circle(image, centre, radius, (120 - 10 * class7, 60, 100), -1)
         cv2.circle(mask, centre, radius, NUCLEUS[::-1], -1)
         cv2.imwrite(str(folder / f"{row.id}.BMP"), image)
         cv2.imwrite(str(folder / f"{row.id}-d.bmp"), mask)

@@ -266,7 +266,6 @@ def _baselines(rows: list[dict], parts: list[list[str]]) -> dict:
 
     cells = []
     for row in rows:
-        class7 = None if row["class7"] == "" else row["class7"]
-        cells.append(Cell(row["id"], Path("none"), row["label"], class7, (row["x"], row["y"]), row["group"]))
+        cells.append(Cell(row["id"], Path("none"), row["label"], row["class_name"], (row["x"], row["y"]), row["group"]))
     areas = {cell.id: 500 + 400 * cell.label + 17 * (index * 7919 % 41) for index, cell in enumerate(cells)}
-    return all_baselines(Dataset("synthetic", Path("none"), tuple(cells), ()), parts, areas)
+    return all_baselines(Dataset("synthetic", Path("none"), tuple(cells)), parts, areas)

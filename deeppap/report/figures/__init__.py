@@ -38,7 +38,7 @@ def all_figures(runs: Sequence[Run]) -> Iterator[Plot]:
         name = f"adapting-{number}" if len(adapted) > 1 else "adapting"
         yield replace(curves.adapting, name=name, draw=partial(curves.adapting.draw, found))
     for run in runs:
-        if run.record.classes == 7:
+        if run.says_classes:
             yield _of_run(curves.confusion, runs, run)
 
 

@@ -36,7 +36,7 @@ class CellPictures:
         if not places:
             return f"the data set is no longer at {given}"
         try:
-            dataset = open_dataset(places[0], allow_partial=True)
+            dataset = open_dataset(places[0], allow_partial=True, own=self.run.record.classes == "own")
             same = dataset.dataset_sha() == facts.dataset_sha
         except (UserError, OSError) as error:
             return f"the data set cannot be read ({error})"

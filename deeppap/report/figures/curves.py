@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from data_prep.herlev_classes import CLASSES, abnormal_outputs
+from data_prep.classes import LABELS
 from deeppap.report.figures import style
 from deeppap.report.runs import Run
 from deeppap.report.tables.comparison import ADAPTED, BEFORE, Adapting, Net
@@ -136,13 +136,12 @@ def by_angle(runs: Sequence[Run]) -> Figure:
 @style.plot("fig11-scores", "Fig. 11. Scores by class")
 def scores_by_class(run: Run) -> Figure:
     """Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to
-    1.5 times the box. Blue background: normal, red: abnormal; the dashed line is the threshold 0.5 and crosses are
-    misclassified cells.
+    1.5 times the box. Blue background: normal, red: abnormal, grey: neither; the dashed line is the threshold 0.5 and
+    crosses are misclassified cells.
     """
     _scored([run])
-    # a set without the seven classes is shown by its two labels
-    index_of = run.labels if run.class7 is None else run.class7
-    classes = [(name, label, run.scores[index_of == index]) for index, name, label in run.classes]
+    every = run.every
+    classes = [(one.name, LABELS.index(one.label), every.scores[every.kinds == k]) for k, one in enumerate(run.classes)]
     classes = [item for item in classes if len(item[2])]
     figure = style.new_figure(style.WIDE, 3.4, layout="constrained")
     axes = figure.subplots()
@@ -172,13 +171,11 @@ def scores_by_class(run: Run) -> Figure:
     return figure
 
 
-@style.plot("confusion", "Seven classes: confusion matrix")
+@style.plot("confusion", "Confusion matrix of the classes")
 def confusion(run: Run) -> Figure:
-    """True classes down, the net's across; percentages are of the row. The dashed lines part normal from abnormal."""
+    """True classes down, the net's across; percentages are of the row. Dashed lines part normal, abnormal, neither."""
     _scored([run])
-    if run.class7 is None:
-        raise style.LeftOutError("no scored cell has one of the seven classes")
-    matrix = confusion_matrix(run.probs, run.class7)
+    matrix = confusion_matrix(run.every.probs, run.every.kinds)
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)  # a class without a cell has no share
     figure = style.new_figure(5.6, 4.9, layout="constrained")
     axes = figure.subplots()
@@ -190,14 +187,15 @@ def confusion(run: Run) -> Figure:
             colour = "white"
         percent = f"\n{share[row, column]:.0%}" if count else ""
         axes.text(column, row, f"{count}{percent}", ha="center", va="center", fontsize=7.5, color=colour)
-    names = {shown.index: shown.name for shown in run.classes}
-    labels = [style.two_lines(style.clean(names.get(index, f"class {index + 1}"), 40)) for index in range(len(CLASSES))]
+    labels = [style.two_lines(style.clean(one.name, 40)) for one in run.classes]
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="class said by the net", ylabel="true class")
     axes.grid(visible=False)
-    for line in (axes.axhline, axes.axvline):
-        line(min(abnormal_outputs(len(CLASSES))) - 0.5, color=style.BLUE, linewidth=1.2, linestyle="--")
+    sides = [one.label for one in run.classes]
+    for place in (index for index in range(1, len(sides)) if sides[index] != sides[index - 1]):
+        for line in (axes.axhline, axes.axvline):
+            line(place - 0.5, color=style.BLUE, linewidth=1.2, linestyle="--")
     return figure
 
 

@@ -9,12 +9,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from data_prep.classes import LABELS
 from data_prep.views import Grid, View, plan_view
 from deeppap.report.figures import style
 from deeppap.report.figures.cell_pictures import CellPictures
 from deeppap.report.figures.mosaic import SPACE, Picture, Row, flow, grid
 from deeppap.report.figures.net import load_arrays
-from deeppap.report.runs import KINDS, Run
+from deeppap.report.runs import Run
 from deeppap.scoring.results import FoldResult
 from deeppap.stats.metrics import THRESHOLD, right
 
@@ -38,7 +39,7 @@ def views(run: Run, pictures: CellPictures) -> Figure:
         ids = sorted(cell.id for cell in run.result.cells.values() if cell.label == label)
         if ids:
             # the middle id: a picture that is the same in every report of this set
-            shown.append((KINDS[label], ids[len(ids) // 2]))
+            shown.append((LABELS[label], ids[len(ids) // 2]))
     figure = style.new_figure(style.WIDE, 1.6 * len(shown), layout="constrained")
     rows = figure.subplots(len(shown), 3, squeeze=False, width_ratios=(1, 2, 2))
     for axes, (kind, cell) in zip(rows, shown, strict=True):
@@ -82,16 +83,18 @@ def _patch_panel(axes: Axes, patches: np.ndarray, colour: str, title: str) -> No
 def examples(run: Run, pictures: CellPictures) -> Figure:
     """Cells spread evenly over each class's ids, all at one scale."""
     scale, rows = style.WIDE / EXAMPLE_PIXELS, []
-    for index, name, label in run.classes:
-        ids = run.ids_of_class(index)
+    for one in run.classes:
+        ids = run.ids_of_class(one)
         chosen = [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, CANDIDATES).round().astype(int))]
         # the image files come sorted by session: begin in the middle of the class, not at one end
         chosen = chosen[len(chosen) // 2 :] + chosen[: len(chosen) // 2]
         images = [pictures.image(cell) for cell in chosen]
         ends = np.cumsum([image.shape[1] * scale + SPACE for image in images])
         fitting = max(1, int((ends <= style.WIDE).sum()))
-        heading = name if name == KINDS[label] else f"{name} ({KINDS[label]})"
-        rows.append(Row(heading, [Picture(image) for image in images[:fitting]], style.KIND_COLOURS[label]))
+        heading = one.name if one.name == one.label else f"{one.name} ({one.label})"
+        rows.append(
+            Row(heading, [Picture(image) for image in images[:fitting]], style.KIND_COLOURS[LABELS.index(one.label)])
+        )
     return flow(rows, style.WIDE, scale, pictures.micrometres())
 
 
@@ -115,7 +118,7 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
     score_of = dict(zip(run.result.ids, run.scores.tolist(), strict=True)) if run.folds else {}
     columns = []
     for kind in run.classes:
-        ids = run.ids_of_class(kind.index) if kind.label == label else []
+        ids = run.ids_of_class(kind) if kind.label == LABELS[label] else []
         ids = [cell for cell in ids if cell in score_of and right(label, score_of[cell])]
         if ids:
             ranked = sorted(ids, key=lambda cell: (abs(score_of[cell] - label), cell))  # the surest first
@@ -162,7 +165,7 @@ def misclassified(run: Run, pictures: CellPictures) -> Figure:
 def _text(run: Run, cell: str, score: float) -> str:
     """The lines under a cell's picture."""
     row = run.result.cells[cell]
-    return f"{style.clean(row.class_name or KINDS[row.label], 20)}\n{style.clean(cell, 24)}\nscore {score:.2f}"
+    return f"{style.clean(row.class_name or LABELS[row.label], 20)}\n{style.clean(cell, 24)}\nscore {score:.2f}"
 
 
 @style.plot("heatmaps", "Where the score comes from", photo=True)
@@ -218,6 +221,6 @@ def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     # strength is opacity, sign is colour: a place without evidence stays as it is
     size = np.abs(heat.astype(np.float64))
     share = STRONGEST * (size / max(np.percentile(size, PEAK), 1e-12)).clip(0, 1)[..., None]
-    normal, abnormal = (255 * np.array(to_rgb(colour)) for colour in style.KIND_COLOURS)
+    normal, abnormal = (255 * np.array(to_rgb(colour)) for colour in style.KIND_COLOURS[:2])
     colour = np.where(heat[..., None] > 0, abnormal, normal)
     return np.rint((1 - share) * picture + share * colour).astype(np.uint8)

@@ -18,7 +18,8 @@ YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-KIND_COLOURS, KIND_BACKGROUNDS = (BLUE, RED), ("#DCEBF7", "#FBE3D8")  # by label: normal, abnormal
+# by label: normal, abnormal, neither
+KIND_COLOURS, KIND_BACKGROUNDS = (BLUE, RED, "#777777"), ("#DCEBF7", "#FBE3D8", "#EEEEEE")
 DIAGONAL = "#AAAAAA"
 WIDE, NARROW = 7.2, 4.2  # inches: a text page's width, and a single panel
 

@@ -13,6 +13,7 @@ BUILDERS = (
     performance.table5,
     classes.own_classes,
     classes.seven_classes,
+    classes.each_class,
     classes.confusion_tables,
     comparison.adapting,
     comparison.comparison,

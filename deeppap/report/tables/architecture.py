@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import probe_net
-from deeppap.io.caffe_messages import read_prototxt, training_prototxt
+from deeppap.io.caffe_messages import prototxt_file, read_prototxt, training_prototxt
 from deeppap.report.runs import Run
 from deeppap.report.table import Table
+from deeppap.training.resolve import deploy_net
 
 COLUMNS = ["layer", "type", "filter", "stride", "pad", "groups", "output", "parameters", "lr_mult"]
 INPUTS = ("Input", "Data")
@@ -29,15 +30,15 @@ def architecture_tables(runs: Sequence[Run]) -> list[Table]:
         return []
     tables: dict[tuple, Table] = {}
     for run in runs:
-        classes, rates = run.record.classes, _rates(run)
+        classes, rates = len(run.result.outputs), _rates(run)
         # runs of one kind of net share a table
         key = (classes, tuple(rates.items()))
         if key not in tables:
-            name = "table2" if classes == 2 else "table2_seven"
+            name = {2: "table2", 7: "table2_seven"}.get(classes, f"table2_{classes}")
             used = [table.name for table in tables.values()]
             name += f"_{len(used) + 1}" if name in used else ""
             adapted = ", adapted" if any(fold.source for fold in run.folds) else ""
-            tables[key] = _table(name, classes, rates, adapted)
+            tables[key] = _table(name, run, rates, adapted)
     return list(tables.values())
 
 
@@ -50,10 +51,11 @@ def _rates(run: Run) -> dict[str, str]:
     return {layer.name: " / ".join(f"{param.lr_mult:g}" for param in layer.param) for layer in net.layer if layer.param}
 
 
-def _table(name: str, classes: int, rates: dict[str, str], what: str) -> Table:
+def _table(name: str, run: Run, rates: dict[str, str], what: str) -> Table:
     """Layer, filter, stride, output, parameters and learning rate of ConvNet-T."""
-    file = training_prototxt(classes)["deploy"]
-    built, deploy = probe_net(file), read_prototxt(file, "NetParameter")
+    deploy = deploy_net(run.record)
+    with prototxt_file(deploy) as file:
+        built = probe_net(file)
     blobs, params = built["blobs"], built["params"]
     rows = [["data", "input", None, None, None, None, _size(blobs["data"]), None, None]]
     total = 0
@@ -65,7 +67,13 @@ def _table(name: str, classes: int, rates: dict[str, str], what: str) -> Table:
         output = _size(blobs[layer.top[0]])
         rows.append([layer.name, layer.type, *_window(layer), output, count or None, rates.get(layer.name)])
     rows.append(["all", None, None, None, None, None, None, total, None])
-    return Table(name, f"Table 2: ConvNet-T, {classes} classes{what}, as Caffe builds it", COLUMNS, rows, list(NOTES))
+    return Table(
+        name,
+        f"Table 2: ConvNet-T, {len(run.result.outputs)} classes{what}, as Caffe builds it",
+        COLUMNS,
+        rows,
+        list(NOTES),
+    )
 
 
 def _window(layer: Message) -> list:

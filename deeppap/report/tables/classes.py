@@ -1,20 +1,19 @@
-"""Tables by class: how many cells of each are right, and what seven-class nets say instead."""
+"""Tables by class: how many cells of each are right, and what nets of several classes say instead."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from data_prep.herlev_classes import CLASSES
+from data_prep.classes import LABELS, PLAIN, SEVEN
 from deeppap.report.paper import paper
-from deeppap.report.runs import KINDS, Run, interval_notes, table_notes, table_of_runs
+from deeppap.report.runs import Run, interval_notes, table_notes, table_of_runs
 from deeppap.report.table import Rows, Table, range_text, with_interval
 from deeppap.stats.by_class import (
+    class_errors,
+    class_wrong,
     confusion,
-    most_likely,
     right_per_class,
-    seven_class_errors,
-    seven_class_wrong,
     share_intervals,
 )
 from deeppap.stats.intervals import Interval, interval, share_interval, wilson
@@ -25,24 +24,26 @@ SEVEN_ERRORS = (
     "classes; compare it with 'collapsed'"
 )
 COLLAPSED = "collapsed: the most likely class, counted as normal or abnormal"
+MOST_LIKELY = "a cell is right here if its most likely class is its own, also one that is neither normal nor abnormal"
+MACRO = "macro F1: the mean over the classes that have a test cell; a class without one has '-'"
 Counts = tuple[int, int]  # right, cells
 
 
 def table4(runs: Sequence[Run]) -> Table | None:
     """Cells on the right side of 0.5, per class (paper: Table 4); None without a run of seven-class cells."""
-    runs = [run for run in runs if run.folds and run.class7 is not None]
+    runs = [run for run in runs if run.folds and run.has_seven]
     if not runs:
         return None
     # one column a run, unlike other tables: the paper's Table 4 is laid out so
     theirs = [tuple(pair) for pair in paper()["right_per_class"]]
     ours, ranges = [], []
     for run in runs:
-        counts = right_per_class(run.class7.tolist(), run.labels, run.scores)
-        ours.append([counts.get(index, (0, 0)) for index in range(len(CLASSES))])
-        limits = share_intervals(run.class7.tolist(), right(run.labels, run.scores), run.groups)
-        ranges.append([limits.get(index) for index in range(len(CLASSES))])
+        counts = right_per_class(run.kinds.tolist(), run.labels, run.scores)
+        ours.append([counts.get(index, (0, 0)) for index in range(len(SEVEN))])
+        limits = share_intervals(run.kinds.tolist(), right(run.labels, run.scores), run.groups)
+        ranges.append([limits.get(index) for index in range(len(SEVEN))])
     rows = []
-    for index, known in enumerate(CLASSES):
+    for index, known in enumerate(SEVEN):
         own = [_share(side[index], limits[index]) for side, limits in zip(ours, ranges, strict=True)]
         rows.append([known.name, _share(theirs[index]), *own])
     rows.append(["all", *[_share(_total(side)) for side in (theirs, *ours)]])
@@ -73,36 +74,29 @@ def own_classes(runs: Sequence[Run]) -> Table | None:
     """One row a class of runs whose set names classes beyond the two, such as Bethesda's."""
     columns = ["run", "class", "side", "cells", "right", "%", "95 %", "median score"]
     title = "Right (normal or abnormal) of each of the set's own classes"
-    # a set of plain normal and abnormal cells has nothing to add to Table 5
-    shown = [run for run in runs if _own_names(run)]
+    # Table 4 has Herlev's, and a set of plain normal and abnormal cells has nothing to add to Table 5
+    shown = [run for run in runs if run.folds and run.classes not in (SEVEN, PLAIN)]
     return table_of_runs("own_classes", title, columns, shown, _own_classes, interval_notes(shown))
 
 
-def _own_names(run: Run) -> set[str]:
-    if not run.folds or run.class7 is not None:
-        return set()
-    return {run.result.cells[cell].class_name for cell in run.result.ids} - set(KINDS)
-
-
 def _own_classes(run: Run) -> tuple[Rows, dict[str, Any]]:
-    names = np.array([run.result.cells[cell].class_name for cell in run.result.ids])
     rows, data = [], {}
-    # normal classes first
-    for name in sorted(set(names.tolist()), key=lambda name: (run.labels[names == name][0], name)):
-        of = names == name
+    for index in np.unique(run.kinds):
+        of, one = run.kinds == index, run.classes[index]
         labels, scores = run.labels[of], run.scores[of]
-        label, cells, is_right = int(labels[0]), int(of.sum()), int(right(labels, scores).sum())
+        cells, is_right = int(of.sum()), int(right(labels, scores).sum())
         limits = interval(labels, scores, "acc", None if run.groups is None else run.groups[of])
         median = float(np.median(scores))
-        data[name] = {"label": label, "cells": cells, "right": is_right, "interval": limits, "median": median}
+        found = {"label": LABELS.index(one.label), "cells": cells, "right": is_right, "interval": limits}
+        data[one.name] = found | {"median": median}
         figures = [cells, is_right, percent(is_right / cells), range_text(limits), f"{median:.2f}"]
-        rows.append([run.label, name, KINDS[label], *figures])
+        rows.append([run.label, one.name, one.label, *figures])
     return rows, data
 
 
 def seven_classes(runs: Sequence[Run]) -> Table | None:
     """Errors of seven-class nets (paper: "Quantitative Results", overall error); None without one."""
-    runs = [run for run in runs if run.says_seven]
+    runs = [run for run in runs if run.folds and run.says_classes and run.has_seven]
     cited = [["paper (cited)", None, f"{percent(paper()['seven_class_error'])} (see note)", None, None]]
     for number, error in enumerate(paper()["seven_class_error_earlier"], 1):
         cited.append([f"earlier method {number} (cited)", None, percent(error), None, None])
@@ -115,10 +109,10 @@ def seven_classes(runs: Sequence[Run]) -> Table | None:
 
 
 def _seven_errors(run: Run) -> tuple[Rows, dict[str, Any]]:
-    of_folds = [seven_class_errors(fold.probs, fold.class7) for fold in run.folds]
-    pooled = seven_class_errors(run.probs, run.class7)
+    of_folds = [class_errors(fold.probs, fold.kinds, run.classes) for fold in run.folds]
+    pooled = class_errors(run.probs, run.kinds, run.classes)
     spread = {name: mean_and_std([errors[name] for errors in of_folds]) for name in pooled}
-    wrong = seven_class_wrong(run.probs, run.class7)
+    wrong = class_wrong(run.probs, run.kinds, run.classes)
     limits = {name: share_interval(wrong[name], run.groups) for name in wrong}
     cells, folds = len(run.scores), run.result.fold_text()
     rows = [
@@ -132,22 +126,44 @@ def _mean_text(spread: Mapping[str, Any]) -> str:
     return percent(spread["mean"]) + (f" ± {percent(spread['std'])}" if spread["std"] is not None else "")
 
 
+def each_class(runs: Sequence[Run]) -> Table | None:
+    """Recall and F1 of each class of nets of several classes, and their mean; None without one."""
+    columns = ["run", "class", "side", "cells", "recall (%)", "F1 (%)"]
+    runs = [run for run in runs if run.folds and run.says_classes]
+    notes = [MOST_LIKELY, MACRO, *interval_notes(runs)]
+    return table_of_runs("each_class", "Each class by the most likely class", columns, runs, _each_class, notes)
+
+
+def _each_class(run: Run) -> tuple[Rows, dict[str, Any]]:
+    found, cells = run.class_figures, len(run.every.ids)
+    rows = []
+    for index, one in enumerate(run.classes):
+        recall = with_interval(found.recall[index], found.recall_interval[index])
+        f1 = with_interval(found.f1[index], found.f1_interval[index])
+        rows.append([run.label, one.name, one.label, found.cells[index], recall, f1])
+    wrong = class_wrong(run.every.probs, run.every.kinds, run.classes)["each_class"]
+    accuracy = with_interval(float(1 - wrong.mean()), share_interval(~wrong, run.every_group))
+    macro = with_interval(found.macro_f1, found.macro_f1_interval)
+    rows.append([run.label, "all (right; macro F1)", None, cells, accuracy, macro])
+    return rows, {"classes": [one.name for one in run.classes], **found._asdict(), "acc": float(1 - wrong.mean())}
+
+
 def confusion_tables(runs: Sequence[Run]) -> list[Table]:
-    """One confusion matrix for each seven-class net, named confusion, confusion2, ..."""
+    """One confusion matrix for each net of several classes, named confusion, confusion2, ..."""
     tables: list[Table] = []
-    columns = ["true class", *[known.name for known in CLASSES], "right (%)"]
     for run in runs:
-        if not run.says_seven:
+        if not run.folds or not run.says_classes:
             continue
-        counts = confusion(run.probs, run.class7)
-        limits = share_intervals(run.class7.tolist(), most_likely(run.probs) == run.class7, run.groups)
+        names, every, found = [one.name for one in run.classes], run.every, run.class_figures
+        counts = confusion(every.probs, every.kinds)
         rows = []
         for index, row in enumerate(counts):
-            total = int(row.sum())
-            share = with_interval(row[index] / total if total else None, limits.get(index))
-            rows.append([CLASSES[index].name, *map(int, row), share])
+            share = with_interval(found.recall[index], found.recall_interval[index])
+            rows.append([names[index], *map(int, row), share])
         name = f"confusion{len(tables) + 1 if tables else ''}"
-        title = f"Seven classes: true class (rows) by most likely class (columns), {run.title}"
-        data = {"counts": counts.tolist(), "interval": dict(sorted(limits.items()))}
+        title = f"True class (rows) by most likely class (columns), {run.title}"
+        limits = {index: limit for index, limit in enumerate(found.recall_interval) if found.cells[index]}
+        data = {"classes": names, "counts": counts.tolist(), "interval": limits}
+        columns = ["true class", *names, "right (%)"]
         tables.append(Table(name, title, columns, rows, interval_notes([run]), table_notes([run]), data))
     return tables

@@ -31,7 +31,7 @@ BASELINES = {
     "background_colour": "colour outside the nucleus region alone (random forest)",
     "picture_size": "width and height of the picture alone (random forest)",
 }
-BASELINE_COLUMNS = ["method", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", "seven-way Acc (%)"]
+BASELINE_COLUMNS = ["method", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", "class Acc (%)"]
 BEFORE, ADAPTED, OTHER = "the source net as it is", "adapted", ""
 
 
@@ -180,7 +180,7 @@ def baselines(runs: Sequence[Run]) -> Table | None:
 
 
 def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]]:
-    net = judged_net(run.labels, run.scores, run.probs, run.class7, run.groups)
+    net = judged_net(run.labels, run.scores, run.probs, run.kinds if run.says_classes else None, run.groups)
     rows, data = [[run.title, "the net", *_judged(net)]], {}
     for name in BASELINES if run.result.baselines else ():
         data[name] = of_baseline(run, name)
@@ -203,7 +203,8 @@ def of_baseline(run: Run, name: str) -> dict[str, Any] | None:
         If baselines.json lacks a prediction for one of the run's cells.
     """
     entry = _entry(run, name)
-    return entry and judged_baseline(entry, run.result.ids, run.labels, run.class7, run.groups)
+    kinds = run.kinds if run.has_seven or run.says_classes else None
+    return entry and judged_baseline(entry, run.result.ids, run.labels, kinds, run.groups)
 
 
 def against_baseline(run: Run, name: str) -> dict[str, Any] | None:
@@ -250,18 +251,18 @@ def _against_rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
 def baselines_alone(dataset: Dataset, found: Mapping[str, Any], protocol: str) -> Table:
     """A data set's baselines without any run; what is skipped says why."""
     cells, rows, notes = dataset.by_id(), [], []
+    place = {one.name: index for index, one in enumerate(dataset.classes)}
     groups_known = all(cell.group is not None for cell in dataset.cells)
     for name, title in BASELINES.items():
         entry = found[name]
         if "skipped" in entry:
             notes.append(f"{title}: skipped, {entry['skipped']}")
             continue
-        tested_cells = [cells[cell] for cell in entry["predictions"]]
+        tested_cells = [cells[cell] for cell in entry["predictions"] if cells[cell].label < 2]
         ids, labels = [cell.id for cell in tested_cells], np.array([cell.label for cell in tested_cells])
-        seven = [cell.class7 for cell in tested_cells]
         groups = [cell.group for cell in tested_cells] if groups_known else None
-        class7 = None if None in seven else np.array(seven)
-        rows.append([title, *_judged(judged_baseline(entry, ids, labels, class7, groups))])
+        kinds = np.array([place[cell.kind] for cell in tested_cells]) if len(place) > 2 else None
+        rows.append([title, *_judged(judged_baseline(entry, ids, labels, kinds, groups))])
     siblings = found["sibling_share"]
     if "share" in siblings:
         notes.append(f"{percent(siblings['share'])} % of test cells have one of their group in training")
@@ -270,5 +271,5 @@ def baselines_alone(dataset: Dataset, found: Mapping[str, Any], protocol: str) -
 
 
 def _judged(metrics: Mapping[str, Any]) -> list[str]:
-    names = {"acc": None, "sens": None, "spec": None, "auc": 3, "seven_class_acc": None}
+    names = {"acc": None, "sens": None, "spec": None, "auc": 3, "class_acc": None}
     return [with_interval(metrics[name], metrics["interval"][name], digits) for name, digits in names.items()]

@@ -18,7 +18,7 @@ HEMLBC_CELLS = 1978  # paper: "HEMLBC Dataset"
 
 def table3(runs: Sequence[Run]) -> Table | None:
     """Runs of seven-class cells beside the paper's ConvNet-T and earlier methods (paper: Table 3)."""
-    runs = [run for run in runs if run.folds and run.class7 is not None]
+    runs = [run for run in runs if run.folds and run.has_seven]
     if not runs:
         return None
     cells = right_in_all()[1]
@@ -37,7 +37,7 @@ def table3(runs: Sequence[Run]) -> Table | None:
 def table5(runs: Sequence[Run]) -> Table | None:
     """Runs of cells without seven classes beside the paper's on HEMLBC (paper: Table 5)."""
     # a set without the seven classes can only be compared with the paper's other set
-    runs = [run for run in runs if run.folds and run.class7 is None]
+    runs = [run for run in runs if run.folds and not run.has_seven]
     earlier = paper()["hemlbc_earlier"]
     rows = [
         cited_row("paper: ConvNet-T on HEMLBC", paper()["hemlbc"], HEMLBC_CELLS),
