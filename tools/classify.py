@@ -19,9 +19,11 @@ EPILOG = """\
   tools/classify.py cell.png --centre 61,48 --net herlev-field
 
 A centre is that of the nucleus in pixels, 0-based, x (column) first. The pixels should have the size of Herlev's,
-0.201 um. The output is CSV: image, centre, score (the probability of abnormal), standard deviation over the views,
-class at threshold 0.5, and whether the cell is out of distribution: if it is, its score means little
+0.201 um. The output is CSV: image, centre, score (the probability of abnormal), standard deviation over the views, what
+the cell is called (abnormal at a score of 0.5 or more, otherwise normal, or junk and the like if the net knows such a
+class), and whether it is out of distribution: if it is, its score means little
 (docs/explanation/out-of-distribution.md).
+A net of several classes adds the probability of each.
 """
 
 
@@ -80,10 +82,10 @@ def main() -> None:
             to_stderr(f"!! {model.doubt} !!")
     scores = score_given(models, device, cells, choice, to_stderr)
     if args.out:
-        marks = write_csv(scores, len(cells), args.out)
+        marks = write_csv(scores, models[0].outputs, len(cells), args.out)
         print(f"{args.out}: {len(cells)} cells")
     else:
-        marks = to_csv(scores, sys.stdout)
+        marks = to_csv(scores, models[0].outputs, sys.stdout)
     if line := share_line(marks):
         to_stderr(line)
     if args.heatmap:

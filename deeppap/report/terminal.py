@@ -40,7 +40,7 @@ def class_table(scores: Sequence[CellScore]) -> Table:
         cells = [s for s in scores if (s.cell.kind, LABELS[s.cell.label]) == (one.name, one.label)]
         if not cells:
             continue
-        is_right = sum(s.called_label == one.label for s in cells)
+        is_right = sum(s.label == one.label for s in cells)
         row = [one.name, is_right, len(cells), percent(is_right / len(cells))]
         recall = percent(sum(s.most_likely == one.name for s in cells) / len(cells))
         rows.append([*row, one.label, recall] if told else row)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TextIO
 
 from tqdm import tqdm
 
+from data_prep.classes import PLAIN, CellClass
 from data_prep.csv_dialect import Centres
 from data_prep.manifest import manifest_rows
 from data_prep.manifest_values import inside, pixel_um_of
@@ -157,24 +158,26 @@ def require_writable(out: Path, sources: Iterable[Path]) -> None:
         raise UserError(out, "another file than one that is read or written as well", "the same", "Give another name.")
 
 
-def write_csv(scores: Iterable[CellScore], count: int, out: Path) -> list[bool | None]:
+def write_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], count: int, out: Path) -> list[bool | None]:
     """What `to_csv` does, into a file, complete or absent, with a progress bar over `count` cells."""
     with complete_or_absent(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        return to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), file)
+        return to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), outputs, file)
 
 
-def to_csv(scores: Iterable[CellScore], file: TextIO) -> list[bool | None]:
-    """Write image, centre, P(abnormal), its spread over views, the class at 0.5, and whether it is out of distribution.
+def to_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], file: TextIO) -> list[bool | None]:
+    """Write image, centre, P(abnormal), its spread over views, what the cell is called, and whether it is out of
+    distribution; of a net of several classes also P(class) of each.
 
     Returns each cell's `out_of_distribution`.
     """
     writer = CsvWriter(file)
-    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN])
+    names = [] if outputs == PLAIN else [f"p_{one.name}" for one in outputs]
+    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN, *names])
     marks = []
     for score in scores:
-        kind = "abnormal" if score.score >= 0.5 else "normal"
+        probs = [f"{value:.6f}" for value in score.prob[: len(names)]]
         x, y = score.cell.centre
         numbers = [f"{x:g}", f"{y:g}", f"{score.score:.6f}", f"{score.spread:.6f}"]
-        writer.writerow([score.cell.image, *numbers, kind, WORDS[score.out_of_distribution]])
+        writer.writerow([score.cell.image, *numbers, score.called, WORDS[score.out_of_distribution], *probs])
         marks.append(score.out_of_distribution)
     return marks

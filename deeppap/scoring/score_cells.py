@@ -49,17 +49,22 @@ class CellScore:
         return float(abnormal(self.prob, self.outputs))
 
     @property
-    def called(self) -> str:
-        """What the cell is called: "abnormal" if P(abnormal) is 0.5 or more, else "normal", or a class of neither.
+    def label(self) -> str:
+        """What the cell is called: "abnormal" if P(abnormal) is 0.5 or more, else "normal" or "neither".
 
-        It is called by the likeliest class that is neither if these together are likelier than the normal ones.
+        It is neither if the classes that are so are together likelier than the normal ones.
         """
-        return called(self.prob, self.outputs)
+        return label_of(self.prob, self.outputs)
 
     @property
-    def called_label(self) -> str:
-        """The same as a label: "abnormal", "normal", or "neither" for any class that is."""
-        return self.called if self.called in (NORMAL, ABNORMAL) else NEITHER
+    def kind(self) -> str:
+        """The likeliest class of those with that label; of a net of two classes the label itself."""
+        return self.outputs[max(outputs_with(self.label, self.outputs), key=lambda index: self.prob[index])].name
+
+    @property
+    def called(self) -> str:
+        """The label in a word for people: of a cell that is neither, the class, such as "junk"."""
+        return self.kind if self.label == NEITHER else self.label
 
     @property
     def most_likely(self) -> str:
@@ -83,14 +88,12 @@ def abnormal(prob: np.ndarray, outputs: Sequence[CellClass]) -> np.ndarray:
     return np.minimum(prob[..., outputs_with(ABNORMAL, outputs)].sum(axis=-1), 1)
 
 
-def called(prob: np.ndarray, outputs: Sequence[CellClass]) -> str:
-    """The name that a cell of probabilities (K,) is called by, see `CellScore.called`."""
+def label_of(prob: np.ndarray, outputs: Sequence[CellClass]) -> str:
+    """What a cell of probabilities (K,) is called, see `CellScore.label`."""
     if abnormal(prob, outputs) >= THRESHOLD:
         return ABNORMAL
-    neither = outputs_with(NEITHER, outputs)
-    if not neither or prob[neither].sum() <= prob[outputs_with(NORMAL, outputs)].sum():
-        return NORMAL
-    return outputs[max(neither, key=lambda index: prob[index])].name
+    neither, normal = (prob[outputs_with(label, outputs)].sum() for label in (NEITHER, NORMAL))
+    return NEITHER if neither > normal else NORMAL
 
 
 def score_cells(

@@ -7,12 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
-ABNORMAL = 0.5  # the paper's threshold: a cell of this score or more is called abnormal
+from data_prep.classes import NEITHER, THRESHOLD
+
+ABNORMAL = THRESHOLD  # the paper's: a cell of this score or more is called abnormal
 # of the ids: the same cell has the same id in every call, so that a label finds its cell again
 SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")
 # Okabe and Ito's blue, sky blue, yellow, orange and vermilion, RGB, for a fifth of the scores each: the colour-blind
 # can tell them apart
 COLOURS = ((0, 114, 178), (86, 180, 233), (240, 228, 66), (230, 159, 0), (213, 94, 0))
+GREY = (119, 119, 119)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class ScreenedCell:
     spread: float  # its standard deviation over the views
     ood_score: float = math.nan  # distance from the training cells in units of the limit; NaN if not computed
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)  # float32 (N, 2) of x, y
+    label: str = ""  # of a net of several classes: "normal", "abnormal" or "neither"
+    kind: str = ""  # the likeliest class of that label
 
     @cached_property
     def id(self) -> str:
@@ -49,9 +54,14 @@ class ScreenedCell:
         return self.score >= ABNORMAL
 
     @property
+    def called(self) -> str:
+        """What the cell is called: abnormal, normal, or by the class that is neither."""
+        return self.kind if self.label == NEITHER else "abnormal" if self.abnormal else "normal"
+
+    @property
     def colour(self) -> tuple[int, int, int]:
-        """The colour of its score, RGB."""
-        return colour_of(self.score)
+        """The colour of its score, RGB; of a cell that is neither normal nor abnormal grey."""
+        return GREY if self.label == NEITHER else colour_of(self.score)
 
 
 def colour_of(score: float) -> tuple[int, int, int]:

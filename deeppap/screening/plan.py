@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from data_prep.classes import PLAIN
 from data_prep.views import PATCH
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
@@ -42,6 +43,7 @@ class Settings:
     confidence: float | None = None  # the least of a nucleus; None takes the detector's own
     tile: int = TILE  # pixels a side
     ood_sha: str | None = None  # of the training cells that each cell is compared with; None without comparing
+    classes: tuple[tuple[str, str], ...] = ()  # name and label of each output of a net of more than two
     grey_as_colour: bool = False  # score a grey image by a net of colour, its one channel taken three times
 
     @property
@@ -151,6 +153,7 @@ def settings_of(
         confidence=confidence,
         tile=tile,
         ood_sha=None if None in known else ood_sha256(one.folder for one in models),
+        classes=() if model.outputs == PLAIN else tuple((one.name, one.label) for one in model.outputs),
         grey_as_colour=grey_as_colour,
     )
 

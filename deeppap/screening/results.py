@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from data_prep.classes import NEITHER
 from deeppap.io.errors import UserError
 from deeppap.io.files import remove
 from deeppap.io.own_files import note_begun, note_written, require_own
@@ -17,7 +18,7 @@ from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.open_image import planned_image, require_same_bytes
 from deeppap.screening.outputs.geojson import writing_geojson
 from deeppap.screening.outputs.overlay import Overlay
-from deeppap.screening.outputs.pages import Gallery, write_summary
+from deeppap.screening.outputs.pages import Gallery, neither_text, write_summary
 from deeppap.screening.outputs.tables import Choice, highest, most_uncertain, writing_tables
 from deeppap.screening.parts import Part, read_part
 from deeppap.screening.plan import ImagePlan, Settings, nuclei_path
@@ -71,6 +72,7 @@ class ImageResult(msgspec.Struct):
     given_nuclei_sha: str | None = None  # of what was read from it
     cells: int = 0
     abnormal: int = 0
+    neither: dict[str, int] = {}  # cells that are called by a class that is neither normal nor abnormal
     out_of_distribution: int | None = None  # None if no cell was compared with the training cells
     histogram: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)  # of the scores from 0 to 1
     unreadable: list[Damage] = []
@@ -91,6 +93,8 @@ class ImageResult(msgspec.Struct):
         for cell in part.cells:
             self.cells += 1
             self.abnormal += cell.abnormal
+            if cell.label == NEITHER:
+                self.neither[cell.kind] = self.neither.get(cell.kind, 0) + 1
             if cell.out_of_distribution is not None:
                 self.out_of_distribution = (self.out_of_distribution or 0) + cell.out_of_distribution
             self.histogram[min(BINS - 1, int(cell.score * BINS))] += 1
@@ -103,6 +107,8 @@ class ImageResult(msgspec.Struct):
         """What the terminal says of the image; warnings begin with `!!`."""
         where = f" at the nuclei of {self.given_nuclei}" if self.given_nuclei else ""
         found = [f"{self.image}: {self.cells} cells{where}, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"]
+        if self.neither:
+            found.append(f"neither normal nor abnormal: {neither_text(self.neither)}")
         if self.out_of_distribution is not None:
             found.append(share_text(self.out_of_distribution, self.cells))
         return found + [f"!! {line}" for line in self.warnings()]
@@ -247,7 +253,8 @@ def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[
     several = len(work) > 1
     results, best, choice = [], highest(outputs.shown), Choice(outputs.choose)
     gallery, rows = Gallery(settings, len(work)), []
-    with writing_tables(out, f"{settings.device.engine} {settings.device.precision}", settings.weights_sha) as write:
+    scored_by = (f"{settings.device.engine} {settings.device.precision}", settings.weights_sha)
+    with writing_tables(out, *scored_by, named=bool(settings.classes)) as write:
         for plan, tiles in work:
             result = ImageResult.of(plan)
             result.not_screened = [Damage(tile, failed[plan, tile]) for tile in tiles if (plan, tile) in failed]

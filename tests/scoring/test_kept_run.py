@@ -34,6 +34,8 @@ def require_alike(one, other, names):
         first, second = getattr(one, name), getattr(other, name)
         if isinstance(first, np.ndarray) or name == "views":
             assert np.array_equal(first, second), name
+        elif name == "every":
+            assert all(map(np.array_equal, first, second))
         else:
             assert first == second, name
 

@@ -119,7 +119,7 @@ def test_a_manifest_set_has_no_seven_classes(tmp_path):
         ("prob_1", "-0.1", "between 0 and 1"),
         ("prob_0", "0.77777", "add up to 1"),
         ("label", "3", "label from 0 to 2"),
-        ("class7", "7", "class of"),
+        ("class7", "7", "Score the fold again"),
         ("id", "stranger", "cells of this fold"),
     ],
 )

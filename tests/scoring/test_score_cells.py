@@ -38,10 +38,10 @@ class Recorder(CropEngine):
         return self.prob(crops)
 
 
-def score(cells, views, crops, engine=None, shift=0):
+def score(cells, views, crops, engine=None, shift=0, outputs=PLAIN):
     choice = ViewChoice(GRID, views, seed=1)
     ready = (engine or Recorder()).view_input(MEAN, crops)
-    return list(score_cells(ready, (of_data_set(cell, choice, shift) for cell in cells), PLAIN))
+    return list(score_cells(ready, (of_data_set(cell, choice, shift) for cell in cells), outputs))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_cell_does_not_depend_on_its_neighbours(cells):
 
 
 def test_seven_classes_score_the_sum_of_the_abnormal_ones(cells):
-    (found,) = score(cells[:1], 2, 3, Recorder(7))
+    (found,) = score(cells[:1], 2, 3, Recorder(7), outputs=SEVEN)
     assert found.prob.shape == (7,)
     assert found.score == pytest.approx(found.prob[3:].sum())
     assert abnormal(np.array([[0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1]]), SEVEN) == pytest.approx([0.4])

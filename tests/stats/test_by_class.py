@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score, recall_score
 
 from data_prep.classes import ABNORMAL, NEITHER, NORMAL, PLAIN, SEVEN, CellClass, in_order, outputs_with
 from data_prep.herlev_classes import CLASSES
-from deeppap.scoring.score_cells import abnormal, called
+from deeppap.scoring.score_cells import CellScore, abnormal
 from deeppap.stats.by_class import class_errors, class_figures, confusion, right_per_class, share_intervals
 from deeppap.stats.intervals import share_interval
 from tests.support.scores import ordered
@@ -35,8 +35,12 @@ OWN = (CellClass("NILM", NORMAL), CellClass("HSIL", ABNORMAL), CellClass("fold",
     ],
 )
 def test_a_cell_is_called_abnormal_normal_or_by_a_class_that_is_neither(probs, name):
-    assert called(np.array(probs), OWN) == name
-    assert called(np.array([0.51, 0.49]), PLAIN) == "normal"
+    score = CellScore(None, OWN, [], np.array(probs), np.empty(0), np.empty(0))
+    assert score.called == name
+    assert score.label == (name if name in ("abnormal", "normal") else NEITHER)
+    assert score.kind == {"abnormal": "HSIL", "normal": "NILM"}.get(name, name)
+    two = CellScore(None, PLAIN, [], np.array([0.51, 0.49]), np.empty(0), np.empty(0))
+    assert (two.called, two.label, two.kind) == ("normal",) * 3
 
 
 def test_the_classes_of_a_set_are_in_the_tables_order_and_herlevs_are_all_seven():

@@ -11,7 +11,8 @@ let labels = {};     // by the cell's id: { class, by, at }, all text
 const undone = [];   // [id, its label before], the last change at the end
 
 const colourOf = (score) => data.colours[Math.min(data.colours.length - 1, Math.floor(score * data.colours.length))];
-const called = (cell) => (cell.score >= data.threshold ? "abnormal" : "normal");
+// a net of several classes says which; "junk" and the like are neither normal nor abnormal
+const named = (cell) => (cell.kind && cell.kind !== cell.called ? `${cell.called}: ${cell.kind}` : cell.called);
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -32,7 +33,7 @@ const buttons = data.cells.map((cell, index) => {
   picture.src = cell.picture;
   picture.alt = `P(abnormal) ${cell.score.toFixed(3)}`;
   picture.loading = "lazy";
-  const score = element("span", called(cell) === "abnormal" ? "abnormal" : "", cell.score.toFixed(3));
+  const score = element("span", cell.called === "abnormal" ? "abnormal" : "", cell.score.toFixed(3));
   score.style.borderTopColor = colourOf(cell.score);
   const field = data.images[cell.image].name;
   const where = data.images.length > 1 ? `${shortened(field)} ` : "";
@@ -49,7 +50,7 @@ const buttons = data.cells.map((cell, index) => {
 
 function disagrees(cell) {
   const label = labels[cell.id], kind = label && kindOf[label.class];
-  return kind === "normal" || kind === "abnormal" ? kind !== called(cell) : false;
+  return kind === "normal" || kind === "abnormal" ? kind !== cell.called : false;
 }
 
 function keep() {
@@ -240,7 +241,7 @@ function show(place) {
   const area = cell.area === null ? "" : `, nucleus ${cell.area.toFixed(1)} µm²`;
   const person = label && label.class !== SKIP ? ` Labelled ${label.class}${label.by ? ` by ${label.by}` : ""}.` : "";
   at("facts").textContent = `${place + 1} of ${shown.length}: P(abnormal) ${cell.score.toFixed(3)} ± ` +
-    `${cell.spread.toFixed(3)} (${called(cell)})${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ` +
+    `${cell.spread.toFixed(3)} (${named(cell)})${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ` +
     `${field.name}.${person}`;
   const large = at("large"), source = cell.around || field.picture;
   large.onload = draw;

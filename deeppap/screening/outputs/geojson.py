@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from data_prep.classes import NEITHER
 from deeppap.io.files import complete_or_absent
-from deeppap.screening.cells import COLOURS, ScreenedCell
+from deeppap.screening.cells import COLOURS, GREY, ScreenedCell
 
 OOD = "Out of distribution (1: the limit)"
 
@@ -27,6 +28,8 @@ def feature(
     another class, so it is off by default.
     """
     name, colour = ("Abnormal", COLOURS[-1]) if cell.abnormal else ("Normal", COLOURS[0])
+    if cell.kind:  # a net of several classes names them
+        name, colour = cell.kind, GREY if cell.label == NEITHER else colour
     numbers = {
         "P(abnormal)": round(cell.score, 6),
         "P(abnormal) spread": round(cell.spread, 6),

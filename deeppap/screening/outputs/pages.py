@@ -1,6 +1,7 @@
 """gallery.html: cells in their fields, to look at and to label; summary.html: a row an image. Each is one file."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -34,11 +35,10 @@ QUALITY = 85  # of JPEG
 THRESHOLDS = (ABNORMAL, 0.7, 0.9)  # columns of the summary; edges of the histogram
 TOP = 5  # cells of an image in the summary
 OOD_BANNER = 0.2  # share of cells out of distribution above which a page says so first; the limit itself marks 0.01
-# the keys that label a cell, and the classes that they stand for
-LABEL_KEYS = (
-    *[("N", "normal"), ("A", "abnormal"), ("J", "junk")],
-    *[("1", "NILM"), ("2", "ASC-US"), ("3", "LSIL"), ("4", "ASC-H"), ("5", "HSIL"), ("6", "SCC")],
-)
+# the keys that label a cell, and the classes that they stand for; numbers are those of the net, if it tells several
+LETTERS = {"N": "normal", "A": "abnormal", "J": "junk"}
+BETHESDA = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC")
+MOST_KEYS = 9
 
 
 class _Image(msgspec.Struct):
@@ -60,6 +60,8 @@ class _Cell(msgspec.Struct):
     score: float
     spread: float
     area: float | None
+    called: str
+    kind: str  # "" of a net of two classes
     out_of_distribution: bool
     image: int
     around: str
@@ -85,7 +87,7 @@ class Gallery:
     """
 
     def __init__(self, settings: Settings, images: int = 1):
-        self.net, self.few = _net(settings), images <= FEW
+        self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
@@ -111,6 +113,8 @@ class Gallery:
                 score=round(cell.score, 6),
                 spread=round(cell.spread, 6),
                 area=None if math.isnan(cell.area_um2) else round(cell.area_um2, 3),
+                called=cell.called,
+                kind=cell.kind,
                 out_of_distribution=bool(cell.out_of_distribution),
                 image=len(self.images),
                 around=around,
@@ -137,7 +141,7 @@ class Gallery:
             "cells": self.cells,
             "threshold": ABNORMAL,
             "colours": colours,
-            "classes": [[key, name, known_class(name).label] for key, name in LABEL_KEYS],
+            "classes": self.keys,
             # labels that the browser keeps belong to these images, whichever net scored them
             "key": digest(self.shas)[:16],
         }
@@ -155,7 +159,8 @@ class Gallery:
             threshold=ABNORMAL,
             net=self.net,
             banner=ood_banner(results),
-            classes=LABEL_KEYS,
+            classes=[(key, name) for key, name, _ in self.keys],
+            neither=neither_text(sum((Counter(r.neither) for r in results), Counter())),
             chosen=any(cell.rank is not None for cell in self.cells),
             counts=counts,
             colour_of=_colour_of,
@@ -179,6 +184,19 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         colour_of=_colour_of,
     )
     write_text(path, page)
+
+
+def label_keys(settings: Settings) -> list[tuple[str, str, str]]:
+    """Each key that labels a cell, the class it stands for, and whether that is normal, abnormal or neither."""
+    letters = [(key, name, known_class(name).label) for key, name in LETTERS.items()]
+    own = settings.classes or [(name, known_class(name).label) for name in BETHESDA]
+    others = [(name, label) for name, label in own if name not in LETTERS.values()]
+    return letters + [(str(key), *one) for key, one in enumerate(others[:MOST_KEYS], 1)]
+
+
+def neither_text(counts: Mapping[str, int]) -> str:
+    """How many cells are called by each class that is neither normal nor abnormal."""
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:

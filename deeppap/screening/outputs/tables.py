@@ -14,29 +14,37 @@ from deeppap.screening.parts import require_parquet
 
 NUMBERS = ("x", "y", "area_um2", "confidence", "p_abnormal", "spread")
 COLUMNS = ("image", *NUMBERS, "out_of_distribution", "engine", "weights_sha", "id")
+NAMED = ("called", "likeliest_class")  # more columns of a net of several classes
 AT_ONCE = 50_000  # rows of a Parquet row group
 
 
 @contextmanager
-def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Callable[[ScreenedCell], None]]:
-    """Yields what adds a cell to both tables; they are complete once the body has ended well, otherwise absent."""
+def writing_tables(
+    folder: Path, engine: str, weights_sha: str, named: bool = False
+) -> Iterator[Callable[[ScreenedCell], None]]:
+    """Yields what adds a cell to both tables; they are complete once the body has ended well, otherwise absent.
+
+    `named` adds what a net of several classes calls each cell.
+    """
     pyarrow, parquet = require_parquet()
-    kinds = [pyarrow.float64() if name in NUMBERS else pyarrow.string() for name in COLUMNS]
-    schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
+    names = (*COLUMNS, *NAMED) if named else COLUMNS
+    kinds = [pyarrow.float64() if name in NUMBERS else pyarrow.string() for name in names]
+    schema = pyarrow.schema(list(zip(names, kinds, strict=True)))
     waiting: list[tuple] = []
 
     def write(cell: ScreenedCell) -> None:
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
         mark = WORDS[cell.out_of_distribution]
         texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *("" if math.isnan(v) else f"{v:.6f}" for v in numbers[2:]))
-        rows.writerow([cell.image, *texts, mark, engine, weights_sha, cell.id])
+        called = (cell.called, cell.kind) if named else ()
+        rows.writerow([cell.image, *texts, mark, engine, weights_sha, cell.id, *called])
         known = [None if math.isnan(v) else v for v in numbers]
-        waiting.append((cell.image, *known, mark or None, engine, weights_sha, cell.id))
+        waiting.append((cell.image, *known, mark or None, engine, weights_sha, cell.id, *called))
         if len(waiting) == AT_ONCE:
             flush()
 
     def flush() -> None:
-        columns = zip(*waiting, strict=True) if waiting else [()] * len(COLUMNS)
+        columns = zip(*waiting, strict=True) if waiting else [()] * len(names)
         arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
         table.write_table(pyarrow.table(arrays, schema=schema))
         waiting.clear()
@@ -48,7 +56,7 @@ def writing_tables(folder: Path, engine: str, weights_sha: str) -> Iterator[Call
         parquet.ParquetWriter(parquet_path, schema) as table,
     ):
         rows = CsvWriter(file)
-        rows.writerow(COLUMNS)
+        rows.writerow(names)
         yield write
         flush()
 
