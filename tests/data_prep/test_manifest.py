@@ -243,7 +243,7 @@ def test_a_name_that_is_written_another_way_gets_its_hint(tmp_path, listed, ther
 
 
 def test_data_sets_are_found_in_folders(folder, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="own_cells"):
+    with pytest.raises(UserError, match="own-cells"):
         open_dataset(folder)
     path = write(folder, "a.png,0,5,5").rename(folder / "cells.csv")
     monkeypatch.chdir(folder)
