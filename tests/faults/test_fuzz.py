@@ -17,12 +17,12 @@ from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import read_json, write_json
 from deeppap.io.image_file import MAX_PIXELS, image_size, read_image, read_mask
-from deeppap.records import FoldRecord, LmdbRecord, SplitRecord
+from deeppap.records import SplitRecord
 from deeppap.training.caffe_log import read_lines
 from tests.support.checkout import ROOT
 from tests.support.fault_tools import bmp
 from tests.support.pictures import plain
-from tests.support.records import run_record
+from tests.support.records import fold_record, run_record
 from tests.support.synthetic_run import model_record
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
@@ -104,23 +104,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-LMDB = LmdbRecord(entries=1, bytes=1, sha256="0" * 64)
-FOLD = FoldRecord(
-    fold=0,
-    fold_sha="a" * 64,
-    split_sha="b" * 64,
-    train_lmdb=LMDB,
-    val_lmdb=LMDB,
-    mean_sha="c" * 64,
-    train_cells=1,
-    val_cells=1,
-    validation_views=1,
-    train_labels=[1, 1],
-)
 SPLIT = SplitRecord.of("cell", 1, "a" * 64, [["a"], ["b"], ["c"], ["d"], ["e"]])
 
 
-@pytest.mark.parametrize("record", [SPLIT, FOLD, model_record(), run_record()], ids=lambda record: record.FILE)
+@pytest.mark.parametrize("record", [SPLIT, fold_record(), model_record(), run_record()], ids=lambda record: record.FILE)
 @fuzz
 @given(data=st.data())
 def test_records(tmp_path, record, data):

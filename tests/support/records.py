@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from deeppap.io.files import sha256_file
-from deeppap.records import DatasetRecord, Machine, RunRecord, ScoreRecord
+from deeppap.records import DatasetRecord, FoldRecord, LmdbRecord, Machine, RunRecord, ScoreRecord
 from deeppap.records.record import Record
 from deeppap.scoring.score_files import scores_name
 
@@ -20,6 +20,14 @@ def run_record(dataset: dict | None = None, **changes: object) -> RunRecord:
     data = DatasetRecord(**facts | (dataset or {}))
     made = {"command": ["tools/build_lmdb.py"], "started": "2024-01-02T03:04:05+00:00", "versions": {}}
     return RunRecord(dataset=data, machine=MACHINE, **made, **changes)
+
+
+def fold_record(entries: int = 1, **changes: object) -> FoldRecord:
+    """A fold of one cell in each LMDB, each of so many entries; `changes` replace its fields."""
+    lmdb = LmdbRecord(entries=entries, bytes=1, sha256="0" * 64)
+    facts = {"fold": 0, "fold_sha": "a" * 64, "split_sha": "b" * 64, "mean_sha": "c" * 64, "train_labels": [1, 1]}
+    facts |= {"train_lmdb": lmdb, "val_lmdb": lmdb, "train_cells": 1, "val_cells": 1, "validation_views": 1}
+    return FoldRecord(**facts | changes)
 
 
 def change(kind: type[Record], folder: Path, **changes: object) -> None:

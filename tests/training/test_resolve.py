@@ -6,24 +6,11 @@ from msgspec.structs import replace
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import read_prototxt
-from deeppap.records import FoldRecord, LmdbRecord
 from deeppap.training.resolve import Schedule, data_layer, resolve_fold
 from tests.support.caffe_nets import hand_written, read_datums
-from tests.support.records import run_record
+from tests.support.records import fold_record, run_record
 
-LMDB = LmdbRecord(entries=108_208, bytes=1, sha256="a" * 64)
-PAPER_FOLD = FoldRecord(
-    fold=0,
-    fold_sha="a" * 64,
-    split_sha="a" * 64,
-    train_lmdb=LMDB,
-    val_lmdb=LMDB,
-    mean_sha="a" * 64,
-    train_cells=733,
-    val_cells=184,
-    validation_views=100,
-    train_labels=[],
-)
+PAPER_FOLD = fold_record(entries=108_208, train_cells=733, val_cells=184, validation_views=100)
 RUN = run_record(seed=5)
 
 
@@ -74,7 +61,7 @@ def test_only_counts_and_paths_change(tmp_path):
 
 @pytest.mark.parametrize(("entries", "batch", "epoch"), [(144, 16, 9), (145, 16, 10), (1, 16, 1), (16, 16, 1)])
 def test_an_epoch_sees_every_view(tmp_path, entries, batch, epoch):
-    record = replace(PAPER_FOLD, train_lmdb=replace(LMDB, entries=entries), validation_views=1)
+    record = fold_record(entries=entries, train_cells=733, val_cells=184)
     schedule, solver, net = resolved(tmp_path, record, "smallest")
     assert data_layer(net, 0).data_param.batch_size == batch
     assert (schedule.iterations_per_epoch, solver.test_interval, solver.snapshot) == (epoch,) * 3
