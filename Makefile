@@ -12,7 +12,7 @@ unexport VENV
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: venv asked engines score caffe caffe-cuda-check caffe-test run test slides labels cluster screen bench faults fuzz lint results
+.PHONY: venv asked engines score caffe caffe-cuda-check caffe-test run test slides labels cluster screen bench faults fuzz lint results docs
 
 venv: $(VENV)/.complete
 
@@ -59,6 +59,11 @@ test: caffe
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# the documents as a site, in build/site
+docs: venv
+	$(BIN)/python -m pip install -q -r requirements-docs.txt
+	$(BIN)/mkdocs build --strict --quiet
 
 run: caffe
 	tools/quick_start.sh

@@ -1,5 +1,6 @@
 import os
 import re
+import runpy
 import shlex
 import subprocess
 from functools import cache
@@ -20,9 +21,11 @@ from tests.support.checkout import ROOT
 from tests.support.page_code import blocks
 from tests.support.pictures import plain
 
+tools_page = runpy.run_path(str(ROOT / "docs/site.py"))["tools_page"]
 OWN_CELLS = ROOT / "docs/how-to/own-cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
-PAGES = [page for page in PAGES if page.exists()]
+TOOLS_PAGE = ROOT / "docs/reference/tools.md"  # made from the help itself
+PAGES = [page for page in PAGES if page.exists() and page != TOOLS_PAGE]
 COMMAND = re.compile(r"(?:\.venv/bin/python +)?tools/(\w+\.(?:py|sh))([^`\n]*)")
 FOLDERS = "benchmarks|data_prep|deeppap|docs|experiments|models|prototxt|tests|third_party|tools"
 MENTIONED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+)`|\]\((?!\w+:|#)([\w./-]+)[^)]*\)")
@@ -138,3 +141,8 @@ def test_the_documented_rescaling_keeps_the_centre_on_the_nucleus(pixel_um):
     assert x == pytest.approx((weight.sum(0) * columns).sum() / weight.sum(), abs=0.05)
     assert y == pytest.approx((weight.sum(1) * rows).sum() / weight.sum(), abs=0.05)
     assert weight.sum() == pytest.approx(image[..., 0].sum() * factor**2, rel=0.02)
+
+
+def test_the_page_of_tools_is_their_help():
+    """Make it again with docs/site.py."""
+    assert TOOLS_PAGE.read_text(encoding="utf-8") == tools_page()

@@ -123,7 +123,7 @@ def only_one_right(first: str, second: str) -> tuple[object, ...]:
     return found["only_second"], found["only_first"], f"{-found['difference']:.3f}", f"{low:.3f}", f"{high:.3f}"
 
 
-def readme() -> Figures:
+def results() -> Figures:
     yield (*limits(CELL, "acc"), *limits(CELL, "auc"))
     yield (*limits(MEDIUM, "acc"), *limits(MEDIUM, "auc"))
     moved, unmoved = (percent(paper()[name]["acc"]) for name in ("herlev_shift10", "herlev"))
@@ -240,7 +240,7 @@ def external() -> Figures:
 
 
 PAGES = {
-    readme: "README.md",
+    results: "docs/experiments/results.md",
     short_folds: "docs/experiments/short.md",
     short_cells: "docs/experiments/short.md",
     short_seven: "docs/experiments/short.md",

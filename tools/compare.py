@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare runs on the cells that all of them scored: which is right more often, and which has the larger AUC."""
+"""Compare runs on the cells that all of them scored, or two screenings of the same images."""
 
 from pathlib import Path
 
@@ -10,21 +10,37 @@ from deeppap.io.errors import FieldError, UserError
 
 EPILOG = """\
   tools/compare.py runs/herlev-cell-paper runs/herlev-cell-paper-scratch
+  tools/compare.py screen/fields screen/fields-adapted
 
-The tests are McNemar's exact test and DeLong's. If the cells have groups, both tests keep each group together
-(deeppap/stats/compare.py). If a run was adapted (--from of tools/cross_validate.py), a second table shows what adapting
-changed. The report of several runs has both tables.
+Runs: the tests are McNemar's exact test and DeLong's. If the cells have groups, both tests keep each group together. If
+a run was adapted (--from of tools/cross_validate.py), a second table shows what adapting changed.
+
+Screenings of the same images: cells that changed side are counted, and changed.html is written into the second folder.
 """
 
 
 def main() -> None:
     """Read the runs and print the table."""
     parser = ToolParser(__doc__, EPILOG)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more run folders")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="two or more run folders, or two folders that tools/screen.py made",
+    )
     args = parser.parse_args()
     if len(args.runs) < 2:
         raise FieldError("runs", "two runs or more", "one", "Give the folders of two runs.")
     # imported here so that --help does not wait for them
+    from deeppap.screening.compare_screens import PAGE, compare_screens, is_screen
+
+    if all(map(is_screen, args.runs)) and len(args.runs) == 2:
+        before, after = args.runs
+        for line in compare_screens(before, after):
+            print(line)
+        print(f"the cells that changed most: {after / PAGE}")
+        return
     from deeppap.report.runs import named
     from deeppap.report.tables.comparison import adapting, comparison
     from deeppap.scoring.results import load_run

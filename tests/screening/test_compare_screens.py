@@ -1,0 +1,53 @@
+"""Two screenings compared: cells are matched by their ids, and the page shows those that changed most."""
+
+import json
+
+import pytest
+
+from deeppap.io.errors import UserError
+from deeppap.screening.compare_screens import compare_screens
+from deeppap.screening.outputs.tables import writing_tables
+from deeppap.screening.results import ImageResult, ScreenRecord
+from tests.support.checkout import run_tool
+from tests.support.screening import cell_at, plain_settings, plan_of
+
+pytest.importorskip("pyarrow.parquet", reason="make slides")
+BEFORE = (0.1, 0.9, 0.2, 0.8)
+AFTER = (0.15, 0.95, 0.7, 0.1)
+
+
+def screened(folder, scores, first=0, sha="ab" * 32):
+    """What a screening leaves, as far as it is compared; cells are numbered from `first`."""
+    folder.mkdir()
+    cells = [cell_at(10 * (first + k), 20, score) for k, score in enumerate(scores)]
+    with writing_tables(folder, "caffe float32", "ab" * 32) as write:
+        for cell in cells:
+            write(cell)
+    result = ImageResult.of(plan_of(folder / "field.png"))
+    result.sha256 = sha
+    ScreenRecord(plain_settings(), [result]).write(folder)
+    shown = json.dumps({"cells": [{"id": cell.id, "picture": "data:image/jpeg;base64,AA"} for cell in cells[:1]]})
+    (folder / "gallery.html").write_text(f'<script type="application/json" id="data">{shown}</script>')
+    return folder
+
+
+def test_cells_that_changed_side_are_counted_and_shown_first(checkout, tmp_path):
+    before, after = screened(tmp_path / "a", BEFORE), screened(tmp_path / "b", (*AFTER, 0.5))
+    done = run_tool(checkout, "compare", before, after)
+    counts = [int(line.rsplit(": ", 1)[1]) for line in done.stdout.splitlines()[1:5]]
+    assert counts == [1, 1, 1, 1]
+    assert done.stdout.startswith("4 cells are in both; 0 only in") and "+0.050" in done.stdout
+    text = (after / "changed.html").read_text()
+    rows = text.split("<tbody>")[1].split("<tr")[1:]
+    assert ['class="changed"' in row for row in rows] == [True, True, False, False]
+    assert "0.800" in rows[0] and "0.100" in rows[0] and "30, 20" in rows[0]
+    assert sum("<img" in row for row in rows) == 1
+
+
+def test_other_images_and_other_cells_are_refused(tmp_path):
+    before = screened(tmp_path / "a", BEFORE)
+    with pytest.raises(UserError, match=r"field\.png"):
+        compare_screens(before, screened(tmp_path / "b", BEFORE, sha="cd" * 32))
+    with pytest.raises(UserError, match="none"):
+        compare_screens(before, screened(tmp_path / "c", BEFORE, first=100))
+    assert not (tmp_path / "c/changed.html").exists()
