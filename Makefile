@@ -63,7 +63,7 @@ lint: venv
 # the documents as a site, in build/site
 docs: venv
 	$(BIN)/python -m pip install -q -r requirements-docs.txt
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 run: caffe
 	tools/quick_start.sh
