@@ -14,9 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from deeppap.io.errors import UserError, printable
+from deeppap.io.errors import InterruptionError, UserError, printable
 
 PROJECT = "deeppap-caffe"
+INTERRUPTED = 130  # exit status, as the shell has it
 NAMED = re.compile(r"`(\w+)`")
 
 
@@ -95,6 +96,8 @@ def run(main: Callable[[], int | None]) -> None:
 
     SIGTERM and SIGHUP end a tool as Ctrl-C does, so that partial files are removed.
     """
+    # figures are files, and look alike whatever a user has set for plots of their own
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     for name in (signal.SIGTERM, signal.SIGHUP):
         # nohup has set it to SIG_IGN, which must stay
         if signal.getsignal(name) is signal.SIG_DFL:
@@ -107,14 +110,18 @@ def run(main: Callable[[], int | None]) -> None:
     except UserError as error:
         for line in error_lines(error):
             print(f"{_tool()}: {line}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(INTERRUPTED if isinstance(error, InterruptionError) else 2)
     except KeyboardInterrupt:
         print(f"{_tool()}: interrupted. Run the same command again to continue.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # whoever read our output has ended, such as `head`; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except MemoryError as error:
+        found, do = f"too little ({error})" if str(error) else "too little", "Ask for less, or close other programs."
+        print(f"{_tool()}: {UserError('memory', 'enough for this', found, do)}", file=sys.stderr)
+        sys.exit(2)
     except OSError as error:
         # not a mistake of ours: permissions, a full disk, a folder in the place of a file
         where, found = error.filename or "a file or folder", error.strerror or str(error)

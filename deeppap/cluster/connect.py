@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deeppap.cluster.certificate import find_certificate
-from deeppap.io.errors import FieldError
+from deeppap.io.errors import FieldError, one_line
 from deeppap.io.machine import extra, usable_cores
 
 if TYPE_CHECKING:
@@ -54,9 +54,14 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
     """
     distributed = require_dask()
     if where == "local":
-        count = workers or len(cards) or usable_cores()
-        security = distributed.Security.temporary()  # of this call alone, in memory
-        with _own_cluster(count, cards, security) as cluster, distributed.Client(cluster) as client:
+        with ExitStack() as stack:
+            try:
+                security = distributed.Security.temporary()  # of this call alone, in memory
+                own = _own_cluster(workers or len(cards) or usable_cores(), cards, security)
+                client = stack.enter_context(distributed.Client(stack.enter_context(own)))
+            except Exception as error:  # as many kinds as Dask has settings
+                do = "Check Dask's settings: DASK_CONFIG, DASK_ variables, and ~/.config/dask."
+                raise FieldError("cluster", "Dask to start here", one_line(error), do) from None
             yield client
         return
     file = Path(where).is_file()
@@ -67,7 +72,7 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
         client = distributed.Client(**place, timeout=ANSWER, security=_shared_security())
     # AssertionError: a file without an address; RuntimeError: an address without encryption
     except (OSError, ValueError, TypeError, AssertionError, RuntimeError) as error:
-        found = f"no answer from {where} ({type(error).__name__}: {error})"[:200]
+        found = f"no answer from {where} ({one_line(error)})"
         raise FieldError("cluster", "Dask's scheduler", found, START) from None
     with client:
         yield client

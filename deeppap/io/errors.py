@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def one_line(error: Exception) -> str:
+    """A library's exception as a short part of a line; many of them have several lines."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"
+
+
 class UserError(Exception):
     """Something a person can put right; tools print it as one line and exit with 2.
 
@@ -41,6 +46,10 @@ class UserError(Exception):
     def lines(self) -> list[str]:
         """What a tool prints: one line."""
         return [str(self)]
+
+
+class InterruptionError(UserError):
+    """Work that somebody stopped, and that the same command continues; a tool exits with 130, as after Ctrl-C."""
 
 
 class FieldError(UserError):

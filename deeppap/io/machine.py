@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import UserError, one_line
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")  # of a container: bytes, or "max"
 
@@ -65,9 +65,13 @@ def extra(module: str, use: str, target: str) -> ModuleType:
     Raises
     ------
     UserError
-        If it is not installed; `use` says what it is for.
+        If it is not installed, or does not load; `use` says what it is for.
     """
+    expected = f"this package, for {use}"
     try:
         return import_module(module)
     except ImportError:
-        raise UserError(module, f"this package, for {use}", "none here", f"Run: make {target}") from None
+        raise UserError(module, expected, "none here", f"Run: make {target}") from None
+    except Exception as error:  # a library that is missing, or settings of the user's that it cannot read
+        do = f"Run make {target}, or correct the settings that it names."
+        raise UserError(module, expected, f"one that does not load: {one_line(error)}", do) from None

@@ -8,14 +8,14 @@ loss their entropy. Two things speak against a net:
   such a loss is over-confident.
 
 With few test cells or groups the area has no interval, and the loss decides alone: to order 2 + 6 cells without an
-error is no evidence.
+error is no evidence. With fewer than five test cells, or cells of one label alone, nothing is said.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from deeppap.stats.intervals import Groups, Limits, interval, too_few, units_of, wilson
+from deeppap.stats.intervals import FEWEST, Groups, Limits, interval, too_few, units_of, wilson
 from deeppap.stats.metrics import binary_metrics, checked
 
 CHANCE = 0.5  # area under the curve
@@ -56,7 +56,7 @@ def doubt(
     limits = auc_limits(labels, scores, groups)
     area = _doubt_of_area(limits)
     lossy = ""
-    if not loss < constant:  # also for NaN
+    if len(labels) >= FEWEST and not loss < constant:  # also for NaN
         lossy = f"its loss on the test cells (labels weighted as in training), {loss:.3f}, is not below the "
         lossy += f"{constant:.3f} of a constant answer"
     if lossy and limits is not None and not area:

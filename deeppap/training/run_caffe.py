@@ -15,12 +15,14 @@ from typing import TextIO
 from tqdm import tqdm
 
 from deeppap.engines.caffe_net import caffe_reason
-from deeppap.io.errors import UserError
+from deeppap.io.errors import InterruptionError, UserError
 from deeppap.io.files import human
 from deeppap.training.caffe_log import LogReader
 from deeppap.training.resolve import Schedule
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED = ("Optimization stopped early.", "Test interrupted.")  # Caffe's last words after SIGINT and SIGHUP
+CONTINUE = "Run the same command again to continue."
 # models are selected by the log, whatever the user's environment silences; no year: parse_log.py knows none
 LOGGING = {"GLOG_minloglevel": "0", "GLOG_logtostderr": "1", "GLOG_log_year_in_prefix": "0"}
 
@@ -53,6 +55,8 @@ def train(
 
     Raises
     ------
+    InterruptionError
+        If a signal stopped Caffe alone, as a cluster's scheduler may do that signals every process of a job.
     UserError
         With Caffe's own reason, if it ends in an error.
     """
@@ -84,9 +88,13 @@ def train(
                 raise
     except OSError as error:
         free = f"{error.strerror or error} ({human(shutil.disk_usage(log.parent).free)} of disk free)"
-        raise UserError(log, "a writable log", free, "Free some space and run the same command again.") from error
-    if process.wait():
-        raise _failure(process.returncode, "".join(tail), log)
+        raise UserError(log, "a writable log", free, f"Free some space. {CONTINUE}") from error
+    status, text = process.wait(), "".join(tail)
+    if -status in STOPS or any(line in text for line in STOPPED):
+        by = f"by {signal.Signals(-status).name}" if status < 0 else "by a signal; its snapshot is written"
+        raise InterruptionError(log, "a training to its end", f"Caffe stopped {by}", CONTINUE)
+    if status:
+        raise _failure(status, text, log)
 
 
 def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: TextIO, tail: deque[str]) -> None:
@@ -129,7 +137,10 @@ def _stop(process: subprocess.Popen, file: TextIO | None) -> None:
 
 def _failure(status: int, tail: str, log: Path) -> UserError:
     free = shutil.disk_usage(log.parent).free
-    reason = caffe_reason(tail) if status != -signal.SIGKILL else "killed, perhaps for want of memory"
+    reason = caffe_reason(tail)
+    # a failed check of Caffe's ends in SIGABRT, after its reason; other signals leave a stack trace alone
+    if status < 0 and status != -signal.SIGABRT:
+        reason = signal.Signals(-status).name
+        reason += ", perhaps for want of memory" if status == -signal.SIGKILL else ""
     found = f"exit status {status}: {reason} ({human(free)} of disk free)"
-    do = "Its whole output is in that log; the same command goes on."
-    return UserError(log, "caffe train to end well", found, do)
+    return UserError(log, "caffe train to end well", found, f"Its whole output is in that log. {CONTINUE}")

@@ -127,8 +127,9 @@ def require_finished(fold: Path, schedule: Schedule) -> None:
     if end in there and is_tested(log, end):
         return
     found = "its last test cut short" if end in there else f"the newest snapshot at {max(there, default=0):,}"
-    do = "Something stopped Caffe itself; the same command goes on from there."
-    raise UserError(log, f"a training that has reached iteration {end:,}", found, do)
+    raise UserError(
+        log, f"a training that has reached iteration {end:,}", found, "Run the same command again to continue."
+    )
 
 
 def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shapes: Shapes | None = None) -> ModelRecord:

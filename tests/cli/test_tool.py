@@ -1,10 +1,12 @@
 """Types of options, and how the library's parameters become options in a message."""
 
+import os
+
 import pytest
 
 from deeppap.cli import options
-from deeppap.cli.tool import ToolParser, error_lines
-from deeppap.io.errors import FieldError, UserError
+from deeppap.cli.tool import ToolParser, error_lines, run
+from deeppap.io.errors import FieldError, InterruptionError, UserError
 
 
 @pytest.fixture
@@ -84,3 +86,27 @@ def test_a_parameter_is_printed_as_the_option_of_the_tool(parser):
     line = error_lines(FieldError("training_mpp", "0.05 to 2", "9", "See `source`, `workers` and `other`."))
     assert line == ["--training-mpp: expected 0.05 to 2, found 9. See --from, --workers and `other`."]
     assert error_lines(UserError("cells.csv", "x", "y", "z"))[0].startswith("cells.csv: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (UserError("cells.csv", "x", "y", "z"), 2, "cells.csv: expected x, found y. z"),
+        (InterruptionError("train.log", "its end", "a signal", "Run it again."), 130, "found a signal"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (PermissionError(13, "Permission denied", "runs"), 2, "runs: expected to read or write it, found Permission"),
+        (MemoryError("Unable to allocate 7 TiB"), 2, "memory: expected enough for this, found too little (Unable"),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(error, status, said, capsys, monkeypatch):
+    def fail():
+        raise error
+
+    for name in ("MPLBACKEND", "MATPLOTLIBRC"):
+        monkeypatch.setenv(name, "of the user's")
+    with pytest.raises(SystemExit) as ended:
+        run(fail)
+    printed = capsys.readouterr().err
+    assert (ended.value.code, printed.count("\n")) == (status, 1)
+    assert said in printed
+    assert os.environ["MPLBACKEND"] == "agg"

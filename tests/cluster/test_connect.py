@@ -1,5 +1,7 @@
 """What --cluster may name, Dask's settings, and what is said without Dask."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +11,7 @@ pytest.importorskip("distributed", reason="make cluster")
 from deeppap.cluster.certificate import make_certificate
 from deeppap.cluster.connect import connected, on_cluster, require_dask
 from deeppap.io.errors import UserError
+from tests.support.checkout import ROOT
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,27 @@ def test_no_cluster_there(tmp_path, monkeypatch, where, said):
     monkeypatch.setattr("deeppap.cluster.connect.ANSWER", 1)
     with pytest.raises(UserError, match=said), connected(where):
         pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [("temporary-directory: /proc/nowhere", "expected Dask to start here, found RuntimeError"), ("a: [b", "malformed")],
+)
+def test_dask_settings_of_the_users_that_do_not_work_are_one_line(tmp_path, settings, said):
+    (tmp_path / "dask.yaml").write_text(settings)
+    code = (
+        "from deeppap.cli.tool import run; from deeppap.cluster.connect import connected\n"
+        "run(lambda: connected('local', 1).__enter__())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DASK_CONFIG": str(tmp_path / "dask.yaml")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert said in done.stderr
 
 
 def test_without_dask_one_line_says_what_to_do(monkeypatch):
