@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import Dataset
 from data_prep.dataset import open_dataset
@@ -17,6 +16,7 @@ from data_prep.prepare import prepare_fold
 from data_prep.views import SIZE, Grid
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder, read_binary
+from deeppap.io.progress import progress
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.phantom.slide import BLOCK, CELLS, make_slide
 from deeppap.records import Request
@@ -77,7 +77,7 @@ def alternate(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[float]]:
     for name in names:
         tasks[name]()
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for number in tqdm(range(rounds), desc="rounds", disable=None):
+    for number in progress(range(rounds), desc="rounds"):
         for name in names if number % 2 == 0 else reversed(names):
             seconds[name].append(tasks[name]())
     return seconds

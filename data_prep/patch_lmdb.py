@@ -8,7 +8,6 @@ from typing import NamedTuple
 import cv2
 import lmdb
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import Cell
 from data_prep.mean_image import MeanImage
@@ -17,6 +16,7 @@ from data_prep.views import SIZE, Grid, plan_view, render, rng
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full
+from deeppap.io.progress import progress
 
 RAW_BYTES = 3 * SIZE * SIZE
 ENTRY_BYTES = RAW_BYTES + 8192  # a raw datum with its key and the page it ends in
@@ -110,7 +110,7 @@ def write_patch_lmdb(
             return write_patch_lmdb(path, source, shuffled, workers, mean, title, regions)
     cell, view = order(source, shuffled)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]
-    bar = tqdm(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05, disable=None)
+    bar = progress(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05)
     with _new_lmdb(path, len(cell)) as environment, bar:
         index = 0
         for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers, regions), strict=True):

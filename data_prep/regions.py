@@ -13,13 +13,13 @@ from threading import Lock
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import Cell, by_image
 from data_prep.image_hashes import pixel_sha256
 from data_prep.views import REACH, neighbourhood
 from deeppap.io.files import disk_full
 from deeppap.io.image_file import read_image
+from deeppap.io.progress import progress
 
 REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
 Region = tuple[np.ndarray, tuple[float, float]]
@@ -95,7 +95,7 @@ def cut_regions(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[R
         regions = Regions(file.fileno())
         done = in_order(regions.cut, groups, workers)
         try:
-            for _ in tqdm(done, "images", len(groups), unit="image", disable=None):
+            for _ in progress(done, "images", len(groups), unit="image"):
                 pass
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):

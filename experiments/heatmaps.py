@@ -12,7 +12,6 @@ from collections import defaultdict
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.classes import ABNORMAL, outputs_with
 from data_prep.dataset import reopened
@@ -21,6 +20,7 @@ from data_prep.views import neighbourhood, render, rng
 from deeppap.cli.tool import run
 from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.crops import crop_views
+from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import CellViews, of_data_set
 from deeppap.scoring.heatmaps import heat_map
 from deeppap.scoring.trained_model import TrainedModel
@@ -70,7 +70,7 @@ def study(model: TrainedModel, dataset, cells: list, views: int, cover: int) -> 
         layer: CaffeAttribution(engine, outputs_with(ABNORMAL, model.outputs), layer) for layer in ("conv3", "conv5")
     }
     found = defaultdict(list)
-    for number, cell in enumerate(tqdm(cells, desc="cells", unit="cell", disable=None)):
+    for number, cell in enumerate(progress(cells, desc="cells", unit="cell")):
         whole = of_data_set(cell, model.views(views))
         halves = [CellViews(cell, whole.read, whole.views[start::2]) for start in (0, 1)]
         mask = neighbourhood(nucleus_pixels(dataset.masks[cell.id]).astype(np.uint8), cell.centre)[0] > 0

@@ -14,13 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from tqdm import tqdm
 
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
 from data_prep.views import REACH, moved, resample, rng
 from deeppap.cli.tool import run
 from deeppap.io.image_file import read_image
+from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 from deeppap.scoring.ood import LAYER, VIEWS, fit_reference
 from deeppap.scoring.score_cells import score_cells
@@ -125,7 +125,7 @@ def main() -> None:
     reference = fit_reference(model, engine, cells_of["train"], cells_of["inner"], args.layer)
     ready, own = engine.view_input(model.mean, 1), None
     for name, cells in kinds(model, some(cells_of["test"], args.cells), args):
-        bar = tqdm(score_cells(ready, cells, model.outputs, reference), desc=name, unit="cell", disable=None)
+        bar = progress(score_cells(ready, cells, model.outputs, reference), desc=name, unit="cell")
         found = np.array([score.ood_score for score in bar])
         line = f"{name:32} {len(found):5} cells  {100 * (found > 1).mean():5.1f} % over the limit"
         if own is None:

@@ -10,12 +10,12 @@ import argparse
 
 import numpy as np
 from scipy.special import softmax
-from tqdm import tqdm
 
 from deeppap.cli.tool import run
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.device import resolve
 from deeppap.io.caffe_messages import read_prototxt
+from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import abnormal, score_cells
 from deeppap.scoring.trained_model import TrainedModel
@@ -41,7 +41,7 @@ def both_scores(model: TrainedModel, cells: list, device, views: int | None = No
     """Score cells once; labels int64 (n,), and P(abnormal) float64 (n,) by the mean over softmax and over fc8."""
     engine, choice, crops = WithFc8(model, device), model.views(views), model.crops()
     found = score_cells(engine.view_input(model.mean, crops), cells_of_data_set(cells, choice), model.outputs)
-    scores = list(tqdm(found, total=len(cells), desc="score", unit="cell", disable=None))
+    scores = list(progress(found, total=len(cells), desc="score", unit="cell"))
     outputs = np.concatenate(engine.fc8).astype(np.float64).reshape(len(cells), choice.count * crops, -1)
     # the mean over fc8 goes through softmax last, so both are probabilities
     over_fc8 = abnormal(softmax(outputs.mean(axis=1), axis=-1))

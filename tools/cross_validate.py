@@ -75,7 +75,7 @@ def main() -> None:
     with on_cluster(args.cluster, folds_on, cards=partial(gpus_for_workers, device, args.gpu)) as elsewhere:
         folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
-    print(f"report: {write_report([result], default_out([result]), progress=True)}")
+    print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def main() -> None:
     from deeppap.scoring.results import load_run
 
     runs = [load_run(path) for path in args.runs]
-    print(f"report: {write_report(runs, args.out or default_out(runs), progress=True)}")
+    print(f"report: {write_report(runs, args.out or default_out(runs), show_progress=True)}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def main() -> None:
     # the first two tables: performance, and right cells per class
     for table in islice(all_tables(named([result])), 2):
         print(table.text())
-    print(f"report: {write_report([result], default_out([result]), progress=True)}")
+    print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
 
 
 if __name__ == "__main__":

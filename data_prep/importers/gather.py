@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.classes import LEAVE_OUT, ClassTable
 from data_prep.importers import conventions, cric
@@ -17,6 +16,7 @@ from data_prep.importers.rounds import KnownImages, one_for_each_nucleus
 from deeppap.io.errors import FieldError, Mistakes, UserError
 from deeppap.io.image_file import read_image
 from deeppap.io.names import require_printable
+from deeppap.io.progress import progress
 
 # an image, uint8 (H, W, 3) BGR, and its pixel size in um -> nuclei, float64 (N, 2) of x and y
 FindNuclei = Callable[[np.ndarray, float], np.ndarray]
@@ -160,7 +160,7 @@ def _placed(
 ) -> list[Labelled]:
     """The objects with a centre, image after image, each image decoded once."""
     kept = []
-    for path, objects in tqdm(found.by_image().items(), desc="images", unit="image", disable=None):
+    for path, objects in progress(found.by_image().items(), desc="images", unit="image"):
         with mistakes.noted():
             image = read_image(path)
             boxes = [one for one in objects if one.centre is None]

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, NUCLEUS
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, require_space
 from deeppap.io.machine import usable_cores
+from deeppap.io.progress import progress
 from deeppap.phantom.cell import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND, draw_cell
 
 SMALLEST, LARGEST = 14, 20_000  # cells; 14 are two of each class
@@ -213,14 +213,14 @@ def _need_bytes(about: dict) -> int:
 
 def _draw_all(draw: Callable, jobs: list[tuple], workers: int) -> list[str]:
     """Run every job; what each returned, in the order of the jobs."""
-    bar = {"total": len(jobs), "desc": "drawing", "unit": "cell", "disable": None}
+    bar = {"total": len(jobs), "desc": "drawing", "unit": "cell"}
     if workers == 1 or len(jobs) < _IN_PROCESS:
-        return [draw(job) for job in tqdm(jobs, **bar)]
+        return [draw(job) for job in progress(jobs, **bar)]
     # spawned, not forked: OpenCV's threads do not survive a fork
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker)
     try:
-        return list(tqdm(pool.map(draw, jobs, chunksize=8), **bar))
+        return list(progress(pool.map(draw, jobs, chunksize=8), **bar))
     except BrokenProcessPool:
         do = "Use fewer; memory may be short."
         raise FieldError("workers", f"{workers} running workers", "one was killed", do) from None

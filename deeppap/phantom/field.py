@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, CYTOPLASM, NUCLEUS
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, require_space
+from deeppap.io.progress import progress
 from deeppap.phantom.cell import PAP, PAP_BACKGROUND, draw_cell, texture
 from deeppap.phantom.cell_set import README
 
@@ -61,7 +61,7 @@ def make_fields(out: Path, fields: int, cells: int | None = None, seed: int = 1)
     with complete_or_absent(out) as partial:
         require_space(out.parent, fields * SIZE[0] * SIZE[1] * 3)
         partial.mkdir()
-        for number in tqdm(range(fields), desc="drawing", unit="field", disable=None):
+        for number in progress(range(fields), desc="drawing", unit="field"):
             name = f"field_{number:02d}.png"
             image, drawn = field_of(seed, number, cells)
             (partial / name).write_bytes(cv2.imencode(".png", image[:, :, ::-1])[1])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
+from deeppap.io.progress import progress
 from deeppap.phantom.cell import PAP_BACKGROUND
 from deeppap.phantom.field import FIELD_MPP, field_of
 
@@ -124,7 +124,7 @@ def _write(path: Path, slide: MadeSlide) -> None:
     total = sum(_tiles_across(slide.side // shrink) ** 2 for shrink in levels)
     with (
         tifffile.TiffWriter(path, bigtiff=True) as writer,
-        tqdm(total=total, desc="writing", unit="tile", disable=None) as bar,
+        progress(total=total, desc="writing", unit="tile") as bar,
     ):
         for shrink in levels:
             side = slide.side // shrink

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, write_text
 from deeppap.io.html import data_uri, render
 from deeppap.io.own_files import note_written, require_all_own
+from deeppap.io.progress import progress
 from deeppap.report import facts
 from deeppap.report.figures import all_figures, slug
 from deeppap.report.figures.style import STYLE, LeftOutError, Plot, save
@@ -50,7 +50,7 @@ def default_out(runs: Sequence[RunResult]) -> Path:
     return runs[0].folder.resolve().parent / ("report-" + "-".join(slug(run.name) for run in runs))[:200]
 
 
-def write_report(results: Sequence[RunResult], out: Path, progress: bool = False) -> Path:
+def write_report(results: Sequence[RunResult], out: Path, show_progress: bool = False) -> Path:
     """Write report.html, tables/ and figures/ into the folder `out`, complete or not at all.
 
     An older report there is replaced. The same runs give the same bytes.
@@ -78,7 +78,7 @@ def write_report(results: Sequence[RunResult], out: Path, progress: bool = False
         partial.mkdir()
         for table in tables:
             table.write(partial / "tables")
-        bar = tqdm(list(all_figures(runs)), "figures", unit="figure", disable=None if progress else True)
+        bar = progress(list(all_figures(runs)), "figures", unit="figure", disable=not show_progress)
         figures = [_draw(plot, partial / "figures") for plot in bar]
         write_text(partial / NAME, _page(runs, tables, figures))
         note_written(partial)

@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from tqdm import tqdm
-
 from data_prep.classes import PLAIN, CellClass
 from data_prep.csv_dialect import Centres
 from data_prep.manifest import manifest_rows
@@ -19,6 +17,7 @@ from deeppap.io.files import complete_or_absent
 from deeppap.io.image_file import read_image
 from deeppap.io.machine import usable_memory
 from deeppap.io.names import CsvWriter
+from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels, require_inside
 from deeppap.scoring.ood import COLUMN, WORDS
 from deeppap.scoring.score_cells import CellScore, averaged, score_cells
@@ -82,7 +81,7 @@ def cells_in_csv(
 
     room = (usable_memory() // 4 if held_bytes is None else held_bytes) // CELL_BYTES
     found: dict[int, CellViews | Listed] = {}
-    for image, lines in tqdm(lines_of.items(), desc="read", unit="image", leave=False, disable=None):
+    for image, lines in progress(lines_of.items(), desc="read", unit="image", leave=False):
         try:
             pixels = read_image(image)
         except UserError as error:
@@ -161,7 +160,7 @@ def require_writable(out: Path, sources: Iterable[Path]) -> None:
 def write_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], count: int, out: Path) -> list[bool | None]:
     """What `to_csv` does, into a file, complete or absent, with a progress bar over `count` cells."""
     with complete_or_absent(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        return to_csv(tqdm(scores, total=count, desc="score", unit="cell", disable=None), outputs, file)
+        return to_csv(progress(scores, total=count, desc="score", unit="cell"), outputs, file)
 
 
 def to_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], file: TextIO) -> list[bool | None]:

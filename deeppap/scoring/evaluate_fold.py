@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.fold_data import class_labels
 from data_prep.profiles import run_profile
@@ -14,6 +13,7 @@ from data_prep.views import PATCH
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError
 from deeppap.io.files import sha256_file
+from deeppap.io.progress import progress
 from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord
 from deeppap.records.provenance import machine
 from deeppap.records.run_folder import locked
@@ -72,7 +72,7 @@ def evaluate_fold(
         )
         start = time.perf_counter()
         # the cells come image by image
-        bar = tqdm(scored, total=len(cells), desc="score", unit="cell", disable=None)
+        bar = progress(scored, total=len(cells), desc="score", unit="cell")
         scores = sorted(bar, key=lambda score: score.cell.id)
         seconds = time.perf_counter() - start
 

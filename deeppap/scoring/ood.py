@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import Cell
 from data_prep.folds import inner_folds
@@ -20,6 +19,7 @@ from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_arrays
+from deeppap.io.progress import progress
 from deeppap.records import RunRecord
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import scores_with_layer
@@ -162,7 +162,7 @@ def features_of(model: "TrainedModel", engine: Engine, cells: Sequence[Cell], la
     """What a layer gives for the centre crops of cells' test views, float32 (n, V, C)."""
     choice = model.views(min(VIEWS, model.profile.test_views))
     scored = scores_with_layer(engine.view_input(model.mean, 1), cells_of_data_set(cells, choice), model.outputs, layer)
-    bar = tqdm(scored, total=len(cells), desc="training cells", unit="cell", disable=None)
+    bar = progress(scored, total=len(cells), desc="training cells", unit="cell")
     by_id = {score.cell.id: features for score, features in bar}
     return np.stack([by_id[cell.id] for cell in cells])
 

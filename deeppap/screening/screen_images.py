@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_prep.views import same_pixel
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import remove
 from deeppap.io.machine import TimeLimitError, time_limit
+from deeppap.io.progress import progress
 from deeppap.records.run_folder import locked
 from deeppap.screening.open_image import open_image, require_unchanged
 from deeppap.screening.plan import ImagePlan, Settings, plan_image
@@ -131,7 +130,7 @@ def _run_missing(work: Work, run: Callable) -> Failed:
     """Run every tile that has no part yet, under a progress bar."""
     missing = [(plan, tile) for plan, tiles in work for tile in tiles if not plan.part(tile).exists()]
     total = 0
-    with tqdm(total=len(missing), desc="screen", unit="tile", disable=None) as bar:
+    with progress(total=len(missing), desc="screen", unit="tile") as bar:
 
         def done(cells: int) -> None:
             nonlocal total

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset, reopened
@@ -30,6 +29,7 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file
 from deeppap.io.image_file import read_image
+from deeppap.io.progress import progress
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.provenance import machine
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
@@ -174,7 +174,7 @@ def score_source(
 
 
 def _progress(jobs: Iterable[CellScore], cells: int, what: str) -> Iterable[CellScore]:
-    return tqdm(jobs, total=cells, desc=what, unit="cell", disable=None)
+    return progress(jobs, total=cells, desc=what, unit="cell")
 
 
 def require_one_training(models: Sequence[TrainedModel]) -> None:

@@ -11,10 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from threading import Timer
 
-from tqdm import tqdm
-
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file
+from deeppap.io.progress import progress
 
 SIZE = 243_862_414  # bytes of bvlc_reference_caffenet.caffemodel
 BLOCK = 1 << 20
@@ -116,7 +115,7 @@ def _fetch(url: str, target: Path, sha1: str, size: int) -> None:
     try:
         with _opener(route).open(request, timeout=TIMEOUT) as response, target.open("wb") as file:
             name = target.name[1:-8]
-            with tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=None) as bar:
+            with progress(total=size, unit="B", unit_scale=True, desc=name) as bar:
                 # read1: what has come, however little, so that the bounds hold
                 while file.tell() <= size and (block := response.read1(BLOCK)):
                     file.write(block)

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from tqdm import tqdm
-
 from deeppap.engines.caffe_net import caffe_reason
 from deeppap.io.errors import InterruptionError, UserError
 from deeppap.io.files import human
+from deeppap.io.progress import progress
 from deeppap.training.caffe_log import LogReader
 from deeppap.training.resolve import Schedule
 
@@ -100,7 +99,7 @@ def train(
 def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: TextIO, tail: deque[str]) -> None:
     reader = LogReader()
     since, last = time.monotonic(), {"loss": float("nan"), "val": float("nan")}
-    with tqdm(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05, disable=None) as bar:
+    with progress(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05) as bar:
         for line in process.stdout:
             file.write(line)
             file.flush()

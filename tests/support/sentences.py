@@ -1,6 +1,6 @@
 """How long the sentences of a page are.
 
-    .venv/bin/python tests/support/sentences.py README.md docs/getting-started.md docs/how-to/*.md
+.venv/bin/python tests/support/sentences.py README.md docs/getting-started.md docs/how-to/*.md
 """
 
 import re

@@ -11,13 +11,13 @@ import cv2
 import msgspec
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from tqdm import tqdm
 
 from data_prep.classes import NORMAL, known_class
 from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
+from deeppap.io.progress import progress
 from deeppap.records.record import write_record
 from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
 from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
@@ -185,7 +185,7 @@ def _text(value: float | None) -> str:
 def detect_all(detector: Detector, sets: Sequence[FieldSet], radius: float = RADIUS) -> dict[str, list[Matched]]:
     """What a detector found in every field, by set."""
     results: dict[str, list[Matched]] = {}
-    with tqdm(total=sum(len(s.fields) for s in sets), desc="detect", unit="field", disable=None) as bar:
+    with progress(total=sum(len(s.fields) for s in sets), desc="detect", unit="field") as bar:
         for one in sets:
             for field in one.fields:
                 found = detector.detect(field.image(), one.mpp)

@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 import lmdb
 import numpy as np
-from tqdm import tqdm
 
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full, require_space
+from deeppap.io.progress import progress
 from deeppap.screening.nuclei.fcn import STRIDE, WORK_MPP
 from deeppap.screening.nuclei.fields import Field, FieldSet
 from deeppap.screening.nuclei.regions import PAD, absorbance, rescale, rescale_points, smooth_darkness
@@ -161,7 +161,7 @@ def rarity(fields: FieldSet) -> list[np.ndarray]:
 def _gather(sets: Sequence[FieldSet], title: str) -> tuple[list[Prepared], np.ndarray]:
     """All fields, ready to be cut, and their shares: each set's by the square root of its number of fields."""
     prepared, shares = [], []
-    with tqdm(total=sum(len(s.fields) for s in sets), desc=title, unit="field", disable=None) as bar:
+    with progress(total=sum(len(s.fields) for s in sets), desc=title, unit="field") as bar:
         for one in sets:
             weights = rarity(one)
             sums = np.array([w.sum() for w in weights])
@@ -190,7 +190,7 @@ def write_crops(folder: Path, name: str, sets: Sequence[FieldSet], count: int, s
     size = count * CROP_BYTES + (64 << 20)
     stores = [lmdb.open(str(folder / f"{name}_{part}_lmdb"), map_size=size, sync=False) for part in PARTS]
     try:
-        for start in tqdm(range(0, count, COMMIT), desc=f"{name}: crops", unit=f"{COMMIT} crops", disable=None):
+        for start in progress(range(0, count, COMMIT), desc=f"{name}: crops", unit=f"{COMMIT} crops"):
             pairs = [cut(fields, shares, rng) for _ in range(min(COMMIT, count - start))]
             for store, images in zip(stores, zip(*pairs, strict=True), strict=True):
                 with store.begin(write=True) as transaction:
