@@ -86,4 +86,4 @@ faults: caffe
 	$(BIN)/python -m pytest tests/faults
 
 fuzz: caffe
-	FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/faults/test_fuzz.py
+	FUZZ_EXAMPLES=20000 PICTURE_MUTATIONS=12500 $(BIN)/python -m pytest -rP tests/faults/test_fuzz.py tests/faults/test_fuzz_pictures.py

@@ -128,8 +128,9 @@ def _require_exact_bmp(file: IO[bytes], size: int, image, begin: int, count: int
     end = begin + count
     if size < end:
         raise DamagedError(f"a header that claims {image.width} x {image.height}: {size:,} of {end:,} bytes")
-    # some writers fill up the file to four bytes
-    if begin < 14 + header or not (end in (stated, size) or (begin == 14 + header and size - end < 4)):
+    # some writers fill up the file to four bytes, and count them
+    filled = begin == 14 + header and size == stated and size - end < 4
+    if begin < 14 + header or not (size == end or filled):
         raise DamagedError(f"{size:,} bytes where its header asks for {end:,}")
 
 
