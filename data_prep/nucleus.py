@@ -12,6 +12,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_mask
 
 SPECK = 0.1  # share of a nucleus' pixels that may lie apart from the rest
+FLAT = 0.01  # of the largest area of one number, the area that another must have at least
 DO = "Give the mask of this cell again."
 
 
@@ -67,7 +68,7 @@ def flat_numbers(mask: np.ndarray) -> list[int]:
     whole = mask.astype(np.float64) if mask.dtype.itemsize > 2 else mask
     inside = mask[(cv2.erode(whole, around) == cv2.dilate(whole, around)) & (mask > 0)]
     numbers, counts = np.unique(inside, return_counts=True)
-    return numbers[counts >= max(4, SPECK * counts.max(initial=0))].tolist()
+    return numbers[counts >= max(4, FLAT * counts.max(initial=0))].tolist()
 
 
 def one_piece(where: str | Path, mask: np.ndarray, number: int) -> np.ndarray:
