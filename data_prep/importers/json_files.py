@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from data_prep.geojson import MOST, open_geojson, read_bounded
 from data_prep.importers import coco, cric, labelme, qupath
 from data_prep.importers.labelled import Labelled, Source
 from deeppap.io.errors import UserError
@@ -17,7 +18,7 @@ from deeppap.io.files import human
 NAME = "JSON"
 FORMATS = (qupath, cric, coco, labelme)
 SUFFIXES = (".json", ".geojson")
-MOST = 1_000_000_000  # bytes unpacked
+MOST_OTHER = 64_000_000  # bytes of JSON that is decoded as a whole, into 20 times as much memory
 HEAD = 100_000  # bytes that are looked at to recognise a file
 LIKELY = re.compile(rb'"(Feature|FeatureCollection|shapes|classifications|annotations|categories|geometry)"')
 DO = "Export it again."
@@ -31,8 +32,11 @@ def label_files(source: Source, files: list[Path]) -> list[Path]:
 def read(path: Path, source: Source) -> Iterator[Labelled]:
     """The objects of a file; a .zip may hold several."""
     for name, text in _texts(path):
+        data = open_geojson(text, name) if qupath.LIKELY.search(text) else None
+        if data is None and len(text) > MOST_OTHER:
+            raise UserError(name, f"at most {human(MOST_OTHER)} of JSON that is not GeoJSON", "more", "Split it.")
         try:
-            data = json.loads(text)
+            data = data or json.loads(text)
         except (ValueError, RecursionError) as error:
             raise UserError(name, "JSON", str(error)[:100], DO) from None
         known = _format_of(name, data)
@@ -58,8 +62,8 @@ def _is_json(path: Path) -> bool:
     return path.name.lower().removesuffix(".gz").endswith((*SUFFIXES, ".zip"))
 
 
-def _texts(path: Path, most: int = MOST + 1) -> Iterator[tuple[str, bytes]]:
-    """(name, text) of each JSON file in a path; at most so many bytes of each, so that no bomb unpacks."""
+def _texts(path: Path, head: int | None = None) -> Iterator[tuple[str, bytearray]]:
+    """(name, text) of each JSON file in a path, or of each the first `head` bytes."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as packed:
@@ -67,16 +71,9 @@ def _texts(path: Path, most: int = MOST + 1) -> Iterator[tuple[str, bytes]]:
                     file = Path(name).name
                     if name.lower().endswith(SUFFIXES) and not file.startswith("."):
                         with packed.open(name) as opened:
-                            yield f"{path}/{file}", _some(path, opened, most)
+                            yield f"{path}/{file}", read_bounded(path, opened, MOST, head)
         else:
             with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as opened:
-                yield str(path), _some(path, opened, most)
+                yield str(path), read_bounded(path, opened, MOST, head)
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise UserError(path, "a whole packed file", str(error)[:100], DO) from None
-
-
-def _some(path: Path, opened: Any, most: int) -> bytes:
-    data = opened.read(most)
-    if len(data) > MOST:
-        raise UserError(path, f"at most {human(MOST)} of JSON", "more than that", "Split it.")
-    return data

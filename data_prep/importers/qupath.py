@@ -4,33 +4,44 @@ QuPath counts from the corner of the first pixel. Its ellipses come as polygons.
 `nucleusGeometry`; without it, the outline is that of the whole cell, and its centroid is not the nucleus.
 """
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from data_prep.geojson import GeoJson
 from data_prep.importers.labelled import HALF, Labelled, Source, outlined, ring_points
 from deeppap.io.errors import UserError
 
 NAME = "QuPath"
+LIKELY = re.compile(rb'"type"\s*:\s*"Feature(Collection)?"')
 OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
 THRESHOLD = 0.5  # the paper's: from it on `screen` calls a cell abnormal
 
 
 def matches(data: Any) -> bool:
-    """Whether JSON is GeoJSON: a collection, a list of features, or a feature alone."""
-    first = data[0] if isinstance(data, list) and data else data
-    return isinstance(first, dict) and first.get("type") in ("FeatureCollection", "Feature")
+    """Whether it is GeoJSON."""
+    return isinstance(data, GeoJson)
 
 
-def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]:
+def read(data: GeoJson, name: str, path: Path, source: Source) -> Iterator[Labelled]:
     """The objects of one image; the image has the file's name, unless the collection names it."""
-    features = data.get("features", [data]) if isinstance(data, dict) else data
-    named = data.get("image") if isinstance(data, dict) else None
-    image = source.images.find(named if isinstance(named, str) else _image_name(Path(name)), path)
-    for number, feature in enumerate(_flat(features), 1):
+    image = source.images.find(data.image or _image_name(Path(name)), path)
+    for number, feature in enumerate(_flat(map(_decoded, data)), 1):
         where = f"{name}, object {number}"
         with source.reading(where, "a GeoJSON feature"):
+            if isinstance(feature, Exception):
+                raise feature
             yield from _objects(feature, where, image, source)
+
+
+def _decoded(text: bytes) -> Any:
+    """One feature, or why it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return ValueError(str(error)[:100])
 
 
 def _image_name(path: Path) -> str:
@@ -39,7 +50,7 @@ def _image_name(path: Path) -> str:
     return name.removesuffix(".geojson").removesuffix(".json")
 
 
-def _flat(features: list) -> Iterator[Any]:
+def _flat(features: Iterable) -> Iterator[Any]:
     """Objects with those inside them, as QuPath nests them."""
     for feature in features:
         yield feature

@@ -3,13 +3,16 @@
 import errno
 import gzip
 import hashlib
+import io
 import json
+import math
 import os
 import re
 import secrets
 import shutil
 import socket
 import time
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +31,7 @@ BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 SILENT = 7 * 86400  # seconds after which a partial file of another machine counts as left there
 _WRITTEN: set[Path] = set()  # partial paths that this process writes now
+MAX_ARRAYS = 200_000_000  # bytes of an .npz file, unpacked; a reference of 4,096 outputs takes 67 MB
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
 
@@ -173,6 +177,38 @@ def write_arrays(final: Path, arrays: "dict[str, np.ndarray]") -> None:
 
     with complete_or_absent(final) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
+    """All arrays of an .npz file, by name; nothing is unpickled.
+
+    Raises
+    ------
+    UserError
+        If it is damaged, holds anything but plain arrays, or unpacks to more than `MAX_ARRAYS` bytes.
+    """
+    from numpy.lib import format as npy  # here, so that a tool's --help does not wait for it
+
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > MAX_ARRAYS:
+                raise UserError(path, f"{expected} of at most {human(MAX_ARRAYS)}", human(size), do)
+            for name in archive.namelist():
+                data = io.BytesIO(archive.read(name))
+                read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+                shape, _, kind = read_header[npy.read_magic(data)](data)
+                # a header may claim any shape, and memory would be taken for it
+                if kind.itemsize * math.prod(shape) != len(data.getbuffer()) - data.tell():
+                    raise ValueError(f"{name} is not as long as it says")
+                data.seek(0)
+                found[name.removesuffix(".npy")] = npy.read_array(data, allow_pickle=False)
+    except (*BROKEN, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, NotImplementedError) as error:
+        shown = " ".join(str(error).split())[:80] or "an empty file"
+        raise UserError(path, expected, shown, do) from None
+    except (RuntimeError, SyntaxError) as error:  # encrypted; a header that is no Python literal
+        raise UserError(path, expected, str(error)[:80], do) from None
+    return found
 
 
 def write_json(final: Path, value: Any, packed: bool = False) -> None:

@@ -1,12 +1,10 @@
 """Heat maps and the net's own arrays, made for a report from a fold's weights and images if these are there."""
 
-import zipfile
 from pathlib import Path
-
-import numpy as np
 
 from deeppap.engines.device import caffe_select
 from deeppap.io.errors import UserError
+from deeppap.io.files import read_arrays
 from deeppap.scoring import heatmaps, net_figures
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.scoring.trained_model import TrainedModel
@@ -37,7 +35,6 @@ def _is_of(path: Path, fold: FoldResult) -> bool:
     if not path.exists():
         return False
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return str(archive["weights_sha"]) == fold.model.weights_sha
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return str(read_arrays(path, "arrays", "Remove it.").get("weights_sha")) == fold.model.weights_sha
+    except UserError:
         return False

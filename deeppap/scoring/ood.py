@@ -4,7 +4,6 @@ A Gaussian is fitted to a layer's outputs for the training cells. A cell is out 
 distance from it is larger than that of 99 % of held-out cells (docs/explanation/out-of-distribution.md).
 """
 
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from data_prep.views import spread
 from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
-from deeppap.io.files import write_arrays
+from deeppap.io.files import read_arrays, write_arrays
 from deeppap.io.progress import progress
 from deeppap.records import RunRecord
 from deeppap.scoring.cell_views import cells_of_data_set
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 FILE = "ood_reference.npz"  # beside model.json
 MADE_BY = "tools/train.py"
+EXPECTED, AGAIN = "an out-of-distribution reference", f"Remove it and run {MADE_BY} again."
 COLUMN = "out_of_distribution"
 WORDS = {None: "", False: "no", True: "yes"}  # in the column
 # the best of seven layers; fc7, trained for the label alone, tells nearly nothing:
@@ -88,11 +88,10 @@ class OODReference:
         path = folder / FILE
         if not path.exists():
             return None
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in cls.__dataclass_fields__}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise _damaged(path, str(error).splitlines()[0][:80] if str(error) else "an empty file") from None
+        there = read_arrays(path, EXPECTED, AGAIN)
+        if there.keys() != cls.__dataclass_fields__.keys():
+            raise _damaged(path, f"arrays {', '.join(there)}"[:80])
+        arrays = {name: there[name] for name in cls.__dataclass_fields__}
         found = cls(str(arrays.pop("layer")), str(arrays.pop("weights_sha")), **arrays)
         count = found.mean.size
         shapes = {"mean": (count,), "scale": (count,), "precision": (count, count), "limits": (found.limits.size,)}
@@ -104,7 +103,7 @@ class OODReference:
 
 
 def _damaged(path: Path, found: str) -> UserError:
-    return UserError(path, "an out-of-distribution reference", found, f"Remove it and run {MADE_BY} again.")
+    return UserError(path, EXPECTED, found, AGAIN)
 
 
 def find_reference(folder: Path, weights_sha: str, engine: str, say: Callable[[str], None]) -> OODReference | None:

@@ -1,6 +1,5 @@
 """Nuclei that a person set or corrected: QuPath's GeoJSON, or a CSV with x and y."""
 
-import gzip
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +9,12 @@ import cv2
 import msgspec
 import numpy as np
 
+from data_prep.geojson import MOST_FEATURES, GeoJson, open_geojson, read_geojson
 from deeppap.io.errors import UserError
-from deeppap.io.files import BROKEN
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.points_csv import read_points
 
 MAX_AREA = 1000.0  # square micrometres of a nucleus; a larger outline is a cell's, or of a region that was drawn
-MAX_NUCLEI = 2_000_000  # more than any slide has
-MAX_BYTES = 4_000_000_000  # of GeoJSON, which is in memory as a whole
-BOM = b"\xef\xbb\xbf"  # a mark that spreadsheets write at the start of UTF-8
 DO = "Export the nuclei from QuPath as GeoJSON again, or correct that one."
 
 Coordinate = Annotated[float, msgspec.Meta(gt=-1e9, lt=1e9)]  # pixels; refuses infinity too
@@ -56,12 +52,6 @@ class _Feature(msgspec.Struct):
     properties: _Properties | None = None
 
 
-class _Collection(msgspec.Struct):
-    type: str = ""
-    image: str | None = None  # in files of ours
-    features: list[msgspec.Raw] | None = None
-
-
 def read_nuclei(
     path: Path, image: str, size: tuple[int, int], mpp: float, origin: tuple[int, int] = (0, 0)
 ) -> list[Nucleus]:
@@ -85,8 +75,8 @@ def read_nuclei(
             expected = f"a nucleus inside the image of {size[0]} x {size[1]} pixels"
             raise UserError(where, expected, f"{nucleus.x:g}, {nucleus.y:g}", DO)
         found.append(nucleus)
-        if len(found) > MAX_NUCLEI:
-            raise UserError(path, f"at most {MAX_NUCLEI:,} nuclei", "more", "Split the image.")
+        if len(found) > MOST_FEATURES:
+            raise UserError(path, f"at most {MOST_FEATURES:,} nuclei", "more", "Split the image.")
     if not found:
         raise UserError(path, f"nuclei of {image}", "none", "Give the file that belongs to this image.")
     return found
@@ -124,25 +114,14 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
             raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
 
 
-def _features(path: Path, image: str) -> list[msgspec.Raw | bytes]:
-    """The features of a FeatureCollection, of QuPath's bare array, or the one that is alone, not yet decoded."""
-    try:
-        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
-            text = file.read(MAX_BYTES + 1).removeprefix(BOM)
-        if len(text) > MAX_BYTES:
-            raise UserError(path, f"at most {MAX_BYTES:,} bytes of GeoJSON", "more", "Export fewer nuclei at once.")
-        if text.lstrip().startswith(b"["):
-            return msgspec.json.decode(text, type=list[msgspec.Raw])
-        found = msgspec.json.decode(text, type=_Collection)
-    except OSError as error:
-        raise UserError(path, "a GeoJSON file", error.strerror or str(error), "Check the path.") from None
-    except (*BROKEN, ValueError, RecursionError) as error:
-        raise UserError(path, "GeoJSON of features", str(error)[:120], DO) from None
+def _features(path: Path, image: str) -> GeoJson:
+    """The features of a file, not yet decoded."""
+    found = open_geojson(read_geojson(path), str(path))
+    if found is None:
+        raise UserError(path, "GeoJSON of features", "no list of features", DO)
     if found.image not in (None, image):
         raise UserError(path, f"nuclei of {image}", f"those of {found.image}", "Give the file of this image.")
-    if found.features is None and found.type != "Feature":
-        raise UserError(path, "GeoJSON of features", "no list of features", DO)
-    return [text] if found.features is None else found.features
+    return found
 
 
 def _of_ring(where: str, ring: Ring, mpp: float) -> Nucleus:

@@ -102,7 +102,7 @@ def test_hole_is_filled_and_direction_does_not_matter(tmp_path):
         (feature("Polygon", [[[1, 1], [5, 5], [1, 1]]]), "an outline with an area"),
         (feature("Polygon", [[[0, 0], [600, 0], [600, 400], [0, 400]]]), "at most 1000 um2"),
         ({"type": "Feature", "geometry": None}, "found none"),
-        ("text", "Expected `object`"),
+        ("text", "a list of GeoJSON features"),
     ],
 )
 def test_feature_that_is_no_nucleus_is_named(tmp_path, wrong, said):
@@ -163,7 +163,7 @@ def test_row_that_is_no_nucleus_is_named(tmp_path, text, said):
 
 
 def test_more_nuclei_than_any_slide_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(nuclei_file, "MAX_NUCLEI", 2)
+    monkeypatch.setattr(nuclei_file, "MOST_FEATURES", 2)
     with pytest.raises(UserError, match="at most 2 nuclei"):
         read(written(tmp_path, "x,y\n1,2\n3,4\n5,6\n", "nuclei.csv"))
 

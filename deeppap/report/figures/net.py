@@ -1,7 +1,6 @@
 """Figures of the net itself: its learning (Fig. 5), its first filters (Fig. 6), its activations (Fig. 7)."""
 
 import re
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from deeppap.io.errors import UserError
+from deeppap.io.files import read_arrays
 from deeppap.report.figures import style
 from deeppap.report.figures.mosaic import grid
 from deeppap.report.runs import Run
@@ -196,13 +195,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     UserError
         Where it holds anything but plain arrays.
     """
-    try:
-        # a pickle in a run folder from elsewhere could run any program
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        do = "Remove it; the report does without."
-        raise UserError(path, "plain arrays", str(error).splitlines()[0][:100], do) from None
+    return read_arrays(path, "plain arrays", "Remove it; the report does without.")
 
 
 def _panel(axes: Axes, picture: np.ndarray, title: str, **options) -> None:
