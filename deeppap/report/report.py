@@ -16,6 +16,7 @@ from deeppap.io.progress import progress
 from deeppap.report import facts
 from deeppap.report.figures import all_figures, slug
 from deeppap.report.figures.style import STYLE, LeftOutError, Plot, save
+from deeppap.report.headline import headline
 from deeppap.report.net_files import ensure_net_files
 from deeppap.report.runs import Run, named
 from deeppap.report.table import Table
@@ -38,6 +39,7 @@ class ShownFigure(NamedTuple):
 
     title: str
     caption: str
+    name: str = ""
     picture: str = ""
     width: float = 0
     left_out: str = ""
@@ -90,11 +92,11 @@ def _draw(plot: Plot, folder: Path) -> ShownFigure:
     try:
         figure = plot.draw()
     except LeftOutError as reason:
-        return ShownFigure(plot.title, plot.caption, left_out=str(reason))
+        return ShownFigure(plot.title, plot.caption, plot.name, left_out=str(reason))
     _, svg = save(figure, folder, plot.name)
     # lines are sharp and small as SVG; photographs are not
     picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
-    return ShownFigure(plot.title, plot.caption, picture, figure.get_figwidth())
+    return ShownFigure(plot.title, plot.caption, plot.name, picture, figure.get_figwidth())
 
 
 def _jpeg(figure: Figure) -> bytes:
@@ -109,6 +111,7 @@ def _page(runs: Sequence[Run], tables: Sequence[Table], figures: Sequence[ShownF
         TEMPLATE,
         title=f"DeepPap in Caffe: {', '.join(run.label for run in runs)}",
         runs=runs,
+        headlines=[headline(run) for run in runs],
         what_was_run=facts.what_was_run(runs),
         tables=tables,
         figures=figures,

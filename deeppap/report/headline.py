@@ -1,0 +1,73 @@
+"""The head of a report: the four figures that answer first, a verdict in one sentence, and its first caveat."""
+
+from dataclasses import dataclass
+
+from deeppap.report.runs import Run
+from deeppap.report.table import metric_text
+from deeppap.stats.intervals import TOO_FEW, interval
+from deeppap.stats.metrics import binary_metrics
+
+SHOWN = {"auc": "AUC", "sens": "Sensitivity", "spec": "Specificity", "acc": "Accuracy"}
+CHANCE = 0.5  # AUC of a coin
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What stands at the top of a page for one run.
+
+    Attributes
+    ----------
+    label : str
+    figures : list of (str, str, str)
+        Name, value, and 95 % interval or why there is none.
+    verdict, caveat : str
+        A sentence each.
+    """
+
+    label: str
+    figures: list[tuple[str, str, str]]
+    verdict: str
+    caveat: str
+
+
+def headline(run: Run) -> Headline:
+    """The head of one run."""
+    if not run.folds:
+        return Headline(run.label, [], "No fold is scored yet.", "")
+    metrics = binary_metrics(run.labels, run.scores)
+    figures, auc_limits = [("Cells", f"{len(run.labels):,}", f"{int(run.labels.sum()):,} abnormal")], None
+    for metric, name in SHOWN.items():
+        limits = interval(run.labels, run.scores, metric, run.groups)
+        figures.append((name, metric_text(metric, metrics[metric]), _text(metric, limits)))
+        if metric == "auc":
+            auc_limits = limits
+    return Headline(run.label, figures, _verdict(run, metrics["auc"], auc_limits), _caveat(run))
+
+
+def _text(metric: str, limits) -> str:
+    if limits is None or limits == TOO_FEW:
+        return limits or "no interval"
+    return " to ".join(metric_text(metric, limit) for limit in limits)
+
+
+def _verdict(run: Run, auc: float | None, limits) -> str:
+    """One sentence: what the figures are evidence of."""
+    doubt = next((fold.doubt for fold in run.folds if fold.doubt), None)
+    if run.record.dataset.phantom:
+        return "The cells are synthetic: these figures only show that the programs run."
+    if run.record.control:
+        return "A control run: its net was trained on wrong labels on purpose."
+    if doubt:
+        return f"Do not use these scores: {doubt}."
+    if auc is None:
+        return "All cells have one label, so nothing can be said of the net."
+    if limits is None or limits == TOO_FEW:
+        return "The cells are too few, or in too few groups, to say how well the net orders others."
+    if limits[0] <= CHANCE:
+        return "The net does not order these cells better than chance."
+    return "The net orders these cells better than chance; the interval says how sure that is."
+
+
+def _caveat(run: Run) -> str:
+    """The note that changes most what the figures mean: how the cells were split, or where the nets come from."""
+    return f"Before you use them: {run.notes[-1]}."

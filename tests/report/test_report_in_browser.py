@@ -1,0 +1,29 @@
+"""The report in a real browser: nothing is wider than its box, and the answer comes first."""
+
+import pytest
+
+from deeppap.report.report import write_report
+from deeppap.scoring.results import load_run
+from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser
+from tests.support.checkout import ROOT
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A kept run of real cells; its figures without pictures are enough to lay out the page."""
+    result = load_run(ROOT / "results/herlev-field-medium-last")
+    return write_report([result], tmp_path_factory.mktemp("report") / "report")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1280, True), (390, False)])
+def test_the_page_fits(page, width, dark):
+    with opened_browser(width, dark=dark) as context:
+        view = context.new_page()
+        view.goto(page.as_uri())
+        assert view.evaluate(TOO_WIDE) == []
+        assert view.evaluate(WITHOUT_NAME) == []
+        # the answer stands above everything that must be scrolled to
+        assert view.locator(".headline").bounding_box()["y"] < 300
+        assert view.locator(".headline dd").nth(2).inner_text() == "0.985"
+        for link in view.locator("a.file, figure a").all():
+            assert (page.parent / link.get_attribute("href")).is_file()
