@@ -147,7 +147,5 @@ def class_lines(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord)
         lines.append(f"{len(outputs)} outputs: {', '.join(f'{one.name} ({one.label})' for one in outputs)}")
         trained = {cell.kind for cell in fold_cells(dataset, split, fold, run)[0]}
         if lost := [one.name for one in outputs if one.name not in trained]:
-            lines.append(
-                f"!! fold {fold} trains on no cell of {', '.join(lost)}: its net cannot learn what they are !!"
-            )
+            lines.append(f"!! fold {fold} has no training cell of {', '.join(lost)}: its net cannot learn them !!")
     return lines
