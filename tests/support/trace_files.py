@@ -35,8 +35,8 @@ def trace(tool: str, *words: object, place: Path) -> Files:
 
 
 def _name(file: str | None) -> str | None:
-    """A file of the project, relative to it; None for any other file."""
-    if not file or file.startswith("<"):
+    """A file of the project, relative to it; None for any other file, such as a page's template."""
+    if not file or not file.endswith(".py"):
         return None
     path = Path(os.path.realpath(file))
     if not path.is_relative_to(ROOT) or path.relative_to(ROOT).parts[0] not in FOLDERS:
