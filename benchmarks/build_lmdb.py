@@ -33,7 +33,7 @@ class Build:
     def __init__(self, path: Path, dataset: Dataset, views: int, encoding: str, workers: int):
         indices = range(max(1, views // len(dataset.cells)))
         labels = [cell.label for cell in dataset.cells]
-        grids, each = dict.fromkeys((0, 1), GRID), dict.fromkeys((0, 1), indices)
+        grids, each = [GRID] * len(labels), [indices] * len(labels)
         self.source = Source(dataset.cells, labels, "train", grids, each, 1, encoding)
         self.path, self.workers, self.mean = path, workers, MeanImage()
 

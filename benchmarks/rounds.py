@@ -118,7 +118,7 @@ def random_fold(folder: Path) -> Path:
     """A fold's folder with `random_net` as its snapshot, as if Caffe had been started by hand."""
     # few cells: what is screened is not theirs
     synthetic_cells(folder, 20)
-    request = Request(data=str(folder / "phantom"), profile="smallest")
+    request = Request(data=(str(folder / "phantom"),), profile="smallest")
     fold, _ = prepare_fold(request, 0, 1, "screening", folder / "runs", say=lambda line: None)
     net = read_binary(random_net(folder), "NetParameter", "Remove it.")
     # Caffe writes so whose snapshot it is

@@ -1,11 +1,12 @@
 """The cell: the only thing a reader of a data set hands on."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from data_prep.classes import LABELS, SEVEN, CellClass, in_order
+from deeppap.io.errors import UserError
 from deeppap.io.files import digest, sha256_file
 
 PHANTOM_FILE = "phantom.json"  # tools/make_phantom.py writes it into a set's folder
@@ -29,6 +30,12 @@ class Cell:
         Nucleus centre in pixels, 0-based, x is the column; sub-pixel.
     group : str or None
         Cells of one group (Herlev: the field number) may have been captured together.
+    pixel_um : float or None
+        Side of a pixel of its image in micrometres, one for all cells of an image; None where nobody says.
+    scale : float
+        By how much a net sees its image enlarged (data_prep.pixel_size).
+    set_name : str
+        Which of several sets it comes from; "" where there is one.
     """
 
     id: str
@@ -37,6 +44,9 @@ class Cell:
     kind: str
     centre: tuple[float, float]
     group: str | None
+    pixel_um: float | None = None
+    scale: float = 1.0
+    set_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Dataset:
         The training views' key in profiles.toml: "unbalanced" gives normal cells more of them (paper: "Patch
         extraction"), "balanced" all cells as many.
     pixel_um : float or None
-        Side of a pixel in micrometres; None where nobody says.
+        Side of a pixel in micrometres, as a net sees these cells; None where nobody says.
     masks : mapping of str to Path
         Cell id to the mask with that cell's nucleus, for the cells that have one.
     paper : str or None
@@ -64,6 +74,8 @@ class Dataset:
         Whether it was opened for a net that tells its own classes apart: only then are cells of neither label in it.
     left_out : mapping of str to int
         How many cells of each class are neither normal nor abnormal, and therefore not in it.
+    set_names : tuple of str
+        Of the sets that it is made of, in their order; empty where it is one.
     """
 
     name: str
@@ -76,6 +88,7 @@ class Dataset:
     phantom: bool = False
     own: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    set_names: tuple[str, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "cells", tuple(sorted(self.cells, key=lambda cell: cell.id)))
@@ -88,7 +101,35 @@ class Dataset:
         if self.has_seven:
             number = {one.name: index for index, one in enumerate(self.classes)}
         rows = [[c.id, c.label, number[c.kind], list(c.centre), c.group, images[c.image]] for c in self.cells]
-        return digest(self.name, rows)
+        # a size by itself changes no pixel; where there are several, they decide how large the cells are to each other
+        sizes = [c.pixel_um for c in self.cells]
+        return digest(self.name, rows, *([sizes] if len(set(sizes)) > 1 else []))
+
+    def stated(self, pixel_um: float) -> "Dataset":
+        """The same cells, of images that all have this pixel size in micrometres, whatever they stated."""
+        cells = tuple(replace(cell, pixel_um=pixel_um, scale=1.0) for cell in self.cells)
+        return replace(self, cells=cells, pixel_um=pixel_um)
+
+    def seen_at(self, pixel_um: float | None) -> "Dataset":
+        """The same cells at another pixel size in micrometres, or at the one they have if it is None.
+
+        Raises
+        ------
+        UserError
+            If the images state no pixel size.
+        """
+        if pixel_um is None:
+            return self
+        unstated = next((cell for cell in self.cells if cell.pixel_um is None), None)
+        if unstated:
+            do = "Add the column pixel_um to the manifest: the side of a pixel in micrometres."
+            raise UserError(unstated.image, f"its pixel size, to be seen at {pixel_um:g} um", "none stated", do)
+        cells = tuple(replace(cell, scale=cell.pixel_um / pixel_um) for cell in self.cells)
+        return replace(self, cells=cells, pixel_um=pixel_um)
+
+    def resampled_um(self) -> tuple[float, ...]:
+        """The pixel sizes of the images that are resampled, in micrometres."""
+        return tuple(sorted({cell.pixel_um for cell in self.cells if cell.scale != 1}))
 
     @cached_property
     def classes(self) -> tuple[CellClass, ...]:

@@ -1,26 +1,29 @@
 """Finding and opening a data set, whatever its shape."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cells import Dataset, is_phantom
 from data_prep.herlev import read_herlev
 from data_prep.manifest import read_manifest
+from data_prep.several_sets import together
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.records import RunRecord
+from deeppap.records import DatasetRecord, RunRecord
 
 DEFAULT = Path("data/herlev")
 
 
-def find_data(given: str | None) -> Path:
-    """The data set's path: what was given, else the environment's HERLEV, else data/herlev."""
-    path = Path(given or os.environ.get("HERLEV") or DEFAULT)
-    if not path.exists():
-        do = CHECK_PATH
-        if not given:
-            do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
-        raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
-    return path
+def find_data(given: Sequence[str] | None) -> list[Path]:
+    """The data sets' paths: what was given, else the environment's HERLEV, else data/herlev."""
+    paths = [Path(path) for path in given or [os.environ.get("HERLEV") or DEFAULT]]
+    for path in paths:
+        if not path.exists():
+            do = CHECK_PATH
+            if not given:
+                do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
+            raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
+    return paths
 
 
 def open_dataset(path: Path, allow_partial: bool = False, own: bool = False) -> Dataset:
@@ -37,10 +40,27 @@ def open_dataset(path: Path, allow_partial: bool = False, own: bool = False) -> 
     return read_herlev(path, allow_partial or is_phantom(path))
 
 
+def open_datasets(paths: Sequence[Path], allow_partial: bool = False, own: bool = False) -> Dataset:
+    """Open a data set, or several as one (see `together`)."""
+    sets = [open_dataset(path, allow_partial, own) for path in paths]
+    return sets[0] if len(sets) == 1 else together(sets)
+
+
 def reopened(run: RunRecord) -> Dataset:
-    """The data set at the place where a run was built from it, the same or another one."""
-    data = Path(run.dataset.path)
-    if not data.exists():
-        do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as it was built."
-        raise UserError(data, "the data set this run was built from", "no such file or folder", do)
-    return open_dataset(data, run.allow_partial, run.classes == "own")
+    """The data set at the place where a run was built from it, the same or another one, as the run's net sees it."""
+    paths = [Path(path) for path in run.dataset.paths]
+    for path in paths:
+        if not path.exists():
+            do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as before."
+            raise UserError(path, "the data set this run was built from", "no such file or folder", do)
+    return as_recorded(open_datasets(paths, run.allow_partial, run.classes == "own"), run.dataset)
+
+
+def as_recorded(dataset: Dataset, record: DatasetRecord) -> Dataset:
+    """A data set as the net of a run saw it, if it is that run's.
+
+    One pixel size for all images is the record's, whatever the set states now; several are a part of `dataset_sha`.
+    """
+    if record.pixel_um is not None and len({cell.pixel_um for cell in dataset.cells}) == 1:
+        dataset = dataset.stated(*(record.resampled_um or (record.pixel_um,)))
+    return dataset.seen_at(record.pixel_um)

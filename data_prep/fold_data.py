@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset
-from data_prep.classes import LABELS, outputs_of
+from data_prep.classes import outputs_of
 from data_prep.folds import inner_split, train_test_cells
 from data_prep.image_hashes import write_fold_images
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
-from data_prep.profiles import Profile
+from data_prep.profiles import Grids, Profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
 from deeppap.io.caffe_messages import training_prototxt
@@ -29,7 +29,6 @@ from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, Spli
 from deeppap.records.current_fold import is_read
 
 LMDBS = ("train_lmdb", "val_lmdb")
-LABEL_NUMBERS = range(len(LABELS))
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
 
 
@@ -71,26 +70,27 @@ def sources(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, pro
     """What the training and the validation LMDB of a fold are made of."""
     train, validation, _ = fold_cells(dataset, split, fold, run)
     shuffled = run.control == "shuffle"
-    full = {label: range(grid.views) for label, grid in profile.train.items()}
-    some = dict.fromkeys(LABEL_NUMBERS, spread(profile.test.views, profile.validation_views))
-    tests = dict.fromkeys(LABEL_NUMBERS, profile.test)
+    grids = [profile.grid_of(cell) for cell in train]
+    full = [range(grid.views) for grid in grids]
+    tests = [profile.test] * len(validation)
+    some = [spread(profile.test.views, profile.validation_views)] * len(validation)
     common = {"seed": run.seed, "encoding": run.encoding}
     return (
-        Source(train, class_labels(train, run, shuffled), "train", profile.train, full, **common),
+        Source(train, class_labels(train, run, shuffled), "train", grids, full, **common),
         Source(validation, class_labels(validation, run), "test", tests, some, **common),
     )
 
 
 def views_in(source: Source) -> int:
     """How many views a source makes."""
-    return sum(len(source.indices[cell.label]) for cell in source.cells)
+    return sum(map(len, source.indices))
 
 
 def views_by_label(source: Source, classes: int) -> list[int]:
     """How many views a source makes of each label that it writes."""
     counts = [0] * classes
-    for cell, label in zip(source.cells, source.labels, strict=True):
-        counts[label] += len(source.indices[cell.label])
+    for label, indices in zip(source.labels, source.indices, strict=True):
+        counts[label] += len(indices)
     return counts
 
 
@@ -102,10 +102,19 @@ def need_bytes(*parts: Source) -> int:
 
 def fold_key(split: SplitRecord, fold: int, run: RunRecord, profile: Profile) -> str:
     """The fingerprint of a fold's data: everything it follows from."""
-    grids = {str(label): list(grid) for label, grid in profile.train.items()}
-    counts = [grids, list(profile.test), profile.validation_views]
+    counts = [_plain(profile.train), list(profile.test), profile.validation_views]
     outputs = [[one.name, one.label] for one in outputs_of(run)] if run.classes == "own" else run.classes
-    return digest(split.split_sha, fold, run.select, outputs, run.control, run.seed, run.encoding, counts)
+    data, more = run.dataset, []
+    # only where there is any of it, so that the fingerprint of a fold from before stays as it was
+    if data.resampled_um:
+        more.append({"pixel_um": data.pixel_um, "resampled_um": data.resampled_um})
+    if profile.train_of_sets:
+        more.append({name: _plain(grids) for name, grids in profile.train_of_sets.items()})
+    return digest(split.split_sha, fold, run.select, outputs, run.control, run.seed, run.encoding, counts, *more)
+
+
+def _plain(grids: Grids) -> dict[str, list[int]]:
+    return {str(label): list(grid) for label, grid in grids.items()}
 
 
 def build_fold(

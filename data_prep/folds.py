@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,38 +16,97 @@ from deeppap.records.request import PROTOCOLS
 
 FOLDS = 5
 SEEDS = 2**32  # what scikit-learn takes
+SPLITS = 100  # of other seeds, of which one may bring both labels into every fold
 TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest subset
 
 
-def _assign(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_class: bool) -> list[list[str]]:
-    """Deal cells to folds, stratified by Herlev's seven classes, else by label or class; `field` keeps groups whole."""
+def _dealt(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_class: bool) -> Iterator[list[list[str]]]:
+    """Cells dealt to folds by this seed, stratified by set and class; with whole groups then by other seeds too."""
     # here, since it takes seconds, and most who import this only read folds
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    classes = in_order((cell.kind, cell.label) for cell in cells)
-    strata = np.array([cell.label for cell in cells])
-    if by_class or classes == SEVEN:
-        number = {one.name: index for index, one in enumerate(classes)}
-        strata = np.array([number[cell.kind] for cell in cells])
-    if np.bincount(strata).max() < n_folds:  # scikit-learn refuses where every class is smaller than the folds
-        strata = np.array([cell.label for cell in cells])
-    if np.bincount(strata).max() < n_folds:
-        raise FieldError(
-            "select", f"{n_folds} training cells of one label", f"{np.bincount(strata).max()}", "Add cells."
-        )
-    if protocol == "cell":
-        splitter, groups = StratifiedKFold(n_folds, shuffle=True, random_state=seed), None
-    else:
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        groups = [cell.group for cell in cells]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: a small set's own choice
-        parts = splitter.split(np.zeros(len(cells)), strata, groups)
-        folds = [sorted(cells[i].id for i in test) for _, test in parts]
-    if not all(folds):  # few groups of one label each may come out so
-        do = "Give more groups, or another `seed`."
-        raise FieldError("protocol", f"groups that fill {n_folds} folds", "a fold without cells", do)
-    return folds
+    strata, groups = _strata(cells, n_folds, by_class), [cell.group for cell in cells]
+    kind = StratifiedKFold if protocol == "cell" else StratifiedGroupKFold
+    others = rng(seed, "folds").integers(SEEDS, size=SPLITS) if protocol == "field" else ()
+    for each in (seed, *map(int, others)):
+        splitter = kind(n_folds, shuffle=True, random_state=each)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: a small set's own choice
+            parts = splitter.split(np.zeros(len(cells)), strata, groups if protocol == "field" else None)
+            yield [sorted(cells[i].id for i in test) for _, test in parts]
+
+
+def _strata(cells: Sequence[Cell], n_folds: int, by_class: bool) -> np.ndarray:
+    """What is dealt evenly, int (n,): each set's labels, or its classes if they are Herlev's seven or outputs."""
+    labels, of_set = np.array([cell.label for cell in cells]), np.zeros(len(cells), int)
+    classes = labels.copy()
+    for number, name in enumerate(sorted({cell.set_name for cell in cells})):
+        inside = np.array([cell.set_name == name for cell in cells])
+        known = in_order((cell.kind, cell.label) for cell in cells if cell.set_name == name)
+        of_set[inside] = 1000 * number
+        if by_class or known == SEVEN:
+            index = {one.name: index for index, one in enumerate(known)}
+            classes[inside] = [index[cell.kind] for cell in cells if cell.set_name == name]
+    for strata in (of_set + classes, of_set + labels, labels):
+        # scikit-learn refuses where every class is smaller than the folds
+        if np.bincount(strata).max() >= n_folds:
+            return strata
+    found = f"{np.bincount(labels).max()}"
+    raise FieldError("select", f"{n_folds} training cells of one label", found, "Add cells.")
+
+
+def _both_labels(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_class: bool) -> list[list[str]]:
+    """The seed's folds if each holds both labels; else the first that do of other seeds, or after moving groups.
+
+    Few groups of one label each rarely come out so by themselves. Where there are no such folds, the seed's own are
+    given, or the first that leave none empty.
+    """
+    label = {cell.id: cell.label for cell in cells}
+
+    def one_sided(folds: list[list[str]]) -> int:
+        return sum(not {label[cell] for cell in fold} >= {0, 1} for fold in folds)
+
+    tried = []
+    for folds in _dealt(cells, protocol, seed, n_folds, by_class):
+        if not one_sided(folds):
+            return folds
+        tried.append(folds)
+    if protocol == "field":
+        for folds in tried:
+            if not one_sided(moved := _with_groups_moved(cells, folds)):
+                return moved
+    # `min` takes the first of the best
+    return min((folds for folds in tried if all(folds)), key=one_sided, default=tried[0])
+
+
+def _with_groups_moved(cells: Sequence[Cell], folds: list[list[str]]) -> list[list[str]]:
+    """Folds with groups moved into those that lack a label, the smallest group first, out of folds that have more."""
+    fold_of = {cell: number for number, fold in enumerate(folds) for cell in fold}
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.group, []).append(cell)
+    place = {name: fold_of[members[0].id] for name, members in groups.items()}
+    has = {name: Counter(cell.label for cell in members) for name, members in groups.items()}
+    for number in range(len(folds)):
+        for label in (0, 1):
+            inside = Counter()
+            for name, fold in place.items():
+                inside[fold] += has[name][label]
+            if inside[number]:
+                continue
+            ready = [
+                name
+                for name, fold in place.items()
+                if has[name][label] and all(_left(place, has, fold, name, other) for other in has[name])
+            ]
+            if ready:
+                place[min(ready, key=lambda name: (has[name].total(), name))] = number
+    return [sorted(cell.id for cell in cells if place[cell.group] == number) for number in range(len(folds))]
+
+
+def _left(place: dict[str, int], has: dict[str, Counter], fold: int, without: str, label: int) -> bool:
+    """Whether a fold still has cells of a label without one of its groups."""
+    return any(has[name][label] for name, at in place.items() if at == fold and name != without)
 
 
 def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS) -> SplitRecord:
@@ -74,9 +134,23 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
     if min(normal, abnormal) < n_folds:
         found = f"{normal} normal and {abnormal} abnormal"
         raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
-    folds = _assign(dataset.cells, protocol, seed, n_folds, dataset.own)
+    folds = _both_labels(dataset.cells, protocol, seed, n_folds, dataset.own)
+    if not all(folds):  # few groups of one label each may come out so
+        do = "Give more groups, or another `seed`."
+        raise FieldError("protocol", f"groups that fill {n_folds} folds", "a fold without cells", do)
     _require_both_labels(dataset, folds)
     return SplitRecord.of(protocol, seed, dataset.dataset_sha(), folds)
+
+
+def split_lines(dataset: Dataset, split: SplitRecord) -> list[str]:
+    """Lines for the user, before anything is built: which folds test cells of one label alone."""
+    label, lines = {cell.id: cell.label for cell in dataset.cells}, []
+    for number, fold in enumerate(split.folds):
+        found = {label[cell] for cell in fold if cell in label}
+        if len(found) == 1:
+            name, unknown = (("normal", "sensitivity"), ("abnormal", "specificity"))[found.pop()]
+            lines.append(f"!! fold {number}: all {len(fold)} test cells are {name}: it has no {unknown} and no AUC !!")
+    return lines
 
 
 def _require_both_labels(dataset: Dataset, folds: list[list[str]]) -> None:
@@ -107,7 +181,8 @@ def inner_split(
     UserError
         As `inner_folds` does, and where every fifth would leave one part without a label.
     """
-    for fold in map(set, inner_folds(cells, protocol, seed, by_class)):
+    _require_inner_groups(cells, protocol)
+    for fold in (set(fold) for folds in _dealt(cells, protocol, seed, FOLDS, by_class) for fold in folds):
         parts = [c for c in cells if c.id not in fold], [c for c in cells if c.id in fold]
         if all({cell.label for cell in part} >= {0, 1} for part in parts):
             return parts
@@ -117,19 +192,23 @@ def inner_split(
 
 
 def inner_folds(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool = False) -> list[list[str]]:
-    """Training cells dealt to five folds of ids, by the same protocol; `inner_split` takes the first that will do.
+    """Training cells dealt to five folds of ids, by the same protocol.
 
     Raises
     ------
     UserError
         For too few groups or cells.
     """
+    _require_inner_groups(cells, protocol)
+    return next(_dealt(cells, protocol, seed, FOLDS, by_class))
+
+
+def _require_inner_groups(cells: Sequence[Cell], protocol: str) -> None:
     groups = {cell.group for cell in cells}
     if protocol == "field" and len(groups) < FOLDS:
         expected = f"at least {FOLDS} groups among the training cells, to hold a fifth of them back"
         do = "Give more groups, or use `select` last, or paper."
         raise FieldError("select", expected, str(len(groups)), do)
-    return _assign(cells, protocol, seed, FOLDS, by_class)
 
 
 def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[list[Cell], list[Cell]]:

@@ -30,6 +30,8 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         For any file, mask or class folder that is missing, extra or damaged; nothing is skipped.
     """
     _require_class_folders(root, allow_partial)
+    drawn = is_phantom(root)
+    pixel_um = None if drawn else PIXEL_UM
     cells: list[Cell] = []
     masks: dict[str, Path] = {}
     for known in CLASSES:
@@ -41,18 +43,17 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
             # Herlev names an image after its field: <field>-<number of the cell>
             group = image.stem.split("-")[0]
             centre = centroid(mask, image_size(image))
-            cells.append(Cell(image.stem, image, known.label, known.name, centre, group))
+            cells.append(Cell(image.stem, image, known.label, known.name, centre, group, pixel_um))
     if not allow_partial:
         _require_counts(root, cells)
     if not cells:
         raise UserError(root, "cell images", "none", "Point `data` at the folder that holds the class folders.")
-    drawn = is_phantom(root)
     return Dataset(
         name="phantom" if drawn else "herlev",
         root=root,
         cells=tuple(cells),
         view_plan="unbalanced",
-        pixel_um=None if drawn else PIXEL_UM,
+        pixel_um=pixel_um,
         masks=masks,
         paper=None if drawn else "herlev",
         phantom=drawn,

@@ -35,7 +35,8 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     `class` or `bethesda`, in place of `label` or beside it: the name of the cell's class; where there is no `label` it
     is one that data_prep.classes knows, which decides that. Cells that are neither normal nor abnormal are counted in
     `left_out`, unless `own` asks for all the classes there are;
-    `pixel_um` (optional) the side of a pixel in micrometres, the same in every line. Other columns are passed over.
+    `pixel_um` (optional) the side of a pixel in micrometres; cells are seen at that of the first line. Other columns
+    are passed over.
 
     Raises
     ------
@@ -61,16 +62,17 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     centres.require_pixels()
     if not cells:
         raise UserError(path, "cells that are normal or abnormal", "none", "Add one line a cell.")
+    pixel_um = cells[0].pixel_um  # of the first line: what the others are brought to
     return Dataset(
         name=path.stem if path.stem != "cells" else path.absolute().parent.name,
         root=path.parent,
         cells=tuple(images_as_groups(cells, path.parent)),
-        pixel_um=rows.pixels.pop(),
+        pixel_um=pixel_um,
         masks=masks,
         phantom=is_phantom(path.parent),
         own=own,
         left_out=rows.left_out,
-    )
+    ).seen_at(pixel_um)
 
 
 class _Rows:
@@ -80,7 +82,7 @@ class _Rows:
         self.folder, self.own = folder, own
         self.ids: set[str] = set()
         self.sizes: dict[Path, tuple[int, int]] = {}  # of images: height, width
-        self.pixels: set[float | None] = set()  # every pixel_um
+        self.pixels: dict[str, float | None] = {}  # pixel_um, by image
         self.lines: dict[tuple[Path, tuple[float, float]], int] = {}  # by image and centre
         self.groups: dict[Path, str | None] = {}  # by image
         self.left_out: Counter[str] = Counter()  # cells of neither label, by class
@@ -94,7 +96,7 @@ class _Rows:
                 self.left_out[found["kind"]] += 1
                 return None
         with mistakes.noted():
-            self.pixels.add(pixel_um_of(row.get("pixel_um"), self.pixels, where))
+            found["pixel_um"] = self._pixel_um(row, where)
         with mistakes.noted():
             image, centre = self._place(row, where)
             first = self.lines.setdefault((image, centre), line)
@@ -104,7 +106,7 @@ class _Rows:
             found["image"], found["centre"] = image, centre
         with mistakes.noted():
             found["id"] = self._id(row, line, where)
-        return Cell(**found) if len(found) == 6 else None
+        return Cell(**found) if len(found) == 7 else None
 
     def _place(self, row: dict[str, str], where: str) -> tuple[Path, tuple[float, float]]:
         """The image and the nucleus centre in it."""
@@ -114,6 +116,17 @@ class _Rows:
         if row.get("mask"):
             return image, centroid(inside(self.folder, row["mask"], where), self.sizes[image])
         return image, centre_of(row, self.sizes[image], where)
+
+    def _pixel_um(self, row: dict[str, str], where: str) -> float | None:
+        """The pixel size of a line's image, in micrometres; None where no line states one."""
+        size, found = pixel_um_of(row.get("pixel_um"), where), row.get("pixel_um") or "nothing"
+        first = next(iter(self.pixels.values()), size)
+        if (size is None) != (first is None):
+            raise UserError(where, "pixel_um on all lines, or on none", found, "Give the size of every image's pixels.")
+        if size != (known := self.pixels.setdefault(row["image"], size)):
+            do = "An image has pixels of one size: give it the same on all its lines."
+            raise UserError(where, f"pixel_um {known:g} as on the lines before of this image", found, do)
+        return size
 
     def _group(self, row: dict[str, str], image: Path, where: str) -> str | None:
         """What was captured together; an image lies in one group, or folds that part groups would share it."""

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from data_prep.classes import LABELS, known_class
+from data_prep.pixel_size import PIXEL_RANGE
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size, missing_image_advice
 
 NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
 CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills decides its label
-PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 
 
 def inside(folder: Path, relative: str, where: str) -> Path:
@@ -43,8 +43,8 @@ def class_of(row: dict[str, str], where: str) -> tuple[int, str]:
     return LABELS.index(label), next((name for name in names if name not in LABELS), label)
 
 
-def pixel_um_of(value: str | None, others: set[float | None], where: str) -> float | None:
-    """The size of a pixel in one line; all lines must agree, for the net tells cells by their size too."""
+def pixel_um_of(value: str | None, where: str) -> float | None:
+    """The size of a pixel in one line, if it states one."""
     try:
         size = float(value) if value else None
     except ValueError:
@@ -52,9 +52,6 @@ def pixel_um_of(value: str | None, others: set[float | None], where: str) -> flo
     if size is not None and not PIXEL_RANGE[0] <= size <= PIXEL_RANGE[1]:
         expected = f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres in pixel_um"
         raise UserError(where, expected, f"{value}", "Give the side of a pixel, or leave the column out.")
-    if others - {size}:
-        found = f"{value or 'nothing'} after {next(iter(others)) or 'nothing'}"
-        raise UserError(where, "one pixel_um in all lines", found, "Rescale the images, see docs/how-to/own-cells.md.")
     return size
 
 

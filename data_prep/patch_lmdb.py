@@ -30,8 +30,8 @@ class Source(NamedTuple):
     cells: Sequence[Cell]
     labels: Sequence[int]
     purpose: str
-    grids: dict[int, Grid]  # by the cell's own label: normal, abnormal or neither
-    indices: dict[int, Sequence[int]]  # which views of the grid, by the same
+    grids: Sequence[Grid]  # of each cell
+    indices: Sequence[Sequence[int]]  # which views of its grid, of each cell
     seed: int
     encoding: str
 
@@ -41,8 +41,8 @@ def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
 
     Caffe reads an LMDB in key order and shuffles nothing, so training records are shuffled here.
     """
-    cells = [np.full(len(source.indices[c.label]), i, np.int32) for i, c in enumerate(source.cells)]
-    views = [np.asarray(source.indices[c.label], np.int32) for c in source.cells]
+    cells = [np.full(len(indices), i, np.int32) for i, indices in enumerate(source.indices)]
+    views = [np.asarray(indices, np.int32) for indices in source.indices]
     cell, view = np.concatenate(cells), np.concatenate(views)
     if shuffled:
         permutation = rng(source.seed, "order", source.purpose).permutation(len(cell))
@@ -64,7 +64,7 @@ class _Renderer:
         for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
             item = source.cells[cell]
             region, centre = self.region(item)
-            view = plan_view(item.id, source.purpose, source.grids[item.label], index, source.seed)
+            view = plan_view(item.id, source.purpose, source.grids[cell], index, source.seed)
             image = render(region, centre, view)
             planes = np.stack(cv2.split(image))
             total += planes

@@ -1,20 +1,21 @@
 """From a user's request to a run folder with its frozen split and one fold's data."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from data_prep.cells import Dataset, counts
 from data_prep.classes import SEVEN, class_text, outputs_of
-from data_prep.dataset import find_data, open_dataset
+from data_prep.dataset import find_data, open_datasets
 from data_prep.fold_data import build_fold, fold_cells, fold_key
-from data_prep.folds import FOLDS, make_split
+from data_prep.folds import FOLDS, make_split, split_lines
 from data_prep.image_hashes import IMAGES, write_images
+from data_prep.pixel_size import require_pixel_um
 from data_prep.profiles import read_profile, run_profile, view_changes
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
-from deeppap.records import DatasetRecord, OutputRecord, Request, RunRecord, SplitRecord
+from deeppap.records import DatasetRecord, OutputRecord, Request, RunRecord, SetRecord, SplitRecord
 from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 from deeppap.records.run_folder import RUNS, default_name, fold_folder, locked, new_run, open_run
 
@@ -36,10 +37,14 @@ def prepare_run(
     Without a `name` the run is named after its options, and `suffix`: what else tells it apart.
     """
     check(request)
-    dataset = open_dataset(find_data(request.data), request.allow_partial, request.classes == "own")
+    require_pixel_um("pixel_um", request.pixel_um)
+    paths = find_data(request.data)
+    dataset = open_datasets(paths, request.allow_partial, request.classes == "own")
+    if request.pixel_um not in (None, dataset.pixel_um):
+        dataset, suffix = dataset.seen_at(request.pixel_um), f"-{request.pixel_um:g}um{suffix}"
     split = make_split(dataset, request.protocol, request.seed)
     outputs = output_records(dataset) if dataset.own else None
-    wanted = new_run(request, dataset_record(dataset, find_data(request.data), split.dataset_sha), outputs)
+    wanted = new_run(request, dataset_record(dataset, paths, split.dataset_sha), outputs)
     name = name or f"{default_name(wanted)}{suffix}"
     folder = runs / name
     with locked(folder, wait=True):  # two folds of one run may start at once
@@ -52,16 +57,26 @@ def prepare_run(
     return folder, dataset, split, run
 
 
-def dataset_record(dataset: Dataset, path: Path, dataset_sha: str) -> DatasetRecord:
-    """What a run keeps of its data set."""
+def dataset_record(dataset: Dataset, paths: Sequence[Path], dataset_sha: str) -> DatasetRecord:
+    """What a run keeps of its data set; `paths` are those of its sets, in the order of their names."""
     facts = {name: getattr(dataset, name) for name in ("name", "view_plan", "pixel_um", "paper", "phantom")}
     return DatasetRecord(
         **facts,
-        path=str(path.absolute()),
+        path=" + ".join(str(path.absolute()) for path in paths),
         dataset_sha=dataset_sha,
         cells=len(dataset.cells),
         labels=counts(dataset.cells),
+        resampled_um=dataset.resampled_um(),
+        sets=_set_records(dataset, paths) if len(paths) > 1 else (),
     )
+
+
+def _set_records(dataset: Dataset, paths: Sequence[Path]) -> tuple[SetRecord, ...]:
+    found = []
+    for name, path in zip(dataset.set_names, paths, strict=True):
+        cells = [cell for cell in dataset.cells if cell.set_name == name]
+        found.append(SetRecord(name=name, path=str(path.absolute()), cells=len(cells), labels=counts(cells)))
+    return tuple(found)
 
 
 def output_records(dataset: Dataset) -> list[OutputRecord]:
@@ -132,7 +147,7 @@ def prepare_fold(
         raise FieldError("fold", f"0 to {FOLDS - 1}", str(fold), "Folds are counted from 0.")
     folder, dataset, split, run = prepare_run(request, name, runs)
     target = fold_folder(folder, fold)
-    for line in [*class_lines(dataset, split, fold, run), *view_changes(run)]:
+    for line in [*class_lines(dataset, split, fold, run), *split_lines(dataset, split), *view_changes(run)]:
         say(line)
     with locked(target):
         line = build_fold(target, dataset, split, fold, run, run_profile(run), workers)

@@ -4,21 +4,22 @@ A small set gets more views, and so does the smaller class of a manifest. Views 
 angle of a view keeps telling nothing of its class. All folds of a run get the same numbers.
 """
 
-import itertools
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count, repeat
 
 from google.protobuf.message import Message
 
+from data_prep.cells import Cell
 from data_prep.classes import LABELS
 from data_prep.folds import FOLDS
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import ROOT, training_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.training_prototxt import read_training
-from deeppap.records import RunRecord
+from deeppap.records import DatasetRecord, RunRecord, SetRecord
 
 FILE = ROOT / "profiles.toml"
 EVEN = 1.1  # most that the views of the larger class may exceed those of the smaller one
@@ -37,6 +38,9 @@ class Profile:
         Of a training; a small set gets more views until it has them.
     balance : bool
         Whether the smaller class gets more views until both have as many.
+    train_of_sets : dict of str to Grids
+        The training views of each set by its name, if the data set is made of several. Both classes of each set get
+        about as many views: otherwise what tells a set, such as its colour, would tell the class.
     """
 
     name: str
@@ -51,6 +55,11 @@ class Profile:
     adapt_batch: int = 0
     least_iterations: int = 0
     balance: bool = False
+    train_of_sets: dict[str, Grids] = field(default_factory=dict)
+
+    def grid_of(self, cell: Cell) -> Grid:
+        """The training views of a cell."""
+        return self.train_of_sets.get(cell.set_name, self.train)[cell.label]
 
 
 def names() -> list[str]:
@@ -137,31 +146,47 @@ def fit_views(written: Profile, run: RunRecord) -> Profile:
     """
     if run.dataset.view_plan != "balanced" or not all(run.dataset.labels):
         return written
-    least_views = 0
+    least_views, sets = 0, _sets(run)
     if written.least_iterations:
         batch, epochs = batch_and_epochs(written, run.classes)
         least_views = (math.ceil(written.least_iterations / epochs) - 1) * batch + 1
-    grids = _even(written.train, run.dataset.labels) if written.balance else _multiples(written.train)
-    return replace(written, train=next(train for train in grids if _views(train, run) >= least_views))
+    together = zip(*(_fitted(written, one.labels) for one in sets), strict=False)
+    grids = next(grids for grids in together if sum(map(_views, grids, sets, repeat(run))) >= least_views)
+    if not run.dataset.sets:
+        return replace(written, train=grids[0])
+    return replace(written, train_of_sets={one.name: train for one, train in zip(sets, grids, strict=True)})
 
 
 def iterations(profile: Profile, run: RunRecord) -> int:
     """Iterations of a fold's training, of a set dealt evenly to its folds."""
     batch, epochs = batch_and_epochs(profile, run.classes)
-    return math.ceil(_views(profile.train, run) / batch) * epochs
+    views = sum(_views(profile.train_of_sets.get(one.name, profile.train), one, run) for one in _sets(run))
+    return math.ceil(views / batch) * epochs
 
 
-def _views(train: Grids, run: RunRecord) -> int:
+def _sets(run: RunRecord) -> Sequence[DatasetRecord | SetRecord]:
+    """The sets that a run's cells come from, or its only one."""
+    return run.dataset.sets or (run.dataset,)
+
+
+def _views(train: Grids, one: DatasetRecord | SetRecord, run: RunRecord) -> int:
     """Training views of a fold, of a set dealt evenly to its folds."""
-    cells = list(run.dataset.labels)
+    cells = list(one.labels)
     for _ in range(2 if run.select == "inner" else 1):  # `inner` takes another fifth, out of the training cells
-        cells = [count - math.ceil(count / FOLDS) for count in cells]
-    return sum(cells[label] * grid.views for label, grid in train.items())
+        cells = [number - math.ceil(number / FOLDS) for number in cells]
+    return sum(number * train[label].views for label, number in enumerate(cells))
+
+
+def _fitted(written: Profile, cells: Sequence[int]) -> Iterator[Grids]:
+    """Ever more translations for a set of so many cells of each label."""
+    there = {label: grid for label, grid in written.train.items() if label < len(cells) and cells[label]}
+    for grids in _even(there, cells) if written.balance and len(there) > 1 else _multiples(there):
+        yield written.train | grids
 
 
 def _multiples(written: Grids) -> Iterator[Grids]:
     """Ever more translations of all cells, in the proportion that is written."""
-    for times in itertools.count(1):
+    for times in count(1):
         yield {label: Grid(grid.rotations, grid.translations * times) for label, grid in written.items()}
 
 
@@ -173,7 +198,7 @@ def _even(written: Grids, cells: Sequence[int]) -> Iterator[Grids]:
     if _uneven(written, cells) <= EVEN:
         yield written
     more = max(written, key=lambda label: cells[label] * written[label].views)
-    for translations in itertools.count(written[more].translations):
+    for translations in count(written[more].translations):
         views, grids = cells[more] * written[more].rotations * translations, {}
         for label, (rotations, least) in written.items():
             wanted = views / (cells[label] * rotations)
@@ -190,17 +215,19 @@ def _uneven(grids: Grids, cells: Sequence[int]) -> float:
 def view_changes(run: RunRecord) -> list[str]:
     """Lines for the user: how the training views of a run differ from its profile as written, and why."""
     written, fitted = _written(run), run_profile(run)
-    if fitted.train == written.train:
-        return []
-    classes = []
-    for label, grid in fitted.train.items():
-        name, before = LABELS[label], written.train[label]
-        classes.append(
-            f"{run.dataset.labels[label]} {name} cells x {grid.views} ({grid.rotations} rotations x "
-            f"{grid.translations} translations; written: {before.translations})"
-        )
-    lines = [f"training views: {'; '.join(classes)}"]
-    if written.balance and _uneven(written.train, run.dataset.labels) > EVEN:
+    lines, uneven = [], False
+    for one in _sets(run):
+        train, title = fitted.train_of_sets.get(one.name, fitted.train), f"{one.name}: " if run.dataset.sets else ""
+        there = {label: grid for label, grid in written.train.items() if label < len(one.labels) and one.labels[label]}
+        if len(there) < 2:
+            lines.append(f"!! {title}cells of one label alone: the net can tell the label by the colour of this set !!")
+        uneven |= written.balance and len(there) > 1 and _uneven(there, one.labels) > EVEN
+        classes = [_views_text(one.labels[label], label, train[label], grid) for label, grid in there.items()]
+        if train != written.train:
+            lines.append(f"{title}training views: {'; '.join(classes)}")
+    if fitted == written:
+        return lines
+    if uneven:
         lines.append(f"  all labels get about as many views; balance = false in {FILE.name} keeps those written")
     few = iterations(written, run)
     if few < written.least_iterations:
@@ -209,3 +236,8 @@ def view_changes(run: RunRecord) -> list[str]:
             f"asks for at least {written.least_iterations}"
         )
     return lines
+
+
+def _views_text(cells: int, label: int, grid: Grid, written: Grid) -> str:
+    counts = f"{grid.rotations} rotations x {grid.translations} translations; written: {written.translations}"
+    return f"{cells} {LABELS[label]} cells x {grid.views} ({counts})"

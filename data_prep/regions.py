@@ -16,9 +16,9 @@ import numpy as np
 
 from data_prep.cells import Cell, by_image
 from data_prep.image_hashes import pixel_sha256
+from data_prep.pixel_size import read_cell_image
 from data_prep.views import REACH, neighbourhood
 from deeppap.io.files import disk_full
-from deeppap.io.image_file import read_image
 from deeppap.io.progress import progress
 
 REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
@@ -65,10 +65,10 @@ class Regions:
 
     def cut(self, cells: Sequence[Cell]) -> None:
         """Keep the neighbourhoods of the cells of one image."""
-        image = read_image(cells[0].image)
-        self.sha256[cells[0].image] = pixel_sha256(image)
+        image = read_cell_image(cells[0].image, cells[0].scale)
+        self.sha256[cells[0].image] = pixel_sha256(image.stored)  # before resampling: the same image has one checksum
         for cell in cells:
-            region, centre = neighbourhood(image, cell.centre)
+            region, centre = neighbourhood(image.pixels, image.place(cell.centre))
             with self.lock:
                 start, self.end = self.end, self.end + region.nbytes
             self.places[cell.id] = Place(start, region.shape, centre)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from data_prep.cells import Cell
-from deeppap.io.image_file import read_image
+from data_prep.pixel_size import read_cell_image
 
 PATCH = 128  # pixels cut from the cell image (paper: m)
 SIZE = 256  # pixels after up-sampling, what CaffeNet was trained at
@@ -69,12 +69,12 @@ def spread(total: int, wanted: int) -> list[int]:
     return [index * total // wanted for index in range(wanted)]
 
 
-def shift_centre(cell: Cell, limit: int, seed: int) -> Cell:
-    """The cell with its true centre moved by up to `limit` pixels in x and y (paper: Table 3, delta)."""
+def shifted(centre: tuple[float, float], cell_id: str, limit: int, seed: int) -> tuple[float, float]:
+    """A cell's true centre moved by up to `limit` pixels in x and y (paper: Table 3, delta)."""
     if not limit:
-        return cell
-    dx, dy = rng(seed, cell.id, f"shift{limit}").integers(-limit, limit, 2, endpoint=True)
-    return Cell(**{**vars(cell), "centre": (cell.centre[0] + int(dx), cell.centre[1] + int(dy))})
+        return centre
+    dx, dy = rng(seed, cell_id, f"shift{limit}").integers(-limit, limit, 2, endpoint=True)
+    return centre[0] + int(dx), centre[1] + int(dy)
 
 
 def neighbourhood(image: np.ndarray, centre: tuple[float, float]) -> tuple[np.ndarray, tuple[float, float]]:
@@ -85,9 +85,10 @@ def neighbourhood(image: np.ndarray, centre: tuple[float, float]) -> tuple[np.nd
     return np.ascontiguousarray(part), (centre[0] - left, centre[1] - top)
 
 
-def read_neighbourhood(cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
-    """The neighbourhood of a cell in its image file, at most 140 kB, and the nucleus centre in it."""
-    return neighbourhood(read_image(cell.image), cell.centre)
+def read_neighbourhood(cell: Cell, shift: int = 0, seed: int = 0) -> tuple[np.ndarray, tuple[float, float]]:
+    """The neighbourhood of a cell in its image file, at most 140 kB, and the nucleus centre in it; see `shifted`."""
+    image = read_cell_image(cell.image, cell.scale)
+    return neighbourhood(image.pixels, shifted(image.place(cell.centre), cell.id, shift, seed))
 
 
 def patch_to_image(centre: tuple[float, float], view: View) -> np.ndarray:
@@ -124,22 +125,3 @@ def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.nda
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(image, back, (PATCH, PATCH), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return cv2.resize(patch, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-
-
-def resample(image: np.ndarray, factor: float) -> np.ndarray:
-    """An image, uint8 (H, W, 3), made `factor` times as large; areas are averaged where it shrinks."""
-    if factor == 1:
-        return image
-    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-
-
-def moved(centre: tuple[float, float], before: tuple[int, ...], after: tuple[int, ...]) -> tuple[float, float]:
-    """A centre (x, y), 0-based pixels, of an image of shape `before` in its resampling of shape `after`."""
-    (height, width), (new_height, new_width) = before[:2], after[:2]
-    return (centre[0] + 0.5) * new_width / width - 0.5, (centre[1] + 0.5) * new_height / height - 0.5
-
-
-def same_pixel(size: float, other: float) -> bool:
-    """Whether a pixel is as large as another one, but for what a file's rounding makes of it."""
-    return abs(size - other) <= 0.02 * other

@@ -17,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
-from data_prep.views import REACH, moved, resample, rng
+from data_prep.pixel_size import moved, read_cell_image, resample
+from data_prep.views import REACH, rng
 from deeppap.cli.tool import run
 from deeppap.io.image_file import read_image
 from deeppap.io.progress import progress
@@ -25,7 +26,7 @@ from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
 from deeppap.scoring.ood import LAYER, VIEWS, fit_reference
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.studies.external import scale
+from deeppap.studies.external import as_seen
 
 PLACES = 5  # empty places of a field
 
@@ -61,15 +62,15 @@ def changed(
     for cell in sorted(cells, key=lambda cell: (str(cell.image), cell.id)):
         if cell.image != last:
             whole = read_image(cell.image)
-            last, image = cell.image, change(resample(whole, factor))
+            last, image = cell.image, change(resample(whole, factor * cell.scale))
         yield of_pixels(image, moved(cell.centre, whole.shape, image.shape), choice, cell.image)
 
 
-def empty_places(images: Sequence[Path], choice: ViewChoice, factor: float) -> Iterator[CellViews]:
+def empty_places(images: Sequence[tuple[Path, float]], choice: ViewChoice) -> Iterator[CellViews]:
     """The places of each field with the least contrast; none lies within the views of another."""
     size = (2 * REACH - 1, 2 * REACH - 1)
-    for path in images:
-        image = resample(read_image(path), factor)
+    for path, scale in images:
+        image = read_cell_image(path, scale).pixels
         plain = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
         deviation = np.sqrt(np.maximum(cv2.blur(plain * plain, size) - cv2.blur(plain, size) ** 2, 0))
         contrast = np.full_like(deviation, np.inf)  # infinite at the border, where views would leave the field
@@ -100,13 +101,15 @@ def kinds(model: TrainedModel, test: list[Cell], args) -> Iterator[tuple[str, It
     yield "random noise", noise(args.cells, choice)
     if args.fields is None:
         return
-    dataset = open_dataset(args.fields, allow_partial=True)
-    own = scale(model, args.mpp or dataset.pixel_um, args.mpp is not None) or 1.0
+    dataset = as_seen(open_dataset(args.fields, allow_partial=True), model.run, args.mpp)
     cells, name = some(dataset.cells, args.cells), dataset.root.name
-    yield name, changed(cells, choice, own)
+    yield name, changed(cells, choice)
     for factor in (2.0, 0.5):
-        yield f"{name} scaled by {factor:g}", changed(cells, choice, own * factor)
-    yield f"empty places of {name}", empty_places(sorted({cell.image for cell in dataset.cells}), choice, own)
+        yield f"{name} scaled by {factor:g}", changed(cells, choice, factor)
+    yield (
+        f"empty places of {name}",
+        empty_places(sorted({cell.image: cell.scale for cell in dataset.cells}.items()), choice),
+    )
 
 
 def main() -> None:

@@ -126,23 +126,6 @@ def test_the_documented_list_of_new_cells_reads(tmp_path):
     assert [cell.cell.centre for cell in cells] == [(63.5, 71.0), (210.0, 305.25)]
 
 
-@pytest.mark.parametrize("pixel_um", [0.1005, 0.25, 0.402])
-def test_the_documented_rescaling_keeps_the_centre_on_the_nucleus(pixel_um):
-    space = {}
-    exec(blocks(OWN_CELLS, "python")[0], space)
-    image = np.zeros((200, 300, 3), np.uint8)
-    image[80:101, 50:91] = 255
-    image = cv2.GaussianBlur(image, (0, 0), 5)
-    found, (x, y) = space["rescale"](image, (70, 90), pixel_um)
-    factor = pixel_um / 0.201
-    assert found.shape[:2] == (round(200 * factor), round(300 * factor))
-    weight = found[..., 0].astype(float)
-    columns, rows = np.arange(found.shape[1]), np.arange(found.shape[0])
-    assert x == pytest.approx((weight.sum(0) * columns).sum() / weight.sum(), abs=0.05)
-    assert y == pytest.approx((weight.sum(1) * rows).sum() / weight.sum(), abs=0.05)
-    assert weight.sum() == pytest.approx(image[..., 0].sum() * factor**2, rel=0.02)
-
-
 def test_the_page_of_tools_is_their_help():
     """Make it again with docs/site.py."""
     assert TOOLS_PAGE.read_text(encoding="utf-8") == tools_page()

@@ -22,12 +22,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of the folds")
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from data_prep.dataset import find_data, open_dataset
+    from data_prep.dataset import find_data, open_datasets
     from data_prep.folds import make_split
     from deeppap.report.tables.comparison import baselines_alone
     from deeppap.studies.baselines import measured_baselines
 
-    dataset = open_dataset(find_data(args.data), args.allow_partial)
+    dataset = open_datasets(find_data(args.data), args.allow_partial)
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))
     print(baselines_alone(dataset, found, args.protocol).text())
 

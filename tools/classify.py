@@ -12,17 +12,17 @@ from deeppap.io.errors import FieldError
 from deeppap.records.request import CLASSIFY_VIEWS
 
 EPILOG = """\
-  tools/classify.py cell.png --centre 61,48 --net runs/herlev-cell-paper/fold0
-  tools/classify.py field.png --centre 61,48 --centre 210,300 --net RUN/fold0 --views 10
-  tools/classify.py --csv cells.csv --net RUN/fold0 --out scores.csv     (columns image, nucleus_x, nucleus_y)
-  tools/classify.py cell.png --centre 61,48 --net RUN/fold0 --heatmap heatmap.png
-  tools/classify.py cell.png --centre 61,48 --net herlev-field
+  tools/classify.py cell.png --centre 61,48 --mpp 0.25 --net runs/herlev-cell-paper/fold0
+  tools/classify.py field.png --centre 61,48 --centre 210,300 --mpp 0.25 --net RUN/fold0 --views 10
+  tools/classify.py --csv cells.csv --net RUN/fold0 --out scores.csv     (columns image, nucleus_x, nucleus_y, pixel_um)
+  tools/classify.py cell.png --centre 61,48 --mpp 0.25 --net RUN/fold0 --heatmap heatmap.png
+  tools/classify.py cell.png --centre 61,48 --mpp 0.25 --net herlev-field
 
-A centre is that of the nucleus in pixels, 0-based, x (column) first. The pixels should have the size of Herlev's,
-0.201 um. The output is CSV: image, centre, score (the probability of abnormal), standard deviation over the views, what
-the cell is called (abnormal at a score of 0.5 or more, otherwise normal, or junk and the like if the net knows such a
-class), and whether it is out of distribution: if it is, its score means little
-(docs/explanation/out-of-distribution.md).
+A centre is that of the nucleus in pixels, 0-based, x (column) first. The images are resampled to the pixel size of the
+net (Herlev: 0.201 um), so give theirs: --mpp, or a column pixel_um. The output is CSV: image, centre, score (the
+probability of abnormal), standard deviation over the views, what the cell is called (abnormal at a score of 0.5 or
+more, otherwise normal, or junk and the like if the net knows such a class), and whether it is out of distribution: if
+it is, its score means little (docs/explanation/out-of-distribution.md).
 A net of several classes adds the probability of each.
 """
 
@@ -36,6 +36,7 @@ def main() -> None:
     )
     parser.add_argument("--csv", type=Path, help="cells of many images instead")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here instead of printing it")
+    parser.add_argument("--mpp", type=float, help="micrometres per pixel of the images (a list: or its pixel_um)")
     add_nets_option(parser)
     parser.add_argument("--views", type=int, default=CLASSIFY_VIEWS, help="views of each cell, 1 to 100")
     parser.add_argument("--heatmap", type=Path, metavar="FILE", help="PNG: how much each pixel adds to the score")
@@ -64,10 +65,11 @@ def main() -> None:
     device = device_of(args)
     models = open_nets(args.net, to_stderr)
     choice = models[0].views(args.views)
+    sizes = models[0].run.dataset.pixel_um, args.mpp
     if args.csv:
-        cells = cells_in_csv(args.csv, choice, models[0].run.dataset.pixel_um)
+        cells = cells_in_csv(args.csv, choice, *sizes)
     else:
-        cells = cells_in_image(args.image, args.centre, choice)
+        cells = cells_in_image(args.image, args.centre, choice, *sizes)
     # what is read must not be overwritten
     read = [*([args.csv] if args.csv else []), *images_of(cells)]
     if args.out:

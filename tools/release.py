@@ -10,7 +10,7 @@ from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/release.py runs/herlev-field-medium-last --out herlev-field
-  tools/classify.py cell.png --centre 61,48 --net herlev-field
+  tools/classify.py cell.png --centre 61,48 --mpp 0.25 --net herlev-field
 
 For each fold: weights, mean image, deploy.prototxt, model card (readme.md) and ONNX graphs. onnx/crops.onnx takes what
 Caffe's deploy net takes: float32 crops (N, 3, 227, 227), BGR, mean subtracted, as `data`. onnx/views.onnx takes whole

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DATA_HELP = """\
 If --data is not given, the environment variable HERLEV is used, and data/herlev if that is not set either. A data set
-is a folder in the shape of Herlev, or a manifest CSV (docs/how-to/own-cells.md).
+is a folder in the shape of Herlev, or a manifest CSV (docs/how-to/own-cells.md). Several: docs/how-to/several-sets.md.
 """
 WEIGHTS_HELP = """\
 If --weights is not given, the environment variable WEIGHTS is used. If that is not set either,
@@ -119,6 +119,13 @@ def add_run_options(parser: ToolParser, default_profile: str, select: str | None
     `select` is the tool's own default; without one it follows from the protocol.
     """
     add_data_options(parser, default_profile)
+    parser.add_argument(
+        "--pixel-um",
+        type=float,
+        metavar="UM",
+        help="micrometres per pixel at which the net sees the cells; other images are resampled (default: those of the "
+        "first set, or of the net that --from adapts)",
+    )
     followed = select or "paper; inner with --protocol field"
     parser.add_argument(
         "--select",
@@ -144,7 +151,7 @@ def add_run_options(parser: ToolParser, default_profile: str, select: str | None
 
 def add_data_options(parser: ToolParser, default_profile: str | None) -> None:
     """The data set, how it is split, and unless `default_profile` is None how many views of a cell are used."""
-    parser.add_argument("--data", help="data set (see below)")
+    parser.add_argument("--data", action="append", help="data set (see below); repeat it to train on several together")
     if default_profile:
         parser.add_argument(
             "--profile",
@@ -259,4 +266,5 @@ def add_detector_training_options(parser: argparse._ActionsContainer) -> None:
 
 def requested(args: argparse.Namespace) -> Request:
     """The request in what `add_run_options` parsed; a tool without an option takes its default."""
-    return Request(**{name: getattr(args, name, default) for name, default in vars(DEFAULTS).items()})
+    found = Request(**{name: getattr(args, name, default) for name, default in vars(DEFAULTS).items()})
+    return msgspec.structs.replace(found, data=tuple(found.data) if found.data else None)

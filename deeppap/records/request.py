@@ -42,6 +42,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Request(Options, frozen=True, kw_only=True):
-    """A run's options and its data set: a path, or None for the default one."""
+    """A run's options and its data: paths of sets, or None for the default one.
 
-    data: str | None = None
+    `pixel_um` is the side of a pixel in micrometres at which the net sees the cells; None is the first set's own.
+    """
+
+    data: tuple[str, ...] | None = None
+    pixel_um: float | None = None

@@ -61,7 +61,7 @@ def open_run(wanted: RunRecord, name: str | None = None, runs: Path = RUNS) -> R
         wanted.write(folder)
         return wanted
     # a data set that moved is still the same one: dataset_sha says so
-    moved = msgspec.structs.replace(old.dataset, path=wanted.dataset.path)
+    moved = msgspec.structs.replace(old.dataset, path=wanted.dataset.path, sets=wanted.dataset.sets)
     _require_same(folder / RunRecord.FILE, old, wanted, moved)
     if moved != old.dataset:  # scoring opens the set by this record
         old = msgspec.structs.replace(old, dataset=moved)

@@ -25,6 +25,15 @@ class Machine(Facts, frozen=True, kw_only=True):
     system: str
 
 
+class SetRecord(Facts, frozen=True, kw_only=True):
+    """One of the sets that a data set is made of."""
+
+    name: str  # the prefix of its cells' ids and groups
+    path: str
+    cells: Count
+    labels: tuple[Count, ...]  # as those of DatasetRecord
+
+
 class DatasetRecord(Facts, frozen=True, kw_only=True):
     """What a run needs to know of its data set, also without the set itself (see data_prep.cells.Dataset)."""
 
@@ -33,11 +42,18 @@ class DatasetRecord(Facts, frozen=True, kw_only=True):
     dataset_sha: Sha  # over every cell's facts and image bytes
     cells: Count
     view_plan: Literal["unbalanced", "balanced"]  # a table's key in profiles.toml
-    pixel_um: Positive | None  # side of a pixel in micrometres
+    pixel_um: Positive | None  # side of a pixel in micrometres, as the net sees the cells
     paper: str | None  # key in report/paper.json, if the paper has figures of this very set
     phantom: bool  # whether the cells are synthetic
     # normal and abnormal cells, and if the net tells them apart those that are neither
     labels: Annotated[tuple[Count, ...], msgspec.Meta(min_length=2, max_length=3)]
+    resampled_um: tuple[Positive, ...] = ()  # pixel sizes of the images that are resampled to pixel_um
+    sets: tuple[SetRecord, ...] = ()  # if it is made of several
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where its set lies, or where its sets lie."""
+        return tuple(one.path for one in self.sets) or (self.path,)
 
 
 class WeightsRecord(Facts, frozen=True, kw_only=True):
@@ -122,7 +138,6 @@ class ExternalRecord(Facts, frozen=True, kw_only=True):
     trained_on: str  # name of the nets' data set
     source: SourceRecord | None  # what they were adapted from
     nets: list[NetRecord]  # their scores are averaged
-    enlarged: Positive | None  # how many times larger the images were made; None if a pixel size is unknown
     training_um: Positive | None  # side of a pixel of the training set in micrometres
     out_of_distribution: Count | None  # cells; None if there is no reference to tell
 

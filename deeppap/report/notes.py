@@ -176,9 +176,10 @@ def _external_note(run: RunResult, external: ExternalRecord) -> str:
         own += f"; {fold.made[0].views} view(s) x {fold.made[0].crops} crops a cell"
     if external.out_of_distribution is not None:
         own += f"; {external.out_of_distribution} of its cells are out of distribution"
-    training, pixel = external.training_um, run.record.dataset.pixel_um
-    if external.enlarged is not None:
-        return f"{own}; images enlarged {external.enlarged:.3f} times to {training:g} um a pixel"
-    if training is None or pixel is None:
+    data = run.record.dataset
+    if data.resampled_um:
+        sizes = " and ".join(f"{size:g}" for size in data.resampled_um)
+        return f"{own}; images of {sizes} um a pixel, resampled to {data.pixel_um:g}"
+    if external.training_um is None or data.pixel_um is None:
         return f"{own}; the size of a pixel is not known on both sides, images scored as they are"
-    return f"{own}; images of {pixel:g} um a pixel, trained at {training:g}, scored as they are"
+    return f"{own}; images of {data.pixel_um:g} um a pixel, as those of the training"

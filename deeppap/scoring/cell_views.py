@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.cells import Cell, by_image
-from data_prep.views import Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shift_centre, spread
+from data_prep.pixel_size import read_cell_image
+from data_prep.views import Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shifted, spread
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.image_file import read_image
 
 Region = tuple[np.ndarray, tuple[float, float]]
 
@@ -48,15 +48,15 @@ def of_data_set(cell: Cell, choice: ViewChoice, shift: int = 0) -> CellViews:
 
     `shift` moves its true centre by up to so many pixels first (paper: Table 3, delta 5 and 10).
     """
-    moved = shift_centre(cell, shift, choice.seed)
-    return CellViews(cell, partial(read_neighbourhood, moved), choice.of(cell.id))
+    return CellViews(cell, partial(read_neighbourhood, cell, shift, choice.seed), choice.of(cell.id))
 
 
 def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0) -> Iterator[CellViews]:
     """As `of_data_set`, of many cells: image after image, each decoded once, here and not where its views are made."""
-    read = lru_cache(maxsize=1)(read_image)
+    read = lru_cache(maxsize=1)(read_cell_image)
     for cell in by_image(cells):
-        region, inside = neighbourhood(read(cell.image), shift_centre(cell, shift, choice.seed).centre)
+        image = read(cell.image, cell.scale)
+        region, inside = neighbourhood(image.pixels, shifted(image.place(cell.centre), cell.id, shift, choice.seed))
         yield CellViews(cell, partial(_same, region, inside), choice.of(cell.id))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -10,11 +11,11 @@ from data_prep.classes import PLAIN, CellClass
 from data_prep.csv_dialect import Centres
 from data_prep.manifest import manifest_rows
 from data_prep.manifest_values import inside, pixel_um_of
-from data_prep.views import REACH, same_pixel
+from data_prep.pixel_size import CellImage, read_cell_image, require_pixel_um
+from data_prep.views import REACH
 from deeppap.engines.device import Device
 from deeppap.io.errors import Mistakes, UserError
 from deeppap.io.files import complete_or_absent
-from deeppap.io.image_file import read_image
 from deeppap.io.machine import usable_memory
 from deeppap.io.names import CsvWriter
 from deeppap.io.progress import progress
@@ -28,25 +29,59 @@ CELL_BYTES = 3 * (2 * REACH + 1) ** 2  # of the pixels that a cell's views can r
 
 
 class Listed(NamedTuple):
-    """A nucleus centre in pixels of an image file, 0-based, x the column."""
+    """A nucleus centre in pixels of an image file, 0-based, x the column, and how the net sees that image enlarged."""
 
     image: Path
     x: float
     y: float
+    scale: float
 
 
 GivenCells = list[CellViews | Listed]
 
 
-def cells_in_image(image: Path, centres: Iterable[tuple[float, float]], choice: ViewChoice) -> GivenCells:
-    """Cells of one image, which is read once; errors as `require_inside`'s and `read_image`'s."""
-    pixels = read_image(image)
-    checked = [require_inside(image, x, y, pixels.shape[:2]) for x, y in centres]
-    return [of_pixels(pixels, centre, choice, image) for centre in checked]
+def cells_in_image(
+    path: Path,
+    centres: Iterable[tuple[float, float]],
+    choice: ViewChoice,
+    training_um: float | None = None,
+    mpp: float | None = None,
+) -> GivenCells:
+    """Cells of one image, which is read once; see `cells_in_csv` for the pixel sizes."""
+    image = read_cell_image(path, scale_to(path, training_um, mpp))
+    checked = [require_inside(path, x, y, image.stored.shape[:2]) for x, y in centres]
+    return [_cell(image, path, centre, choice) for centre in checked]
+
+
+def scale_to(where: Path | str, training_um: float | None, own_um: float | None) -> float:
+    """By how much an image is enlarged to the pixels of a net's training; as it is where that size is unknown.
+
+    Raises
+    ------
+    UserError
+        If the training set states a pixel size and the image does not.
+    """
+    require_pixel_um("mpp", own_um)
+    if training_um is None:
+        return 1.0
+    if own_um is None:
+        do = "Give `mpp`, or a list with the column pixel_um."
+        raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none stated", do)
+    return own_um / training_um
+
+
+def _cell(image: CellImage, path: Path, centre: tuple[float, float], choice: ViewChoice) -> CellViews:
+    """A cell of an image, its centre as the file has it, and the views at the net's pixel size."""
+    found = of_pixels(image.pixels, image.place(centre), choice, path)
+    return replace(found, cell=replace(found.cell, centre=centre))
 
 
 def cells_in_csv(
-    path: Path, choice: ViewChoice, training_um: float | None = None, held_bytes: int | None = None
+    path: Path,
+    choice: ViewChoice,
+    training_um: float | None = None,
+    mpp: float | None = None,
+    held_bytes: int | None = None,
 ) -> GivenCells:
     """Cells that a CSV lists in the columns image, nucleus_x and nucleus_y; images are relative to it.
 
@@ -56,7 +91,9 @@ def cells_in_csv(
     Parameters
     ----------
     training_um : float, optional
-        Side of a pixel of the training images. A column `pixel_um` must agree with it, since nothing is rescaled.
+        Side of a pixel at which the net learned, in micrometres; the images are resampled to it.
+    mpp : float, optional
+        The same of the images; without it their own, in the column `pixel_um`.
 
     Raises
     ------
@@ -68,60 +105,57 @@ def cells_in_csv(
     listed: dict[int, Listed] = {}
     for line, row in manifest_rows(path, COLUMNS, mistakes):
         try:
-            listed[line] = _listed(path, line, row, training_um)
+            listed[line] = _listed(path, line, row, training_um, mpp)
         except UserError as error:
             errors.append((line, error))
     centres = Centres(path)
     for cell in listed.values():
         centres.add(cell.x, cell.y)
     centres.require_pixels()
-    lines_of: dict[Path, list[int]] = {}
+    lines_of: dict[tuple[Path, float], list[int]] = {}
     for line, cell in listed.items():
-        lines_of.setdefault(cell.image, []).append(line)
+        lines_of.setdefault((cell.image, cell.scale), []).append(line)
 
     room = (usable_memory() // 4 if held_bytes is None else held_bytes) // CELL_BYTES
     found: dict[int, CellViews | Listed] = {}
-    for image, lines in progress(lines_of.items(), desc="read", unit="image", leave=False):
+    for (name, scale), lines in progress(lines_of.items(), desc="read", unit="image", leave=False):
         try:
-            pixels = read_image(image)
+            image = read_cell_image(name, scale)
         except UserError as error:
             errors.append((lines[0], error))
             continue
         for line in lines:
             cell = listed[line]
             try:
-                centre = require_inside(f"{path}, line {line}", cell.x, cell.y, pixels.shape[:2])
+                centre = require_inside(f"{path}, line {line}", cell.x, cell.y, image.stored.shape[:2])
             except UserError as error:
                 errors.append((line, error))
             else:
-                found[line] = of_pixels(pixels, centre, choice, image) if len(found) < room else cell
+                found[line] = _cell(image, name, centre, choice) if len(found) < room else cell
     for _, error in sorted(errors, key=lambda pair: pair[0]):
         mistakes.add(error)
     mistakes.require_none()
     return [found[line] for line in listed]
 
 
-def _listed(path: Path, line: int, row: dict[str, str], training_um: float | None) -> Listed:
+def _listed(path: Path, line: int, row: dict[str, str], training_um: float | None, mpp: float | None) -> Listed:
     """What a line of a list says; UserError if it is not well formed."""
     where = f"{path}, line {line}"
-    size = pixel_um_of(row.get("pixel_um"), set(), where)
-    if None not in (size, training_um) and not same_pixel(size, training_um):
-        do = "Rescale the images, see docs/how-to/own-cells.md."
-        raise UserError(where, f"pixels of {training_um:g} um, the training images'", f"{size:g}", do)
+    scale = scale_to(where, training_um, mpp or pixel_um_of(row.get("pixel_um"), where))
     try:
         x, y = float(row["nucleus_x"]), float(row["nucleus_y"])
     except ValueError:
         found = f"{row['nucleus_x']}, {row['nucleus_y']}"
         raise UserError(where, "two numbers", found, "Give pixels, 0-based.") from None
-    return Listed(inside(path.parent, row["image"], where), x, y)
+    return Listed(inside(path.parent, row["image"], where), x, y, scale)
 
 
 def with_pixels(cells: Iterable[CellViews | Listed], choice: ViewChoice) -> Iterator[CellViews]:
     """The cells in their order; the images of those whose pixels were not kept are read again."""
-    read = lru_cache(maxsize=1)(read_image)
+    read = lru_cache(maxsize=1)(read_cell_image)
     for cell in cells:
         if isinstance(cell, Listed):
-            yield of_pixels(read(cell.image), (cell.x, cell.y), choice, cell.image)
+            yield _cell(read(cell.image, cell.scale), cell.image, (cell.x, cell.y), choice)
         else:
             yield cell
 

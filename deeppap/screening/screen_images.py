@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from data_prep.views import same_pixel
+from data_prep.pixel_size import same_pixel
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import remove
 from deeppap.io.machine import TimeLimitError, time_limit

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from data_prep.fold_data import build_fold, drop_lmdbs, parts_of
+from data_prep.folds import split_lines
 from data_prep.prepare import class_lines, key_of, prepare_run
 from data_prep.profiles import run_profile, view_changes
 from deeppap.engines.device import Device
@@ -22,7 +23,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
-from deeppap.training.source import SourceNet, require_two_classes, require_unseen_folds
+from deeppap.training.source import SourceNet, at_pixels_of, require_two_classes, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
@@ -64,6 +65,7 @@ def cross_validate(
     """
     if options.source:
         require_two_classes(request)
+        request = at_pixels_of(options.source, request)
     folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix)
     ready = Prepared(dataset, split, run, run_profile(run))
     folds = _folds(options.folds, len(split.folds))
@@ -77,12 +79,12 @@ def cross_validate(
         parts = [work(ready, fold, options.source is not None) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
-        for line in [*dict.fromkeys(lines), *view_changes(run), plan]:
+        for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds
     ensure_baselines(folder / "baselines.json", dataset, split)
     if elsewhere is not None:
-        elsewhere(folder, replace(request, data=run.dataset.path), options, folds)
+        elsewhere(folder, replace(request, data=run.dataset.paths, pixel_um=run.dataset.pixel_um), options, folds)
         return folder
     for fold in folds:
         say(f"-- fold {fold} of {len(split.folds)}: {fold_folder(folder, fold)}")

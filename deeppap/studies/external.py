@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset, reopened
@@ -21,14 +20,12 @@ from data_prep.image_hashes import (
     require_no_shared_image,
     source_images,
 )
-from data_prep.manifest_values import PIXEL_RANGE
+from data_prep.pixel_size import read_cell_image, require_pixel_um
 from data_prep.prepare import dataset_record, write_cells
 from data_prep.profiles import run_profile
-from data_prep.views import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file
-from deeppap.io.image_file import read_image
 from deeppap.io.progress import progress
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.provenance import machine
@@ -69,10 +66,8 @@ class External:
     ----------
     dataset_sha : str
         Of the whole data set, by which the report finds its images again; `dataset` may be a part of it.
-    factor : float or None
-        By how much the images are enlarged to the training set's pixel size; None if a size is unknown.
     mpp : float or None
-        The pixel size that was asked for.
+        The images' pixel size, if the user gave it.
     """
 
     dataset: Dataset
@@ -82,7 +77,6 @@ class External:
     choice: ViewChoice
     crops: int
     device: Device
-    factor: float | None = None
     mpp: float | None = None
 
     @property
@@ -111,17 +105,16 @@ def validate(
         do not belong to one training.
     """
     require_one_training(models)
-    dataset = open_dataset(path, allow_partial=True, own=models[0].run.classes == "own")
+    opened = open_dataset(path, allow_partial=True, own=models[0].run.classes == "own")
+    dataset = as_seen(opened, models[0].run, options.mpp)
     if line := dataset.left_out_line():
         say(line)
     require_new_images(dataset, models)
-    factor = scale(models[0], dataset.pixel_um if options.mpp is None else options.mpp, options.mpp is not None)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
-    if factor is None:
-        say("a pixel size is unknown, of this data set or of the training set: the images are not rescaled")
-    way = (choice, crops, options.device, factor, options.mpp)
-    found = External(dataset, path, dataset.dataset_sha(), list(models), *way)
+    if models[0].run.dataset.pixel_um is None:
+        say("the pixel size of the training set is unknown: the images are not resampled")
+    found = External(dataset, path, dataset.dataset_sha(), list(models), choice, crops, options.device, options.mpp)
     folder = RUNS / (options.name or found.default_name())
     # before the work, not after it
     require_replaceable(folder, found)
@@ -129,7 +122,7 @@ def validate(
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
         ready, known = engine.view_input(model.mean, crops), model.ood_reference(engine.name, say)
-        jobs = score_cells(ready, cells_of(dataset, choice, factor or 1.0), model.outputs, known)
+        jobs = score_cells(ready, cells_of(dataset, choice), model.outputs, known)
         each.append(list(_progress(jobs, len(dataset.cells), f"net {number} of {len(models)}")))
     scores = sorted(averaged(each), key=lambda score: score.cell.id)
     if line := share_line(score.out_of_distribution for score in scores):
@@ -159,9 +152,8 @@ def score_source(
     cells = tuple(cell for fold in folds for cell in fold_cells(dataset, split, fold, record)[2])
     model = TrainedModel.open(source.fold, source.weights, say=say)
     choice = ViewChoice(profile.test, profile.test_views, record.seed)
-    same_pixels = data.pixel_um is not None and data.pixel_um == model.run.dataset.pixel_um
-    tested, factor = replace(dataset, cells=cells), 1.0 if same_pixels else None
-    found = External(tested, Path(data.path), data.dataset_sha, [model], choice, profile.crops, device, factor)
+    tested = replace(dataset, cells=cells)
+    found = External(tested, Path(data.path), data.dataset_sha, [model], choice, profile.crops, device)
     require_replaceable(folder, found)
     if folder.exists():
         return folder
@@ -222,33 +214,32 @@ def training_images(run: Path) -> set[str]:
     return read_images(run / IMAGES)
 
 
-def scale(model: TrainedModel, mpp: float | None, asked: bool) -> float | None:
-    """By how much images are enlarged to the training set's pixel size; None if one of the two is unknown.
+def as_seen(dataset: Dataset, run: RunRecord, mpp: float | None) -> Dataset:
+    """A data set as the nets of a run see it; `mpp` is its pixel size in micrometres, if the user gave it.
 
-    `mpp` is the images' pixel size in micrometres, `asked` whether the user gave it.
+    Raises
+    ------
+    UserError
+        If only one of both pixel sizes is known, and the user gave it or could.
     """
-    if mpp is not None and not PIXEL_RANGE[0] <= mpp <= PIXEL_RANGE[1]:
-        expected = f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres"
-        raise FieldError("mpp", expected, f"{mpp:g}", "Give the side of a pixel.")
-    trained = model.run.dataset.pixel_um
-    if asked and trained is None:
-        where = model.folder.resolve().parent / RunRecord.FILE
-        raise UserError(where, "the training set's pixel_um, to resample to", "none", "Leave `mpp` out.")
-    return None if mpp is None or trained is None else mpp / trained
+    require_pixel_um("mpp", mpp)
+    trained = run.dataset.pixel_um
+    if mpp is not None:
+        if trained is None:
+            raise FieldError("mpp", "a net whose training set states its pixel size", "none", "Leave `mpp` out.")
+        dataset = dataset.stated(mpp)
+    elif trained is not None and dataset.pixel_um is None:
+        found, do = "none stated", "Give `mpp`, or add the column pixel_um to the manifest."
+        raise UserError(dataset.root, f"the images' pixel size, since the net was trained at {trained:g} um", found, do)
+    return dataset.seen_at(trained)
 
 
-def cells_of(dataset: Dataset, choice: ViewChoice, factor: float) -> Iterator[CellViews]:
-    """The views of all cells, image after image. Each image is read and resampled once."""
-
-    @lru_cache(maxsize=1)
-    def read(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
-        image = read_image(path)
-        return image.shape, resample(image, factor)
-
+def cells_of(dataset: Dataset, choice: ViewChoice) -> Iterator[CellViews]:
+    """The views of all cells, image after image. Each image is read once."""
+    read = lru_cache(maxsize=1)(read_cell_image)
     for cell in by_image(dataset.cells):
-        shape, image = read(cell.image)
-        centre = moved(cell.centre, shape, image.shape)
-        yield replace(of_pixels(image, centre, choice, cell.image), cell=cell)
+        image = read(cell.image, cell.scale)
+        yield replace(of_pixels(image.pixels, image.place(cell.centre), choice, cell.image), cell=cell)
 
 
 def require_replaceable(folder: Path, found: External) -> None:
@@ -286,9 +277,9 @@ def write_external(folder: Path, found: External, scores: Sequence[CellScore]) -
 
 def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
     first, marks = found.models[0], [score.out_of_distribution for score in scores]
-    data = dataset_record(found.dataset, found.path.absolute(), found.dataset_sha)
+    data = dataset_record(found.dataset, [found.path], found.dataset_sha)
     # the paper has figures of these cells only where they were held out from training
-    data = msgspec.structs.replace(data, paper=None, pixel_um=found.mpp or data.pixel_um)
+    data = msgspec.structs.replace(data, paper=None)
     nets = [
         NetRecord(folder=str(model.folder), weights_sha=model.weights_sha, fold_sha=model.record.fold_sha)
         for model in found.models
@@ -297,7 +288,6 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
         trained_on=first.run.dataset.name,
         source=first.origin.source if first.origin else None,
         nets=nets,
-        enlarged=found.factor,
         training_um=first.run.dataset.pixel_um,
         out_of_distribution=None if None in marks else sum(marks),
     )

@@ -19,7 +19,7 @@ from deeppap.report.learning_curve import POINT
 from deeppap.studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.studies.external import score_source
-from deeppap.training.source import SourceNet
+from deeppap.training.source import SourceNet, at_pixels_of
 
 BEFORE = "source-as-it-is"  # folder of the source net's own scores, beside the points'
 ADAPTED, ALONE = "adapted", "alone"
@@ -88,7 +88,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
         was trained with something else.
     """
     # the test fold must not choose the snapshot, and a small part has no cells to hold back
-    request = replace(request, select="last")
+    request = at_pixels_of(options.source, replace(request, select="last"))
     home, points = plan_curve(request, options)
     with locked(home):
         _require_one_curve(home, options)
@@ -132,9 +132,13 @@ def _part_of(
     A small part gets as many views per cell as a small data set does. Four fifths of such a set are training cells.
     """
     part = with_left_out(split, {cell.id for cell in train} - {cell.id for cell in cells})
-    labels = tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells))
-    own = replace(run, dataset=replace(run.dataset, labels=labels))
+    sets = [replace(one, labels=_labels([c for c in cells if c.set_name == one.name])) for one in run.dataset.sets]
+    own = replace(run, dataset=replace(run.dataset, labels=_labels(cells), sets=tuple(sets)))
     return Prepared(dataset, part, own, run_profile(own))
+
+
+def _labels(cells: Sequence[Cell]) -> tuple[int, ...]:
+    return tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells))
 
 
 def _prepare(point: Point) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from data_prep.cells import Cell
 from data_prep.image_hashes import (
     IMAGES,
@@ -15,7 +17,7 @@ from data_prep.image_hashes import (
     require_held_out,
     seen_images,
 )
-from data_prep.views import same_pixel
+from data_prep.pixel_size import same_pixel
 from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import ROOT, prototxt_folder, read_prototxt
@@ -23,7 +25,7 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.io.pinned import MODEL, REFERENCE, facts
-from deeppap.records import FoldRecord, ModelRecord, Options, RunRecord, SourceDataset, SourceRecord
+from deeppap.records import FoldRecord, ModelRecord, Options, Request, RunRecord, SourceDataset, SourceRecord
 from deeppap.records.run_folder import fold_folder
 from deeppap.training.resolve import recorded
 from deeppap.training.snapshots import foreign
@@ -178,6 +180,21 @@ def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, 
     require_held_out(fold_images(fold), fold, source.seen, source.fold)
     if source.run.control:
         say(f"!! the source is a control ({source.run.control}): wrong on purpose !!")
-    theirs, ours = source.run.dataset.pixel_um, run.dataset.pixel_um
-    if theirs is not None and ours is not None and not same_pixel(theirs, ours):
-        say(f"note: the source was trained at {theirs:g} um a pixel, these images have {ours:g}: rescale them")
+    require_same_pixels(source, run.dataset.pixel_um)
+
+
+def at_pixels_of(source: SourceNet, request: Request) -> Request:
+    """A request for cells at the pixel size of the net that is adapted, unless it names its own."""
+    if request.pixel_um is not None:
+        require_same_pixels(source, request.pixel_um)
+        return request
+    return replace(request, pixel_um=source.run.dataset.pixel_um)
+
+
+def require_same_pixels(source: SourceNet, ours: float | None) -> None:
+    """Refuse cells of another pixel size than the net has learned, which would look larger or smaller to it."""
+    theirs = source.run.dataset.pixel_um
+    if theirs is not None and (ours is None or not same_pixel(theirs, ours)):
+        found = "none stated" if ours is None else f"{ours:g} um"
+        do = f"Build the folds with `pixel_um` {theirs:g}."
+        raise FieldError("source", f"cells at the {theirs:g} um a pixel that it was trained at", found, do)

@@ -35,10 +35,10 @@ def test_the_default_selection_follows_from_the_protocol(words, select):
 
 
 def test_every_option_reaches_the_request():
-    words = "--data d --profile paper --protocol field --select last --classes 7 --control shuffle --encoding png"
-    asked = {"data": "d", "profile": "paper", "protocol": "field", "select": "last", "classes": 7, "control": "shuffle"}
-    found = parsed(*words.split(), "--seed", "3", "--allow-partial")
-    assert found == Request(**asked, encoding="png", seed=3, allow_partial=True)
+    words = "--data d --data e --pixel-um 0.2 --profile paper --protocol field --select last --classes 7"
+    asked = {"data": ("d", "e"), "profile": "paper", "protocol": "field", "select": "last", "classes": 7}
+    found = parsed(*words.split(), *["--control", "shuffle", "--encoding", "png", "--seed", "3", "--allow-partial"])
+    assert found == Request(**asked, control="shuffle", pixel_um=0.2, encoding="png", seed=3, allow_partial=True)
 
 
 def test_the_choices_are_those_of_the_library():
@@ -61,7 +61,7 @@ def test_a_net_starts_from_one_of_three(trained_fold, source_weights, capsys):
 
 
 def test_a_run_by_field_validates_on_training_cells(phantom, tmp_path):
-    request = Request(data=str(phantom), profile="smallest", protocol="field")
+    request = Request(data=(str(phantom),), profile="smallest", protocol="field")
     fold, _ = prepare_fold(request, 0, 1, None, tmp_path)
     assert (fold.parent.name, RunRecord.read(fold.parent).select) == ("phantom-field-smallest-inner", "inner")
     record = FoldRecord.read(fold)
@@ -71,7 +71,7 @@ def test_a_run_by_field_validates_on_training_cells(phantom, tmp_path):
 
 @pytest.mark.slow
 def test_the_papers_selection_under_field_is_named(phantom, dataset, rng, tmp_path):
-    request = Request(data=str(phantom), profile="smallest", protocol="field", select="paper")
+    request = Request(data=(str(phantom),), profile="smallest", protocol="field", select="paper")
     fold, _ = prepare_fold(request, 0, 1, None, tmp_path)
     said = []
     train_fold(fold, TrainOptions(None), said.append)

@@ -61,19 +61,19 @@ def test_a_second_call_keeps_what_is_whole_and_the_link_moves(place, phantom):
     [
         ("protocol", "patient", "protocol: expected one of cell, field"),
         ("profile", "huge", "profile: expected one of paper"),
-        ("data", "nowhere", "nowhere: expected a Herlev folder or a manifest CSV"),
+        ("data", ("nowhere",), "nowhere: expected a Herlev folder or a manifest CSV"),
         ("select", "best", "select: expected one of paper, last, inner"),
         ("encoding", "jpeg", "encoding: expected one of raw, png"),
     ],
 )
 def test_what_is_asked_for_must_exist(phantom, tmp_path, option, value, message):
     with pytest.raises(UserError, match=message):
-        prepare_run(Request(**{"data": str(phantom), option: value}), None, tmp_path)
+        prepare_run(Request(**{"data": (str(phantom),), option: value}), None, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_of_another_configuration_is_refused(phantom, tmp_path):
-    request = Request(data=str(phantom), profile="smallest")
+    request = Request(data=(str(phantom),), profile="smallest")
     run, *_ = prepare_run(request, "mine", tmp_path)
     assert prepare_run(request, "mine", tmp_path)[0] == run
     for change in ({"seed": 2}, {"profile": "quick"}, {"select": "last"}, {"protocol": "field"}):

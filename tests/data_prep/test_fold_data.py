@@ -92,7 +92,7 @@ def test_the_control_deals_out_training_labels_and_leaves_validation_labels(data
 def test_a_fold_that_is_none_leaves_no_run_behind(phantom, tmp_path, fold):
     """Its frozen cells would refuse the same command once a line of the manifest is mended."""
     with pytest.raises(UserError, match="fold: expected 0 to 4"):
-        prepare_fold(Request(data=str(phantom), profile="smallest"), fold, 1, None, tmp_path / "runs")
+        prepare_fold(Request(data=(str(phantom),), profile="smallest"), fold, 1, None, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 

@@ -167,7 +167,7 @@ def test_header_is_checked(folder, header):
         (("0.25", "250"), None, "0.01 to 10"),
         (("0.25", "0"), None, "0.01 to 10"),
         (("0.25", "nan"), None, "0.01 to 10"),
-        (("0.25", ""), None, "one pixel_um in all"),
+        (("0.25", ""), None, "pixel_um on all lines"),
     ],
 )
 def test_a_manifest_may_state_its_pixel_size(folder, values, pixel_um, expected):

@@ -18,8 +18,9 @@ KINDS = [known.name for known in SEVEN]
 def source(dataset):
     """Four normal and six abnormal cells, labels of the seven classes: 4 x 9 + 6 x 3 = 54 views."""
     cells = [c for c in dataset.cells if not c.label][:4] + [c for c in dataset.cells if c.label][:6]
-    views = {label: range(grid.views) for label, grid in GRIDS.items()}
-    return Source(cells, [KINDS.index(c.kind) for c in cells], "train", GRIDS, views, 7, "raw")
+    grids = [GRIDS[cell.label] for cell in cells]
+    views = [range(grid.views) for grid in grids]
+    return Source(cells, [KINDS.index(c.kind) for c in cells], "train", grids, views, 7, "raw")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_training_records_are_shuffled_and_others_are_not(source):
 
 def test_any_number_of_workers_gives_the_same_bytes(source, tmp_path):
     # 54 views are one chunk; several chunks make the workers overtake each other
-    few = source._replace(indices={0: range(9), 1: range(3)})
+    few = source._replace(indices=[(range(9), range(3))[cell.label] for cell in source.cells])
     more = few._replace(cells=[*few.cells] * 4, labels=[*few.labels] * 4)
     for workers in (1, 3):
         write_patch_lmdb(tmp_path / f"{workers}", more, True, workers)

@@ -166,7 +166,7 @@ def test_counts_that_a_profile_leaves_open_are_the_prototxts():
 
 def test_a_fold_is_built_with_the_views_that_were_said(tmp_path):
     data, said = write_manifest(tmp_path / "mine", normal=6, abnormal=14), []
-    request = Request(data=str(data), profile="smallest")
+    request = Request(data=(str(data),), profile="smallest")
     fold, _ = prepare_fold(request, 0, 1, None, tmp_path / "runs", said.append)
     config = RunRecord.read(fold.parent)
     assert config.dataset.labels == (6, 14) and said == view_changes(config) and len(said) == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data_prep.cells import Cell
 from data_prep.profiles import read_profile
-from data_prep.views import MAX_SHIFT, Grid, View, neighbourhood, plan, plan_view, render, shift_centre, spread
+from data_prep.views import MAX_SHIFT, Grid, View, neighbourhood, plan, plan_view, render, shifted, spread
 
 NORMAL, ABNORMAL = Grid(20, 14), Grid(10, 10)
 
@@ -82,10 +82,9 @@ def test_spread_is_distinct_and_even(total, wanted):
 
 
 def test_shifted_centres_stay_within_the_limit():
-    moved = [shift_centre(cell(f"cell{i}"), 5, 1) for i in range(300)]
-    shifts = {(c.centre[0] - 60.0, c.centre[1] - 50.0) for c in moved}
+    shifts = {shifted((0.0, 0.0), f"cell{i}", 5, 1) for i in range(300)}
     assert {dx for dx, _ in shifts} == {dy for _, dy in shifts} == set(range(-5, 6))
-    assert shift_centre(cell(), 0, 1) == cell()
+    assert shifted((60.5, 50.0), "cell0", 0, 1) == (60.5, 50.0)
 
 
 # rendering

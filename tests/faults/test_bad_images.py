@@ -213,7 +213,7 @@ def test_an_image_that_changed_since_it_was_read_stops_the_workers(set_of_cells,
     root, image, _ = set_of_cells
     dataset = open_dataset(root)
     image.write_bytes(WRONG_IMAGES["cut in its pixels"][0])
-    grids, views = dict.fromkeys((0, 1), Grid(1, 1)), dict.fromkeys((0, 1), range(1))
+    grids, views = [Grid(1, 1)] * len(dataset.cells), [range(1)] * len(dataset.cells)
     source = Source(dataset.cells, [cell.label for cell in dataset.cells], "train", grids, views, 1, "raw")
     with pytest.raises(UserError) as caught:
         write_patch_lmdb(place / "lmdb", source, True, workers)

@@ -73,7 +73,7 @@ def test_strange_file_names_go_through_everything(phantom, tmp_path):
     for name, image in zip(NAMES, sorted(folder.glob("*[0-9].BMP")), strict=False):
         image.with_name(f"{image.stem}-d.bmp").rename(folder / f"{name}-d.bmp")
         image.rename(folder / f"{name}.BMP")
-    fold, _ = prepare_fold(Request(data=str(root), profile="smallest"), 0, 1, "run", tmp_path / "runs")
+    fold, _ = prepare_fold(Request(data=(str(root),), profile="smallest"), 0, 1, "run", tmp_path / "runs")
     keys = [key for name in ("train_lmdb", "val_lmdb") for key, _ in read_datums(fold / name)]
     assert set(NAMES) <= {key.split("_", 1)[1] for key in keys}
     with (fold.parent / "cells.csv").open(newline="", encoding="utf-8") as file:

@@ -20,7 +20,7 @@ from tests.support.records import change, move_dataset
 def other_folds(tmp_path_factory, phantom):
     """Fold 1 of the same split, and fold 0 of another seed."""
     runs = tmp_path_factory.mktemp("other") / "runs"
-    request = {"data": str(phantom), "profile": "smallest"}
+    request = {"data": (str(phantom),), "profile": "smallest"}
     fold1, _ = prepare_fold(Request(**request), 1, 1, None, runs)
     seed2, _ = prepare_fold(Request(**request, seed=2), 0, 1, None, runs)
     return {"another fold": fold1, "another seed": seed2}

@@ -53,7 +53,7 @@ def test_a_look_at_all_images_decodes_each_once(manifest, counts, step):
 @pytest.mark.parametrize("select", ["paper", "inner"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_fold_decodes_each_image_once_for_both_lmdbs(manifest, tmp_path, counts, select, workers):
-    request = Request(data=str(manifest), profile="smallest", select=select)
+    request = Request(data=(str(manifest),), profile="smallest", select=select)
     folder, dataset, split, run = prepare_run(request, None, tmp_path)
     counts.start()
     (folder / "fold0").mkdir()
@@ -64,7 +64,7 @@ def test_a_fold_decodes_each_image_once_for_both_lmdbs(manifest, tmp_path, count
 
 def test_a_whole_build_decodes_each_image_twice_and_a_second_fold_once(manifest, tmp_path, counts):
     """For images.sha256, once a run, and for the views."""
-    request = Request(data=str(manifest), profile="smallest")
+    request = Request(data=(str(manifest),), profile="smallest")
     prepare_fold(request, 0, 1, None, tmp_path)
     assert (counts.decoded, counts.hashed) == (dict.fromkeys(IMAGES, 2), dict.fromkeys(IMAGES, 1))
     counts.start()
@@ -84,7 +84,7 @@ def test_regions_are_the_neighbourhoods_to_the_bit(manifest, tmp_path):
 
 def test_shared_regions_change_no_byte(manifest, tmp_path):
     cells = open_dataset(manifest).cells
-    grids, indices = dict.fromkeys((0, 1), Grid(3, 1)), dict.fromkeys((0, 1), range(3))
+    grids, indices = [Grid(3, 1)] * 20, [range(3)] * 20
     source = Source(cells[:20], [cell.label for cell in cells[:20]], "train", grids, indices, 1, "raw")
     write_patch_lmdb(tmp_path / "own", source, True, 1)
     with cut_regions(cells, tmp_path, 1) as regions:

@@ -41,7 +41,7 @@ def result(tmp_path_factory):
 def three(result):
     """The source net as it is, one trained without it, and the adapted net."""
     nets = [NetRecord(folder="x", weights_sha="b" * 64, fold_sha="c" * 64)]
-    parts = {"trained_on": "herlev", "source": None, "enlarged": 1.0, "training_um": 0.2, "out_of_distribution": None}
+    parts = {"trained_on": "herlev", "source": None, "training_um": 0.2, "out_of_distribution": None}
     before = replace(result, name="before", record=changed(result.record, external=ExternalRecord(nets=nets, **parts)))
     adapted = better(result, "adapted", 0.4)
     folds = []

@@ -54,7 +54,7 @@ def trained(run, fold, **changes):
 def external(run, **changes):
     """Make the run one of a set that the nets had not seen."""
     nets = [NetRecord(folder=f"runs/a/fold{k}", weights_sha=f"{k}" * 64, fold_sha="c" * 64) for k in (0, 2)]
-    parts = {"trained_on": "cric", "source": None, "nets": nets, "enlarged": None, "training_um": None}
+    parts = {"trained_on": "cric", "source": None, "nets": nets, "training_um": None}
     record = ExternalRecord(**(parts | {"out_of_distribution": None} | changes))
     change(RunRecord, run, external=record, protocol="external")
     for fold in range(3):
@@ -175,14 +175,14 @@ def test_an_external_set_names_its_nets_and_all_they_were_trained_on(run):
 
 
 @pytest.mark.parametrize(
-    ("enlarged", "training", "pixel", "said"),
+    ("resampled", "training", "pixel", "said"),
     [
-        (None, None, 0.2, "not known on both sides"),
-        (None, 0.201, 0.2, "images of 0.2 um a pixel, trained at 0.201, scored as they are"),
-        (1.25, 0.201, 0.25, "enlarged 1.250 times to 0.201 um"),
+        ((), None, 0.2, "not known on both sides"),
+        ((), 0.2, 0.2, "images of 0.2 um a pixel, as those of the training"),
+        ((0.25, 0.3), 0.201, 0.201, "images of 0.25 and 0.3 um a pixel, resampled to 0.201"),
     ],
 )
-def test_an_external_set_says_at_what_size_of_pixel(run, enlarged, training, pixel, said):
-    external(run, enlarged=enlarged, training_um=training)
-    dataset(run, pixel_um=pixel)
+def test_an_external_set_says_at_what_size_of_pixel(run, resampled, training, pixel, said):
+    external(run, training_um=training)
+    dataset(run, pixel_um=pixel, resampled_um=resampled)
     assert said in notes(run)[-1]

@@ -107,10 +107,11 @@ def test_heat_is_red_for_abnormal_blue_for_normal_and_nothing_where_there_is_non
     assert np.array_equal(photos.overlay(picture, heat * 0), picture)
 
 
-def run_of(path, enlarged=None):
+def run_of(path, pixel_um=0.2, resampled_um=()):
     """A run of a manifest, as far as its pictures need it."""
-    data = SimpleNamespace(path=str(path), dataset_sha=read_manifest(path).dataset_sha(), pixel_um=0.2)
-    return SimpleNamespace(record=SimpleNamespace(dataset=data, classes=2, external=SimpleNamespace(enlarged=enlarged)))
+    facts = {"path": str(path), "paths": (str(path),), "dataset_sha": read_manifest(path).dataset_sha()}
+    data = SimpleNamespace(**facts, pixel_um=pixel_um, resampled_um=resampled_um)
+    return SimpleNamespace(record=SimpleNamespace(dataset=data, classes=2))
 
 
 def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
@@ -128,15 +129,15 @@ def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):
         assert part[round(y), round(x)].tolist() == [250, 0, 0]
 
 
-@pytest.mark.parametrize("enlarged", [None, 0.5, 2.0])
-def test_pictures_of_a_validation_are_as_its_nets_saw_them(tmp_path, enlarged):
+@pytest.mark.parametrize("factor", [1.0, 0.5, 2.0])
+def test_pictures_of_a_validation_are_as_its_nets_saw_them(tmp_path, factor):
     """Images brought to the training set's pixel size are shown so, and the scale bar goes with them."""
-    side, radius, factor = 500, 16, enlarged or 1.0
+    side, radius = 500, 16
     image = np.full((side, side, 3), 220, np.uint8)
     cv2.circle(image, (250, 250), radius, (0, 0, 0), -1)
     assert cv2.imwrite(str(tmp_path / "cell.png"), image)
     (tmp_path / "cells.csv").write_text("image,label,nucleus_x,nucleus_y\ncell.png,0,250,250\n")
-    pictures = CellPictures(run_of(tmp_path / "cells.csv", enlarged))
+    pictures = CellPictures(run_of(tmp_path / "cells.csv", 0.2 / factor, (0.2,) if factor != 1 else ()))
     cell = read_manifest(tmp_path / "cells.csv").cells[0].id
     for picture in (pictures.patch(cell), pictures.neighbourhood(cell)):
         dark = np.argwhere(picture[..., 0] < 110)
@@ -151,6 +152,6 @@ def test_another_data_set_in_its_place_is_not_shown(shown):
     run, _ = shown
     data = run.record.dataset
     for path, sha, why in ((data.path, "0" * 64, "not the one"), ("/nowhere", data.dataset_sha, "no longer at")):
-        record = SimpleNamespace(dataset=SimpleNamespace(path=path, dataset_sha=sha), classes=2, external=None)
+        record = SimpleNamespace(dataset=SimpleNamespace(path=path, paths=(path,), dataset_sha=sha), classes=2)
         with pytest.raises(LeftOutError, match=why):
             CellPictures(SimpleNamespace(record=record)).image(run.result.ids[0])

@@ -2,15 +2,16 @@
 
 import csv
 import io
-import shutil
 
 import cv2
+import numpy as np
 import pytest
 
-from data_prep.views import Grid
+from data_prep.views import Grid, neighbourhood
 from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
 from deeppap.scoring.cell_views import ViewChoice
-from deeppap.scoring.classify import cells_in_csv, require_writable
+from deeppap.scoring.classify import cells_in_csv, cells_in_image, require_writable, with_pixels
 from tests.support.checkout import run_tool
 from tests.support.pictures import plain
 from tests.support.records import change_scores
@@ -184,13 +185,28 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):
     require_writable(tmp_path / "new/folder/scores.csv", [])
 
 
-def test_pixels_of_another_size_than_the_training_images_are_refused(dataset, tmp_path):
-    shutil.copy(dataset.cells[0].image, tmp_path / "a.bmp")
+@pytest.mark.parametrize("kept", [True, False])
+def test_images_are_resampled_to_the_pixel_size_of_the_training(dataset, tmp_path, kept):
+    """An image of half the size, with pixels of twice the side, is scored as the large one; its centre is its own."""
+    whole = read_image(dataset.cells[0].image)
+    whole = whole[: len(whole) // 2 * 2, : whole.shape[1] // 2 * 2]
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     listing, choice = tmp_path / "cells.csv", ViewChoice(Grid(10, 10), 1, 1)
-    listing.write_text("image,nucleus_x,nucleus_y,pixel_um\na.bmp,20,20,0.25\n")
-    assert len(cells_in_csv(listing, choice, 0.25)) == len(cells_in_csv(listing, choice)) == 1
-    with pytest.raises(UserError, match="line 2: .*0.201 um.*0.25"):
-        cells_in_csv(listing, choice, 0.201)
+    listing.write_text("image,nucleus_x,nucleus_y,pixel_um\na.png,20,20,0.5\n")
+    found = list(with_pixels(cells_in_csv(listing, choice, 0.25, held_bytes=None if kept else 0), choice))
+    found += cells_in_image(tmp_path / "a.png", [(20, 20)], choice, 0.25, 0.5)
+    for cell in found:
+        region, centre = cell.read()
+        assert (cell.cell.centre, centre) == ((20, 20), (40.5, 40.5))
+        assert np.abs(region.astype(int) - neighbourhood(whole, (40.5, 40.5))[0]).mean() < 6
+    same = [list(with_pixels(cells_in_csv(listing, choice, size), choice)) for size in (0.5, None)]
+    assert [cell[0].read()[1] for cell in same] == [(20, 20)] * 2
+    with pytest.raises(UserError, match="a.png: expected its pixel size, since the net was trained at 0.25 um"):
+        cells_in_image(tmp_path / "a.png", [(20, 20)], choice, 0.25)
+    listing.write_text("image,nucleus_x,nucleus_y\na.png,20,20\n")
+    with pytest.raises(UserError, match="line 2: expected its pixel size"):
+        cells_in_csv(listing, choice, 0.25)
+    assert cells_in_csv(listing, choice, 0.25, mpp=0.5)[0].read()[1] == (40.5, 40.5)
 
 
 def test_a_centre_beside_a_list_is_not_dropped_in_silence(checkout, trained_fold, tmp_path):

@@ -12,7 +12,7 @@ from msgspec.structs import replace as with_fields
 from data_prep.dataset import open_dataset
 from data_prep.image_hashes import image_hashes, read_images, require_no_shared_image, write_images
 from data_prep.manifest import read_manifest
-from data_prep.views import moved, resample
+from data_prep.pixel_size import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
@@ -22,9 +22,9 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import (
     External,
     ExternalOptions,
+    as_seen,
     require_one_training,
     require_replaceable,
-    scale,
     validate,
     write_external,
 )
@@ -68,7 +68,8 @@ def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path,
     table = json.loads((checkout / "runs/seen/report/tables/own_classes.json").read_text())
     assert {row[1]: row[3] for row in table["rows"]} == {"NILM": 2, "HSIL": 2, "LSIL": 2}
     # nobody knows the phantom's pixel size
-    assert "pixel_um" in run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=2).stderr
+    done = run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=2)
+    assert "--mpp: expected a net whose" in done.stderr
 
 
 def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, phantom, tmp_path):
@@ -146,16 +147,23 @@ def test_what_is_not_the_runs_own_way_stands_in_the_name(two_nets, tmp_path):
     assert other.default_name().endswith("-fold1-views1-crops2-mpp0.25")
 
 
-def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets):
+def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets, tmp_path):
     one = two_nets[0]
     known = replace(one, run=with_fields(one.run, dataset=with_fields(one.run.dataset, pixel_um=0.2)))
-    assert scale(known, 0.25, asked=True) == pytest.approx(1.25)
-    assert scale(known, None, asked=False) is None and scale(one, 0.25, asked=False) is None
+    bare = read_manifest(field_set(tmp_path / "fields"))
+    for dataset in (bare, bare.stated(0.3)):  # what the user says of the images overrides what they state
+        seen = as_seen(dataset, known.run, 0.25)
+        assert {cell.scale for cell in seen.cells} == {0.25 / 0.2}
+        assert (seen.pixel_um, seen.resampled_um()) == (0.2, (0.25,))
+    assert as_seen(bare.stated(0.1), known.run, None).cells[0].scale == 0.5
+    assert as_seen(bare, one.run, None) == bare
     for mpp in (0.001, 250, float("nan")):
         with pytest.raises(UserError, match="mpp: expected 0.01 to 10 micrometres"):
-            scale(known, mpp, asked=True)
-    with pytest.raises(UserError, match="run.json: expected the training set's pixel_um"):
-        scale(one, 0.25, asked=True)
+            as_seen(bare, known.run, mpp)
+    with pytest.raises(UserError, match="fields: expected the images' pixel size, since the net was trained at 0.2 um"):
+        as_seen(bare, known.run, None)
+    with pytest.raises(UserError, match="mpp: expected a net whose training set states its pixel size"):
+        as_seen(bare, one.run, 0.25)
 
 
 def test_a_fold_whose_images_nobody_knows_is_refused(copy_of, trained_fold, tmp_path):
@@ -187,7 +195,7 @@ def test_a_resampled_image_keeps_its_centres():
 
 def test_bethesda_classes_are_labels(tmp_path):
     found = read_manifest(field_set(tmp_path / "fields"))
-    assert {found.kinds[cell.id]: cell.label for cell in found.cells} == {"NILM": 0, "HSIL": 1, "LSIL": 1}
+    assert {cell.kind: cell.label for cell in found.cells} == {"NILM": 0, "HSIL": 1, "LSIL": 1}
     write_manifest(tmp_path / "fields/nuclei.csv", [["field0.png", 9, 9, "HSSIL"]])
     with pytest.raises(UserError, match="HSSIL"):
         read_manifest(tmp_path / "fields/nuclei.csv")

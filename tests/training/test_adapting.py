@@ -157,7 +157,7 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
     """A fold of the paper's profile is 25 GB and an hour of work."""
     monkeypatch.chdir(tmp_path)
     options = CrossValidateOptions(source=open_source(trained_fold), folds=[1])
-    request = Request(data=str(phantom), profile="smallest", seed=5)
+    request = Request(data=(str(phantom),), profile="smallest", seed=5)
     for classes, said in ((7, "source: expected a run of two classes"), (2, "has not seen the held-out")):
         with pytest.raises(UserError, match=said):
             cross_validate(replace(request, classes=classes), options, say=lambda _: None)

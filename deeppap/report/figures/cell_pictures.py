@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.cells import Cell
-from data_prep.dataset import open_dataset
-from data_prep.views import PATCH, View, moved, neighbourhood, render, resample
+from data_prep.dataset import as_recorded, open_datasets
+from data_prep.pixel_size import read_cell_image
+from data_prep.views import PATCH, View, neighbourhood, render
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import read_image
 from deeppap.report.figures.style import LeftOutError
 from deeppap.scoring.results import RunResult
 
@@ -18,10 +18,7 @@ STRAIGHT = View(0, 0, 0)
 
 
 class CellPictures:
-    """The pictures of a run's cells, as long as its data set is where it was and still the same.
-
-    An external validation's pictures are at the pixel size at which its nets saw them.
-    """
+    """The pictures of a run's cells at the net's pixel size, as long as its data set is where it was and the same."""
 
     def __init__(self, run: RunResult):
         self.run = run
@@ -30,17 +27,21 @@ class CellPictures:
     def _cells(self) -> dict[str, Cell] | str:
         """The cells by id, or why there are none."""
         facts = self.run.record.dataset
-        given = Path(facts.path)
         # a path without a root is meant from where the tool was started, most often the project's folder
-        places = [place for place in (given, ROOT / given) if str(given) != "." and place.exists()]
-        if not places:
-            return f"the data set is no longer at {given}"
+        found = [
+            [place for place in (Path(path), ROOT / path) if path != "." and place.exists()] for path in facts.paths
+        ]
+        if not all(found):
+            return f"the data set is no longer at {facts.path}"
         try:
-            dataset = open_dataset(places[0], allow_partial=True, own=self.run.record.classes == "own")
+            own = self.run.record.classes == "own"
+            dataset = open_datasets([places[0] for places in found], allow_partial=True, own=own)
             same = dataset.dataset_sha() == facts.dataset_sha
         except (UserError, OSError) as error:
             return f"the data set cannot be read ({error})"
-        return dataset.by_id() if same else f"the data set at {given} is not the one this run was made from"
+        if not same:
+            return f"the data set at {facts.path} is not the one this run was made from"
+        return as_recorded(dataset, facts).by_id()
 
     def cell(self, cell_id: str) -> Cell:
         """One cell; LeftOutError where the data set is gone or another one."""
@@ -76,17 +77,9 @@ class CellPictures:
 
     def micrometres(self) -> float | None:
         """The side of a pixel of these pictures; None where nobody says."""
-        size = self.run.record.dataset.pixel_um
-        return size and size / self._factor
-
-    @property
-    def _factor(self) -> float:
-        """By how much the run's images were enlarged before they were scored."""
-        external = self.run.record.external
-        return (external and external.enlarged) or 1.0
+        return self.run.record.dataset.pixel_um
 
     def _as_scored(self, cell: Cell) -> tuple[np.ndarray, tuple[float, float]]:
         """A cell's image, uint8 (H, W, 3) BGR, and its centre in it, as they came before the nets."""
-        image = read_image(cell.image)
-        scored = resample(image, self._factor)
-        return scored, moved(cell.centre, image.shape, scored.shape)
+        image = read_cell_image(cell.image, cell.scale)
+        return image.pixels, image.place(cell.centre)
