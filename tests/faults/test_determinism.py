@@ -77,9 +77,6 @@ def test_any_workers_directory_order_locale_time_zone_and_hash_seed(tmp_path, ce
             shutil.copy(path, copy / path.relative_to(cells))
     assert prepared(tmp_path / "turkish", copy, "--workers", "3") == expected
     assert {"fold1/train_lmdb/data.mdb", "fold1/mean.binaryproto", "split.json", "cells.csv"} <= expected.keys()
-    monkeypatch.setenv("LC_ALL", "C")
-    assert decimal_point() == "."
-    assert prepared(tmp_path / "c", cells, "--workers", "2") == expected
 
 
 def test_another_seed_gives_another_set(tmp_path, cells, expected):

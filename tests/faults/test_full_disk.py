@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from data_prep.fold_data import sources
-from data_prep.mean_image import read_mean, write_mean
 from data_prep.patch_lmdb import write_patch_lmdb
 from data_prep.profiles import run_profile
 from deeppap.io import files
@@ -52,21 +51,6 @@ def test_a_disk_that_fills_up_while_the_lmdb_is_written(small_disk, built_fold, 
     shutil.rmtree(target)
     disk.resize(64 << 20)
     assert write_patch_lmdb(target, train, True, 1) == 144
-
-
-@pytest.mark.parametrize("foresight", [True, False])
-def test_a_mean_image_on_a_full_disk(small_disk, foresight, request):
-    if not foresight:
-        request.getfixturevalue("no_foresight")
-    disk = small_disk(400 << 10)
-    mean = np.full((3, 256, 256), 7, np.float32)
-    with pytest.raises(UserError) as caught:
-        write_mean(disk.folder / "mean.binaryproto", mean)
-    assert str(disk.folder) in caught.value.where and "786.4 kB" in str(caught.value)
-    assert list(disk.folder.iterdir()) == []
-    disk.resize(4 << 20)
-    write_mean(disk.folder / "mean.binaryproto", mean)
-    assert (read_mean(disk.folder / "mean.binaryproto") == mean).all()
 
 
 def test_a_text_file_on_a_full_disk_keeps_the_old_one(small_disk, no_foresight):
