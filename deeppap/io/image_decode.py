@@ -1,7 +1,7 @@
 """PNG, BMP and JPEG through Pillow and libjpeg-turbo: what a header says, and pixels where all of them are sound."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO, NamedTuple
 
@@ -140,21 +140,24 @@ def _jpeg(file: IO[bytes], size: int) -> Header:
     image = JpegImageFile(file)
     _require_room(image.size, image.width * image.height, JPEG_PIXELS * size)
     kind = KINDS.get(image.mode, f"an image of the kind {image.mode}")
-    return Header(*image.size, kind, partial(_decode_jpeg_file, file))
+    return Header(*image.size, kind, partial(_decode_jpeg_file, file, image.size))
 
 
-def _decode_jpeg_file(file: IO[bytes]) -> np.ndarray:
+def _decode_jpeg_file(file: IO[bytes], size: tuple[int, int]) -> np.ndarray:
     file.seek(0)
-    return decode_jpeg(file.read())
+    return decode_jpeg(file.read(), [size])
 
 
-def decode_jpeg(data: bytes, model: str | None = None) -> np.ndarray:
-    """The pixels of a whole JPEG, (H, W, 3) BGR or (H, W); `model` is what its colours must be stored as, such as RGB.
+def decode_jpeg(data: bytes, sizes: Sequence[tuple[int, int]], model: str | None = None) -> np.ndarray:
+    """The pixels of a whole JPEG, (H, W, 3) BGR or (H, W).
+
+    It must be of one of some `sizes`, (width, height); `model` is what its colours must be stored as, such as RGB.
 
     Raises
     ------
     DamagedError
-        For other colours, and where libjpeg warns, as of data that end early: it goes on with what it makes up.
+        For another size, which takes no memory, for other colours, and where libjpeg warns, as of data that end
+        early: it goes on with what it makes up.
     """
     import simplejpeg
 
@@ -162,6 +165,7 @@ def decode_jpeg(data: bytes, model: str | None = None) -> np.ndarray:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         if colours not in ("YCbCr", "RGB", "Gray") or (model and colours != model):
             raise DamagedError(f"a JPEG of {colours} where {model or 'YCbCr, RGB or grey'} was expected")
+        require_size((width, height), sizes)
         if data.count(b"\xff\xda") * width * height > SCAN_PIXELS:
             raise DamagedError(f"a JPEG of {width} x {height} pixels in {data.count(bytes([255, 218]))} scans")
         pixels = simplejpeg.decode_jpeg(data, "GRAY" if colours == "Gray" else "BGR", strict=True)
@@ -171,6 +175,12 @@ def decode_jpeg(data: bytes, model: str | None = None) -> np.ndarray:
 
 
 OPENERS = {PNG: _png, JPEG: _jpeg, BMP: _bmp}
+
+
+def require_size(size: tuple[int, int], expected: Sequence[tuple[int, int]]) -> None:
+    """Refuse a picture inside a file that has another size than the file says, before it is decoded."""
+    if tuple(size) not in expected:
+        raise DamagedError(f"a picture of {size[0]} x {size[1]} where {expected[0][0]} x {expected[0][1]} was expected")
 
 
 def _raw_mode(image) -> str:

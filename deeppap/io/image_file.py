@@ -6,7 +6,7 @@ Pixels are as they are stored: an orientation that EXIF or a TIFF's tag asks for
 import os
 import unicodedata
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -78,8 +78,8 @@ def image_size(path: Path) -> tuple[int, int]:
     """Height and width of a colour image, from the header alone where the format allows; errors as `read_image`'s."""
     with _opened(path) as (file, size, start):
         if start[:4] in TIFF:
-            image = _tiff(path)
-            (width, height), kind = image.levels[0], image.kind
+            with _tiff(path) as image:
+                (width, height), kind = image.levels[0], image.kind
         else:
             _require_small(path, size)
             width, height, kind, _ = _header(path, file, size)
@@ -156,21 +156,23 @@ def _header(path: Path, file, size: int) -> Header:
     return header
 
 
+@contextmanager
 def _tiff(path: Path):
+    """An open TIFF."""
     from deeppap.io.image_tiff import TiffImage  # with tifffile: a tenth of a second that most calls need not spend
 
-    return TiffImage(path)
+    with closing(TiffImage(path)) as image:
+        yield image
 
 
 def _tiff_pixels(path: Path, kinds: tuple[str, ...] | None) -> np.ndarray:
     from deeppap.io.image_tiff import is_mask
 
-    image = _tiff(path)
-    (width, height), kind = image.levels[0], image.kind
-    if kinds is None and not is_mask(image) and kind not in (COLOUR, ALPHA):
-        raise UserError(path, "a mask of whole numbers or of colours", kind, CONVERT)
-    _require(path, width, height, kind, kinds)
-    pixels = image.whole()
+    with _tiff(path) as image:
+        if kinds is None and not is_mask(image) and image.kind not in (COLOUR, ALPHA):
+            raise UserError(path, "a mask of whole numbers or of colours", image.kind, CONVERT)
+        _require(path, *image.levels[0], image.kind, kinds)
+        pixels = image.whole()
     return _without_alpha(path, pixels) if kinds else pixels
 
 

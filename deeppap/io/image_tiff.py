@@ -4,13 +4,14 @@ import logging
 import zlib
 from collections.abc import Callable
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, decode_jpeg, one_line
+from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, decode_jpeg, one_line, require_size
 from deeppap.io.image_pixel_size import PixelSize, tiff_pixel_size
 
 MAX_DIRECTORIES, MAX_SEGMENTS = 10_000, 4_000_000  # no slide has more, and each of them takes memory
@@ -93,7 +94,7 @@ class TiffImage:
 
         # it says of each oddity what it made of it; what matters is checked here
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-        self.path = path
+        self.path, self.file = path, None
         try:
             # planes that lie in other files would be opened by the names that this file gives
             self.file = tifffile.TiffFile(path, _multifile=False)
@@ -106,11 +107,18 @@ class TiffImage:
             self._require_whole()
             self.pixel_size: PixelSize = tiff_pixel_size(self.file, page)
         except UserError:
+            self.close()
             raise
         except Exception as error:  # a broken file can raise anything in the parser
+            self.close()
             found = f"a header that cannot be read ({one_line(error)})"
             raise UserError(path, "a whole TIFF file", found, AGAIN) from None
         self.levels = [(level.page.imagewidth, level.page.imagelength) for level in self._levels]
+
+    def close(self) -> None:
+        """Close the file, which no segment can be read from afterwards."""
+        if self.file is not None:
+            self.file.close()
 
     def segment_size(self, level: int) -> tuple[int, int]:
         """Width and height of a level's segments."""
@@ -180,20 +188,20 @@ class TiffImage:
         if not page.is_tiled:
             high = min(high, page.imagelength - index * high)
         samples = page.samplesperpixel if page.planarconfig == 1 else 1
+        sizes = [(wide, high), _segment_size(page)]  # some writers fill up the last strip
         if page.compression in JPEG:
-            pixels = decode_jpeg(_whole_jpeg(data, page), MODELS[page.photometric.name])
+            pixels = decode_jpeg(_whole_jpeg(data, page), sizes, MODELS[page.photometric.name])
         elif page.compression in JPEG2000:
-            import imagecodecs
-
-            pixels = imagecodecs.jpeg2k_decode(data)
+            pixels = _decode_jpeg2000(data, sizes)
         else:
             return _unpacked(page, data, (high, wide, samples))
         pixels = pixels.reshape(*pixels.shape[:2], -1)
         if page.compression in JPEG and samples == 3:
             pixels = pixels[..., ::-1]
-        full = _segment_size(page)
-        if pixels.dtype != np.uint8 or pixels.shape[2] != samples or pixels.shape[:2] not in ((high, wide), full[::-1]):
-            raise DamagedError(f"a segment of {pixels.shape[1]} x {pixels.shape[0]} where {wide} x {high} was expected")
+        if pixels.dtype != np.uint8 or pixels.shape[2] != samples or pixels.shape[1::-1] not in sizes:
+            raise DamagedError(
+                f"{pixels.shape[2]} channel(s) of {pixels.dtype} where {samples} of 8 bits were expected"
+            )
         return pixels
 
     def _require_whole(self) -> None:
@@ -360,6 +368,14 @@ def is_mask(image: TiffImage) -> bool:
     page = image._levels[0].page
     sizes = (1, 8, 16, 32)
     return page.samplesperpixel == 1 and page.photometric.name in MODELS and page.bitspersample in sizes
+
+
+def _decode_jpeg2000(data: bytes, sizes: list[tuple[int, int]]) -> np.ndarray:
+    import imagecodecs
+    from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+    require_size(Jpeg2KImageFile(BytesIO(data)).size, sizes)
+    return imagecodecs.jpeg2k_decode(data)
 
 
 def _whole_jpeg(data: bytes, page) -> bytes:
