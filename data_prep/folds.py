@@ -27,6 +27,7 @@ def _dealt(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_cla
 
     strata, groups = _strata(cells, n_folds, by_class), [cell.group for cell in cells]
     kind = StratifiedKFold if protocol == "cell" else StratifiedGroupKFold
+    # cells by themselves come out stratified at once; whole groups may not
     others = rng(seed, "folds").integers(SEEDS, size=SPLITS) if protocol == "field" else ()
     for each in (seed, *map(int, others)):
         splitter = kind(n_folds, shuffle=True, random_state=each)
@@ -216,6 +217,7 @@ def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[l
     if not 0 <= fold < len(split.folds):
         raise FieldError("fold", f"0 to {len(split.folds) - 1}", str(fold), "Folds are counted from 0.")
     test = set(split.folds[fold])
+    # a learning curve's smaller parts leave cells out of training and test alike
     others = test | set(split.left_out or ())
     return [c for c in dataset.cells if c.id not in others], [c for c in dataset.cells if c.id in test]
 

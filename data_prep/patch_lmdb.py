@@ -66,6 +66,7 @@ class _Renderer:
             region, centre = self.region(item)
             view = plan_view(item.id, source.purpose, source.grids[cell], index, source.seed)
             image = render(region, centre, view)
+            # Caffe's Datum is planes of B, G and R, OpenCV's image pixels of three
             planes = np.stack(cv2.split(image))
             total += planes
             message.label = int(source.labels[cell])
@@ -116,6 +117,7 @@ def write_patch_lmdb(
         for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers, regions), strict=True):
             with environment.begin(write=True) as transaction:
                 for one, datum in zip(cells.tolist(), datums, strict=True):
+                    # append: keys come in order, and pages are filled without a search
                     transaction.put(key(index, source.cells[one].id), datum, append=True)
                     index += 1
             if mean is not None:

@@ -48,6 +48,7 @@ def rng(seed: int, *names: str | int) -> np.random.Generator:
 
 def plan_view(cell_id: str, purpose: str, grid: Grid, index: int, seed: int) -> View:
     """The view number `index` of a cell: rotation index // Nt, a translation of its own."""
+    # seeded by name and number: a view is the same whichever others are rendered
     dx, dy = rng(seed, cell_id, purpose, index).integers(-MAX_SHIFT, MAX_SHIFT, 2, endpoint=True)
     return View(360.0 * (index // grid.translations) / grid.rotations, int(dx), int(dy))
 
@@ -123,5 +124,6 @@ def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.nda
     """
     back = patch_to_image(centre, view)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    # two steps as in the paper: cut at 128 first, so that the up-sampling sees no other pixels
     patch = cv2.warpAffine(image, back, (PATCH, PATCH), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return cv2.resize(patch, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)

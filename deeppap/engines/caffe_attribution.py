@@ -42,6 +42,7 @@ class CaffeAttribution:
         self.logits = next(one.bottom[0] for one in layers if "prob" in one.top)
         self.last = next(one.name for one in layers if self.logits in one.top and self.logits not in one.bottom)
         self.after = next(one.name for one in layers if layer in one.bottom and layer not in one.top)
+        # a net of its own: backward passes would overwrite what the engine keeps
         self.net = CaffeNet(message, engine.net.gpu)
         self.net.share_weights(engine.net)
         self.crop, self.batch = engine.crop, engine.batch

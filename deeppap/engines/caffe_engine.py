@@ -42,6 +42,7 @@ class CaffeEngine(CropEngine):
         if not {"data", "prob"} <= facts["blobs"].keys():
             found = ", ".join(facts["blobs"])
             raise UserError(deploy, "blobs named data and prob", found, "Give a deploy prototxt of ConvNet-T.")
+        # Caffe gives a layer that the file lacks random values, without a word
         check_weights(model, facts["params"], "Train again, or give the model that belongs to this net.")
         self.deploy, self.model = deploy, model
         self.hardware, self.precision = device.hardware, device.precision
@@ -153,12 +154,14 @@ def view_net(deploy: Message, crop: int, crops: int, views: int, size: int) -> M
     centred.bias_param.axis = 1
     if crops > 1:
         mirror = net.layer.add(name=MIRROR, type="InnerProduct", bottom=["centred"], top=["mirrored"])
+        # Caffe has no layer that mirrors: a product with the mirrored unit matrix along columns does
         mirror.inner_product_param.axis = 3
         mirror.inner_product_param.num_output = size
         mirror.inner_product_param.bias_term = False
     for index in range(crops):
         row, column = corners(size, crop)[index // 2]
         mirrored = index % 2 == 1
+        # in a mirrored view a crop's first column is counted from the other side
         source, start = ("mirrored", size - crop - column) if mirrored else ("centred", column)
         layer = net.layer.add(name=f"crop{index}", type="Crop", bottom=[source, "window"], top=[f"crop{index}"])
         layer.crop_param.axis = 2

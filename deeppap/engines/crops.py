@@ -47,6 +47,7 @@ def crop_views(
     out = into[: len(views) * count].reshape(len(views), count, 3, crop, crop)
     places = corners(views.shape[1], crop)
     for view, crops in zip(views, out, strict=True):
+        # the whole view at once: the ten crops overlap, and each pixel is subtracted from once
         centred = np.subtract(view.transpose(2, 0, 1), mean, dtype=np.float32)
         for index, target in enumerate(crops):
             row, column = places[index // 2]
@@ -80,6 +81,7 @@ class CroppedInput(ViewInput):
 
     def __init__(self, engine: Engine, mean: np.ndarray, crops: int):
         self.engine, self.crops = engine, crops
+        # whole views in a batch: a view's crops are averaged together
         self.at_once = max(1, engine.batch // crops)
         self.shape = (crops, 3, engine.crop, engine.crop)
         self.fill = partial(cut_into, mean=mean)

@@ -121,6 +121,7 @@ def filled_ahead(
     view_input: ViewInput, cells: Iterable[CellViews], workers: int | None = None
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """As `filled_in_turn`, the next chunks being rendered meanwhile."""
+    # one core stays with this process, which feeds the GPU
     workers = workers or max(1, usable_cores() - 1)
     shape, dtype = view_input.shape, np.dtype(view_input.dtype)
     size = view_input.at_once * int(np.prod(shape)) * dtype.itemsize
@@ -139,6 +140,7 @@ def filled_ahead(
             return chunk, np.ndarray((len(chunk), *shape), dtype, slots[number % SLOTS].buf)
 
         pending: deque = deque()
+        # a slot is filled again only after its chunk was yielded and the next one asked for
         for number, chunk in zip(count(), chunks(cells, view_input.at_once), strict=False):
             pending.append((number, chunk, start(number, chunk)))
             if len(pending) == SLOTS:

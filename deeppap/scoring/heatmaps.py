@@ -59,6 +59,7 @@ def heat_map(attribution: CaffeAttribution, cell: CellViews, mean: np.ndarray, c
     for index, units in enumerate(maps.astype(np.float32)):
         back = unit_to_image(attribution.fields, attribution.crop, index % crops, centre, views[index // crops])
         heat += cv2.warpAffine(units, back, size)
+        # the border is seen by fewer crops: heat is a mean over those that show a pixel
         seen += cv2.warpAffine(ones, back, size)
     area = (attribution.fields.stride * PATCH / SIZE) ** 2  # pixels of the image that share one unit's heat
     shown = seen >= SEEN * len(maps)

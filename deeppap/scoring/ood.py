@@ -202,6 +202,7 @@ def _limits(pairs: Sequence[tuple[Gaussian, np.ndarray]]) -> np.ndarray:
     for count in range(1, views + 1):
         chosen = spread(views, count)
         apart = [distances(held[:, chosen], gaussian) for gaussian, held in pairs]
+        # the higher of two neighbours: fewer held-out cells than 1 % may lie beyond the limit, not more
         limits.append(np.quantile(np.concatenate(apart), 1 - SHARE, method="higher"))
     return np.maximum(np.array(limits, np.float32), np.float32(1e-6))
 

@@ -75,6 +75,7 @@ class Axis:
         apart = np.abs(pixels - centres[:, None])
         weight = np.clip(1 - apart if self.scale < 1 else (self.scale + 1) / 2 - apart, 0, 1)
         weight[(pixels < 0) | (pixels >= self.size)] = 0
+        # at the image's border a pixel is made of fewer, which weigh more
         weight /= weight.sum(axis=1, keepdims=True)
         rows, taps = np.nonzero(weight)
         columns = pixels[rows, taps] - source.first
@@ -124,6 +125,7 @@ class TilePixels:
             self._detector = _Region(size, tile, detector_mpp / mpp, margin)
             box = _hull(box, self._detector.box)
         self._box = box
+        # one read for the detector and the views: decoding takes longer than resampling
         self._pixels, self.damages = slide.read(box)
 
     def for_detector(self) -> np.ndarray:

@@ -102,6 +102,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
     with progress(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05) as bar:
         for line in process.stdout:
             file.write(line)
+            # whoever reads train.log meanwhile, and a resumed training, must find every line
             file.flush()
             tail.append(line)
             news = reader.feed(line)
@@ -121,6 +122,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
 
 def _stop(process: subprocess.Popen, file: TextIO | None) -> None:
     """Ask Caffe to stop; it writes its snapshot and ends. A second Ctrl-C does not cut that short."""
+    # a snapshot that is cut short would cost the iterations since the last one
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
     try:
         if process.poll() is None:
