@@ -40,15 +40,15 @@ def write_mean(path: Path, mean: np.ndarray) -> None:
         partial.write_bytes(blob.SerializeToString())
 
 
-def read_mean(path: Path) -> np.ndarray:
-    """Read a mean image, float32 (3, 256, 256), BGR.
+def read_mean(path: Path, sha256: str | None = None) -> np.ndarray:
+    """Read a mean image, float32 (3, 256, 256), BGR; `sha256` is of the file's bytes, where it is known.
 
     Raises
     ------
     UserError
         If the file is no BlobProto, has another size, or values that no mean of 8-bit images has.
     """
-    blob = read_binary(path, "BlobProto", DO)
+    blob = read_binary(path, "BlobProto", DO, sha256)
     shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
     values = blob_values(blob)
     if shape[-3:] != SHAPE or values.size != np.prod(SHAPE):

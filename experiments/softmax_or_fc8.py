@@ -14,7 +14,6 @@ from scipy.special import softmax
 from deeppap.cli.tool import run
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.device import resolve
-from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import abnormal, score_cells
@@ -26,8 +25,8 @@ class WithFc8(CaffeEngine):
     """Caffe's engine that also keeps the input of softmax: `fc8`, a list of float32 (N, K), one entry a batch."""
 
     def __init__(self, model: TrainedModel, device):
-        super().__init__(model.deploy, model.weights, device)
-        layers = read_prototxt(model.deploy, "NetParameter").layer
+        super().__init__(model.deploy, model.weights, device, sha256=model.weights_sha)
+        layers = self.deploy.message.layer
         self.below = next(layer.bottom[0] for layer in layers if "prob" in layer.top)
         self.fc8: list[np.ndarray] = []
 

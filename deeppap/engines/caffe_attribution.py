@@ -8,7 +8,6 @@ from scipy.special import logsumexp
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.net_geometry import receptive_fields
-from deeppap.io.caffe_messages import read_prototxt
 
 # steadier than conv5, and pass for pass better than covering parts of the cell: docs/explanation/heatmaps.md
 LAYER = "conv3"
@@ -35,7 +34,7 @@ class CaffeAttribution:
     def __init__(self, engine: CaffeEngine, outputs: Sequence[int], layer: str = LAYER):
         engine.require_layer(layer)
         self.engine, self.outputs, self.layer = engine, list(outputs), layer
-        message = read_prototxt(engine.deploy, "NetParameter")
+        message = engine.deploy.copy()
         self.fields = receptive_fields(message, layer)
         message.force_backward = True  # Caffe passes nothing back in a net without a loss otherwise
         layers = message.layer

@@ -11,10 +11,9 @@ from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import CaffeNet, probe_net
 from deeppap.engines.crops import CROPS, CropEngine, corners
+from deeppap.engines.deploy import Deploy, crop_and_classes, read_deploy
 from deeppap.engines.device import Device
 from deeppap.engines.engine import ViewInput
-from deeppap.engines.weights_file import check_weights
-from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 
 CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
@@ -27,28 +26,31 @@ class CaffeEngine(CropEngine):
 
     Parameters
     ----------
-    deploy : Path
+    deploy : Path or Deploy
         The deploy prototxt: input `data`, output `prob`.
     model : Path
-        The .caffemodel of that net, checked before Caffe reads it.
+        The .caffemodel of that net.
     batch : int, optional
         Crops at once.
+    sha256 : str, optional
+        Of the model's bytes, where it is known.
     """
 
     name = "caffe"
 
-    def __init__(self, deploy: Path, model: Path, device: Device = Device(), batch: int | None = None):  # noqa: B008 (frozen)
-        facts = probe_net(deploy)
-        if not {"data", "prob"} <= facts["blobs"].keys():
-            found = ", ".join(facts["blobs"])
-            raise UserError(deploy, "blobs named data and prob", found, "Give a deploy prototxt of ConvNet-T.")
-        # Caffe gives a layer that the file lacks random values, without a word
-        check_weights(model, facts["params"], "Train again, or give the model that belongs to this net.")
-        self.deploy, self.model = deploy, model
+    def __init__(
+        self,
+        deploy: Path | Deploy,
+        model: Path,
+        device: Device = Device(),  # noqa: B008 (frozen)
+        batch: int | None = None,
+        sha256: str | None = None,
+    ):
+        self.deploy, self.model = read_deploy(deploy), model
+        self.crop, self.classes = crop_and_classes(self.deploy, probe_net(self.deploy)["blobs"])
         self.hardware, self.precision = device.hardware, device.precision
-        self.net = CaffeNet(deploy, device.number, model)
-        self.crop = facts["blobs"]["data"][-1]
-        self.classes = facts["blobs"]["prob"][-1]
+        do = "Train again, or give the model that belongs to this net."
+        self.net = CaffeNet(self.deploy, device.number, model, sha256, do)
         self.batch = batch or (CPU_BATCH if device.number is None else GPU_BATCH)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
@@ -68,7 +70,9 @@ class CaffeEngine(CropEngine):
     def require_layer(self, layer: str) -> None:
         """UserError if the net has no blob of that name."""
         if layer not in self.net.blobs:
-            raise UserError(self.deploy, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt.")
+            raise UserError(
+                self.deploy.path, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt."
+            )
 
     def room(self, count: int) -> np.ndarray:
         """The net's own input, float32 (count, 3, crop, crop), valid until the next call: crops need no copy."""
@@ -112,9 +116,8 @@ class CaffeViews(ViewInput):
         place[...] = view.transpose(2, 0, 1)
 
     def _load(self) -> CaffeNet:
-        deploy = read_prototxt(self.engine.deploy, "NetParameter")
         size = self.mean.shape[-1]
-        message = view_net(deploy, self.engine.crop, self.crops, self.at_once, size)
+        message = view_net(self.engine.deploy.message, self.engine.crop, self.crops, self.at_once, size)
         if self.layer is not None:
             # averaged on the GPU, which then hands over a few numbers for each crop
             _add_channel_means(message, self.layer)

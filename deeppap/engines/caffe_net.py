@@ -10,18 +10,19 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import Message
 
-from deeppap.io.caffe_messages import prototxt_file, read_prototxt
+from deeppap.engines.deploy import Deploy, read_deploy
+from deeppap.engines.weights_file import check_weights, layers_of
+from deeppap.io.caffe_messages import blob_values, prototxt_file
 from deeppap.io.errors import UserError
 
 TEST = 1  # a Phase of caffe.proto
 PROBE = ("-P", "-m", "deeppap.engines.caffe_net")  # -P: a file named caffe.py in the working folder is not imported
-_shapes_of: dict[bytes, str] = {}  # by the text of a prototxt, so that a process asks once about each net
+_shapes_of: dict[str, str] = {}  # by the digest of a net, so that a process asks once about each
 
 
 class CaffeNet:
@@ -32,23 +33,42 @@ class CaffeNet:
 
     Parameters
     ----------
-    net : Path or NetParameter
+    net : Path, Deploy or NetParameter
+        A message is built as it is: it was made here, of a net that `read_deploy` has read.
     gpu : int, optional
         Number of the GPU; the CPU by default.
     weights : Path, optional
-        A .caffemodel that fits the net: check it first with `probe_net` and `check_weights`, since Caffe would end
-        the process or go on with random values.
+        A .caffemodel of the net. Caffe never reads it: it would end the process at some, and go on with random values
+        at others.
+    sha256 : str, optional
+        Of the bytes of `weights`.
+    do : str
+        What to do about other weights.
     """
 
-    def __init__(self, net: Path | Message, gpu: int | None = None, weights: Path | None = None):
+    def __init__(
+        self,
+        net: Path | Deploy | Message,
+        gpu: int | None = None,
+        weights: Path | None = None,
+        sha256: str | None = None,
+        do: str = "Give the model that belongs to this net.",
+    ):
         os.environ.setdefault("GLOG_minloglevel", "2")
         import caffe
 
         self.gpu = gpu
         self._set_mode()
-        with nullcontext(net) if isinstance(net, Path) else prototxt_file(net) as path:
-            self.net = caffe.Net(str(path), caffe.TEST, **({"weights": str(weights)} if weights else {}))
+        # a private file of what was checked: the path itself may hold something else by now
+        with prototxt_file(net if isinstance(net, Message) else read_deploy(net).message) as path:
+            self.net = caffe.Net(str(path), caffe.TEST)
         self.blobs, self.params = self.net.blobs, self.net.params
+        if weights is not None:
+            shapes = {name: [list(blob.data.shape) for blob in blobs] for name, blobs in self.params.items()}
+            stored = layers_of(check_weights(weights, shapes, do, sha256))
+            for name, blobs in self.params.items():
+                for blob, values in zip(blobs, stored[name], strict=True):
+                    blob.data.ravel()[...] = blob_values(values)
 
     def _set_mode(self) -> None:
         import caffe
@@ -100,29 +120,28 @@ def all_blobs(net: Message, weights: Path, data: np.ndarray) -> dict[str, np.nda
     return {name: blob.data.copy() for name, blob in loaded.blobs.items()}
 
 
-def probe_net(deploy: Path) -> dict[str, dict[str, list]]:
+def probe_net(deploy: Path | Deploy) -> dict[str, dict[str, list]]:
     """Shapes of a net as Caffe builds it: `params`, a list of shapes by layer, and `blobs`, a shape by name.
 
     Raises
     ------
     UserError
-        With Caffe's own reason if it refuses the net.
+        For a net that `read_deploy` refuses, and with Caffe's own reason if Caffe does.
     """
-    read_prototxt(deploy, "NetParameter")
-    text = deploy.read_bytes()
-    if text not in _shapes_of:
-        _shapes_of[text] = _ask_caffe(deploy)
-    return json.loads(_shapes_of[text])
+    deploy = read_deploy(deploy)
+    if deploy.sha256 not in _shapes_of:
+        _shapes_of[deploy.sha256] = _ask_caffe(deploy)
+    return json.loads(_shapes_of[deploy.sha256])
 
 
-def _ask_caffe(deploy: Path) -> str:
+def _ask_caffe(deploy: Deploy) -> str:
     environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"}
     if (Path(sys.prefix) / "lib/caffe/cpu").is_dir():  # it starts faster than the CUDA build
         environment["CAFFE_BUILD"] = "cpu"
-    command = [sys.executable, *PROBE, deploy]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    with prototxt_file(deploy.message) as file:
+        done = subprocess.run([sys.executable, *PROBE, file], capture_output=True, text=True, env=environment)
     if done.returncode:
-        raise UserError(deploy, "a net that Caffe can build", caffe_reason(done.stderr), "Correct the prototxt.")
+        raise UserError(deploy.path, "a net that Caffe can build", caffe_reason(done.stderr), "Correct the prototxt.")
     return done.stdout.splitlines()[-1]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deeppap.engines.deploy import Deploy
 from deeppap.engines.device import Device, require_engine
 from deeppap.io.errors import FieldError, UserError
 
@@ -114,13 +115,16 @@ class Engine(ABC):
         """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""
 
 
-def open_engine(deploy: Path, model: Path, device: Device, batch: int | None = None) -> Engine:
-    """The engine that a device names, with a net's weights in it.
+def open_engine(
+    deploy: Path | Deploy, model: Path, device: Device, batch: int | None = None, sha256: str | None = None
+) -> Engine:
+    """The engine that a device names, with a net's weights in it; `sha256` is of their bytes, where it is known.
 
     Raises
     ------
     UserError
-        If the engine is unknown or not installed, or lacks that precision here.
+        If the engine is unknown or not installed, or lacks that precision here; for a net that may not be built, and
+        weights that are not its own.
     """
     require_engine(device.engine, "float32" if device.precision == "tf32" else device.precision)
     # imported here, since each engine's packages may be missing
@@ -130,4 +134,4 @@ def open_engine(deploy: Path, model: Path, device: Device, batch: int | None = N
         from deeppap.engines.onnx_engine import OnnxRuntimeEngine as Kind
     else:
         from deeppap.engines.caffe_engine import CaffeEngine as Kind
-    return Kind(deploy, model, device, batch)
+    return Kind(deploy, model, device, batch, sha256)

@@ -3,6 +3,7 @@
 It knows the layers of this project's nets: ConvNet-T, CaffeNet and NucleusFCN.
 """
 
+import math
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -25,6 +26,8 @@ OPTIONS = {
     "Sigmoid": ("sigmoid_param", set()),
     "Softmax": ("softmax_param", set()),
 }
+IN_PLACE = ("ReLU", "Dropout", "Sigmoid")  # types that may write their output over their input
+FOUR_AXES = ("Convolution", "Deconvolution", "Pooling", "LRN")  # types that take maps alone
 Shapes = dict[str, list[int]]
 
 
@@ -49,20 +52,19 @@ class ReceptiveFields(NamedTuple):
     first: float
 
 
-def require_known(layer: Message) -> None:
-    """UserError for a layer of another type, or with an option that is not read here."""
-    where = f"layer {layer.name} of type {layer.type}"
-    do = "Score this net with Caffe."
+def unknown_part(layer: Message) -> str | None:
+    """What of a layer is not read here, as the end of a line; None if all of it is."""
     if layer.type not in OPTIONS:
-        raise UserError(where, f"a type that is known without Caffe: {', '.join(OPTIONS)}", layer.type, do)
+        return f", a type that is not known here ({', '.join(OPTIONS)} are)"
     parameter, known = OPTIONS[layer.type]
     given = getattr(layer, parameter)
     for field, value in given.ListFields():
         several = field.label == field.LABEL_REPEATED and len(value) > 1  # as a kernel of another height than width
         if field.name not in known or several:
-            raise UserError(where, f"no {parameter}.{field.name}, or one value", str(value).strip(), do)
+            return f" with {parameter}.{field.name} {' '.join(str(value).split())[:40]}"
     if layer.type == "Pooling" and given.pool != given.MAX:
-        raise UserError(where, "MAX pooling", "another", do)
+        return " that does not take the maximum"
+    return None
 
 
 def window_of(layer: Message) -> Window:
@@ -72,6 +74,8 @@ def window_of(layer: Message) -> Window:
         return Window(given.kernel_size, given.stride, given.pad)
     given = layer.convolution_param
     stride, pad, dilation = given.stride or [1], given.pad or [0], given.dilation or [1]
+    if not given.kernel_size:
+        raise ValueError("no kernel_size")
     return Window(given.kernel_size[0], stride[0], pad[0], dilation[0])
 
 
@@ -86,35 +90,44 @@ def net_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
     blobs: Shapes = {}
     params: dict[str, list[list[int]]] = {}
     for layer in net.layer:
-        require_known(layer)
-        if layer.type == "Input":
-            blobs[layer.top[0]] = list(layer.input_param.shape[0].dim)
-            continue
-        below = [blobs[name] for name in layer.bottom]
-        shape, weights = _layer_shapes(layer, below)
-        blobs[layer.top[0]] = shape
+        if reason := unknown_part(layer):
+            where = f"layer {layer.name} of type {layer.type}"
+            raise UserError(where, "a layer that is known without Caffe", f"one{reason}", "Score this net with Caffe.")
+        blobs[layer.top[0]], weights = layer_shapes(layer, [blobs[name] for name in layer.bottom])
         if weights:
             params[layer.name] = weights
     return blobs, params
 
 
-def _layer_shapes(layer: Message, below: list[list[int]]) -> tuple[list[int], list[list[int]]]:
-    """A layer's output and its parameters, from its inputs."""
+def layer_shapes(layer: Message, below: list[list[int]]) -> tuple[list[int], list[list[int]]]:
+    """The shapes of a layer's output and of its parameters, from those of its inputs; ValueError if they do not fit."""
+    if layer.type == "Input":
+        (shape,) = layer.input_param.shape
+        if len(shape.dim) != 4:
+            raise ValueError(f"{len(shape.dim)} axes, not 4")
+        return list(shape.dim), []
+    if layer.type in FOUR_AXES and len(below[0]) != 4:
+        raise ValueError("an input without rows and columns")
     count, channels, *size = below[0]
     if layer.type == "Concat":
+        if any(shape[:1] + shape[2:] != [count, *size] for shape in below):
+            raise ValueError("inputs of several sizes")
         return [count, sum(shape[1] for shape in below), *size], []
     if layer.type == "InnerProduct":
-        inputs = channels
-        for length in size:
-            inputs *= length
         outputs = layer.inner_product_param.num_output
-        return [count, outputs], _with_bias([outputs, inputs], outputs, layer.inner_product_param)
+        return [count, outputs], _with_bias([outputs, math.prod([channels, *size])], outputs, layer.inner_product_param)
     if layer.type == "Pooling":
         window = window_of(layer)
+        if not window.pad < window.kernel <= min(size) + 2 * window.pad:
+            raise ValueError(f"a window of {window.kernel} on {size} with {window.pad} around it")
         return [count, channels, *(_pooled(length, window) for length in size)], []
+    if layer.type == "LRN" and layer.lrn_param.local_size % 2 == 0:
+        raise ValueError("an even local_size")
     if layer.type not in ("Convolution", "Deconvolution"):
         return below[0], []
     window, given = window_of(layer), layer.convolution_param
+    if channels % given.group or given.num_output % given.group:
+        raise ValueError(f"{given.group} groups of {channels} channels")
     kernel = [window.kernel, window.kernel]
     if layer.type == "Convolution":
         size = [(length + 2 * window.pad - window.reach) // window.stride + 1 for length in size]

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.engines.crops import CropEngine
+from deeppap.engines.deploy import Deploy
 from deeppap.engines.device import CUDA, Device, import_openvino, uses_gpu
-from deeppap.engines.onnx_proof import cached_graph
+from deeppap.engines.onnx_proof import proven_graph
 from deeppap.io.errors import FieldError
 from deeppap.io.machine import wanted_threads
 
@@ -20,15 +21,22 @@ class OnnxEngine(CropEngine):
 
     Parameters
     ----------
-    deploy, model : Path
-        As Caffe takes them; exported, and compared with Caffe, if that has not been done before.
+    deploy, model, sha256
+        As Caffe takes them.
     batch : int, optional
         Crops at once.
     """
 
-    def __init__(self, deploy: Path, model: Path, device: Device, batch: int | None = None):
+    def __init__(
+        self,
+        deploy: Path | Deploy,
+        model: Path,
+        device: Device,
+        batch: int | None = None,
+        sha256: str | None = None,
+    ):
         self.model, self.precision, self.batch = model, device.precision, batch or BATCH
-        self.crop, self.classes = self.load(cached_graph(deploy, model), device)
+        self.crop, self.classes = self.load(proven_graph(deploy, model, sha256), device)
         self._memory = np.empty((0, 3, self.crop, self.crop), np.float32)
 
     @abstractmethod

@@ -10,9 +10,9 @@ import numpy as np
 from google.protobuf.message import Message
 from onnx import helper, numpy_helper
 
+from deeppap.engines.deploy import Deploy, read_deploy
 from deeppap.engines.net_geometry import Shapes, net_shapes, window_of
 from deeppap.engines.weights_file import blob_array, check_weights, layers_of
-from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 
 OPSET, IR = 17, 8  # of 2022, so that every runtime of today reads it
@@ -38,13 +38,17 @@ class Builder:
         return name
 
 
-def net_graph(deploy: Path, weights: Path, input_shape: list[int] | None = None) -> Message:
+def net_graph(
+    deploy: Path | Deploy, weights: Path, input_shape: list[int] | None = None, sha256: str | None = None
+) -> Message:
     """The net as an ONNX ModelProto; its batch is free, every other size fixed.
 
     Parameters
     ----------
     input_shape : list of int, optional
         Channels, height and width, for a net that takes another size than its prototxt says.
+    sha256 : str, optional
+        Of the weights' bytes, where it is known.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def net_graph(deploy: Path, weights: Path, input_shape: list[int] | None = None)
     """
     net = with_named_outputs(deploy, input_shape)
     blobs, params = net_shapes(net)
-    stored = layers_of(check_weights(weights, params, "Give the model that belongs to this net."))
+    stored = layers_of(check_weights(weights, params, "Give the model that belongs to this net.", sha256))
     build = Builder()
     for layer in net.layer:
         # the 2014 format stores shapes of four axes, so the net's own shape is used
@@ -74,15 +78,16 @@ def model_of(graph: Message) -> Message:
     return helper.make_model(graph, producer_name=PRODUCER, opset_imports=[opset], ir_version=IR)
 
 
-def with_named_outputs(deploy: Path, input_shape: list[int] | None = None) -> Message:
+def with_named_outputs(deploy: Path | Deploy, input_shape: list[int] | None = None) -> Message:
     """A deploy net whose layers never work in place, so that each output has a name and can be compared.
 
     A layer that did writes a blob of its own, named as the layer is. The one input gets another shape if one is given.
     """
-    net = read_prototxt(deploy, "NetParameter")
+    deploy = read_deploy(deploy)
+    net = deploy.copy()
     inputs = [layer for layer in net.layer if layer.type == "Input"]
     if len(inputs) != 1 or len(inputs[0].top) != 1:
-        raise UserError(deploy, "one Input layer with one top", str(len(inputs)), "Give a deploy prototxt.")
+        raise UserError(deploy.path, "one Input layer with one top", str(len(inputs)), "Give a deploy prototxt.")
     if input_shape:
         inputs[0].input_param.shape[0].dim[1:] = input_shape
     renamed: dict[str, str] = {}  # a blob of the prototxt: its latest name

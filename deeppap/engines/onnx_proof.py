@@ -1,7 +1,10 @@
-"""An exported graph beside its .caffemodel: compared with Caffe layer by layer when it is made, and made once."""
+"""A net as an ONNX graph, made anew from its weights each time, and compared with Caffe layer by layer.
 
-import errno
-import hashlib
+No graph is kept in a file: one that lies beside weights from elsewhere would be taken for theirs.
+"""
+
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +13,13 @@ from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import all_blobs
 from deeppap.engines.crops import seeded_crops
+from deeppap.engines.deploy import Deploy, crop_and_classes, read_deploy
 from deeppap.engines.device import caffe_select
-from deeppap.io.caffe_messages import read_prototxt, write_prototxt
 from deeppap.io.errors import UserError
-from deeppap.io.files import digest, read_json, sha256_file, write_bytes, write_json
+from deeppap.io.files import digest, sha256_file, write_text
 from deeppap.io.machine import extra
 
-VERSION = 1  # of the exporter: a graph that an older one made is made again
+VERSION = 2  # of the exporter: graphs of another one are compared again
 CROPS = 4  # that a graph is compared on
 ALLOWED = 1e-5  # of the largest absolute value that Caffe's layer gives
 
@@ -38,68 +41,46 @@ class LayerDifference:
         return f"{self.layer:12} {self.largest:.2e} of {self.range:.4g} ({self.share:.1e})"
 
 
-def cached_graph(deploy: Path, weights: Path) -> bytes:
-    """The net as ONNX, from beside the weights if it was exported before.
+def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> bytes:
+    """The net as ONNX. Where Caffe is installed, each net is compared with it once on this machine.
 
-    Where Caffe is not installed, a new graph is not compared with it; it is made again once Caffe is.
+    Parameters
+    ----------
+    sha256 : str, optional
+        Of the weights' bytes, where it is known.
 
     Raises
     ------
     UserError
         If the net cannot be exported, or its graph does not give what Caffe gives.
     """
-    net = write_prototxt(read_prototxt(deploy, "NetParameter"))
-    if not weights.is_file():
-        raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
-    key = digest(VERSION, sha256_file(weights), net)
-    file, record = weights.with_suffix(".onnx"), weights.with_suffix(".onnx.json")
-    graph = _kept_graph(file, record, key)
-    if graph is not None:
-        return graph
-    compared = caffe_select() is not None
-    graph = _new_graph(deploy, weights, compared)
-    try:
-        write_bytes(file, graph)
-        facts = {"made_from": key, "sha256": hashlib.sha256(graph).hexdigest(), "compared_with_caffe": compared}
-        write_json(record, facts)
-    except OSError as error:
-        # on a read-only disk it is exported each time
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-    return graph
-
-
-def _kept_graph(file: Path, record: Path, key: str) -> bytes | None:
-    """The graph of an earlier export, if it is whole and of this net and these weights."""
-    if not (file.is_file() and record.is_file()):
-        return None
-    try:
-        facts = read_json(record, "tools/evaluate.py")
-    except UserError:
-        return None
-    if not isinstance(facts, dict) or facts.get("made_from") != key:
-        return None
-    if caffe_select() is not None and not facts.get("compared_with_caffe"):
-        return None
-    graph = file.read_bytes()
-    return graph if facts.get("sha256") == hashlib.sha256(graph).hexdigest() else None
-
-
-def _new_graph(deploy: Path, weights: Path, compare: bool) -> bytes:
     extra("onnx", "exporting a net", "engines")
     from deeppap.engines.onnx_graph import net_graph
 
-    model = net_graph(deploy, weights)
-    names = [value.name for value in (*model.graph.input, *model.graph.output)]
-    if names != ["data", "prob"]:
-        raise UserError(deploy, "blobs named data and prob", ", ".join(names), "Give a deploy prototxt of ConvNet-T.")
-    if compare:
-        shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim][1:]
+    deploy = read_deploy(deploy)
+    if sha256 is None:
+        if not weights.is_file():
+            raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
+        sha256 = sha256_file(weights)
+    model = net_graph(deploy, weights, sha256=sha256)
+    ends = {value.name: value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)}
+    crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
+    mark = compared_mark(deploy, sha256)
+    if caffe_select() is not None and not mark.exists():
+        shape = [dim.dim_value for dim in ends["data"]][1:]
         compare_layers(model, deploy, weights, seeded_crops(CROPS, shape))
+        with suppress(OSError):  # a home that cannot be written to: it is compared each time
+            write_text(mark, "")
     return model.SerializeToString()
 
 
-def compare_layers(model: Message, deploy: Path, weights: Path, data: np.ndarray) -> list[LayerDifference]:
+def compared_mark(deploy: Deploy, sha256: str) -> Path:
+    """The empty file that says that a net was compared with Caffe; in the user's own cache, whoever made the net."""
+    cache = Path(os.environ.get("DEEPPAP_CACHE") or Path.home() / ".cache/deeppap")
+    return cache / "compared" / digest(VERSION, sha256, deploy.sha256)
+
+
+def compare_layers(model: Message, deploy: Path | Deploy, weights: Path, data: np.ndarray) -> list[LayerDifference]:
     """Compare all layers with Caffe's for one batch of the net's input, float32 (N, C, H, W).
 
     Raises

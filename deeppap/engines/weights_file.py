@@ -12,7 +12,7 @@ Shapes = dict[str, list[list[int]]]
 
 
 def layers_of(net: Message) -> dict[str, list[Message]]:
-    """The parameter blobs of every layer that has any, in the current and in the 2014 format."""
+    """The parameter blobs of every layer that has any, in the current or in the 2014 format."""
     return {layer.name: list(layer.blobs) for layer in [*net.layers, *net.layer] if layer.blobs}
 
 
@@ -28,18 +28,24 @@ def blob_array(blob: Message) -> np.ndarray:
     return blob_values(blob).reshape(blob_shape(blob))
 
 
-def check_weights(path: Path, expected: Shapes, do: str) -> Message:
+def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = None) -> Message:
     """Read a .caffemodel and require that it holds `expected` layers whole, in shape and finite.
 
     A file cut at a message boundary parses, with layers missing; Caffe would then train those from
     random values without a word. Other layers than the expected ones may be there.
 
+    Parameters
+    ----------
+    sha256 : str, optional
+        Of the file's bytes, where it is known.
+
     Raises
     ------
     UserError
-        Naming the layers that are missing, misshapen or not finite.
+        For a file of other bytes, and naming the layers that are missing, twice there, misshapen or not finite.
     """
-    net = read_binary(path, "NetParameter", do)
+    net = read_binary(path, "NetParameter", do, sha256)
+    _require_one_meaning(path, net, do)
     have = layers_of(net)
     missing = [name for name in expected if name not in have]
     if missing:
@@ -57,6 +63,16 @@ def check_weights(path: Path, expected: Shapes, do: str) -> Message:
                 bad = int((~np.isfinite(values)).sum())
                 raise UserError(path, f"finite numbers in {name}", f"{bad} that are NaN or infinite", do)
     return net
+
+
+def _require_one_meaning(path: Path, net: Message, do: str) -> None:
+    """Each layer once, in one format: which of two copies counts would depend on who reads the file."""
+    if len(net.layers) and len(net.layer):
+        raise UserError(path, "layers in one format", "those of 2014 (`layers`) and today's (`layer`)", do)
+    names = [layer.name for layer in [*net.layers, *net.layer] if layer.blobs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(path, "each layer once", f"{', '.join(twice[:12])} twice", do)
 
 
 def _trim(shape: list[int]) -> list[int]:

@@ -4,6 +4,7 @@
 `caffe` a second. Whoever imports `caffe` afterwards shares the very same module.
 """
 
+import hashlib
 import importlib.util
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from types import ModuleType
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
 from deeppap.io.errors import UserError
@@ -22,8 +24,9 @@ from deeppap.io.files import digest, read_file
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout: prototxt/, models/ and profiles.toml lie there
 NAME = "caffe.proto.caffe_pb2"
 MESSAGES = Path(sys.prefix) / "lib/caffe/messages/caffe_pb2.py"
-MAX_TEXT = 16_000_000  # bytes; the largest net of Caffe's zoo is 100 kB
-MAX_BINARY = 2**31 - 1  # bytes; protobuf's own limit
+MAX_TEXT = 1_000_000  # bytes; the largest net of Caffe's zoo is 100 kB
+MAX_BINARY = 600_000_000  # bytes; CaffeNet's weights are 244 MB
+MAX_PARTS = 100_000  # fields of a binary message, those of its parts included; a solverstate of CaffeNet has a hundred
 BLOB_DATA = 5  # field number of BlobProto's `repeated float data [packed = true]`
 
 
@@ -117,16 +120,81 @@ def prototxt_file(message: Message) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def read_binary(path: Path, message: str, do: str) -> Message:
-    """Read a binary message (NetParameter, SolverState, BlobProto); `do` is what to do about a wrong file."""
-    expected = f"a {message} file"
+def read_binary(path: Path, message: str, do: str, sha256: str | None = None) -> Message:
+    """Read a binary message: NetParameter, SolverState or BlobProto.
+
+    Parameters
+    ----------
+    do : str
+        What to do about a wrong file.
+    sha256 : str, optional
+        Of the file's bytes: those that are checked are then those that are parsed.
+
+    Raises
+    ------
+    UserError
+        For a file that is missing, damaged, changed, or of far more parts than any net has.
+    """
+    expected, kind = f"a {message} file", getattr(caffe_pb2(), message)
     data = read_file(path, expected, MAX_BINARY, do)
     if not data:
         raise UserError(path, expected, "an empty file", do)
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise UserError(path, f"bytes of sha256 {sha256[:12]}", "others", do)
     try:
-        return getattr(caffe_pb2(), message).FromString(data)
-    except DecodeError:
+        _count_parts(memoryview(data), kind.DESCRIPTOR, 0)
+        return kind.FromString(data)
+    except UnicodeDecodeError:
+        raise UserError(path, f"{expected} whose names are UTF-8", "other bytes in one", do) from None
+    except OverflowError:
+        raise UserError(path, f"{expected} of at most {MAX_PARTS:,} parts", "more", do) from None
+    except (DecodeError, IndexError):
         raise UserError(path, expected, f"{len(data):,} bytes that are none, or cut short", do) from None
+
+
+def _count_parts(data: memoryview, kind: Descriptor, parts: int) -> int:
+    """Add a message's fields to `parts`; OverflowError beyond MAX_PARTS, IndexError where it is cut short.
+
+    A part of two bytes takes some hundred in memory: 600 MB of them would take all memory that there is.
+    """
+    at = 0
+    while at < len(data):
+        parts += 1
+        if parts > MAX_PARTS:
+            raise OverflowError
+        key, at = _varint(data, at)
+        wire = key & 7
+        if wire == 0:
+            _, at = _varint(data, at)
+        elif wire == 2:
+            size, at = _varint(data, at)
+            field = kind.fields_by_number.get(key >> 3)
+            if field is None:
+                pass
+            elif field.message_type is not None:
+                parts = _count_parts(data[at : at + size], field.message_type, parts)
+            elif field.type == field.TYPE_STRING:
+                str(data[at : at + size], "utf-8")
+            elif field.cpp_type not in (field.CPPTYPE_FLOAT, field.CPPTYPE_DOUBLE) and size > MAX_PARTS:
+                raise OverflowError  # a byte each in the file, eight in memory
+            at += size
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        else:
+            raise IndexError  # a group, which no message of Caffe's has
+    return parts
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    """A number of up to ten bytes, and the place after it."""
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return number, at
+    raise IndexError
 
 
 def blob_values(blob: Message) -> np.ndarray:

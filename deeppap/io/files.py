@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import time
 import zipfile
 import zlib
@@ -18,9 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import CHECK_PATH, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -191,7 +192,7 @@ def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
 
     found = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             if (size := sum(member.file_size for member in archive.infolist())) > MAX_ARRAYS:
                 raise UserError(path, f"{expected} of at most {human(MAX_ARRAYS)}", human(size), do)
             for name in archive.namelist():
@@ -229,7 +230,7 @@ def read_file(path: Path, expected: str, limit: int, do: str) -> bytes:
     try:
         size = path.stat().st_size
         if size <= limit:
-            with gzip.open(path, "rb") if path.suffix == PACKED else path.open("rb") as file:
+            with open_regular(path) as raw, gzip.open(raw) if path.suffix == PACKED else raw as file:
                 data = file.read(limit + 1)  # a gzipped file may hold more than its size tells
     except FileNotFoundError:
         raise UserError(path, expected, "no such file", do) from None
@@ -240,6 +241,16 @@ def read_file(path: Path, expected: str, limit: int, do: str) -> bytes:
     if max(size, len(data)) > limit:
         raise UserError(path, f"{expected} of at most {human(limit)}", human(max(size, len(data))), do)
     return data
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading; UserError for a FIFO, which would wait for ever, and a device, which may never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise UserError(path, "a regular file", "a FIFO, a socket or a device", CHECK_PATH)
+    return file
 
 
 def read_json(path: Path, made_by: str) -> Any:
@@ -270,7 +281,7 @@ def digest(*parts: Any) -> str:
 
 def sha256_file(path: Path, algorithm: str = "sha256") -> str:
     """The checksum of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 

@@ -12,6 +12,8 @@ from deeppap.io.files import MAX_JSON, read_file, write_text
 Sha = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # a sha256 in hexadecimal
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Some = Annotated[int, msgspec.Meta(ge=1)]  # a count that cannot be 0
+# a path below a folder: no `..`, and not from the root
+Inside = Annotated[str, msgspec.Meta(pattern=r"^(?!/)(?!(.*/)?\.{1,2}(/|$))[^\x00\n]+$")]
 # a path outside the project, perhaps after an option
 OUTSIDE = re.compile(r"\A(--?[\w-]+=)?(?:~|/|\.\./).*/", re.DOTALL)
 T = TypeVar("T")
@@ -62,6 +64,14 @@ def read_record(path: Path, kind: type[T], made_by: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
         raise UserError(path, "a record as this version writes it", f"{error}", do) from None
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of a folder's file; UserError for a link that leads out of the folder."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(path, f"a file in {folder}", "a link out of it", "Put the file itself into the folder.")
+    return path
 
 
 def write_record(path: Path, record: msgspec.Struct) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import digest, sha256_file
-from deeppap.records.record import Count, Record, Sha, Some, read_record, write_record
+from deeppap.records.record import Count, Inside, Record, Sha, Some, inside, read_record, write_record
 from deeppap.records.request import Options
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -232,7 +232,7 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     FILE: ClassVar[str] = "model.json"
     MADE_BY: ClassVar[str] = "tools/train.py"
 
-    snapshot: str  # path of the .caffemodel in the fold's folder
+    snapshot: Inside  # path of the .caffemodel in the fold's folder
     iteration: Count
     epoch: float  # `iteration` over the iterations of an epoch
     select: Literal["paper", "last", "inner"]
@@ -245,6 +245,10 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     weights_sha: Sha  # of the snapshot's bytes
     fold_sha: Sha  # of the data that it was trained on
     recipe: Recipe | None
+
+    def weights_in(self, fold: Path) -> Path:
+        """The snapshot in the fold's folder; UserError for a link that leads out of it."""
+        return inside(fold, self.snapshot)
 
     @property
     def source(self) -> SourceRecord | None:

@@ -15,7 +15,7 @@ def ensure_net_files(run: RunResult) -> None:
 
     Nothing is written if the images or Caffe are missing: the figures say then what is not there.
     """
-    fold = next((fold for fold in run.folds if fold.model and (fold.folder / fold.model.snapshot).exists()), None)
+    fold = next((fold for fold in run.folds if fold.model and fold.model.weights_in(fold.folder).exists()), None)
     if fold is None or caffe_select() is None:
         return
     if all(_is_of(fold.folder / module.FILE, fold) for module in (heatmaps, net_figures)):

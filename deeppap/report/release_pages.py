@@ -52,7 +52,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         "report/templates/model_card.md",
         # a JSON string is YAML, whatever the data's name
         title=json.dumps(printable(title), ensure_ascii=False),
-        sha1=sha256_file(fold.folder / model.snapshot, "sha1"),
+        sha1=sha256_file(model.weights_in(fold.folder), "sha1"),
         caffe_commit=caffe_commit(),
         run=run,
         record=record,
@@ -106,7 +106,7 @@ def _command(record: RunRecord) -> str:
 def _require_weights(fold: FoldResult) -> None:
     """That the weights are those which the fold's rule selected; that these were scored is checked when it is read."""
     model = fold.model
-    there = model and fold.folder / model.snapshot
+    there = model and model.weights_in(fold.folder)
     if not there or not there.is_file() or sha256_file(there) != model.weights_sha:
         found = "another file" if there and there.is_file() else "no such file"
         path = there or fold.folder / "model.json"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_bytes
@@ -36,8 +35,8 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     from deeppap.engines.onnx_proof import compare_layers, run_onnx
     from deeppap.engines.onnx_views import views_graph
 
-    caffe = CaffeEngine(model.deploy, model.weights)
-    net, crops = net_graph(model.deploy, model.weights), model.crops()
+    caffe = model.engine()  # Caffe on the CPU
+    net, crops = net_graph(model.deploy, model.weights, sha256=model.weights_sha), model.crops()
     cut = crop_views(views, model.mean, caffe.crop, crops)
     for difference in compare_layers(net, model.deploy, model.weights, cut):
         say(str(difference))

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.cells import Cell
-from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.crops import crop_views
-from deeppap.engines.weights_file import blob_array, layers_of
-from deeppap.io.caffe_messages import read_binary
+from deeppap.engines.weights_file import blob_array, check_weights, layers_of
+from deeppap.io.errors import UserError
 from deeppap.io.files import write_arrays
 from deeppap.scoring.cell_views import render_views
 from deeppap.scoring.trained_model import TrainedModel
@@ -24,19 +23,25 @@ def write_net_figures(model: TrainedModel, cell: Cell) -> None:
     (96, 3, 11, 11); `input`, float32 (3, 227, 227); `pool1`, `pool2`, `pool5`, float32 (C, H, W); `cell_id` and
     `weights_sha`.
     """
-    caffe = CaffeEngine(model.deploy, model.weights, batch=1)  # whatever scored: only Caffe shows its layers
+    caffe = model.engine(batch=1)  # whatever scored: only Caffe shows its layers
     view = render_views(cell, [view for _, view in model.views(1).of(cell.id)])
     crop = crop_views(view, model.mean, caffe.crop, 1)[0]
     names = {"cell_id": np.array(cell.id), "weights_sha": np.array(model.weights_sha)}
     arrays = {"conv1_after": caffe.filters(), "input": crop, **caffe.activations(crop, LAYERS), **names}
-    before = _source_filters(model)
+    before = _source_filters(model, arrays["conv1_after"])
     if before is not None:
         arrays["conv1_before"] = before
     write_arrays(model.folder / FILE, arrays)
 
 
-def _source_filters(model: TrainedModel) -> np.ndarray | None:
+def _source_filters(model: TrainedModel, filters: np.ndarray) -> np.ndarray | None:
     recipe = model.origin.recipe if model.origin else None
     if not recipe or not recipe.weights or not Path(recipe.weights.path).exists():
         return None
-    return blob_array(layers_of(read_binary(Path(recipe.weights.path), "NetParameter", ""))["conv1"][0])
+    path, shape = Path(recipe.weights.path), filters.shape
+    try:
+        # a record from elsewhere may name any path: it is read only as what the record says that it is
+        net = check_weights(path, {"conv1": [list(shape), [shape[0]]]}, "", recipe.weights_sha)
+    except UserError:
+        return None
+    return blob_array(layers_of(net)["conv1"][0]).reshape(shape)

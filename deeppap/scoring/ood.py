@@ -20,6 +20,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import read_arrays, write_arrays
 from deeppap.io.progress import progress
 from deeppap.records import RunRecord
+from deeppap.records.record import inside
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import scores_with_layer
 
@@ -85,7 +86,7 @@ class OODReference:
         UserError
             For a damaged file.
         """
-        path = folder / FILE
+        path = inside(folder, FILE)
         if not path.exists():
             return None
         there = read_arrays(path, EXPECTED, AGAIN)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import sha256_file
+from deeppap.io.files import read_file, sha256_file
 from deeppap.records.current_fold import find_fold
 from deeppap.scoring.trained_model import TrainedModel
 
 SUMS = "SHA256SUMS"
-LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>.+)")
-OPENED, WEIGHTS = ("fold.json", "model.json", "mean.binaryproto", "deploy.prototxt"), "snapshots/*.caffemodel"
+LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>.{1,255})")  # no system has longer names
+MAX_SUMS = 1_000_000  # bytes
 AGAIN = "Get the release again."
 
 
@@ -28,18 +28,32 @@ def open_release(folder: Path, say: Callable[[str], None] = print) -> list[Train
     Raises
     ------
     UserError
-        Naming the file that is missing or changed, the fold that was not released, or the line that is no sum.
+        Naming what is missing or changed, what lies there and was not released, or the line that is no sum.
     """
     sums = _read_sums(folder)
+    _require_nothing_else(folder, sums)
     for name, wanted in sums.items():
-        if not (folder / name).is_file() or sha256_file(folder / name) != wanted:
-            there = "another file" if (folder / name).is_file() else "no such file"
-            raise UserError(folder / name, "the file that was released", there, AGAIN)
-    folds = sorted(path for path in folder.glob("fold*") if path.is_dir())
-    for file in (path for fold in folds for path in (*(fold / name for name in OPENED), *fold.glob(WEIGHTS))):
-        if file.relative_to(folder).as_posix() not in sums:
-            raise UserError(file, f"a file whose sum is in {SUMS}", "none of it", f"Move {file.parent} away. {AGAIN}")
+        path = folder / name
+        if not path.is_file() or sha256_file(path) != wanted:
+            there = "another file" if path.is_file() else "no such file"
+            raise UserError(path, "the file that was released", there, AGAIN)
+    folds = sorted({folder / Path(name).parts[0] for name in sums if name.startswith("fold") and "/" in name})
     return [TrainedModel.open(path, say=say) for path in folds]
+
+
+def _require_nothing_else(folder: Path, sums: dict[str, str]) -> None:
+    """Regular files and folders alone, and each file with a sum: a list alone would let a file beside it be opened.
+
+    Hidden files are left alone, since systems leave some everywhere; nothing here opens one.
+    """
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if any(part.startswith(".") for part in path.relative_to(folder).parts) or name.startswith(SUMS):
+            continue
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise UserError(path, "a file", "a link, FIFO, socket or device", f"Remove it. {AGAIN}")
+        if path.is_file() and name not in sums:
+            raise UserError(path, f"a file whose sum is in {SUMS}", "none of it", f"Move {path} away. {AGAIN}")
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
@@ -48,12 +62,15 @@ def _read_sums(folder: Path) -> dict[str, str]:
     if not path.is_file():
         raise UserError(folder, f"a release with {SUMS}", "none", "Give a folder that tools/release.py wrote.")
     found = {}
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+    for number, line in enumerate(read_file(path, "a list of checksums", MAX_SUMS, AGAIN).split(b"\n"), 1):
         if not line.strip():
             continue
         parts = LINE.fullmatch(line.decode("utf-8", "replace").rstrip("\r"))
         if parts is None:
             raise UserError(f"{path}:{number}", "a sha256, two blanks and a file's name", "something else", AGAIN)
+        inside = Path(parts["name"]).parts
+        if not inside or inside[0] == "/" or ".." in inside:
+            raise UserError(f"{path}:{number}", "the name of a file in this folder", parts["name"], AGAIN)
         found[parts["name"]] = parts["sum"]
     if not any(name.startswith("fold") for name in found):
         raise UserError(path, "the files of one net at least", "none", AGAIN)

@@ -12,6 +12,7 @@ from data_prep.classes import CellClass, outputs_of
 from data_prep.mean_image import read_mean
 from data_prep.prepare import key_of
 from data_prep.profiles import Profile, run_profile
+from deeppap.engines.deploy import Deploy, read_deploy
 from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder
@@ -19,6 +20,7 @@ from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records.record import inside
 from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_inside
 from deeppap.scoring.ood import OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
@@ -65,10 +67,12 @@ class TrainedModel:
     split : SplitRecord
     profile : Profile
         Its counts of views and crops, and the plan of test views.
-    deploy, weights : Path
-        Prototxt and .caffemodel.
+    deploy : Deploy
+        The net, read and checked.
+    weights : Path
+        The .caffemodel.
     weights_sha : str
-        Of the weights.
+        Of its bytes; an engine loads these bytes and no others.
     mean : ndarray, float32 (3, 256, 256), BGR
         Of the training views (paper: "Convolutional Neural Networks", input).
     own : bool
@@ -83,7 +87,7 @@ class TrainedModel:
     origin: ModelRecord | None
     split: SplitRecord
     profile: Profile
-    deploy: Path
+    deploy: Deploy
     weights: Path
     weights_sha: str
     mean: np.ndarray = field(repr=False)
@@ -119,13 +123,17 @@ class TrainedModel:
         run = RunRecord.read(home)
         split = SplitRecord.read(home)
         mismatches = Mismatches(force, say)
-        mean = read_mean(folder / MEAN)
         _require_one_fold(folder, record, run, split, mismatches)
+        mean = read_mean(folder / MEAN, None if force else record.mean_sha)
         if weights is None:
             path, origin = _selected_weights(folder, record, mismatches, say)
         else:
             path, origin = _chosen_weights(weights, record, mismatches), None
-        resolved = folder / "deploy.prototxt"  # missing if Caffe was started by hand
+        resolved = inside(folder, "deploy.prototxt")  # missing if Caffe was started by hand
+        deploy = read_deploy(resolved if resolved.exists() else prototxt_folder(run.classes) / resolved.name)
+        recipe = origin.recipe if origin else None
+        if recipe is not None and deploy.sha256 != recipe.deploy:
+            mismatches.add(deploy.path, f"the net of the training, {recipe.deploy[:12]}", "another one")
         sha = sha256_file(path)
         return cls(
             folder=folder,
@@ -134,7 +142,7 @@ class TrainedModel:
             origin=origin,
             split=split,
             profile=run_profile(run),
-            deploy=resolved if resolved.exists() else prototxt_folder(run.classes) / "deploy.prototxt",
+            deploy=deploy,
             weights=path,
             weights_sha=sha,
             mean=mean,
@@ -163,7 +171,11 @@ class TrainedModel:
 
     def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
         """The net in the engine that a device names; Caffe on the CPU without one."""
-        return open_engine(self.deploy, self.weights, device or Device(), batch)
+        engine = open_engine(self.deploy, self.weights, device or Device(), batch, self.weights_sha)
+        if engine.classes != self.classes:
+            do = "Use the net that the run was trained with."
+            raise UserError(self.deploy.path, f"{self.classes} outputs, as run.json says", f"{engine.classes}", do)
+        return engine
 
     def score(
         self,
@@ -258,7 +270,7 @@ def _require_one_fold(
     if record.fold_sha != key_of(folder, run, split):
         expected = "this run's data of this fold"
         mismatches.add(folder / FoldRecord.FILE, expected, "those of another fold, seed or profile")
-    if sha256_file(folder / MEAN) != record.mean_sha:
+    if sha256_file(inside(folder, MEAN)) != record.mean_sha:
         mismatches.add(folder / MEAN, "the mean image of this fold's training views", "another one")
 
 
@@ -295,7 +307,7 @@ def _selected_weights(
     """The model that tools/train.py selected, and its record; the newest snapshot if Caffe was started by hand."""
     model = ModelRecord.read_if_there(folder)
     if model is not None:
-        snapshot = folder / model.snapshot
+        snapshot = model.weights_in(folder)
         if model.fold_sha != record.fold_sha:
             found = "one of another fold, split or seed"
             mismatches.add(folder / ModelRecord.FILE, "a model trained on this fold", found)

@@ -142,7 +142,7 @@ def _weights(given: Path, fold: Path, record: FoldRecord) -> tuple[Path, str]:
     if not is_file and model is None:
         do = f"Run tools/train.py on it first. {GIVE_FOLD}"
         raise UserError(given, "a fold with a selected model", "no model.json", do)
-    path = given if is_file else fold / model.snapshot
+    path = given if is_file else model.weights_in(fold)
     if not path.is_file():
         raise UserError(path, "the model that the fold selected", "no such file", GIVE_FOLD)
     weights_sha = sha256_file(path)

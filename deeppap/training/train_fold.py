@@ -137,7 +137,7 @@ def _require_file(weights: Path | None) -> None:
 
 
 def _finished(fold: Path, model: ModelRecord, recipe: Recipe, say: Callable[[str], None]) -> ModelRecord:
-    snapshot, record = fold / model.snapshot, fold / ModelRecord.FILE
+    snapshot, record = model.weights_in(fold), fold / ModelRecord.FILE
     if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
         do = f"Remove {record} and run tools/train.py again."
         raise UserError(snapshot, "the selected model", "none, or a changed one", do)

@@ -1,7 +1,5 @@
 """Nets of the project as ONNX: every layer gives what Caffe's gives, and a graph is made once."""
 
-import errno
-import json
 import shutil
 from pathlib import Path
 
@@ -12,9 +10,10 @@ pytest.importorskip("onnx", reason="the engines are not installed: make engines"
 
 import onnx
 
+from deeppap.engines import deploy as read_deploy_module
 from deeppap.engines import onnx_proof
 from deeppap.engines.onnx_graph import net_graph
-from deeppap.engines.onnx_proof import cached_graph, compare_layers
+from deeppap.engines.onnx_proof import compare_layers, proven_graph
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 from tests.support.checkout import ROOT
@@ -98,10 +97,15 @@ def test_layers_of_two_inputs_and_in_place(tmp_path):
         ("InnerProduct", "inner_product_param { num_output: 5 axis: 2 }"),
     ],
 )
-def test_what_cannot_be_exported_is_refused_by_layer_and_type(kind, options, tmp_path):
-    deploy, weights = write_net(tmp_path, LAYER.format(kind, options).replace('name: "out"', 'name: "odd"'))
-    with pytest.raises(UserError, match=f"layer odd of type {kind}"):
-        net_graph(deploy, weights)
+def test_what_cannot_be_exported_is_refused_by_layer_and_type(kind, options, tmp_path, monkeypatch):
+    """Of a net from elsewhere, and of one of this checkout's own, which Caffe would take."""
+    for _ in ("from elsewhere", "own"):
+        with pytest.raises(UserError, match=f"layer odd of type {kind}"):
+            deploy, weights = write_net(tmp_path, LAYER.format(kind, options).replace('name: "out"', 'name: "odd"'))
+            net_graph(deploy, weights)
+        (tmp_path / "prototxt").mkdir(exist_ok=True)
+        (tmp_path / "deploy.prototxt").rename(tmp_path / "prototxt/deploy.prototxt")
+        monkeypatch.setattr(read_deploy_module, "ROOT", tmp_path)
 
 
 def test_a_wrong_graph_is_refused_by_layer(tmp_path):
@@ -144,75 +148,47 @@ def test_the_detectors_net_takes_a_field_of_another_size(tmp_path):
 
 
 @pytest.fixture
-def model(trained_model, tmp_path):
-    return Path(shutil.copy(trained_model, tmp_path))
-
-
-@pytest.fixture
-def exports(monkeypatch):
-    """Whether each export was compared with Caffe; a graph is the number of its export."""
+def comparisons(monkeypatch, tmp_path):
+    """The weights that were compared with Caffe, in a cache of the test's own."""
     made = []
-
-    def export(deploy, weights, compare):
-        made.append(compare)
-        return f"graph {len(made)}".encode()
-
-    monkeypatch.setattr(onnx_proof, "_new_graph", export)
+    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(onnx_proof, "compare_layers", lambda model, deploy, weights, data: made.append(weights.name))
     return made
 
 
-@pytest.mark.parametrize("change", ["nothing", "weights", "net", "graph", "record", "cut", "version"])
-def test_a_graph_is_made_again_if_something_changed(change, model, exports, monkeypatch, tmp_path):
-    assert cached_graph(DEPLOY, model) == b"graph 1"
-    deploy, graph, record = DEPLOY, model.with_suffix(".onnx"), model.with_suffix(".onnx.json")
-    assert graph.read_bytes() == b"graph 1"
-    if change == "weights":
-        model.write_bytes(model.read_bytes() + b"\0")
-    elif change == "net":
-        deploy = tmp_path / "other.prototxt"
-        deploy.write_text(DEPLOY.read_text().replace("beta: 0.75", "beta: 0.5"))
-    elif change == "graph":
-        graph.write_bytes(b"graph X")
-    elif change == "record":
-        record.write_text("[1, 2")
-    elif change == "cut":
-        graph.write_bytes(graph.read_bytes()[:-1])
-    elif change == "version":
-        monkeypatch.setattr(onnx_proof, "VERSION", onnx_proof.VERSION + 1)
-    expected = b"graph 1" if change == "nothing" else b"graph 2"
-    assert cached_graph(deploy, model) == cached_graph(deploy, model) == expected
-    assert json.loads(record.read_text())["made_from"]
-
-
-def test_a_graph_made_without_caffe_is_compared_once_caffe_is_there(model, exports, monkeypatch):
+def test_a_net_is_compared_with_caffe_once(trained_model, comparisons, monkeypatch, tmp_path):
+    first, other = Path(shutil.copy(trained_model, tmp_path / "first")), tmp_path / "other"
+    other.write_bytes(first.read_bytes() + b"\x0a\x01n")
     with monkeypatch.context() as patch:
         patch.setattr(onnx_proof, "caffe_select", lambda: None)
-        assert cached_graph(DEPLOY, model) == cached_graph(DEPLOY, model) == b"graph 1"
-    assert cached_graph(DEPLOY, model) == cached_graph(DEPLOY, model) == b"graph 2"
-    assert exports == [False, True]
+        graph = proven_graph(DEPLOY, first)
+    assert not comparisons
+    assert proven_graph(DEPLOY, first) == proven_graph(DEPLOY, first) == graph
+    proven_graph(DEPLOY, other)
+    deploy = tmp_path / "deploy.prototxt"
+    deploy.write_text(DEPLOY.read_text().replace("beta: 0.75", "beta: 0.5"))
+    assert proven_graph(deploy, first) != graph
+    monkeypatch.setattr(onnx_proof, "VERSION", onnx_proof.VERSION + 1)
+    proven_graph(DEPLOY, first)
+    assert comparisons == ["first", "other", "first", "first"]
 
 
-def test_a_graph_that_differs_from_caffe_is_not_kept(model, monkeypatch):
+def test_without_a_cache_it_is_compared_each_time(trained_model, comparisons, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path / "file"))
+    assert proven_graph(DEPLOY, trained_model) == proven_graph(DEPLOY, trained_model)
+    assert len(comparisons) == 2
+
+
+def test_a_graph_that_differs_from_caffe_is_refused(trained_model, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path))
     real = onnx_proof.run_onnx
     monkeypatch.setattr(onnx_proof, "run_onnx", lambda *words: {k: v + 1 for k, v in real(*words).items()})
-    with pytest.raises(UserError, match="within 1e-05 of its range"):
-        cached_graph(DEPLOY, model)
-    assert sorted(path.suffix for path in model.parent.iterdir()) == [".caffemodel"]
+    for _ in range(2):
+        with pytest.raises(UserError, match="within 1e-05 of its range"):
+            proven_graph(DEPLOY, trained_model)
 
 
 def test_a_missing_model(tmp_path):
     with pytest.raises(UserError, match="no such file"):
-        cached_graph(DEPLOY, tmp_path / "none.caffemodel")
-
-
-@pytest.mark.parametrize(("number", "given"), [(errno.EROFS, True), (errno.EACCES, True), (errno.ENOSPC, False)])
-def test_a_read_only_folder_still_gives_the_graph(model, exports, monkeypatch, number, given):
-    def refuse(*_):
-        raise OSError(number, "cannot be written")
-
-    monkeypatch.setattr(onnx_proof, "write_bytes", refuse)
-    if given:
-        assert cached_graph(DEPLOY, model) == b"graph 1"
-    else:
-        with pytest.raises(OSError, match="cannot be written"):
-            cached_graph(DEPLOY, model)
+        proven_graph(DEPLOY, tmp_path / "none.caffemodel")

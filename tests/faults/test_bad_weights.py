@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.mean_image import read_mean
+from deeppap.engines import deploy
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.caffe_net import probe_net
 from deeppap.io import caffe_messages
@@ -110,11 +111,11 @@ def test_the_references_name_with_another_sha1(source_weights, net_shapes, tmp_p
         check_source_weights(path, shapes=net_shapes)
 
 
-def test_a_file_beyond_protobufs_limit_is_not_read(tmp_path):
+def test_a_file_beyond_the_limit_is_not_read(tmp_path):
     path = tmp_path / "huge.caffemodel"
     with path.open("wb") as file:
         file.truncate(MAX_BINARY + 1)
-    with pytest.raises(UserError, match="at most 2.1 GB"):
+    with pytest.raises(UserError, match="at most 600.0 MB"):
         read_binary(path, "NetParameter", "Nothing.")
 
 
@@ -186,7 +187,8 @@ def test_a_wrong_mean_image_is_named(kind, untrained):
 def own_prototxt(tmp_path, monkeypatch):
     """The project's prototxt folder, copied so that a test may change it."""
     shutil.copytree(ROOT / "prototxt", tmp_path / "root/prototxt")
-    monkeypatch.setattr(caffe_messages, "ROOT", tmp_path / "root")
+    for module in (caffe_messages, deploy):
+        monkeypatch.setattr(module, "ROOT", tmp_path / "root")
     return tmp_path / "root/prototxt"
 
 
@@ -232,9 +234,9 @@ def test_fewer_outputs_than_labels_are_refused(own_prototxt, name, untrained):
         ('bottom: "pool5"', 'bottom: "pool6"', "pool6"),
     ],
 )
-def test_what_caffe_itself_refuses_becomes_one_line(tmp_path, old, new, reason):
-    """A failed CHECK ends its process: it must not be ours."""
-    path = tmp_path / "deploy.prototxt"
+def test_what_caffe_itself_refuses_becomes_one_line(own_prototxt, old, new, reason):
+    """A failed CHECK ends its process: it must not be ours. A net from elsewhere is not even given to it."""
+    path = own_prototxt / "deploy.prototxt"
     text = DEPLOY.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")

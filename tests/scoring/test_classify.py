@@ -144,17 +144,17 @@ def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset)
     assert "nowhere.png: expected an image file, found no such file. Check the path." in done.stderr
 
 
-def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, copy_of):
+def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
-    fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")[1]  # the graph is kept beside its model
-    cell = dataset.cells[0]
+    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path))
+    fold, cell = trained_fold, dataset.cells[0]
     words = (cell.image, "--centre", "20,20", "--views", "2", "--net", fold, "--gpu", "none")
     caffe, other = (
         rows_of(run_tool(checkout, "classify", *words, "--engine", engine).stdout)[0]
         for engine in ("caffe", "onnxruntime")
     )
     assert float(other["score"]) == pytest.approx(float(caffe["score"]), abs=1e-5)
-    assert list((fold / "snapshots").glob("*.onnx"))  # it was not Caffe that scored twice
+    assert list(tmp_path.glob("compared/*"))  # it was not Caffe that scored twice
 
 
 @pytest.mark.parametrize(
