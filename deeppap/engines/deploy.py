@@ -53,6 +53,10 @@ class Deploy:
         """The digest of the net as Caffe reads it, as records have it."""
         return _digest(self.message)
 
+    def is_as_written(self, sha256: str) -> bool:
+        """Whether a record's digest is of this net; of a net of own classes it is of two outputs, as in prototxt/."""
+        return sha256 in (self.sha256, _digest(_with_outputs(self.message, 2)))
+
     def copy(self) -> Message:
         """The net's message, to be changed."""
         copy = type(self.message)()
@@ -74,7 +78,7 @@ def read_deploy(deploy: "Path | Deploy") -> Deploy:
     try:
         return Deploy(deploy, message, allowed_shapes(message))
     except ValueError as error:
-        if _digest(message) in _own_nets(ROOT):
+        if _digest(_with_outputs(message, 2)) in _own_nets(ROOT):
             return Deploy(deploy, message, None)
         raise UserError(deploy, "a net of this project's layers, within bounds", str(error), DO) from None
 
@@ -188,12 +192,21 @@ def _work(layer: Message, below: list[list[int]], shape: list[int], weights: lis
     return math.prod(weights[0]) * places
 
 
+def _with_outputs(net: Message, outputs: int) -> Message:
+    """A copy with so many outputs of the last layer: their number is the data set's, and no other part is."""
+    copy = type(net)()
+    copy.CopyFrom(net)
+    for layer in [layer for layer in copy.layer if layer.type == "InnerProduct"][-1:]:
+        layer.inner_product_param.num_output = outputs
+    return copy
+
+
 def _digest(message: Message) -> str:
     return digest(write_prototxt(message))
 
 
 @cache
 def _own_nets(root: Path) -> frozenset[str]:
-    """Digests of the nets that this checkout defines."""
+    """Digests of the nets that this checkout defines, each with two outputs."""
     files = (root / "prototxt").rglob("deploy.prototxt")
-    return frozenset(_digest(read_prototxt(path, "NetParameter")) for path in files)
+    return frozenset(_digest(_with_outputs(read_prototxt(path, "NetParameter"), 2)) for path in files)

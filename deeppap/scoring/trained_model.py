@@ -132,7 +132,7 @@ class TrainedModel:
         resolved = inside(folder, "deploy.prototxt")  # missing if Caffe was started by hand
         deploy = read_deploy(resolved if resolved.exists() else prototxt_folder(run.classes) / resolved.name)
         recipe = origin.recipe if origin else None
-        if recipe is not None and deploy.sha256 != recipe.deploy:
+        if recipe is not None and not deploy.is_as_written(recipe.deploy):
             mismatches.add(deploy.path, f"the net of the training, {recipe.deploy[:12]}", "another one")
         sha = sha256_file(path)
         return cls(
@@ -172,9 +172,9 @@ class TrainedModel:
     def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
         """The net in the engine that a device names; Caffe on the CPU without one."""
         engine = open_engine(self.deploy, self.weights, device or Device(), batch, self.weights_sha)
-        if engine.classes != self.classes:
+        if engine.classes != len(self.outputs):
             do = "Use the net that the run was trained with."
-            raise UserError(self.deploy.path, f"{self.classes} outputs, as run.json says", f"{engine.classes}", do)
+            raise UserError(self.deploy.path, f"{len(self.outputs)} outputs, as its run has", f"{engine.classes}", do)
         return engine
 
     def score(

@@ -6,6 +6,7 @@ import pytest
 
 from data_prep.cells import Cell
 from data_prep.views import Grid
+from deeppap.engines import deploy
 from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.crops import crop_views
@@ -73,8 +74,10 @@ def test_the_places_of_a_crop_add_up_to_its_log_odds(net_shapes, rng, tmp_path):
 @pytest.fixture(scope="module")
 def nucleus_net(tmp_path_factory):
     """A net that learned a class painted in the nucleus alone, and cells that it has not seen."""
-    rng = np.random.default_rng(1)
-    engine = CaffeEngine(*train(tmp_path_factory.mktemp("nucleus"), rng))
+    rng, folder = np.random.default_rng(1), tmp_path_factory.mktemp("nucleus")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deploy, "ROOT", folder)  # of its layers, Caffe alone knows the pooling: it is a checkout's own
+        engine = CaffeEngine(*train(folder, rng))
     return engine, [painted(rng, index % 2) for index in range(10)]
 
 

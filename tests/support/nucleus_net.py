@@ -19,12 +19,12 @@ layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" param { lr
   convolution_param { num_output: 12 kernel_size: 9 stride: 4 weight_filler { type: "xavier" } } }
 layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
 layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
-  pooling_param { pool: MAX kernel_size: 3 stride: 2 } }
+  pooling_param { pool: AVE kernel_size: 3 stride: 2 } }
 layer { name: "conv3" type: "Convolution" bottom: "pool1" top: "conv3" param { lr_mult: 1 } param { lr_mult: 2 }
   convolution_param { num_output: 16 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
 layer { name: "relu3" type: "ReLU" bottom: "conv3" top: "conv3" }
 layer { name: "pool3" type: "Pooling" bottom: "conv3" top: "pool3"
-  pooling_param { pool: MAX kernel_size: 3 stride: 3 } }
+  pooling_param { pool: AVE kernel_size: 3 stride: 3 } }
 layer { name: "fc7_t" type: "InnerProduct" bottom: "pool3" top: "fc7_t" param { lr_mult: 1 } param { lr_mult: 2 }
   inner_product_param { num_output: 16 weight_filler { type: "xavier" } } }
 layer { name: "relu7" type: "ReLU" bottom: "fc7_t" top: "fc7_t" }
@@ -62,11 +62,12 @@ def painted(rng: np.random.Generator, label: int) -> Painted:
 
 
 def train(folder: Path, rng: np.random.Generator, cells: int = 60, iterations: int = 250) -> tuple[Path, Path]:
-    """Train the net on drawn cells; its deploy prototxt and .caffemodel."""
+    """Train the net on drawn cells; its deploy prototxt, as in a checkout at `folder`, and .caffemodel."""
     import caffe
 
     caffe.set_mode_cpu()
-    deploy, solver, net = (folder / f"{name}.prototxt" for name in ("deploy", "solver", "train"))
+    (folder / "prototxt").mkdir()
+    deploy, solver, net = (folder / f"{name}.prototxt" for name in ("prototxt/deploy", "solver", "train"))
     prob = 'layer { name: "prob" type: "Softmax" bottom: "fc8_t" top: "prob" }'
     loss = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc8_t" bottom: "label" top: "loss" }'
     deploy.write_text(f"{DATA}\n{LAYERS}\n{prob}\n", encoding="utf-8")
