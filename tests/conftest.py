@@ -111,8 +111,10 @@ def evaluated_fold(checkout, trained_once):
 
     It has 32 cells to train on and 8 to validate.
     """
+    # a test may have built another set of cells there before
+    (checkout / "data/fold").unlink(missing_ok=True)
     for name in ("runs", "data"):
-        shutil.copytree(trained_once / "place" / name, checkout / name, symlinks=True)
+        shutil.copytree(trained_once / "place" / name, checkout / name, symlinks=True, dirs_exist_ok=True)
     return checkout / FOLD
 
 
