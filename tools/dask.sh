@@ -37,9 +37,11 @@ case " $* " in
   *" --host"* | *" --interface"*) ;;
   *) [ "${DASK_OPEN:-}" = 1 ] || options+=(--host 127.0.0.1) ;;
 esac
+# without a dashboard Dask still serves a page or two, on all interfaces unless it is told where
 case " $* " in
-  *" --dashboard-address"* | *" --no-dashboard"*) ;;
-  *) if [ "$what" = scheduler ]; then options+=(--dashboard-address 127.0.0.1:8787); else options+=(--no-dashboard); fi ;;
+  *" --dashboard-address"*) ;;
+  *" --no-dashboard"*) options+=(--dashboard-address 127.0.0.1:0) ;;
+  *) if [ "$what" = scheduler ]; then options+=(--dashboard-address 127.0.0.1:8787); else options+=(--no-dashboard --dashboard-address 127.0.0.1:0); fi ;;
 esac
 [ "$what" = scheduler ] || options+=(--nthreads 1)
 exec "$python" -m dask "$what" "${options[@]}" "$@"

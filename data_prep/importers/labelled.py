@@ -120,7 +120,7 @@ class Source:
             yield
         except UserError as error:
             self.mistakes.add(error)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             # JSON and XML may hold anything in any place; a value of another type shows itself where it is used
             found = f"{type(error).__name__}: {error}"[:100]
             self.mistakes.add(UserError(where, what, found, "Correct it, or remove it."))
@@ -141,7 +141,7 @@ def numbers(where: str, values: Sequence, count: int, what: str) -> list[float]:
     """
     try:
         found = [float(value) for value in values if not isinstance(value, bool)]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # of a whole number with hundreds of digits
         found = []
     if len(found) != count or not all(abs(value) < 1e9 for value in found):
         shown = ", ".join(map(str, values))[:60] if isinstance(values, list | tuple) else str(values)[:60]

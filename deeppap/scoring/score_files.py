@@ -18,7 +18,7 @@ from deeppap.io.names import CsvWriter, require_printable, unquoted
 from deeppap.scoring.ood import COLUMN, WORDS
 from deeppap.scoring.score_cells import CellScore
 
-TEXTS = ("id", "class_name", "group")  # columns whose values people chose
+TEXTS = ("id", "class", "class_name", "group")  # columns whose values people chose
 DO = "Score the fold again with tools/cross_validate.py."
 VIEW = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]  # columns of view_scores.csv
 TOLERANCE = 1e-4  # scores are means of float32 probabilities

@@ -1,0 +1,101 @@
+"""Guards that would be missed only when it is too late: each of these fails when its guard is switched off."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from deeppap.training.snapshots import PRUNING
+from deeppap.training.train_fold import TrainOptions, train_fold
+from tests.support.checkout import ROOT
+from tests.support.waiting import wait_until
+
+PARENT = """
+import sys
+from pathlib import Path
+from deeppap.training import run_caffe
+run_caffe.caffe_program = lambda: sys.argv[1]
+class Schedule: max_iter = 1
+run_caffe.train([], Schedule, 0, Path(sys.argv[2]))
+"""
+CHILD = """#!/bin/sh
+trap 'touch "$0.asked"; exit 0' INT
+echo $$ > "$0.pid"
+while :; do sleep 0.1; done
+"""
+
+
+def test_caffe_is_asked_to_stop_if_its_parent_is_killed(tmp_path):
+    """It would go on for days, and hold the fold."""
+    program = tmp_path / "caffe"
+    program.write_text(CHILD)
+    program.chmod(0o755)
+    words = [sys.executable, "-c", PARENT, program, tmp_path / "log"]
+    parent = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = Path(f"{program}.pid")
+    wait_until(lambda: pid.exists() and pid.read_text().strip(), "the child")
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    try:
+        wait_until(Path(f"{program}.asked").exists, "the child to be asked")
+    finally:
+        if Path(f"/proc/{pid.read_text().strip()}").exists():
+            time.sleep(0.3)
+            with suppress(ProcessLookupError):
+                os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def listening(process):
+    """The addresses that a process and its children listen at."""
+    psutil = pytest.importorskip("psutil", reason="make cluster")
+    everyone = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
+    found = []
+    for one in everyone:
+        with suppress(psutil.NoSuchProcess):
+            found += [c.laddr.ip for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    return found
+
+
+def test_a_cluster_of_this_machine_listens_on_loopback_alone():
+    """Scheduler, nannies and workers; the certificate is the second guard, not the only one."""
+    pytest.importorskip("distributed", reason="make cluster")
+    from deeppap.cluster.connect import connected, require_dask
+
+    require_dask()
+    with connected("local", 1):
+        found = listening(os.getpid())
+    assert len(found) >= 3 and set(found) == {"127.0.0.1"}
+
+
+def test_a_scheduler_and_a_worker_of_dask_sh_listen_on_loopback_alone(tmp_path):
+    pytest.importorskip("distributed", reason="make cluster")
+    from tests.support.dask_cluster import DaskCluster
+
+    cluster = DaskCluster(tmp_path)
+    try:
+        node = cluster.node()
+        wait_until(cluster.registered, "the node")
+        for process in (cluster.scheduler, node):
+            found = listening(process.pid)
+            assert found and set(found) == {"127.0.0.1"}
+    finally:
+        cluster.close()
+
+
+def test_snapshots_that_a_kill_left_are_removed_at_the_next_start(copy_of, trained_fold, source_weights):
+    """Killed after the net was selected and before the others were removed; without that mark they are kept."""
+    _, fold = copy_of(trained_fold)
+    selected = set((fold / "snapshots").iterdir())
+    others = [fold / "snapshots" / f"convnet_t_iter_3.{kind}" for kind in ("caffemodel", "solverstate")]
+    for path in others:
+        path.write_bytes(b"spent")
+    train_fold(fold, TrainOptions(source_weights), lambda _: None)
+    assert all(path.exists() for path in others)
+    (fold / "snapshots" / PRUNING).touch()
+    train_fold(fold, TrainOptions(source_weights), lambda _: None)
+    assert set((fold / "snapshots").iterdir()) == selected
