@@ -1,27 +1,53 @@
 #!/usr/bin/env python3
 """Train ConvNet-T on a fold with `caffe train`. An interrupted training is resumed by the same command."""
 
+from argparse import Namespace
+
 import _venv  # noqa: F401
 
 from deeppap.cli.options import (
     WEIGHTS_HELP,
+    add_data_options,
     add_device_options,
     add_net_option,
     add_source_options,
+    add_work_options,
     device_of,
+    requested,
     source_of,
 )
 from deeppap.cli.tool import ToolParser, run
+from deeppap.io.errors import FieldError
 
 EPILOG = f"""\
   tools/train.py
   tools/train.py --from runs/herlev-cell-paper/fold0
   tools/train.py --net runs/herlev-cell-paper/fold3 --gpu 0
+  tools/train.py --from runs/herlev-cell-paper/fold0 --data my_cells --profile quick
 
 {WEIGHTS_HELP}
 --from adapts a trained net: training continues from the weights of all eight layers, with the solver in prototxt/adapt
 (docs/how-to/adapt.md). The selected snapshot is recorded in the fold's model.json.
+
+With --data, one command does all: it builds fold 0 of these cells, trains, and scores the fold's test cells, which are
+of fields that the net has not seen (--protocol field). tools/cross_validate.py does all five folds.
 """
+
+
+def train_on_data(args: Namespace) -> None:
+    """Build fold 0 of the cells in --data, train it and score its test cells."""
+    from deeppap.records.run_folder import fold_folder
+    from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
+
+    if args.net:
+        raise FieldError("data", "either cells, or a fold that was built from them in `net`", "both", "Leave one out.")
+    device = device_of(args)
+    print(device.describe())
+    weights, source = source_of(args)
+    options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run)
+    fold = fold_folder(cross_validate(requested(args), options), 0)
+    print(f"trained net: {fold}")
+    print(f"Next: tools/screen.py IMAGES --net {fold}, or tools/cross_validate.py for all five folds")
 
 
 def main() -> None:
@@ -31,7 +57,13 @@ def main() -> None:
     add_source_options(parser)
     add_device_options(parser)
     parser.add_argument("--keep-snapshots", action="store_true", help="keep the snapshots that are not selected")
+    add_data_options(parser, default_profile="quick")
+    add_work_options(parser)
+    parser.set_defaults(protocol="field")
     args = parser.parse_args()
+    if args.data:
+        train_on_data(args)
+        return
     # imported here so that --help does not wait for them
     from deeppap.records.current_fold import find_fold
     from deeppap.scoring.ood import ensure_reference

@@ -189,3 +189,16 @@ def refusal_of(given):
     with pytest.raises(UserError) as caught:
         open_source(given)
     return str(caught.value)
+
+
+def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_fold):
+    words = ["--data", other_phantom, "--profile", "smallest", "--run", "at-once", "--gpu", "none", "--workers", 1]
+    done = run_tool(checkout, "train", "--from", trained_fold, *words)
+    fold = checkout / "runs/at-once/fold0"
+    assert f"trained net: {fold.relative_to(checkout)}" in done.stdout
+    record = RunRecord.read(fold.parent)
+    assert (record.protocol, record.select) == ("field", "inner")
+    assert ModelRecord.read(fold).source.run == trained_fold.parent.name
+    assert (fold / "scores.csv").exists() and not (fold.parent / "fold1").exists()
+    done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
+    assert "--data" in done.stderr and "--net" in done.stderr
