@@ -7,7 +7,7 @@ from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.herlev_classes import CLASSES
 from data_prep.nucleus import centroid
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import image_size
+from deeppap.io.image_file import files_of, image_size
 from deeppap.io.names import require_printable
 
 PIXEL_UM = 0.201  # side of a pixel (paper: "Herlev Dataset")
@@ -82,7 +82,7 @@ def _require_class_folders(root: Path, allow_partial: bool) -> None:
 def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
     images: dict[str, Path] = {}
     masks: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for path in files_of(folder) if folder.is_dir() else []:
         require_printable(path.name, path)
         if path.name.startswith(".") or path.name.lower() in LITTER:
             continue

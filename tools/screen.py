@@ -84,7 +84,7 @@ def main() -> int:
     from deeppap.screening.slides.open_slide import find_images
 
     require_parquet()
-    images = find_images(args.image, to_stderr)
+    images = find_images(args.image)
     if args.nuclei and len(images) != 1:
         raise FieldError("nuclei", "one image, whose nuclei they are", f"{len(images)}", "Screen them one by one.")
     if not 1 <= args.shown <= 5000:

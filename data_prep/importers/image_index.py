@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import image_size
+from deeppap.io.image_file import files_of, image_size
 
 SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers; Macs leave files whose names begin with a dot
@@ -17,7 +17,7 @@ SUMMARY = "import_summary.txt"  # marks a folder that an import wrote
 
 def walk(folder: Path) -> Iterator[Path]:
     """The files of a folder and all below it, sorted; without hidden ones and without earlier imports' results."""
-    for path in sorted(folder.iterdir()):
+    for path in files_of(folder):
         if path.name.startswith(".") or path.name.lower() in LITTER:
             continue
         if path.is_dir():

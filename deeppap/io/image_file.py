@@ -4,15 +4,16 @@ Pixels are as they are stored: an orientation that EXIF or a TIFF's tag asks for
 """
 
 import os
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable
 from contextlib import closing, contextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from deeppap.io.errors import CHECK_PATH, UserError
+from deeppap.io.errors import CHECK_PATH, UserError, printable
 from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, Header, one_line, open_header
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
@@ -33,13 +34,18 @@ def missing_image_advice(path: Path) -> str:
     return CHECK_PATH
 
 
-def without_sidecars(paths: Iterable[Path], say: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """A folder's files without those that a Mac left beside them; `say` gets a line if there are any."""
-    found = list(paths)
+def files_of(folder: Path) -> list[Path]:
+    """What lies in a folder of images, sorted, without what a Mac left beside its files; one line tells of those."""
+    found = sorted(folder.iterdir())
     kept = [path for path in found if not path.name.startswith(SIDECAR)]
     if len(kept) < len(found):
-        say(f"{found[0].parent}: passed over {len(found) - len(kept)} file(s) named {SIDECAR}*, which a Mac left there")
+        _say_once(f"{folder}: passed over {len(found) - len(kept)} file(s) called {SIDECAR}*, which a Mac left there")
     return kept
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(printable(line), file=sys.stderr)
 
 
 def read_image(path: Path) -> np.ndarray:

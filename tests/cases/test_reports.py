@@ -17,13 +17,14 @@ import pytest
 import tifffile
 from PIL import Image
 
+from data_prep.importers.image_index import walk
 from data_prep.nucleus import centroid
 from data_prep.views import Grid
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_field
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
-from deeppap.screening.nuclei.fields import read_nuclei_mask
+from deeppap.screening.nuclei.fields import read_fields, read_nuclei_mask
 from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.slides.open_slide import find_images, open_slide
 from tests.support.drawn_field import draw_field
@@ -212,12 +213,16 @@ def test_what_a_file_states_is_said(tmp_path):
             assert open_slide(tmp_path / "a.tif").stated != "none"
 
 
-def test_sidecars_of_macs_are_passed_over(tmp_path):
+def test_sidecars_of_macs_are_passed_over(tmp_path, capsys):
     (tmp_path / "field_01.png").write_bytes(cv2.imencode(".png", PICTURE)[1].tobytes())
     (tmp_path / "._field_01.png").write_bytes(b"\0\5\x16\7" + bytes(4092))
-    said = []
-    assert find_images([tmp_path], said.append) == [tmp_path / "field_01.png"]
-    assert len(said) == 1 and "1 file" in said[0]
+    own = tmp_path / "field_01.png"
+    for listed in (find_images([tmp_path]), list(walk(tmp_path)), find_images([tmp_path])):
+        assert listed == [own]
+    (tmp_path / "field_01.csv").write_text("60,62\n")
+    assert [field.path for field in read_fields(tmp_path)] == [own]
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "1 file" in said
 
 
 def disc(value: int, radius: int, mask: np.ndarray | None = None, at=(62, 60)) -> np.ndarray:

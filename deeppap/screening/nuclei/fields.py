@@ -1,7 +1,7 @@
 """Folders of fields with the points or masks of their nuclei, as a command line names them."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from data_prep.nucleus import require_background
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.image_file import read_field, read_mask, without_sidecars
+from deeppap.io.image_file import files_of, read_field, read_mask
 from deeppap.screening.nuclei.points_csv import read_points
 from deeppap.screening.slides.slide import require_pixel_size
 
@@ -102,10 +102,8 @@ def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tu
     return train, test
 
 
-def read_fields(folder: Path, say: Callable[[str], None] = lambda _: None) -> list[Field]:
+def read_fields(folder: Path) -> list[Field]:
     """Every field of a folder that has points or a mask, by name; other images are ignored.
-
-    `say` gets a line if files that a Mac left there are passed over.
 
     Raises
     ------
@@ -115,8 +113,7 @@ def read_fields(folder: Path, say: Callable[[str], None] = lambda _: None) -> li
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(folder, "a folder of fields", "no such folder", SHAPES)
-    files = without_sidecars(sorted(folder.iterdir()), say)
-    images = [p for p in files if p.suffix.lower() in IMAGES and not p.stem.endswith(MASK)]
+    images = [p for p in files_of(folder) if p.suffix.lower() in IMAGES and not p.stem.endswith(MASK)]
     if (folder / ONE_CSV).is_file():
         fields = _by_one_csv(folder / ONE_CSV, images)
     else:

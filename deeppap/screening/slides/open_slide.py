@@ -1,10 +1,9 @@
 """Opening an image of any format, and finding the images that a user names."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import is_tiff, without_sidecars
+from deeppap.io.image_file import files_of, is_tiff
 from deeppap.io.names import require_printable
 from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.slide import Slide
@@ -53,8 +52,8 @@ def companions(path: Path) -> list[Path]:
     return sorted(p for p in path.parent.iterdir() if p != path and p.suffix.lower() in PIECES[suffix])
 
 
-def find_images(paths: list[Path], say: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """The images that were named, and those of the folders that were named; `say` gets a line of what is passed over.
+def find_images(paths: list[Path]) -> list[Path]:
+    """The images that were named, and those of the folders that were named.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def find_images(paths: list[Path], say: Callable[[str], None] = lambda _: None) 
     """
     found = []
     for path in paths:
-        inside = [p for p in (_images_of(path, say) if path.is_dir() else [path]) if p.is_file()]
+        inside = [p for p in (_images_of(path) if path.is_dir() else [path]) if p.is_file()]
         if not inside:
             missing = "no such file" if not path.exists() else "none in that folder"
             raise UserError(path, f"images: {', '.join(SUFFIXES)}", missing, "Check the path.")
@@ -79,9 +78,9 @@ def find_images(paths: list[Path], say: Callable[[str], None] = lambda _: None) 
     return found
 
 
-def _images_of(folder: Path, say: Callable[[str], None]) -> list[Path]:
+def _images_of(folder: Path) -> list[Path]:
     """A folder's images, without the files that are pieces of one of them."""
-    found = without_sidecars((p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES), say)
+    found = [p for p in files_of(folder) if p.suffix.lower() in SUFFIXES]
     dicom = [p for p in found if p.suffix.lower() == ".dcm"]
     if len(dicom) > 1:  # nothing in their names tells which of them are one slide
         do = "Name one file of each slide: the others of it are found."
