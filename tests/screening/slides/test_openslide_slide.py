@@ -5,6 +5,7 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.regions import background_of
+from deeppap.screening.slides import openslide_slide
 from deeppap.screening.slides.open_slide import open_slide
 from deeppap.screening.slides.overview import overview
 from deeppap.screening.slides.slide import Box
@@ -96,3 +97,26 @@ def test_origin_is_where_scanning_began(svs, monkeypatch, bounds, origin):
     facts = dict(openslide.OpenSlide(str(svs)).properties) | {f"openslide.bounds-{k}": v for k, v in bounds.items()}
     monkeypatch.setattr(openslide.OpenSlide, "properties", facts)
     assert open_slide(svs).origin == origin
+
+
+@pytest.mark.parametrize(
+    ("code", "found"), [("import os; os.abort()", "status -6"), ("import time; time.sleep(9)", "1 s")]
+)
+def test_a_slide_that_ends_its_library_ends_a_probe(svs, monkeypatch, code, found):
+    """GLib aborts where it gets no memory; no slide of a few bytes does so with every OpenSlide."""
+    monkeypatch.setattr(openslide_slide, "PROBE", code)
+    monkeypatch.setattr(openslide_slide, "PROBE_SECONDS", 1)
+    with pytest.raises(UserError, match=found) as caught:
+        open_slide(svs)
+    assert str(caught.value).isprintable()
+
+
+def test_jpeg_data_that_go_on_after_a_fault_are_damage(svs):
+    import tifffile
+
+    with tifffile.TiffFile(svs) as file:
+        place, count = file.pages[0].dataoffsets[6], file.pages[0].databytecounts[6]
+    data = bytearray(svs.read_bytes())
+    data[place + count // 2 : place + count // 2 + 60] = bytes(60)
+    svs.write_bytes(data)
+    assert open_slide(svs).read(Box(0, 0, 640, 480))[1]
