@@ -317,7 +317,9 @@ def _selected_weights(
     snapshots = [snapshot.model for snapshot in list_snapshots(folder / "snapshots") if snapshot.model.exists()]
     if not snapshots:
         do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
-        raise UserError(folder / "snapshots", "a trained model", "none", do)
+        # of snapshot_format HDF5, by a caffe train that was started by hand
+        found = "HDF5 alone, which does not say what it was trained on" if [*folder.glob("snapshots/*.h5")] else "none"
+        raise UserError(folder / "snapshots", "a trained model", found, do)
     _require_own(snapshots[0], folder, mismatches)
     unfinished = (folder / Recipe.FILE).exists()
     reason = "the training has not ended" if unfinished else "no model was selected by tools/train.py"

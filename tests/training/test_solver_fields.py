@@ -13,6 +13,7 @@ from deeppap.io.caffe_messages import caffe_pb2, read_binary, read_prototxt, tra
 from deeppap.io.errors import UserError
 from deeppap.io.training_prototxt import FITTED, REFUSED, read_training
 from deeppap.records import FoldRecord, RunRecord
+from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training import resolve, train_fold
 from deeppap.training.caffe_log import parse
 from deeppap.training.snapshots import foreign, list_snapshots
@@ -251,6 +252,13 @@ def test_a_snapshot_trained_by_hand_on_other_numbers_is_not_scored(trained_fold,
     transform.scale = 0.5
     (tmp_path / "a.caffemodel").write_bytes(net.SerializeToString())
     assert foreign(tmp_path / "a.caffemodel", trained_fold) == "one trained with scale: 0.5"
+
+
+@pytest.mark.parametrize(("name", "said"), [("a_iter_9.caffemodel.h5", "found HDF5 alone"), ("a.txt", "found none")])
+def test_a_snapshot_in_hdf5_is_named(fold, name, said):
+    (fold / "snapshots" / name).touch()
+    with pytest.raises(UserError, match=said):
+        TrainedModel.open(fold)
 
 
 def test_every_field_is_in_the_reference():
