@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from data_prep.classes import THRESHOLD
 from data_prep.geojson import GeoJson
 from data_prep.importers.labelled import HALF, Labelled, Source, outlined, ring_points
 from deeppap.io.errors import UserError
@@ -17,7 +18,7 @@ from deeppap.io.errors import UserError
 NAME = "QuPath"
 LIKELY = re.compile(rb'"type"\s*:\s*"Feature(Collection)?"')
 OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
-THRESHOLD = 0.5  # the paper's: from it on `screen` calls a cell abnormal
+OF_CLASS = re.compile(r"P\(.+\)")
 
 
 def matches(data: Any) -> bool:
@@ -68,7 +69,7 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
     if not kind or kind.endswith("*"):  # Region*, Ignore*: QuPath's classes for what is no object
         source.leave_out(f"objects of QuPath's class {kind}" if kind else "objects without a class", where)
         return
-    if not source.reviewed and kind == _net_call(properties.get("measurements")):
+    if not source.reviewed and kind.casefold() == _net_call(properties.get("measurements")):
         source.leave_out("objects with the class that the net gave them (`reviewed` takes them as labels)", where)
         return
     nucleus = feature.get("nucleusGeometry")
@@ -99,10 +100,15 @@ def _kind(classification: Any) -> str:
 
 
 def _net_call(measurements: Any) -> str | None:
-    """The class that `screen` gave to its own object; None for any other object."""
+    """The class that `screen` gave to its own object, in small letters; None for any other object.
+
+    A net of several classes leaves the probability of the one that it gave, such as P(HSIL).
+    """
     if isinstance(measurements, list):  # QuPath 0.2 and 0.3 write a list of names and values
         measurements = {one.get("name"): one.get("value") for one in measurements}
     score = (measurements or {}).get(OWN_SCORE)
     if score is None:
         return None
-    return "Abnormal" if float(score) >= THRESHOLD else "Normal"
+    if named := next((name for name in measurements if OF_CLASS.fullmatch(name) and name != OWN_SCORE), None):
+        return named[2:-1].casefold()
+    return "abnormal" if float(score) >= THRESHOLD else "normal"

@@ -59,7 +59,16 @@ class CellScore:
     @property
     def kind(self) -> str:
         """The likeliest class of those with that label; of a net of two classes the label itself."""
-        return self.outputs[max(outputs_with(self.label, self.outputs), key=lambda index: self.prob[index])].name
+        return self.outputs[self._kind_index].name
+
+    @property
+    def p_kind(self) -> float:
+        """The probability of that class."""
+        return float(self.prob[self._kind_index])
+
+    @property
+    def _kind_index(self) -> int:
+        return max(outputs_with(self.label, self.outputs), key=lambda index: self.prob[index])
 
     @property
     def called(self) -> str:

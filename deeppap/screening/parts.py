@@ -19,7 +19,7 @@ from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.slides.slide import Box, Damage
 
 CELL = ("x", "y", "area_um2", "confidence", "score", "spread", "ood_score")
-NAMES = ("label", "kind")  # of a cell, in the file as text
+NAMED = ("label", "kind", "p_kind")  # of a cell of a net of several classes
 NUCLEUS = ("x", "y", "area_um2", "confidence")
 METADATA = b"screening"  # the key of a part's own facts in the file
 
@@ -50,7 +50,7 @@ def require_parquet():
 def write_part(path: Path, key: str, tile: Box, part: Part) -> None:
     """Write a tile's part; `key` names the plan that it belongs to."""
     record = msgspec.json.encode(PartRecord(key, tile, part.damages, part.skipped))
-    _write(path, _table(part.cells, CELL, NAMES).replace_schema_metadata({METADATA: record}))
+    _write(path, _table(part.cells, CELL, NAMED).replace_schema_metadata({METADATA: record}))
 
 
 def read_part(path: Path, key: str, tile: Box, image: str) -> Part:
@@ -66,7 +66,7 @@ def read_part(path: Path, key: str, tile: Box, image: str) -> Part:
     try:
         table = parquet.read_table(path, memory_map=False)
         record = msgspec.json.decode(table.schema.metadata[METADATA], type=PartRecord)
-        cells = [ScreenedCell(image, *row) for row in _rows(table, CELL, NAMES)]
+        cells = [ScreenedCell(image, *row) for row in _rows(table, CELL, NAMED)]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:  # msgspec's are ValueErrors
         raise UserError(path, "a tile's cells", f"{type(error).__name__}: {error}"[:120], do) from None
     if record.key != key or record.tile != tile:
@@ -100,21 +100,23 @@ def pixels_of(size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> tuple[np.n
     return columns.astype(np.int64), rows.astype(np.int64)
 
 
-def _table(items: Sequence[Any], names: Sequence[str], texts: Sequence[str] = ()):
-    """A table of what cells or nuclei hold under `names` and `texts`, and their outlines, each flat."""
+def _table(items: Sequence[Any], names: Sequence[str], more: Sequence[str] = ()):
+    """A table of what cells or nuclei hold under `names` and `more`, and their outlines, each flat."""
     pyarrow, _ = require_parquet()
     columns = {name: pyarrow.array([getattr(item, name) for item in items], pyarrow.float64()) for name in names}
-    columns |= {name: pyarrow.array([getattr(item, name) for item in items], pyarrow.string()) for name in texts}
+    for name in more:
+        kind = pyarrow.float64() if name == "p_kind" else pyarrow.string()
+        columns[name] = pyarrow.array([getattr(item, name) for item in items], kind)
     outlines = [None if item.outline is None else np.asarray(item.outline, np.float32).ravel() for item in items]
     columns["outline"] = pyarrow.array(outlines, pyarrow.list_(pyarrow.float32()))
     return pyarrow.table(columns)
 
 
-def _rows(table, names: Sequence[str], texts: Sequence[str] = ()) -> list[tuple]:
-    """The values of `names`, the outline, and `texts` of each row."""
+def _rows(table, names: Sequence[str], more: Sequence[str] = ()) -> list[tuple]:
+    """The values of `names`, the outline, and `more` of each row."""
     flat = table["outline"].to_pylist()
     outlines = [None if values is None else np.array(values, np.float32).reshape(-1, 2) for values in flat]
-    columns = [*(table[name].to_pylist() for name in names), outlines, *(table[name].to_pylist() for name in texts)]
+    columns = [*(table[name].to_pylist() for name in names), outlines, *(table[name].to_pylist() for name in more)]
     return list(zip(*columns, strict=True))
 
 

@@ -31,6 +31,8 @@ def feature(
     if cell.kind:  # a net of several classes names them
         name, colour = cell.kind, GREY if cell.label == NEITHER else colour
     numbers = {
+        # by this the import knows the net's class from one that a person set
+        **({f"P({cell.kind})": round(cell.p_kind, 6)} if cell.kind else {}),
         "P(abnormal)": round(cell.score, 6),
         "P(abnormal) spread": round(cell.spread, 6),
         "Nucleus: Area µm^2": round(cell.area_um2, 4),
