@@ -67,7 +67,7 @@ def cells(tmp_path_factory):
 def built(cells, tmp_path_factory):
     """Fold 0 of a net of the five classes, and what its building said."""
     said = []
-    request = Request(data=str(cells), classes="own", profile="smallest", select="last")
+    request = Request(data=(str(cells),), classes="own", profile="smallest", select="last")
     runs = tmp_path_factory.mktemp("place") / "runs"
     fold, _ = prepare_fold(request, 0, 1, "five", runs, said.append)
     return fold, said
@@ -87,13 +87,13 @@ def test_two_classes_leave_out_what_is_neither_and_say_so(cells, tmp_path):
     assert [one.name for one in two.classes] == NAMES[:3]
     assert two.left_out == {"junk": EACH, "blot": EACH}
     said = []
-    request = Request(data=str(cells), profile="smallest", select="last")
+    request = Request(data=(str(cells),), profile="smallest", select="last")
     fold, _ = prepare_fold(request, 0, 1, "two", tmp_path, said.append)
     assert said[0] == "left out: 12 cells that are neither normal nor abnormal (blot 6, junk 6)"
     assert set(json.loads((fold / "fold.json").read_text())["train_labels"]) != {0}
     assert two.dataset_sha() != open_dataset(cells, own=True).dataset_sha()
     with pytest.raises(FieldError, match="own") as caught:
-        prepare_fold(Request(data=str(cells), classes=7, profile="smallest"), 0, 1, "seven", tmp_path)
+        prepare_fold(Request(data=(str(cells),), classes=7, profile="smallest"), 0, 1, "seven", tmp_path)
     assert caught.value.field == "classes"
 
 
@@ -116,7 +116,7 @@ def test_a_class_without_a_training_cell_is_announced(cells, tmp_path):
         (tmp_path / image.name).write_bytes(image.read_bytes())
     kept = [line for line in text if not line.startswith("blot") or line.startswith("blot0")]
     (tmp_path / "cells.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
-    request, said = Request(data=str(tmp_path), classes="own", profile="smallest", select="last"), []
+    request, said = Request(data=(str(tmp_path),), classes="own", profile="smallest", select="last"), []
     _, dataset, split, run = prepare_run(request, "rare", tmp_path / "runs")
     lone = next(k for k in range(5) if "blot0" in split.folds[k])
     assert "blot" not in {cell.kind for cell in fold_cells(dataset, split, lone, run)[0]}
@@ -130,8 +130,8 @@ def test_a_class_of_two_labels_has_no_output(cells, tmp_path):
         (tmp_path / image.name).write_bytes(image.read_bytes())
     (tmp_path / "cells.csv").write_text(rows, encoding="utf-8")
     with pytest.raises(UserError, match="one label for all cells of class HSIL"):
-        prepare_run(Request(data=str(tmp_path), classes="own", profile="smallest"), "x", tmp_path / "runs")
-    prepare_run(Request(data=str(tmp_path), profile="smallest"), "two", tmp_path / "runs")
+        prepare_run(Request(data=(str(tmp_path),), classes="own", profile="smallest"), "x", tmp_path / "runs")
+    prepare_run(Request(data=(str(tmp_path),), profile="smallest"), "two", tmp_path / "runs")
 
 
 def test_the_net_has_as_many_outputs_and_the_scores_their_names(scored):
