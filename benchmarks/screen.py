@@ -34,7 +34,7 @@ SMALLEST = ((1, 1),)
 # by step, the function that does it: its file and its name
 STEPS = {
     "read": ("tile_pixels.py", "for_detector"),
-    "detect": ("threshold.py", "detect"),
+    "detect": ("detector.py", "detect"),
     "views and crops": ("fill_views.py", "filled_in_turn"),
     "score": ("crops.py", "__call__"),
     "write": ("parts.py", "write_part"),

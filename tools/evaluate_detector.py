@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Evaluate a nucleus detector on annotated fields: precision, recall, F-score and distance of the centres."""
+"""Evaluate the nucleus detector on annotated fields: precision, recall, F-score and distance of the centres."""
 
 from pathlib import Path
 
@@ -10,9 +10,8 @@ from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
   tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
-  tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector fcn --detector-weights nucleus_fcn.caffemodel
-  tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --incomplete cric \\
-      --detector fcn --fold-count 3
+  tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector runs/detector/nucleus_fcn.caffemodel
+  tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --incomplete cric --fold-count 3
 
 Points are matched as in Cervix93's protocol: a detected nucleus is a disc of 10 pixels, and an annotated point in it is
 a hit, one to one. If there are masks, a detected centre inside a nucleus is a hit. The counts of all fields of a folder
@@ -30,7 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for pictures and scores; an older one is replaced"
     )
-    cross = parser.add_argument_group("cross-validation of the fcn detector")
+    cross = parser.add_argument_group("cross-validation")
     cross.add_argument(
         "--fold-count", type=int, metavar="K", help="train on K-1 folds of the fields, test on the other"
     )
@@ -39,6 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.io.own_files import require_all_own
+    from deeppap.screening.nuclei.detector import NucleusDetector
     from deeppap.screening.nuclei.evaluation import (
         cross_validate,
         detect_all,
@@ -47,22 +47,21 @@ def main() -> None:
         write_evaluation,
     )
     from deeppap.screening.nuclei.fields import open_sets
-    from deeppap.screening.nuclei.nucleus import open_detector
 
     if args.out:
         # before the work, not after it
         require_all_own(args.out)
     if args.fold_count is not None:
-        require_foldable(args.detector, args.detector_weights, args.fold_count)
+        require_foldable(args.detector, args.fold_count)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
         training = (args.training_crops, args.iterations, args.seed)
         results = cross_validate(args.runs, sets, args.fold_count, training, args.confidence, args.radius)
     else:
-        detector = open_detector(args.detector, args.detector_weights, args.confidence)
+        detector = NucleusDetector(args.detector, args.confidence)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
         results = detect_all(detector, sets, args.radius)
     for one in sets:
-        print(f"{args.detector} on {one.name} at {one.mpp:g} um a pixel")
+        print(f"{one.name} at {one.mpp:g} um a pixel")
         print(report(results[one.name], one.mpp))
     if args.out:
         write_evaluation(args.out, sets, results)

@@ -2,6 +2,7 @@
 """Make a data set of labelled images: QuPath, COCO, YOLO, VOC, LabelMe, CSV, masks, SIPaKMeD, CRIC, class folders."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from deeppap.cli.tool import ToolParser, run, with_options
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from deeppap.screening.nuclei.detector import NucleusDetector
 
 # below the detector's own: that there is a nucleus is known here, the question is just where
 CONFIDENCE = 0.1
@@ -26,13 +29,19 @@ mistakes are listed at once. docs/how-to/import-labels.md describes the formats 
 """
 
 
+@cache
+def detector() -> "NucleusDetector":
+    """Opened once for all images."""
+    from deeppap.screening.nuclei.detector import NucleusDetector
+
+    return NucleusDetector(confidence=CONFIDENCE)
+
+
 def nuclei_of(image: "np.ndarray", mpp: float) -> "np.ndarray":
-    """The nuclei that the threshold detector finds, float64 (N, 2) of x and y."""
+    """The nuclei that the detector finds, float64 (N, 2) of x and y."""
     import numpy as np
 
-    from deeppap.screening.nuclei.threshold import ThresholdDetector
-
-    found = ThresholdDetector(CONFIDENCE).detect(image, mpp)
+    found = detector().detect(image, mpp)
     return np.array([(nucleus.x, nucleus.y) for nucleus in found]).reshape(-1, 2)
 
 

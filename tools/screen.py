@@ -97,7 +97,7 @@ def main() -> int:
         if model.doubt:
             to_stderr(f"!! {model.doubt} !!")
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp, args.tile)
-    settings = settings_of(models, device, args.detector, args.detector_weights, *counts, to_stderr)
+    settings = settings_of(models, device, args.detector, *counts, to_stderr)
     # results of screening a folder are named after it, results of an image without the image's ending
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)

@@ -32,7 +32,7 @@ def main() -> None:
     sets = open_sets(args.fields, args.mpp, args.incomplete)
     weights = train_fcn(args.out, TrainRequest(sets, args.training_crops, args.iterations, args.seed))
     print(f"trained: {weights}")
-    print(f"Next: tools/evaluate_detector.py --detector fcn --detector-weights {weights} --fields ... --mpp ...")
+    print(f"Next: tools/evaluate_detector.py --detector {weights} --fields ... --mpp ...")
 
 
 if __name__ == "__main__":

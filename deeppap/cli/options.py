@@ -240,8 +240,8 @@ def add_cluster_option(parser: ToolParser) -> None:
 
 def add_detector_options(parser: ToolParser) -> None:
     """What finds nuclei."""
-    parser.add_argument("--detector", choices=("threshold", "fcn"), default="threshold", help="what finds the nuclei")
-    parser.add_argument("--detector-weights", type=Path, metavar="FILE", help=".caffemodel of the fcn detector")
+    weights = "your own weights of the nucleus detector (default: models/nucleus_fcn)"
+    parser.add_argument("--detector", type=Path, metavar="FILE", help=weights)
     parser.add_argument(
         "--confidence", type=float, help="lowest confidence of a nucleus, 0 to 1 (default: the detector's own)"
     )

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from deeppap.engines.device import CUDA, Device, import_openvino, uses_gpu
 from deeppap.engines.onnx_proof import proven_graph
 from deeppap.io.errors import FieldError
 from deeppap.io.machine import wanted_threads
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from openvino import InferRequest
 
 BATCH = 50  # crops; larger ones are no faster
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names; by default it takes bfloat16 on a CPU with AMX
@@ -65,19 +70,8 @@ class OnnxRuntimeEngine(OnnxEngine):
 
     def load(self, graph: bytes, device: Device) -> tuple[int, int]:
         """Open a session; float32 stays float32 on a GPU too."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = wanted_threads()
-        # between two batches the cores render views, so idle threads must not spin
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        on_gpu = uses_gpu(self.name) and not device.without_gpu
-        number = device.number or 0
-        provider = (CUDA, {"device_id": number, "use_tf32": int(device.tf32)}) if on_gpu else "CPUExecutionProvider"
-        self.session = onnxruntime.InferenceSession(graph, options, [provider])
-        if on_gpu and CUDA not in self.session.get_providers():
-            raise FieldError("gpu", "a GPU that onnxruntime can use", "none", "Give none.")
-        self.hardware = device.gpu_name(number) if on_gpu else device.processor
+        self.session = onnxruntime_session(graph, device)
+        self.hardware = device.scores_on
         self.input, output = self.session.get_inputs()[0], self.session.get_outputs()[0]
         return self.input.shape[-1], output.shape[-1]
 
@@ -93,18 +87,10 @@ class OpenVinoEngine(OnnxEngine):
 
     def load(self, graph: bytes, device: Device) -> tuple[int, int]:
         """Compile the graph for batches of any size; a fixed one is no faster."""
-        openvino = import_openvino()
-        self.tensor = openvino.Tensor
-        options = {
-            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
-            "INFERENCE_NUM_THREADS": wanted_threads(),
-            "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,  # else two processes of one thread each are pinned to the same core
-        }
+        self.tensor = import_openvino().Tensor
         self.hardware = device.processor
-        core = openvino.Core()
-        compiled = core.compile_model(core.read_model(graph), "CPU", options)
-        self.request = compiled.create_infer_request()
+        self.request = openvino_request(graph, self.precision)
+        compiled = self.request.get_compiled_model()
         return compiled.input(0).partial_shape[-1].get_length(), compiled.output(0).partial_shape[-1].get_length()
 
     def forward(self, crops: np.ndarray) -> np.ndarray:
@@ -113,3 +99,32 @@ class OpenVinoEngine(OnnxEngine):
         self.request.set_input_tensor(self.tensor(data, shared_memory=True))
         self.request.infer()
         return self.request.get_output_tensor(0).data.copy()
+
+
+def onnxruntime_session(graph: bytes, device: Device) -> "InferenceSession":
+    """A session of ONNX Runtime that computes on the device."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = wanted_threads()
+    # between two batches the cores render views, so idle threads must not spin
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    on_gpu = uses_gpu("onnxruntime") and not device.without_gpu
+    number = device.number or 0
+    provider = (CUDA, {"device_id": number, "use_tf32": int(device.tf32)}) if on_gpu else "CPUExecutionProvider"
+    session = onnxruntime.InferenceSession(graph, options, [provider])
+    if on_gpu and CUDA not in session.get_providers():
+        raise FieldError("gpu", "a GPU that onnxruntime can use", "none", "Give none.")
+    return session
+
+
+def openvino_request(graph: bytes, precision: str) -> "InferRequest":
+    """A graph compiled by OpenVINO for this processor."""
+    core = import_openvino().Core()
+    options = {
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "INFERENCE_NUM_THREADS": wanted_threads(),
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # else two processes of one thread each are pinned to the same core
+    }
+    return core.compile_model(core.read_model(graph), "CPU", options).create_infer_request()

@@ -58,7 +58,7 @@ def run_on(client: "Client") -> Callable:
 def _absolute(plan: ImagePlan) -> ImagePlan:
     """The same plan with absolute paths, since a worker runs in a folder of its own; its key stays."""
     folds = tuple(map(_path, plan.settings.folds))
-    settings = replace(plan.settings, folds=folds, detector_weights=_path(plan.settings.detector_weights))
+    settings = replace(plan.settings, folds=folds, detector=_path(plan.settings.detector))
     paths = {name: _path(getattr(plan, name)) for name in ("image", "parts", "nuclei")}
     return replace(plan, settings=settings, **paths)
 

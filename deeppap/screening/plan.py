@@ -12,7 +12,7 @@ from deeppap.io.files import digest, sha256_file
 from deeppap.records.provenance import code_digest
 from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.screening.nuclei.nucleus import open_detector
+from deeppap.screening.nuclei.detector import WEIGHTS, NucleusDetector
 from deeppap.screening.open_image import OpenImage, image_sha256
 from deeppap.screening.parts import write_nuclei
 from deeppap.screening.slides.overview import Tissue
@@ -37,9 +37,8 @@ class Settings:
     views: int  # of each cell
     crops: int  # of each view
     training_mpp: float  # micrometres a pixel of the training images; views are cut from pixels of this size
-    detector: str
-    detector_weights: str | None = None
-    detector_sha: str | None = None  # of its weights
+    detector: str  # its weights
+    detector_sha: str  # of them
     confidence: float | None = None  # the least of a nucleus; None takes the detector's own
     tile: int = TILE  # pixels a side
     ood_sha: str | None = None  # of the training cells that each cell is compared with; None without comparing
@@ -54,7 +53,7 @@ class Settings:
     @property
     def key(self) -> str:
         """A digest of everything that changes a cell's row; where the files lie does not."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "detector_weights")}
+        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "detector")}
         device = own.pop("device")
         return digest(own, [device[name] for name in ("engine", "precision", "tf32")])
 
@@ -114,8 +113,7 @@ def tiles_of(width: int, height: int, side: int = TILE, tissue: Tissue | None = 
 def settings_of(
     models: Sequence[TrainedModel],
     device: Device,
-    detector: str = "threshold",
-    detector_weights: Path | None = None,
+    detector: Path | None = None,
     views: int | None = None,
     crops: int | None = None,
     grey_as_colour: bool = False,
@@ -131,11 +129,13 @@ def settings_of(
     Raises
     ------
     UserError
-        For a count out of range, a detector that does not exist, weights that are not its own, or a net whose run
+        For a count out of range, weights that are not the detector's, or a net whose run
         does not state the pixel size it was trained at.
     """
     model = models[0]
-    open_detector(detector, detector_weights, confidence)  # reports a mistake before any work
+    # reports a mistake before any work; a GPU is left to the process that detects
+    NucleusDetector(detector, confidence, Device(engine=device.engine, without_gpu=True))
+    detector = detector or WEIGHTS
     if not TILES[0] <= tile <= TILES[1]:
         raise FieldError("tile", f"{TILES[0]} to {TILES[1]} pixels", f"{tile}", f"Leave it out for {TILE}.")
     views = min(VIEWS, model.profile.test.views) if views is None else views
@@ -147,9 +147,8 @@ def settings_of(
         views=model.views(views).count,
         crops=model.crops(CROPS if crops is None else crops),
         training_mpp=_training_mpp(model, training_mpp),
-        detector=detector,
-        detector_weights=None if detector_weights is None else str(detector_weights),
-        detector_sha=None if detector_weights is None else sha256_file(detector_weights),
+        detector=str(detector),
+        detector_sha=sha256_file(detector),
         confidence=confidence,
         tile=tile,
         ood_sha=None if None in known else ood_sha256(one.folder for one in models),

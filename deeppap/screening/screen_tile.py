@@ -22,7 +22,8 @@ from deeppap.scoring.ood import OODReference
 from deeppap.scoring.score_cells import averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
-from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
+from deeppap.screening.nuclei.detector import NucleusDetector
+from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.open_image import changed, close_image, file_facts, planned_image, require_unchanged
 from deeppap.screening.parts import Part, nuclei_inside, pixels_of, write_part
 from deeppap.screening.plan import ImagePlan, Settings, one_sha256, ood_sha256
@@ -69,7 +70,7 @@ def _require_nuclei(path: Path, sha256: str, _facts: str) -> None:
         raise changed(path)
 
 
-def _detect(pixels: TilePixels, detector: Detector, glass: float) -> list[Nucleus]:
+def _detect(pixels: TilePixels, detector: NucleusDetector, glass: float) -> list[Nucleus]:
     """All nuclei that the detector finds in a tile and its margin, in pixels of the whole image."""
     found = detector.detect(pixels.for_detector(), detector.work_mpp, background=glass)
     centres = _rounded(pixels.from_detector(np.array([(n.x, n.y) for n in found])))
@@ -152,11 +153,11 @@ def _ready(model: TrainedModel, settings: Settings) -> ViewInput:
 
 
 @lru_cache(maxsize=1)
-def _detector(settings: Settings) -> Detector:
-    weights = None if settings.detector_weights is None else Path(settings.detector_weights)
-    if weights is not None and sha256_file(weights) != settings.detector_sha:
+def _detector(settings: Settings) -> NucleusDetector:
+    weights = Path(settings.detector)
+    if sha256_file(weights) != settings.detector_sha:
         _refuse_changed(weights)
-    return open_detector(settings.detector, weights, settings.confidence)
+    return NucleusDetector(weights, settings.confidence, settings.device)
 
 
 def forget() -> None:

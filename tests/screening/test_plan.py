@@ -27,7 +27,6 @@ IMAGE = Path("folder/field.png")
         {"settings": plain_settings(crops=2)},
         {"settings": plain_settings(weights_sha="00" * 32)},
         {"settings": plain_settings(ood_sha="00" * 32)},
-        {"settings": plain_settings(detector="fcn")},
         {"settings": plain_settings(detector_sha="00" * 32)},
         {"settings": plain_settings(confidence=0.5)},
         {"settings": plain_settings(training_mpp=0.3)},
@@ -49,7 +48,7 @@ def test_key_differs(change):
         {"image": "elsewhere/other.png"},
         {"parts": "elsewhere"},
         {"settings": plain_settings(folds=("elsewhere",))},
-        {"settings": plain_settings(detector_weights="elsewhere")},
+        {"settings": plain_settings(detector="elsewhere")},
         {"settings": plain_settings(device=Device("1", without_gpu=True))},
     ],
     ids=str,
@@ -67,8 +66,7 @@ def test_key_depends_on_the_code(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"detector": "magic"}, "found magic"),
-        ({"detector": "fcn"}, "detector_weights: "),
+        ({"detector": Path("missing.caffemodel")}, "missing.caffemodel: .* no such file"),
         ({"confidence": 1.5}, "confidence: "),
         ({"views": 0}, "views: .* 1 to 100"),
         ({"crops": 11}, "crops: .* 1 to 10"),

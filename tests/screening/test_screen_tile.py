@@ -13,7 +13,7 @@ from deeppap.phantom.field import field_of
 from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening import screen_tile
-from deeppap.screening.nuclei.fcn import DEPLOY
+from deeppap.screening.nuclei.detector import DEPLOY
 from deeppap.screening.open_image import open_image
 from deeppap.screening.plan import plan_image, settings_of
 from deeppap.screening.screen_tile import cells_of
@@ -80,7 +80,7 @@ def test_tiling_changes_nothing(tmp_path, trained_fold, field, mpp):
 @pytest.mark.parametrize("mpp", [MPP, 0.2534])
 def test_tiling_changes_nothing_for_the_net_that_detects(tmp_path, trained_fold, pixels, fcn_weights, mpp):
     cv2.imwrite(str(tmp_path / "field.png"), pixels[:330, 300:720])
-    settings = settings_for(trained_fold, detector="fcn", detector_weights=fcn_weights, confidence=0.25)
+    settings = settings_for(trained_fold, detector=fcn_weights, confidence=0.25)
     results = [rows(tmp_path / "field.png", settings, tmp_path, mpp, side) for side in (256, 2048)]
     (_, found, own), (_, expected, scores) = results
     assert len(expected) > 20
@@ -160,7 +160,7 @@ def test_other_weights_than_planned_are_refused(copy_of, trained_fold, tmp_path)
     weights = tmp_path / "fcn.caffemodel"
     weights.write_bytes(b"newer")
     with pytest.raises(UserError, match="fcn.caffemodel: .* as they were"):
-        screen_tile._detector(plain_settings(detector="fcn", detector_weights=str(weights), detector_sha="0" * 64))
+        screen_tile._detector(plain_settings(detector=str(weights), detector_sha="0" * 64))
 
 
 def test_other_training_cells_than_planned_are_refused(evaluated_fold, field, tmp_path):

@@ -23,7 +23,7 @@ def settings_for(fold: Path, tile: int = 2048, **more) -> Settings:
 def plain_settings(**more) -> Settings:
     """Settings that no net stands behind, for what never scores."""
     facts = {"folds": ("none",), "weights_sha": "ab" * 32, "device": Device(), "views": 2, "crops": 1}
-    return Settings(**{**facts, "training_mpp": MPP, "detector": "threshold", **more})
+    return Settings(**{**facts, "training_mpp": MPP, "detector": "none", "detector_sha": "ef" * 32, **more})
 
 
 def plan_of(image: Path, size: tuple[int, int] = (600, 400), **more) -> ImagePlan:

@@ -19,8 +19,9 @@ from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
 from deeppap.io.progress import progress
 from deeppap.records.record import write_record
+from deeppap.screening.nuclei.detector import NucleusDetector
 from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
-from deeppap.screening.nuclei.nucleus import Detector, Nucleus, open_detector
+from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
 
 RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in which a mark is a hit
@@ -152,7 +153,8 @@ def report(results: Sequence[Matched], mpp: float) -> str:
     lines = [
         f"{scores.fields} fields, {scores.hits + scores.missed} nuclei marked, {scores.hits + scores.false} detected: "
         f"{scores.hits} hits, {scores.missed} missed, {scores.false} false",
-        f"precision {_text(scores.precision)}, recall {_text(scores.recall)}, F {_text(scores.f)}",
+        f"precision {_text(scores.precision)}, recall {_text(scores.recall)}, F {_text(scores.f)}; "
+        f"{(scores.hits + scores.false) / max(scores.fields, 1):.1f} detected a field",
     ]
     abnormal = scores.abnormal
     if results and results[0].field.mask_path is None:
@@ -182,7 +184,7 @@ def _text(value: float | None) -> str:
     return "nan" if value is None else f"{value:.3f}"
 
 
-def detect_all(detector: Detector, sets: Sequence[FieldSet], radius: float = RADIUS) -> dict[str, list[Matched]]:
+def detect_all(detector: NucleusDetector, sets: Sequence[FieldSet], radius: float = RADIUS) -> dict[str, list[Matched]]:
     """What a detector found in every field, by set."""
     results: dict[str, list[Matched]] = {}
     with progress(total=sum(len(s.fields) for s in sets), desc="detect", unit="field") as bar:
@@ -217,17 +219,15 @@ def cross_validate(
         train, test = split_sets(sets, fold, folds, training[2])
         say(f"fold {fold} of {folds}: {sum(len(s.fields) for s in train)} fields to train on")
         weights = train_fcn(folder / f"fold{fold}", TrainRequest(train, *training), say)
-        for name, found in detect_all(open_detector("fcn", weights, confidence), test, radius).items():
+        for name, found in detect_all(NucleusDetector(weights, confidence), test, radius).items():
             results.setdefault(name, []).extend(found)
     return results
 
 
-def require_foldable(detector: str, weights: Path | None, folds: int) -> None:
-    """Refuse to cross-validate a detector that is not trained, or is trained already."""
-    if detector != "fcn":
-        raise FieldError("fold_count", "`detector` fcn", detector, "Leave it out: this detector is not trained.")
+def require_foldable(weights: Path | None, folds: int) -> None:
+    """Refuse to cross-validate a detector that is trained already."""
     if weights is not None:
-        raise FieldError("fold_count", "no `detector_weights`", str(weights), "Leave it out: each fold trains its own.")
+        raise FieldError("fold_count", "no `detector`", str(weights), "Leave it out: each fold trains its own.")
     if folds < 2:
         raise FieldError("fold_count", "at least 2", f"{folds}", "Give a larger number.")
 

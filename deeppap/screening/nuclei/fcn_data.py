@@ -14,21 +14,27 @@ from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full, require_space
 from deeppap.io.progress import progress
-from deeppap.screening.nuclei.fcn import STRIDE, WORK_MPP
+from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP
 from deeppap.screening.nuclei.fields import Field, FieldSet
+from deeppap.screening.nuclei.outlines import points_inside, radii, scored_regions
 from deeppap.screening.nuclei.regions import PAD, absorbance, rescale, rescale_points, smooth_darkness
 from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
-from deeppap.screening.nuclei.threshold import points_inside, radii, scored_regions
 
 CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
 SIGMA = 1.75  # micrometres: the least bump drawn on a nucleus; those of a binucleate cell have a valley between them
 WIDE = 0.45  # of the radius: the bump of a larger nucleus; a small bump would be learnt as fragments
 PEAK, UNKNOWN = 200, 255  # in the map to learn; train_val.prototxt says what becomes of them
+UNMARKED = 128  # where incomplete marks leave a dark region out
+# four of five such regions in CRIC are leukocytes, debris and folds: most crops teach that they are no nuclei, the
+# others nothing, so that an unmarked squamous nucleus costs less than a marked one gains
+TAUGHT_AS_JUNK = 0.7
 RIM = 3.0  # micrometres along a field's border: a nucleus cut there may or may not be marked
 NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
 AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
 SCALE = (-0.25, 0.35)  # log of size; up more than down: large abnormal nuclei are rare
-GAIN, OFFSET, NOISE = 0.3, 5.0, 2.0  # log of contrast, grey values, grey values
+GAIN, OFFSET, NOISE = 0.4, 8.0, 2.0  # log of contrast, grey values, grey values
+BLURRED, SHARPENED = 0.25, 0.15  # of the crops; extended-depth-of-field images are sharper than a single focus
+OVERLAID = 0.2  # of the crops lie under another one: clumps of cells, as absorbances of layers add up
 PARTS = ("image", "target")
 CROP_BYTES = 2 * CROP * CROP  # a crop, its map, and the pages they end in
 COMMIT = 500  # crops a transaction
@@ -44,10 +50,11 @@ class Prepared:
     """A field at the net's pixel size."""
 
     channel: np.ndarray  # absorbance, uint8 (H, W)
+    grey: np.ndarray  # absorbance of the field as a grey camera sees it, uint8 (H, W)
     points: np.ndarray  # float64 (N, 2) of x, y in it
     weights: np.ndarray  # float64 (N,): how often each nucleus is chosen
     sigmas: np.ndarray  # float64 (N,): how wide its bump is, in pixels
-    unknown: np.ndarray  # uint8 (H, W): 255 where it is not known whether there are nuclei
+    unknown: np.ndarray  # uint8 (H, W): UNKNOWN and UNMARKED where it is not known whether there are nuclei
 
 
 def prepare(field: Field, mpp: float, weights: np.ndarray, incomplete: bool = False) -> Prepared:
@@ -57,13 +64,14 @@ def prepare(field: Field, mpp: float, weights: np.ndarray, incomplete: bool = Fa
     if incomplete:
         points, unknown = tidy(image, mpp, points)
     channel = rescale(absorbance(image), mpp, WORK_MPP)
+    grey = channel if image.ndim == 2 else rescale(absorbance(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)), mpp, WORK_MPP)
     known = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
     rim = round(RIM / WORK_MPP)
     hidden = np.full(known.shape, UNKNOWN, np.uint8)
     hidden[rim:-rim, rim:-rim] = known[rim:-rim, rim:-rim]
     sigmas = np.maximum(SIGMA, WIDE * radii(image, mpp, points)) / WORK_MPP
     points = rescale_points(points, image.shape, channel.shape)
-    return Prepared(channel, points, np.asarray(weights, np.float64), sigmas, hidden)
+    return Prepared(channel, grey, points, np.asarray(weights, np.float64), sigmas, hidden)
 
 
 def tidy(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +81,7 @@ def tidy(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray,
     -------
     (ndarray, ndarray)
         The marks moved to the middle of their regions, float64 (N, 2), and where it is not known whether there are
-        nuclei, uint8 (H, W) 0 or 255.
+        nuclei, uint8 (H, W) 0 or UNMARKED.
     """
     channel = smooth_darkness(image, mpp)
     regions, scores = scored_regions(channel)
@@ -85,7 +93,7 @@ def tidy(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray,
         inside = points_inside(region, places)
         if not len(inside):
             if score >= UNMARKED_CONFIDENCE and region.area_um2 >= UNMARKED_UM2:
-                region.cut(unknown)[region.mask] = 255
+                region.cut(unknown)[region.mask] = UNMARKED
         elif len(inside) == 1 and score > best[inside[0]]:
             rows, columns = np.nonzero(region.mask)
             middle = np.array([columns.mean() + region.left, rows.mean() + region.top])
@@ -101,14 +109,30 @@ def tidy(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray,
 
 def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """One crop, uint8 (128, 128), and its target, uint8 (64, 64); `shares` (F,) says how often each field is chosen."""
+    image, bumps, hidden = _cut_one(fields, shares, rng)
+    if rng.random() < OVERLAID:
+        under, more, also = _cut_one(fields, shares, rng)
+        image = np.minimum(image + rng.uniform(0.5, 1) * under, 255)
+        bumps, hidden = np.maximum(bumps, more), np.maximum(hidden, also)
+    return _jitter(image, rng), np.where(hidden > 0, UNKNOWN, bumps).astype(np.uint8)
+
+
+def _cut_one(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """A crop, float32 (128, 128), its target and where that is hidden, both uint8 (64, 64)."""
     field = fields[rng.choice(len(fields), p=shares)]
     matrix = _placement(field, rng)
     size = (CROP, CROP)
-    image = cv2.warpAffine(field.channel, matrix, size, flags=cv2.INTER_CUBIC)  # bare glass outside the field
+    # bare glass outside the field
+    own, grey = (cv2.warpAffine(each, matrix, size, flags=cv2.INTER_CUBIC) for each in (field.channel, field.grey))
+    # any mixture of the two: other stains and grey cameras
+    image = cv2.addWeighted(own, share := rng.random(), grey, 1 - share, 0, dtype=cv2.CV_32F)
     hidden = cv2.warpAffine(field.unknown, matrix, size, flags=cv2.INTER_NEAREST, borderValue=UNKNOWN)
+    if rng.random() < TAUGHT_AS_JUNK:
+        hidden[hidden == UNMARKED] = 0
     points = field.points @ matrix[:, :2].T + matrix[:, 2]
     sigmas = field.sigmas * math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    return _jitter(image, rng), target(points, sigmas, hidden[::STRIDE, ::STRIDE])
+    hidden = hidden[::STRIDE, ::STRIDE]
+    return image, target(points, sigmas, hidden.shape), hidden
 
 
 def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
@@ -128,27 +152,30 @@ def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
 
 
 def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The crop as of another stain, lamp and focus."""
-    value = image.astype(np.float32) * math.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-OFFSET, OFFSET)
-    if rng.random() < 0.3:
+    """The crop, float32 (h, w), as of another stain, lamp and focus, in uint8."""
+    value = image * math.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-OFFSET, OFFSET)
+    focus = rng.random()
+    if focus < BLURRED:
         value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.4, 1.0))
+    elif focus < BLURRED + SHARPENED:
+        value += rng.uniform(0, 0.8) * (value - cv2.GaussianBlur(value, (0, 0), 1.5))
     value += rng.uniform(0, NOISE) * rng.standard_normal(value.shape, np.float32)
     return np.clip(np.rint(value), 0, 255).astype(np.uint8)
 
 
-def target(points: np.ndarray, sigmas: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """The map to learn, uint8 (h, w): a bump of 200 on every point, 255 where `hidden` is not 0.
+def target(points: np.ndarray, sigmas: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The map to learn, uint8 (h, w) of `shape`: a bump of 200 on every point.
 
     Points (N, 2) and sigmas (N,) are in pixels of the crop.
     """
-    height, width = hidden.shape
+    height, width = shape
     u, v = (STRIDE * np.arange(n) + (STRIDE - 1) / 2 for n in (width, height))
     bumps = np.zeros((height, width))
     for (x, y), sigma in zip(points, sigmas, strict=True):
         if -4 * sigma < x < u[-1] + 4 * sigma and -4 * sigma < y < v[-1] + 4 * sigma:
             one = np.exp(-((v - y)[:, None] ** 2 + (u - x)[None] ** 2) / (2 * sigma**2))
             np.maximum(bumps, one, out=bumps)
-    return np.where(hidden > 0, UNKNOWN, np.rint(PEAK * bumps)).astype(np.uint8)
+    return np.rint(PEAK * bumps).astype(np.uint8)
 
 
 def rarity(fields: FieldSet) -> list[np.ndarray]:

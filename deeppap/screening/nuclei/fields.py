@@ -30,6 +30,7 @@ class Field:
     points: np.ndarray  # centres, float64 (N, 2) of x, y, 0-based
     labels: tuple[str, ...] = ()  # the class of each cell, if classes are known
     mask_path: Path | None = None
+    group: str = ""  # fields of one group are kept in one fold; without one a field is its own
 
     @property
     def name(self) -> str:
@@ -84,21 +85,22 @@ def open_sets(folders: Sequence[Path], sizes: Sequence[float], incomplete: Seque
 
 
 def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tuple[list[FieldSet], list[FieldSet]]:
-    """The training and the test fields of one fold, every field whole, every set split by itself.
+    """The training and the test fields of one fold, every group of fields whole, every set split by itself.
 
     Raises
     ------
     UserError
-        If a set has fewer fields than there are folds.
+        If a set has fewer groups of fields than there are folds.
     """
     train, test = [], []
     for one in sets:
-        if len(one.fields) < folds:
-            raise UserError(one.name, f"at least {folds} fields", f"{len(one.fields)}", "Use fewer folds.")
-        order = np.random.default_rng([seed, len(one.fields)]).permutation(len(one.fields))
-        held = set(order[fold::folds].tolist())
+        groups = list(dict.fromkeys(f.group or f.name for f in one.fields))
+        if len(groups) < folds:
+            raise UserError(one.name, f"at least {folds} fields apart", f"{len(groups)}", "Use fewer folds.")
+        order = np.random.default_rng([seed, len(groups)]).permutation(len(groups))
+        held = {groups[index] for index in order[fold::folds]}
         for part, want in ((train, False), (test, True)):
-            part.append(replace(one, fields=[f for i, f in enumerate(one.fields) if (i in held) == want]))
+            part.append(replace(one, fields=[f for f in one.fields if ((f.group or f.name) in held) == want]))
     return train, test
 
 
@@ -161,14 +163,21 @@ def _by_one_csv(path: Path, images: list[Path]) -> list[Field]:
     known = {image.name: image for image in images}
     points: dict[str | None, list] = {}
     labels: dict[str | None, list[str]] = {}
+    groups: dict[str | None, str] = {}
     for point in read_points(path):
         if point.image not in known:
             missing = (point.image or "nothing")[:80]
             raise UserError(point.where, "an image of this folder", missing, "Add it, or correct the name.")
         points.setdefault(point.image, []).append((point.x, point.y))
         labels.setdefault(point.image, []).append(point.label or "")
+        groups[point.image] = point.group or ""
     return [
-        Field(known[name], _require_inside(path, np.array(points[name]), known[name]), tuple(labels[name]))
+        Field(
+            known[name],
+            _require_inside(path, np.array(points[name]), known[name]),
+            tuple(labels[name]),
+            group=groups[name],
+        )
         for name in sorted(points)
     ]
 

@@ -17,13 +17,14 @@ SIDES = (("width", "height"), ("w", "h"), ("bbox_width", "bbox_height"), ("bbox_
 
 
 class CsvPoint(NamedTuple):
-    """A nucleus centre in pixels, 0-based; `where` names its line, `image` and `label` are None without a column."""
+    """A nucleus centre in pixels, 0-based; `where` names its line, what has no column is None."""
 
     where: str
     x: float
     y: float
     image: str | None
     label: str | None
+    group: str | None = None  # fields of one group overlap, or are of one slide
 
 
 def read_points(path: Path) -> Iterator[CsvPoint]:
@@ -55,7 +56,8 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
                 cell = dict(zip(header, (unquoted(value.strip()) for value in row), strict=True))
                 x, y = (_number(where, with_point(cell[name], separator)) for name in names)
                 centres.add(x, y)
-                yield CsvPoint(where, x, y, cell.get("image"), cell.get("bethesda") or cell.get("label"))
+                label = cell.get("bethesda") or cell.get("label")
+                yield CsvPoint(where, x, y, cell.get("image"), label, cell.get("group"))
             centres.require_pixels()
     except OSError as error:
         raise UserError(path, "a CSV file", error.strerror or str(error), "Check the path.") from None

@@ -1,4 +1,4 @@
-"""Dark regions of the size of a nucleus, at every threshold: the candidates of the threshold detector."""
+"""Dark regions of the size of a nucleus, at every threshold: the candidates for a nucleus's outline."""
 
 import math
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ AREAS = (14.0, 260.0)  # square micrometres: from a pyknotic nucleus to a large 
 WIDEST = 10.0  # micrometres: a dark area of a larger radius is cytoplasm or a fold, not a nucleus
 ABOVE_SURROUNDINGS = (6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 120, 140, 165)  # of 255
 ABOVE_GLASS = tuple(range(40, 232, 10))
+WINDOW = 16.0  # micrometres about a seed to each side: twice the radius of the largest nucleus
 PAD = 8  # pixels round the image and round a region's box: room for the ring about a region
 FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
@@ -144,42 +145,87 @@ def _above_surroundings(channel: np.ndarray) -> np.ndarray:
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
 
-def candidates(channel: np.ndarray, seeds: np.ndarray | None = None) -> Iterator[Region]:
-    """Regions of a smoothed field, uint8 (H, W) at WORK_MPP, above every threshold over surroundings and over glass.
-
-    With `seeds`, int (N, 2) of row, column, only regions that hold a seed: what a net found needs only an outline.
-    """
+def candidates(channel: np.ndarray) -> Iterator[Region]:
+    """Regions of a smoothed field, uint8 (H, W) at WORK_MPP, above every threshold over surroundings and over glass."""
     seen: set[tuple] = set()
-    for image, levels in ((_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
-        padded = np.pad(image, PAD)
+    for image, levels in _thresholds(channel):
         for level in levels:
-            yield from _regions(padded > level, seeds, seen)
+            _, numbers, stats, _ = cv2.connectedComponentsWithStats((image > level).astype(np.uint8), connectivity=4)
+            for number in np.flatnonzero(_fits(stats)).tolist():
+                yield from _region(numbers == number, stats[number].tolist(), (0, 0), seen, split=True)
 
 
-def _regions(binary: np.ndarray, seeds: np.ndarray | None, seen: set[tuple]) -> Iterator[Region]:
-    """The regions of one threshold that are not yet in `seen`."""
-    _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=4)
+def candidates_about(channel: np.ndarray, seeds: np.ndarray) -> Iterator[tuple[int, Region]]:
+    """As `candidates`, those about each seed, int (N, 2) of row, column, alone, with the seed's number.
+
+    Only a window about each seed is looked at: what a net found needs only an outline. What reaches out of it is no
+    nucleus, and a region is split only where it holds another seed as well.
+    """
+    height, width = channel.shape
+    half = round(WINDOW / WORK_MPP)
+    places = seeds + PAD
+    for image, levels in _thresholds(channel):
+        for index, (row, column) in enumerate(places.tolist()):
+            top, left = max(0, row - half), max(0, column - half)
+            window = image[top : row + half + 1, left : column + half + 1]
+            near = places - (top, left)
+            near = near[((near >= 0) & (near < window.shape)).all(axis=1)]
+            seen: set[tuple] = set()
+            for level in levels:
+                if level >= image[row, column]:
+                    break  # from here on the seed lies outside
+                binary = (window > level).astype(np.uint8)
+                _, numbers, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=4)
+                number = numbers[row - top, column - left]
+                x, y, wide, high, _ = found = stats[number].tolist()
+                cut = min(x, y) == 0 or x + wide == window.shape[1] or y + high == window.shape[0]
+                if cut or not _fits(stats)[number]:
+                    continue
+                several = np.count_nonzero(numbers[tuple(near.T)] == number) > 1
+                for region in _region(numbers == number, found, (top, left), seen, several):
+                    yield index, region
+
+
+def _thresholds(channel: np.ndarray) -> tuple[tuple[np.ndarray, tuple[int, ...]], ...]:
+    """A field over its surroundings and over glass, both with room about them, and the thresholds of each."""
+    both = (_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)
+    return tuple((np.pad(image, PAD), levels) for image, levels in both)
+
+
+def _fits(stats: np.ndarray) -> np.ndarray:
+    """Which of OpenCV's components may be a nucleus or a few, bool (N,); the first, the outside, never."""
     smallest, largest = (area / WORK_MPP**2 for area in AREAS)
     areas = stats[:, cv2.CC_STAT_AREA]
     full = areas >= FULL * stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
     fits = (areas >= smallest) & (areas <= 2 * largest) & full
-    if seeds is not None:
-        fits &= np.bincount(numbers[tuple(seeds.T + PAD)], minlength=len(fits)) > 0
-    fits[0] = False  # the outside
-    for number in np.flatnonzero(fits).tolist():
-        left, top, width, height, area = stats[number].tolist()
-        key = (left // 2, top // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
-        if key in seen:
-            continue
-        seen.add(key)
-        top, left, height, width = top - PAD, left - PAD, height + 2 * PAD, width + 2 * PAD
-        mask = numbers[top : top + height, left : left + width] == number
-        pieces, waist = _split(mask) if area >= 2 * smallest and _solidity(mask) < SPLIT_BELOW else ([], 1.0)
-        if area <= largest and waist > NARROW:
-            yield Region(mask, top, left)
-        for piece in pieces:
-            if smallest <= np.count_nonzero(piece) <= largest:
-                yield Region(piece, top, left, mask)
+    fits[0] = False
+    return fits
+
+
+def _region(
+    component: np.ndarray, found: list[int], corner: tuple[int, int], seen: set[tuple], split: bool
+) -> Iterator[Region]:
+    """A component, bool (h, w) with OpenCV's box and area in `found`, as a region if none in `seen` is like it.
+
+    With `split` also the nuclei that touch in it. `corner` is the row and column of the component's array.
+    """
+    left, top, width, height, area = found
+    key = (left // 2, top // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
+    if key in seen:
+        return
+    seen.add(key)
+    smallest, largest = (size / WORK_MPP**2 for size in AREAS)
+    mask = np.zeros((height + 2 * PAD, width + 2 * PAD), bool)
+    mask[PAD:-PAD, PAD:-PAD] = component[top : top + height, left : left + width]
+    top, left = top + corner[0] - PAD, left + corner[1] - PAD
+    pieces, waist = [], 1.0
+    if split and area >= 2 * smallest and _solidity(mask) < SPLIT_BELOW:
+        pieces, waist = _split(mask)
+    if area <= largest and waist > NARROW:
+        yield Region(mask, top, left)
+    for piece in pieces:
+        if smallest <= np.count_nonzero(piece) <= largest:
+            yield Region(piece, top, left, mask)
 
 
 def _split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:

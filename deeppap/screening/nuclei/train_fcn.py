@@ -13,7 +13,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, digest, remove, sha256_file, write_text
 from deeppap.records.record import Record
 from deeppap.records.run_folder import locked
-from deeppap.screening.nuclei.fcn import WORK_MPP
+from deeppap.screening.nuclei.detector import WORK_MPP
 from deeppap.screening.nuclei.fcn_data import CROP, require_nuclei, write_crops
 from deeppap.screening.nuclei.fields import FieldSet
 from deeppap.training.resolve import Schedule

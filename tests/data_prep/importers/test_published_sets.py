@@ -9,7 +9,7 @@ import pytest
 from data_prep.importers.gather import gather
 from data_prep.nucleus import centroid
 from deeppap.io.errors import UserError
-from deeppap.screening.nuclei.threshold import ThresholdDetector
+from deeppap.screening.nuclei.detector import NucleusDetector
 from tests.support import label_files as files
 
 
@@ -121,7 +121,7 @@ def test_real_sipakmed(real_fields, tmp_path, how):
 def test_the_nucleus_is_found_in_real_crops(herlev):
     """In 115 of Herlev's crops, by the mask of each: the middle lies on the nucleus in 79 %."""
     truth = {one.id: one for one in gather([herlev]).cells[::8]}
-    detector = ThresholdDetector(0.1)
+    detector = NucleusDetector(confidence=0.1)
     hits = 0
     for one in truth.values():
         image = cv2.imread(str(one.image))

@@ -1,14 +1,15 @@
-"""The detector without a net: dark regions at many thresholds, the best of those that overlap."""
+"""The outline of a nucleus about a known centre, and how likely a dark region is one."""
 
 import cv2
 import numpy as np
 
-from deeppap.screening.nuclei.nucleus import Nucleus, require_field
+from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.regions import (
     PAD,
     WORK_MPP,
     Region,
     candidates,
+    candidates_about,
     measure,
     outline_of,
     pad,
@@ -21,39 +22,9 @@ from deeppap.screening.nuclei.regions import (
 # fields, rounded; the last weight, for pieces of a clump, was set by hand afterwards
 WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3, -1.0])
 CONSTANT = -35.2
-CONFIDENCE = 0.65  # where F was highest in Cervix93's training frames
-OVERLAP = 0.1  # share of a region that a better one may already have taken
 BORDER_UM = 2.3  # nearer to the border a nucleus is cut in half, and neither marked nor scored
 TYPICAL, SURE = 3.5, 0.5  # radius of a nucleus in micrometres; the least confidence of an outline that replaces it
 REACH = 6.0  # micrometres about a centre in which an outline is looked for if no region holds it
-
-
-class ThresholdDetector:
-    """Thresholds over surroundings and glass; size, solidity and contrast choose among the regions.
-
-    Parameters
-    ----------
-    confidence : float or None
-        Nuclei below it are left out; None takes the detector's own.
-    """
-
-    work_mpp = WORK_MPP
-    margin_um = 40.0
-
-    def __init__(self, confidence: float | None = None):
-        self.confidence = CONFIDENCE if confidence is None else confidence
-
-    def detect(self, image: np.ndarray, mpp: float, background: float | None = None) -> list[Nucleus]:
-        """See `Detector.detect`."""
-        require_field(image, mpp)
-        channel = smooth_darkness(image, mpp, background)
-        regions, scores = scored_regions(channel)
-        padded = pad(channel)
-        nuclei = []
-        for index in _choose(regions, scores, self.confidence, padded.shape):
-            tight = tighten(regions[index], padded)
-            nuclei.append(nucleus_of(tight, scores[index], channel.shape, image.shape[:2]))
-        return within_border(nuclei, image.shape[:2], mpp)
 
 
 def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
@@ -67,20 +38,6 @@ def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
 def _confidence(values: np.ndarray) -> np.ndarray:
     """From what `measure` gives, float64 (..., 7), to 0..1."""
     return 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
-
-
-def _choose(regions: list[Region], scores: np.ndarray, least: float, shape: tuple[int, ...]) -> list[int]:
-    """Indices of regions that do not overlap, the most certain first, down to the confidence `least`."""
-    taken = np.zeros(shape, bool)
-    chosen = []
-    for index in np.argsort(-scores, kind="stable").tolist():
-        if scores[index] < least:
-            break
-        mask, place = regions[index].mask, regions[index].cut(taken)
-        if np.count_nonzero(place & mask) <= OVERLAP * np.count_nonzero(mask):
-            place |= mask
-            chosen.append(index)
-    return chosen
 
 
 def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: tuple[int, int]) -> Nucleus:
@@ -110,13 +67,13 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], 
     padded = pad(channel)
     best: list[Region | None] = [None] * len(seeds)
     scores = np.zeros(len(seeds))
-    for region in candidates(channel, seeds):
+    for index, region in candidates_about(channel, seeds):
         inside = points_inside(region, seeds + PAD)
-        if len(inside) != 1 or (values := measure(region, padded)) is None:
+        if inside.tolist() != [index] or (values := measure(region, padded)) is None:
             continue
         score = _confidence(values)
-        if score > scores[inside[0]]:
-            best[inside[0]], scores[inside[0]] = region, score
+        if score > scores[index]:
+            best[index], scores[index] = region, score
     regions = [
         tighten(region, padded) if region else _half_way(channel, *seed)
         for region, seed in zip(best, seeds.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The detector with a net: NucleusFCN's map of nuclei, in Caffe, its maxima read as nuclei."""
+"""The detector of nuclei: NucleusFCN's map of a field, by any engine, its maxima read as nuclei."""
 
 from pathlib import Path
 
@@ -7,16 +7,17 @@ import numpy as np
 from skimage.feature import peak_local_max
 from skimage.morphology import reconstruction
 
-from deeppap.engines.caffe_net import CaffeNet, probe_net
-from deeppap.engines.weights_file import check_weights
+from deeppap.engines.device import Device
+from deeppap.engines.map_net import installed_engine, open_map_net
 from deeppap.io.caffe_messages import ROOT
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.screening.nuclei.nucleus import Nucleus, require_field
+from deeppap.screening.nuclei.outlines import nucleus_of, outline_at, within_border
 from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
 from deeppap.screening.nuclei.regions import absorbance, darkness, fill_blocks, rescale, rescale_points, smooth
-from deeppap.screening.nuclei.threshold import nucleus_of, outline_at, within_border
 
 DEPLOY = ROOT / "prototxt/nucleus_fcn/deploy.prototxt"
+WEIGHTS = ROOT / "models/nucleus_fcn/nucleus_fcn.caffemodel"  # shipped; its readme says what it was trained on
 WORK_MPP = 0.5  # micrometres a pixel of the net's input: a nucleus is 10 to 30 pixels wide
 STRIDE = 2  # pixels of the input to a pixel of the net's map
 CONFIDENCE = 0.35  # between where F is highest on Cervix93 (0.4) and what recall on smears asks for
@@ -28,29 +29,54 @@ APART = 2  # pixels of the map between two maxima: the narrowest pair of nuclei 
 VALLEY = 0.85  # of the lower maximum: if the way to a higher one stays above that, both are one nucleus
 
 
-class FcnDetector:
+class NucleusDetector:
     """Finds nuclei with NucleusFCN.
 
     Parameters
     ----------
-    weights : Path
-        The .caffemodel. It is checked first: Caffe would end the process or go on with random values.
+    weights : Path or None
+        A .caffemodel of tools/train_detector.py; None takes the shipped one.
     confidence : float or None
-        Maxima below it are left out; None takes the detector's own.
+        Maxima below it are left out, 0 to 1; None takes the detector's own.
+    device : Device or None
+        The engine that runs the net, and on what; None takes the CPU with an engine that is installed.
+
+    Raises
+    ------
+    UserError
+        For a confidence out of range, and weights that are missing, cut short or of another net.
+
+    Attributes
+    ----------
+    work_mpp : float
+        Micrometres of the pixels that it works on; images of that size are not resampled.
+    margin_um : float
+        How far from a tile's edge a nucleus must lie to be found as in the whole image.
     """
 
     work_mpp = WORK_MPP
     margin_um = 40.0  # what the net sees to each side, and the rim of an outline
 
-    def __init__(self, weights: Path, confidence: float | None = None, deploy: Path = DEPLOY):
-        facts = probe_net(deploy)
-        check_weights(weights, facts["params"], "Train again with tools/train_detector.py, or give that net's weights.")
-        self.net = CaffeNet(deploy, weights=weights)
-        self.weights = weights
+    def __init__(self, weights: Path | None = None, confidence: float | None = None, device: Device | None = None):
+        if confidence is not None and not 0 <= confidence <= 1:
+            do = "Leave it out for the detector's own."
+            raise FieldError("confidence", "a number from 0 to 1", f"{confidence:g}", do)
+        self.weights = weights or WEIGHTS
+        do = "Give the weights of tools/train_detector.py, or none for the shipped ones."
+        self.net = open_map_net(DEPLOY, self.weights, device or installed_engine(), do)
         self.confidence = CONFIDENCE if confidence is None else confidence
 
     def detect(self, image: np.ndarray, mpp: float, background: float | None = None) -> list[Nucleus]:
-        """See `Detector.detect`."""
+        """Nuclei of an image, uint8 (H, W) grey or (H, W, 3) BGR, of `mpp` micrometres a pixel, most certain first.
+
+        `background` is the grey value of empty glass (`regions.background_of`), which the tiles of one slide share;
+        None takes the image's own. An image without nuclei gives an empty list.
+
+        Raises
+        ------
+        UserError
+            For an image of another type or shape, and for a pixel size that no microscope has.
+        """
         require_field(image, mpp)
         channel = rescale(absorbance(image, background), mpp, WORK_MPP)
         places, heights = maxima(self.map(channel), self.confidence)
@@ -70,14 +96,14 @@ class FcnDetector:
         size = tuple(-(-n // MULTIPLE) * MULTIPLE for n in channel.shape)
         padded = np.zeros(size, np.float32)  # bare glass
         padded[:height, :width] = channel / np.float32(255)
-        total = sum(self._forward(padded[::v, ::h])[::v, ::h] for v, h in FLIPS)
-        if not np.isfinite(total).all():
+        prob = self._mean_of_views(padded)
+        if not np.isfinite(prob).all():
             raise UserError(self.weights, "a finite map of nuclei", "NaN: its training diverged", "Train again.")
-        return (total / len(FLIPS))[: -(-height // STRIDE), : -(-width // STRIDE)]
+        return prob[: -(-height // STRIDE), : -(-width // STRIDE)]
 
-    def _forward(self, padded: np.ndarray) -> np.ndarray:
-        self.net.input("data", (1, 1, *padded.shape))[0, 0] = padded
-        return self.net.forward()[0, 0]
+    def _mean_of_views(self, padded: np.ndarray) -> np.ndarray:
+        maps = [self.net(np.ascontiguousarray(padded[None, None, ::v, ::h]))[0, 0, ::v, ::h] for v, h in FLIPS]
+        return sum(maps) / len(FLIPS)
 
 
 def maxima(prob: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:

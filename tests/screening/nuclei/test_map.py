@@ -5,7 +5,7 @@ import pytest
 
 from deeppap.engines.caffe_net import probe_net
 from deeppap.io.caffe_messages import read_prototxt
-from deeppap.screening.nuclei.fcn import STRIDE, maxima
+from deeppap.screening.nuclei.detector import STRIDE, maxima
 from deeppap.screening.nuclei.fcn_data import CROP, target
 from tests.support.checkout import ROOT
 
@@ -43,7 +43,7 @@ def test_one_maximum_a_nucleus(places, least, count):
 
 def test_target_map_is_read_back_as_its_points():
     points = np.array([(30.0, 40.0), (90.6, 71.3)])
-    drawn = target(points, np.array([3.5, 5.0]), np.zeros((64, 64), np.uint8))
+    drawn = target(points, np.array([3.5, 5.0]), (64, 64))
     found, heights = maxima(drawn.astype(np.float32) / 201, 0.3)
     assert found[np.argsort(found[:, 0])] == pytest.approx(points, abs=0.3)
     assert (heights > 0.8).all()

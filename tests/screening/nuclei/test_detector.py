@@ -1,19 +1,23 @@
-"""The threshold detector on drawn fields: what it must find, and what it must refuse."""
+"""The detector with its shipped weights on drawn fields: what it must find, and what it must refuse."""
+
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
+from deeppap.screening.nuclei.detector import WEIGHTS, NucleusDetector
 from deeppap.screening.nuclei.evaluation import match
-from deeppap.screening.nuclei.nucleus import open_detector
 from deeppap.screening.nuclei.regions import background_of
 from tests.support.drawn_field import CYTOPLASM, GLASS, MPP, NUCLEUS, add_dirt, draw_field, field_of
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return open_detector("threshold")
+    return NucleusDetector()
 
 
 def hits(nuclei, points, radius=4.0):
@@ -111,8 +115,8 @@ def test_tile_finds_what_the_whole_finds(detector):
 
 def test_confidence_leaves_out_the_less_certain(detector):
     image, points = draw_field(8)
-    assert open_detector("threshold", confidence=1.0).detect(image, MPP) == []
-    assert len(open_detector("threshold", confidence=0.0).detect(image, MPP)) >= len(points)
+    assert NucleusDetector(confidence=1.0).detect(image, MPP) == []
+    assert len(NucleusDetector(confidence=0.0).detect(image, MPP)) >= len(points)
 
 
 @pytest.mark.parametrize(
@@ -132,16 +136,27 @@ def test_other_array_is_refused(detector, image, mpp, found):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "found"),
-    [
-        ("yolo", {}, "found yolo"),
-        ("threshold", {"weights": "x.caffemodel"}, "found x.caffemodel"),
-        ("fcn", {}, "found none"),
-        ("fcn", {"weights": "missing.caffemodel"}, "no such file"),
-        ("threshold", {"confidence": 2.0}, "found 2"),
-    ],
+    ("options", "found"),
+    [({"weights": Path("missing.caffemodel")}, "no such file"), ({"confidence": 2.0}, "found 2")],
 )
-def test_other_detector_is_refused(name, options, found):
-    with pytest.raises(UserError) as error:
-        open_detector(name, **options)
-    assert found in str(error.value)
+def test_wrong_option_is_refused(options, found):
+    with pytest.raises(UserError, match=found):
+        NucleusDetector(**options)
+
+
+def test_shipped_weights_are_those_of_their_readme():
+    readme = (WEIGHTS.parent / "readme.md").read_text(encoding="utf-8")
+    assert sha256_file(WEIGHTS) in readme
+    assert WEIGHTS.stat().st_size < 1e6
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_other_engines_find_the_same_nuclei(detector, engine):
+    pytest.importorskip(engine, reason="make engines")
+    other = NucleusDetector(device=Device(engine=engine, without_gpu=True))
+    image, _ = draw_field(7, (333, 410))
+    expected, found = detector.detect(image, MPP), other.detect(image, MPP)
+    assert len(expected) > 4
+    for one, same in zip(expected, found, strict=True):
+        assert (same.x, same.y, same.confidence) == pytest.approx((one.x, one.y, one.confidence), abs=1e-3)
+        assert same.area_um2 == one.area_um2

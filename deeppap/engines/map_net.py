@@ -1,0 +1,72 @@
+"""A fully convolutional net, from a picture of any size to a map, run by any engine."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import Message
+
+from deeppap.engines.caffe_net import CaffeNet
+from deeppap.engines.device import ENGINES, Device, caffe_select, require_engine
+from deeppap.engines.net_geometry import net_shapes
+from deeppap.engines.onnx_engine import onnxruntime_session, openvino_request
+from deeppap.engines.weights_file import check_weights
+from deeppap.io.caffe_messages import read_prototxt
+from deeppap.io.machine import extra
+
+MapNet = Callable[[np.ndarray], np.ndarray]  # float32 (1, C, H, W) to float32 (1, K, h, w), in new memory
+
+
+def installed_engine() -> Device:
+    """The CPU, with the first engine that is installed: Caffe, else OpenVINO, else ONNX Runtime."""
+    names = [name for name in ENGINES if name != "caffe" and importlib.util.find_spec(name)]
+    return Device(engine="caffe" if caffe_select() or not names else names[0], without_gpu=True)
+
+
+def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet:
+    """A net whose layers keep their sizes in proportion, with weights in it; it computes in float32.
+
+    Parameters
+    ----------
+    do : str
+        What the user can do where the weights are not the net's.
+
+    Raises
+    ------
+    UserError
+        For weights that are missing, cut short or of another net, and an engine that is not installed.
+    """
+    require_engine(device.engine, "float32")
+    # Caffe would end the process at other weights, or go on with random values
+    check_weights(weights, net_shapes(read_prototxt(deploy, "NetParameter"))[1], do)
+    if device.engine == "caffe":
+        net = CaffeNet(deploy, device.number, weights)
+
+        def by_caffe(data: np.ndarray) -> np.ndarray:
+            net.input("data", data.shape)[...] = data
+            return net.forward()
+
+        return by_caffe
+    graph = _of_any_size(deploy, weights)
+    if device.engine == "onnxruntime":
+        session = onnxruntime_session(graph, device)
+        return lambda data: session.run(None, {"data": data})[0]
+    request = openvino_request(graph, "float32")
+
+    def by_openvino(data: np.ndarray) -> np.ndarray:
+        return next(iter(request.infer({"data": data}).values())).copy()
+
+    return by_openvino
+
+
+def _of_any_size(deploy: Path, weights: Path) -> bytes:
+    """The net's ONNX graph, whose height and width are free: they stand nowhere but in its ends' descriptions."""
+    extra("onnx", "a net in another engine than Caffe", "engines")
+    from deeppap.engines.onnx_graph import net_graph
+
+    model: Message = net_graph(deploy, weights)
+    for number, value in enumerate((*model.graph.input, *model.graph.output)):
+        for name, dim in zip("HW", value.type.tensor_type.shape.dim[2:], strict=True):
+            dim.dim_param = f"{name}{number}"
+    return model.SerializeToString()
