@@ -6,7 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import above_zero, add_detector_options, add_detector_training_options, add_field_options
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, run, to_stderr
 
 EPILOG = """\
   tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
@@ -42,8 +42,10 @@ def main() -> None:
     from deeppap.screening.nuclei.evaluation import (
         cross_validate,
         detect_all,
+        field_hashes,
         report,
         require_foldable,
+        seen_in_training,
         write_evaluation,
     )
     from deeppap.screening.nuclei.fields import open_sets
@@ -59,6 +61,9 @@ def main() -> None:
     else:
         detector = NucleusDetector(args.detector, args.confidence)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
+        for one in sets:
+            if line := seen_in_training(detector.weights, field_hashes(one.fields)):
+                to_stderr(f"!! {one.name}: {line} !!")
         results = detect_all(detector, sets, args.radius)
     for one in sets:
         print(f"{one.name} at {one.mpp:g} um a pixel")

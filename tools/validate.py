@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """External validation: score a labelled data set that the net has never seen, and write its report."""
 
+import argparse
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import _venv  # noqa: F401
 
 from deeppap.cli.options import (
     add_count_options,
+    add_detector_options,
     add_device_options,
     add_engine_options,
     add_nets_option,
@@ -16,26 +19,36 @@ from deeppap.cli.options import (
     plain_name,
 )
 from deeppap.cli.tool import ToolParser, run
+from deeppap.io.errors import FieldError
+
+if TYPE_CHECKING:
+    from deeppap.engines.device import Device
 
 EPILOG = """\
   tools/validate.py mine/cells.csv --net runs/herlev-cell-paper/fold0
   tools/validate.py fields/nuclei.csv --mpp 0.247 --net RUN/fold0 --net RUN/fold1
+  tools/validate.py fields/ --screen --mpp 0.247 --net RUN/fold0
 
 The data set is a manifest CSV (docs/how-to/own-cells.md). Its labels may be Bethesda classes (column bethesda; NILM is
 normal). A data set that shares an image with the training data is refused. The scores of several folds of one training
 are averaged. Output: runs/<set>-external-<run>-<folds>/ with the scores and report/report.html. If --views, --crops,
 --engine or --mpp are given, they are part of the folder's name.
+
+With --screen the whole chain is judged: nuclei are detected in the fields, every one is scored, and each marked cell is
+asked for: not found, found and called normal, or called abnormal. Output: runs/<set>-screened-<run>/ with report.html.
 """
 
 
 def main() -> None:
     """Score, write the report, print its first tables."""
     parser = ToolParser(__doc__, EPILOG)
-    parser.add_argument("manifest", type=Path, help="labelled cells")
+    parser.add_argument("manifest", type=Path, help="labelled cells; with --screen a folder of marked fields")
     add_nets_option(parser, repeatable=True)
     parser.add_argument(
         "--mpp", type=float, help="micrometres per pixel; the images are rescaled to the training set's"
     )
+    parser.add_argument("--screen", action="store_true", help="detect the cells, instead of taking the marked ones")
+    add_detector_options(parser)
     add_count_options(parser)
     parser.add_argument("--run", type=plain_name, help="folder in runs/ (default: named after the set and the nets)")
     add_device_options(parser)
@@ -53,12 +66,32 @@ def main() -> None:
     device = device_of(args)
     print(device.describe())
     models = [model for net in args.net for model in open_nets(net, print)]
+    if not args.screen and (args.detector or args.confidence is not None):
+        raise FieldError("detector", "`screen`, which detects", "marked cells", "Give `screen`, or leave it out.")
+    if args.screen and args.batch:
+        raise FieldError("batch", "none with `screen`", f"{args.batch}", "Leave it out: a tile is scored at once.")
+    if args.screen:
+        judge_screening(args, models, device)
+        return
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
     result = load_run(validate(args.manifest, models, options))
     # the first two tables: performance, and right cells per class
     for table in islice(all_tables(named([result])), 2):
         print(table.text())
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
+
+
+def judge_screening(args: argparse.Namespace, models: list, device: "Device") -> None:
+    """Screen the fields, print the tables."""
+    from deeppap.studies.screened_fields import ScreenedOptions, validate_screening
+
+    if args.mpp is None:
+        raise FieldError("mpp", "micrometres per pixel of the fields", "none", "Give it.")
+    given = (args.mpp, args.views, args.crops, device, args.detector, args.confidence, args.run)
+    page, tables = validate_screening(args.manifest, models, ScreenedOptions(*given))
+    for table in tables:
+        print(table.text())
+    print(f"report: {page}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Points are matched by the protocol of Cervix93, masks by their areas; every nucleus and every mark is used once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from data_prep.classes import NORMAL, known_class
+from data_prep.classes import ABNORMAL, known_class
+from data_prep.image_hashes import pixel_sha256, read_images
 from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
@@ -22,7 +23,7 @@ from deeppap.records.record import write_record
 from deeppap.screening.nuclei.detector import NucleusDetector
 from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
 from deeppap.screening.nuclei.nucleus import Nucleus
-from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
+from deeppap.screening.nuclei.train_fcn import IMAGES, TrainRequest, train_fcn
 
 RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in which a mark is a hit
 SHIFT, CELL_MPP = 10, 0.201  # pixels, of so many micrometres, that the cell net was trained to tolerate
@@ -111,14 +112,14 @@ class DetectionScores(msgspec.Struct, frozen=True):
         """Abnormal cells, if classes are known; a mark without a class counts as neither."""
         if not any(self.by_class):
             return None
-        counts = [c for label, c in self.by_class.items() if label and not _is_normal(label)]
+        counts = [c for label, c in self.by_class.items() if is_abnormal(label)]
         return ClassCount(sum(c.hits for c in counts), sum(c.marked for c in counts))
 
 
-def _is_normal(label: str) -> bool:
-    """Every label that is not known as normal counts as abnormal."""
+def is_abnormal(label: str) -> bool:
+    """Whether a mark's class is abnormal: also a class that nobody knows, but for 0 and none."""
     known = known_class(label)
-    return label.strip() == "0" or (known is not None and known.label == NORMAL)
+    return known.label == ABNORMAL if known else label.strip() not in ("", "0")
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -194,6 +195,19 @@ def detect_all(detector: NucleusDetector, sets: Sequence[FieldSet], radius: floa
                 results.setdefault(one.name, []).append(match(field, found, radius))
                 bar.update()
     return results
+
+
+def field_hashes(fields: Sequence[Field]) -> dict[str, Path]:
+    """The image of every field by the checksum of its pixels."""
+    return {pixel_sha256(field.image()): field.path for field in fields}
+
+
+def seen_in_training(weights: Path, hashes: Mapping[str, Path]) -> str:
+    """A line that says how many of these images a detector was trained on, by the list beside its weights, or ""."""
+    listed = weights.with_name(IMAGES)
+    seen = len(read_images(listed) & hashes.keys()) if listed.exists() else 0
+    flatters = "were in the detector's training: what is found there flatters it"
+    return f"{seen} of {len(hashes)} fields {flatters}" if seen else ""
 
 
 def cross_validate(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from data_prep.image_hashes import pixel_sha256
 from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import ROOT, prototxt_digest, read_prototxt, write_prototxt
@@ -23,6 +24,7 @@ from deeppap.training.snapshots import Snapshot, newest_complete
 PROTOTXT = ROOT / "prototxt/nucleus_fcn"
 PREFIX = "nucleus_fcn"
 WEIGHTS = f"{PREFIX}.caffemodel"
+IMAGES = "images.sha256"  # beside the weights: the fields that they learned from, so that none is judged unnoticed
 HISTORIES = 2  # that Adam keeps of each blob
 NOTE = "# Resolved for this folder from {source}; the hand-written file is the definition.\n"
 
@@ -106,10 +108,17 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
             del net.layer[index]
         with complete_or_absent(weights) as partial:
             partial.write_bytes(net.SerializeToString(deterministic=True))
+        write_training_images(folder / IMAGES, request.sets)
         msgspec.structs.replace(record, sha256=sha256_file(weights)).write(folder)
         for spent in ("crops", "snapshots"):
             remove(folder / spent)
         return weights
+
+
+def write_training_images(path: Path, sets: Sequence[FieldSet]) -> None:
+    """Write the checksum of every field's pixels and its name, a line each, as a run's images.sha256 has them."""
+    fields = [field for one in sets for field in one.fields]
+    write_text(path, "".join(sorted(f"{pixel_sha256(f.image())}  {f.path.name}\n" for f in fields)))
 
 
 def _require_own(folder: Path) -> None:
