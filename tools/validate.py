@@ -49,6 +49,7 @@ def main() -> None:
     )
     parser.add_argument("--screen", action="store_true", help="detect the cells, instead of taking the marked ones")
     add_detector_options(parser)
+    parser.add_argument("--training-mpp", type=float, help="with --screen: of the training images, if not stated")
     add_count_options(parser)
     parser.add_argument("--run", type=plain_name, help="folder in runs/ (default: named after the set and the nets)")
     add_device_options(parser)
@@ -87,7 +88,7 @@ def judge_screening(args: argparse.Namespace, models: list, device: "Device") ->
 
     if args.mpp is None:
         raise FieldError("mpp", "micrometres per pixel of the fields", "none", "Give it.")
-    given = (args.mpp, args.views, args.crops, device, args.detector, args.confidence, args.run)
+    given = (args.mpp, args.views, args.crops, device, args.detector, args.confidence, args.training_mpp, args.run)
     page, tables = validate_screening(args.manifest, models, ScreenedOptions(*given))
     for table in tables:
         print(table.text())

@@ -63,8 +63,8 @@ class Froc:
         out = np.full((len(rates), len(draws)), np.nan)
         for row, rate in enumerate(rates):
             # the first false call that is one too many: a mark must be called before it
-            over = calls > rate * (draws @ self.fields)[:, None] if len(scores) else np.zeros((len(draws), 0), bool)
-            first = np.where(over.any(axis=1), over.argmax(axis=1), len(scores))
+            over = np.column_stack([calls > rate * (draws @ self.fields)[:, None], np.ones(len(draws), bool)])
+            first = over.argmax(axis=1)
             limit = np.append(scores, -np.inf)[first]
             called = (self.marks[None] > limit[:, None]) & np.isfinite(self.marks)
             with np.errstate(invalid="ignore"):

@@ -39,6 +39,7 @@ class ScreenedOptions:
     device: Device = Device()
     detector: Path | None = None
     confidence: float | None = None
+    training_mpp: float | None = None
     name: str | None = None
 
 
@@ -67,7 +68,7 @@ def validate_screening(
         run = model.folder.resolve().parent
         require_no_shared_image(training_images(run), hashes, run)
         require_no_shared_image(source_images(model.folder), hashes, model.folder)
-    counts = (options.views, options.crops, False, options.confidence)
+    counts = (options.views, options.crops, False, options.confidence, options.training_mpp)
     settings = settings_of(models, options.device, options.detector, *counts, say=say)
     run = models[0].folder.resolve().parent.name
     out = RUNS / (options.name or f"{folder.resolve().name}-screened-{run}")
