@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -97,14 +97,25 @@ class OpenSlideSlide:
 
     @cached_property
     def _glass(self) -> np.ndarray:
-        """The colour of bare glass, from the smallest level; uint16 BGR, to multiply without overflow."""
-        width, height = self.levels[-1]
-        scanned = np.empty((0, 3), np.uint8)
-        if width * height <= GLASS_PIXELS:
-            small = self._region(Box(0, 0, width, height), len(self.levels) - 1)
-            if not isinstance(small, str):
-                scanned = small[small[..., 3] == 255][:, :3]
-        return bare_glass(scanned).astype(np.uint16)
+        """The colour of bare glass, uint16 BGR, to multiply without overflow.
+
+        It is that of the smallest level with a scanned pixel that can be read; of a large one pieces all over it are
+        looked at. White would pass for glass that is brighter than this slide's, by which all nuclei are judged.
+        """
+        for level in reversed(range(len(self.levels))):
+            scanned = [small[small[..., 3] == 255][:, :3] for small in self._sample(level)]
+            if any(map(len, scanned)):
+                return bare_glass(np.concatenate(scanned)).astype(np.uint16)
+        return bare_glass(np.empty((0, 3), np.uint8)).astype(np.uint16)
+
+    def _sample(self, level: int) -> Iterator[np.ndarray]:
+        """Pieces of a level, evenly spaced if it is large, uint8 BGRA; those that cannot be read are left out."""
+        width, height = self.levels[level]
+        corners = [(x, y) for y in range(0, height, PIECE) for x in range(0, width, PIECE)]
+        for x, y in corners[:: -(-len(corners) * PIECE**2 // GLASS_PIXELS)]:
+            piece = self._region(Box(x, y, min(PIECE, width - x), min(PIECE, height - y)), level)
+            if not isinstance(piece, str):
+                yield piece
 
 
 @cache

@@ -26,6 +26,16 @@ def overview(slide: Slide, side: int) -> tuple[np.ndarray, np.ndarray]:
     shrink = max(1.0, max(width, height) / side)
     level = max(k for k, size in enumerate(slide.levels) if k == 0 or max(size) >= max(width, height) / shrink)
     across, down = max(1, round(width / shrink)), max(1, round(height / shrink))
+    picture, lost = _from_level(slide, level, across, down)
+    while lost.all() and level:
+        # nothing of it can be read: a larger level may be whole
+        level -= 1
+        picture, lost = _from_level(slide, level, across, down)
+    return picture, lost
+
+
+def _from_level(slide: Slide, level: int, across: int, down: int) -> tuple[np.ndarray, np.ndarray]:
+    """An overview of `across` x `down` pixels from one level, and where that could not be read."""
     level_width, level_height = slide.levels[level]
     rows = max(1, min(down, int(BAND / level_width / (level_height / down))))
     bands, lost = [], set()
