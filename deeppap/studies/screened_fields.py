@@ -1,6 +1,5 @@
 """The whole chain judged: fields as they are screened, and every marked cell asked for: found, and called?"""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from data_prep.image_hashes import require_no_shared_image, source_images
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent
+from deeppap.io.names import CsvWriter
 from deeppap.records.run_folder import RUNS
 from deeppap.report.screened import write_screened_report
 from deeppap.report.table import Table
@@ -95,7 +95,7 @@ def validate_screening(
 def _write_marks(path: Path, outcomes: Sequence[FieldOutcome]) -> None:
     """A row for each mark: its class, and what became of it."""
     with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
+        rows = CsvWriter(file)
         rows.writerow(COLUMNS)
         for one in outcomes:
             for f in one.findings:

@@ -96,7 +96,9 @@ def test_loose_marks_are_moved_and_unmarked_nuclei_hidden():
 
 def test_unmarked_regions_teach_in_most_crops_that_they_are_no_nuclei(drawn):
     field = prepare(drawn.fields[0], MPP, np.ones(len(drawn.fields[0].points)))
-    field = replace(field, points=field.points[:0], unknown=np.full_like(field.unknown, UNMARKED))
+    field = replace(
+        field, points=field.points[:0], sigmas=field.sigmas[:0], unknown=np.full_like(field.unknown, UNMARKED)
+    )
     rng = np.random.default_rng(1)
     hidden = [cut([field], np.ones(1), rng)[1][32, 32] == UNKNOWN for _ in range(80)]
     assert 0.1 < np.mean(hidden) < 0.6

@@ -40,7 +40,7 @@ def trained(checkout, options):
 def test_folder_holds_weights_record_and_log(trained):
     names = {path.name for path in trained.iterdir()}
     files = {"nucleus_fcn.caffemodel", "detector.json", "train.log", "solver.prototxt", "train_val.prototxt", ".lock"}
-    assert names == files
+    assert names == {*files, "images.sha256"}
     record = DetectorRecord.read(trained)
     assert record.sha256 == sha256_file(trained / "nucleus_fcn.caffemodel")
     assert (record.sets[0].name, record.sets[0].fields, record.iterations) == ("drawn", 3, 4)
@@ -170,7 +170,7 @@ def test_evaluation_writes_pictures_and_scores(checkout, folder, trained):
     assert len(rows) == 1 + scores["hits"] + scores["missed"] + scores["false"]
     run_tool(checkout, "evaluate_detector", *words)  # replaces an older evaluation
     done = run_tool(checkout, "evaluate_detector", *words[:-1], trained, status=2)  # and nothing else
-    assert "an evaluation to replace" in done.stderr
+    assert "a file that it did not write" in done.stderr
 
 
 def test_every_fold_is_trained_and_every_field_judged_once(checkout, folder):
