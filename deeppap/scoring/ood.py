@@ -37,6 +37,9 @@ WORDS = {None: "", False: "no", True: "yes"}  # in the column
 LAYER = "conv3"
 VIEWS = 3  # of each training cell, at most
 SHARE = 0.01  # of held-out cells that lie beyond the limit
+# cells that must set the limit: of fewer, none lies in the last hundredth, and a covariance of so few cells is loose
+# enough to take in everything
+LEAST_CELLS = round(1 / SHARE)
 Gaussian = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -56,6 +59,8 @@ class OODReference:
         Inverse covariance of the same in units of `scale`.
     limits : ndarray, float32 (R,)
         The distance that 1 % of the held-out cells exceed, for cells of 1, 2, ... R views.
+    held_out : int
+        The number of those cells.
     """
 
     layer: str
@@ -64,6 +69,7 @@ class OODReference:
     scale: np.ndarray
     precision: np.ndarray
     limits: np.ndarray
+    held_out: int
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Mahalanobis distances, float64 (n,), of cells' features, float32 (n, V, C): means over their views."""
@@ -93,7 +99,10 @@ class OODReference:
         if there.keys() != cls.__dataclass_fields__.keys():
             raise _damaged(path, f"arrays {', '.join(there)}"[:80])
         arrays = {name: there[name] for name in cls.__dataclass_fields__}
-        found = cls(str(arrays.pop("layer")), str(arrays.pop("weights_sha")), **arrays)
+        held_out = arrays.pop("held_out")
+        if held_out.shape or held_out.dtype.kind != "i":
+            raise _damaged(path, f"held_out {held_out.dtype} {held_out.shape}")
+        found = cls(str(arrays.pop("layer")), str(arrays.pop("weights_sha")), **arrays, held_out=int(held_out))
         count = found.mean.size
         shapes = {"mean": (count,), "scale": (count,), "precision": (count, count), "limits": (found.limits.size,)}
         for name, array in arrays.items():
@@ -107,8 +116,13 @@ def _damaged(path: Path, found: str) -> UserError:
     return UserError(path, EXPECTED, found, AGAIN)
 
 
-def find_reference(folder: Path, weights_sha: str, engine: str, say: Callable[[str], None]) -> OODReference | None:
-    """The reference of a fold's net; None, and one line why, if this engine or this net has none."""
+def find_reference(
+    folder: Path, weights_sha: str, engine: str, say: Callable[[str], None], least: int = LEAST_CELLS
+) -> OODReference | None:
+    """The reference of a fold's net; None, and one line why, if this engine or this net has none.
+
+    A limit that fewer than `least` held-out cells have set is none.
+    """
     if engine != "caffe":
         say(f"{COLUMN}: unknown, since the engine {engine} gives probabilities alone; use caffe")
         return None
@@ -116,6 +130,10 @@ def find_reference(folder: Path, weights_sha: str, engine: str, say: Callable[[s
     if reference is None or reference.weights_sha != weights_sha:
         reason = "is missing" if reference is None else "belongs to another net"
         say(f"{COLUMN}: unknown, since {folder / FILE} {reason}; {MADE_BY} makes it")
+        return None
+    if reference.held_out < least:
+        found = f"{reference.held_out} cells of the net's own set are too few to tell, {least} are needed"
+        say(f"{COLUMN}: unknown, since {found}")
         return None
     return reference
 
@@ -134,8 +152,10 @@ def ensure_reference(model: "TrainedModel", device: Device, say: Callable[[str],
         say(f"{COLUMN}: no reference is fitted, since the images are not there: {error}")
         return
     engine = model.engine(Device(device.gpu, device.tf32, without_gpu=device.without_gpu))  # Caffe, whatever scores
-    fit_reference(model, engine, cells["train"], cells["inner"]).write(model.folder)
-    say(f"{model.folder}: fitted the out-of-distribution check on {len(cells['train'])} training cells")
+    reference = fit_reference(model, engine, cells["train"], cells["inner"])
+    reference.write(model.folder)
+    limit = f"{SHARE:.0%} of {reference.held_out} cells held out from it lie beyond its limit"
+    say(f"{model.folder}: fitted the out-of-distribution check on {len(cells['train'])} training cells; {limit}")
 
 
 def fit_reference(
@@ -143,19 +163,20 @@ def fit_reference(
 ) -> OODReference:
     """The Gaussian of the training cells, and the limits by held-out cells.
 
-    If no cell was held out from training, the limits are cross-fitted: five times four fifths of the training cells
-    make a Gaussian, and the last fifth is held out from that at least.
+    If too few cells were held out from training, the limits are cross-fitted: five times four fifths of the training
+    cells make a Gaussian, and the last fifth is held out from that at least.
     """
     features = features_of(model, engine, [*train, *held_out], layer)
     trained, held = features[: len(train)], features[len(train) :]
     gaussian = fit_gaussian(trained)
-    if len(held):
+    if len(held) >= min(LEAST_CELLS, len(trained)):
         pairs = [(gaussian, held)]
     else:
         ids = [cell.id for cell in train]
         out = [np.isin(ids, fold) for fold in _fifths(train, model.run)]
         pairs = [(fit_gaussian(trained[~left]), trained[left]) for left in out]
-    return OODReference(layer, model.weights_sha, *gaussian, _limits(pairs))
+    count = sum(len(cells) for _, cells in pairs)
+    return OODReference(layer, model.weights_sha, *gaussian, _limits(pairs), count)
 
 
 def features_of(model: "TrainedModel", engine: Engine, cells: Sequence[Cell], layer: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.record import inside
 from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_inside
-from deeppap.scoring.ood import OODReference, find_reference
+from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name
 from deeppap.training.snapshots import foreign, list_snapshots
@@ -218,7 +218,9 @@ class TrainedModel:
 
     def ood_reference(self, engine: str, say: Callable[[str], None] = lambda _: None) -> OODReference | None:
         """What tells cells out of distribution; None, and a line why, if there is none for this net and engine."""
-        return find_reference(self.folder, self.weights_sha, engine, say)
+        # synthetic cells are few, and only show that the programs run
+        least = 0 if self.run.dataset.phantom else LEAST_CELLS
+        return find_reference(self.folder, self.weights_sha, engine, say, least)
 
     def fold_cells(self, mismatches: Mismatches | None = None) -> dict[str, list[Cell]]:
         """The cells of the fold, from the data set that its run was built from, by the part they play.

@@ -11,7 +11,7 @@ from msgspec import structs
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import RunRecord
+from deeppap.records import Request, RunRecord
 from deeppap.scoring.cell_views import of_data_set
 from deeppap.scoring.ood import (
     FILE,
@@ -37,7 +37,7 @@ def drawn(rng, cells, views=3, shift=0.0):
 
 def reference_of(train, held):
     gaussian = fit_gaussian(train)
-    return OODReference("conv3", "a" * 64, *gaussian, _limits([(gaussian, held)]))
+    return OODReference("conv3", "a" * 64, *gaussian, _limits([(gaussian, held)]), len(held))
 
 
 def test_one_in_a_hundred_held_out_cells_is_marked_and_far_ones_are(rng):
@@ -84,11 +84,14 @@ def test_the_file_comes_back_and_damage_is_named(rng, tmp_path):
 def test_a_missing_reference_has_one_line_that_says_why(trained_fold, tmp_path):
     said = []
     model = TrainedModel.open(trained_fold)
-    assert find_reference(trained_fold, model.weights_sha, "caffe", said.append) and not said
+    assert find_reference(trained_fold, model.weights_sha, "caffe", said.append, 32) and not said
+    assert model.ood_reference("caffe", said.append) and not said  # a phantom needs no hundred
     assert find_reference(trained_fold, "0" * 64, "caffe", said.append) is None
     assert find_reference(tmp_path, model.weights_sha, "caffe", said.append) is None
     assert find_reference(trained_fold, model.weights_sha, "openvino", said.append) is None
-    for line, word in zip(said, ("another net", "missing", "openvino"), strict=True):
+    # 27 cells once made a hundred per cent out of distribution fall to none
+    assert find_reference(trained_fold, model.weights_sha, "caffe", said.append) is None
+    for line, word in zip(said, ("another net", "missing", "openvino", "32 cells"), strict=True):
         assert line.startswith("out_of_distribution: unknown") and word in line
 
 
@@ -181,6 +184,6 @@ def test_the_share_counts_only_what_was_checked():
 def test_cells_of_fewer_groups_than_five_are_dealt_out_one_by_one(dataset):
     """A learning curve's smallest part, by field: its limit is cross-fitted all the same."""
     train = [replace(cell, group=f"g{number % 3}") for number, cell in enumerate(dataset.cells[:14])]
-    parts = _fifths(train, "field", 1)
+    parts = _fifths(train, Request(protocol="field"))
     assert sorted(cell for part in parts for cell in part) == sorted(cell.id for cell in train)
     assert [len(part) for part in parts] == [3, 3, 3, 3, 2]
