@@ -148,6 +148,11 @@ class Dataset:
         names = ", ".join(f"{name} {count:,}" for name, count in sorted(self.left_out.items()))
         return f"left out: {sum(self.left_out.values()):,} cells that are neither normal nor abnormal ({names})"
 
+    def sets(self) -> "list[Dataset]":
+        """Each of the sets that it is made of, with the ids that its cells have here; none where it is one."""
+        cells = [(name, tuple(cell for cell in self.cells if cell.set_name == name)) for name in self.set_names]
+        return [replace(self, name=name, cells=own, set_names=()) for name, own in cells]
+
     def by_id(self) -> dict[str, Cell]:
         """The cells by their id."""
         return {cell.id: cell for cell in self.cells}

@@ -67,11 +67,15 @@ def _both_labels(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, 
     def one_sided(folds: list[list[str]]) -> int:
         return sum(not {label[cell] for cell in fold} >= {0, 1} for fold in folds)
 
+    known = {(cell.group, cell.label) for cell in cells}
+    possible = all(sum(of == label for _, of in known) >= n_folds for label in (0, 1))
     tried = []
     for folds in _dealt(cells, protocol, seed, n_folds, by_class):
         if not one_sided(folds):
             return folds
         tried.append(folds)
+        if not possible and all(folds):  # no seed brings both labels into more folds than there are groups of each
+            return folds
     if protocol == "field":
         for folds in tried:
             if not one_sided(moved := _with_groups_moved(cells, folds)):

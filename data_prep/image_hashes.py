@@ -27,8 +27,20 @@ def pixel_sha256(image: np.ndarray) -> str:
 
 
 def image_hashes(dataset: Dataset) -> dict[str, Path]:
-    """Every image of a data set by the checksum of its pixels; each is read once, and none is kept."""
-    return {pixel_sha256(read_image(path)): path for path in sorted({cell.image for cell in dataset.cells})}
+    """Every image of a data set by the checksum of its pixels; each is read once, and none is kept.
+
+    Raises
+    ------
+    UserError
+        If two of its sets share an image: folds would train on it in one set and test it in the other.
+    """
+    found: dict[str, tuple[Path, str]] = {}
+    for path, name in sorted({(cell.image, cell.set_name) for cell in dataset.cells}):
+        other, first = found.setdefault(pixel_sha256(read_image(path)), (path, name))
+        if name != first:
+            do = "Leave it out of one of them."
+            raise UserError(path, f"images of {name} that {first} does not have", f"the pixels of {other}", do)
+    return {value: path for value, (path, _) in found.items()}
 
 
 def write_images(path: Path, dataset: Dataset) -> None:

@@ -67,16 +67,13 @@ def dataset_record(dataset: Dataset, paths: Sequence[Path], dataset_sha: str) ->
         cells=len(dataset.cells),
         labels=counts(dataset.cells),
         resampled_um=dataset.resampled_um(),
-        sets=_set_records(dataset, paths) if len(paths) > 1 else (),
+        sets=_set_records(dataset, paths) if dataset.set_names else (),
     )
 
 
 def _set_records(dataset: Dataset, paths: Sequence[Path]) -> tuple[SetRecord, ...]:
-    found = []
-    for name, path in zip(dataset.set_names, paths, strict=True):
-        cells = [cell for cell in dataset.cells if cell.set_name == name]
-        found.append(SetRecord(name=name, path=str(path.absolute()), cells=len(cells), labels=counts(cells)))
-    return tuple(found)
+    pairs = zip(dataset.sets(), (str(path.absolute()) for path in paths), strict=True)
+    return tuple(SetRecord(name=o.name, path=p, cells=len(o.cells), labels=counts(o.cells)) for o, p in pairs)
 
 
 def output_records(dataset: Dataset) -> list[OutputRecord]:

@@ -29,7 +29,8 @@ def main() -> None:
 
     dataset = open_datasets(find_data(args.data), args.allow_partial)
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))
-    print(baselines_alone(dataset, found, args.protocol).text())
+    for part in (dataset, *dataset.sets()):
+        print(baselines_alone(part, found, args.protocol).text())
 
 
 if __name__ == "__main__":

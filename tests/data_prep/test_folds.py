@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from data_prep.cells import Cell, Dataset
 from data_prep.classes import LABELS
-from data_prep.folds import inner_split, make_split, nested_subsets, train_test_cells
+from data_prep.folds import (
+    _with_groups_moved,
+    inner_split,
+    make_split,
+    nested_subsets,
+    split_lines,
+    train_test_cells,
+)
 from data_prep.herlev_classes import CLASSES
 from deeppap.io.errors import UserError
 
@@ -210,3 +217,41 @@ def test_the_smallest_part_has_both_labels_or_there_is_none():
         assert sum(cell.label for cell in nested_subsets(rare, (10,), seed)[0]) == 1
     with pytest.raises(UserError, match="both labels in the smallest part"):
         nested_subsets(grouped_cells(abnormal=lambda group, place: False), (50, 100), 1)
+
+
+@pytest.mark.parametrize(
+    ("normal", "abnormal", "one_sided"),
+    [
+        ((4, 4, 4, 4, 4), (4, 4, 4, 4, 4), 0),
+        ((3,) * 7, (3,) * 7, 0),
+        ((40, 1, 1, 1, 1), (9, 8, 7, 6, 5), 0),
+        ((5,) * 4, (4,) * 6, 1),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_few_groups_of_one_label_each_fill_every_fold_where_they_can(cells, normal, abnormal, one_sided, seed):
+    image, labels = cells.cells[0].image, [0] * len(normal) + [1] * len(abnormal)
+    dataset = Dataset("made", image.parent, tuple(of_groups([*normal, *abnormal], labels, image)))
+    split = make_split(dataset, "field", seed)
+    found = per_fold(split, dataset, lambda cell: cell.label)
+    assert sum(len(fold) == 1 for fold in found) == one_sided == len(split_lines(dataset, split))
+    assert sorted(i for fold in split.folds for i in fold) == [c.id for c in dataset.cells]
+    groups = per_fold(split, dataset, lambda cell: cell.group)
+    assert sum(map(len, groups)) == len(normal) + len(abnormal)  # no group is parted
+
+
+def test_an_uneven_split_is_mended_by_moving_groups(cells):
+    """Groups of other sizes each leave a seed nothing to choose: the smallest that can be spared is moved."""
+    image = cells.cells[0].image
+    members = of_groups([31, 29, 23, 19, 17, 13], [0, 0, 0, 1, 1, 1], image)
+    folds = [[c.id for c in members if c.group in groups] for groups in (("g0", "g1"), ("g2", "g3"), ("g4", "g5"))]
+    moved = _with_groups_moved(members, folds)
+    group = {c.id: c.group for c in members}
+    assert [sorted({group[i] for i in fold}) for fold in moved] == [["g0", "g5"], ["g2", "g3"], ["g1", "g4"]]
+
+
+def test_a_fold_of_one_label_is_announced(cells):
+    image = cells.cells[0].image
+    dataset = Dataset("made", image.parent, tuple(of_groups([5] * 10, [0] * 4 + [1] * 6, image)))
+    (line,) = split_lines(dataset, make_split(dataset, "field", 1))
+    assert "test cells are abnormal: it has no specificity and no AUC" in line

@@ -339,3 +339,20 @@ def test_text_is_aligned_and_cannot_move_the_cursor():
     assert table.text().split("\n") == lines
     with pytest.raises(ValueError, match="row of 1"):
         Table("t", "A title", ["a", "b"], [["x"]])
+
+
+def test_a_run_of_several_sets_has_a_row_for_each(tmp_path):
+    folder = write_synthetic_run(tmp_path / "two", dataset="phantom-manifest", shift=False)
+    rename(folder, lambda cell: f"{'ab'[int(cell.split('-')[-1]) % 2]}:{cell}")
+    record = RunRecord.read(folder)
+    sets = tuple(SetRecord(name=name, path=name, cells=42, labels=(20, 22)) for name in "ab")
+    replace_fields(record, dataset=replace_fields(record.dataset, sets=sets)).write(folder)
+    run = load_run(folder)
+    table = by_set(named([run]))
+    of = np.array([cell[0] for cell in run.ids])
+    labels, scores = run.pooled("labels"), run.pooled("scores")
+    for (_, name, cells, abnormal, *figures), wanted in zip(table.rows, (of == "a", of == "b", of != ""), strict=True):
+        assert (name, cells, abnormal) == (name, wanted.sum(), labels[wanted].sum())
+        assert figures[3].startswith(f"{roc_auc_score(labels[wanted], scores[wanted]):.3f}")
+        assert figures[4:6] == [None, None] and 0 <= float(figures[6]) <= 1
+    assert by_set(named([load_run(write_synthetic_run(tmp_path / "one", shift=False))])) is None

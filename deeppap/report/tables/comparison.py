@@ -249,7 +249,7 @@ def _against_rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
 
 
 def baselines_alone(dataset: Dataset, found: Mapping[str, Any], protocol: str) -> Table:
-    """A data set's baselines without any run; what is skipped says why."""
+    """The baselines of a data set, or of a part of it, without any run; what is skipped says why."""
     cells, rows, notes = dataset.by_id(), [], []
     place = {one.name: index for index, one in enumerate(dataset.classes)}
     groups_known = all(cell.group is not None for cell in dataset.cells)
@@ -258,7 +258,7 @@ def baselines_alone(dataset: Dataset, found: Mapping[str, Any], protocol: str) -
         if "skipped" in entry:
             notes.append(f"{title}: skipped, {entry['skipped']}")
             continue
-        tested_cells = [cells[cell] for cell in entry["predictions"] if cells[cell].label < 2]
+        tested_cells = [cells[cell] for cell in entry["predictions"] if cell in cells and cells[cell].label < 2]
         ids, labels = [cell.id for cell in tested_cells], np.array([cell.label for cell in tested_cells])
         groups = [cell.group for cell in tested_cells] if groups_known else None
         kinds = np.array([place[cell.kind] for cell in tested_cells]) if len(place) > 2 else None

@@ -1,0 +1,53 @@
+"""A run of several data sets, set by set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from data_prep.several_sets import SEPARATOR
+from deeppap.report.runs import Run, interval_notes, table_of_runs
+from deeppap.report.table import Rows, Table, with_interval
+from deeppap.stats.baselines import judged_baseline, judged_net
+from deeppap.stats.metrics import METRICS
+
+# what tells a set apart without its cells: where it tells the label too, the net may have learned that
+LOOKS = {"background_colour": "AUC: colour alone", "picture_size": "image size alone", "nucleus_area": "nucleus alone"}
+
+
+def by_set(runs: Sequence[Run]) -> Table | None:
+    """A row for each set of each run that was trained on several, and one for all; None without such a run."""
+    notes = [
+        "colour outside the nucleus region, size of the image, and nucleus area are baselines without a net, trained "
+        "on the cells of all sets; where one is good in a set, that set's looks tell the label",
+        *interval_notes(runs),
+    ]
+    columns = ["run", "set", "cells", "abnormal", "Acc (%)", "Sens (%)", "Spec (%)", "AUC", *LOOKS.values()]
+    return table_of_runs("by_set", "Set by set", columns, runs, _rows, notes)
+
+
+def _rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+    names = [one.name for one in run.record.dataset.sets]
+    if not names:
+        return None
+    of = np.array([cell.partition(SEPARATOR)[0] for cell in run.result.ids])
+    rows, data = [], {}
+    for name, inside in [(name, of == name) for name in names] + [("all", np.ones(len(of), bool))]:
+        if not inside.any():  # a fold may have none of a small set
+            continue
+        labels, groups = run.labels[inside], None if run.groups is None else run.groups[inside]
+        net = judged_net(labels, run.scores[inside], run.probs[inside], None, groups)
+        ids = [cell for cell, own in zip(run.result.ids, inside, strict=True) if own]
+        looks = {baseline: _auc(run, baseline, ids, labels, groups) for baseline in LOOKS}
+        figures = [with_interval(net[m], net["interval"][m], None) for m in ("acc", "sens", "spec")]
+        figures.append(with_interval(net["auc"], net["interval"]["auc"], 3))
+        beside = [None if auc is None else f"{auc:.3f}" for auc in looks.values()]
+        rows.append([run.title, name, len(labels), int(labels.sum()), *figures, *beside])
+        data[name] = {"net": {metric: net[metric] for metric in METRICS}, "looks": looks}
+    return rows, data
+
+
+def _auc(run: Run, name: str, ids: list[str], labels: np.ndarray, groups: np.ndarray | None) -> float | None:
+    """The area under a baseline's curve over these cells; None if the run has skipped it."""
+    entry = (run.result.baselines or {}).get(name, {"skipped": "absent"})
+    return None if "skipped" in entry else judged_baseline(entry, ids, labels, None, groups)["auc"]
