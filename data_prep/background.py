@@ -10,8 +10,8 @@ from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood
 from deeppap.io.image_file import image_size, read_image
 
-MARGIN = 5  # pixels by which the nucleus region is larger than the nucleus: its blurred rim is no background
-RADIUS = 40  # pixels of the region where there is no mask
+MARGIN = 5  # pixels of the net by which the nucleus region is larger than the nucleus: its blurred rim is no background
+RADIUS = 40  # pixels of the net: of the region where there is no mask
 
 
 def background_colours(dataset: Dataset) -> dict[str, list[float]]:
@@ -34,11 +34,11 @@ def image_sizes(dataset: Dataset) -> dict[str, list[float]]:
 def _colour(dataset: Dataset, cell: Cell, image: np.ndarray) -> list[float]:
     region = np.zeros(image.shape[:2], np.uint8)
     if cell.id in dataset.masks:
-        side = 2 * MARGIN + 1
+        side = 2 * round(MARGIN / cell.scale) + 1
         nucleus = nucleus_pixels(dataset.masks[cell.id]).astype(np.uint8)
         region = cv2.dilate(nucleus, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     else:
-        cv2.circle(region, tuple(round(value) for value in cell.centre), RADIUS, 1, -1)
+        cv2.circle(region, tuple(round(value) for value in cell.centre), round(RADIUS / cell.scale), 1, -1)
     part, _ = neighbourhood(image, cell.centre)
     outside = part[neighbourhood(region, cell.centre)[0] == 0].astype(np.float64)
     if not len(outside):  # the nucleus fills the picture: its frame is all there is

@@ -96,8 +96,8 @@ def area(path: Path) -> int:
     return int(nucleus_pixels(path).sum())
 
 
-def nucleus_areas(dataset: Dataset) -> dict[str, int] | None:
-    """Nucleus area in pixels by cell id; None unless every cell has a mask."""
+def nucleus_areas(dataset: Dataset) -> dict[str, float] | None:
+    """Nucleus area in pixels, as a net sees them, by cell id; None unless every cell has a mask."""
     if any(cell.id not in dataset.masks for cell in dataset.cells):
         return None
-    return {cell.id: area(dataset.masks[cell.id]) for cell in dataset.cells}
+    return {cell.id: area(dataset.masks[cell.id]) * cell.scale**2 for cell in dataset.cells}

@@ -10,11 +10,12 @@ from msgspec.structs import replace as changed
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from deeppap.io.errors import UserError
-from deeppap.records import ModelRecord
+from deeppap.records import ModelRecord, SetRecord
 from deeppap.report.runs import BY_CELL, BY_GROUP, named
 from deeppap.report.table import Table, range_text, with_interval
 from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
+from deeppap.report.tables.by_set import by_set
 from deeppap.report.tables.comparison import against_baselines, chance
 from deeppap.report.tables.performance import table3
 from deeppap.scoring.results import load_run
@@ -342,17 +343,26 @@ def test_text_is_aligned_and_cannot_move_the_cursor():
 
 
 def test_a_run_of_several_sets_has_a_row_for_each(tmp_path):
-    folder = write_synthetic_run(tmp_path / "two", dataset="phantom-manifest", shift=False)
-    rename(folder, lambda cell: f"{'ab'[int(cell.split('-')[-1]) % 2]}:{cell}")
-    record = RunRecord.read(folder)
+    one = load_run(write_synthetic_run(tmp_path / "one", dataset="phantom-manifest", shift=False))
+    assert by_set(named([one])) is None
+
+    def name_of(cell):
+        return f"{'ab'[int(cell[-1]) < 5]}:{cell}"
+
     sets = tuple(SetRecord(name=name, path=name, cells=42, labels=(20, 22)) for name in "ab")
-    replace_fields(record, dataset=replace_fields(record.dataset, sets=sets)).write(folder)
-    run = load_run(folder)
+    record = changed(one.record, dataset=changed(one.record.dataset, sets=sets))
+    cells = {name_of(cell): row for cell, row in one.cells.items()}
+    folds = tuple(replace(fold, ids=tuple(map(name_of, fold.ids))) for fold in one.folds)
+    answers = {key: {name_of(cell): value for cell, value in one.baselines["nucleus_area"][key].items()}
+               for key in ("predictions", "chances")}  # fmt: skip
+    baselines = dict.fromkeys(one.baselines, {"skipped": "here"}) | {"nucleus_area": answers}
+    run = replace(one, record=record, cells=cells, folds=folds, baselines=baselines)
     table = by_set(named([run]))
     of = np.array([cell[0] for cell in run.ids])
     labels, scores = run.pooled("labels"), run.pooled("scores")
-    for (_, name, cells, abnormal, *figures), wanted in zip(table.rows, (of == "a", of == "b", of != ""), strict=True):
-        assert (name, cells, abnormal) == (name, wanted.sum(), labels[wanted].sum())
+    for row, wanted in zip(table.rows, (of == "a", of == "b", of != ""), strict=True):
+        *_, cells, abnormal = row[:4]
+        figures = row[4:]
+        assert (cells, abnormal) == (wanted.sum(), labels[wanted].sum())
         assert figures[3].startswith(f"{roc_auc_score(labels[wanted], scores[wanted]):.3f}")
         assert figures[4:6] == [None, None] and 0 <= float(figures[6]) <= 1
-    assert by_set(named([load_run(write_synthetic_run(tmp_path / "one", shift=False))])) is None
