@@ -25,6 +25,8 @@ from deeppap.scoring.score_cells import CellScore, averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
 
 COLUMNS = ("image", "nucleus_x", "nucleus_y")
+FIRST = (*COLUMNS, "score", "spread")  # columns of a result
+PNG = b"\x89PNG\r\n\x1a\n"  # how an older picture begins
 CELL_BYTES = 3 * (2 * REACH + 1) ** 2  # of the pixels that a cell's views can reach
 
 
@@ -179,7 +181,10 @@ def score_given(
 
 
 def require_writable(out: Path, sources: Iterable[Path]) -> None:
-    """Refuse a place that cannot be written, or a file that is one of `sources`: those read, or written as well."""
+    """Refuse a place that cannot be written, or a file that is one of `sources`: those read, or written as well.
+
+    A file that is there is replaced only if it may be an older result: a PNG, or a CSV of the same first columns.
+    """
     if out.is_dir():
         raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
     there = next(folder for folder in out.absolute().parents if folder.exists())
@@ -189,6 +194,14 @@ def require_writable(out: Path, sources: Iterable[Path]) -> None:
     same = out.exists() and any(out.samefile(place) for place in places if place.exists())
     if same or out.resolve() in places:
         raise UserError(out, "another file than one that is read or written as well", "the same", "Give another name.")
+    if os.path.lexists(out) and not (out.is_file() and _is_older(out)):
+        raise UserError(out, "a new file, or an older result", "another file", "Give another name, or move it away.")
+
+
+def _is_older(path: Path) -> bool:
+    begins = PNG if path.suffix.lower() == ".png" else ",".join(FIRST).encode()
+    with path.open("rb") as file:
+        return file.read(len(begins)) in (begins, b"")
 
 
 def write_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], count: int, out: Path) -> list[bool | None]:
@@ -205,7 +218,7 @@ def to_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], file: Text
     """
     writer = CsvWriter(file)
     names = [] if outputs == PLAIN else [f"p_{one.name}" for one in outputs]
-    writer.writerow(["image", "nucleus_x", "nucleus_y", "score", "spread", "class", COLUMN, *names])
+    writer.writerow([*FIRST, "class", COLUMN, *names])
     marks = []
     for score in scores:
         probs = [f"{value:.6f}" for value in score.prob[: len(names)]]

@@ -114,13 +114,14 @@ def test_all_mistakes_of_a_list_are_told_before_the_first_score(checkout, traine
     lines = ["a.BMP,20,20", "b.BMP,999,3", "none.png,3,3", "a.BMP,x,3", "cut.png,3,3"]
     (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
     out = tmp_path / "scores.csv"
-    out.write_text("older")
+    older = "image,nucleus_x,nucleus_y,score,spread,class\n"
+    out.write_text(older)
     options = ("--csv", tmp_path / "cells.csv", "--net", trained_fold, "--out", out)
     done = run_tool(checkout, "classify", *options, status=2)
     said = [line for line in done.stderr.splitlines() if line.startswith("classify.py: ")]
     for line, words in zip(said, ("line 3:", "none.png", "line 5:", "cut.png"), strict=True):
         assert words in line
-    assert out.read_text() == "older" and "image," not in done.stdout
+    assert out.read_text() == older and "image," not in done.stdout
 
 
 @pytest.mark.parametrize("out", [".", "cells.csv", "a.BMP"])

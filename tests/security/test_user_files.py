@@ -9,6 +9,7 @@ import pytest
 from deeppap.io.errors import UserError
 from deeppap.io.own_files import note_written, require_all_own
 from deeppap.records.run_folder import locked
+from deeppap.scoring.classify import require_writable
 from deeppap.screening.screen_images import screen_images
 from tests.support.pictures import plain
 from tests.support.screening import MPP, settings_for
@@ -120,3 +121,16 @@ def test_a_folder_is_replaced_as_a_whole_only_if_all_in_it_is_ours(tmp_path):
         (out / "in/page").write_text("ours")
         (out / ".written.json").write_bytes(before)
     require_all_own(out)
+
+
+def test_a_file_of_something_else_is_not_replaced_by_scores_or_a_picture(tmp_path):
+    (tmp_path / "device").symlink_to("/dev/null")
+    for name, text in (("notes.txt", "mine"), ("scores.csv", "a,b\n"), ("cell.png", "GIF89a")):
+        (tmp_path / name).write_text(text)
+    for name in ("notes.txt", "scores.csv", "cell.png", "device"):
+        with pytest.raises(UserError, match="another file"):
+            require_writable(tmp_path / name, [])
+    (tmp_path / "scores.csv").write_text("image,nucleus_x,nucleus_y,score,spread,class\n")
+    (tmp_path / "cell.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(9))
+    for name in ("scores.csv", "cell.png", "new"):
+        require_writable(tmp_path / name, [])
