@@ -86,6 +86,15 @@ def test_class_names(folder):
     assert [one.name for one in two.classes] == ["normal", "severe dysplasia"]
 
 
+def test_a_class_of_any_name_takes_its_label_from_the_column_label(folder):
+    head, lines = "image,label,class,nucleus_x,nucleus_y", ["a.png,abnormal,type B,3,4", "b.png,neither,my blots,3,4"]
+    found = read_manifest(write(folder, *lines, head=head), own=True)
+    assert [(cell.label, cell.kind) for cell in found.cells] == [(1, "type B"), (2, "my blots")]
+    assert read_manifest(write(folder, *lines, head=head)).left_out == {"my blots": 1}
+    with pytest.raises(UserError, match="type B. If it is a class of your own, add a column `label`"):
+        cells_of(folder, "a.png,type B,3,4", head="image,class,nucleus_x,nucleus_y")
+
+
 @pytest.mark.parametrize(
     ("lines", "ids", "groups"),
     [
