@@ -1,0 +1,179 @@
+"""Nets from elsewhere: a prototxt is a program, and a .caffemodel may say two things at once.
+
+None of these reaches Caffe. With the check of `read_deploy` switched off, the first ones run Python, overwrite a file,
+or print a file's lines; with `_require_one_meaning` switched off, the weights are taken or end the process.
+"""
+
+import numpy as np
+import pytest
+
+from deeppap.engines.caffe_engine import CaffeEngine
+from deeppap.engines.deploy import read_deploy
+from deeppap.engines.weights_file import check_weights
+from deeppap.io.caffe_messages import MAX_PARTS, caffe_pb2, read_binary
+from deeppap.io.errors import UserError
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.checkout import ROOT
+
+OWN = (ROOT / "prototxt/deploy.prototxt").read_text(encoding="utf-8")
+EVIL = """
+import caffe, pathlib
+pathlib.Path({marker!r}).write_text("run")
+class Evil(caffe.Layer):
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(1)
+    def forward(self, bottom, top): pass
+"""
+# what a net asks for beside its own layers, in Caffe's words; VICTIM is a user's file
+ATTACKS = {
+    "Python": 'type: "Python" top: "x" python_param { module: "evil" layer: "Evil" }',
+    "HDF5Output": 'type: "HDF5Output" bottom: "data" bottom: "data" hdf5_output_param { file_name: "VICTIM" }',
+    "HDF5Data": 'type: "HDF5Data" top: "x" hdf5_data_param { source: "VICTIM" batch_size: 1 }',
+    "ImageData": 'type: "ImageData" top: "x" top: "y" image_data_param { source: "VICTIM" batch_size: 1 }',
+    "WindowData": 'type: "WindowData" top: "x" top: "y" window_data_param { source: "VICTIM" }',
+    "Data": 'type: "Data" top: "x" data_param { source: "VICTIM" batch_size: 1 backend: LMDB }',
+    "mean file": 'type: "ReLU" bottom: "data" top: "x" transform_param { mean_file: "VICTIM" }',
+    "an Input with another layer's options": 'type: "ReLU" bottom: "data" top: "x" python_param { module: "evil" }',
+    "shared weights": 'type: "InnerProduct" bottom: "data" top: "x" inner_product_param { num_output: 2 }'
+    ' param { name: "w" }',
+    "a phase": 'type: "ReLU" bottom: "data" top: "x" include { phase: TEST }',
+    "outputs": 'type: "InnerProduct" bottom: "data" top: "x" inner_product_param { num_output: 4294967295 }',
+    "weights": 'type: "InnerProduct" bottom: "data" top: "x" inner_product_param { num_output: 4096 }',
+    "values": 'type: "Deconvolution" bottom: "data" top: "x"'
+    " convolution_param { num_output: 64 kernel_size: 4 stride: 4 }",
+    "work": 'type: "Convolution" bottom: "norm2" top: "x" convolution_param { num_output: 4096 kernel_size: 9 pad: 4 }',
+    "a stride of 0": 'type: "Pooling" bottom: "data" top: "x" pooling_param { kernel_size: 2 stride: 0 }',
+    "an unknown input": 'type: "ReLU" bottom: "nothing" top: "x"',
+    "an output twice": 'type: "LRN" bottom: "data" top: "conv1"',
+    "a second input": 'type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 dim: 1 dim: 1 } }',
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_layer_that_may_not_be_built(attack, trained_model, tmp_path, monkeypatch, capfd):
+    marker, victim = tmp_path / "marker", tmp_path / "victim"
+    victim.write_text("a secret line\n")
+    (tmp_path / "evil.py").write_text(EVIL.format(marker=str(marker)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    path = tmp_path / "deploy.prototxt"
+    path.write_text(f'{OWN}\nlayer {{ name: "odd" {ATTACKS[attack].replace("VICTIM", str(victim))} }}\n')
+    with pytest.raises(UserError) as caught:
+        CaffeEngine(path, trained_model)
+    assert caught.value.where == str(path) and not marker.exists()
+    assert "secret" not in f"{caught.value}{capfd.readouterr()}" and victim.read_text() == "a secret line\n"
+    assert "within bounds" in caught.value.expected, "the net was given to Caffe"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("dim: 10 dim: 3 dim: 227", "dim: 1000000000 dim: 3 dim: 227"),
+        ("dim: 10 dim: 3 dim: 227 dim: 227", "dim: 1000 dim: 3 dim: 227 dim: 227"),
+        ("dim: 10 dim: 3 dim: 227", "dim: -10 dim: 3 dim: 227"),
+        ("dim: 10 dim: 3", "dim: 3"),
+        ('name: "ConvNet-T"', 'name: "n" input: "data" input_dim: 1'),
+        ('name: "ConvNet-T"', 'name: "n" layers { name: "x" type: HDF5_OUTPUT }'),
+        ('name: "ConvNet-T"', 'name: "n" force_backward: true'),
+        ("group: 2", "group: 7"),
+        ('name: "relu1"', 'name: "conv1"'),
+    ],
+)
+def test_a_net_beyond_the_bounds(old, new, tmp_path):
+    path = tmp_path / "deploy.prototxt"
+    assert old in OWN
+    path.write_text(OWN.replace(old, new))
+    with pytest.raises(UserError, match="within bounds"):
+        read_deploy(path)
+
+
+def test_the_projects_own_nets_are_allowed():
+    paths = sorted((ROOT / "prototxt").rglob("deploy.prototxt"))
+    assert len(paths) >= 4 and all(read_deploy(path).shapes for path in paths)
+
+
+def many_layers(net, path):
+    path.write_bytes(b"\xa2\x06\x00" * (MAX_PARTS + 1))  # 100,000 empty layers: 300 kB here, 50 MB in memory
+
+
+def both_formats(net, path):
+    net.layers.add(name="conv1").blobs.add().CopyFrom(net.layer[0].blobs[0])
+
+
+def twice(net, path):
+    net.layer.add().CopyFrom(net.layer[0])
+
+
+def not_text(net, path):
+    path.write_bytes(net.SerializeToString().replace(b"conv1", b"conv\xff"))
+
+
+def zero_size(net, path):
+    net.layer[0].blobs[0].shape.dim[:] = [0, 3, 11, 11]
+    net.layer[0].blobs[0].ClearField("data")
+
+
+def negative(net, path):
+    net.layer[0].blobs[0].shape.dim[:] = [-8, -3, 2, 2]
+
+
+def claims_more(net, path):
+    net.layer[0].blobs[0].shape.dim[:] = [2**31, 2**31, 1, 1]
+
+
+def in_doubles(net, path):
+    net.layer[0].blobs[0].double_data[:] = net.layer[0].blobs[0].data
+    net.layer[0].blobs[0].ClearField("data")
+
+
+def packed_dims(net, path):
+    net.layer[0].blobs[0].shape.dim[:] = [1] * (MAX_PARTS + 1)  # a byte each in the file, eight in memory
+
+
+SHAPES = {"conv1": [[8, 3, 2, 2], [8]]}
+WEIGHTS = {
+    many_layers: "at most 100,000 parts",
+    packed_dims: "at most 100,000 parts",
+    both_formats: "layers in one format",
+    twice: "each layer once, found conv1 twice",
+    not_text: "names are UTF-8",
+    zero_size: "conv1 of shape",
+    negative: "conv1 of shape",
+    claims_more: "conv1 of shape",
+    in_doubles: "96 values in conv1, found 0",
+}
+
+
+@pytest.mark.parametrize("attack", WEIGHTS, ids=lambda attack: attack.__name__)
+def test_weights_of_two_meanings_or_none(attack, tmp_path):
+    path = gaussian_weights(tmp_path / "w.caffemodel", SHAPES)
+    net = caffe_pb2().NetParameter.FromString(path.read_bytes())
+    path.write_bytes(b"")
+    attack(net, path)
+    if not path.stat().st_size:
+        path.write_bytes(net.SerializeToString())
+    with pytest.raises(UserError, match=WEIGHTS[attack]) as caught:
+        check_weights(path, SHAPES, "Nothing.")
+    assert caught.value.where == str(path)
+
+
+def test_the_bytes_that_were_hashed_are_those_that_are_loaded(trained_model, tmp_path):
+    """Exchanged between the two, the file is refused, by each engine's one reader."""
+    path = tmp_path / "other.caffemodel"
+    net = read_binary(trained_model, "NetParameter", "")
+    net.name = "exchanged"
+    path.write_bytes(net.SerializeToString())
+    with pytest.raises(UserError, match="bytes of sha256 000000000000, found others"):
+        CaffeEngine(ROOT / "prototxt/deploy.prototxt", path, sha256="0" * 64)
+
+
+def test_caffe_never_reads_the_weights_itself(trained_model, tmp_path, monkeypatch):
+    """What it is given are the numbers that were checked."""
+    import caffe
+
+    real, given = caffe.Net, []
+    monkeypatch.setattr(caffe, "Net", lambda *words, **named: given.append((words, named)) or real(*words, **named))
+    engine = CaffeEngine(ROOT / "prototxt/deploy.prototxt", trained_model)
+    assert given and all(not named and str(trained_model) not in map(str, words) for words, named in given)
+    stored = {layer.name: layer.blobs for layer in read_binary(trained_model, "NetParameter", "").layer}
+    for name, blobs in engine.net.params.items():
+        np.testing.assert_array_equal(blobs[0].data.ravel(), np.array(stored[name][0].data, np.float32))
