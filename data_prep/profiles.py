@@ -5,11 +5,12 @@ angle of a view keeps telling nothing of its class. All folds of a run get the s
 """
 
 import math
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, repeat
+from typing import Annotated, Literal
 
+import msgspec
 from google.protobuf.message import Message
 
 from data_prep.cells import Cell
@@ -18,10 +19,14 @@ from data_prep.folds import FOLDS
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import ROOT, training_prototxt
 from deeppap.io.errors import FieldError, UserError
+from deeppap.io.files import read_file
 from deeppap.io.training_prototxt import read_training
 from deeppap.records import DatasetRecord, RunRecord, SetRecord
+from deeppap.records.record import Count
 
 FILE = ROOT / "profiles.toml"
+MAX_BYTES = 1_000_000
+Views = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 EVEN = 1.1  # most that the views of the larger class may exceed those of the smaller one
 Grids = dict[int, Grid]  # by label: normal, abnormal, and if the net tells them apart neither
 
@@ -62,9 +67,42 @@ class Profile:
         return self.train_of_sets.get(cell.set_name, self.train)[cell.label]
 
 
+class _Adapting(msgspec.Struct, forbid_unknown_fields=True):
+    """A profile's numbers for prototxt/adapt, as they are written."""
+
+    iterations: Count = 0
+    batch_size: Count = 0
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True):
+    """A profile as it is written; grids are rotations and translations."""
+
+    unbalanced: dict[Literal["normal", "abnormal"], tuple[Views, Views]]
+    balanced: dict[Literal["normal", "abnormal"], tuple[Views, Views]]
+    test: tuple[Views, Views]
+    validation_views: Views
+    test_views: Views
+    crops: Annotated[int, msgspec.Meta(ge=1, le=10)]
+    batch_size: Count
+    epochs: Count
+    adapting: _Adapting = msgspec.field(default_factory=_Adapting)
+    least_iterations: Count = 0
+    balance: bool = True
+
+
+def _tables() -> dict[str, _Table]:
+    """All profiles; UserError naming the field that is missing, unknown, or of another type or range."""
+    do = f"Mend {FILE.name}."
+    data = read_file(FILE, "profiles", MAX_BYTES, do)
+    try:
+        return msgspec.toml.decode(data, type=dict[str, _Table])
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:  # of TOML: ValueError
+        raise UserError(FILE, "profiles as its first lines describe", f"{error}", do) from None
+
+
 def names() -> list[str]:
     """The profiles there are."""
-    return list(tomllib.loads(FILE.read_text(encoding="utf-8")))
+    return list(_tables())
 
 
 def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
@@ -73,25 +111,30 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     Raises
     ------
     UserError
-        For a profile that does not exist, and for rotations that would tell the classes apart.
+        For a profile that does not exist or is malformed, and for rotations that would tell the classes apart.
     """
-    known = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    known = _tables()
     if name not in known:
         raise FieldError("profile", f"one of {', '.join(known)}", name, f"Choose one, or add it to {FILE.name}.")
     values = known[name]
-    grids = values[view_plan]
+    grids = getattr(values, view_plan)
+    if len(grids) != 2:
+        raise UserError(FILE, f"normal and abnormal in {name}.{view_plan}", ", ".join(grids), f"Mend {FILE.name}.")
     train = {0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])}
     _require_same_angles(f"{FILE.name}, {name}.{view_plan}", train[0], train[1])
-    adapting = values.get("adapting", {})
     return Profile(
         name=name,
         train=train,
-        test=Grid(*values["test"]),
-        **{key: values[key] for key in ("validation_views", "test_views", "crops", "batch_size", "epochs")},
-        adapt_iterations=adapting.get("iterations", 0),
-        adapt_batch=adapting.get("batch_size", 0),
-        least_iterations=values.get("least_iterations", 0),
-        balance=view_plan == "balanced" and values.get("balance", True),
+        test=Grid(*values.test),
+        validation_views=values.validation_views,
+        test_views=values.test_views,
+        crops=values.crops,
+        batch_size=values.batch_size,
+        epochs=values.epochs,
+        adapt_iterations=values.adapting.iterations,
+        adapt_batch=values.adapting.batch_size,
+        least_iterations=values.least_iterations,
+        balance=view_plan == "balanced" and values.balance,
     )
 
 
