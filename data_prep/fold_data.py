@@ -10,7 +10,7 @@ from data_prep.folds import inner_split, train_test_cells
 from data_prep.image_hashes import write_fold_images
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
-from data_prep.profiles import Grids, Profile
+from data_prep.profiles import Grids, Profile, run_profile
 from data_prep.regions import REGION_BYTES, cut_regions
 from data_prep.views import rng, spread
 from deeppap.io.caffe_messages import training_prototxt
@@ -26,7 +26,7 @@ from deeppap.io.files import (
 )
 from deeppap.io.training_prototxt import read_training
 from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, SplitRecord
-from deeppap.records.current_fold import is_read
+from deeppap.records.run_folder import is_read
 
 LMDBS = ("train_lmdb", "val_lmdb")
 PNG_SHARE = 0.6  # of raw: the most that a view of noise and texture took
@@ -111,6 +111,16 @@ def fold_key(split: SplitRecord, fold: int, run: RunRecord, profile: Profile) ->
     if profile.train_of_sets:
         more.append({name: _plain(grids) for name, grids in profile.train_of_sets.items()})
     return digest(split.split_sha, fold, run.select, outputs, run.control, run.seed, run.encoding, counts, *more)
+
+
+def key_of(fold: Path, run: RunRecord, split: SplitRecord) -> str:
+    """The fingerprint that a fold's folder must have by its run; UserError if it is not one of the run's folds."""
+    folder = fold.resolve()
+    number = folder.name.removeprefix("fold")
+    if not number.isdecimal() or int(number) >= len(split.folds):
+        do = "Give a fold's folder that tools/build_lmdb.py made."
+        raise UserError(fold, f"a folder fold0 to fold{len(split.folds) - 1} of a run", folder.name, do)
+    return fold_key(split, int(number), run, run_profile(run))
 
 
 def _plain(grids: Grids) -> dict[str, list[int]]:

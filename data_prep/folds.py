@@ -12,7 +12,7 @@ from data_prep.classes import SEVEN, in_order
 from data_prep.views import rng
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import SplitRecord
-from deeppap.records.request import PROTOCOLS
+from deeppap.records.structs import PROTOCOLS
 
 FOLDS = 5
 SEEDS = 2**32  # what scikit-learn takes

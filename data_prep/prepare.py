@@ -7,7 +7,7 @@ from pathlib import Path
 from data_prep.cells import Dataset, counts
 from data_prep.classes import SEVEN, class_text, outputs_of
 from data_prep.dataset import find_data, open_datasets
-from data_prep.fold_data import build_fold, fold_cells, fold_key
+from data_prep.fold_data import build_fold, fold_cells, key_of
 from data_prep.folds import FOLDS, make_split, split_lines
 from data_prep.image_hashes import IMAGES, write_images
 from data_prep.pixel_size import require_pixel_um
@@ -16,8 +16,8 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.records import DatasetRecord, OutputRecord, Request, RunRecord, SetRecord, SplitRecord
-from deeppap.records.request import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 from deeppap.records.run_folder import RUNS, default_name, fold_folder, locked, new_run, open_run
+from deeppap.records.structs import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 
 
 def check(request: Request) -> None:
@@ -96,16 +96,6 @@ def expected_key(fold: Path) -> str:
     """The fold_sha that the data in a run's fold folder must carry: of that run's split and of that fold."""
     home = fold.resolve().parent
     return key_of(fold, RunRecord.read(home), SplitRecord.read(home))
-
-
-def key_of(fold: Path, run: RunRecord, split: SplitRecord) -> str:
-    """As `expected_key`, of a run that has been read already."""
-    folder = fold.resolve()
-    number = folder.name.removeprefix("fold")
-    if not number.isdecimal() or int(number) >= len(split.folds):
-        do = "Give a fold's folder that tools/build_lmdb.py made."
-        raise UserError(fold, f"a folder fold0 to fold{len(split.folds) - 1} of a run", folder.name, do)
-    return fold_key(split, int(number), run, run_profile(run))
 
 
 def freeze(folder: Path, dataset: Dataset, split: SplitRecord) -> SplitRecord:

@@ -14,7 +14,7 @@ from data_prep.cells import counts
 from data_prep.manifest import read_manifest
 from data_prep.manifest_values import CLASS_COLUMNS
 from data_prep.views import Grid
-from deeppap.records.request import PROTOCOLS
+from deeppap.records.structs import PROTOCOLS
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
 from tests.support.checkout import ROOT

@@ -29,7 +29,7 @@ def main() -> int:
     from data_prep.dataset import open_dataset
     from data_prep.leaks import audit_dataset, audit_fold
     from deeppap.io.errors import printable
-    from deeppap.records.current_fold import find_fold
+    from deeppap.records.run_folder import find_fold
 
     if args.data:
         where, leaks = args.data, audit_dataset(open_dataset(Path(args.data), allow_partial=True))

@@ -25,7 +25,7 @@ def main() -> None:
     # imported here so that --help does not wait for them
     from data_prep.prepare import prepare_fold
     from deeppap.io.caffe_messages import ROOT, prototxt_folder
-    from deeppap.records.current_fold import make_current
+    from deeppap.records.run_folder import make_current
 
     fold, line = prepare_fold(requested(args), args.fold, args.workers, args.run)
     make_current(fold)

@@ -9,7 +9,7 @@ import _venv  # noqa: F401
 from deeppap.cli.options import add_device_options, add_engine_options, add_nets_option, centre, device_of
 from deeppap.cli.tool import ToolParser, run, to_stderr
 from deeppap.io.errors import FieldError
-from deeppap.records.request import CLASSIFY_VIEWS
+from deeppap.records.structs import CLASSIFY_VIEWS
 
 EPILOG = """\
   tools/classify.py cell.png --centre 61,48 --mpp 0.25 --net runs/herlev-cell-paper/fold0

@@ -42,8 +42,8 @@ def main() -> None:
     parser.add_argument("--force", action="store_true", help="continue if parts do not fit together; print which")
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from deeppap.records.current_fold import find_fold
-    from deeppap.report.terminal import summary
+    from deeppap.records.run_folder import find_fold
+    from deeppap.report.table import summary
     from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
     from deeppap.scoring.trained_model import TrainedModel
 

@@ -65,7 +65,7 @@ def main() -> None:
         train_on_data(args)
         return
     # imported here so that --help does not wait for them
-    from deeppap.records.current_fold import find_fold
+    from deeppap.records.run_folder import find_fold
     from deeppap.scoring.ood import ensure_reference
     from deeppap.scoring.trained_model import TrainedModel
     from deeppap.training.train_fold import TrainOptions, train_fold

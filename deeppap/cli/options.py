@@ -14,7 +14,7 @@ import msgspec
 
 from deeppap.cli.tool import ToolParser
 from deeppap.io.machine import usable_cores
-from deeppap.records.request import CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
+from deeppap.records.structs import CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
 
 if TYPE_CHECKING:
     from deeppap.engines.device import Device

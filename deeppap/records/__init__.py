@@ -1,6 +1,5 @@
 """What runs, folds, models and scores remember of themselves: typed records, validated when they are read."""
 
-from deeppap.records.request import Options, Request
 from deeppap.records.structs import (
     DatasetRecord,
     ExternalRecord,
@@ -9,8 +8,10 @@ from deeppap.records.structs import (
     Machine,
     ModelRecord,
     NetRecord,
+    Options,
     OutputRecord,
     Recipe,
+    Request,
     RunRecord,
     ScoreRecord,
     SetRecord,

@@ -16,7 +16,7 @@ from deeppap.io.html import render
 from deeppap.io.pinned import caffe_commit
 from deeppap.records import RunRecord
 from deeppap.records.record import without_paths
-from deeppap.records.request import CLASSIFY_VIEWS
+from deeppap.records.structs import CLASSIFY_VIEWS
 from deeppap.report.facts import SELECTIONS
 from deeppap.report.notes import made, scored_how, weights_of
 from deeppap.report.runs import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import read_file, sha256_file
-from deeppap.records.current_fold import find_fold
+from deeppap.records.run_folder import find_fold
 from deeppap.scoring.trained_model import TrainedModel
 
 SUMS = "SHA256SUMS"

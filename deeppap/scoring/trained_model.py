@@ -9,8 +9,8 @@ import numpy as np
 
 from data_prep.cells import Cell
 from data_prep.classes import CellClass, outputs_of
+from data_prep.fold_data import key_of
 from data_prep.mean_image import read_mean
-from data_prep.prepare import key_of
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.deploy import Deploy, read_deploy
 from deeppap.engines.device import Device

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from data_prep.fold_data import build_fold, drop_lmdbs, parts_of
+from data_prep.fold_data import build_fold, drop_lmdbs, key_of, parts_of
 from data_prep.folds import split_lines
-from data_prep.prepare import class_lines, key_of, prepare_run
+from data_prep.prepare import class_lines, prepare_run
 from data_prep.profiles import run_profile, view_changes
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import human
 from deeppap.records import FoldRecord, ModelRecord, Recipe, Request, RunRecord, SplitRecord
 from deeppap.records.run_folder import fold_folder, locked
-from deeppap.report.terminal import summary
+from deeppap.report.table import summary
 from deeppap.scoring.evaluate_fold import NO_SCORES, EvaluateOptions, evaluate_fold, stale_reason
 from deeppap.scoring.ood import ensure_reference
 from deeppap.scoring.score_files import scores_name

@@ -14,7 +14,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.training_prototxt import refused_fields
 from deeppap.records import ModelRecord
-from deeppap.records.current_fold import CURRENT
+from deeppap.records.run_folder import CURRENT
 from deeppap.training.caffe_log import parse
 from deeppap.training.resolve import Schedule, recorded
 

@@ -7,8 +7,8 @@ from data_prep.prepare import prepare_fold
 from deeppap.cli.options import add_run_options, add_source_options, profiles, requested, source_of
 from deeppap.cli.tool import ToolParser
 from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
-from deeppap.records.request import CAVEAT, ENCODINGS, PROTOCOLS
-from deeppap.report.terminal import summary
+from deeppap.records.structs import CAVEAT, ENCODINGS, PROTOCOLS
+from deeppap.report.table import summary
 from deeppap.scoring.score_cells import CellScore
 from deeppap.training.train_fold import TrainOptions, train_fold
 

@@ -9,7 +9,7 @@ from deeppap.io.caffe_messages import ROOT
 
 HEAVY = ("sklearn", "scipy.stats", "pandas", "matplotlib", "skimage.transform")
 LOADS = {
-    "build_lmdb": ("deeppap.records.current_fold", "data_prep.prepare"),
+    "build_lmdb": ("deeppap.records.run_folder", "data_prep.prepare"),
     "train": ("deeppap.engines.device", "deeppap.training.source", "deeppap.training.train_fold", "caffe"),
     "classify": ("deeppap.engines.device", "deeppap.scoring.open_nets", "deeppap.scoring.classify", "caffe"),
 }

@@ -11,7 +11,7 @@ import pytest
 from data_prep.fold_data import drop_lmdbs
 from deeppap.io.caffe_messages import write_prototxt
 from deeppap.io.errors import UserError
-from deeppap.records.current_fold import is_read, make_current
+from deeppap.records.run_folder import is_read, make_current
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training.resolve import data_layer
 from deeppap.training.snapshots import foreign

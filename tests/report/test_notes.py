@@ -14,7 +14,7 @@ from deeppap.records import (
     SourceDataset,
     WeightsRecord,
 )
-from deeppap.records.request import CAVEAT
+from deeppap.records.structs import CAVEAT
 from deeppap.report.facts import what_was_run
 from deeppap.report.notes import AS_IN_THE_PAPER, BY_HAND, UNFINISHED, run_notes
 from deeppap.report.runs import named

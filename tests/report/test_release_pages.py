@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import ModelRecord, RunRecord
-from deeppap.records.request import CLASSIFY_VIEWS
+from deeppap.records.structs import CLASSIFY_VIEWS
 from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.results import load_run
 from deeppap.stats.metrics import binary_metrics, percent

@@ -19,9 +19,9 @@ from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import Request, RunRecord
 from deeppap.report.runs import Run
+from deeppap.report.table import summary
 from deeppap.report.tables import classes as class_tables
 from deeppap.report.tables.performance import table5
-from deeppap.report.terminal import summary
 from deeppap.scoring.classify import cells_in_image, score_given, to_csv
 from deeppap.scoring.evaluate_fold import EvaluateOptions, evaluate_fold
 from deeppap.scoring.kept_run import write_kept_run

@@ -7,7 +7,7 @@ import lmdb
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.records.current_fold import CURRENT, is_read, make_current
+from deeppap.records.run_folder import CURRENT, is_read, make_current
 
 READ = """
 import lmdb, sys
