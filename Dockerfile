@@ -16,7 +16,10 @@ RUN apt-get update && \
 # only what the build reads: a change in our Python code does not build Caffe again
 COPY requirements*.txt ./
 COPY third_party third_party
-RUN third_party/caffe/make_venv.sh && third_party/caffe/install.sh cpu && \
+# the extras too, so that slides are read, other engines score and labels are imported in the image
+RUN third_party/caffe/make_venv.sh && \
+    for extra in engines slides labels cluster; do .venv/bin/python -m pip install -q -r requirements-$extra.txt || exit 1; done
+RUN third_party/caffe/install.sh cpu && \
     if [ "$CUDA" = 1 ]; then third_party/caffe/install.sh cuda; fi
 RUN third_party/caffe/runtime_packages.sh >runtime_packages.txt
 

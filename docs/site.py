@@ -1,17 +1,18 @@
 """The site of these pages: the page of all tools, and links that lead out of docs/.
 
-    .venv/bin/python docs/site.py     write docs/reference/tools.md
+    .venv/bin/python docs/site.py     write docs/reference/tools/
 
 MkDocs calls `on_page_markdown` of this file (see mkdocs.yml).
 """
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs/reference/tools.md"
+PAGES = ROOT / "docs/reference/tools"
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)\s]*)\)")
 WIDTH = 110  # columns of the help texts on the page
 
@@ -27,18 +28,24 @@ def on_page_markdown(markdown: str, page, **_) -> str:
     return LINK.sub(without_link, markdown)
 
 
-def tools_page() -> str:
-    """The help of every tool, as Markdown."""
-    parts = ["# All tools and their options\n\nThis page is made from `--help` of each tool by `docs/site.py`.\n"]
+def tools_pages() -> dict[str, str]:
+    """A page for each tool with its help, and the list of them, as Markdown by file name."""
+    pages, names = {}, []
     for tool in sorted((ROOT / "tools").glob("[a-z]*.py")):
-        # run as a program: its default numbers, such as cores, must not be those of the machine that made the page
+        # run as a program, in a fixed width: the page must not depend on the machine that made it
         environment = {**os.environ, "COLUMNS": str(WIDTH)}
         command = [tool, "--help"]
         text = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
         text = re.sub(r"(threads that render views \(default: )\d+", r"\1one per core", text)
-        parts.append(f"## {tool.name}\n\n```text\n{text.rstrip()}\n```\n")
-    return "\n".join(parts)
+        pages[f"{tool.stem}.md"] = f"# {tool.name}\n\n```text\n{text.rstrip()}\n```\n"
+        about = re.search(r'^"""(.+?)(?:"""|\n)', tool.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        names.append(f"| [{tool.name}]({tool.stem}.md) | {about} |")
+    head = ["# All tools", "", "These pages are made from `--help` of each tool by `docs/site.py`.", ""]
+    return {"index.md": "\n".join([*head, "| tool | what it does |", "|---|---|", *names, ""]), **pages}
 
 
 if __name__ == "__main__":
-    PAGE.write_text(tools_page(), encoding="utf-8")
+    shutil.rmtree(PAGES, ignore_errors=True)
+    PAGES.mkdir()
+    for name, text in tools_pages().items():
+        (PAGES / name).write_text(text, encoding="utf-8")

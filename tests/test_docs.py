@@ -21,11 +21,11 @@ from tests.support.checkout import ROOT
 from tests.support.page_code import blocks
 from tests.support.pictures import plain
 
-tools_page = runpy.run_path(str(ROOT / "docs/site.py"))["tools_page"]
+tools_pages = runpy.run_path(str(ROOT / "docs/site.py"))["tools_pages"]
 OWN_CELLS = ROOT / "docs/how-to/own-cells.md"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("models/*/readme.md"))]
-TOOLS_PAGE = ROOT / "docs/reference/tools.md"  # made from the help itself
-PAGES = [page for page in PAGES if page.exists() and page != TOOLS_PAGE]
+TOOLS = ROOT / "docs/reference/tools"  # made from the help itself
+PAGES = [page for page in PAGES if page.exists() and page.parent != TOOLS]
 COMMAND = re.compile(r"(?:\.venv/bin/python +)?tools/(\w+\.(?:py|sh))([^`\n]*)")
 FOLDERS = "benchmarks|data_prep|deeppap|docs|experiments|models|prototxt|tests|third_party|tools"
 MENTIONED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+)`|\]\((?!\w+:|#)([\w./-]+)[^)]*\)")
@@ -126,6 +126,6 @@ def test_the_documented_list_of_new_cells_reads(tmp_path):
     assert [cell.cell.centre for cell in cells] == [(63.5, 71.0), (210.0, 305.25)]
 
 
-def test_the_page_of_tools_is_their_help():
-    """Make it again with docs/site.py."""
-    assert TOOLS_PAGE.read_text(encoding="utf-8") == tools_page()
+def test_the_pages_of_tools_are_their_help():
+    """Make them again with docs/site.py."""
+    assert {path.name: path.read_text(encoding="utf-8") for path in TOOLS.iterdir()} == tools_pages()
