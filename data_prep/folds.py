@@ -151,7 +151,7 @@ def split_lines(dataset: Dataset, split: SplitRecord) -> list[str]:
     """Lines for the user, before anything is built: which folds test cells of one label alone."""
     label, lines = {cell.id: cell.label for cell in dataset.cells}, []
     for number, fold in enumerate(split.folds):
-        found = {label[cell] for cell in fold if cell in label}
+        found = {label[cell] for cell in fold if cell in label} & {0, 1}
         if len(found) == 1:
             name, unknown = (("normal", "sensitivity"), ("abnormal", "specificity"))[found.pop()]
             lines.append(f"!! fold {number}: all {len(fold)} test cells are {name}: it has no {unknown} and no AUC !!")

@@ -11,8 +11,7 @@ import pytest
 
 from data_prep import profiles
 from data_prep.cells import counts
-from data_prep.manifest import read_manifest
-from data_prep.manifest_values import CLASS_COLUMNS
+from data_prep.manifest import CLASS_COLUMNS, read_manifest
 from data_prep.views import Grid
 from deeppap.records.structs import PROTOCOLS
 from deeppap.scoring.cell_views import ViewChoice

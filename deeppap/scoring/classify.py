@@ -9,8 +9,7 @@ from typing import NamedTuple, TextIO
 
 from data_prep.classes import PLAIN, CellClass
 from data_prep.csv_dialect import Centres
-from data_prep.manifest import manifest_rows
-from data_prep.manifest_values import inside, pixel_um_of
+from data_prep.manifest import inside, manifest_rows, pixel_um_of
 from data_prep.pixel_size import CellImage, read_cell_image, require_pixel_um
 from data_prep.views import REACH
 from deeppap.engines.device import Device
