@@ -103,8 +103,6 @@ def _opener(route: _Route) -> urllib.request.OpenerDirector:
 
 
 def _fetch(url: str, target: Path, sha1: str, size: int) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("not an http(s) address")
     digest, route = hashlib.sha1(), _Route()
     request = urllib.request.Request(url, headers={"User-Agent": "deeppap-caffe"})
     # TIMEOUT is for one wait; a server that sends a byte now and then is ended here

@@ -148,6 +148,6 @@ def test_a_public_server_may_not_redirect_into_the_own_network(server, tmp_path,
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x"])
 def test_other_kinds_of_addresses_are_refused_also_after_a_redirect(server, tmp_path, address):
     for first in (address, f"{server}/to?{address}"):
-        with pytest.raises(UserError, match="not an http|not allowed|unknown url type"):
+        with pytest.raises(UserError, match="not allowed|unknown url type"):
             download(tmp_path / "net", [first], SHA1, SIZE)
     assert list(tmp_path.iterdir()) == []
