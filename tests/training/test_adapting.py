@@ -1,6 +1,7 @@
 """Adapting a trained net to another set: all eight layers are copied, the chain is kept, what does not fit is named."""
 
 import csv
+import dataclasses
 import shutil
 
 import cv2
@@ -11,13 +12,13 @@ from msgspec.structs import replace
 from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.records import ModelRecord, Request, RunRecord
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training.caffe_log import parse
-from deeppap.training.source import open_source
+from deeppap.training.source import at_pixels_of, open_source, require_same_pixels
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
@@ -202,3 +203,16 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert (fold / "scores.csv").exists() and not (fold.parent / "fold1").exists()
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
     assert "--data" in done.stderr and "--net" in done.stderr
+
+
+def test_cells_come_before_a_source_at_its_own_pixel_size(trained_fold):
+    source = open_source(trained_fold)
+    assert at_pixels_of(source, Request(pixel_um=0.3)).pixel_um == 0.3  # nobody knows the phantom's
+    run = replace(source.run, dataset=replace(source.run.dataset, pixel_um=0.2))
+    known = dataclasses.replace(source, run=run)
+    assert at_pixels_of(known, Request()).pixel_um == at_pixels_of(known, Request(pixel_um=0.2)).pixel_um == 0.2
+    for size, found in ((0.25, "0.25 um"), (None, "none stated")):
+        with pytest.raises(FieldError, match=f"source: expected cells at the 0.2 um a pixel .*, found {found}"):
+            require_same_pixels(known, size)
+    with pytest.raises(FieldError, match="0.2 um a pixel"):
+        at_pixels_of(known, Request(pixel_um=0.25))
