@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from data_prep.cells import Cell, Dataset
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, write_text
+from deeppap.io.files import complete_or_absent, read_file, write_text
 from deeppap.io.image_file import read_image
 
 IMAGES = "images.sha256"  # in a run folder: the images of its whole data set
 FOLD_IMAGES = "cell_images.csv"  # one line a cell of the fold
 SOURCE_IMAGES = "source_images.sha256"  # of a fold that is adapted: what its source net had learned from
 COLUMNS = ["id", "part", "sha256"]
+MAX_BYTES = 200_000_000  # a million cells take 100 MB
 PARTS = ("train", "inner", "test")
 DO = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
 Row = tuple[str, str, str]  # a cell's id, its part of the fold, and the checksum of its image's pixels
@@ -57,11 +59,12 @@ def read_images(path: Path) -> set[str]:
     UserError
         For a line that does not begin with one.
     """
+    expected, do = "one sha256 of an image's pixels a line", "Remove it and run tools/build_lmdb.py again."
+    data = read_file(path, expected, MAX_BYTES, do)
     # the name behind the checksum is for people
-    values = [line.split(" ")[0] for line in path.read_text(encoding="utf-8").splitlines()]
+    values = [line.split(" ")[0] for line in data.decode("utf-8", "replace").splitlines()]
     if not values or any(len(value) != 64 or set(value) - set("0123456789abcdef") for value in values):
-        do = "Remove it and run tools/build_lmdb.py again."
-        raise UserError(path, "one sha256 of an image's pixels a line", "something else", do)
+        raise UserError(path, expected, "something else", do)
     return set(values)
 
 
@@ -102,8 +105,11 @@ def fold_images(fold: Path) -> list[Row]:
     path = fold / FOLD_IMAGES
     if not path.exists():
         raise UserError(path, "which images the fold was trained on", "no such file", DO)
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    text = read_file(path, "which images the fold was trained on", MAX_BYTES, DO).decode("utf-8", "replace")
+    try:
+        header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    except csv.Error as error:
+        raise UserError(path, f"columns {', '.join(COLUMNS)}", f"{error}", DO) from None
     wrong = [row for row in rows if len(row) != len(COLUMNS) or row[1] not in PARTS or len(row[2]) != 64]
     if header != COLUMNS or wrong or not rows:
         raise UserError(path, f"columns {', '.join(COLUMNS)}", "something else", DO)

@@ -176,7 +176,8 @@ def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[
 
 def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, say: Callable[[str], None]) -> None:
     """Require, before Caffe starts, that a source fits a fold's net and has not seen the cells that judge it."""
-    check_weights(source.weights, shapes, "Train the source again, or adapt another net.")
+    do = "Train the source again, or adapt another net."
+    check_weights(source.weights, shapes, do, source.origin.weights_sha)
     require_held_out(fold_images(fold), fold, source.seen, source.fold)
     if source.run.control:
         say(f"!! the source is a control ({source.run.control}): wrong on purpose !!")

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from data_prep import profiles
+from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, seen_images
 from data_prep.mean_image import SHAPE, read_mean, write_mean
 from deeppap.engines.deploy import read_deploy
 from deeppap.engines.weights_file import check_weights
@@ -122,6 +123,16 @@ def sums(rng: random.Random, folder: Path) -> tuple[Path, Callable]:
     text = "".join(f"{i:064x}  fold{i}/model.json\n" for i in range(3))
     (folder / SUMS).write_bytes(damaged(text.encode(), rng))
     return folder / SUMS, lambda path: open_release(path.parent)
+
+
+@kind
+def images(rng: random.Random, folder: Path) -> tuple[Path, Callable]:
+    """The checksums of the images that a fold, and its source, have learned from."""
+    rows = "".join(f"c{i},{part},{i:064x}\r\n" for i, part in enumerate(("train", "inner", "test")))
+    (folder / FOLD_IMAGES).write_bytes(damaged(f"id,part,sha256\r\n{rows}".encode(), rng))
+    path = folder / SOURCE_IMAGES
+    path.write_bytes(damaged("".join(f"{i:064x}\n" for i in range(3)).encode(), rng))
+    return path, lambda path: seen_images(path.parent)
 
 
 @kind
