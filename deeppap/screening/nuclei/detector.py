@@ -55,7 +55,8 @@ class NucleusDetector:
     """
 
     work_mpp = WORK_MPP
-    margin_um = 40.0  # what the net sees to each side, and the rim of an outline
+    # what the net sees to each side, 30, and as far as a neighbour that shares an outline may lie, 16
+    margin_um = 60.0
 
     def __init__(self, weights: Path | None = None, confidence: float | None = None, device: Device | None = None):
         if confidence is not None and not 0 <= confidence <= 1:

@@ -24,6 +24,7 @@ WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3, -1.0])
 CONSTANT = -35.2
 BORDER_UM = 2.3  # nearer to the border a nucleus is cut in half, and neither marked nor scored
 TYPICAL, SURE = 3.5, 0.5  # radius of a nucleus in micrometres; the least confidence of an outline that replaces it
+NOISE = 3  # digits of a pixel after which a centre differs between tiles: a half is then a half in each
 REACH = 6.0  # micrometres about a centre in which an outline is looked for if no region holds it
 
 
@@ -63,7 +64,7 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], 
     it is what is darker than half way from the centre to the darkness about it, with confidence 0.
     """
     limits = np.array(channel.shape[::-1]) - 1
-    seeds = np.clip(np.rint(centres).astype(int), 0, limits)[:, ::-1].reshape(-1, 2)
+    seeds = np.clip(np.rint(np.round(centres, NOISE)).astype(int), 0, limits)[:, ::-1].reshape(-1, 2)
     padded = pad(channel)
     best: list[Region | None] = [None] * len(seeds)
     scores = np.zeros(len(seeds))

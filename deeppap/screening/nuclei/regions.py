@@ -210,7 +210,8 @@ def _region(
     With `split` also the nuclei that touch in it. `corner` is the row and column of the component's array.
     """
     left, top, width, height, area = found
-    key = (left // 2, top // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
+    # of the field, not of a window, whose corner a rounded seed may move
+    key = ((left + corner[1]) // 2, (top + corner[0]) // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
     if key in seen:
         return
     seen.add(key)
