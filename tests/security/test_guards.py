@@ -42,7 +42,7 @@ def test_caffe_is_asked_to_stop_if_its_parent_is_killed(tmp_path):
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     try:
-        wait_until(Path(f"{program}.asked").exists, "the child to be asked")
+        wait_until(Path(f"{program}.asked").exists, "the child to be asked", 60)
     finally:
         if Path(f"/proc/{pid.read_text().strip()}").exists():
             time.sleep(0.3)
