@@ -33,7 +33,7 @@ class ScreenedCell:
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)  # float32 (N, 2) of x, y
     label: str = ""  # of a net of several classes: "normal", "abnormal" or "neither"
     kind: str = ""  # the likeliest class of that label
-    p_kind: float = math.nan  # its probability
+    p_kind: float = 0.0  # its probability
 
     @cached_property
     def id(self) -> str:
