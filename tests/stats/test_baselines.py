@@ -150,9 +150,9 @@ def named(herlev):
 
 def folds_of(cells, protocol):
     """A data set's folds without its images' checksums, which make_split would read."""
-    from data_prep.folds import _assign
+    from data_prep.folds import inner_folds
 
-    return _assign(cells, protocol, 1, 5, by_class=False)
+    return inner_folds(cells, protocol, 1)
 
 
 @pytest.mark.herlev
