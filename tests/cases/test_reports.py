@@ -213,6 +213,16 @@ def test_what_a_file_states_is_said(tmp_path):
             assert open_slide(tmp_path / "a.tif").stated != "none"
 
 
+def test_a_pyramid_whose_small_copy_is_blank_is_a_picture(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(RGB, photometric="rgb", metadata=None, tile=(64, 64))
+        file.write(
+            np.full((100, 128, 3), 240, np.uint8), photometric="rgb", metadata=None, tile=(64, 64), subfiletype=1
+        )
+    assert len(open_slide(path).levels) == 2
+
+
 def test_sidecars_of_macs_are_passed_over(tmp_path, capsys):
     (tmp_path / "field_01.png").write_bytes(cv2.imencode(".png", PICTURE)[1].tobytes())
     (tmp_path / "._field_01.png").write_bytes(b"\0\5\x16\7" + bytes(4092))

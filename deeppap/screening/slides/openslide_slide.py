@@ -59,12 +59,15 @@ class OpenSlideSlide:
             raise UserError(self.path, "a slide that OpenSlide can read", str(error)[:120], AGAIN) from None
 
     def _require_a_picture(self) -> None:
-        """Refuse pixels that are all the same, by the smallest level."""
-        (width, height), level = self.levels[-1], len(self.levels) - 1
-        if width * height <= GLASS_PIXELS:
-            small = self._region(Box(0, 0, width, height), level)
-            if not isinstance(small, str) and (small == small[:1, :1]).all():
-                refuse_one_value(self.path)
+        """Refuse pixels that are all the same, in the smallest level and in the full size if it is small enough."""
+        for level in (len(self.levels) - 1, 0):
+            width, height = self.levels[level]
+            if width * height > GLASS_PIXELS:
+                return
+            pixels = self._region(Box(0, 0, width, height), level)
+            if isinstance(pixels, str) or (pixels != pixels[:1, :1]).any():
+                return
+        refuse_one_value(self.path)
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
         """See `Slide.read`; bare glass where nothing was scanned."""

@@ -55,10 +55,10 @@ class TiffSlide:
         return pixels if isinstance(pixels, str) or pixels.ndim == 2 else pixels[..., :3]
 
     def _require_a_picture(self) -> None:
-        """Refuse pixels that are all the same, by the smallest level: most pictures show two in the first segment."""
-        level, seen = len(self.levels) - 1, None
-        for index in range(self.tiff.segment_count(level)):
-            pixels = self._segment(level, index)
+        """Refuse pixels of the full size that are all the same; most pictures show two in the first segment."""
+        seen = None
+        for index in range(self.tiff.segment_count(0)):
+            pixels = self._segment(0, index)
             if isinstance(pixels, str):
                 return
             seen = pixels[0, 0] if seen is None else seen
