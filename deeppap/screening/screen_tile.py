@@ -33,7 +33,6 @@ from deeppap.screening.tile_pixels import TilePixels
 
 DIGITS = 2  # of a centre after the point
 NOISE = 6  # digits after which rounding differs between tiles
-OUTLINE_NOISE = 3  # of outlines, which come in float32
 
 
 def screen_tile(plan: ImagePlan, tile: Box) -> int:
@@ -79,14 +78,14 @@ def _detect(pixels: TilePixels, detector: NucleusDetector, glass: float) -> list
     for nucleus, (x, y) in zip(found, centres.tolist(), strict=True):
         outline = nucleus.outline
         if outline is not None:
-            outline = _rounded(pixels.from_detector(outline), OUTLINE_NOISE).astype(np.float32)
+            outline = _rounded(pixels.from_detector(outline)).astype(np.float32)
         moved.append(replace(nucleus, x=x, y=y, outline=outline))
     return moved
 
 
-def _rounded(values: np.ndarray, noise: int = NOISE) -> np.ndarray:
+def _rounded(values: np.ndarray) -> np.ndarray:
     """Rounded twice: without the tile's own noise first, so that a half is a half in every tile."""
-    return np.round(np.round(values, noise), DIGITS)
+    return np.round(np.round(values, NOISE), DIGITS)
 
 
 def _owned(nuclei: list[Nucleus], tile: Box, size: tuple[int, int], tissue: Tissue) -> list[Nucleus]:

@@ -61,7 +61,8 @@ def match(field: Field, nuclei: list[Nucleus], radius: float = RADIUS, regions: 
     if regions and mask is None:
         for row, nucleus in enumerate(nuclei):
             if nucleus.outline is not None:
-                allowed[row] |= [cv2.pointPolygonTest(nucleus.outline, (x, y), False) >= 0 for x, y in field.points]
+                outline = nucleus.outline.astype(np.float32)
+                allowed[row] |= [cv2.pointPolygonTest(outline, (x, y), False) >= 0 for x, y in field.points]
     pairs = _assign(distance, allowed)
     hits, marks = pairs.T
     false, missed = (np.setdiff1d(np.arange(n), own) for n, own in zip(distance.shape, (hits, marks), strict=True))

@@ -16,7 +16,7 @@ class Nucleus:
     y: float
     area_um2: float  # square micrometres
     confidence: float  # 0..1; it orders the nuclei of one detector and is no probability
-    # a closed polygon, float32 (N, 2) of x, y in the same pixels; None of a point that a person set
+    # a closed polygon, float (N, 2) of x, y in the same pixels; None of a point that a person set
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def moved(self, x: float, y: float) -> "Nucleus":

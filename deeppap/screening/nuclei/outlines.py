@@ -46,7 +46,7 @@ def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: t
     rows, columns = np.nonzero(region.mask)
     corner = np.array([region.left - PAD, region.top - PAD])
     ((x, y),) = rescale_points(np.array([columns.mean(), rows.mean()]) + corner, shape, original).tolist()
-    outline = rescale_points(outline_of(region.mask) + corner, shape, original).astype(np.float32)
+    outline = rescale_points(outline_of(region.mask) + corner, shape, original)
     return Nucleus(x, y, region.area_um2, float(score), outline)
 
 
