@@ -17,8 +17,9 @@ from tests.support.checkout import ROOT
 
 OWN = (ROOT / "prototxt/deploy.prototxt").read_text(encoding="utf-8")
 EVIL = """
-import caffe, pathlib
+import pathlib
 pathlib.Path({marker!r}).write_text("run")
+import caffe
 class Evil(caffe.Layer):
     def setup(self, bottom, top): pass
     def reshape(self, bottom, top): top[0].reshape(1)
