@@ -30,7 +30,7 @@ def main() -> None:
     dataset = open_datasets(find_data(args.data), args.allow_partial)
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))
     for part in (dataset, *dataset.sets()):
-        print(baselines_alone(part, found, args.protocol).text())
+        print(baselines_alone(part, found, args.protocol, dataset.classes).text())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_prep.cells import Dataset
+from data_prep.classes import CellClass
 from deeppap.io.errors import UserError
 from deeppap.report.runs import BY_CELL, BY_GROUP, Run, common_cells, interval_notes, table_notes, table_of_runs
 from deeppap.report.table import Rows, Table, with_interval
@@ -248,10 +249,12 @@ def _against_rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     return (rows, found) if rows else None
 
 
-def baselines_alone(dataset: Dataset, found: Mapping[str, Any], protocol: str) -> Table:
-    """The baselines of a data set, or of a part of it, without any run; what is skipped says why."""
+def baselines_alone(
+    dataset: Dataset, found: Mapping[str, Any], protocol: str, classes: Sequence[CellClass] | None = None
+) -> Table:
+    """The baselines of a data set without any run; what is skipped says why. Of a part, `classes` are the whole's."""
     cells, rows, notes = dataset.by_id(), [], []
-    place = {one.name: index for index, one in enumerate(dataset.classes)}
+    place = {one.name: index for index, one in enumerate(classes or dataset.classes)}
     groups_known = all(cell.group is not None for cell in dataset.cells)
     for name, title in BASELINES.items():
         entry = found[name]
