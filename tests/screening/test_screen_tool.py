@@ -9,6 +9,7 @@ import sys
 import time
 
 import cv2
+import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
@@ -177,7 +178,11 @@ def test_corrupt_tile_is_reported_and_the_rest_is_screened(checkout, screened, p
     assert 'class="warning">field.tif' in (tmp_path / "out/gallery.html").read_text()
     whole = {(row["x"], row["y"]) for row in rows_of(screened[0])}
     found = {(row["x"], row["y"]) for row in rows_of(tmp_path / "out")}
-    assert {(x, y) for x, y in whole if not (100 < float(x) < 540 and float(y) < 410)} <= found
+    # the detector's net sees far, so the damage may move a nucleus beyond it by a hundredth of a pixel
+    kept = np.array(sorted((float(x), float(y)) for x, y in found))
+    for x, y in ((float(x), float(y)) for x, y in whole):
+        near = 100 < x < 540 and y < 410
+        assert near or np.abs(kept - (x, y)).max(axis=1).min() < 0.05
     assert not any(256 <= float(x) < 384 and 128 <= float(y) < 256 for x, y in found)
 
 
