@@ -122,7 +122,9 @@ def random_fold(folder: Path) -> Path:
     fold, _ = prepare_fold(request, 0, 1, "screening", folder / "runs", say=lambda line: None)
     net = read_binary(random_net(folder), "NetParameter", "Remove it.")
     # Caffe writes so whose snapshot it is
-    net.layer.add(name="data", type="Data").data_param.source = str(fold / TRAIN_LMDB)
+    data = net.layer.add(name="data", type="Data")
+    data.data_param.source = str(fold / TRAIN_LMDB)
+    data.transform_param.mean_file = str(fold / "mean.binaryproto")
     (fold / "snapshots").mkdir(exist_ok=True)
     (fold / "snapshots/convnet_t_iter_1.caffemodel").write_bytes(net.SerializeToString())
     return fold

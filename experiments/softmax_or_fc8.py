@@ -43,7 +43,7 @@ def both_scores(model: TrainedModel, cells: list, device, views: int | None = No
     scores = list(progress(found, total=len(cells), desc="score", unit="cell"))
     outputs = np.concatenate(engine.fc8).astype(np.float64).reshape(len(cells), choice.count * crops, -1)
     # the mean over fc8 goes through softmax last, so both are probabilities
-    over_fc8 = abnormal(softmax(outputs.mean(axis=1), axis=-1))
+    over_fc8 = abnormal(softmax(outputs.mean(axis=1), axis=-1), model.outputs)
     labels = np.array([score.cell.label for score in scores])
     return labels, np.array([score.score for score in scores]), over_fc8
 

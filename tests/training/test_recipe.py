@@ -81,12 +81,12 @@ def test_a_run_whose_folds_would_differ_is_refused(tmp_path):
 
 def test_a_fold_of_another_number_of_views_is_refused(trained_fold, copy_of, monkeypatch):
     """Whoever edits a profile would else mix folds of both kinds in one run."""
-    from data_prep import prepare
+    from data_prep import fold_data
 
     _, fold = copy_of(trained_fold)
-    recipe, own = recorded(fold), prepare.run_profile
+    recipe, own = recorded(fold), fold_data.run_profile
     require_one_recipe(fold.parent, recipe)
-    monkeypatch.setattr(prepare, "run_profile", lambda config: replace(own(config), validation_views=7))
+    monkeypatch.setattr(fold_data, "run_profile", lambda config: replace(own(config), validation_views=7))
     with pytest.raises(UserError, match="fold0: expected views as profiles.toml asks for now, found a net trained on"):
         require_one_recipe(fold.parent, recipe)
 
