@@ -30,5 +30,6 @@ def progress(
         return tqdm(iterable, desc, total, unit=unit, **options)
     options.pop("leave", None)
     known = total is not None or hasattr(iterable, "__len__")
-    log = {"file": _Log(), "delay": EVERY, "mininterval": EVERY, "maxinterval": EVERY}
+    # looked at after each step alone: tqdm's own thread would print the same line twice
+    log = {"file": _Log(), "delay": EVERY, "mininterval": EVERY, "maxinterval": 1e9, "miniters": 1}
     return tqdm(iterable, desc, total, unit=unit, **options, **log, bar_format=LINE if known else UNKNOWN)
