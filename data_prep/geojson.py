@@ -15,7 +15,7 @@ from typing import IO, Any
 import msgspec
 
 from deeppap.io.errors import UserError
-from deeppap.io.files import BROKEN, human
+from deeppap.io.files import BROKEN, human, open_regular
 
 MOST = 1_000_000_000  # bytes of GeoJSON, unpacked
 MOST_FEATURES = 2_000_000  # more than any slide has nuclei
@@ -142,8 +142,8 @@ def read_geojson(path: Path) -> bytearray:
         For a file that is missing, damaged or too large.
     """
     try:
-        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
-            return read_bounded(path, file, MOST)
+        with open_regular(path) as raw:
+            return read_bounded(path, gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw, MOST)
     except BROKEN as error:
         raise UserError(path, "a whole packed file", str(error)[:100], DO) from None
     except OSError as error:

@@ -80,6 +80,10 @@ def main() -> None:
         require_picture(args.heatmap, len(cells), len(models))
         require_writable(args.heatmap, [*read, *([args.out] if args.out else [])])
     for model in models:
+        if args.mpp and model.run.dataset.pixel_um is None:
+            to_stderr(
+                f"!! {model.folder} states no pixel size: the images are scored as they are, whatever --mpp says !!"
+            )
         if model.doubt:
             to_stderr(f"!! {model.doubt} !!")
     scores = score_given(models, device, cells, choice, to_stderr)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.classes import LEAVE_OUT, ClassTable
+from data_prep.classes import LABELS, LEAVE_OUT, CellClass, ClassTable
 from data_prep.importers import conventions, cric
 from data_prep.importers.image_index import ImageIndex
 from data_prep.importers.labelled import Labelled, Source
@@ -123,7 +123,8 @@ def _fits(one: Labelled, source: Source) -> bool:
     with source.mistakes.noted():
         height, width = source.images.size(one.image)
         published = cric.PIXEL_UM if source.format == cric.NAME and width == cric.WIDTH else None
-        one.pixel_um = source.mpp or one.pixel_um or published
+        # what a line states is not overruled: rounds of several pixel sizes are joined by one call
+        one.pixel_um = one.pixel_um or source.mpp or published
         if one.area and one.area > LARGEST_UM2 / (one.pixel_um or USUAL_UM) ** 2:
             one.centre, one.whole_cell = None, True
         return True
@@ -141,8 +142,10 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
         try:
             one.known = table.find(one.kind)
         except KeyError:
-            unknown[one.kind].append(one.where)
-            continue
+            if one.label not in LABELS:
+                unknown[one.kind].append(one.where)
+                continue
+            one.known = CellClass(one.kind, one.label)  # an earlier import says what this name means
         if one.known:
             kept.append(one)
         else:

@@ -62,6 +62,8 @@ class Labelled:
         Where the centre is from: "point", "outline", "mask", or of a box "middle" or "detector".
     whole_cell : bool
         The box is that of a cell, not of a nucleus: its middle is no nucleus centre.
+    label : str
+        "normal", "abnormal" or "neither", where the source says so beside the class.
     by, at : str
         Who labelled it and when (ISO 8601, UTC), where the source says so.
     round : int
@@ -81,6 +83,7 @@ class Labelled:
     pixel_um: float | None = None
     centre_from: str = "point"
     whole_cell: bool = False
+    label: str = ""
     by: str = ""
     at: str = ""
     round: int = 0
@@ -176,6 +179,9 @@ def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     if len(rings) == 1 and len(corners) == 4 and all(len(np.unique(corners[:, k])) == 2 for k in (0, 1)):
         return {"centre": None, "box": box}
     x, y = np.average(centroids, axis=0, weights=areas).tolist()
+    if not (box.left <= x <= box.right and box.top <= y <= box.bottom):
+        # the parts of an outline that crosses itself count against each other
+        raise UserError(where, "an outline that does not cross itself", f"a centroid at {x:g}, {y:g}", "Draw it again.")
     return {"centre": (x, y), "box": box, "area": area, "centre_from": "outline"}
 
 

@@ -95,6 +95,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             about = {
                 "group": row.get(columns.group) or None,
                 "id": row.get(columns.identity) or None,
+                "label": (row.get("label") or "").lower() if columns.kind != "label" else "",
                 "by": row.get("labelled_by") or "",
                 "at": row.get("labelled_at") or "",
                 "pixel_um": numbers(where, [row[columns.pixel]], 1, "a number")[0] if row.get(columns.pixel) else None,

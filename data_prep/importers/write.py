@@ -129,7 +129,7 @@ def summary(found: Gathered, out: Path) -> list[str]:
     lines += [f"!! {line}" for line in warnings(found)]
     lines.append(f"look at {out / 'import_check.png'}: each cross must lie on a nucleus")
     lines = list(map(printable, lines))
-    return [*lines, f"next: tools/cross_validate.py --data {out} --profile quick"]
+    return [*lines, f"next: tools/cross_validate.py --data {out} --profile quick --protocol field"]
 
 
 def warnings(found: Gathered) -> list[str]:
@@ -142,8 +142,8 @@ def warnings(found: Gathered) -> list[str]:
     if any(one.known.label == NEITHER for one in found.cells):
         names = sorted({one.known.name for one in found.cells if one.known.label == NEITHER})
         lines.append(
-            f"{', '.join(names)}: neither normal nor abnormal, so nets of two classes pass over them. To use them, say "
-            f'for instance `classes` "{names[0]}={NORMAL}".'
+            f"{', '.join(names)}: neither normal nor abnormal, so nets of two classes do not use them. For debris "
+            f'and leukocytes that is right. If a class is normal for you, say `classes` "NAME={NORMAL}".'
         )
     counts = Counter(one.known.label for one in found.cells)
     for label in (NORMAL, ABNORMAL):

@@ -8,10 +8,12 @@ import numpy as np
 from data_prep.importers.image_index import is_image
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers, outlined
 from deeppap.io.errors import UserError
+from deeppap.io.files import open_text
 from deeppap.io.machine import extra
 
 NAME = "YOLO"
 LISTS = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt")
+MOST_YAML = 1_000_000  # characters
 SLACK = 1e-3  # what rounding adds to a fraction of 1
 
 
@@ -85,9 +87,17 @@ def class_names(folder: Path) -> dict[int, str]:
 def _of_yaml(path: Path) -> dict[int, str]:
     yaml = extra("yaml", "YOLO's yaml", "labels")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with open_text(path) as file:
+            text = file.read(MOST_YAML + 1)
+        # an alias can stand for more than any memory holds
+        if len(text) > MOST_YAML or any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise UserError(path, "YAML without aliases", "aliases, or a very long file", "Give classes.txt.")
+        data = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(path, "YAML", str(error).splitlines()[0], "Correct it, or give classes.txt.") from None
     names = data.get("names") if isinstance(data, dict) else None
-    pairs = enumerate(names) if isinstance(names, list) else (names or {}).items()
-    return {int(number): str(name) for number, name in pairs}
+    pairs = list(enumerate(names)) if isinstance(names, list) else names or {}
+    try:
+        return {int(number): str(name) for number, name in dict(pairs).items()}
+    except (TypeError, ValueError) as error:
+        raise UserError(path, "names: a list, or numbers and names", str(error), "Give classes.txt.") from None

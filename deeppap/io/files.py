@@ -264,8 +264,9 @@ def read_json(path: Path, made_by: str) -> Any:
 
 def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
     """Open for reading, line ends as they are; a file that ends in .gz is unpacked on the way."""
-    opened = gzip.open if path.suffix.lower() == PACKED else open
-    return opened(path, "rt", encoding=encoding, newline="")
+    file = open_regular(path)
+    binary = gzip.GzipFile(fileobj=file) if path.suffix.lower() == PACKED else file
+    return io.TextIOWrapper(binary, encoding=encoding, newline="")
 
 
 def packed(data: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """PNG, BMP and JPEG through Pillow and libjpeg-turbo: what a header says, and pixels where all of them are sound."""
 
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO, NamedTuple
@@ -95,6 +96,7 @@ def _decode_png(file: IO[bytes]) -> np.ndarray:
         return PngImageFile(file)
 
     opened().verify()  # the checksum of every chunk, which loading the pixels leaves out
+    _require_all_rows(file)
     file.seek(0)
     image = opened()
     pixels = _pixels(image)
@@ -105,6 +107,31 @@ def _decode_png(file: IO[bytes]) -> np.ndarray:
     shown = (pixels != (hidden[::-1] if isinstance(hidden, tuple) else hidden)).reshape(*pixels.shape[:2], -1).any(2)
     colours = pixels if pixels.ndim == 3 else cv2.merge([pixels] * 3)
     return np.dstack([colours, shown.astype(np.uint8) * 255])
+
+
+def _require_all_rows(file: IO[bytes]) -> None:
+    """Refuse pixels that are fewer or more than the header says: Pillow leaves missing rows black.
+
+    Interlaced files, whose passes have other lengths, are left to Pillow.
+    """
+    file.seek(8)
+    data, raw, row, interlaced = zlib.decompressobj(), 0, 0, 0
+    while (length := file.read(4)) and (kind := file.read(4)):
+        chunk = file.read(int.from_bytes(length))
+        file.read(4)
+        if kind == b"IHDR":
+            width, high, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunk[:13])
+            row = 1 + (width * bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] + 7) // 8
+        elif kind == b"IDAT":
+            while chunk:
+                raw += len(data.decompress(chunk, 1 << 20))  # a little at a time, whatever the chunk grows to
+                chunk = data.unconsumed_tail
+        elif kind[:1].isupper() and kind not in (b"PLTE", b"IEND"):
+            raise DamagedError(f"a critical chunk {kind!r} that is not known")
+    if not data.eof:
+        raise DamagedError("compressed pixels that do not end")
+    if not interlaced and raw != row * high:
+        raise DamagedError(f"{raw} bytes of pixels where the header says {row * high}")
 
 
 def _bmp(file: IO[bytes], size: int) -> Header:

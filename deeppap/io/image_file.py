@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.io.errors import CHECK_PATH, UserError, printable
+from deeppap.io.files import open_regular
 from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, Header, one_line, open_header
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
@@ -109,7 +110,7 @@ def _opened(path: Path):
     """An open file, its size and its first bytes."""
     try:
         path = Path(path)
-        file = path.open("rb")
+        file = open_regular(path)
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 import math
 import re
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # micrometres in ResolutionUnit's inch and centimetre
 UNITS = {
@@ -42,14 +43,21 @@ def to_number(text: str | None) -> float:
 
 
 def _ome(text: str) -> PixelSize | None:
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]{0,5000}", text)
-    if not pixels or not (sizes := re.findall(rf'\bPhysicalSize([XY])="({NUMBER})"', pixels[0])):
+    if "<OME" not in text and ":OME" not in text:
         return None
-    values, units = dict(sizes), dict(re.findall(r'\bPhysicalSize([XY])Unit="([^"]*)"', pixels[0]))
-    if any(units.get(axis, "µm") not in UNITS for axis in values):  # such as pixels: no size at all
+    try:
+        root = ElementTree.fromstring(text.encode())
+    except ElementTree.ParseError:  # a word of a description, or XML that nobody can read
         return None
-    found = [to_number(values.get(axis)) * UNITS[units.get(axis, "µm")] for axis in "XY"]
-    words = " x ".join(f"{values.get(axis, 'none')} {units.get(axis, 'µm')}" for axis in "XY")
+    pixels = next((one for one in root.iter() if one.tag.rsplit("}", 1)[-1] == "Pixels"), None)
+    values = {} if pixels is None else {axis: pixels.get(f"PhysicalSize{axis}") for axis in "XY"}
+    if not any(values.values()):
+        return None
+    units = {axis: pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "XY"}
+    if any(units[axis] not in UNITS for axis in "XY" if values[axis]):  # such as pixels: no size at all
+        return None
+    found = [to_number(values[axis]) * UNITS.get(units[axis], math.nan) for axis in "XY"]
+    words = " x ".join(f"{values[axis] or 'none'} {units[axis]}" for axis in "XY")
     return PixelSize(*found, f"{words} (OME)")
 
 

@@ -1,6 +1,7 @@
 """TIFF through tifffile's directories and imagecodecs' decoders: segment by segment, each whole or damaged."""
 
 import logging
+import re
 import zlib
 from collections.abc import Callable
 from functools import cached_property
@@ -302,6 +303,10 @@ def _planes(path: Path, level) -> list:
     count, step = level.shape[at], int(np.prod(level.shape[at + 1 : len(before)], dtype=np.int64))
     if count == 1:
         return [page]
+    # a fluorescence microscope's planes are other stains, and some programs write blue first
+    names = re.findall(r'<(?:\w+:)?Channel\b[^>]*?\bName=["\']([^"\']*)', page.parent.ome_metadata or "")[:count]
+    if names and [name.strip().lower()[:1] for name in names] != ["r", "g", "b"]:
+        raise UserError(path, "planes of red, green and blue", f"planes called {', '.join(names)[:60]}", CONVERT)
     pages = [level.pages[step * channel] for channel in range(count)] if len(level.pages) > step * (count - 1) else []
     if count != 3 or len(pages) != 3 or None in pages:
         found = f"{count} channels in planes of their own"
@@ -341,9 +346,9 @@ def _kind(path: Path, page, planes: int) -> str:
     if not _is_known(page):
         name = getattr(page.compression, "name", page.compression)
         raise UserError(path, "a TIFF in a usual compression", f"the compression {name}", CONVERT)
-    if page.predictor not in (1, 2) or page.imagedepth != 1 or page.sampleformat not in (1, 2):
+    if page.predictor not in (1, 2) or page.imagedepth != 1 or page.sampleformat != 1:
         found = f"predictor {page.predictor:d}, sample format {page.sampleformat}, depth {page.imagedepth}"
-        raise UserError(path, "a TIFF of whole numbers in two dimensions", found, CONVERT)
+        raise UserError(path, "a TIFF of whole numbers without sign in two dimensions", found, CONVERT)
     wide, high = _segment_size(page)
     sides = page.imagewidth, page.imagelength, wide, high, samples
     if not all(isinstance(side, int) and side > 0 for side in sides):
@@ -405,7 +410,7 @@ def _unpacked(page, data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     if bits == 1:
         rows = np.frombuffer(found, np.uint8)[: row * high].reshape(high, row)
         return np.unpackbits(rows, axis=1)[:, : wide * samples].reshape(shape) * np.uint8(255)
-    kind = np.dtype(f"{page.parent.byteorder}{'i' if page.sampleformat == 2 else 'u'}{bits // 8}")
+    kind = np.dtype(f"{page.parent.byteorder}u{bits // 8}")
     pixels = np.frombuffer(found, kind)[: high * wide * samples].reshape(shape).astype(kind.newbyteorder("="))
     # each number is its difference from the one on its left
     return np.cumsum(pixels, axis=1, dtype=pixels.dtype) if page.predictor == 2 else pixels

@@ -172,6 +172,19 @@ def _check_solver(path: Path, solver: Message, train_val: Path) -> None:
     _check_method(path, solver)
 
 
+NUMBERS = (
+    ("base_lr", 0, 1e3),
+    ("momentum", 0, 1),
+    ("momentum2", 0, 1),
+    ("rms_decay", 0, 1),
+    ("weight_decay", 0, 1e3),
+    ("gamma", 0, 1e6),
+    ("power", -1e3, 1e3),
+    ("delta", 1e-30, 1),
+    ("iter_size", 1, 1e6),
+)
+
+
 def _check_method(path: Path, solver: Message) -> None:
     """The solver's kind, rate policy and regularization, which Caffe asks for only when it needs them."""
     both = solver.HasField("type") and solver.HasField("solver_type")
@@ -188,6 +201,12 @@ def _check_method(path: Path, solver: Message) -> None:
         _require(solver.stepsize >= 1, path, "stepsize of 1 or more", solver.stepsize, "Mend stepsize.")
     steps = list(solver.stepvalue)
     _require(steps == sorted(steps), path, "ascending stepvalue", steps, "Caffe takes them in the order of the file.")
+    # Caffe trains on with what is no number, and its scores are then no numbers either
+    for name, least, most in NUMBERS:
+        if solver.HasField(name):
+            value = getattr(solver, name)
+            fits = least <= value <= most and (value > 0 or name != "base_lr")
+            _require(fits, path, f"{name} from {least:g} to {most:g}", value, f"Mend {name}.")
     kinds = ("L1", "L2")
     found = solver.regularization_type
     _require(found in kinds, path, "a regularization_type of L1 or L2", found, "Mend regularization_type.")

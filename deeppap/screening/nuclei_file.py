@@ -9,6 +9,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from data_prep.csv_dialect import Centres
 from data_prep.geojson import MOST_FEATURES, GeoJson, open_geojson, read_geojson
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.nucleus import Nucleus
@@ -42,8 +43,13 @@ class _MultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
 Geometry = _Point | _MultiPoint | _Polygon | _MultiPolygon
 
 
+class _Class(msgspec.Struct):
+    name: str | None = None
+
+
 class _Properties(msgspec.Struct, rename="camel"):
     object_type: str | None = None
+    classification: _Class | None = None
 
 
 class _Feature(msgspec.Struct):
@@ -89,6 +95,7 @@ def _csv(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
 
 
 def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]]:
+    centres = Centres(path)
     for number, raw in enumerate(_features(path, image), 1):
         where = f"{path}, feature {number}"
         try:
@@ -100,6 +107,10 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
             # the middle of a cell is not that of its nucleus
             do = "Delete that cell, or detect its nucleus in QuPath, and export again."
             raise UserError(where, "a nucleus in every cell", "a cell without one", do)
+        kind = feature.properties and feature.properties.classification and feature.properties.classification.name
+        if kind and kind.endswith("*"):
+            # Region*, Ignore*: QuPath's classes for what is no object
+            raise UserError(where, "nuclei alone", f"an object of QuPath's class {kind}", "Export the nuclei alone.")
         geometry = feature.nucleus or feature.geometry
         if isinstance(geometry, _Polygon):
             yield where, _of_ring(where, geometry.coordinates[0], mpp)
@@ -108,10 +119,12 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
         elif geometry is not None:
             places = [geometry.coordinates] if isinstance(geometry, _Point) else geometry.coordinates
             for x, y, *_ in places:
+                centres.add(x, y)
                 # QuPath counts from the corner of the first pixel, we from its centre
                 yield where, Nucleus(x - 0.5, y - 0.5, math.nan, math.nan)
         else:
             raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
+    centres.require_pixels()
 
 
 def _features(path: Path, image: str) -> GeoJson:
@@ -131,6 +144,10 @@ def _of_ring(where: str, ring: Ring, mpp: float) -> Nucleus:
     if moments["m00"] <= 0:
         raise UserError(where, "an outline with an area", f"{len(outline)} points without one", DO)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    if not (low[0] <= x <= high[0] and low[1] <= y <= high[1]):
+        # the parts of an outline that crosses itself count against each other
+        raise UserError(where, "an outline that does not cross itself", f"a centroid at {x:g}, {y:g} outside it", DO)
     area = moments["m00"] * mpp**2
     if area > MAX_AREA:
         raise UserError(where, f"a nucleus, at most {MAX_AREA:g} um2", f"{area:.0f} um2", "Export the nuclei alone.")

@@ -182,6 +182,9 @@ def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, 
     if source.run.control:
         say(f"!! the source is a control ({source.run.control}): wrong on purpose !!")
     require_same_pixels(source, run.dataset.pixel_um)
+    if source.run.dataset.pixel_um is None and run.dataset.pixel_um is not None:
+        found = f"these cells have {run.dataset.pixel_um:g} um, and nobody knows whether its own had"
+        say(f"!! {source.fold} states no pixel size: {found} !!")
 
 
 def at_pixels_of(source: SourceNet, request: Request) -> Request:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from deeppap.io.files import BROKEN, open_text
 from deeppap.io.names import unquoted
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
-SIDES = (("width", "height"), ("w", "h"), ("bbox_width", "bbox_height"), ("bbox_w", "bbox_h"))
+# columns that only a table of boxes has, whatever else their names hold: width, box_w, x2, xmax
+SIDE = re.compile(r"(?:.*[_ ])?(?:w|h|width|height|bw|bh)(?:[_ (].*)?|[xy]_?(?:2|max)|(?:right|bottom)")
 
 
 class CsvPoint(NamedTuple):
@@ -45,7 +47,12 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
             if names is None:
                 expected = "columns x and y, or nucleus_x and nucleus_y"
                 raise UserError(path, expected, names_of(header), "Name them in the first line.")
-            if names == XY[0] and any(set(sides) <= set(header) for sides in SIDES):
+            if len(set(header)) < len(header):
+                twice = next(name for name in header if header.count(name) > 1)
+                raise UserError(
+                    path, "columns of different names", f"{twice or 'no name'} twice", "Rename one of them."
+                )
+            if names == XY[0] and sum(SIDE.fullmatch(name) is not None for name in header) >= 2:
                 do = "Import them by tools/import_labels.py, or give each nucleus' centre as nucleus_x and nucleus_y."
                 raise UserError(path, "the centres of nuclei", "boxes, whose x and y may be a corner's", do)
             centres = Centres(path)

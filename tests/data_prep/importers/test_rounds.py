@@ -72,3 +72,12 @@ def test_kappa():
     pairs = [("a", "a"), ("a", "a"), ("b", "b"), ("b", "b"), ("a", "b"), ("b", "a")]
     assert cohens_kappa(pairs) == pytest.approx(1 / 3)
     assert cohens_kappa([("a", "a")] * 3) is None
+
+
+def test_what_an_import_wrote_is_read_again_with_its_own_names_and_sizes(tmp_path):
+    points = files.drawn(tmp_path)
+    rows = [["field.png", *points[0], "Tumor", "abnormal", 0.201], ["field.png", *points[1], "NILM", "normal", ""]]
+    source = files.write_csv(tmp_path / "cells.csv", "image,x,y,class,label,pixel_um", rows)
+    first, second = gather([source], mpp=0.247).cells
+    assert (first.known.name, first.known.label, first.pixel_um) == ("Tumor", "abnormal", 0.201)
+    assert (second.known.name, second.pixel_um) == ("NILM", 0.247)
