@@ -349,6 +349,9 @@ def _kind(path: Path, page, planes: int) -> str:
     if page.predictor not in (1, 2) or page.imagedepth != 1 or page.sampleformat != 1:
         found = f"predictor {page.predictor:d}, sample format {page.sampleformat}, depth {page.imagedepth}"
         raise UserError(path, "a TIFF of whole numbers without sign in two dimensions", found, CONVERT)
+    if getattr(page, "is_reduced", False):
+        # a thumbnail before its picture: its pixels are other ones, and larger
+        raise UserError(path, "the full picture first in the file", "a reduced copy of another one", CONVERT)
     wide, high = _segment_size(page)
     sides = page.imagewidth, page.imagelength, wide, high, samples
     if not all(isinstance(side, int) and side > 0 for side in sides):

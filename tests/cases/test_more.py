@@ -62,6 +62,16 @@ def test_planes_of_other_stains_are_no_colours(tmp_path):
                 read_image(tmp_path / "a.ome.tif")
 
 
+def test_a_thumbnail_is_not_read_in_place_of_its_picture(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.random.default_rng(1).integers(0, 99, (400, 500, 3), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(pixels[::2, ::2], photometric="rgb", subfiletype=1, metadata=None)
+        writer.write(pixels, photometric="rgb", metadata=None)
+    with pytest.raises(UserError, match="reduced copy"):
+        read_image(tmp_path / "a.tif")
+
+
 def nuclei(tmp_path, *features) -> list:
     path = tmp_path / "a.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": list(features)}))
