@@ -89,7 +89,7 @@ def test_words_on_the_command_line(word, capsys):
 def test_quoting_can_be_taken_back(text):
     assert unquoted(quoted(text)) == text
     shown = quoted(text)
-    if shown[:1] in tuple("=+-@\t\r"):
+    if shown[:1] in tuple("=+-@\t\r") and shown != "-":  # a dash alone stands for no value
         float(text)  # a number is none that a spreadsheet would compute
     assert unquoted(text) == text or text[0] == "'"
 

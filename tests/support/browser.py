@@ -30,6 +30,15 @@ def opened_browser(width: int = 1280, height: int = 900, dark: bool = False) -> 
         assert not errors, errors
 
 
+def until(view, expression: str, seconds: float = 20) -> None:
+    """Wait until JavaScript says true; the pages forbid the evaluation that Playwright itself waits by."""
+    for _ in range(int(10 * seconds)):
+        if view.evaluate(expression):
+            return
+        view.wait_for_timeout(100)
+    raise AssertionError(f"never true: {expression}")
+
+
 # what is wider than the screen or than its own box, and is no box that scrolls
 TOO_WIDE = """() => [...document.querySelectorAll('body, body *')].filter((e) => {
     const style = getComputedStyle(e), scrolls = ['auto', 'scroll', 'hidden'].includes(style.overflowX);

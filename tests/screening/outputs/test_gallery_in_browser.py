@@ -9,7 +9,7 @@ from deeppap.screening.outputs.pages import Gallery
 from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
 from deeppap.screening.slides.field_image import FieldImage
-from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser
+from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser, until
 from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of
 
@@ -68,7 +68,7 @@ def test_labels_by_keyboard_are_kept_saved_and_read_again(page, tmp_path):
         text += f"{cells[0].id},NILM,B,2099-01-01T00:00:00Z\n{cells[1].id},NILM,B,2000-01-01T00:00:00Z\n"
         (tmp_path / "labels.csv").write_text(text)
         view.set_input_files("#older", tmp_path / "labels.csv")
-        view.wait_for_function("document.getElementById('said').textContent.startsWith('1 labels read')")
+        until(view, "document.getElementById('said').textContent.startsWith('1 labels read')")
         assert [row["class"] for row in saved(view)] == ["NILM", "HSIL", "normal", "junk"]
 
 
@@ -92,7 +92,7 @@ def test_orders_filters_and_the_dialog(page):
         view.select_option("#ood", "")
         view.focus(".cell:visible >> nth=0")
         view.keyboard.press("Enter")
-        view.wait_for_function("document.getElementById('drawn').getAttribute('viewBox') === '0 0 600 400'")
+        until(view, "document.getElementById('drawn').getAttribute('viewBox') === '0 0 600 400'")
         assert view.get_attribute("#outline", "points").startswith("95.5,55.5 ")
         view.keyboard.press("+")
         assert view.evaluate("document.getElementById('large').clientWidth") == 1200
