@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
-from deeppap.stats.intervals import TOO_FEW, interval
-from deeppap.stats.metrics import binary_metrics
+from deeppap.stats.intervals import TOO_FEW, Interval
 
 SHOWN = {"auc": "AUC", "sens": "Sensitivity", "spec": "Specificity", "acc": "Accuracy"}
 CHANCE = 0.5  # AUC of a coin
@@ -34,23 +33,20 @@ def headline(run: Run) -> Headline:
     """The head of one run."""
     if not run.folds:
         return Headline(run.label, [], "No fold is scored yet.", "")
-    metrics = binary_metrics(run.labels, run.scores)
-    figures, auc_limits = [("Cells", f"{len(run.labels):,}", f"{int(run.labels.sum()):,} abnormal")], None
+    metrics = run.summary["pooled"]
+    figures = [("Cells", f"{len(run.labels):,}", f"{int(run.labels.sum()):,} abnormal")]
     for metric, name in SHOWN.items():
-        limits = interval(run.labels, run.scores, metric, run.groups)
-        figures.append((name, metric_text(metric, metrics[metric]), _text(metric, limits)))
-        if metric == "auc":
-            auc_limits = limits
-    return Headline(run.label, figures, _verdict(run, metrics["auc"], auc_limits), _caveat(run))
+        figures.append((name, metric_text(metric, metrics[metric]), _text(metric, run.limits[metric])))
+    return Headline(run.label, figures, _verdict(run, metrics["auc"], run.limits["auc"]), _caveat(run))
 
 
-def _text(metric: str, limits) -> str:
+def _text(metric: str, limits: Interval) -> str:
     if limits is None or limits == TOO_FEW:
         return limits or "no interval"
     return " to ".join(metric_text(metric, limit) for limit in limits)
 
 
-def _verdict(run: Run, auc: float | None, limits) -> str:
+def _verdict(run: Run, auc: float | None, limits: Interval) -> str:
     """One sentence: what the figures are evidence of."""
     doubt = next((fold.doubt for fold in run.folds if fold.doubt), None)
     if run.record.dataset.phantom:

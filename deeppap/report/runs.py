@@ -13,6 +13,7 @@ from deeppap.report.table import Rows, Table
 from deeppap.scoring.results import Every, FoldResult, RunResult
 from deeppap.stats.by_class import ClassFigures, class_figures
 from deeppap.stats.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
+from deeppap.stats.intervals import Interval, summary
 
 BY_GROUP = (
     "95 % intervals: whole groups of cells are resampled (bootstrap, BCa where it holds); a share without any error, "
@@ -78,7 +79,17 @@ class Run:
         """The group of each of `every`; None if the data set has none."""
         return None if self.groups is None else np.array([self.result.cells[cell].group for cell in self.every.ids])
 
-    # a table and a figure show each of these three; their intervals take seconds
+    # the head of the page and tables, or a table and a figure, show each of these; their intervals take seconds
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The metrics of each fold, over the folds and pooled, at the true centres; see `intervals.summary`."""
+        return summary(fold_scores(self.folds), self.groups)
+
+    @property
+    def limits(self) -> dict[str, Interval]:
+        """The interval of each metric over all scored cells."""
+        return self.summary["interval"]
 
     @cached_property
     def by_count(self) -> list[dict[str, Any]]:

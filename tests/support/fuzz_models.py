@@ -22,12 +22,13 @@ from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, seen_images
 from data_prep.mean_image import SHAPE, read_mean, write_mean
 from deeppap.engines.deploy import read_deploy
 from deeppap.engines.weights_file import check_weights
-from deeppap.io.caffe_messages import ROOT, caffe_pb2, prototxt_file
+from deeppap.io.caffe_messages import ROOT, prototxt_file
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_arrays
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
 from deeppap.scoring.ood import OODReference
 from deeppap.scoring.open_nets import SUMS, open_release
+from tests.support.caffe_nets import named_net
 from tests.support.records import fold_record, run_record
 from tests.support.synthetic_run import model_record, score_record
 
@@ -161,13 +162,7 @@ def mean(rng: random.Random, folder: Path) -> tuple[Path, Callable]:
 @kind
 def weights(rng: random.Random, folder: Path) -> tuple[Path, Callable]:
     """A small .caffemodel: bytes, or a layer, blob or shape changed, doubled, or moved into the old format."""
-    net = caffe_pb2().NetParameter(name="net")
-    for name, shapes in SHAPES.items():
-        layer = net.layer.add(name=name, type="Convolution")
-        for shape in shapes:
-            blob = layer.blobs.add()
-            blob.shape.dim.extend(shape)
-            blob.data.extend([0.5] * int(np.prod(shape)))
+    net = named_net(SHAPES, lambda count: [0.5] * count, "net")
     layer = rng.choice(net.layer)
     blob, way = rng.choice(layer.blobs), rng.randrange(8)
     if way == 0:

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from deeppap.studies.cross_validate import require_one_recipe
 from deeppap.training import resolve
 from deeppap.training.resolve import difference, recipe_of, recorded
 from deeppap.training.train_fold import TrainOptions, train_fold
+from tests.support.caffe_nets import edit_once
 from tests.support.synthetic_run import model_record
 
 PROFILE = read_profile("smallest")
@@ -25,13 +27,7 @@ def prototxt(tmp_path, monkeypatch):
     files = {name: folder / f"{name}.prototxt" for name in resolve.PROTOTXT}
     monkeypatch.setattr(resolve, "training_prototxt", lambda _, adapting: files)
 
-    def edit(name, old, new):
-        path = folder / f"{name}.prototxt"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-
-    return edit
+    return partial(edit_once, folder)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training import resolve, train_fold
 from deeppap.training.caffe_log import parse
 from deeppap.training.snapshots import foreign, list_snapshots
-from tests.support.caffe_nets import read_datums
+from tests.support.caffe_nets import edit_once, read_datums
 from tests.support.checkout import ROOT
 
 LAYERS = 8
@@ -39,13 +40,7 @@ def prototxt(tmp_path, monkeypatch):
                 part.num_output = min(part.num_output, 4)
         (folder / f"{name}.prototxt").write_text(write_prototxt(net))
 
-    def edit(name, old, new):
-        path = folder / f"{name}.prototxt"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-
-    return edit
+    return partial(edit_once, folder)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def table4(runs: Sequence[Run]) -> Table | None:
         own = [_share(side[index], limits[index]) for side, limits in zip(ours, ranges, strict=True)]
         rows.append([known.name, _share(theirs[index]), *own])
     rows.append(["all", *[_share(_total(side)) for side in (theirs, *ours)]])
-    limits = [wilson(*_total(theirs)), *[interval(run.labels, run.scores, "acc", run.groups) for run in runs]]
+    limits = [wilson(*_total(theirs)), *[run.limits["acc"] for run in runs]]
     rows.append(["95 % interval of all", *[range_text(one) + " %" * isinstance(one, tuple) for one in limits]])
     names = [run.label for run in runs]
     data = {"paper": theirs, "runs": dict(zip(names, ours, strict=True))}

@@ -6,7 +6,7 @@ from typing import Any
 from deeppap.report.paper import accuracy_interval, paper, right_in_all
 from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, metric_text, range_text
-from deeppap.stats.intervals import interval, summary
+from deeppap.stats.intervals import summary
 from deeppap.stats.metrics import METRICS, binary_metrics, percent
 
 COLUMNS = ["method", "cells", "Sens (%)", "Spec (%)", "Acc (%)", "H-mean (%)", "F (%)", "AUC"]
@@ -60,7 +60,7 @@ def _rows(run: Run) -> tuple[Rows, dict[str, Any]]:
         folds = run.result.folds_with(f"shift{pixels}") if pixels else run.folds
         if not folds:
             continue
-        figures = summary(fold_scores(folds, pixels), run.result.groups(folds))
+        figures = summary(fold_scores(folds, pixels), run.result.groups(folds)) if pixels else dict(run.summary)
         cells = sum(len(fold.ids) for fold in folds)
         figures["folds"] = [
             {"fold": fold.fold, **metrics} for fold, metrics in zip(folds, figures["folds"], strict=True)
@@ -95,7 +95,7 @@ def _beside_the_papers_interval(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         if not _repeats_the_papers(run, total):
             continue
-        acc, own = binary_metrics(run.labels, run.scores)["acc"], interval(run.labels, run.scores, "acc", run.groups)
+        acc, own = binary_metrics(run.labels, run.scores)["acc"], run.limits["acc"]
         text = f"{run.label}: pooled Acc {percent(acc)} lies {place_of(acc, limits)} it"
         # too few groups leave ours without an interval
         if isinstance(own, tuple):
