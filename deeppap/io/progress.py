@@ -15,9 +15,12 @@ UNKNOWN = "{desc}: {n_fmt} {unit}s, {elapsed} so far"  # if nobody knows the tot
 class _Log(io.TextIOBase):
     """Takes what tqdm writes for one line of a terminal, and writes it as lines of its own."""
 
+    last = ""  # a bar that is drawn anew without a step would repeat its line
+
     def write(self, text: str) -> int:
         line = text.strip("\r\n ")
-        if line:
+        if line and line != self.last:
+            self.last = line
             print(line, file=sys.stderr, flush=True)
         return len(text)
 
