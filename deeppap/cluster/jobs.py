@@ -201,8 +201,12 @@ class Jobs:
         """Take what a job gave; whether it is to be tried again."""
         from distributed.scheduler import KilledWorker
 
+        outcome: Outcome | None = None
         if future.status == "finished":
-            outcome: Outcome = self._ask(future.result)
+            # a result that was lost with its worker is computed again, and the workers may die of that
+            with contextlib.suppress(KilledWorker):
+                outcome = self._ask(future.result)
+        if outcome is not None:
             if outcome.error is None:
                 self.able = True
                 self.done(job, outcome.value)

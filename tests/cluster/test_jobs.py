@@ -97,3 +97,25 @@ def test_job_without_end_is_given_up_after_its_time_and_its_worker_is_free_again
     assert found == {f"n{value}": 2 * value for value in range(4)}
     assert given_up.keys() == {"a", "b"} and all("not done after 3 s" in reason for reason in given_up.values())
     assert len(tried(tmp_path, "endless")) == 2
+
+
+def test_job_whose_result_is_lost_with_its_worker_is_tried_once_more_alone(client):
+    """Dask computes a lost result again; if that kills a worker too, asking for the result raises."""
+    from distributed.scheduler import KilledWorker
+
+    class Lost:
+        status = "finished"
+
+        def result(self):
+            self.status = "error"
+            raise self.exception()
+
+        def exception(self):
+            return KilledWorker("key", None, 0)
+
+    job, done = Job("tile", double, ()), []
+    jobs = Jobs(client, "mark", lambda *given: done.append(given))
+    assert not jobs._try_again(job, Lost(), alone=False)
+    assert (jobs.suspects, jobs.given_up) == ([job], {})
+    assert not jobs._try_again(job, Lost(), alone=True)
+    assert jobs.given_up.keys() == {"tile"} and not done
