@@ -28,6 +28,7 @@ TRIES = 3  # of a job that fails without killing its worker
 HOPELESS = 5  # jobs given up while none is done, after which it is the workers' fault
 LOOK = 1  # seconds between two looks at what runs too long
 NO_WORKER = 120  # seconds to wait for a worker if there is none
+GRACE = 10  # seconds that a worker is given to end by itself before its nanny kills it; the driver waits as long
 
 
 @dataclass(eq=False)
@@ -195,7 +196,7 @@ class Jobs:
                 future.cancel()
                 # without a nanny nobody can restart it; it stays at work on that job
                 with contextlib.suppress(Exception):
-                    self.client.restart_workers([worker], timeout=NO_WORKER, raise_for_error=False)
+                    self.client.restart_workers([worker], timeout=GRACE, raise_for_error=False)
 
     def _try_again(self, job: Job, future: "Future", alone: bool) -> bool:
         """Take what a job gave; whether it is to be tried again."""
