@@ -60,6 +60,7 @@ def main() -> None:
     from deeppap.report.report import default_out, write_report
     from deeppap.report.runs import named
     from deeppap.report.tables import all_tables
+    from deeppap.report.tables.scores import thresholds_for_use
     from deeppap.scoring.open_nets import open_nets
     from deeppap.scoring.results import load_run
     from deeppap.studies.external import ExternalOptions, validate
@@ -76,9 +77,10 @@ def main() -> None:
         return
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
     result = load_run(validate(args.manifest, models, options))
-    # the first two tables: performance, and right cells per class
-    for table in islice(all_tables(named([result])), 2):
-        print(table.text())
+    # performance, and right cells per class; the thresholds that the nets' own held-back cells chose
+    runs = named([result])
+    for table in (*islice(all_tables(runs), 2), thresholds_for_use(runs)):
+        print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
 
 

@@ -18,6 +18,7 @@ from deeppap.records.structs import (
     SourceDataset,
     SourceRecord,
     SplitRecord,
+    ThresholdRecord,
     WeightsRecord,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "SourceDataset",
     "SourceRecord",
     "SplitRecord",
+    "ThresholdRecord",
     "WeightsRecord",
 ]

@@ -18,6 +18,7 @@ BY_PROTOCOL = {"field": "inner"}  # the default of select; for other protocols i
 CAVEAT = "the snapshot was chosen by its loss on the reported fold (select paper): no independent test of new fields"
 CLASSIFY_VIEWS = 100  # views of a cell in tools/classify.py by default
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -300,6 +301,20 @@ class ModelRecord(Record, frozen=True, kw_only=True):
         return self.recipe.source if self.recipe else None
 
 
+class ThresholdRecord(Facts, frozen=True, kw_only=True):
+    """A threshold for use: it gives a sensitivity on cells that were held back from training and scored the same way.
+
+    Of several nets whose scores are averaged it is the mean of theirs; the counts are those of the fewest cells.
+    """
+
+    sensitivity: Share  # that was asked for; the threshold is the highest one that reaches it
+    threshold: Share
+    specificity: Share  # on the same cells
+    # so many held-back cells it rests on
+    abnormal: Some
+    normal: Some
+
+
 class ScoreRecord(Facts, frozen=True, kw_only=True):
     """How a file of scores was made (paper: "Testing"); scores.json beside scores.csv.
 
@@ -323,6 +338,7 @@ class ScoreRecord(Facts, frozen=True, kw_only=True):
     fold_sha: Sha
     csv_sha: Sha  # of the bytes of the CSV file
     doubt: str | None = None  # why the scores give no evidence that the net learned; judged once, when they were made
+    thresholds: tuple[ThresholdRecord, ...] | None = None  # None if no held-back cells were scored
 
     @classmethod
     def beside(cls, scores: Path) -> Self:

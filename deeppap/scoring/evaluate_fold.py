@@ -20,6 +20,7 @@ from deeppap.records.run_folder import locked
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name, write_scores, write_view_scores
+from deeppap.scoring.thresholds import add_thresholds
 from deeppap.scoring.trained_model import Mismatches, TrainedModel
 from deeppap.stats.evidence_of_learning import doubt
 
@@ -101,6 +102,8 @@ def evaluate_fold(
         )
         record.write_beside(path)
         say(f"{path} written")
+        if path.name == scores_name():
+            add_thresholds(model, device, options.batch, say)
         return scores
 
 

@@ -19,7 +19,7 @@ from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
-from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, ThresholdRecord
 from deeppap.records.record import inside
 from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_inside
 from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
@@ -158,11 +158,23 @@ class TrainedModel:
     @property
     def doubt(self) -> str | None:
         """Why its test scores give no evidence that it has learned anything; None if they do, or were not made."""
+        record = self._test_record
+        return record.doubt if record else None
+
+    @property
+    def thresholds(self) -> tuple[ThresholdRecord, ...]:
+        """Its thresholds for use, by rising sensitivity; none if it has not scored cells held back from training."""
+        record = self._test_record
+        return record.thresholds or () if record else ()
+
+    @property
+    def _test_record(self) -> ScoreRecord | None:
+        """The record of its test scores; None if they were not made, or by other weights."""
         scores = self.folder / scores_name()
         if not scores.with_suffix(".json").exists():
             return None
         record = ScoreRecord.beside(scores)
-        return record.doubt if record.weights_sha == self.weights_sha else None
+        return record if record.weights_sha == self.weights_sha else None
 
     def views(self, count: int | None = None) -> ViewChoice:
         """The first `count` of a cell's test views; without one, as many as the run's profile has."""

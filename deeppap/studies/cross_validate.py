@@ -19,6 +19,7 @@ from deeppap.report.table import summary
 from deeppap.scoring.evaluate_fold import NO_SCORES, EvaluateOptions, evaluate_fold, stale_reason
 from deeppap.scoring.ood import ensure_reference
 from deeppap.scoring.score_files import scores_name
+from deeppap.scoring.thresholds import ensure_thresholds
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
@@ -141,8 +142,6 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
     wanted = [shift for shift in SHIFTS if options.shift or (folder / scores_name(shift)).exists()]
     reasons = {shift: to_score(folder, shift) for shift in (0, *wanted)}
     shifts = [shift for shift, reason in reasons.items() if reason]
-    if not shifts:
-        return
     for reason in reasons.values():
         if reason and reason != NO_SCORES:
             say(f"scoring again: {reason}")
@@ -150,5 +149,6 @@ def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], 
     for shift in shifts:
         scores = evaluate_fold(model, options.device, EvaluateOptions(shift=shift), say)
         say(summary(model.run, scores))
-    if model.doubt:
+    ensure_thresholds(model, options.device, say)  # of scores that are older than they
+    if shifts and model.doubt:
         say(f"!! {model.doubt} !!")

@@ -35,6 +35,7 @@ from deeppap.scoring.evaluate_fold import file_suffix, precision_of
 from deeppap.scoring.ood import share_line
 from deeppap.scoring.score_cells import CellScore, averaged, score_cells
 from deeppap.scoring.score_files import scores_name, write_ood, write_scores, write_view_scores
+from deeppap.scoring.thresholds import of_nets
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.stats.evidence_of_learning import doubt_of_order
 from deeppap.training.source import SourceNet
@@ -315,4 +316,5 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
         fold_sha=folds[0] if one else digest(folds),
         csv_sha=sha256_file(path),
         doubt=order,
+        thresholds=of_nets(found.models) or None,
     )

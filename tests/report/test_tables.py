@@ -10,7 +10,7 @@ from msgspec.structs import replace as changed
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from deeppap.io.errors import UserError
-from deeppap.records import ModelRecord, SetRecord
+from deeppap.records import ModelRecord, SetRecord, ThresholdRecord
 from deeppap.report.runs import BY_CELL, BY_GROUP, named
 from deeppap.report.table import Table, range_text, with_interval
 from deeppap.report.tables import all_tables
@@ -235,6 +235,25 @@ def test_operating_point_from_other_folds(runs, tables):
         called.append(fold.scores >= np.sort(rest)[::-1][int(np.ceil(0.99 * len(rest))) - 1])
     abnormal = run.pooled("labels") == 1
     assert data["cross_fitted"]["sens"] == pytest.approx(np.concatenate(called)[abnormal].mean())
+
+
+def test_each_fold_is_judged_at_the_threshold_of_its_own_inner_cells(runs, tables):
+    assert "thresholds_for_use" not in tables  # none of these runs has held cells back
+    run, limits, folds = runs["cell"], [0.1, 0.2, 0.3, 0.4, 0.9], []
+    for fold, limit in zip(run.folds, limits, strict=True):
+        facts = {"sensitivity": 0.95, "specificity": 0.5, "abnormal": 40 + fold.fold, "normal": 9}
+        made = changed(fold.made[0], thresholds=(ThresholdRecord(threshold=limit, **facts),))
+        folds.append(replace(fold, made=fold.made | {0: made}))
+    table = tables_of(replace(run, folds=tuple(folds)))["thresholds_for_use"]
+    paper, chosen = table.data["runs"]["cell"]
+    labels, scores = run.pooled("labels"), run.pooled("scores")
+    assert paper["sens"] == pytest.approx((scores >= 0.5)[labels == 1].mean())
+    called = np.concatenate([fold.scores >= limit for fold, limit in zip(run.folds, limits, strict=True)])
+    assert (chosen["sens"], chosen["spec"]) == pytest.approx(
+        (called[labels == 1].mean(), (~called)[labels == 0].mean())
+    )
+    assert [line[2] for line in table.rows] == ["0.500", "0.100 to 0.900"]
+    assert table.rows[1][-1] == "40 abnormal cells or more a net, uncertain"
 
 
 def test_views_and_angles_are_those_of_the_view_scores(runs, tables):

@@ -16,6 +16,7 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.records import ModelRecord, Request, RunRecord
+from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training.caffe_log import parse
 from deeppap.training.source import at_pixels_of, open_source, require_same_pixels
@@ -201,6 +202,14 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert (record.protocol, record.select) == ("field", "inner")
     assert ModelRecord.read(fold).source.run == trained_fold.parent.name
     assert (fold / "scores.csv").exists() and not (fold.parent / "fold1").exists()
+    # the cells that were held back choose the thresholds, with the test cells' numbers of views and crops
+    inner = {cell: name for cell, part, name in fold_images(fold) if part == "inner"}
+    scores = list(csv.DictReader((fold / "inner_scores.csv").open()))
+    assert [row["id"] for row in scores] == sorted(inner)
+    abnormal = [float(row["score"]) for row in scores if row["label"] == "1"]
+    found = TrainedModel.open(fold).thresholds
+    assert [one.sensitivity for one in found] == [0.95, 0.99] and found[0].abnormal == len(abnormal)
+    assert all(one.threshold == pytest.approx(min(abnormal), abs=1e-6) for one in found)
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
     assert "--data" in done.stderr and "--net" in done.stderr
 

@@ -21,6 +21,7 @@ BUILDERS = (
     comparison.baselines,
     comparison.against_baselines,
     scores.operating_points,
+    scores.thresholds_for_use,
     scores.calibration,
     scores.views,
     scores.angles,

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.classes import THRESHOLD
 from deeppap.report.paper import paper
 from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, with_interval
+from deeppap.scoring.thresholds import is_uncertain
 from deeppap.stats.calibration import calibration_intervals, calibration_summary
-from deeppap.stats.metrics import percent
+from deeppap.stats.intervals import interval
+from deeppap.stats.metrics import binary_metrics, percent
 from deeppap.stats.operating_point import cross_fitted, operating_intervals, operating_point
 
 
@@ -40,6 +43,46 @@ def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
         shares = [with_interval(honest[name], honest["interval"][name]) for name in ("sens", "spec")]
         rows.append([f"{run.label}, threshold from the other folds", "varies", *shares, None, None])
     return rows, {"pooled": {**pooled, "interval": limits}, "cross_fitted": honest}
+
+
+def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
+    """Sens and Spec at 0.5 and at the thresholds that cells held back from training chose; None if no run has any."""
+    columns = ["run", "chosen for", "threshold", "Sens (%)", "Spec (%)", "missed", "false alarms", "chosen on"]
+    notes = [
+        "chosen on inner cells, held back from training and from testing; each fold is judged at its own threshold",
+        "uncertain: fewer than 50 abnormal cells chose a sensitivity of 95 %, or fewer than 250 one of 99 %",
+        "intervals hold the threshold",
+        *interval_notes(runs),
+    ]
+    title = "Thresholds for use, chosen on cells held back from training"
+    return table_of_runs("thresholds_for_use", title, columns, runs, _thresholds, notes)
+
+
+def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
+    chosen = [fold.made[0].thresholds or () for fold in run.folds]
+    if not all(chosen):
+        return None
+    rows, data = [], []
+    kinds = [(f"sensitivity {same[0].sensitivity:.0%}", same) for same in zip(*chosen, strict=True)]
+    for name, same in [("the paper", None), *kinds]:
+        limits = [one.threshold for one in same] if same else [THRESHOLD] * len(run.folds)
+        calls = np.concatenate([fold.scores >= at for fold, at in zip(run.folds, limits, strict=True)]).astype(float)
+        found = binary_metrics(run.labels, calls)
+        shares = [with_interval(found[m], interval(run.labels, calls, m, run.groups)) for m in ("sens", "spec")]
+        missed, alarms = int((calls[run.labels == 1] == 0).sum()), int(calls[run.labels == 0].sum())
+        at = f"{min(limits):.3f}" + (f" to {max(limits):.3f}" if min(limits) < max(limits) else "")
+        rests = f"{min(one.abnormal for one in same)} abnormal cells{_each(run)}" if same else None
+        if same and any(map(is_uncertain, same)):
+            rests += ", uncertain"
+        rows.append([run.title, name, at, *shares, missed, alarms, rests])
+        data.append({"chosen for": name, "thresholds": limits, **found, "missed": missed, "false_alarms": alarms})
+    return rows, data
+
+
+def _each(run: Run) -> str:
+    """What a number of held-back cells is of, if there are several nets."""
+    several = len(run.folds) > 1 or len(run.record.net_shas) > 1
+    return " or more a net" if several else ""
 
 
 def calibration(runs: Sequence[Run]) -> Table | None:

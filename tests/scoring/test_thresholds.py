@@ -1,0 +1,72 @@
+"""Thresholds for use: chosen on inner cells for a sensitivity, averaged over nets, asked for by name or number."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from data_prep.cells import Cell
+from data_prep.classes import PLAIN
+from deeppap.io.errors import FieldError, UserError
+from deeppap.records import ThresholdRecord
+from deeppap.scoring.score_cells import CellScore
+from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold
+
+
+def cell_score(label, score):
+    cell = Cell(f"{label}-{score}", Path("a.png"), label, "", (0, 0), None)
+    return CellScore(cell, PLAIN, [], np.array([1 - score, score]), np.array([score]), np.array([score]))
+
+
+def record(sensitivity=0.95, threshold=0.3, specificity=0.8, abnormal=100, normal=100):
+    return ThresholdRecord(
+        sensitivity=sensitivity, threshold=threshold, specificity=specificity, abnormal=abnormal, normal=normal
+    )
+
+
+def net(*thresholds, select="inner"):
+    return SimpleNamespace(thresholds=thresholds, run=SimpleNamespace(select=select), folder=Path("net"))
+
+
+def test_the_threshold_reaches_the_sensitivity_and_no_more():
+    # abnormal scores 0.2051234, 0.2151234, ...; normal ones around the fifth and the first of them
+    scores = [cell_score(1, 0.2051234 + k / 100) for k in range(40)]
+    scores += [cell_score(0, value) for value in (0.1, 0.205, 0.21, 0.3)] + [cell_score(2, 0.9)]
+    first, second = choose(scores)
+    assert (first.sensitivity, first.threshold) == (0.95, 0.225123)  # 38 of 40 lie at it or above, rounded down
+    assert (second.sensitivity, second.threshold) == (0.99, 0.205123)  # all 40
+    assert (first.specificity, second.specificity) == (0.75, 0.5)
+    assert (first.abnormal, first.normal) == (40, 4)
+
+
+@pytest.mark.parametrize("labels", [[], [0, 0, 2], [1, 1]])
+def test_one_label_alone_chooses_none(labels):
+    assert choose([cell_score(label, 0.5) for label in labels]) == ()
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "abnormal", "uncertain"),
+    [(0.95, 49, True), (0.95, 50, False), (0.99, 249, True), (0.99, 250, False)],
+)
+def test_few_abnormal_cells_make_it_uncertain(sensitivity, abnormal, uncertain):
+    assert is_uncertain(record(sensitivity, abnormal=abnormal)) is uncertain
+
+
+def test_several_nets_have_the_mean_and_the_fewest_cells():
+    (mean,) = of_nets([net(record(threshold=0.2, abnormal=60)), net(record(threshold=0.4, specificity=0.6, normal=30))])
+    assert (mean.threshold, mean.specificity) == pytest.approx((0.3, 0.7))
+    assert (mean.abnormal, mean.normal) == (60, 30)
+    assert of_nets([net(record()), net()]) == ()
+
+
+def test_what_a_user_asks_for():
+    nets = [net(record(0.95, 0.3), record(0.99, 0.1))]
+    assert [require_threshold(nets, asked)[0] for asked in (None, "sens95", "sens99", 0.7)] == [0.5, 0.3, 0.1, 0.7]
+    assert "100 abnormal" in require_threshold(nets, "sens95")[1]
+
+
+@pytest.mark.parametrize(("select", "error"), [("paper", FieldError), ("inner", UserError)])
+def test_a_net_without_thresholds_is_named(select, error):
+    with pytest.raises(error, match="net"):
+        require_threshold([net(record()), net(select=select)], "sens95")
