@@ -11,8 +11,8 @@ from data_prep.image_hashes import write_fold_images
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Grids, Profile, run_profile
-from data_prep.regions import REGION_BYTES, cut_regions
-from data_prep.views import rng, spread
+from data_prep.regions import cut_regions, region_bytes
+from data_prep.views import NO_JITTER, rng, spread
 from deeppap.io.caffe_messages import training_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import (
@@ -74,9 +74,9 @@ def sources(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, pro
     full = [range(grid.views) for grid in grids]
     tests = [profile.test] * len(validation)
     some = [spread(profile.test.views, profile.validation_views)] * len(validation)
-    common = {"seed": run.seed, "encoding": run.encoding}
+    common = {"seed": run.seed, "encoding": run.encoding, "border": run.border}
     return (
-        Source(train, class_labels(train, run, shuffled), "train", grids, full, **common),
+        Source(train, class_labels(train, run, shuffled), "train", grids, full, **common, jitter=profile.jitter),
         Source(validation, class_labels(validation, run), "test", tests, some, **common),
     )
 
@@ -97,7 +97,7 @@ def views_by_label(source: Source, classes: int) -> list[int]:
 def need_bytes(*parts: Source) -> int:
     """Disk that the LMDBs of these sources take at most, with the regions that are kept while they are written."""
     views = sum(int(views_in(s) * ENTRY_BYTES * (PNG_SHARE if s.encoding == "png" else 1)) for s in parts)
-    return views + REGION_BYTES * sum(len(s.cells) for s in parts)
+    return views + sum(region_bytes(s.reach) * len(s.cells) for s in parts)
 
 
 def fold_key(split: SplitRecord, fold: int, run: RunRecord, profile: Profile) -> str:
@@ -110,6 +110,10 @@ def fold_key(split: SplitRecord, fold: int, run: RunRecord, profile: Profile) ->
         more.append({"pixel_um": data.pixel_um, "resampled_um": data.resampled_um})
     if profile.train_of_sets:
         more.append({name: _plain(grids) for name, grids in profile.train_of_sets.items()})
+    if profile.jitter != NO_JITTER:
+        more.append({"stain_jitter": profile.jitter.stain, "scale_jitter": profile.jitter.scale})
+    if run.border != "constant":
+        more.append({"border": run.border})
     return digest(split.split_sha, fold, run.select, outputs, run.control, run.seed, run.encoding, counts, *more)
 
 
@@ -180,7 +184,7 @@ def _write_lmdbs(
     """
     mean, record = MeanImage(), {}
     try:
-        with cut_regions([*train.cells, *validation.cells], target, workers) as regions:
+        with cut_regions([*train.cells, *validation.cells], target, workers, train.reach) as regions:
             for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
                 partial = partial_path(target / name)
                 entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name, regions)

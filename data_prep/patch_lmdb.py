@@ -12,7 +12,7 @@ import numpy as np
 from data_prep.cells import Cell
 from data_prep.mean_image import MeanImage
 from data_prep.regions import Regions, cut_regions, in_order
-from data_prep.views import SIZE, Grid, plan_view, render, rng
+from data_prep.views import NO_JITTER, SIZE, Grid, Jitter, plan_view, reach_at, render, rng
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full
@@ -34,6 +34,13 @@ class Source(NamedTuple):
     indices: Sequence[Sequence[int]]  # which views of its grid, of each cell
     seed: int
     encoding: str
+    border: str = "constant"
+    jitter: Jitter = NO_JITTER  # of training views alone
+
+    @property
+    def reach(self) -> int:
+        """The farthest source pixel of its views."""
+        return reach_at(1 + self.jitter.scale)
 
 
 def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +71,8 @@ class _Renderer:
         for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
             item = source.cells[cell]
             region, centre = self.region(item)
-            view = plan_view(item.id, source.purpose, source.grids[cell], index, source.seed)
+            how = source.purpose, source.grids[cell], index, source.seed, source.border, source.jitter
+            view = plan_view(item.id, *how)
             image = render(region, centre, view)
             # Caffe's Datum is planes of B, G and R, OpenCV's image pixels of three
             planes = np.stack(cv2.split(image))
@@ -107,7 +115,7 @@ def write_patch_lmdb(
         If the disk fills up. The caller gives a partial path and renames it when all is complete.
     """
     if regions is None:
-        with cut_regions(source.cells, path.parent, workers) as regions:
+        with cut_regions(source.cells, path.parent, workers, source.reach) as regions:
             return write_patch_lmdb(path, source, shuffled, workers, mean, title, regions)
     cell, view = order(source, shuffled)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]

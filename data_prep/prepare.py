@@ -17,12 +17,13 @@ from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.records import DatasetRecord, OutputRecord, Request, RunRecord, SetRecord, SplitRecord
 from deeppap.records.run_folder import RUNS, default_name, fold_folder, locked, new_run, open_run
-from deeppap.records.structs import CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
+from deeppap.records.structs import BORDERS, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS
 
 
 def check(request: Request) -> None:
     """Refuse a choice that does not exist, naming the option."""
     choices = {"protocol": PROTOCOLS, "select": SELECTIONS, "control": CONTROLS, "encoding": ENCODINGS}
+    choices |= {"border": BORDERS}
     for name, known in choices.items():
         if getattr(request, name) not in known and getattr(request, name) is not None:
             raise FieldError(name, f"one of {', '.join(known)}", getattr(request, name), "Choose one of them.")
@@ -44,7 +45,8 @@ def prepare_run(
         dataset, suffix = dataset.seen_at(request.pixel_um), f"-{request.pixel_um:g}um{suffix}"
     split = make_split(dataset, request.protocol, request.seed)
     outputs = output_records(dataset) if dataset.own else None
-    wanted = new_run(request, dataset_record(dataset, paths, split.dataset_sha), outputs)
+    jitter = read_profile(request.profile).jitter
+    wanted = new_run(request, dataset_record(dataset, paths, split.dataset_sha), outputs, *jitter)
     name = name or f"{default_name(wanted)}{suffix}"
     folder = runs / name
     with locked(folder, wait=True):  # two folds of one run may start at once

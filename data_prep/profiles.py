@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from data_prep.cells import Cell
 from data_prep.classes import LABELS
 from data_prep.folds import FOLDS
-from data_prep.views import Grid
+from data_prep.views import NO_JITTER, Grid, Jitter
 from deeppap.io.caffe_messages import ROOT, training_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import read_file
@@ -43,6 +43,8 @@ class Profile:
         Of a training; a small set gets more views until it has them.
     balance : bool
         Whether the smaller class gets more views until both have as many.
+    jitter : Jitter
+        How much the stain and the scale of training views vary.
     train_of_sets : dict of str to Grids
         The training views of each set by its name, if the data set is made of several. Both classes of each set get
         about as many views: otherwise what tells a set, such as its colour, would tell the class.
@@ -60,6 +62,7 @@ class Profile:
     adapt_batch: int = 0
     least_iterations: int = 0
     balance: bool = False
+    jitter: Jitter = NO_JITTER
     train_of_sets: dict[str, Grids] = field(default_factory=dict)
 
     def grid_of(self, cell: Cell) -> Grid:
@@ -88,6 +91,8 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     adapting: _Adapting = msgspec.field(default_factory=_Adapting)
     least_iterations: Count = 0
     balance: bool = True
+    stain_jitter: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
+    scale_jitter: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
 
 
 def _tables() -> dict[str, _Table]:
@@ -135,6 +140,7 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
         adapt_batch=values.adapting.batch_size,
         least_iterations=values.least_iterations,
         balance=view_plan == "balanced" and values.balance,
+        jitter=Jitter(values.stain_jitter, values.scale_jitter),
     )
 
 

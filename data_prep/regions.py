@@ -21,9 +21,13 @@ from data_prep.views import REACH, neighbourhood
 from deeppap.io.files import disk_full
 from deeppap.io.progress import progress
 
-REGION_BYTES = 3 * (2 * REACH + 1) ** 2  # of one cell at most, on disk while a fold is built; in memory none is kept
 Region = tuple[np.ndarray, tuple[float, float]]
 Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def region_bytes(reach: int = REACH) -> int:
+    """Of one cell at most, on disk while a fold is built; in memory none is kept."""
+    return 3 * (2 * reach + 1) ** 2
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
@@ -52,8 +56,8 @@ class Place(NamedTuple):
 class Regions:
     """A scratch file of neighbourhoods: `cut` and then read back, by any number of threads; none is held in memory."""
 
-    def __init__(self, file: int):
-        self.file, self.end, self.lock = file, 0, Lock()
+    def __init__(self, file: int, reach: int):
+        self.file, self.reach, self.end, self.lock = file, reach, 0, Lock()
         self.places: dict[str, Place] = {}
         self.sha256: dict[Path, str] = {}  # of the pixels of every image that was decoded
 
@@ -68,7 +72,7 @@ class Regions:
         image = read_cell_image(cells[0].image, cells[0].scale)
         self.sha256[cells[0].image] = pixel_sha256(image.stored)  # before resampling: the same image has one checksum
         for cell in cells:
-            region, centre = neighbourhood(image.pixels, image.place(cell.centre))
+            region, centre = neighbourhood(image.pixels, image.place(cell.centre), self.reach)
             with self.lock:
                 start, self.end = self.end, self.end + region.nbytes
             self.places[cell.id] = Place(start, region.shape, centre)
@@ -79,7 +83,7 @@ class Regions:
 
 
 @contextmanager
-def cut_regions(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Regions]:
+def cut_regions(cells: Sequence[Cell], folder: Path, workers: int, reach: int = REACH) -> Iterator[Regions]:
     """The neighbourhoods of these cells, in a nameless file in `folder` that ends with the context or the process.
 
     The system keeps as much of the file in memory as it has to spare, so that memory bounds no number of cells.
@@ -92,13 +96,13 @@ def cut_regions(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[R
     unique = list({cell.id: cell for cell in cells}.values())
     groups = [list(group) for _, group in groupby(by_image(unique), key=lambda cell: cell.image)]
     with TemporaryFile(dir=folder, prefix=".regions") as file:
-        regions = Regions(file.fileno())
+        regions = Regions(file.fileno(), reach)
         done = in_order(regions.cut, groups, workers)
         try:
             for _ in progress(done, "images", len(groups), unit="image"):
                 pass
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise disk_full(folder / "regions", len(unique) * REGION_BYTES) from error
+                raise disk_full(folder / "regions", len(unique) * region_bytes(reach)) from error
             raise
         yield regions

@@ -7,6 +7,7 @@ import _venv  # noqa: F401
 
 from deeppap.cli.options import (
     WEIGHTS_HELP,
+    add_border_option,
     add_data_options,
     add_device_options,
     add_net_option,
@@ -58,6 +59,7 @@ def main() -> None:
     add_device_options(parser)
     parser.add_argument("--keep-snapshots", action="store_true", help="keep the snapshots that are not selected")
     add_data_options(parser, default_profile="quick")
+    add_border_option(parser)
     add_work_options(parser)
     parser.set_defaults(protocol="field")
     args = parser.parse_args()

@@ -14,7 +14,7 @@ import msgspec
 
 from deeppap.cli.tool import ToolParser
 from deeppap.io.machine import usable_cores
-from deeppap.records.structs import CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
+from deeppap.records.structs import BORDERS, CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
 
 if TYPE_CHECKING:
     from deeppap.engines.device import Device
@@ -146,7 +146,18 @@ def add_run_options(parser: ToolParser, default_profile: str, select: str | None
         "--encoding", choices=ENCODINGS, default=DEFAULTS.encoding, help="of the patches in the LMDBs; png is smaller"
     )
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of the folds, the views and their order")
+    add_border_option(parser)
     add_work_options(parser)
+
+
+def add_border_option(parser: ToolParser) -> None:
+    """What views of a new net show outside the image; the net keeps it, so tools that score have no such option."""
+    parser.add_argument(
+        "--border",
+        choices=BORDERS,
+        help="outside the image, views show zeros (constant, as in the paper) or its reflection (reflect) "
+        "(default: constant, or that of the net that --from adapts)",
+    )
 
 
 def add_data_options(parser: ToolParser, default_profile: str | None) -> None:

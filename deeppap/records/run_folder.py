@@ -20,11 +20,19 @@ from deeppap.records.structs import DatasetRecord, FoldRecord, Options, OutputRe
 RUNS = Path("runs")
 CURRENT = Path("data/fold")
 OPTIONS = Options.__struct_fields__
+SAME = (*OPTIONS, "stain_jitter", "scale_jitter")  # in all calls for one run
 
 
-def new_run(request: Options, dataset: DatasetRecord, outputs: list[OutputRecord] | None = None) -> RunRecord:
+def new_run(
+    request: Options,
+    dataset: DatasetRecord,
+    outputs: list[OutputRecord] | None = None,
+    stain_jitter: float = 0.0,
+    scale_jitter: float = 0.0,
+) -> RunRecord:
     """The record of a run that is made here and now, by this command; a net of own classes has `outputs`."""
     options = {name: getattr(request, name) for name in OPTIONS}
+    options |= {"border": request.border or "constant", "stain_jitter": stain_jitter, "scale_jitter": scale_jitter}
     return RunRecord(**options, command=command_line(), dataset=dataset, outputs=outputs, **provenance())
 
 
@@ -38,6 +46,8 @@ def default_name(run: RunRecord) -> str:
         parts.append(f"{run.classes}class")
     if run.select != "paper":
         parts.append(run.select)
+    if run.border != "constant":
+        parts.append(run.border)
     if run.control:
         parts.append(run.control)
     if run.engine != "caffe":
@@ -73,8 +83,8 @@ def open_run(wanted: RunRecord, name: str | None = None, runs: Path = RUNS) -> R
 
 
 def _require_same(file: Path, old: RunRecord, new: RunRecord, dataset: DatasetRecord) -> None:
-    then = {name: getattr(old, name) for name in OPTIONS} | msgspec.structs.asdict(dataset)
-    now = {name: getattr(new, name) for name in OPTIONS} | msgspec.structs.asdict(new.dataset)
+    then = {name: getattr(old, name) for name in SAME} | msgspec.structs.asdict(dataset)
+    now = {name: getattr(new, name) for name in SAME} | msgspec.structs.asdict(new.dataset)
     names = [name for name, value in now.items() if then[name] != value]
     if names:
         expected = ", ".join(f"{name} {then[name]}" for name in names)

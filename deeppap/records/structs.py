@@ -13,6 +13,7 @@ PROTOCOLS = ("cell", "field")
 SELECTIONS = ("paper", "last", "inner")
 CONTROLS = ("shuffle",)
 ENCODINGS = ("raw", "png")
+BORDERS = ("constant", "reflect")
 CLASSES = (2, 7, "own")
 BY_PROTOCOL = {"field": "inner"}  # the default of select; for other protocols it is the paper's
 CAVEAT = "the snapshot was chosen by its loss on the reported fold (select paper): no independent test of new fields"
@@ -32,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     classes: Literal[2, 7, "own"] = 2
     control: Literal["shuffle"] | None = None  # training labels are shuffled, so that the net must learn nothing
     encoding: Literal["raw", "png"] = "raw"  # of views in an LMDB
+    border: Literal["constant", "reflect"] = "constant"  # of views, outside the image; constant is zeros
     seed: int = 1  # of the split, the views and Caffe
     allow_partial: bool = False  # whether a Herlev folder may lack cells
     # what scores the cells; training is always Caffe's, in float32
@@ -52,7 +54,10 @@ class Request(Options, frozen=True, kw_only=True):
     """A run's options and its data: paths of sets, or None for the default one.
 
     `pixel_um` is the side of a pixel in micrometres at which the net sees the cells; None is the first set's own.
+    A `border` of None is that of the net that is adapted, if any, else constant.
     """
+
+    border: Literal["constant", "reflect"] | None = None
 
     data: tuple[str, ...] | None = None
     pixel_um: float | None = None
@@ -196,6 +201,9 @@ class RunRecord(Options, Record, frozen=True, kw_only=True):
     command: list[str]
     dataset: DatasetRecord
     outputs: list[OutputRecord] | None = None  # of a net of own classes, in their order
+    # of the profile, when the run was made: how much training views vary
+    stain_jitter: float = 0.0
+    scale_jitter: float = 0.0
     tf32: bool = False  # whether a fold was trained on a GPU that rounds to TF32
     started: str  # ISO 8601, UTC
     machine: Machine

@@ -10,7 +10,7 @@ import msgspec
 
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
-from deeppap.records import ScoreRecord
+from deeppap.records import RunRecord, ScoreRecord
 from deeppap.report.notes import grouped, weights_text, where
 from deeppap.report.runs import Run
 from deeppap.report.table import Table
@@ -41,6 +41,8 @@ def _facts(run: RunResult) -> dict[str, str]:
         "Protocol and folds": f"{record.protocol}; scored: {run.fold_text() if run.folds else 'none'}",
         "Classes of the net": ", ".join(one.name for one in run.outputs),
         "Snapshot scored": _snapshots(run),
+        "Outside the image": {"constant": "zeros", "reflect": "reflection"}[record.border],
+        "Changes of training views": _jitter(record),
         "Control": record.control or "no",
         "Seed": str(record.seed),
         "Data set": f"{data.name}, {data.cells} cells, {data.path}, dataset_sha {data.dataset_sha[:12]}",
@@ -50,6 +52,12 @@ def _facts(run: RunResult) -> dict[str, str]:
         "Machine": _pairs(msgspec.structs.asdict(record.machine)),
         "Started": record.started,
     }
+
+
+def _jitter(record: RunRecord) -> str:
+    """How much the stain and the scale of training views varied."""
+    values = {"stain": record.stain_jitter, "scale": record.scale_jitter}
+    return ", ".join(f"{name} ±{value:g}" for name, value in values.items() if value) or "no"
 
 
 def _device(made: ScoreRecord) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from data_prep.cells import Cell, by_image
 from data_prep.pixel_size import read_cell_image
-from data_prep.views import Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shifted, spread
+from data_prep.views import REACH, Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shifted, spread
 from deeppap.io.errors import FieldError, UserError
 
 Region = tuple[np.ndarray, tuple[float, float]]
@@ -19,11 +19,12 @@ Region = tuple[np.ndarray, tuple[float, float]]
 
 @dataclass(frozen=True)
 class ViewChoice:
-    """The first `count` views of a test plan, spread over its rotations (paper: Nv)."""
+    """The first `count` views of a test plan, spread over its rotations (paper: Nv); `border` is the net's own."""
 
     grid: Grid
     count: int
     seed: int
+    border: str = "constant"
 
     def __post_init__(self):
         if not (isinstance(self.count, Integral) and 1 <= self.count <= self.grid.views):
@@ -31,7 +32,13 @@ class ViewChoice:
 
     def of(self, name: str) -> list[tuple[int, View]]:
         """The views of the cell `name`, each with its number in the plan."""
-        return [(i, plan_view(name, "test", self.grid, i, self.seed)) for i in spread(self.grid.views, self.count)]
+        chosen = spread(self.grid.views, self.count)
+        return [(i, plan_view(name, "test", self.grid, i, self.seed, self.border)) for i in chosen]
+
+    def reach(self, shift: int) -> int:
+        """How far around a centre that was moved by up to `shift` pixels a view's pixels come from."""
+        # a centre that was moved out of its image is mirrored too
+        return REACH + 2 * shift if self.border == "reflect" else REACH
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ def of_data_set(cell: Cell, choice: ViewChoice, shift: int = 0) -> CellViews:
 
     `shift` moves its true centre by up to so many pixels first (paper: Table 3, delta 5 and 10).
     """
-    return CellViews(cell, partial(read_neighbourhood, cell, shift, choice.seed), choice.of(cell.id))
+    read = partial(read_neighbourhood, cell, shift, choice.seed, choice.reach(shift))
+    return CellViews(cell, read, choice.of(cell.id))
 
 
 def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0) -> Iterator[CellViews]:
@@ -56,7 +64,8 @@ def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0)
     read = lru_cache(maxsize=1)(read_cell_image)
     for cell in by_image(cells):
         image = read(cell.image, cell.scale)
-        region, inside = neighbourhood(image.pixels, shifted(image.place(cell.centre), cell.id, shift, choice.seed))
+        centre = shifted(image.place(cell.centre), cell.id, shift, choice.seed)
+        region, inside = neighbourhood(image.pixels, centre, choice.reach(shift))
         yield CellViews(cell, partial(_same, region, inside), choice.of(cell.id))
 
 

@@ -179,7 +179,7 @@ class TrainedModel:
     def views(self, count: int | None = None) -> ViewChoice:
         """The first `count` of a cell's test views; without one, as many as the run's profile has."""
         wanted = self.profile.test_views if count is None else count
-        return ViewChoice(self.profile.test, wanted, self.run.seed)
+        return ViewChoice(self.profile.test, wanted, self.run.seed, self.run.border)
 
     def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
         """The net in the engine that a device names; Caffe on the CPU without one."""

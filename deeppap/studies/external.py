@@ -152,7 +152,8 @@ def score_source(
     dataset = reopened(record)
     cells = tuple(cell for fold in folds for cell in fold_cells(dataset, split, fold, record)[2])
     model = TrainedModel.open(source.fold, source.weights, say=say)
-    choice = ViewChoice(profile.test, profile.test_views, record.seed)
+    # the border is the source's own: it has learned no other
+    choice = ViewChoice(profile.test, profile.test_views, record.seed, model.run.border)
     tested = replace(dataset, cells=cells)
     found = External(tested, Path(data.path), data.dataset_sha, [model], choice, profile.crops, device)
     require_replaceable(folder, found)
@@ -187,7 +188,8 @@ def _training(model: TrainedModel) -> dict[str, object]:
     """What the nets of one study have in common."""
     run = model.run
     facts = {
-        name: getattr(run, name) for name in ("classes", "outputs", "profile", "seed", "protocol", "select", "control")
+        name: getattr(run, name)
+        for name in ("classes", "outputs", "profile", "border", "seed", "protocol", "select", "control")
     }
     facts |= {"dataset_sha": run.dataset.dataset_sha, "pixel_um": run.dataset.pixel_um}
     # None if Caffe was started by hand
@@ -292,7 +294,8 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
         training_um=first.run.dataset.pixel_um,
         out_of_distribution=None if None in marks else sum(marks),
     )
-    return msgspec.structs.replace(new_run(first.run, data, first.run.outputs), protocol=EXTERNAL, external=external)
+    made = new_run(first.run, data, first.run.outputs, first.run.stain_jitter, first.run.scale_jitter)
+    return msgspec.structs.replace(made, protocol=EXTERNAL, external=external)
 
 
 def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> ScoreRecord:

@@ -182,13 +182,16 @@ def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, 
     if source.run.control:
         say(f"!! the source is a control ({source.run.control}): wrong on purpose !!")
     require_same_pixels(source, run.dataset.pixel_um)
+    if source.run.border != run.border:
+        say(f"!! {source.fold} was trained with border {source.run.border}, and is adapted with {run.border} !!")
     if source.run.dataset.pixel_um is None and run.dataset.pixel_um is not None:
         found = f"these cells have {run.dataset.pixel_um:g} um, and nobody knows whether its own had"
         say(f"!! {source.fold} states no pixel size: {found} !!")
 
 
 def at_pixels_of(source: SourceNet, request: Request) -> Request:
-    """A request for cells at the pixel size of the net that is adapted, unless it names its own."""
+    """A request for cells at the pixel size and with the border of the net that is adapted, unless it names its own."""
+    request = replace(request, border=request.border or source.run.border)
     if request.pixel_um is not None:
         require_same_pixels(source, request.pixel_um)
         return request

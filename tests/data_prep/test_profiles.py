@@ -99,7 +99,7 @@ def test_test_views_are_a_hundred_for_every_profile():
 
 
 def test_an_unknown_profile_is_refused():
-    with pytest.raises(UserError, match="profile: expected one of paper, short, medium, quick, smallest"):
+    with pytest.raises(UserError, match="profile: expected one of paper, short, .*smallest"):
         read_profile("huge")
 
 

@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 
 from data_prep.cells import Cell
 from data_prep.profiles import read_profile
-from data_prep.views import MAX_SHIFT, Grid, View, neighbourhood, plan, plan_view, render, shifted, spread
+from data_prep.stain import STAINS, Stain, restain
+from data_prep.views import (
+    MAX_SHIFT,
+    Grid,
+    Jitter,
+    View,
+    neighbourhood,
+    plan,
+    plan_view,
+    reach_at,
+    render,
+    shifted,
+    spread,
+)
+from deeppap.records.structs import BORDERS
 
 NORMAL, ABNORMAL = Grid(20, 14), Grid(10, 10)
 
@@ -90,13 +104,20 @@ def test_shifted_centres_stay_within_the_limit():
 # rendering
 
 
-def reference_sample(image, x, y):
-    """Bi-linear interpolation in float64; zeros outside."""
+def mirrored(index, length):
+    """Where an index lies in an image that is reflected at its outermost pixels, as often as it takes."""
+    return np.pad(np.arange(length), 400, mode="reflect")[np.clip(index, -400, length + 399) + 400]
+
+
+def reference_sample(image, x, y, border="constant"):
+    """Bi-linear interpolation in float64; zeros outside, or the reflection."""
     x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
     out = np.zeros((*x.shape, 3))
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         i, j = y0 + row, x0 + column
         weight = (1 - np.abs(y - i)) * (1 - np.abs(x - j))
+        if border == "reflect":
+            i, j = mirrored(i, image.shape[0]), mirrored(j, image.shape[1])
         inside = (i >= 0) & (i < image.shape[0]) & (j >= 0) & (j < image.shape[1])
         values = image[np.clip(i, 0, image.shape[0] - 1), np.clip(j, 0, image.shape[1] - 1)].astype(np.float64)
         out += (weight * inside)[..., None] * values
@@ -111,14 +132,14 @@ def reference_enlarge(patch):
 
 
 def reference_patch(image, centre, view):
-    """The first resampling alone: turn counter-clockwise about the centre, shift, cut 128 x 128."""
+    """The first resampling alone: turn counter-clockwise about the centre, shift, cut 128 x 128 at the scale."""
     offset = np.arange(128) - 63.5
-    v, u = np.meshgrid(offset + view.dy, offset + view.dx, indexing="ij")
+    v, u = (view.scale * at for at in np.meshgrid(offset + view.dy, offset + view.dx, indexing="ij"))
     turn = np.deg2rad(view.angle)
     # rows grow downwards: what a counter-clockwise turn brings to (u, v) was clockwise of it
     x = centre[0] + np.cos(turn) * u - np.sin(turn) * v
     y = centre[1] + np.sin(turn) * u + np.cos(turn) * v
-    return reference_sample(image, x, y)
+    return reference_sample(image, x, y, view.border)
 
 
 def reference(image, centre, view):
@@ -135,10 +156,18 @@ def picture(seed, height=300, width=280):
 
 
 CENTRES = st.tuples(st.floats(-5, 285), st.floats(-5, 305))
-VIEWS = st.builds(View, st.floats(0, 360, exclude_max=True), st.integers(-10, 10), st.integers(-10, 10))
+VIEWS = st.builds(
+    View,
+    st.floats(0, 360, exclude_max=True),
+    st.integers(-10, 10),
+    st.integers(-10, 10),
+    st.sampled_from(BORDERS),
+    st.floats(0.9, 1.1),
+    st.none(),
+)
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(centre=CENTRES, view=VIEWS)
 def test_rendering_against_float64(centre, view):
     image = picture(1)
@@ -165,7 +194,7 @@ def test_rendering_is_exact_where_no_pixel_is_between_others(rng, centre):
 def test_views_at_right_angles_are_each_other_turned(centre, view):
     """They sample the same points, so the blur of resampling cannot tell the net one angle from the other."""
     image = picture(2)
-    turned = View(view.angle + 90, view.dy, -view.dx)
+    turned = view._replace(angle=view.angle + 90, dx=view.dy, dy=-view.dx)
     difference = np.abs(np.rot90(render(image, centre, view)).astype(int) - render(image, centre, turned))
     assert difference.max() <= INTERPOLATION
     assert difference.mean() < 0.5
@@ -187,15 +216,56 @@ def test_zeros_lie_outside():
     assert not render(image, (-120.0, 30.0), View(45.0, 0, 0)).any()
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(centre=st.tuples(st.floats(0, 499), st.floats(0, 449)), view=VIEWS)
 def test_the_neighbourhood_is_all_that_a_view_needs(centre, view):
     image = picture(3, 450, 500)
-    part, moved = neighbourhood(image, centre)
+    part, moved = neighbourhood(image, centre, reach_at(view.scale))
     assert part.size < image.size
     difference = np.abs(render(part, moved, view).astype(int) - render(image, centre, view))
     assert difference.max() <= INTERPOLATION
     assert difference.mean() < 0.1
+
+
+@pytest.mark.parametrize("size", [(40, 230), (17, 25), (1, 60), (128, 128)])
+def test_a_small_image_is_reflected_as_often_as_it_takes(size):
+    image, centre = picture(4, *size), (size[1] / 2, size[0] / 2)
+    for view in (View(0.0, 0, 0, "reflect"), View(36.0, 7, -9, "reflect", 1.05)):
+        part, moved = neighbourhood(image, centre, reach_at(view.scale))
+        found = render(part, moved, view)
+        assert np.abs(found - reference(image, centre, view)).mean() < 0.5
+        assert (found.any(axis=2)).mean() > 0.99
+
+
+def test_jitter_is_of_its_own_view_and_changes_nothing_else():
+    plain = [plan_view("a", "train", ABNORMAL, i, 1) for i in range(100)]
+    both = [plan_view("a", "train", ABNORMAL, i, 1, jitter=Jitter(0.05, 0.03)) for i in range(100)]
+    assert [view._replace(scale=1.0, stain=None) for view in both] == plain
+    assert both[7] == plan_view("a", "train", ABNORMAL, 7, 1, jitter=Jitter(0.05, 0.03))
+    scales = np.array([view.scale for view in both])
+    assert 0.97 <= scales.min() < 0.975 and 1.025 < scales.max() <= 1.03
+    values = np.array([[*view.stain.factors, *view.stain.shifts] for view in both]) - [1, 1, 1, 0, 0, 0]
+    assert (values.min(axis=0) < -0.04).all() and (values.max(axis=0) > 0.04).all() and np.abs(values).max() <= 0.05
+    assert len({*scales.tolist(), *values.ravel().tolist()}) == 700  # each drawn by itself
+    other = plan_view("b", "train", ABNORMAL, 7, 1, jitter=Jitter(0.05, 0.03))
+    assert other.scale != both[7].scale and other.stain != both[7].stain
+
+
+def test_a_changed_stain_is_a_changed_optical_density(rng):
+    image = rng.integers(1, 256, (60, 60, 3), dtype=np.uint8)
+    stain = Stain((1.1, 0.9, 1.05), (0.05, -0.08, 0.02))
+    density = -np.log(image[..., ::-1] / 255) @ np.linalg.inv(STAINS)
+    expected = 255 * np.exp(-(density * stain.factors + stain.shifts) @ STAINS)[..., ::-1]
+    assert np.abs(restain(image, stain) - np.clip(expected, 0, 255)).max() < 0.51
+    assert (restain(image, Stain((1, 1, 1), (0, 0, 0))) == image).all()
+
+
+def test_padding_takes_no_stain():
+    image = np.full((90, 90, 3), 200, np.uint8)
+    view = View(45.0, 0, 0, stain=Stain((1.2, 1.2, 1.2), (-0.2, -0.2, -0.2)))
+    plain, changed = (render(image, (45, 45), one) for one in (view._replace(stain=None), view))
+    assert (changed[plain.any(axis=2)].mean() > 210) and not changed[~plain.any(axis=2)].any()
+    assert (~plain.any(axis=2)).mean() > 0.4
 
 
 def test_there_are_two_resamplings(rng):

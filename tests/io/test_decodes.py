@@ -10,7 +10,7 @@ from data_prep.leaks import audit_dataset
 from data_prep.patch_lmdb import Source, write_patch_lmdb
 from data_prep.prepare import prepare_fold, prepare_run
 from data_prep.profiles import run_profile
-from data_prep.regions import REGION_BYTES, cut_regions
+from data_prep.regions import cut_regions, region_bytes
 from data_prep.views import Grid, read_neighbourhood
 from deeppap.io.files import sha256_file
 from deeppap.records import Request
@@ -78,7 +78,7 @@ def test_regions_are_the_neighbourhoods_to_the_bit(manifest, tmp_path):
         for cell in reversed(cells):
             (found, centre), (region, inside) = regions(cell), read_neighbourhood(cell)
             assert centre == inside and found.shape == region.shape and (found == region).all()
-            assert found.nbytes <= REGION_BYTES
+            assert found.nbytes <= region_bytes()
         assert not list(tmp_path.iterdir()), "the scratch file has no name that could be left behind"
 
 

@@ -111,7 +111,7 @@ def run_of(path, pixel_um=0.2, resampled_um=()):
     """A run of a manifest, as far as its pictures need it."""
     facts = {"path": str(path), "paths": (str(path),), "dataset_sha": read_manifest(path).dataset_sha()}
     data = SimpleNamespace(**facts, pixel_um=pixel_um, resampled_um=resampled_um)
-    return SimpleNamespace(record=SimpleNamespace(dataset=data, classes=2))
+    return SimpleNamespace(record=SimpleNamespace(dataset=data, classes=2, border="constant"))
 
 
 def test_the_centre_lies_in_the_part_of_a_field_that_is_shown(tmp_path):

@@ -72,7 +72,7 @@ class CellPictures:
         """One view at the patch's own size, uint8 (128, 128, 3) RGB."""
         image, centre = self._as_scored(self.cell(cell_id))
         # a view is rendered at twice the patch's size, for the net: the mean of 2 x 2 pixels undoes it
-        twice = render(image, centre, view)
+        twice = render(image, centre, view._replace(border=self.run.record.border))
         return twice.reshape(PATCH, 2, PATCH, 2, 3).mean((1, 3)).round().astype(np.uint8)[..., ::-1]
 
     def micrometres(self) -> float | None:
