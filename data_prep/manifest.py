@@ -13,9 +13,7 @@ from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_points
 from data_prep.nucleus import centroid
 from data_prep.pixel_size import PIXEL_RANGE
 from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
-from deeppap.io.files import human
 from deeppap.io.image_file import image_size, missing_image_advice
-from deeppap.io.machine import usable_memory
 from deeppap.io.names import require_printable, unquoted
 
 NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
@@ -23,8 +21,6 @@ CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills de
 COLUMNS = {"image", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", *CLASS_COLUMNS}
 LIKE = 0.85  # from 0 to 1: how near the name of a column must be to that of a known one
 FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
-CELL_BYTES = 1500  # of memory that a cell takes at most beside its line's text; 550 to 1,000 were measured
-SHARE = 4  # of the memory there is, the cells may take one part in so many: folds and fingerprints list them too
 
 
 def read_manifest(path: Path, own: bool = False) -> Dataset:
@@ -49,7 +45,6 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     path = Path(path)
     cells: list[Cell] = []
     rows, masks, mistakes = _Rows(path.parent, own), {}, Mistakes()
-    _require_room(path)
     for line, row in manifest_rows(path, mistakes=mistakes):
         cell = rows.cell(row, line, f"{path}, line {line}", mistakes)
         if cell is None:
@@ -156,17 +151,6 @@ def images_as_groups(cells: list[Cell], folder: Path) -> list[Cell]:
     if len(images) == len(cells) or any(cell.group is not None for cell in cells):
         return cells
     return [replace(cell, group=cell.image.relative_to(folder).as_posix()) for cell in cells]
-
-
-def _require_room(path: Path) -> None:
-    """Refuse more cells than fit into memory while none is kept, so that no file can fill it."""
-    room, need = usable_memory() // SHARE, 0
-    for number, (line, row) in enumerate(manifest_rows(path, mistakes=Mistakes()), 1):
-        need += CELL_BYTES + sum(map(len, row.values()))
-        if need > room:
-            expected = f"cells that fit into {human(room)}, one part in {SHARE} of this machine's memory"
-            do = "Split the manifest, or use a machine with more memory."
-            raise UserError(f"{path}, line {line}", expected, f"{number:,} cells or more", do)
 
 
 def manifest_rows(

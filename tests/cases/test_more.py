@@ -1,7 +1,6 @@
 """More kinds of wrong files, each met once: what was read in silence is refused, and nothing waits for ever."""
 
 import json
-import os
 import struct
 import zlib
 
@@ -108,13 +107,3 @@ def test_an_outline_that_crosses_itself_is_not_imported(tmp_path):
     (tmp_path / "field.png.geojson").write_text('{"type": "FeatureCollection", ' + text[1:])
     with pytest.raises(UserError, match="crosses itself|not cross itself"):
         gather([tmp_path / "field.png.geojson"])
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.csv", "a.geojson"])
-def test_a_fifo_is_named(tmp_path, name):
-    os.mkfifo(tmp_path / name)
-    with pytest.raises(UserError, match="regular file"):
-        if name == "a.png":
-            read_image(tmp_path / name)
-        else:
-            read_nuclei(tmp_path / name, "field.png", SIZE, 0.25)

@@ -5,15 +5,13 @@ import csv
 import os
 import resource
 import shutil
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
 
 from data_prep.dataset import open_dataset
-from data_prep.manifest import CELL_BYTES, manifest_rows, read_manifest
+from data_prep.manifest import manifest_rows, read_manifest
 from data_prep.prepare import prepare_fold
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import read_prototxt
@@ -23,7 +21,6 @@ from deeppap.records import Request, RunRecord
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
 from tests.support.caffe_nets import read_datums
-from tests.support.checkout import ROOT
 
 
 @pytest.fixture
@@ -121,57 +118,6 @@ def test_a_gigabyte_is_not_read(manifest, tmp_path):
     path.write_text("image,label,nucleus_x,nucleus_y\n" + "a" * 3_000_000)
     with pytest.raises(UserError, match="a line of|field larger"):
         read_manifest(path)
-
-
-LONG = """
-import resource, sys
-from pathlib import Path
-from deeppap.io.errors import UserError
-from deeppap.io.names import unquoted
-from data_prep import manifest
-from data_prep.manifest import manifest_rows, read_manifest
-kind, path = sys.argv[1], Path(sys.argv[2])
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-before = peak()
-if kind == "rows":
-    print(sum(1 for _ in manifest_rows(path)))
-else:
-    if kind == "small":
-        manifest.usable_memory = lambda: 400_000_000
-    try:
-        print(len(read_manifest(path).cells))
-    except UserError as error:
-        print(error)
-print(peak() - before)
-"""
-
-
-def measured(kind, path):
-    """What LONG prints first, and by how many kB the memory grew."""
-    done = subprocess.run([sys.executable, "-c", LONG, kind, path], cwd=ROOT, capture_output=True, text=True)
-    printed, kilobytes = done.stdout.splitlines()
-    return printed, int(kilobytes)
-
-
-def test_a_long_manifest_takes_no_memory_where_there_is_little(manifest):
-    path = manifest()
-    with path.open("a", encoding="utf-8") as file:
-        for block in range(20):
-            file.writelines(f"a.png,1,{i % 39}.5,{block % 39}.25\n" for i in range(10_000))
-    rows, kilobytes = measured("rows", path)
-    assert rows == "200000" and kilobytes < 20_000
-    line, kilobytes = measured("small", path)
-    assert str(path) in line and "100.0 MB" in line and kilobytes < 20_000
-
-
-def test_a_cell_takes_no_more_memory_than_the_bound_counts_for_it(manifest):
-    path, cells = manifest(header=("image", "label", "nucleus_x", "nucleus_y", "group", "id")), 20_000
-    with path.open("a", encoding="utf-8") as file:
-        places = ((i, f"{i % 39}.5,{i / cells * 29:.6f}") for i in range(cells))
-        file.writelines(f"a.png,1,{place},patient,cell_of_a_patient_{i}\n" for i, place in places)
-    count, kilobytes = measured("read", path)
-    assert int(count) == cells
-    assert kilobytes * 1024 < cells * CELL_BYTES
 
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle", "yaml"}

@@ -173,7 +173,9 @@ LOSSY |= {
 
 
 def with_alpha(suffix: str):
-    return lambda: cv2.imencode(suffix, np.dstack([PICTURE, np.full((HEIGHT, WIDTH), 99, np.uint8)]))[1].tobytes()
+    alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    alpha[7, 9] = 254  # one pixel that is almost opaque
+    return lambda: cv2.imencode(suffix, np.dstack([PICTURE, alpha]))[1].tobytes()
 
 
 def animation() -> bytes:

@@ -6,8 +6,7 @@ import sys
 import lmdb
 import pytest
 
-from deeppap.io.errors import UserError
-from deeppap.records.run_folder import CURRENT, is_read, make_current
+from deeppap.records.run_folder import is_read
 
 READ = """
 import lmdb, sys
@@ -56,15 +55,3 @@ def test_an_lmdb_that_is_read_is_known(folds, reader):
     process.wait()
     assert not is_read(folder)
     assert not is_read(folds[0] / "val_lmdb")  # there is none
-
-
-def test_the_link_does_not_move_under_a_reader(folds, reader):
-    make_current(folds[0])
-    process = reader(folds[0] / "train_lmdb")
-    with pytest.raises(UserError, match="nobody trains through, found a process reading data/fold/train_lmdb"):
-        make_current(folds[1])
-    assert CURRENT.resolve() == folds[0]
-    make_current(folds[0])  # where it is already
-    process.communicate("")
-    make_current(folds[1])
-    assert CURRENT.resolve() == folds[1]

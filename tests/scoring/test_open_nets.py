@@ -1,5 +1,7 @@
 """A release is opened as its checksums list it, and by nothing else; without a net, since none is reached here."""
 
+import os
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -51,9 +53,46 @@ def test_a_fold_that_was_not_released_is_refused(net):
         open_release(net)
 
 
-def test_other_weights_beside_the_released_ones_are_refused(net):
-    (net / "fold2/snapshots/convnet_t_iter_90.caffemodel").write_bytes(b"other")
-    with pytest.raises(UserError, match="convnet_t_iter_90.caffemodel: expected a file whose sum is in"):
+def a_graph(fold):
+    (fold / "snapshots/net.onnx").write_bytes(b"ready")
+
+
+def a_fifo(fold):
+    os.mkfifo(fold / "scores.json")
+
+
+def a_listed_fifo(fold):
+    (fold / "mean.binaryproto").unlink()
+    os.mkfifo(fold / "mean.binaryproto")
+
+
+def a_link(fold):
+    (fold / "training.json").symlink_to("/etc/hostname")
+
+
+def a_listed_link(fold):
+    shutil.move(fold / "deploy.prototxt", fold.parent.parent / "elsewhere")
+    (fold / "deploy.prototxt").symlink_to(fold.parent.parent / "elsewhere")
+
+
+def a_linked_folder(fold):
+    (fold.parent / "fold1").symlink_to(fold)
+
+
+def a_name_outside(fold):
+    secret = fold.parent.parent / "secret"
+    secret.write_text("x")
+    with (fold.parent / SUMS).open("a") as file:
+        file.write(f"{sha256_file(secret)}  fold0/../../secret\n")
+
+
+ATTACKS = (a_graph, a_fifo, a_listed_fifo, a_link, a_listed_link, a_linked_folder, a_name_outside)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_what_lies_beside_a_releases_files_is_not_opened(attack, net):
+    attack(net / "fold0")
+    with pytest.raises(UserError, match=r"whose sum is in|a link, FIFO|a file in this folder"):
         open_release(net)
 
 

@@ -8,8 +8,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
 from deeppap.training.snapshots import PRUNING
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.checkout import ROOT
@@ -48,43 +46,6 @@ def test_caffe_is_asked_to_stop_if_its_parent_is_killed(tmp_path):
             time.sleep(0.3)
             with suppress(ProcessLookupError):
                 os.kill(int(pid.read_text()), signal.SIGKILL)
-
-
-def listening(process):
-    """The addresses that a process and its children listen at."""
-    psutil = pytest.importorskip("psutil", reason="make cluster")
-    everyone = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
-    found = []
-    for one in everyone:
-        with suppress(psutil.NoSuchProcess):
-            found += [c.laddr.ip for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    return found
-
-
-def test_a_cluster_of_this_machine_listens_on_loopback_alone():
-    """Scheduler, nannies and workers; the certificate is the second guard, not the only one."""
-    pytest.importorskip("distributed", reason="make cluster")
-    from deeppap.cluster.connect import connected, require_dask
-
-    require_dask()
-    with connected("local", 1):
-        found = listening(os.getpid())
-    assert len(found) >= 3 and set(found) == {"127.0.0.1"}
-
-
-def test_a_scheduler_and_a_worker_of_dask_sh_listen_on_loopback_alone(tmp_path):
-    pytest.importorskip("distributed", reason="make cluster")
-    from tests.support.dask_cluster import DaskCluster
-
-    cluster = DaskCluster(tmp_path)
-    try:
-        node = cluster.node()
-        wait_until(cluster.registered, "the node")
-        for process in (cluster.scheduler, node):
-            found = listening(process.pid)
-            assert found and set(found) == {"127.0.0.1"}
-    finally:
-        cluster.close()
 
 
 def test_snapshots_that_a_kill_left_are_removed_at_the_next_start(copy_of, trained_fold, source_weights):

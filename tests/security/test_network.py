@@ -4,11 +4,13 @@ import asyncio
 import os
 import stat
 import subprocess
+from contextlib import suppress
 
 import pytest
 
 pytest.importorskip("distributed", reason="make cluster")
 
+import psutil
 from distributed import Client, Security
 
 from deeppap.cluster.certificate import FILE, find_certificate, make_certificate
@@ -19,6 +21,16 @@ from tests.support.dask_cluster import DaskCluster
 from tests.support.waiting import wait_until
 
 NEEDED = ("tls_ca_file", "tls_client_key", "tls_client_cert")
+
+
+def listening(process):
+    """The addresses that a process and its children listen at."""
+    everyone = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
+    found = []
+    for one in everyone:
+        with suppress(psutil.NoSuchProcess):
+            found += [c.laddr.ip for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    return found
 
 
 def answers(address, **security):
@@ -48,6 +60,8 @@ def test_a_cluster_of_this_machine_answers_its_own_call_alone():
         addresses = [client.scheduler.address, *client.nthreads()]
         assert client.submit(os.getpid).result(30) != os.getpid()
         assert len(addresses) == 2 and all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        found = listening(os.getpid())
+        assert len(found) >= 3 and set(found) == {"127.0.0.1"}  # the certificate is the second guard, not the only one
         assert not any(answers(*way[:1], **way[1]) for address in addresses for way in strangers(address))
 
 
@@ -55,8 +69,11 @@ def test_a_scheduler_of_dask_sh_answers_holders_of_its_certificate_alone(tmp_pat
     require_dask()
     cluster = DaskCluster(tmp_path)
     try:
-        cluster.node()
+        node = cluster.node()
         wait_until(cluster.registered, "the node")
+        for process in (cluster.scheduler, node):
+            found = listening(process.pid)
+            assert found and set(found) == {"127.0.0.1"}
         with connected(str(cluster.file)) as client:
             address = client.scheduler.address
             assert client.submit(os.getpid).result(30)

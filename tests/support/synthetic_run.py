@@ -20,7 +20,7 @@ from deeppap.records import (
     WeightsRecord,
 )
 from deeppap.scoring.score_files import scores_name
-from tests.support.records import MACHINE, change_scores
+from tests.support.records import MACHINE
 
 N_FOLDS = 5
 ANGLES = [36.0 * step for step in range(10)]
@@ -190,14 +190,6 @@ def score_record(fold: Path, shift: int = 0, cells: int = 1) -> ScoreRecord:
         fold_sha="d" * 64,
         csv_sha=sha256_file(fold / scores_name(shift)),
     )
-
-
-def answer_alike(fold: Path) -> None:
-    """Make a fold of two classes answer every cell with one half, as a net that knows nothing."""
-    with (fold / "scores.csv").open(newline="", encoding="utf-8") as file:
-        columns, *rows = csv.reader(file)
-    _write_csv(fold / "scores.csv", columns, [[*row[:3], 0.5, 0.0, 0.5, 0.5] for row in rows])
-    change_scores(fold, doubt="no evidence that this net has learned anything: it answers alike")
 
 
 def _run_record(protocol: str, dataset: str, classes: int, seed: int, labels: list[int]) -> RunRecord:

@@ -112,14 +112,6 @@ def test_unreadable_points_are_refused(tmp_path, name, text, found):
         read_fields(tmp_path)
 
 
-@pytest.mark.parametrize(("shape", "dtype", "found"), [((9, 9), np.uint16, "16 bits"), ((9, 9, 4), np.uint8, "opaque")])
-def test_image_of_another_kind_is_refused(tmp_path, shape, dtype, found):
-    write_image(tmp_path / "a.png", shape, dtype)
-    (tmp_path / "a.csv").write_text("1,1\n")
-    with pytest.raises(UserError, match=found):
-        read_fields(tmp_path)
-
-
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\nnothing"])
 def test_broken_image_and_missing_folder_are_refused(tmp_path, data):
     (tmp_path / "a.png").write_bytes(data)

@@ -1,7 +1,5 @@
 """Which files are images, and which names cannot stand side by side."""
 
-import os
-
 import cv2
 import pytest
 
@@ -40,18 +38,6 @@ def test_name_of_another_image_or_of_a_result_is_refused(folder, name):
     cv2.imwrite(str(folder / name), plain((9, 9, 3), 0))
     with pytest.raises(UserError, match="of the same name"):
         find_images([folder])
-
-
-@pytest.mark.parametrize("name", [b"bad\xff.png", b"bad\xff/a.png"])
-def test_name_that_is_not_utf_8_is_refused(folder, name):
-    """The tables could not be written, after all the work."""
-    path = folder / os.fsdecode(name)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes((folder / "b.png").read_bytes())
-    for given in (path, path.parent):
-        with pytest.raises(UserError, match="UTF-8|printable") as caught:
-            find_images([given])
-        assert str(caught.value).isprintable()
 
 
 def test_pieces_of_a_slide_are_not_images(folder):

@@ -16,9 +16,6 @@ from tests.support.screening import MPP, spoil_segment, write_pyramid, write_tif
 BOXES = [Box(0, 0, 640, 480), Box(100, 90, 200, 170), Box(639, 479, 1, 1), Box(0, 470, 640, 10)]
 
 
-GRADIENT = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
-
-
 @pytest.fixture(scope="module")
 def image():
     return draw_field()[0]
@@ -101,25 +98,6 @@ def test_corrupt_tile_is_reported_and_the_rest_is_read(tmp_path, image, compress
     assert slide.read(Box(0, 127, 129, 2))[1] == damages
 
 
-@pytest.mark.parametrize(
-    ("shape", "kind", "options", "said"),
-    [
-        ((64, 64, 4), np.uint8, {"photometric": "rgb", "extrasamples": ["unassalpha"]}, "alpha channel"),
-        ((64, 64, 3), np.uint16, {"photometric": "rgb"}, "16 bits"),
-        ((64, 64), np.float32, {"photometric": "minisblack"}, "sample format 3"),
-        ((64, 64, 3), np.uint8, {"photometric": "rgb"}, "one value"),
-        ((64, 64), np.uint8, {"photometric": "miniswhite"}, "miniswhite"),
-        ((64, 64), np.uint8, {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}, "palette"),
-    ],
-)
-def test_other_kinds_are_refused(tmp_path, shape, kind, options, said):
-    import tifffile
-
-    tifffile.imwrite(tmp_path / "field.tif", np.zeros(shape, kind), metadata=None, **options)
-    with pytest.raises(UserError, match=said):
-        TiffSlide(tmp_path / "field.tif")
-
-
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9])
 @pytest.mark.parametrize("options", [{"tile": (64, 64)}, {}, {"compression": "jpeg", "tile": (64, 64)}], ids=str)
 def test_truncated_or_random_file_is_refused(tmp_path, image, rng, share, options):
@@ -148,45 +126,3 @@ def test_tile_of_a_sparse_file_is_bare_glass(tmp_path, image, grey):
     rest = np.concatenate([part.reshape(-1, *pixels.shape[2:]) for part in (pixels[:128, 128:], pixels[128:])])
     assert np.abs(found[:128, :128].astype(int) - np.percentile(rest, 95, axis=0)).max() <= 2
     assert np.array_equal(found[:, 128:], pixels[:, 128:])
-
-
-OME = (
-    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
-    '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="64" SizeY="64" SizeC="3" SizeZ="1" SizeT="1" %s>'
-    '<Channel ID="Channel:0:0" SamplesPerPixel="3"/><TiffData/></Pixels></Image></OME>'
-)
-
-
-@pytest.mark.parametrize(
-    ("options", "mpp"),
-    [
-        ({"resolution": (1e4 / 0.0988, 1e4 / 0.0988), "resolutionunit": "CENTIMETER"}, 0.0988),
-        ({"resolution": (25_400 / 0.5, 25_400 / 0.5), "resolutionunit": "INCH"}, 0.5),
-        # a program's default
-        ({"resolution": (72, 72), "resolutionunit": "INCH"}, None),
-        ({"resolution": (300, 300), "resolutionunit": "INCH"}, None),
-        ({"description": OME % 'PhysicalSizeX="0.25" PhysicalSizeY="0.25"'}, 0.25),
-        (
-            {
-                "description": OME
-                % 'PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="2.5E-4" PhysicalSizeYUnit="mm"'
-            },
-            0.25,
-        ),
-        ({"description": OME % 'PhysicalSizeX="0.25" PhysicalSizeXUnit="pixel" PhysicalSizeY="0.25"'}, None),
-        ({"description": OME % 'PhysicalSizeX="0" PhysicalSizeY="0"'}, None),
-        ({"description": OME % ""}, None),
-        ({"description": "Aperio Image Library v11.2.1\r\n64x64|AppMag = 40|MPP = 0.2520"}, 0.252),
-    ],
-)
-def test_pixel_size(tmp_path, options, mpp):
-    if "description" in options:
-        options = {"description": options["description"].encode()}
-    found = TiffSlide(write_tiff(tmp_path / "field.tif", GRADIENT, None, **options)).mpp
-    assert found == (mpp and pytest.approx(mpp, rel=1e-4))
-
-
-def test_pixels_that_are_not_square_are_refused(tmp_path):
-    options = {"resolution": (1e4 / 0.25, 1e4 / 0.3), "resolutionunit": "CENTIMETER"}
-    with pytest.raises(UserError, match="0.25 x 0.3"):
-        TiffSlide(write_tiff(tmp_path / "field.tif", GRADIENT, None, **options))
