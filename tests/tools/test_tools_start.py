@@ -1,4 +1,4 @@
-"""A tool's --help waits for nothing that only its work needs."""
+"""A tool's --help waits for nothing that only its work needs, and its work for nothing heavy that it may not need."""
 
 import os
 import shutil
@@ -50,3 +50,18 @@ def test_another_projects_environment_is_left_for_our_own(tmp_path):
     (tmp_path / ".venv/bin/python").write_text(f'#!/bin/sh\nDEEPPAP_PYTHON=ours exec "{sys.executable}" "$@"\n')
     (tmp_path / ".venv/bin/python").chmod(0o755)
     assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout == "['a b']\n"
+
+
+SLOW = ("sklearn", "scipy.stats", "pandas", "matplotlib", "skimage.transform")
+LOADS = {
+    "build_lmdb": ("deeppap.records.run_folder", "data_prep.prepare"),
+    "train": ("deeppap.engines.device", "deeppap.training.source", "deeppap.training.train_fold", "caffe"),
+    "classify": ("deeppap.engines.device", "deeppap.scoring.open_nets", "deeppap.scoring.classify", "caffe"),
+}
+
+
+@pytest.mark.parametrize("tool", LOADS)
+def test_a_tool_loads_nothing_heavy_that_it_may_not_need(tool):
+    code = f"import sys, {', '.join(LOADS[tool])}; print([name for name in {SLOW} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

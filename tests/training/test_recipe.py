@@ -1,4 +1,4 @@
-"""What a net is trained with has a fingerprint: every part of it counts, and folds that differ are told apart."""
+"""What a net is trained with: its fingerprint, and the source weights that are accepted."""
 
 import shutil
 from dataclasses import replace
@@ -7,13 +7,15 @@ from functools import partial
 import pytest
 
 from data_prep.profiles import read_profile
-from deeppap.io.caffe_messages import caffe_pb2, prototxt_folder
+from deeppap.io.caffe_messages import caffe_pb2, prototxt_folder, read_binary
 from deeppap.io.errors import UserError
 from deeppap.studies.cross_validate import require_one_recipe
 from deeppap.training import resolve
+from deeppap.training import source as module
 from deeppap.training.resolve import difference, recipe_of, recorded
+from deeppap.training.source import check_source_weights, find_weights, require_weights
 from deeppap.training.train_fold import TrainOptions, train_fold
-from tests.support.caffe_nets import edit_once
+from tests.support.caffe_nets import edit_once, gaussian_weights
 from tests.support.synthetic_run import model_record
 
 PROFILE = read_profile("smallest")
@@ -99,3 +101,40 @@ def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, 
     with pytest.raises(UserError, match=r"then and now: weights .* and none \(Gaussian\)"):
         train_fold(fold, TrainOptions(None), say=lambda _: None)
     assert not (fold / "model.json").exists() and not (fold / "train.log").exists()
+
+
+def test_other_layers_of_the_source_net_may_be_there(tmp_path, net_shapes):
+    shapes = {name: net_shapes[name] for name in net_shapes if name.startswith("conv")}
+    shapes |= {"fc6": [[4, 4], [4]], "fc8": [[1000, 4], [1000]]}
+    check_source_weights(gaussian_weights(tmp_path / "w.caffemodel", shapes), 2, net_shapes)
+
+
+def test_weights_in_the_format_of_2014_are_accepted(source_weights, tmp_path, net_shapes):
+    """The reference model is in it: `layers` with four-axis blobs."""
+    new = read_binary(source_weights, "NetParameter", "")
+    old = caffe_pb2().NetParameter(name="old")
+    for layer in new.layer:
+        kept = old.layers.add(name=layer.name)
+        for blob in layer.blobs:
+            shape = [1] * (4 - len(blob.shape.dim)) + list(blob.shape.dim)
+            names = ("num", "channels", "height", "width")
+            kept.blobs.add(**dict(zip(names, shape, strict=True))).data.extend(blob.data)
+    path = tmp_path / "old.caffemodel"
+    path.write_bytes(old.SerializeToString())
+    check_source_weights(path, 2, net_shapes)
+
+
+def test_real_weights_are_accepted(caffenet_weights, net_shapes):
+    check_source_weights(caffenet_weights, 2, net_shapes)
+
+
+def test_where_weights_are_found(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "PLACES", (tmp_path / "one", tmp_path / "two"))
+    assert find_weights(None) is None
+    with pytest.raises(UserError, match="from_scratch"):
+        require_weights(None)
+    (tmp_path / "two").write_bytes(b"")
+    assert find_weights(None) == tmp_path / "two"
+    monkeypatch.setenv("WEIGHTS", "elsewhere")
+    assert str(find_weights(None)) == "elsewhere"
+    assert str(find_weights("given")) == "given"

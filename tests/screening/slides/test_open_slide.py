@@ -1,10 +1,15 @@
-"""Which files are images, and which names cannot stand side by side."""
+"""Which files are images, which names cannot stand side by side, and fields that are decoded whole."""
+
+import struct
 
 import cv2
+import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
+from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.open_slide import companions, find_images, open_slide
+from deeppap.screening.slides.slide import Box
 from tests.support.pictures import plain
 
 
@@ -55,3 +60,43 @@ def test_user_names_which_dicom_file_is_a_slide(folder):
         find_images([folder])
     assert find_images([folder / "2.dcm"]) == [folder / "2.dcm"]
     assert companions(folder / "2.dcm") == [folder / "1.dcm"]
+
+
+def image(rng, shape=(60, 90, 3), kind=np.uint8):
+    return rng.integers(0, np.iinfo(kind).max + 1, shape, kind)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
+@pytest.mark.parametrize("shape", [(60, 90, 3), (60, 90)])
+def test_pixels_are_read(tmp_path, rng, suffix, shape):
+    pixels = image(rng, shape)
+    cv2.imwrite(str(tmp_path / f"field{suffix}"), pixels)
+    slide = FieldImage(tmp_path / f"field{suffix}")
+    assert (slide.levels, slide.colour, slide.mpp) == ([(90, 60)], len(shape) == 3, None)
+    found, damages = slide.read(Box(20, 10, 30, 40))
+    assert np.array_equal(found, pixels[10:50, 20:50])
+    assert damages == []
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("after", [b"\0" * 128, b"x" * 5000, b"\xff" * 64])
+def test_bytes_that_a_camera_appended_are_ignored(tmp_path, rng, suffix, after):
+    path = tmp_path / f"field{suffix}"
+    cv2.imwrite(str(path), image(rng))
+    wanted = FieldImage(path).image
+    path.write_bytes(path.read_bytes() + after)
+    assert np.array_equal(FieldImage(path).image, wanted)
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.99])
+def test_end_of_a_thumbnail_is_not_the_end_of_its_jpeg(tmp_path, rng, keep):
+    path, small = tmp_path / "field.jpg", tmp_path / "small.jpg"
+    cv2.imwrite(str(path), image(rng, (300, 400, 3)))
+    cv2.imwrite(str(small), image(rng, (8, 8, 3)))
+    whole, inside = path.read_bytes(), b"Exif\0\0" + small.read_bytes()
+    whole = whole[:2] + b"\xff\xe1" + struct.pack(">H", len(inside) + 2) + inside + whole[2:]
+    path.write_bytes(whole)
+    assert FieldImage(path).levels == [(400, 300)]
+    path.write_bytes(whole[: int(keep * len(whole))] + b"\0" * 128)
+    with pytest.raises(UserError, match="field.jpg"):
+        FieldImage(path)
