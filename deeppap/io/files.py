@@ -212,10 +212,9 @@ def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
     return found
 
 
-def write_json(final: Path, value: Any, packed: bool = False) -> None:
-    """Write JSON, complete or not at all; keys keep their order. `packed`: on one line, half the size."""
-    layout: dict[str, Any] = {"separators": (",", ":")} if packed else {"indent": 1}
-    write_text(final, json.dumps(value, ensure_ascii=False, **layout) + "\n")
+def write_json(final: Path, value: Any) -> None:
+    """Write JSON, complete or not at all; keys keep their order."""
+    write_text(final, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_file(path: Path, expected: str, limit: int, do: str) -> bytes:
