@@ -95,8 +95,8 @@ def write_kept_run(run: RunResult, out: Path) -> None:
         _write_csv(out / CURVE, POINT, _curve_rows(run.folds))
 
 
-def read_kept_run(folder: Path, only: int | None = None) -> RunResult:
-    """Read a kept run, or `only` one fold of it.
+def read_kept_run(folder: Path) -> RunResult:
+    """Read a kept run.
 
     Raises
     ------
@@ -117,12 +117,10 @@ def read_kept_run(folder: Path, only: int | None = None) -> RunResult:
             values[row["id"], shift] = [number(where, name, row[name]) for name in names]
     views = _read_views(folder / VIEWS, kept, split, cells)
     logs = _read_curve(folder / CURVE)
-    folds = []
+    folds, classes = [], classes_of(kept.run, cells)
     for one in kept.folds:
-        if only in (None, one.fold):
-            classes = classes_of(kept.run, cells)
-            fold = _fold_result(folder, one, sorted(split.folds[one.fold]), cells, classes, values)
-            folds.append(replace(fold, views=views.get(one.fold), log=logs.get(one.fold)))
+        fold = _fold_result(folder, one, sorted(split.folds[one.fold]), cells, classes, values)
+        folds.append(replace(fold, views=views.get(one.fold), log=logs.get(one.fold)))
     scored = [fold.fold for fold in folds]
     return RunResult(
         name=folder.resolve().name,

@@ -180,10 +180,8 @@ class RunResult:
         return f"fold{'s' * (len(numbers) != 1)} {','.join(map(str, numbers))} of {self.n_folds}"
 
 
-def load_run(path: Path, only: int | None = None) -> RunResult:
-    """Read a run folder, or one kept in results/, or `only` one fold of it.
-
-    Folds without scores.csv, or not asked for, are `missing_folds`.
+def load_run(path: Path) -> RunResult:
+    """Read a run folder, or one kept in results/; folds without scores.csv are `missing_folds`.
 
     Raises
     ------
@@ -198,12 +196,11 @@ def load_run(path: Path, only: int | None = None) -> RunResult:
     if (folder / "fold.json").exists() and not (folder / "run.json").exists():
         raise UserError(folder, "a run's folder", "a fold of one", f"Give {folder.resolve().parent}.")
     if is_kept(folder):
-        return read_kept_run(folder, only)
+        return read_kept_run(folder)
     record, split = RunRecord.read(folder), SplitRecord.read(folder)
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / SplitRecord.FILE, split.folds, cells)
-    wanted = range(len(split.folds)) if only is None else [only]
-    scored = [k for k in wanted if (folder / f"fold{k}" / "scores.csv").exists()]
+    scored = [k for k in range(len(split.folds)) if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, record, split.folds[k], cells) for k in scored)
     missing = tuple(k for k in range(len(split.folds)) if k not in scored)
     return RunResult(
@@ -323,6 +320,3 @@ def _baselines(path: Path) -> dict[str, Any] | None:
 
 def _wrong(where: str | Path, expected: str, found: str) -> UserError:
     return UserError(where, expected, found, f"Score the fold again with {MADE_BY}.")
-
-
-__all__ = ["CellRow", "FoldResult", "RunResult", "ViewScores", "load_run", "read_cells"]
