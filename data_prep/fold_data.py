@@ -40,6 +40,7 @@ def fold_cells(
     The paper selects its snapshot on the very fold it reports, so there validation and test are one.
     """
     train, test = train_test_cells(dataset, split, fold)
+    # for `last` the validation loss is only shown; the test cells show it as in the paper
     if run.select != "inner":
         return train, test, test
     train, validation = inner_split(train, run.protocol, run.seed, run.classes == "own")
@@ -69,6 +70,7 @@ def class_labels(cells: Sequence[Cell], run: RunRecord, shuffled: bool = False) 
 def sources(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, profile: Profile) -> tuple[Source, Source]:
     """What the training and the validation LMDB of a fold are made of."""
     train, validation, _ = fold_cells(dataset, split, fold, run)
+    # training labels alone: a control is judged by true ones
     shuffled = run.control == "shuffle"
     grids = [profile.grid_of(cell) for cell in train]
     full = [range(grid.views) for grid in grids]
@@ -165,6 +167,7 @@ def build_fold(
     (target / "snapshots").mkdir(exist_ok=True)
     write_fold_images(target, parts_of(dataset, split, fold, run), known)
     sync(target)
+    # after all else: a fold is complete if it has a record
     record.write(target)
     return _built(target, record)
 
@@ -190,6 +193,7 @@ def _write_lmdbs(
                 entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name, regions)
                 record[name] = lmdb_record(partial, entries)
                 (partial / "lock.mdb").unlink(missing_ok=True)
+        # the final names come last and together: an LMDB under its name is whole
         write_mean(target / "mean.binaryproto", mean.value())
         for name in LMDBS:
             partial_path(target / name).rename(target / name)

@@ -29,6 +29,7 @@ def _dealt(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_cla
     kind = StratifiedKFold if protocol == "cell" else StratifiedGroupKFold
     # cells by themselves come out stratified at once; whole groups may not
     others = rng(seed, "folds").integers(SEEDS, size=SPLITS) if protocol == "field" else ()
+    # the seed's own folds first, so that a set that needs no other seed has the folds of scikit-learn
     for each in (seed, *map(int, others)):
         splitter = kind(n_folds, shuffle=True, random_state=each)
         with warnings.catch_warnings():
@@ -48,6 +49,7 @@ def _strata(cells: Sequence[Cell], n_folds: int, by_class: bool) -> np.ndarray:
         if by_class or known == SEVEN:
             index = {one.name: index for index, one in enumerate(known)}
             classes[inside] = [index[cell.kind] for cell in cells if cell.set_name == name]
+    # ever coarser, until scikit-learn takes it
     for strata in (of_set + classes, of_set + labels, labels):
         # scikit-learn refuses where every class is smaller than the folds
         if np.bincount(strata).max() >= n_folds:
@@ -77,6 +79,7 @@ def _both_labels(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, 
         if not possible and all(folds):  # no seed brings both labels into more folds than there are groups of each
             return folds
     if protocol == "field":
+        # moved only after all seeds have failed: a drawn split is less of our making
         for folds in tried:
             if not one_sided(moved := _with_groups_moved(cells, folds)):
                 return moved
@@ -243,6 +246,7 @@ def nested_subsets(cells: Sequence[Cell], shares: Sequence[int], seed: int) -> l
     """
     names = sorted({_group(cell) for cell in cells})
     draws = rng(seed, "nested subsets")
+    # groups are counted, not cells: a laboratory labels whole slides
     counts = [math.ceil(share * len(names) / 100) for share in shares]
     for _ in range(TRIES):
         order = [names[i] for i in draws.permutation(len(names))]

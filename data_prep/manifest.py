@@ -44,6 +44,7 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     """
     path = Path(path)
     cells: list[Cell] = []
+    # all mistakes of a list at once: a person who mends one line a run gives up
     rows, masks, mistakes = _Rows(path.parent, own), {}, Mistakes()
     for line, row in manifest_rows(path, mistakes=mistakes):
         cell = rows.cell(row, line, f"{path}, line {line}", mistakes)
@@ -136,6 +137,7 @@ class _Rows:
         return group
 
     def _id(self, row: dict[str, str], line: int, where: str) -> str:
+        # an id seeds the views of its cell: it must not follow from the order of the lines where it can be avoided
         name = row.get("id") or Path(row["image"]).stem
         if name in self.ids and not row.get("id"):
             name = f"{name}_{line}"

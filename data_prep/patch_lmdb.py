@@ -77,6 +77,7 @@ class _Renderer:
             # Caffe's Datum is planes of B, G and R, OpenCV's image pixels of three
             planes = np.stack(cv2.split(image))
             total += planes
+            # the label that is trained on, which a control has dealt anew; the views follow the cell's own
             message.label = int(source.labels[cell])
             if source.encoding == "png":
                 message.encoded = True
@@ -117,6 +118,7 @@ def write_patch_lmdb(
     if regions is None:
         with cut_regions(source.cells, path.parent, workers, source.reach) as regions:
             return write_patch_lmdb(path, source, shuffled, workers, mean, title, regions)
+    # the order is drawn before anything is rendered, so any number of workers gives the same bytes
     cell, view = order(source, shuffled)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]
     bar = progress(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05)

@@ -198,7 +198,9 @@ def fit_views(written: Profile, run: RunRecord) -> Profile:
     least_views, sets = 0, _sets(run)
     if written.least_iterations:
         batch, epochs = batch_and_epochs(written, run.classes)
+        # the fewest views that fill so many iterations: the last batch of an epoch may be short
         least_views = (math.ceil(written.least_iterations / epochs) - 1) * batch + 1
+    # the sets grow in step, so that none outweighs the others
     together = zip(*(_fitted(written, one.labels) for one in sets), strict=False)
     grids = next(grids for grids in together if sum(map(_views, grids, sets, repeat(run))) >= least_views)
     if not run.dataset.sets:
@@ -244,6 +246,7 @@ def _even(written: Grids, cells: Sequence[int]) -> Iterator[Grids]:
 
     Only labels are balanced, as in the paper: within one each cell has as many views, whatever its class.
     """
+    # a set that is even already keeps the views that are written, to the byte
     if _uneven(written, cells) <= EVEN:
         yield written
     more = max(written, key=lambda label: cells[label] * written[label].views)

@@ -72,6 +72,7 @@ class Regions:
         image = read_cell_image(cells[0].image, cells[0].scale)
         self.sha256[cells[0].image] = pixel_sha256(image.stored)  # before resampling: the same image has one checksum
         for cell in cells:
+            # views reach a hundred pixels from the nucleus; the image may be a thousand times as large
             region, centre = neighbourhood(image.pixels, image.place(cell.centre), self.reach)
             with self.lock:
                 start, self.end = self.end, self.end + region.nbytes

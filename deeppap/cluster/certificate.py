@@ -36,6 +36,7 @@ def make_certificate() -> Path:
     if not path.exists() or time.time() - path.stat().st_mtime > VALID:
         extra("cryptography", "a cluster's certificate", "cluster")
         made = extra("distributed", "a cluster", "cluster").Security.temporary()
+        # private before a key is in it
         with complete_or_absent(path) as partial:
             partial.touch(mode=0o600)
             partial.write_text(made.tls_scheduler_key + made.tls_scheduler_cert, encoding="ascii")

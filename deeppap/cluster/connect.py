@@ -53,6 +53,7 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
         If Dask is not installed or nobody answers there.
     """
     distributed = require_dask()
+    # an ExitStack: the cluster is closed even if the client cannot be made
     if where == "local":
         with ExitStack() as stack:
             try:
@@ -113,6 +114,7 @@ def _own_cluster(count: int, cards: Sequence[str], security: "Security"):
     common |= {"protocol": "tls", "security": security}
     workers = {}
     for number in range(count):
+        # the only way to give a process one card: Caffe takes the first that it sees
         environment = {"CUDA_VISIBLE_DEVICES": cards[number % len(cards)]} if cards else {}
         options = {**common, "nthreads": 1, "env": environment, "silence_logs": 50}
         workers[number] = {"cls": Nanny, "options": options}

@@ -69,6 +69,7 @@ def attempt(code: str, mark: str, function: Callable, *values: Any) -> Outcome:
     here = get_worker().address
     try:
         _one_thread()
+        # scores of two versions in one folder could not be told apart
         if code_digest() != code:
             do = "Update it and restart the worker."
             raise UserError(ROOT, "the same code as the driver's", "another version", do)
@@ -122,6 +123,7 @@ class Jobs:
     def _run(self, jobs: Sequence[Job], alone: bool) -> None:
         waiting: deque[Job] = deque(jobs)
         running: dict[Future, Job] = {}
+        # one job a worker: which one runs too long, or took its worker down, is then known by name
         while waiting or running:
             workers = self._workers()
             while waiting and len(running) < (1 if alone else len(workers)):
@@ -161,6 +163,7 @@ class Jobs:
             others = [worker for worker in workers if _machine(worker) not in machines]
             others = others or [worker for worker in workers if worker not in job.failed_at]
             where = {"workers": others or workers, "allow_other_workers": True}
+        # a new key for each try: Dask hands out the old result, or the old failure, of a key that it knows
         self.number += 1
         key = f"{job.function.__name__}-{self.session}-{self.number}"
         given = (attempt, code_digest(), self.mark, job.function, *job.values)
@@ -174,6 +177,7 @@ class Jobs:
         while running:
             with self.client.as_current(), contextlib.suppress(TimeoutError, CancelledError):
                 wait(list(running), timeout=patience, return_when="FIRST_COMPLETED")
+            # looked at even after a timeout: a future may have ended while the wait gave up
             if ended := [future for future in running if future.status != "pending"]:
                 return ended
             self._workers()  # nothing in all that time: is there a worker at all?
@@ -231,6 +235,7 @@ class Jobs:
         if len(job.failed_at) < TRIES:
             return True
         self.given_up[job.name] = f"{TRIES} tries failed: {reason}"
+        # five failures and no success: the cluster is at fault, and thousands of tiles would fail one by one
         if not self.able and len(self.given_up) >= min(self.count, HOPELESS):
             do = "See docs/how-to/slides-on-a-cluster.md."
             raise FieldError("cluster", "a worker that can do the work", reason, do)

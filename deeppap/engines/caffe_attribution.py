@@ -38,6 +38,7 @@ class CaffeAttribution:
         self.fields = receptive_fields(message, layer)
         message.force_backward = True  # Caffe passes nothing back in a net without a loss otherwise
         layers = message.layer
+        # the gradient of a probability vanishes where the net is sure: the logits' does not
         self.logits = next(one.bottom[0] for one in layers if "prob" in one.top)
         self.last = next(one.name for one in layers if self.logits in one.top and self.logits not in one.bottom)
         self.after = next(one.name for one in layers if layer in one.bottom and layer not in one.top)

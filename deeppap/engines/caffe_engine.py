@@ -60,6 +60,7 @@ class CaffeEngine(CropEngine):
     def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means."""
         self.require_layer(layer)
+        # an empty array in front: no crops give no rows, with as many columns as ever
         prob = [np.empty((0, self.classes), np.float32)]
         features = [self.net.channel_means(layer)[:0]]
         for start in range(0, len(crops), self.batch):
@@ -117,6 +118,7 @@ class CaffeViews(ViewInput):
 
     def _load(self) -> CaffeNet:
         size = self.mean.shape[-1]
+        # built in Python, not kept as a file: it follows from the deploy net, the crops and the batch
         message = view_net(self.engine.deploy.message, self.engine.crop, self.crops, self.at_once, size)
         if self.layer is not None:
             # averaged on the GPU, which then hands over a few numbers for each crop
@@ -171,6 +173,7 @@ def view_net(deploy: Message, crop: int, crops: int, views: int, size: int) -> M
         layer.crop_param.offset.extend((row, start))
     data = net.layer.add(name="data", type="Concat", bottom=[f"crop{i}" for i in range(crops)], top=["data"])
     data.concat_param.axis = 0
+    # from here on it is the net that was trained, layer for layer
     net.layer.extend(layer for layer in deploy.layer if layer.type != "Input")
     return net
 

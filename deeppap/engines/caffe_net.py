@@ -54,6 +54,7 @@ class CaffeNet:
         sha256: str | None = None,
         do: str = "Give the model that belongs to this net.",
     ):
+        # before the import: glog reads it once, and would print every layer of every net
         os.environ.setdefault("GLOG_minloglevel", "2")
         import caffe
 
@@ -67,6 +68,7 @@ class CaffeNet:
             shapes = {name: [list(blob.data.shape) for blob in blobs] for name, blobs in self.params.items()}
             stored = layers_of(check_weights(weights, shapes, do, sha256))
             for name, blobs in self.params.items():
+                # the 2014 format has other shapes for the same values, in the same order
                 for blob, values in zip(blobs, stored[name], strict=True):
                     blob.data.ravel()[...] = blob_values(values)
 
@@ -83,6 +85,7 @@ class CaffeNet:
         """The memory of an input blob, float32; the net is reshaped if the blob had another shape."""
         data = self.blobs[blob]
         if data.data.shape != shape:
+            # reshaping allocates, so it needs the device as a pass does
             self._set_mode()
             data.reshape(*shape)
             self.net.reshape()
@@ -129,8 +132,10 @@ def probe_net(deploy: Path | Deploy) -> dict[str, dict[str, list]]:
         For a net that `read_deploy` refuses, and with Caffe's own reason if Caffe does.
     """
     deploy = read_deploy(deploy)
+    # a process costs a second, and one command asks about the same net several times
     if deploy.sha256 not in _shapes_of:
         _shapes_of[deploy.sha256] = _ask_caffe(deploy)
+    # parsed anew: what one caller changes must not reach the next
     return json.loads(_shapes_of[deploy.sha256])
 
 

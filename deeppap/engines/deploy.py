@@ -102,6 +102,7 @@ def crop_and_classes(deploy: Deploy, blobs: Shapes) -> tuple[int, int]:
 
 def allowed_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
     """The shapes of a net's blobs and parameters; ValueError with the reason if it is not allowed."""
+    # the formats of 2014 and before (`layers`, `input_dim`) would be upgraded by Caffe after this check
     other = [part.name for part, _ in net.ListFields() if part.name not in ("name", "layer")]
     if other:
         raise ValueError(f"the field {other[0]}")
@@ -121,6 +122,7 @@ def allowed_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
             raise ValueError(f"{what} that does not fit: {error}") from None
         if min(shape) < 1 or any(min(one) < 1 for one in weights):
             raise ValueError(f"{what} with an output of {shape}")
+        # a small file can ask for any amount of memory or time: counted before Caffe is asked
         work += _work(layer, below, shape, weights, what)
         blobs[layer.top[0]] = shape
         params[layer.name] = weights
@@ -172,6 +174,7 @@ def _require_wired(layer: Message, blobs: Shapes, names: dict[str, object], what
     inputs = {"Input": (0, 0), "Concat": (1, 8)}.get(layer.type, (1, 1))
     if len(layer.top) != 1 or not inputs[0] <= len(layer.bottom) <= inputs[1]:
         raise ValueError(f"{what} with {len(layer.bottom)} inputs and {len(layer.top)} outputs")
+    # Caffe splits a blob that several layers take; a cycle or a blob from nowhere ends its process
     missing = [name for name in layer.bottom if name not in blobs]
     if missing:
         raise ValueError(f"{what} that takes {missing[0]}, which no layer before it makes")

@@ -141,6 +141,7 @@ def adopt(device: Device) -> Device:
     FieldError
         If this machine lacks it.
     """
+    # CUDA_VISIBLE_DEVICES gives each worker one card, which is then number 0 there
     gpu = None if device.gpu is None else "0"
     precision = "float32" if device.precision == "tf32" else device.precision
     resolve(gpu or "none", device.tf32, device.engine, precision)
@@ -154,6 +155,7 @@ def require_engine(engine: str, precision: str) -> None:
     if precision not in ENGINES[engine]:
         expected = f"a precision of {engine}: {', '.join(ENGINES[engine])}"
         raise FieldError("precision", expected, precision, "Choose one of them, or another `engine`.")
+    # found out here, in one line, and not by an ImportError after the images were read
     if engine == "caffe" and caffe_select() is None:
         do = "Run make caffe. To score, `engine` onnxruntime needs no Caffe."
         raise FieldError("engine", "BVLC Caffe in this Python", "none", do)
@@ -228,6 +230,7 @@ def gpus_for_workers(device: Device, choice: str | None) -> list[str]:
     """Values of CUDA_VISIBLE_DEVICES for a cluster's workers, one GPU each; empty if the device is the CPU."""
     if device.gpu is None:
         return []
+    # the numbers that the user's own variable leaves, not those of the machine
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = shown.split(",") if shown else [str(number) for number in range(len(gpu_names()))]
     return gpus if choice in (None, "all") else gpus[int(choice) :][:1]
@@ -239,6 +242,7 @@ def gpu_names() -> list[str]:
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     if shown:
         command.append(f"--id={shown}")
+    # a machine without nvidia-smi has no GPU as far as anybody here can tell
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):

@@ -97,6 +97,7 @@ class Engine(ABC):
         UserError
             Where the engine does not show its layers, or the net has none of that name.
         """
+        # an exported graph has one output: only Caffe keeps every blob of a pass
         found = f"{self.name}, which gives probabilities alone"
         raise FieldError("engine", f"an engine that shows the layer {layer}", found, "Use caffe.")
 
@@ -126,6 +127,7 @@ def open_engine(
         If the engine is unknown or not installed, or lacks that precision here; for a net that may not be built, and
         weights that are not its own.
     """
+    # TF32 is how a GPU computes in float32, not a precision that an engine is asked for
     require_engine(device.engine, "float32" if device.precision == "tf32" else device.precision)
     # imported here, since each engine's packages may be missing
     if device.engine == "openvino":

@@ -66,6 +66,7 @@ def _of_any_size(deploy: Path, weights: Path) -> bytes:
     from deeppap.engines.onnx_graph import net_graph
 
     model: Message = net_graph(deploy, weights)
+    # convolutions ask for no size; each end gets names of its own, since the output is half as large
     for number, value in enumerate((*model.graph.input, *model.graph.output)):
         for name, dim in zip("HW", value.type.tensor_type.shape.dim[2:], strict=True):
             dim.dim_param = f"{name}{number}"

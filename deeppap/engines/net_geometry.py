@@ -121,6 +121,7 @@ def layer_shapes(layer: Message, below: list[list[int]]) -> tuple[list[int], lis
         if not window.pad < window.kernel <= min(size) + 2 * window.pad:
             raise ValueError(f"a window of {window.kernel} on {size} with {window.pad} around it")
         return [count, channels, *(_pooled(length, window) for length in size)], []
+    # Caffe centres the window on a channel, and ends its process at an even one
     if layer.type == "LRN" and layer.lrn_param.local_size % 2 == 0:
         raise ValueError("an even local_size")
     if layer.type not in ("Convolution", "Deconvolution"):
@@ -158,6 +159,7 @@ def receptive_fields(net: Message, blob: str) -> ReceptiveFields:
     UserError
         For another kind of blob.
     """
+    # walked from the blob down, since a layer names what it takes and not who takes it
     steps: list[tuple[int, float]] = []  # from the blob down to the input: stride, centre of the first window
     name = blob
     while name != "data":
@@ -172,6 +174,7 @@ def receptive_fields(net: Message, blob: str) -> ReceptiveFields:
             raise UserError(where, "a layer that keeps positions", "another", "Name a layer before it.")
         name = layer.bottom[0]
     stride, first = 1, 0.0
+    # from the input up: each layer counts in the pixels of the one below it
     for step, centre in reversed(steps):
         first += stride * centre
         stride *= step

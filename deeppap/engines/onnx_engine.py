@@ -42,6 +42,7 @@ class OnnxEngine(CropEngine):
     ):
         self.model, self.precision, self.batch = model, device.precision, batch or BATCH
         self.crop, self.classes = self.load(proven_graph(deploy, model, sha256), device)
+        # grows with the first calls: the number of crops follows from the caller's views
         self._memory = np.empty((0, 3, self.crop, self.crop), np.float32)
 
     @abstractmethod

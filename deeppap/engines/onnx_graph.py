@@ -65,6 +65,7 @@ def net_graph(
         values = [blob_array(blob) for blob in stored.get(layer.name, [])]
         arrays = [array.reshape(shape) for array, shape in zip(values, shapes, strict=False)]
         _add_layer(layer, arrays, blobs, build)
+    # the ends of the graph: what no layer makes, and what no layer takes
     taken = {name for layer in net.layer for name in layer.bottom}
     inputs = [layer.top[0] for layer in net.layer if layer.type == "Input"]
     outputs = [layer.top[0] for layer in net.layer if layer.top[0] not in taken]
@@ -90,6 +91,7 @@ def with_named_outputs(deploy: Path | Deploy, input_shape: list[int] | None = No
         raise UserError(deploy.path, "one Input layer with one top", str(len(inputs)), "Give a deploy prototxt.")
     if input_shape:
         inputs[0].input_param.shape[0].dim[1:] = input_shape
+    # Caffe lets ReLU and Dropout write over their input; in ONNX a name is given once
     renamed: dict[str, str] = {}  # a blob of the prototxt: its latest name
     for layer in net.layer:
         in_place = set(layer.bottom) & set(layer.top)

@@ -62,10 +62,12 @@ def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None
         if not weights.is_file():
             raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
         sha256 = sha256_file(weights)
+    # made anew in a second; a file beside the weights could be anybody's
     model = net_graph(deploy, weights, sha256=sha256)
     ends = {value.name: value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)}
     crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
     mark = compared_mark(deploy, sha256)
+    # where no Caffe is installed (make score) there is nothing to compare with
     if caffe_select() is not None and not mark.exists():
         shape = [dim.dim_value for dim in ends["data"]][1:]
         compare_layers(model, deploy, weights, seeded_crops(CROPS, shape))
@@ -108,6 +110,7 @@ def _with_all_outputs(model: Message) -> Message:
     """A copy of a model that gives the output of every node."""
     copy = type(model)()
     copy.CopyFrom(model)
+    # ONNX Runtime hands out nothing but declared outputs
     named = {value.name for value in copy.graph.output}
     for node in copy.graph.node:
         for name in node.output:

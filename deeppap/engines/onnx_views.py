@@ -35,6 +35,7 @@ def views_graph(net: Message, mean: np.ndarray, crops: int = CROPS) -> Message:
     build = Builder()
     before = _crops(build, mean, crop, crops)
     build.node("Reshape", [before, build.value("crops/shape", np.array([-1, 3, crop, crop]))], data)
+    # the nodes before the net and those behind it come from one builder
     head, build.nodes = build.nodes, []
     apart = prob if prob != PROB else f"{PROB}/apart"
     build.node("Reshape", [apart, build.value("crop_prob/shape", np.array([-1, crops, classes]))], CROP_PROB)

@@ -46,6 +46,7 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
     """
     net = read_binary(path, "NetParameter", do, sha256)
     _require_one_meaning(path, net, do)
+    # by name, as Caffe copies weights: a layer that is called otherwise would keep its random values
     have = layers_of(net)
     missing = [name for name in expected if name not in have]
     if missing:
@@ -59,6 +60,7 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
             values = blob_values(blob)
             if values.size != np.prod(shape):
                 raise UserError(path, f"{np.prod(shape)} values in {name}", f"{values.size}", do)
+            # a diverged training writes such files, and every score of it would be NaN or 0.5
             if not np.isfinite(values).all():
                 bad = int((~np.isfinite(values)).sum())
                 raise UserError(path, f"finite numbers in {name}", f"{bad} that are NaN or infinite", do)

@@ -61,6 +61,7 @@ def of_data_set(cell: Cell, choice: ViewChoice, shift: int = 0) -> CellViews:
 
 def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0) -> Iterator[CellViews]:
     """As `of_data_set`, of many cells: image after image, each decoded once, here and not where its views are made."""
+    # one image in memory: the cells come image after image
     read = lru_cache(maxsize=1)(read_cell_image)
     for cell in by_image(cells):
         image = read(cell.image, cell.scale)
@@ -76,6 +77,7 @@ def of_pixels(image: np.ndarray, centre: tuple[float, float], choice: ViewChoice
     row it comes from.
     """
     region, inside = neighbourhood(image, centre)
+    # the seed of its views: by file or row the same cell would score differently in another list
     name = hashlib.sha256(repr((region.shape, [f"{v:.3f}" for v in inside])).encode() + region.tobytes()).hexdigest()
     return CellViews(Cell(name, source, 0, "", centre, None), partial(_same, region, inside), choice.of(name))
 

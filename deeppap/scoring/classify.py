@@ -117,6 +117,7 @@ def cells_in_csv(
     for line, cell in listed.items():
         lines_of.setdefault((cell.image, cell.scale), []).append(line)
 
+    # reading an image twice costs more than keeping what its cells need; a list of any length must still fit
     room = (usable_memory() // 4 if held_bytes is None else held_bytes) // CELL_BYTES
     found: dict[int, CellViews | Listed] = {}
     for (name, scale), lines in progress(lines_of.items(), desc="read", unit="image", leave=False):
@@ -175,6 +176,7 @@ def score_given(
         engine = model.engine(device)
         ready = engine.view_input(model.mean, model.crops())
         known = model.ood_reference(engine.name, say)
+        # generators: the nets advance cell by cell, so no net's scores are held for a whole list
         of_nets.append(score_cells(ready, with_pixels(cells, choice), model.outputs, known))
     return averaged(of_nets)
 

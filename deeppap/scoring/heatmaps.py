@@ -55,6 +55,7 @@ def heat_map(attribution: CaffeAttribution, cell: CellViews, mean: np.ndarray, c
     size, ones = region.shape[1::-1], np.ones(maps.shape[1:], np.float32)
     heat = np.zeros(region.shape[:2], np.float32)
     seen = np.zeros(region.shape[:2], np.float32)
+    # each map is laid back through its crop, its mirror and its view onto the one picture that all share
     for index, units in enumerate(maps.astype(np.float32)):
         back = unit_to_image(attribution.fields, attribution.crop, index % crops, centre, views[index // crops])
         heat += cv2.warpAffine(units, back, size)
@@ -105,6 +106,7 @@ def chosen_cells(cells: Sequence[Cell], scores: Sequence[float]) -> list[Cell]:
         own = sorted(entry for entry in own if entry[2].label == label)
         right = [cell for _, _, cell, score in own if (score >= 0.5) == (label == 1)]
         wrong = [cell for _, _, cell, score in own if (score >= 0.5) != (label == 1)]
+        # the surest cells all look alike; those in the middle are what the net usually sees
         middle = max(0, len(right) // 2 - EACH // 2)
         found += [*right[middle : middle + EACH], *wrong[::-1][:EACH]]
     return found

@@ -112,6 +112,7 @@ def read_kept_run(folder: Path) -> RunResult:
     for line, row in rows:
         where = f"{folder / SCORES}:{line}"
         cells[row["id"]] = cell_of_row(where, row)
+        # one row for each cell and shift: with the folds not scored, all cells of the run are there once
         if row["shift"]:  # blank for a cell whose fold has no scores
             shift = integer(where, "shift", row["shift"], SHIFTS[-1] + 1)
             values[row["id"], shift] = [number(where, name, row[name]) for name in names]

@@ -143,6 +143,7 @@ def ensure_reference(model: "TrainedModel", device: Device, say: Callable[[str],
 
     Without the images that the fold was built from it only prints so: a training needs the LMDBs alone.
     """
+    # of these weights alone: the layer of another net lies elsewhere
     reference = OODReference.read(model.folder)
     if reference is not None and reference.weights_sha == model.weights_sha:
         return
@@ -169,6 +170,7 @@ def fit_reference(
     features = features_of(model, engine, [*train, *held_out], layer)
     trained, held = features[: len(train)], features[len(train) :]
     gaussian = fit_gaussian(trained)
+    # cells that the Gaussian was fitted to lie nearer to it than new ones: they can set no limit
     if len(held) >= min(LEAST_CELLS, len(trained)):
         pairs = [(gaussian, held)]
     else:

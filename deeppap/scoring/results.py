@@ -198,6 +198,7 @@ def load_run(path: Path) -> RunResult:
     if is_kept(folder):
         return read_kept_run(folder)
     record, split = RunRecord.read(folder), SplitRecord.read(folder)
+    # the run's own list, not the data set: a run is read after its images are gone
     cells = read_cells(folder / "cells.csv")
     _check_split(folder / SplitRecord.FILE, split.folds, cells)
     scored = [k for k in range(len(split.folds)) if (folder / f"fold{k}" / "scores.csv").exists()]
@@ -246,6 +247,7 @@ def judged(
     place = {(one.name, LABELS.index(one.label)): index for index, one in enumerate(classes)}
     labels = np.array([cells[cell].label for cell in ids], np.int64)
     kinds = np.array([place[cells[cell].class_name, cells[cell].label] for cell in ids], np.int64)
+    # cells that are neither have no place in sensitivity or AUC, but in what is said of each class
     keep = labels < 2
     scores, spread, probs = numbers[:, 0], numbers[:, 1], numbers[:, 2:]
     arrays = {"labels": labels, "kinds": kinds, "scores": scores, "spread": spread, "probs": probs}

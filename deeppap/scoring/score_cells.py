@@ -142,6 +142,7 @@ def scores_with_layer(
         else:
             prob, values = view_input.with_layer(memory, layer)
         # small cells share a chunk, and a large cell takes several
+        # the order of the cells is the order of the views, so a cell is whole once all of its views have come
         for index, (cell, _) in enumerate(chunk):
             probs.append(prob[index])
             features.append(values[index])
@@ -152,6 +153,7 @@ def scores_with_layer(
 
 def _mean_of(cell: CellViews, outputs: Sequence[CellClass], prob: np.ndarray) -> CellScore:
     """Average probabilities (views, crops, K)."""
+    # in float64: a mean of a thousand float32 values loses digits
     score = abnormal(prob, outputs)
     return CellScore(cell.cell, outputs, cell.views, prob.mean(axis=(0, 1)), score.mean(axis=1), score[:, 0])
 
@@ -164,5 +166,6 @@ def averaged(of_nets: Iterable[Iterable[CellScore]]) -> Iterator[CellScore]:
     for same in zip(*of_nets, strict=True):
         names = ("prob", "view_scores", "centre_scores")
         means = {name: np.mean([getattr(score, name) for score in same], axis=0) for name in names}
+        # of nets that saw other training cells: far from all of them is far
         ood = [score.ood_score for score in same]
         yield replace(same[0], **means, ood_score=None if None in ood else float(np.mean(ood)))

@@ -80,6 +80,7 @@ def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Sco
         values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
         _check_row(where, values, outputs)
         of_cell[row["id"]] = (integer(where, "label", row["label"], len(LABELS)), row[kind], values)
+    # a missing cell would change every figure of the fold without a word
     _same_ids(path, set(of_cell), set(ids))
     rows = [of_cell[cell] for cell in ids]
     # the shape is given for a fold without a cell, whose array would have no columns

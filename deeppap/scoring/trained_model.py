@@ -119,11 +119,13 @@ class TrainedModel:
             Naming the file that is missing or does not fit.
         """
         folder = Path(folder)
+        # resolved: data/fold is a link, and the run lies where it leads
         record, home = FoldRecord.read(folder), folder.resolve().parent
         run = RunRecord.read(home)
         split = SplitRecord.read(home)
         mismatches = Mismatches(force, say)
         _require_one_fold(folder, record, run, split, mismatches)
+        # the mean of another fold shifts every input a little: scores would be wrong and look right
         mean = read_mean(folder / MEAN, None if force else record.mean_sha)
         if weights is None:
             path, origin = _selected_weights(folder, record, mismatches, say)

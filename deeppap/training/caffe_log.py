@@ -35,6 +35,7 @@ class LogReader:
             self.testing = int(match[1])
             self.outputs[self.testing] = {}
             return None
+        # Caffe prints loss and rate on lines of their own; a row needs both
         for kind, pattern, table in (("train", TRAIN, self.loss), ("rate", RATE, self.rate)):
             if match := pattern.search(line):
                 value = _number(match[2])

@@ -113,6 +113,7 @@ def _fit_rates(solver: Message, max_iter: int, fit: Callable[[int], int]) -> Non
 
     `fit` gives the new iteration of a stage's end. The policy `poly` follows `max_iter` by itself.
     """
+    # not set in other policies, where writing it would make another solver of it
     if solver.HasField("stepsize"):
         solver.stepsize = fit(solver.stepsize)
     solver.stepvalue[:] = list(map(fit, solver.stepvalue))
@@ -153,6 +154,7 @@ def resolve_fold(
         set_outputs(net, run)
         set_outputs(written.deploy, run)
         deploy = write_prototxt(written.deploy)
+    # Caffe seeds its fillers, its mirrors and its crops by it: the same seed, the same weights
     solver.random_seed = run.seed
     solver.solver_mode = caffe_pb2().SolverParameter.GPU if gpus else caffe_pb2().SolverParameter.CPU
     texts = {"train_val": write_prototxt(net), "solver": write_prototxt(solver), "deploy": deploy}
@@ -210,6 +212,7 @@ def recorded(fold: Path) -> Recipe | None:
 
 def difference(first: Recipe, second: Recipe) -> list[str]:
     """The parts in which two recipes differ, each with both sides in few characters."""
+    # by the digest first: it covers parts that no line below names
     if first.recipe_sha == second.recipe_sha:
         return []
     lines = []

@@ -60,6 +60,7 @@ def train(
         With Caffe's own reason, if it ends in an error.
     """
     command = [caffe_program(), "train", "-sigint_effect", "stop", "-sighup_effect", "stop", *arguments]
+    # Caffe's reason for ending stands in its last lines, and nowhere else
     tail: deque[str] = deque(maxlen=30)
     try:
         with log.open("a", encoding="utf-8", errors="replace") as file:
@@ -88,6 +89,7 @@ def train(
     except OSError as error:
         free = f"{error.strerror or error} ({human(shutil.disk_usage(log.parent).free)} of disk free)"
         raise UserError(log, "a writable log", free, f"Free some space. {CONTINUE}") from error
+    # asked to stop, Caffe ends with status 0: its words tell, and `require_finished` looks at what it left
     status, text = process.wait(), "".join(tail)
     if -status in STOPS or any(line in text for line in STOPPED):
         by = f"by {signal.Signals(-status).name}" if status < 0 else "by a signal; its snapshot is written"

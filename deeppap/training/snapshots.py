@@ -65,6 +65,7 @@ def newest_complete(folder: Path, shapes: Shapes, histories: int = 1) -> tuple[S
     """
     passed = []
     for snapshot in list_snapshots(folder):
+        # read whole, since a file cut at a message boundary parses and Caffe would go on with random layers
         try:
             check_snapshot(snapshot, shapes, histories)
         except UserError as error:
@@ -99,6 +100,7 @@ def foreign(model: Path, fold: Path, by_hand: bool = True) -> str | None:
             return f"one trained with {text}"
         if not transform.HasField("mean_file"):
             return "one trained without a mean image"
+    # by run and fold, not by the whole path: a project that was moved keeps its snapshots
     home = fold.resolve()
     for source in (Path(layer.data_param.source) for layer in inputs):
         if source == CURRENT / TRAIN_LMDB:
@@ -173,5 +175,6 @@ def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tup
     """The iteration that a rule takes, of those whose snapshots are there."""
     if rule == "last":
         return schedule.max_iter if schedule.max_iter in there else None
+    # iteration 0 is tested too and has no snapshot
     known = [i for i in tests if i in there and not math.isnan(tests[i][0])]
     return min(known, key=lambda i: (tests[i][0], i), default=None)

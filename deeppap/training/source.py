@@ -65,6 +65,7 @@ def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = N
     """
     shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
     sha1 = facts()["sha1"]
+    # a file of that name and other bytes is a cut download, or weights that would be reported as CaffeNet's
     if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
         raise UserError(path, f"sha1 {sha1}", found, f"{GET_WEIGHTS} A file of other weights needs another name.")
     transferred = transferred_layers(shapes)
@@ -150,6 +151,7 @@ def _weights(given: Path, fold: Path, record: FoldRecord) -> tuple[Path, str]:
         if model.fold_sha != record.fold_sha:
             found = "one of another fold, split or seed"
             raise UserError(fold / ModelRecord.FILE, "a model trained on its fold", found, GIVE_FOLD)
+    # a snapshot that was named may be any of the fold's; the one that the record selects must be that one
     elif not is_file:
         found = "changed ones"
         raise UserError(path, f"weights of sha256 {model.weights_sha[:12]}", found, "Train that fold again.")
@@ -166,6 +168,7 @@ def require_two_classes(run: Options) -> None:
 
 def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> None:
     """Refuse, before a fold is built, a source that has learned from a test or inner cell; `folds` has their parts."""
+    # by the pixels: the same image may have another name, format or folder there
     if not source.seen & read_images(run / IMAGES):
         return
     images = {cell.image for parts in folds.values() for cells in parts.values() for cell in cells}

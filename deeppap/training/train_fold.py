@@ -67,6 +67,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         profile = run_profile(run)
         _require_file(options.weights)
         recipe, adapting = options.recipe(run.classes, profile), options.source is not None
+        # the same command again is no second training: a study goes on where it was interrupted
         if (model := ModelRecord.read_if_there(fold)) is not None:
             _finished(fold, model, recipe, say)
             if (fold / "snapshots" / PRUNING).exists():  # killed before all were removed
@@ -74,21 +75,25 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             return model
         if options.source:
             require_two_classes(run)
+        # before Caffe: it ends with SIGBUS at a truncated LMDB, and trains on another fold's without a word
         record = verify_fold(fold, expected_key(fold))
         shapes = net_shapes(run)
         if options.source:
             check_source(options.source, fold, run, shapes, say)
         schedule = resolve_fold(fold, record, run, profile, options.device.count, adapting)
         start, arguments = _start(fold, options, run.classes, shapes, schedule.histories, recipe, say)
+        # weights and, in the solver's state, one value more for each history; Caffe cuts a file short on a full disk
         copies = 1 + schedule.histories + schedule.diff
         require_space(fold, copies * WEIGHTS_BYTES * schedule.snapshots_after(start))
         _say_plan(fold, record, schedule, run, profile, say)
+        # killed between its last snapshot and its last test, a training still owes that test
         if start < schedule.max_iter or not is_tested(fold / "train.log", start):
             if options.device.tf32:
                 note_tf32(fold.parent)
             solver = ["-solver", str(fold / "solver.prototxt")]
             train([*solver, *arguments, *options.device.arguments], schedule, start, fold / "train.log", say, hold=lock)
             require_finished(fold, schedule)
+        # marked before the model is selected: if we are killed in between, the next call finishes the removal
         if not options.keep_snapshots:
             (fold / "snapshots" / PRUNING).touch()
         model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
@@ -158,10 +163,12 @@ def _start(
         _require_own(fold, snapshot.model, recipe)
         say(f"resuming from iteration {snapshot.iteration}: a continuation, not a repetition of an unbroken run")
         return snapshot.iteration, ["-snapshot", str(snapshot.state)]
+    # left by a training that never reached a snapshot: its log would be read as this one's
     remove(fold / "train.log")
     remove(fold / SOURCE_IMAGES)
     arguments = _source(fold, options, classes, shapes, say)
     recipe.write(fold)
+    # pooled scores of nets that were trained differently mean little; here it is said, `cross_validate` refuses
     for other in sorted(fold.parent.glob("fold*")):
         known = recorded(other)
         if known and (parts := difference(known, recipe)):
