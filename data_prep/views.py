@@ -86,17 +86,6 @@ def plan_view(
     return view
 
 
-def plan(cell: Cell, purpose: str, grid: Grid, seed: int) -> list[View]:
-    """All views of a cell: every rotation with every translation, each translation drawn afresh.
-
-    Parameters
-    ----------
-    purpose : {"train", "test"}
-        Training and test views of one cell are drawn apart; validation LMDBs hold the test views.
-    """
-    return [plan_view(cell.id, purpose, grid, index, seed) for index in range(grid.views)]
-
-
 def spread(total: int, wanted: int) -> list[int]:
     """`wanted` view indices out of `total`, spread evenly over the rotations."""
     wanted = min(wanted, total)

@@ -17,7 +17,6 @@ from data_prep.views import (
     Jitter,
     View,
     neighbourhood,
-    plan,
     plan_view,
     reach_at,
     render,
@@ -38,6 +37,10 @@ def noise(rng, height=300, width=280):
 
 
 # the plan
+
+
+def plan(cell, purpose, grid, seed):
+    return [plan_view(cell.id, purpose, grid, index, seed) for index in range(grid.views)]
 
 
 @pytest.mark.parametrize(("grid", "step", "views"), [(NORMAL, 18, 280), (ABNORMAL, 36, 100)])
