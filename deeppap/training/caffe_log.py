@@ -23,11 +23,16 @@ class LogRecord:
 class LogReader:
     """Takes a log line by line; what a resumed run says of an iteration replaces what was said before."""
 
-    def __init__(self):
+    def __init__(self, path: Path | None = None):
+        """With a path, begin with what that log has."""
         self.loss: dict[int, float] = {}
         self.rate: dict[int, float] = {}
         self.outputs: dict[int, dict[str, float]] = {}
         self.testing: int | None = None
+        if path:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    self.feed(line)
 
     def feed(self, line: str) -> tuple[str, int] | None:
         """Take one line; returns ("train" | "test", iteration) if it brought something new."""
@@ -75,5 +80,4 @@ def read_lines(lines: Iterable[str]) -> LogRecord:
 
 def parse(path: Path) -> LogRecord:
     """Parse a log file, whatever else is in it."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return read_lines(file)
+    return LogReader(path).record()

@@ -17,6 +17,7 @@ from deeppap.io.errors import InterruptionError, UserError
 from deeppap.io.files import human
 from deeppap.io.progress import progress
 from deeppap.training.caffe_log import LogReader
+from deeppap.training.learning_page import LearningPage
 from deeppap.training.resolve import Schedule
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -99,7 +100,8 @@ def train(
 
 
 def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: TextIO, tail: deque[str]) -> None:
-    reader = LogReader()
+    # a resumed training goes on with the lines that its log has
+    reader, page = LogReader(Path(file.name)), LearningPage(Path(file.name), schedule)
     since, last = time.monotonic(), {"loss": float("nan"), "val": float("nan")}
     with progress(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05) as bar:
         for line in process.stdout:
@@ -110,6 +112,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
             news = reader.feed(line)
             if news is None:
                 continue
+            page.update(reader)
             kind, iteration = news
             if kind == "train":
                 last["loss"] = reader.loss[iteration]
@@ -120,6 +123,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
             bar.set_postfix_str(f"loss {last['loss']:.4f}, val {last['val']:.4f}, {speed:.0f} images/s")
         if process.wait() == 0:
             bar.update(bar.total - bar.n)
+    page.update(reader, ended=True)
 
 
 def _stop(process: subprocess.Popen, file: TextIO | None) -> None:

@@ -39,7 +39,15 @@ def trained(checkout, options):
 
 def test_folder_holds_weights_record_and_log(trained):
     names = {path.name for path in trained.iterdir()}
-    files = {"nucleus_fcn.caffemodel", "detector.json", "train.log", "solver.prototxt", "train_val.prototxt", ".lock"}
+    files = {
+        "nucleus_fcn.caffemodel",
+        "detector.json",
+        "train.log",
+        "learning.html",
+        "solver.prototxt",
+        "train_val.prototxt",
+        ".lock",
+    }
     assert names == {*files, "images.sha256"}
     record = DetectorRecord.read(trained)
     assert record.sha256 == sha256_file(trained / "nucleus_fcn.caffemodel")

@@ -1,0 +1,65 @@
+"""learning.html beside train.log: loss and validation so far, written anew while Caffe trains."""
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from deeppap.io.errors import UserError
+from deeppap.io.files import write_text
+from deeppap.io.html import render
+from deeppap.training.caffe_log import LogReader
+from deeppap.training.resolve import Schedule
+
+NAME = "learning.html"
+EVERY = 2.0  # seconds between two versions of the page, at the least
+WIDTH, HEIGHT = 640, 240  # of a plot, in SVG's units
+POINTS = 600  # of a curve: a long training has more displays than a screen has columns
+
+
+class LearningPage:
+    """Writes the page of one training.
+
+    A page that cannot be written is left out: the training is worth more.
+    """
+
+    def __init__(self, log: Path, schedule: Schedule):
+        self.path, self.schedule, self.written = log.parent / NAME, schedule, -math.inf
+
+    def update(self, reader: LogReader, ended: bool = False) -> None:
+        """Write the page from what was read of the log; at most every two seconds until the training has ended."""
+        if not ended and time.monotonic() - self.written < EVERY:
+            return
+        self.written = time.monotonic()
+        with suppress(OSError, UserError):
+            write_text(self.path, self._page(reader, ended))
+
+    def _page(self, reader: LogReader, ended: bool) -> str:
+        record, schedule = reader.record(), self.schedule
+        train = [(i, loss) for i, loss, _ in record.train if math.isfinite(loss)]
+        test = [(i, loss) for i, loss, _ in record.test if math.isfinite(loss)]
+        now = max((row[0] for row in (*record.train, *record.test)), default=0)
+        top = max((loss for _, loss in (*train, *test)), default=1.0) or 1.0
+        return render(
+            "training/learning.html",
+            title=f"Training of {self.path.parent.absolute().parent.name}/{self.path.parent.name}",
+            ended=ended,
+            now=now,
+            schedule=schedule,
+            loss=train[-1][1] if train else None,
+            best=min(test, key=lambda row: row[1], default=None),
+            top=top,
+            width=WIDTH,
+            height=HEIGHT,
+            train=_points(train, schedule.max_iter, top),
+            validation=_points(test, schedule.max_iter, top),
+            accuracy=_points([(i, accuracy) for i, _, accuracy in record.test], schedule.max_iter, 1.0),
+            tests=record.test,
+        )
+
+
+def _points(rows: Sequence[tuple[int, float]], end: int, top: float) -> list[tuple[float, float]]:
+    """Where (iteration, value) lies in a plot from 0 to `end` and from 0 to `top`; every n-th of too many."""
+    step = max(1, math.ceil(len(rows) / POINTS))
+    return [(round(WIDTH * x / end, 1), round(HEIGHT * (1 - y / top), 1)) for x, y in rows[::step]]

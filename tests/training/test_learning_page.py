@@ -1,0 +1,62 @@
+"""learning.html: what the log says so far, and that it never stops a training."""
+
+import re
+
+import pytest
+
+from deeppap.training.caffe_log import LogReader
+from deeppap.training.learning_page import NAME, LearningPage
+from deeppap.training.resolve import Schedule
+from tests.support.browser import TOO_WIDE, opened_browser
+
+SCHEDULE = Schedule(100, 6, 64)
+
+
+@pytest.fixture
+def reader():
+    found = LogReader()
+    for iteration in range(0, 300, 10):
+        found.loss[iteration] = 0.7 - iteration / 500
+        if iteration % 100 == 0:
+            found.outputs[iteration] = {"loss": 0.8 - iteration / 1000, "accuracy": 0.5 + iteration / 1000}
+    return found
+
+
+def test_the_page_shows_loss_and_validation_so_far(tmp_path, reader):
+    page = LearningPage(tmp_path / "train.log", SCHEDULE)
+    page.update(reader)
+    text = (tmp_path / NAME).read_text(encoding="utf-8")
+    assert 'http-equiv="refresh"' in text
+    assert [len(points.split()) for points in re.findall(r'points="([^"]*)"', text)] == [30]  # three tests are points
+    assert text.count("<circle") == 6
+    assert " ".join(re.findall(r"<td>([\d.]+)</td>", text)) == "0 0.8000 0.5000 100 0.7000 0.6000 200 0.6000 0.7000"
+    reader.outputs[300] = {"loss": 0.9, "accuracy": 0.1}
+    page.update(reader)  # sooner than the page is written again
+    assert (tmp_path / NAME).read_text(encoding="utf-8") == text
+    page.update(reader, ended=True)
+    text = (tmp_path / NAME).read_text(encoding="utf-8")
+    assert 'http-equiv="refresh"' not in text
+    assert "<td>0.9000</td>" in text
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_log_without_a_usable_loss_is_no_error(tmp_path, value):
+    reader = LogReader()
+    if value is not None:
+        reader.loss[0], reader.outputs[0] = value, {"loss": value, "accuracy": 0.5}
+    LearningPage(tmp_path / "train.log", SCHEDULE).update(reader)
+    assert "Iteration <strong>0</strong> of 600" in (tmp_path / NAME).read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_stops_nothing(tmp_path, reader):
+    (tmp_path / "file").touch()
+    LearningPage(tmp_path / "file/train.log", SCHEDULE).update(reader)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_fits_the_screen(tmp_path, reader, width):
+    LearningPage(tmp_path / "train.log", SCHEDULE).update(reader)
+    with opened_browser(width) as context:
+        view = context.new_page()
+        view.goto((tmp_path / NAME).as_uri())
+        assert view.evaluate(TOO_WIDE) == []
