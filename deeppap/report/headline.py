@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
 from deeppap.stats.intervals import TOO_FEW, Interval
+from deeppap.stats.metrics import percent
 
 SHOWN = {"auc": "AUC", "sens": "Sensitivity", "spec": "Specificity", "acc": "Accuracy"}
 CHANCE = 0.5  # AUC of a coin
@@ -36,7 +37,8 @@ def headline(run: Run) -> Headline:
     metrics = run.summary["pooled"]
     figures = [("Cells", f"{len(run.labels):,}", f"{int(run.labels.sum()):,} abnormal")]
     for metric, name in SHOWN.items():
-        figures.append((name, metric_text(metric, metrics[metric]), _text(metric, run.limits[metric])))
+        unit = " %" if metric != "auc" and metrics[metric] is not None else ""
+        figures.append((name, metric_text(metric, metrics[metric]) + unit, _text(metric, run.limits[metric])))
     return Headline(run.label, figures, _verdict(run, metrics["auc"], run.limits["auc"]), _caveat(run))
 
 
@@ -56,14 +58,19 @@ def _verdict(run: Run, auc: float | None, limits: Interval) -> str:
     if doubt:
         return f"Do not use these scores: {doubt}."
     if auc is None:
-        return "All cells have one label, so nothing can be said of the net."
+        return "All cells have the same label, so the net cannot be judged."
     if limits is None or limits == TOO_FEW:
-        return "The cells are too few, or in too few groups, to say how well the net orders others."
+        return "There are too few cells, or too few groups of cells, to say how good the net is."
     if limits[0] <= CHANCE:
-        return "The net does not order these cells better than chance."
-    return "The net orders these cells better than chance; the interval says how sure that is."
+        return "The net does not separate normal from abnormal cells better than chance."
+    # the area under the curve in words
+    return f"An abnormal cell drawn at random has a higher score than a normal one in {percent(auc)} % of cases."
 
 
 def _caveat(run: Run) -> str:
     """The note that changes most what the figures mean: how the cells were split, or where the nets come from."""
-    return f"Before you use them: {run.notes[-1]}."
+    external = run.record.external
+    if external and external.out_of_distribution:
+        share = f"{external.out_of_distribution:,} of {len(run.labels):,} cells"
+        return f"Caution: {share} are out of distribution, unlike the cells that the net was trained on."
+    return f"Note: {run.notes[-1]}."

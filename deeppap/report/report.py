@@ -18,14 +18,14 @@ from deeppap.report.figures import all_figures, slug
 from deeppap.report.figures.style import STYLE, LeftOutError, Plot, save
 from deeppap.report.headline import headline
 from deeppap.report.net_files import ensure_net_files
-from deeppap.report.runs import Run, named
+from deeppap.report.runs import BY_CELL, BY_GROUP, Run, interval_notes, named
 from deeppap.report.table import Table
 from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
 from deeppap.scoring.results import RunResult
 
 NAME = "report.html"
-TEMPLATE = "report/templates/report.html"
+TEMPLATE, SCRIPT = "report/templates/report.html", "report/templates/report.js"
 # a page of photographs stays below 10 MB
 JPEG_DPI, JPEG_QUALITY = 130, 82
 CITATION = (
@@ -75,7 +75,7 @@ def write_report(results: Sequence[RunResult], out: Path, show_progress: bool = 
         ensure_net_files(result)
     runs = named(results)
     # tables first: a broken run fails in them before time is spent on figures
-    tables = [*architecture_tables(runs), *all_tables(runs)]
+    tables = [*all_tables(runs), *architecture_tables(runs)]
     with complete_or_absent(out) as partial:
         partial.mkdir()
         for table in tables:
@@ -109,9 +109,13 @@ def _jpeg(figure: Figure) -> bytes:
 def _page(runs: Sequence[Run], tables: Sequence[Table], figures: Sequence[ShownFigure]) -> str:
     return render(
         TEMPLATE,
+        script=SCRIPT,
         title=f"DeepPap in Caffe: {', '.join(run.label for run in runs)}",
         runs=runs,
         headlines=[headline(run) for run in runs],
+        interval_notes=interval_notes(runs),
+        # said once for the whole page, and by each table in its own file
+        is_of_intervals=lambda note: note.endswith((BY_CELL, BY_GROUP)),
         what_was_run=facts.what_was_run(runs),
         tables=tables,
         figures=figures,

@@ -16,12 +16,12 @@ from deeppap.stats.by_view import accuracy_by_views, centre_crop_accuracy, metri
 from deeppap.stats.intervals import Interval, summary
 
 BY_GROUP = (
-    "95 % intervals: whole groups of cells are resampled (bootstrap, BCa where it holds); a share without any error, "
-    "or without any hit, has Wilson's interval of the groups; '-' or none: no resample changes the figure"
+    "95 % intervals resample whole groups of cells (bootstrap, BCa where it can be computed). A share of 0 or 100 % "
+    "has Wilson's interval over the groups. '-' or no interval: every resample gives the same figure"
 )
 BY_CELL = (
-    "95 % intervals: Wilson for shares of cells, else bootstrap over cells; '-' or none: no resample changes the "
-    "figure; no groups are known, and cells are taken as independent"
+    "95 % intervals are Wilson's for shares of cells, and a bootstrap over cells for the rest. No groups are known, so "
+    "cells are taken as independent. '-' or no interval: every resample gives the same figure"
 )
 T = TypeVar("T")
 

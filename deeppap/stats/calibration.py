@@ -37,6 +37,14 @@ def calibration_curve(labels: Sequence[int], scores: Sequence[float], bins: int 
     return {"count": count[held], "score": mean, "abnormal": share}
 
 
+def calibration_curve_intervals(labels: Sequence[int], scores: Sequence[float], groups: Groups) -> list[Interval]:
+    """The interval of the share of abnormal cells in each bin of `calibration_curve`."""
+    truth, score = checked(labels, scores)
+    place, group = _bin(score, BINS), None if groups is None else np.asarray(groups)
+    bins = [place == one for one in np.unique(place)]
+    return [share_interval(truth[held] == 1, None if group is None else group[held]) for held in bins]
+
+
 def expected_calibration_error(labels: Sequence[int], scores: Sequence[float], bins: int = BINS) -> float:
     """Mean distance of score and share of abnormal cells over the bins, weighted by their cells."""
     curve = calibration_curve(labels, scores, bins)

@@ -159,4 +159,4 @@ def test_a_data_sets_baselines_have_intervals_by_group():
         value = binary_metrics(truth, scores)[name]
         assert area[column] == with_interval(value, interval(truth, scores, name, groups), digits)
     assert BY_GROUP in table.notes
-    assert [row[4] for row in table.rows if "no pixels" in row[0]] == ["-", "-"]  # answers and no chances
+    assert [row[4] for row in table.rows if "file name" in row[0]] == ["-", "-"]  # answers and no chances

@@ -15,6 +15,7 @@ from deeppap.report.figures.mosaic import Picture, Row, flow, grid
 from deeppap.report.figures.style import KIND_BACKGROUNDS, LeftOutError, save
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
+from deeppap.stats.calibration import calibration_curve_intervals
 from deeppap.stats.operating_point import operating_point
 from tests.support.figures import RNG, cell_image, texts
 from tests.support.synthetic_run import recipe, write_synthetic_run
@@ -59,6 +60,20 @@ def test_views_and_angles_show_the_numbers_of_the_tables(run):
     assert figure.axes[1].lines[0].get_ydata().tolist() == [row["spec"] for row in run.by_angle]
     labels = [float(word[:-2]) for word in texts(figure).split(" | ") if word.endswith(" %")]
     assert max(labels) <= 100
+
+
+def test_a_curve_of_fewer_than_four_points_is_not_joined(run):
+    run.by_count = run.by_count[:3]
+    assert curves.accuracy_against_views.draw([run]).axes[0].lines[0].get_linestyle() == "None"
+    assert curves.by_angle.draw([run]).axes[0].lines[0].get_linestyle() == "-"
+
+
+def test_calibration_draws_the_interval_of_each_bin(run):
+    axes = curves.calibration.draw([run]).axes[0]
+    bars = [tuple(line.get_ydata()) for line in axes.lines if len(set(line.get_xdata())) == 1]
+    wanted = calibration_curve_intervals(run.labels, run.scores, run.groups)
+    assert bars == [limits for limits in wanted if isinstance(limits, tuple)]
+    assert bars
 
 
 def test_confusion_writes_counts_and_takes_an_empty_class(result):

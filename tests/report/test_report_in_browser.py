@@ -1,5 +1,7 @@
 """The report in a real browser: nothing is wider than its box, and the answer comes first."""
 
+import re
+
 import pytest
 
 from deeppap.report.report import write_report
@@ -27,3 +29,28 @@ def test_the_page_fits(page, width, dark):
         assert view.locator(".headline dd").nth(2).inner_text() == "0.985"
         for link in view.locator("a.file, figure a").all():
             assert (page.parent / link.get_attribute("href")).is_file()
+        # a table that is wider than a phone scrolls in its own box; on a desk none is
+        hidden = view.evaluate(
+            "[...document.querySelectorAll('.wide')].filter((e) => e.scrollWidth > e.clientWidth).length"
+        )
+        assert bool(hidden) == (width == 390)
+
+
+def test_a_click_enlarges_a_figure_and_escape_closes_it(page):
+    with opened_browser(1280) as context:
+        view = context.new_page()
+        view.goto(page.as_uri())
+        small = view.locator("#figure-calibration a.wide")
+        before = small.bounding_box()["width"]
+        small.click()
+        assert view.locator("#large img").bounding_box()["width"] > 1.5 * before
+        view.keyboard.press("Escape")
+        assert not view.locator("#large").is_visible()
+
+
+def test_it_prints_on_twelve_pages(page, tmp_path):
+    with opened_browser() as context:
+        view = context.new_page()
+        view.goto(page.as_uri())
+        printed = view.pdf(format="A4")
+    assert 3 < len(re.findall(rb"/Type /Page\b", printed)) <= 12

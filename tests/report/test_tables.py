@@ -96,12 +96,23 @@ def test_a_metric_that_a_fold_lacks_is_a_mean_over_the_others(runs):
     assert entry(table, "field: pooled, fold 0", "Sens (%)") == "-"
 
 
-def test_table5_is_for_sets_of_ones_own(tables):
+def test_table5_is_for_sets_without_the_seven_classes(runs, tables):
     table = tables["table5"]
-    assert row(table, "paper")[4] == "98.6"
+    assert not any("cited" in line[0] for line in table.rows)
+    data = changed(runs["mine"].record.dataset, name="HEMLBC-1")
+    theirs = tables_of(replace(runs["mine"], record=changed(runs["mine"].record, dataset=data)))["table5"]
+    assert row(theirs, "paper")[4] == "98.6"
     assert row(table, "mine: pooled, 5 folds")[1] == 70
     assert not any("mine" in line[0] for line in tables["table3"].rows)
     assert not any("shifted" in line[0] for line in table.rows)
+
+
+def test_the_confusion_matrix_counts_the_calls(runs, tables):
+    run = runs["cell"]
+    truth, called = run.pooled("labels"), run.pooled("scores") >= 0.5
+    line = row(tables["called"], "cell, 5 folds | abnormal")
+    assert line[2:4] == [(~called & (truth == 1)).sum(), (called & (truth == 1)).sum()]
+    assert line[4].startswith(f"{100 * called[truth == 1].mean():.1f} (")
 
 
 def test_table4_counts(runs, tables):
@@ -199,7 +210,7 @@ def test_baselines_are_counted_on_the_scored_cells(runs, tables):
     right = np.mean([answers[cell][0] == label for cell, label in zip(run.ids, run.pooled("labels"), strict=True)])
     found = row(tables["baselines"], "seven, folds 0,2 of 5 | nucleus area")
     assert found[2].split(" ")[0] == f"{100 * right:.1f}"
-    assert entry(tables["baselines"], "cell, 5 folds | nearest file name (first", "AUC") == "-"  # no chances
+    assert entry(tables["baselines"], "cell, 5 folds | nearest file name, first", "AUC") == "-"  # no chances
     without = {name: cell for name, cell in answers.items() if name != run.ids[0]}
     broken = replace(run, baselines=run.baselines | {"majority": {"predictions": without}})
     with pytest.raises(UserError, match="baselines.json: .*prediction for every cell"):
@@ -217,7 +228,7 @@ def test_the_net_is_tested_against_each_baseline_on_the_same_cells(runs, tables)
     places = [table.columns.index(name) for name in ("right: the net only", "the other only", "P", "P (AUC)")]
     assert [line[place] for place in places] == [*counted, chance(found["p_right"]), chance(found["p_auc"])]
     assert counted[0] != counted[1]
-    assert entry(table, "cell, 5 folds | nearest file name (first", "P (AUC)") is None  # answers alone have no AUC
+    assert entry(table, "cell, 5 folds | nearest file name, first", "P (AUC)") is None  # answers alone have no AUC
 
 
 def test_a_run_without_baselines_is_tested_against_none(runs):

@@ -13,11 +13,12 @@ from sklearn.calibration import calibration_curve as sk_curve
 from deeppap.report.paper import accuracy_interval, paper, right_in_all
 from deeppap.stats.calibration import (
     calibration_curve,
+    calibration_curve_intervals,
     calibration_intervals,
     calibration_summary,
     expected_calibration_error,
 )
-from deeppap.stats.intervals import TOO_FEW, interval, wilson
+from deeppap.stats.intervals import TOO_FEW, interval, share_interval, wilson
 from deeppap.stats.metrics import METRICS, binary_metrics, mean_and_std, percent, right
 from deeppap.stats.operating_point import cross_fitted, operating_intervals, operating_point, roc_points
 from tests.support.scores import both_classes, ordered
@@ -158,6 +159,15 @@ def test_each_fold_is_judged_at_the_threshold_of_the_others():
     assert (found["sens"], found["spec"]) == (wanted["sens"], wanted["spec"])
     assert cross_fitted(folds[:1]) is cross_fitted([]) is None
     assert cross_fitted([folds[0], ([1, 1], [0.2, 0.9])]) is None  # the other fold lacks a class
+
+
+def test_each_bins_share_has_the_interval_of_its_own_cells():
+    labels, scores = both_classes(8, 500)
+    groups = np.arange(500) // 3
+    curve, found = calibration_curve(labels, scores), calibration_curve_intervals(labels, scores, groups)
+    last = scores >= 0.9
+    assert found[-1] == share_interval(labels[last] == 1, groups[last])
+    assert all(low <= share <= high for share, (low, high) in zip(curve["abnormal"], found, strict=True))
 
 
 def test_calibration_is_scikit_learns():

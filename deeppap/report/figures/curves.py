@@ -11,7 +11,7 @@ from deeppap.report.figures import style
 from deeppap.report.runs import Run
 from deeppap.report.tables.comparison import ADAPTED, BEFORE, Adapting, Net
 from deeppap.stats.by_class import confusion as confusion_matrix
-from deeppap.stats.calibration import calibration_curve
+from deeppap.stats.calibration import calibration_curve, calibration_curve_intervals
 from deeppap.stats.metrics import THRESHOLD, binary_metrics, right
 from deeppap.stats.operating_point import SENSITIVITY, operating_point, roc_points
 
@@ -57,19 +57,32 @@ def _with_both(runs: Sequence[Run]) -> list[Run]:
 
 @style.plot("calibration", "Calibration")
 def calibration(runs: Sequence[Run]) -> Figure:
-    """Share of cells that are abnormal against their mean score, in ten bins of equal width; on the grey line a score
-    is a probability. Below: the cells in each bin.
+    """Share of abnormal cells against the mean score, in ten bins of equal width. On the grey line a score is a
+    probability. Bars: 95 % intervals; a bin of too few groups has none. Below: the cells in each bin.
     """
-    figure = style.new_figure(style.NARROW, 4.0, layout="constrained")
+    figure = style.new_figure(style.NARROW, 4.4, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color=style.DIAGONAL, linewidth=0.8)
+    most = 1
     for number, run in enumerate(_scored(runs)):
-        bins, look = calibration_curve(run.labels, run.scores), style.curve_style(number)
+        bins = calibration_curve(run.labels, run.scores)
+        look = style.point_style(number, len(bins["score"]))
         above.plot(bins["score"], bins["abnormal"], label=style.clean(run.label, 40), **look)
+        for x, limits in zip(
+            bins["score"], calibration_curve_intervals(run.labels, run.scores, run.groups), strict=True
+        ):
+            if isinstance(limits, tuple):
+                above.plot((x, x), limits, color=look["color"], linewidth=1)
         below.plot(bins["score"], bins["count"], **look)
+        most = max(most, int(bins["count"].max()))
+    ticks = np.linspace(0, 1, 11)
+    above.set(xticks=ticks, yticks=ticks)
     above.set(ylabel="share of abnormal cells", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     above.legend(loc="upper left")
     below.set(xlabel="mean abnormality score of the bin", ylabel="cells", yscale="log")
+    # whole decades, so that a small set has ticks too
+    decades = 10 ** np.arange(np.ceil(np.log10(most)) + 1).astype(int)
+    below.set(yticks=decades, ylim=(0.7, 1.4 * decades[-1]))
     below.yaxis.set_major_formatter("{x:g}")
     below.yaxis.set_minor_formatter("")
     return figure
@@ -98,7 +111,8 @@ def accuracy_against_views(runs: Sequence[Run]) -> Figure:
     axes = figure.subplots()
     ticks = set()
     for number, run in enumerate(_with_views(runs)):
-        look, counts = style.curve_style(number), [row["views"] for row in run.by_count]
+        counts = [row["views"] for row in run.by_count]
+        look = style.point_style(number, len(counts))
         axes.plot(counts, [row["acc"] for row in run.by_count], label=style.clean(run.label, 40), **look)
         marker = {"color": look["color"], "markersize": 7, "markerfacecolor": "white"}
         axes.plot(1, run.centre_crop["one_view"], look["marker"], **marker)
@@ -122,7 +136,7 @@ def by_angle(runs: Sequence[Run]) -> Figure:
         for axes, metric in zip(panels, ("sens", "spec"), strict=True):
             # matplotlib leaves a gap at NaN: an angle without normal cells has no specificity
             values = [np.nan if row[metric] is None else row[metric] for row in run.by_angle]
-            axes.plot(angles, values, label=style.clean(run.label, 40), **style.curve_style(number))
+            axes.plot(angles, values, label=style.clean(run.label, 40), **style.point_style(number, len(angles)))
     for axes, title in zip(panels, ("sensitivity", "specificity"), strict=True):
         axes.set(xlabel="rotation of the view (degrees)", title=title)
         axes.set_xticks(range(0, 361, 72))
@@ -133,7 +147,7 @@ def by_angle(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-@style.plot("fig11-scores", "Fig. 11. Scores by class")
+@style.plot("fig11-scores", "Scores by class (paper: Fig. 11)")
 def scores_by_class(run: Run) -> Figure:
     """Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to
     1.5 times the box. Blue background: normal, red: abnormal, grey: neither; the dashed line is the threshold 0.5 and

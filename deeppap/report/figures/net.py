@@ -41,7 +41,7 @@ class Course(NamedTuple):
     chosen: float | None
 
 
-@style.plot("fig5-learning", "Fig. 5. Learning")
+@style.plot("fig5-learning", "Learning (paper: Fig. 5)")
 def learning(run: Run) -> Figure:
     """(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; one line style for
     each fold. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.
@@ -52,13 +52,16 @@ def learning(run: Run) -> Figure:
     figure = style.new_figure(style.WIDE, 2.9, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     for number, course in enumerate(courses):
-        look = style.LINES[number % len(style.LINES)]
+        look = {"linestyle": style.LINES[number % len(style.LINES)]}
+        if len(course.validation) < style.FEW_POINTS:
+            # a validation or two are points: a line between them would look like a course
+            look = {"linestyle": "none", "marker": style.MARKERS[number % len(style.MARKERS)]}
         colour = style.COLOURS[number % len(style.COLOURS)] if len(courses) > 1 else style.RED
         epochs, loss, accuracy = course.validation.T
         names = ("training", "validation") if number == 0 else (None, None)
-        losses.plot(*course.train.T, color=style.BLUE, linestyle=look, label=names[0])
-        losses.plot(epochs, loss, color=style.RED, linestyle=look, label=names[1])
-        accuracies.plot(epochs, accuracy, color=colour, linestyle=look, label=f"fold {course.fold}")
+        losses.plot(*course.train.T, color=style.BLUE, label=names[0], **look)
+        losses.plot(epochs, loss, color=style.RED, label=names[1], **look)
+        accuracies.plot(epochs, accuracy, color=colour, label=f"fold {course.fold}", **look)
         if course.chosen is not None:
             nearest = np.abs(epochs - course.chosen).argmin()
             ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.4}
@@ -116,7 +119,7 @@ def _smoothed(train: np.ndarray) -> np.ndarray:
     return np.column_stack([(used + 0.5) * step, [train[stretch_of == one, 1].mean() for one in used]])
 
 
-@style.plot("fig6-filters", "Fig. 6. Filters of the first layer")
+@style.plot("fig6-filters", "Filters of the first layer (paper: Fig. 6)")
 def filters(run: Run) -> Figure:
     """The 96 filters of conv1 (11 × 11 × 3), from the first scored fold; change: the difference between the two, on a
     scale of its own.
@@ -150,7 +153,7 @@ def _rgb_tiles(weights: np.ndarray) -> np.ndarray:
     return weights[:, ::-1].transpose(0, 2, 3, 1)
 
 
-@style.plot("fig7-activations", "Fig. 7. Activations")
+@style.plot("fig7-activations", "Activations (paper: Fig. 7)")
 def activations(run: Run) -> Figure:
     """Feature maps of pool1, pool2 and pool5 for one crop of a cell, brightness as the square root of the activation,
     each layer on its own scale.

@@ -29,7 +29,7 @@ STRONGEST = 0.8  # share of the colour where a heat map is strongest
 PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
 
 
-@style.plot("fig2-views", "Fig. 2. Views of an abnormal and a normal cell", photo=True)
+@style.plot("fig2-views", "Views of an abnormal and a normal cell (paper: Fig. 2)", photo=True)
 def views(run: Run, pictures: CellPictures) -> Figure:
     """Left: the cell's image with the 128 × 128 patch around its nucleus centre (dashed) and shifted centres (yellow).
     Blue: rotations. Green: translations by up to 10 pixels, with the centre of each patch in yellow.
@@ -79,7 +79,7 @@ def _patch_panel(axes: Axes, patches: np.ndarray, colour: str, title: str) -> No
         spine.set(visible=True, color=colour, linewidth=2)
 
 
-@style.plot("fig4-examples", "Fig. 4. Examples of every class", photo=True)
+@style.plot("fig4-examples", "Examples of every class (paper: Fig. 4)", photo=True)
 def examples(run: Run, pictures: CellPictures) -> Figure:
     """Cells spread evenly over each class's ids, all at one scale."""
     scale, rows = style.WIDE / EXAMPLE_PIXELS, []
@@ -98,7 +98,7 @@ def examples(run: Run, pictures: CellPictures) -> Figure:
     return flow(rows, style.WIDE, scale, pictures.micrometres())
 
 
-@style.plot("fig8-abnormal", "Fig. 8. Abnormal cells classified correctly", photo=True)
+@style.plot("fig8-abnormal", "Abnormal cells classified correctly (paper: Fig. 8)", photo=True)
 def right_abnormal(run: Run, pictures: CellPictures) -> Figure:
     """Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of
     its class that were classified correctly; lower row: the least certain one.
@@ -106,7 +106,7 @@ def right_abnormal(run: Run, pictures: CellPictures) -> Figure:
     return _right_cells(run, pictures, 1)
 
 
-@style.plot("fig9-normal", "Fig. 9. Normal cells classified correctly", photo=True)
+@style.plot("fig9-normal", "Normal cells classified correctly (paper: Fig. 9)", photo=True)
 def right_normal(run: Run, pictures: CellPictures) -> Figure:
     """Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of
     its class that were classified correctly; lower row: the least certain one.
@@ -141,7 +141,7 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
     return figure
 
 
-@style.plot("fig10-misclassified", "Fig. 10. Misclassified cells", photo=True)
+@style.plot("fig10-misclassified", "Misclassified cells (paper: Fig. 10)", photo=True)
 def misclassified(run: Run, pictures: CellPictures) -> Figure:
     """Misclassified cells with their abnormality scores, the worst first, all at one scale."""
     if not run.folds:

@@ -22,6 +22,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 KIND_COLOURS, KIND_BACKGROUNDS = (BLUE, RED, "#777777"), ("#DCEBF7", "#FBE3D8", "#EEEEEE")
 DIAGONAL = "#AAAAAA"
 WIDE, NARROW = 7.2, 4.2  # inches: a text page's width, and a single panel
+FEW_POINTS = 4
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -111,6 +112,11 @@ def curve_style(number: int) -> dict:
     """Colour, line style and marker of the curve `number` (from 0), as options of `plot`: each tells it apart alone."""
     kinds = {"color": COLOURS, "linestyle": LINES, "marker": MARKERS}
     return {name: styles[number % len(styles)] for name, styles in kinds.items()}
+
+
+def point_style(number: int, points: int) -> dict:
+    """`curve_style` of a curve of so many points; fewer than four are not joined, since they show no course."""
+    return curve_style(number) | ({"linestyle": "none"} if points < FEW_POINTS else {})
 
 
 def percent_tick(value: float, _position: int | None = None) -> str:

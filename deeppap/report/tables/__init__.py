@@ -6,11 +6,12 @@ from deeppap.report.runs import Run
 from deeppap.report.table import Table
 from deeppap.report.tables import by_set, classes, comparison, performance, scores
 
-# the paper's own tables come first
+# how good the net is comes first, then where it is wrong, then what that is worth
 BUILDERS = (
     performance.table3,
-    classes.table4,
     performance.table5,
+    classes.called,
+    classes.table4,
     classes.own_classes,
     classes.seven_classes,
     classes.each_class,

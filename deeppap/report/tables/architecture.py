@@ -69,7 +69,7 @@ def _table(name: str, run: Run, rates: dict[str, str], what: str) -> Table:
     rows.append(["all", None, None, None, None, None, None, total, None])
     return Table(
         name,
-        f"Table 2: ConvNet-T, {len(run.result.outputs)} classes{what}, as Caffe builds it",
+        f"ConvNet-T as Caffe builds it, {len(run.result.outputs)} classes{what} (paper: Table 2)",
         COLUMNS,
         rows,
         list(NOTES),

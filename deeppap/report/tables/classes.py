@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from data_prep.classes import LABELS, PLAIN, SEVEN
 from deeppap.report.paper import paper
@@ -17,7 +18,7 @@ from deeppap.stats.by_class import (
     share_intervals,
 )
 from deeppap.stats.intervals import Interval, interval, share_interval, wilson
-from deeppap.stats.metrics import mean_and_std, percent, right
+from deeppap.stats.metrics import THRESHOLD, mean_and_std, percent, right
 
 SEVEN_ERRORS = (
     "the paper's 1.6 % is below its own two-class error of 1.7 %, so it is most likely counted after collapsing to two "
@@ -52,7 +53,7 @@ def table4(runs: Sequence[Run]) -> Table | None:
     names = [run.label for run in runs]
     data = {"paper": theirs, "runs": dict(zip(names, ours, strict=True))}
     data["intervals"] = dict(zip(names, ranges, strict=True))
-    title = "Table 4: right (normal or abnormal) of each of the seven classes"
+    title = "Cells of each of the seven classes that are right: normal or abnormal (paper: Table 4)"
     columns = ["class", "paper (cited)", *[run.title for run in runs]]
     return Table("table4", title, columns, rows, interval_notes(runs), table_notes(runs), data)
 
@@ -68,6 +69,23 @@ def _share(pair: Counts, limits: Interval = None) -> str:
         return "no cells"
     between = f", {range_text(limits)}" if limits else ""
     return f"{is_right}/{cells} ({percent(is_right / cells)} %{between})"
+
+
+def called(runs: Sequence[Run]) -> Table | None:
+    """The confusion matrix of normal and abnormal at the threshold."""
+    columns = ["run", "true class", "called normal", "called abnormal", "right (%)"]
+    title = f"Confusion matrix: normal and abnormal at a threshold of {THRESHOLD:g}"
+    return table_of_runs("called", title, columns, runs, _called, interval_notes(runs))
+
+
+def _called(run: Run) -> tuple[Rows, dict[str, Any]]:
+    # both labels are named, or one class alone would give a matrix of one cell
+    counts = confusion_matrix(run.labels, run.scores >= THRESHOLD, labels=[0, 1])
+    rows = []
+    for label, metric in enumerate(("spec", "sens")):
+        share = with_interval(run.summary["pooled"][metric], run.limits[metric])
+        rows.append([run.title, LABELS[label], *map(int, counts[label]), share])
+    return rows, {"counts": counts.tolist()}
 
 
 def own_classes(runs: Sequence[Run]) -> Table | None:
