@@ -44,6 +44,7 @@ class Settings:
     ood_sha: str | None = None  # of the training cells that each cell is compared with; None without comparing
     classes: tuple[tuple[str, str], ...] = ()  # name and label of each output of a net of more than two
     grey_as_colour: bool = False  # score a grey image by a net of colour, its one channel taken three times
+    doubts: tuple[str, ...] = ()  # why a net's test scores give no evidence that it has learned anything
 
     @property
     def seconds(self) -> int:
@@ -53,7 +54,7 @@ class Settings:
     @property
     def key(self) -> str:
         """A digest of everything that changes a cell's row; where the files lie does not."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "detector")}
+        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "detector", "doubts")}
         device = own.pop("device")
         return digest(own, [device[name] for name in ("engine", "precision", "tf32")])
 
@@ -154,6 +155,7 @@ def settings_of(
         ood_sha=None if None in known else ood_sha256(one.folder for one in models),
         classes=() if model.outputs == PLAIN else tuple((one.name, one.label) for one in model.outputs),
         grey_as_colour=grey_as_colour,
+        doubts=tuple(dict.fromkeys(one.doubt for one in models if one.doubt)),
     )
 
 

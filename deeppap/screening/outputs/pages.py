@@ -88,6 +88,7 @@ class Gallery:
 
     def __init__(self, settings: Settings, images: int = 1):
         self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
+        self.doubts = settings.doubts
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
@@ -158,7 +159,7 @@ class Gallery:
             shown=len(self.cells),
             threshold=ABNORMAL,
             net=self.net,
-            banner=ood_banner(results),
+            banners=banners(self.doubts, results),
             classes=[(key, name) for key, name, _ in self.keys],
             neither=neither_text(sum((Counter(r.neither) for r in results), Counter())),
             chosen=any(cell.rank is not None for cell in self.cells),
@@ -174,12 +175,14 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
     """Write summary.html, complete or absent."""
     page = render(
         "screening/outputs/summary.html",
+        script="screening/outputs/summary.js",
         title="Images by their cells",
         rows=rows,
         cells=sum(row.result.cells for row in rows),
         warned=sum(bool(row.result.warnings()) for row in rows),
-        banner=ood_banner([row.result for row in rows]),
+        banners=banners(settings.doubts, [row.result for row in rows]),
         thresholds=THRESHOLDS,
+        headings=[f"{threshold} or more" for threshold in THRESHOLDS],
         net=_net(settings),
         colour_of=_colour_of,
     )
@@ -197,6 +200,12 @@ def label_keys(settings: Settings) -> list[tuple[str, str, str]]:
 def neither_text(counts: Mapping[str, int]) -> str:
     """How many cells are called by each class that is neither normal nor abnormal."""
     return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+
+
+def banners(doubts: Sequence[str], results: Sequence["ImageResult"]) -> list[str]:
+    """The lines above everything: why the net is doubted, and that its scores are not for such cells."""
+    said = [f"Do not use these scores: {doubt}." for doubt in doubts]
+    return said + ([line] if (line := ood_banner(results)) else [])
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:

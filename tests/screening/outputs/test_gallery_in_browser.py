@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from deeppap.screening.outputs.pages import Gallery
+from deeppap.screening.outputs.pages import Gallery, write_summary
 from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
 from deeppap.screening.slides.field_image import FieldImage
@@ -107,5 +107,45 @@ def test_nothing_is_too_wide_and_every_control_has_a_name(page, width, dark):
     with opened_browser(width, dark=dark) as context:
         view = context.new_page()
         view.goto(page[0].as_uri())
+        assert view.evaluate(TOO_WIDE) == []
+        assert view.evaluate(WITHOUT_NAME) == []
+
+
+@pytest.fixture(scope="module")
+def summary(tmp_path_factory):
+    """The summary of three images, one of them without a cell, by a net that is doubted."""
+    folder, settings, rows = tmp_path_factory.mktemp("summary"), plain_settings(doubts=("it learned nothing",)), []
+    for name, scores in {"field 10.png": (0.9, 0.2), "field 9.png": (0.6, 0.95, 0.8), "empty.png": ()}.items():
+        plan = plan_of(folder / name)
+        cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+        cells = [cell_at(100 + 90 * k, 60, score, name) for k, score in enumerate(scores)]
+        result, gallery = ImageResult.of(plan), Gallery(settings)
+        result.add(Part(cells, ()))
+        gallery.add_image(plan, FieldImage(plan.image), sorted(cells, key=lambda cell: -cell.score))
+        rows.append(gallery.summary_row(result, "gallery.html"))
+    write_summary(folder / "summary.html", settings, rows)
+    return folder / "summary.html"
+
+
+def test_a_heading_sorts_the_summary(summary):
+    with opened_browser() as context:
+        view = context.new_page()
+        view.goto(summary.as_uri())
+        assert "it learned nothing" in view.inner_text(".banner")
+        for heading, wanted in (
+            ("cells", ["field 9.png", "field 10.png", "empty.png"]),
+            ("cells", ["empty.png", "field 10.png", "field 9.png"]),
+            ("image", ["empty.png", "field 9.png", "field 10.png"]),
+            ("highest scores", ["field 9.png", "field 10.png", "empty.png"]),
+        ):
+            view.click(f"th button:text-is('{heading}')")
+            assert view.locator("td:first-child a").all_inner_texts() == wanted
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_the_summary_fits_the_screen(summary, width, dark):
+    with opened_browser(width, dark=dark) as context:
+        view = context.new_page()
+        view.goto(summary.as_uri())
         assert view.evaluate(TOO_WIDE) == []
         assert view.evaluate(WITHOUT_NAME) == []
