@@ -40,6 +40,8 @@ def main() -> int:
         distance = f", {leak.distance} of 256 bits apart" if leak.kind == "near" else ""
         print(printable(f"{leak.kind}: {leak.first} and {leak.second}{distance}"))
     print(f"{where}: {len(leaks) or 'no'} leak(s) found")
+    if not leaks:
+        print(f"Next: tools/baselines.py --data {where}" if args.data else f"Next: tools/train.py --net {where}")
     return 1 if leaks else 0
 
 

@@ -31,6 +31,8 @@ def main() -> None:
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))
     for part in (dataset, *dataset.sets()):
         print(baselines_alone(part, found, args.protocol, dataset.classes).text())
+    data = " ".join(f"--data {one}" for one in args.data or ["data/herlev"])
+    print(f"Next: tools/cross_validate.py {data} --protocol {args.protocol}")
 
 
 if __name__ == "__main__":

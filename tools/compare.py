@@ -53,6 +53,7 @@ def main() -> None:
     print(table.text())
     if adapted := adapting(runs):
         print(adapted.text())
+    print(f"Next: tools/report.py {' '.join(map(str, args.runs))}")
 
 
 if __name__ == "__main__":

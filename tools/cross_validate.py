@@ -76,6 +76,8 @@ def main() -> None:
         folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
+    net = result.folds[0].folder if result.folds else folder / "fold0"
+    print(f"Next: tools/validate.py OTHER_CELLS --net {net}, or tools/screen.py IMAGES --net {net}")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def main() -> None:
     known = facts()
     target = args.out or MODEL / known["caffemodel"]
     print(download(target, [*args.url, known["caffemodel_url"]], known["sha1"]))
+    print("Next: tools/train.py --data MY_CELLS")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def main() -> None:
     print(summary(model.run, scores))
     if model.doubt:
         print(f"!! {model.doubt} !!")
+    print(f"Next: tools/report.py {model.folder.parent}, or tools/screen.py IMAGES --net {model.folder}")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def main() -> None:
     if args.out:
         write_evaluation(args.out, sets, results)
         print(f"{args.out} written")
+    print("Next: tools/screen.py IMAGES --net RUN/foldK" + (f" --detector {args.detector}" if args.detector else ""))
 
 
 if __name__ == "__main__":

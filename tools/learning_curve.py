@@ -61,6 +61,8 @@ def main() -> None:
     table, figure = write_curve(read_curve(home, BEFORE), home / "curve")
     print(table.text())
     print(f"figure: {figure}")
+    data = " ".join(f"--data {one}" for one in args.data or ["data/herlev"])
+    print(f"Next: tools/train.py {data} --from {args.source}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def main() -> None:
     resolve("none")
     out = args.out or Path(f"{args.run.resolve().name}-release")
     print(f"{release(args.run, out, args.folds, onnx=not args.without_onnx)} written")
+    print(f"Next: tools/screen.py IMAGES --net {out}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def main() -> None:
 
     runs = [load_run(path) for path in args.runs]
     print(f"report: {write_report(runs, args.out or default_out(runs), show_progress=True)}")
+    print(f"Next: tools/release.py {args.runs[0]}, to hand its nets on")
 
 
 if __name__ == "__main__":

@@ -111,6 +111,7 @@ def main() -> int:
     if len(results) > 1:
         print(f"one row per image: {out / 'summary.html'}")
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
+    print(f"Next: label cells there, then tools/import_labels.py labels.csv --images {args.image[0]} --out my_cells")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 

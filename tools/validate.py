@@ -82,6 +82,7 @@ def main() -> None:
     for table in (*islice(all_tables(runs), 2), thresholds_for_use(runs)):
         print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
+    print(f"Next: tools/learning_curve.py --data {args.manifest} --from {models[0].folder}, to see what adapting gains")
 
 
 def judge_screening(args: argparse.Namespace, models: list, device: "Device") -> None:
@@ -95,6 +96,7 @@ def judge_screening(args: argparse.Namespace, models: list, device: "Device") ->
     for table in tables:
         print(table.text())
     print(f"report: {page}")
+    print(f"Next: tools/screen.py IMAGES --net {models[0].folder} --mpp {args.mpp:g}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A tool's --help waits for nothing that only its work needs, and its work for nothing heavy that it may not need."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,13 @@ def test_help_loads_nothing_heavy_and_shows_an_example(tool):
     # the commonest call comes first after the options, in lines that a terminal shows whole
     examples = done.stdout[done.stdout.index(f"\n\n  tools/{tool}") :]
     assert max(map(len, examples.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("tool", [one for one in TOOLS if one != "import_labels.py"])  # the importer's library says it
+def test_a_tool_ends_with_the_next_command(tool):
+    told = re.findall(r"Next: [^\n]*?tools/(\w+\.py)", (ROOT / "tools" / tool).read_text(encoding="utf-8"))
+    assert told
+    assert set(told) <= set(TOOLS)
 
 
 @pytest.mark.parametrize("tool", ["classify", "screen", "validate"])
