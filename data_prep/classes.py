@@ -82,6 +82,10 @@ CLASSES = (
 )
 
 
+# squamous cells of the Bethesda system as screening sorts them: no lesion, low grade, high grade
+GRADES = {"NILM": ("NILM",), "low": ("ASC-US", "LSIL"), "high": ("ASC-H", "HSIL", "SCC")}
+
+
 def _key(name: str) -> str:
     """A name without what spellings differ in: case, accents' composition, blanks, hyphens, underscores, a plural s."""
     letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
@@ -124,6 +128,13 @@ def outputs_of(run: RunRecord) -> tuple[CellClass, ...]:
 def outputs_with(label: str, outputs: Sequence[CellClass]) -> list[int]:
     """The outputs whose classes have a label: of the abnormal ones the probabilities add up to P(abnormal)."""
     return [index for index, output in enumerate(outputs) if output.label == label]
+
+
+def grades_of(classes: Sequence[CellClass]) -> dict[str, list[int]]:
+    """Places of each grade's classes, without grades that have none; empty for less than two grades."""
+    found = {grade: [i for i, one in enumerate(classes) if one.name in names] for grade, names in GRADES.items()}
+    found = {grade: places for grade, places in found.items() if places}
+    return found if len(found) > 1 else {}
 
 
 def class_text(kind: str, outputs: Sequence[CellClass]) -> str | int:

@@ -1,15 +1,17 @@
 import dataclasses
 from collections import Counter
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from data_prep import profiles
 from data_prep.classes import LABELS, SEVEN
 from data_prep.fold_data import build_fold, class_labels, fold_cells, fold_key, sources, views_in
 from data_prep.folds import make_split
 from data_prep.prepare import prepare_fold
 from data_prep.profiles import read_profile, run_profile
-from data_prep.views import plan_view, render
+from data_prep.views import NO_JITTER, Jitter, plan_view, render
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord, SplitRecord
@@ -55,9 +57,32 @@ def test_fingerprint_follows_from_everything_the_data_follows_from(dataset, conf
     keys.append(fold_key(make_split(dataset, "cell", 2), 0, config, profile))
     for change in ({"seed": 2}, {"select": "inner"}, {"classes": 7}, {"control": "shuffle"}, {"encoding": "png"}):
         keys.append(fold_key(split, 0, replace(config, **change), profile))
-    keys += [fold_key(split, 0, config, read_profile(name)) for name in ("quick", "paper")]
-    assert len(set(keys)) == len(keys) == 13
+    keys.append(fold_key(split, 0, replace(config, border="reflect"), profile))
+    for jitter in (Jitter(stain=0.05), Jitter(scale=0.05)):
+        keys.append(fold_key(split, 0, config, dataclasses.replace(profile, jitter=jitter)))
+    keys += [fold_key(split, 0, config, read_profile(name)) for name in ("quick", "quick-jitter", "paper")]
+    assert len(set(keys)) == len(keys) == 17
     assert fold_key(split, 0, config, profile) == keys[0]
+
+
+def test_border_and_jitter_are_recorded_and_validation_views_have_no_jitter(phantom, dataset, tmp_path, monkeypatch):
+    toml = profiles.FILE.read_text().partition("[smallest]")
+    (tmp_path / "profiles.toml").write_text(f"[smallest]\nstain_jitter = 0.1\nscale_jitter = 0.08{toml[2]}")
+    monkeypatch.setattr(profiles, "FILE", tmp_path / "profiles.toml")
+    request = Request(data=(str(phantom),), profile="smallest", border="reflect")
+    one, other = (prepare_fold(request, 0, workers, None, tmp_path / str(workers))[0] for workers in (1, 3))
+    run, profile = RunRecord.read(one.parent), read_profile("smallest")
+    assert (run.border, run.stain_jitter, run.scale_jitter) == ("reflect", *profile.jitter) == ("reflect", 0.1, 0.08)
+    assert "reflect" in one.parent.name
+    for name, jitter in (("train_lmdb", profile.jitter), ("val_lmdb", NO_JITTER)):
+        assert (one / name / "data.mdb").read_bytes() == (other / name / "data.mdb").read_bytes()
+        for key, datum in read_datums(one / name)[:12]:
+            cell = dataset.by_id()[key[9:]]
+            purpose, grid = ("test", profile.test) if jitter == NO_JITTER else ("train", profile.grid_of(cell))
+            views = [plan_view(cell.id, purpose, grid, i, 1, "reflect", jitter) for i in range(grid.views)]
+            image, found = read_image(cell.image), pixels(datum).astype(int)
+            # cut from a part of the image: the centre's last digit differs, and OpenCV rounds it to 1/32 of a pixel
+            assert min(np.abs(render(image, cell.centre, v).transpose(2, 0, 1) - found).mean() for v in views) < 0.1
 
 
 def test_inner_selection_validates_on_training_cells(dataset, split, config):

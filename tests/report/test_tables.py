@@ -3,12 +3,14 @@
 import csv
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from msgspec.structs import replace as changed
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
 
+from data_prep.classes import CellClass
 from deeppap.io.errors import UserError
 from deeppap.records import ModelRecord, SetRecord, ThresholdRecord
 from deeppap.report.runs import BY_CELL, BY_GROUP, named
@@ -16,6 +18,7 @@ from deeppap.report.table import Table, range_text, with_interval
 from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
 from deeppap.report.tables.by_set import by_set
+from deeppap.report.tables.classes import confusion_tables, own_classes
 from deeppap.report.tables.comparison import against_baselines, chance
 from deeppap.report.tables.performance import table3
 from deeppap.scoring.results import load_run
@@ -177,6 +180,46 @@ def test_every_table_gives_intervals_by_group(name, tables, tables_by_cell):
     assert set(by_group) != set(by_cell)
     for found, note in ((tables, BY_GROUP), (tables_by_cell, BY_CELL)):
         assert any(note in line for line in found[name].notes)
+
+
+BETHESDA = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC", "junk")
+GRADE_OF = np.array([0, 1, 1, 2, 2, 2, 3])  # of each of these: NILM, low, high, none
+
+
+@pytest.fixture
+def bethesda(rng):
+    """A net of Bethesda's classes and junk, on 200 cells, 180 or so of them normal or abnormal."""
+    classes = tuple(CellClass(name, {"NILM": "normal", "junk": "neither"}.get(name, "abnormal")) for name in BETHESDA)
+    every = SimpleNamespace(probs=rng.dirichlet(np.ones(7), 200), kinds=rng.integers(0, 7, 200), ids=("a",) * 200)
+    run = SimpleNamespace(folds=[1], says_classes=True, classes=classes, every=every, every_group=None, groups=None)
+    run.kinds = every.kinds[every.kinds < 6]
+    run.labels, run.scores = (run.kinds > 0).astype(int), rng.random(len(run.kinds))
+    run.title, run.label, run.notes = "own", "own", []
+    return run
+
+
+def test_bethesda_classes_are_counted_by_grade_too(bethesda):
+    table = own_classes([bethesda])
+    counts = {line[1]: line[3:5] for line in table.rows}
+    assert list(counts) == [*BETHESDA[:-1], "low grade (ASC-US, LSIL)", "high grade (ASC-H, HSIL, SCC)"]
+    for grade in (BETHESDA[1:3], BETHESDA[3:6]):
+        (name,) = (name for name in counts if name.endswith(f"grade ({', '.join(grade)})"))
+        assert counts[name] == [sum(counts[one][k] for one in grade) for k in (0, 1)]
+    bethesda.classes = tuple(CellClass(f"my {one.name}", one.label) for one in bethesda.classes)
+    assert len(own_classes([bethesda]).rows) == 6
+
+
+def test_a_grades_probability_is_the_sum_over_its_classes(bethesda):
+    probs, kinds = bethesda.every.probs, bethesda.every.kinds
+    six, grades = confusion_tables([bethesda])
+    assert (six.name, grades.name) == ("confusion", "grades")
+    sums = [probs[:, grade == GRADE_OF].sum(axis=1) for grade in range(4)]
+    said = np.argmax(sums, axis=0)
+    assert (said != GRADE_OF[probs.argmax(axis=1)]).any()  # not the grade of the likeliest class
+    expected = confusion_matrix(GRADE_OF[kinds], said)
+    assert grades.columns[1:-1] == ["NILM", "low", "high", "other"]
+    assert grades.data["counts"] == expected.tolist() == [line[1:-1] for line in grades.rows]
+    assert grades.rows[2][-1].startswith(f"{100 * expected[2, 2] / expected[2].sum():.1f} (")
 
 
 def test_few_groups_are_named_in_place_of_an_interval(runs):

@@ -1,11 +1,17 @@
 """TrainedModel as a notebook uses it, as docs/how-to/own-cells.md writes it, and what it refuses."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace as with_fields
 from PIL import Image
 
+from data_prep.views import render
+from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
+from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 from tests.support.page_code import blocks, run_in
@@ -55,6 +61,19 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
 def test_what_cannot_be_scored_is_one_line(model, image, centres, options, said):
     with pytest.raises(UserError, match=said):
         model.score(image, centres, **options)
+
+
+def test_a_net_scores_with_the_border_of_its_run(model, rng):
+    image = rng.integers(0, 256, (70, 60, 3), np.uint8)  # smaller than a view
+    mirror = replace(model, run=with_fields(model.run, border="reflect"))
+    assert {view.border for _, view in mirror.views(3).of("a")} == {"reflect"}
+    (zeros,), (reflected,) = (one.score(image, [(20, 30)], views=1, crops=1) for one in (model, mirror))
+    padded, centre = np.pad(image, ((140, 140), (140, 140), (0, 0)), mode="reflect"), (20 + 140, 30 + 140)
+    # the same cell, whatever lies around it: of the padded image every view is whole
+    view = ViewChoice(model.profile.test, 1, model.run.seed).of(reflected.cell.id)[0][1]
+    expected = model.engine()(crop_views(render(padded, centre, view)[None], model.mean, 227, 1))[0]
+    assert reflected.prob == pytest.approx(expected, abs=1e-4)
+    assert abs(zeros.score - reflected.score) > 1e-4
 
 
 def test_a_foreign_mean_is_refused_by_classify_too(copy_of, trained_fold, dataset):

@@ -114,7 +114,14 @@ def test_nets_of_different_trainings_are_not_averaged(two_nets):
     with pytest.raises(FieldError) as caught:
         require_one_training([one, other, one])
     assert caught.value.field == "net"
-    changes = ({"seed": 2}, {"profile": "quick"}, {"control": "shuffle"}, {"classes": 7}, {"protocol": "field"})
+    changes = (
+        {"seed": 2},
+        {"profile": "quick"},
+        {"border": "reflect"},
+        {"control": "shuffle"},
+        {"classes": 7},
+        {"protocol": "field"},
+    )
     runs = [with_fields(other.run, **change) for change in (*changes, {"select": "inner"})]
     runs.append(with_fields(other.run, dataset=with_fields(other.run.dataset, dataset_sha="e" * 64)))
     strangers = [(one, replace(other, run=run)) for run in runs]

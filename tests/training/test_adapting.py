@@ -220,6 +220,11 @@ def test_cells_come_before_a_source_at_its_own_pixel_size(trained_fold):
     run = replace(source.run, dataset=replace(source.run.dataset, pixel_um=0.2))
     known = dataclasses.replace(source, run=run)
     assert at_pixels_of(known, Request()).pixel_um == at_pixels_of(known, Request(pixel_um=0.2)).pixel_um == 0.2
+    mirror = dataclasses.replace(source, run=replace(source.run, border="reflect"))
+    borders = [
+        at_pixels_of(one, Request(border=asked)).border for one in (source, mirror) for asked in (None, "constant")
+    ]
+    assert borders == ["constant", "constant", "reflect", "constant"]
     for size, found in ((0.25, "0.25 um"), (None, "none stated")):
         with pytest.raises(FieldError, match=f"source: expected cells at the 0.2 um a pixel .*, found {found}"):
             require_same_pixels(known, size)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from data_prep.classes import LABELS, PLAIN, SEVEN
+from data_prep.classes import LABELS, PLAIN, SEVEN, CellClass, grades_of
 from deeppap.report.paper import paper
 from deeppap.report.runs import Run, interval_notes, table_notes, table_of_runs
 from deeppap.report.table import Rows, Table, range_text, with_interval
@@ -14,6 +14,7 @@ from deeppap.stats.by_class import (
     class_errors,
     class_wrong,
     confusion,
+    most_likely,
     right_per_class,
     share_intervals,
 )
@@ -99,8 +100,15 @@ def own_classes(runs: Sequence[Run]) -> Table | None:
 
 def _own_classes(run: Run) -> tuple[Rows, dict[str, Any]]:
     rows, data = [], {}
-    for index in np.unique(run.kinds):
-        of, one = run.kinds == index, run.classes[index]
+    classes = [(one, [index]) for index, one in enumerate(run.classes)]
+    for grade, places in grades_of(run.classes).items():
+        if len(places) > 1:  # a grade of one class is that class
+            names = ", ".join(run.classes[place].name for place in places)
+            classes.append((CellClass(f"{grade} grade ({names})", run.classes[places[0]].label), places))
+    for one, places in classes:
+        of = np.isin(run.kinds, places)
+        if not of.any():
+            continue
         labels, scores = run.labels[of], run.scores[of]
         cells, is_right = int(of.sum()), int(right(labels, scores).sum())
         limits = interval(labels, scores, "acc", None if run.groups is None else run.groups[of])
@@ -167,21 +175,40 @@ def _each_class(run: Run) -> tuple[Rows, dict[str, Any]]:
 
 
 def confusion_tables(runs: Sequence[Run]) -> list[Table]:
-    """One confusion matrix for each net of several classes, named confusion, confusion2, ..."""
+    """One confusion matrix for each net of several classes, named confusion, confusion2, ...
+
+    A net of Bethesda's classes has a second one, of their grades: a grade's probability is the sum over its classes.
+    """
+    shown = [run for run in runs if run.folds and run.says_classes]
     tables: list[Table] = []
-    for run in runs:
-        if not run.folds or not run.says_classes:
-            continue
-        names, every, found = [one.name for one in run.classes], run.every, run.class_figures
-        counts = confusion(every.probs, every.kinds)
-        rows = []
-        for index, row in enumerate(counts):
-            share = with_interval(found.recall[index], found.recall_interval[index])
-            rows.append([names[index], *map(int, row), share])
-        name = f"confusion{len(tables) + 1 if tables else ''}"
+    for number, run in enumerate(shown, 1):
+        suffix, names, every = str(number) if number > 1 else "", [one.name for one in run.classes], run.every
         title = f"True class (rows) by most likely class (columns), {run.title}"
-        limits = {index: limit for index, limit in enumerate(found.recall_interval) if found.cells[index]}
-        data = {"classes": names, "counts": counts.tolist(), "interval": limits}
-        columns = ["true class", *names, "right (%)"]
-        tables.append(Table(name, title, columns, rows, interval_notes([run]), table_notes([run]), data))
+        tables.append(_confusion(run, (f"confusion{suffix}", title), names, every.probs, every.kinds))
+        if grades := grades_of(run.classes):
+            rest = sorted(set(range(len(names))) - {place for places in grades.values() for place in places})
+            sums = {**grades, "other": rest} if rest else grades
+            probs = np.stack([every.probs[:, places].sum(axis=1) for places in sums.values()], axis=1)
+            kinds = np.array(
+                [next(k for k, places in enumerate(sums.values()) if kind in places) for kind in every.kinds]
+            )
+            title = (
+                f"True grade (rows) by most likely grade (columns): low is ASC-US and LSIL, high is above, {run.title}"
+            )
+            tables.append(_confusion(run, (f"grades{suffix}", title), list(sums), probs, kinds))
     return tables
+
+
+def _confusion(run: Run, heading: tuple[str, str], names: Sequence[str], probs: np.ndarray, kinds: np.ndarray) -> Table:
+    """The matrix of one net: `heading` is the table's name and title, `names` are those of `probs` (n, K)."""
+    counts, shares = (
+        confusion(probs, kinds),
+        share_intervals(kinds.tolist(), most_likely(probs) == kinds, run.every_group),
+    )
+    rows = []
+    for index, row in enumerate(counts):
+        share = with_interval(row[index] / row.sum() if row.sum() else None, shares.get(index))
+        rows.append([names[index], *map(int, row), share])
+    data = {"classes": list(names), "counts": counts.tolist(), "interval": shares}
+    columns = ["true class", *names, "right (%)"]
+    return Table(*heading, columns, rows, interval_notes([run]), table_notes([run]), data)
