@@ -1,10 +1,5 @@
 """docs/how-to/python.md, executed as it stands on a fold that the tools made."""
 
-import ast
-import importlib
-import inspect
-import re
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -39,25 +34,3 @@ def test_the_page_runs_as_written(executed, evaluated_fold, tmp_path):
 
 def test_the_page_is_short():
     assert len([line for line in code().splitlines() if line.strip()]) <= 20
-
-
-def used() -> list[object]:
-    """Every public function and class that the page imports or lists."""
-    tree = ast.walk(ast.parse(code()))
-    names = [f"{node.module}.{a.name}" for node in tree if isinstance(node, ast.ImportFrom) for a in node.names]
-    names += re.findall(r"`((?:scoring|measures|reporting)\.[\w.]+)`", PAGE.read_text(encoding="utf-8"))
-    found = []
-    for name in dict.fromkeys(names):
-        module, _, last = name.rpartition(".")
-        thing = getattr(importlib.import_module(module), last, None) or importlib.import_module(name)
-        found += [thing] if callable(thing) else []
-    return [*found, *(getattr(found[0], name) for name in ("open", "score", "engine", "views", "crops"))]
-
-
-@pytest.mark.parametrize("thing", used(), ids=lambda thing: thing.__qualname__)
-def test_what_the_page_names_is_typed_and_described(thing):
-    assert len(inspect.getdoc(thing) or "") > 40
-    function = thing if inspect.isfunction(thing) or inspect.ismethod(thing) else None
-    for name, parameter in inspect.signature(function).parameters.items() if function else ():
-        assert name == "self" or parameter.annotation is not inspect.Parameter.empty, name
-    assert function is None or inspect.signature(function).return_annotation is not inspect.Signature.empty

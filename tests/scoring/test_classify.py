@@ -58,13 +58,6 @@ def test_a_wrong_centre_is_one_line(checkout, trained_fold, dataset, centre, sai
     assert done.stderr.count("\n") == 1
 
 
-def test_a_number_of_views_out_of_range_is_one_line(checkout, trained_fold, dataset):
-    options = ("--centre", "20,20", "--views", "101", "--net", trained_fold)
-    done = run_tool(checkout, "classify", dataset.cells[0].image, *options, status=2)
-    assert "--views" in done.stderr
-    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
-
-
 def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset, tmp_path):
     """Its views follow from the pixels and the centre alone."""
     first, second = dataset.cells[:2]
@@ -156,26 +149,6 @@ def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, t
     )
     assert float(other["score"]) == pytest.approx(float(caffe["score"]), abs=1e-5)
     assert list(tmp_path.glob("compared/*"))  # it was not Caffe that scored twice
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [(["--engine", "tensorrt"], "--engine"), (["--precision", "bfloat16"], "--precision")],
-)
-def test_an_engine_or_a_precision_that_does_not_exist_is_one_line(checkout, trained_fold, dataset, words, said):
-    place = (dataset.cells[0].image, "--centre", "20,20", "--net", trained_fold)
-    done = run_tool(checkout, "classify", *place, *words, status=2)
-    assert said in done.stderr
-    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
-
-
-def test_nothing_is_written_over_what_is_read_or_written_besides(tmp_path):
-    cell = tmp_path / "cell.png"
-    cell.write_bytes(b"a picture")
-    for out, sources in ((cell, [cell]), (tmp_path / "new.png", [tmp_path / "sub/../new.png"])):
-        with pytest.raises(UserError, match="the same"):
-            require_writable(out, sources)
-    require_writable(tmp_path / "new.png", [cell])
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):

@@ -89,21 +89,6 @@ def test_an_image_is_read_as_caffe_has_it(images):
     assert caffe.io.load_image(str(folder / "0.png"), color=False).shape == (SIZE, SIZE, 1)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_images_of_any_number_of_channels_are_resized(channels):
-    values = np.random.default_rng(1).random((6, 5, channels)).astype(np.float32)
-    assert caffe.io.resize_image(values, (12, 10)).shape == (12, 10, channels)
-    flat = caffe.io.resize_image(np.full((6, 5, channels), 0.25, np.float32), (3, 4))
-    np.testing.assert_allclose(flat, 0.25)
-
-
-def test_ten_crops_are_corners_centre_and_mirrors():
-    image = np.random.default_rng(1).random((4, 5, 3)).astype(np.float32)
-    crops = caffe.io.oversample([image], np.array([2, 2]))
-    assert np.array_equal(crops[0], image[:2, :2]) and np.array_equal(crops[3], image[2:, 3:])
-    assert np.array_equal(crops[5:], crops[:5, :, ::-1])
-
-
 def test_a_transformer_undoes_what_it_does():
     transformer = caffe.io.Transformer({"data": (1, 3, SIZE, SIZE)})
     transformer.set_transpose("data", (2, 0, 1))
@@ -152,17 +137,6 @@ def test_a_net_forward_and_backward(net, net_file):
     assert seen == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
-def test_a_memory_data_layer_takes_arrays(tmp_path):
-    spec = caffe.NetSpec()
-    spec.data, spec.label = L.MemoryData(batch_size=2, channels=3, height=SIZE, width=SIZE, ntop=2)
-    spec.sum = L.Reduction(spec.data, axis=1)
-    (tmp_path / "net.prototxt").write_text(str(spec.to_proto()))
-    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
-    data = np.random.default_rng(1).random((2, 3, SIZE, SIZE)).astype(np.float32)
-    net.set_input_arrays(data, np.array([0, 1], np.float32))
-    np.testing.assert_allclose(net.forward()["sum"], data.sum((1, 2, 3)), rtol=1e-5)
-
-
 def test_images_are_classified_and_windows_detected(net_file, images):
     folder, pixels = images
     weights = str(net_file.with_name("a.caffemodel"))
@@ -188,20 +162,6 @@ def test_a_net_is_specified_and_its_coordinates_are_mapped():
     # a pixel of the pool lies over two of the convolution, which begins one pixel inside the image
     assert (axis, scale, shift) == (1, 2, 1.5)
     assert crop(data, conv).fn.params["crop_param"]["offset"] == [1]
-
-
-def test_layers_seeds_logs_and_the_timer(capfd):
-    assert {"Convolution", "Data", "LRN"} <= set(caffe.layer_type_list())
-    assert caffe.__version__.startswith("1.0") and not caffe.has_nccl()
-    caffe.set_random_seed(3)
-    caffe.set_multiprocess(False)
-    caffe.set_solver_count(1)
-    caffe.set_solver_rank(0)
-    assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
-    timer = caffe.Timer()
-    timer.start()
-    timer.stop()
-    assert timer.ms >= 0
 
 
 @pytest.fixture(scope="module")
