@@ -10,7 +10,7 @@ import pytest
 
 from data_prep.fold_data import verify_fold
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, own_partial, read_json, write_json, write_text
+from deeppap.io.files import complete_or_absent, own_partial, write_text
 from deeppap.records import FoldRecord, SplitRecord
 from deeppap.records.run_folder import locked
 from deeppap.training.train_fold import TrainOptions, train_fold
@@ -69,27 +69,6 @@ def test_a_dead_process_holds_no_lock(tmp_path):
         assert (tmp_path / ".lock").read_text() == str(os.getpid())
         with (tmp_path / ".lock").open() as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def test_writers_of_one_file_do_not_meet(tmp_path):
-    """Without a lock: each process writes under a name of its own; the last one to finish stays."""
-    target = tmp_path / "run.json"
-    for _ in range(5):
-        children = []
-        for number in range(4):
-            child = os.fork()
-            if not child:
-                status = 1
-                try:
-                    for _ in range(20):
-                        write_json(target, {"number": number, "text": "x" * 5000})
-                    status = 0
-                finally:
-                    os._exit(status)
-            children.append(child)
-        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
-        assert len(read_json(target, "a test")["text"]) == 5000
-    assert not leftovers(tmp_path)
 
 
 def test_what_dead_processes_left_is_removed(tmp_path):

@@ -1,12 +1,13 @@
-"""Records: what is written is read back, what is no record is refused by file and field, and a run is found again."""
+"""Records: written, read back and refused by field; where they come from; and how a run is found again."""
 
 import json
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from msgspec.structs import replace
 
 from deeppap.io.errors import UserError
-from deeppap.records import FoldRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records import FoldRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, provenance
 from deeppap.records.run_folder import default_name, new_run, note_tf32, open_run
 from tests.support.records import rewrite, run_record
 from tests.support.synthetic_run import model_record, recipe, write_synthetic_run
@@ -143,3 +144,35 @@ def test_scores_of_another_net_or_fold_do_not_match(run):
     assert "another net" in record.mismatch(path, 0, replace(model, weights_sha="9" * 64))
     assert "another fold" in record.mismatch(path, 0, replace(model, fold_sha="9" * 64))
     assert "other scores" in record.mismatch(run / "cells.csv", 0, model)
+
+
+def test_opencv_without_a_window_is_opencv_too(monkeypatch):
+    def found(name):
+        if name == "opencv-python":
+            raise PackageNotFoundError(name)
+        return "5.0" if name == "opencv-python-headless" else "1.0"
+
+    monkeypatch.setattr(provenance, "version", found)
+    assert provenance.provenance()["versions"]["opencv-python"] == "5.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("deeppap/a.py", True),
+        ("prototxt/solver.prototxt", True),
+        ("profiles.toml", True),
+        ("data_prep/b.py", True),
+        ("tools/c.py", False),
+    ],
+)
+def test_what_changes_a_folds_figures_makes_another_version(tmp_path, monkeypatch, name, changes):
+    for file in ("deeppap/a.py", "prototxt/solver.prototxt", "profiles.toml", "data_prep/b.py", "tools/c.py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("one")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    digest = provenance.code_digest.__wrapped__
+    before = digest()
+    (tmp_path / name).write_text("two")
+    assert (digest() != before) is changes
+    assert digest() == digest()

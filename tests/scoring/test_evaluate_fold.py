@@ -1,13 +1,16 @@
-"""The scores that evaluating writes, and the names of scores that are not made as the run's own."""
+"""The scores that evaluating writes and their names; every other engine scores as Caffe does."""
 
 import csv
+import importlib.util
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_prep.classes import SEVEN
 from data_prep.dataset import open_dataset
-from deeppap.engines.device import Device
+from deeppap.engines.device import ENGINES, Device, has_bfloat16
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord, SplitRecord
@@ -184,3 +187,33 @@ def test_a_run_is_read_with_its_own_scores_alone(scored):
     evaluate(scored, views=1)
     (fold,) = load_run(scored.parent).folds
     assert fold.made[0].views == 2 and fold.views.scores.shape[1] == 2
+
+
+OTHERS = [(engine, precision) for engine, many in ENGINES.items() if engine != "caffe" for precision in many]
+
+
+@pytest.mark.parametrize(("engine", "precision"), OTHERS)
+def test_an_engine_scores_as_caffe_does(engine, precision, evaluated_fold, copy_of, monkeypatch):
+    if importlib.util.find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed: make engines")
+    if precision == "bfloat16" and not has_bfloat16():
+        pytest.skip("this processor has no bfloat16")
+    place, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    monkeypatch.chdir(place)
+    model = TrainedModel.open(fold)
+    silent = {"say": lambda _: None}
+    reference = evaluate_fold(model, Device(), EvaluateOptions(), **silent)
+    device = Device(engine=engine, precision=precision, without_gpu=True)
+    found = evaluate_fold(model, device, EvaluateOptions(), **silent)
+    scores, expected = (np.array([score.score for score in each]) for each in (found, reference))
+    assert len(list(Path(fold).glob(f"scores-{engine}*.csv"))) == 1
+    allowed = 1e-5 if precision == "float32" else 0.01
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=allowed)
+    changed = (scores >= 0.5) != (expected >= 0.5)
+    assert np.abs(expected[changed] - 0.5).max(initial=0) <= np.abs(scores - expected).max()
+    assert precision == "bfloat16" or not changed.any()
+
+
+def test_an_engine_that_does_not_exist_is_one_line(checkout, evaluated_fold):
+    done = run_tool(checkout, "evaluate", "--net", evaluated_fold, "--engine", "tensorrt", status=2)
+    assert "--engine" in done.stderr and done.stderr.count("\n") == 1

@@ -2,13 +2,11 @@
 
 import gzip
 import json
-import zlib
 
 import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.screening import nuclei_file
 from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.outputs.geojson import writing_geojson
 from tests.support.screening import MPP, cell_at
@@ -160,21 +158,3 @@ def test_csv_holds_pixel_centres_of_the_whole_image(tmp_path, text, expected):
 def test_row_that_is_no_nucleus_is_named(tmp_path, text, said):
     with pytest.raises(UserError, match=said):
         read(written(tmp_path, text, "nuclei.csv"))
-
-
-def test_more_nuclei_than_any_slide_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(nuclei_file, "MOST_FEATURES", 2)
-    with pytest.raises(UserError, match="at most 2 nuclei"):
-        read(written(tmp_path, "x,y\n1,2\n3,4\n5,6\n", "nuclei.csv"))
-
-
-@pytest.mark.parametrize("name", ["nuclei.geojson.gz", "nuclei.csv.gz"])
-def test_damaged_gzip_file_is_refused(tmp_path, name):
-    """Damage inside the compressed data raises an error that is no OSError."""
-    text = json.dumps({"features": [feature("Polygon", [SQUARE])] * 400}) if "geojson" in name else "x,y\n1,2\n" * 4000
-    whole = gzip.compress(text.encode())
-    with pytest.raises(zlib.error):
-        gzip.decompress(whole[:30] + b"\xff" * 8 + whole[38:])
-    (tmp_path / name).write_bytes(whole[:30] + b"\xff" * 8 + whole[38:])
-    with pytest.raises(UserError, match=name):
-        read(tmp_path / name)

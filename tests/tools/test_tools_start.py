@@ -1,4 +1,4 @@
-"""A tool's --help waits for nothing that only its work needs, and its work for nothing heavy that it may not need."""
+"""A tool's --help and its work load nothing that they may not need, and its work runs through few files."""
 
 import os
 import re
@@ -6,9 +6,12 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import pytest
 
 from tests.support.checkout import ROOT
+from tests.support.drawn_field import MPP, draw_field
+from tests.support.trace_files import trace
 
 HEAVY = {"caffe", "cv2", "lmdb", "matplotlib", "numpy", "scipy", "sklearn", "torch", "google.protobuf"}
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("[!_]*.py"))
@@ -73,3 +76,27 @@ def test_a_tool_loads_nothing_heavy_that_it_may_not_need(tool):
     code = f"import sys, {', '.join(LOADS[tool])}; print([name for name in {SLOW} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def place(copy_of, trained_fold):
+    """A checkout with the trained fold as runs/phantom-cell-smallest/fold0, and a field."""
+    folder, _ = copy_of(trained_fold, "train_lmdb", "val_lmdb")
+    cv2.imwrite(str(folder / "field.png"), draw_field()[0])
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tool", "words", "most"),
+    [
+        ("evaluate", ["--views", 1, "--crops", 1], 44),
+        ("screen", ["field.png", "--mpp", MPP, "--training-mpp", 0.2, "--views", 1, "--crops", 1, "--out", "out"], 69),
+    ],
+)
+def test_a_tool_runs_through_few_files(place, tool, words, most):
+    pytest.importorskip("pyarrow", reason="make slides")
+    found = trace(tool, *words, "--net", "runs/phantom-cell-smallest/fold0", "--gpu", "none", place=place)
+    # files whose constants alone are used are imported and not run through
+    assert f"tools/{tool}.py" in found.ran <= found.imported
+    assert len(found.ran) <= most, sorted(found.ran)

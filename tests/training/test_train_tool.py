@@ -1,9 +1,13 @@
 """Training through the tools, with real Caffe on the phantom (smallest profile: nine iterations of 16)."""
 
+import math
+
+import pytest
+
 from data_prep.profiles import read_profile
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, Recipe, SplitRecord
-from deeppap.training.caffe_log import parse
+from deeppap.training.caffe_log import LogReader, parse, read_lines
 from tests.support.checkout import run_tool
 
 
@@ -44,3 +48,60 @@ def test_a_trained_fold_is_not_trained_again(checkout, trained_fold, source_weig
     assert f"then and now: weights {source_weights.name} " in done.stderr
     assert "none (Gaussian). Remove " in done.stderr and done.stderr.count("\n") == 1
     assert (trained_fold / "model.json").stat().st_mtime_ns == before
+
+
+LOG = """\
+BVLC Caffe 1.0 (99bd997), cpu build
+I1123 00:33:41.1 20348 solver.cpp:347] Iteration 0, Testing net (#0)
+I1123 00:33:41.3 20351 data_layer.cpp:73] Restarting data prefetching from start.
+I1123 00:33:41.4 20348 solver.cpp:414]     Test net output #0: accuracy = 0.25
+I1123 00:33:41.4 20348 solver.cpp:414]     Test net output #1: loss = 0.703112 (* 1 = 0.703112 loss)
+I1123 00:33:42.4 20348 solver.cpp:239] Iteration 0 (-1.63952e-43 iter/s, 1.237s/1 iters), loss = 0.774019
+I1123 00:33:42.4 20348 solver.cpp:258]     Train net output #0: loss = 0.774019 (* 1 = 0.774019 loss)
+I1123 00:33:42.4 20348 sgd_solver.cpp:112] Iteration 0, lr = 0.01
+I1123 00:33:43.3 20348 solver.cpp:239] Iteration 20 (1.08932 iter/s, 0.918s/1 iters), loss = 5e-05
+I1123 00:33:43.3 20348 sgd_solver.cpp:112] Iteration 20, lr = 0.001
+I1123 00:33:50.4 20348 solver.cpp:327] Iteration 40, loss = 0.65412
+I1123 00:33:50.4 20348 solver.cpp:347] Iteration 40, Testing net (#0)
+I1123 00:33:50.7 20348 solver.cpp:414]     Test net output #0: accuracy = 0.75
+"""
+REST = "I1123 00:33:50.7 20348 solver.cpp:414]     Test net output #1: loss = 0.85571 (* 1 = 0.85571 loss)\n"
+
+
+def test_rows():
+    found = read_lines((LOG + REST).splitlines())
+    assert found.train == [(0, 0.774019, 0.01), (20, 5e-05, 0.001)]
+    assert found.test == [(0, 0.703112, 0.25), (40, 0.85571, 0.75)]
+
+
+def test_a_test_cut_short_is_left_out():
+    assert read_lines(LOG.splitlines()).test == [(0, 0.703112, 0.25)]
+
+
+def test_a_resumed_run_replaces_what_it_says_again():
+    again = LOG.replace("loss = 5e-05", "loss = 0.5").replace("0.703112", "0.6")
+    found = read_lines((LOG + REST + again + REST.replace("0.85571", "0.7")).splitlines())
+    assert found.train[1] == (20, 0.5, 0.001)
+    assert found.test == [(0, 0.6, 0.25), (40, 0.7, 0.75)]
+
+
+def test_divergence_is_read_as_it_is_written():
+    found = read_lines(LOG.replace("loss = 5e-05", "loss = nan").replace("0.703112", "-nan").splitlines())
+    assert math.isnan(found.train[1][1])
+    assert math.isnan(found.test[0][1])
+
+
+def test_the_years_of_newer_logs_do_not_matter():
+    assert read_lines(LOG.replace("I1123", "I20261123").splitlines()) == read_lines(LOG.splitlines())
+
+
+def test_other_bytes_do_no_harm(tmp_path):
+    path = tmp_path / "train.log"
+    path.write_bytes(b"\xff\xfe Iteration x, loss = 1\n" + LOG.encode() + b"Iteration 3 (1), loss = 1.2.3e\n\x00")
+    assert parse(path).train == read_lines(LOG.splitlines()).train
+
+
+@pytest.mark.parametrize(("index", "news"), [(1, None), (3, ("test", 0)), (5, ("train", 0)), (6, None)])
+def test_a_line_says_what_is_new(index, news):
+    reader = LogReader()
+    assert [reader.feed(line) for line in LOG.splitlines()][index] == news
