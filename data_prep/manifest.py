@@ -129,6 +129,7 @@ class _Rows:
 
     def _group(self, row: dict[str, str], image: Path, where: str) -> str | None:
         """What was captured together; an image lies in one group, or folds that part groups would share it."""
+        # cells of one image share its stain and its focus: in two folds they would leak
         group = row.get("group") or None
         known = self.groups.setdefault(image, group)
         if known != group:
@@ -150,6 +151,7 @@ class _Rows:
 def images_as_groups(cells: list[Cell], folder: Path) -> list[Cell]:
     """Cells that name no group, of images that hold several: an image's cells were captured together."""
     images = {cell.image for cell in cells}
+    # where the user names groups, a cell without one is meant to have none
     if len(images) == len(cells) or any(cell.group is not None for cell in cells):
         return cells
     return [replace(cell, group=cell.image.relative_to(folder).as_posix()) for cell in cells]
@@ -236,6 +238,7 @@ def class_of(row: dict[str, str], where: str) -> tuple[int, str]:
 
     A class that the table does not know is taken by the name it has, if `label` says what it is.
     """
+    # a set may have both: `label` says what counts, `class` what the cell is
     values = [NUMBERS.get(row[column], row[column]) for column in CLASS_COLUMNS if row.get(column)]
     known = [known_class(value) for value in values]
     if not values or known[0] is None:

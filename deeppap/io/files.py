@@ -118,6 +118,7 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     partial = own_partial(final)
     _WRITTEN.add(partial)
     try:
+        # on the disk before it has its name: after a power cut a name must not lead to an empty file
         yield partial
         _sync(partial)
         _take_name(partial, final)
@@ -136,6 +137,7 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
 
 def _take_name(partial: Path, final: Path) -> None:
     """Rename `partial`; an older folder steps aside first: killed in between, half a folder is never left."""
+    # a rename replaces a file at once, but no folder that holds anything
     if final.is_dir() and not final.is_symlink():
         old = partial.with_suffix(".old")
         final.rename(old)
@@ -193,6 +195,7 @@ def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
     found = {}
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            # what a zip file says of itself; `archive.read` stops there too
             if (size := sum(member.file_size for member in archive.infolist())) > MAX_ARRAYS:
                 raise UserError(path, f"{expected} of at most {human(MAX_ARRAYS)}", human(size), do)
             for name in archive.namelist():
@@ -244,6 +247,7 @@ def read_file(path: Path, expected: str, limit: int, do: str) -> bytes:
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a file for reading; UserError for a FIFO, which would wait for ever, and a device, which may never end."""
+    # without O_NONBLOCK opening a FIFO waits until somebody writes into it
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -275,6 +279,7 @@ def packed(data: bytes) -> bytes:
 
 def digest(*parts: Any) -> str:
     """A sha256 over values that JSON can hold, independent of the order of keys."""
+    # one text for equal values, on any machine: the digest stands in records that are compared for years
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

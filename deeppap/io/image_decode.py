@@ -193,6 +193,7 @@ def decode_jpeg(data: bytes, sizes: Sequence[tuple[int, int]], model: str | None
         if colours not in ("YCbCr", "RGB", "Gray") or (model and colours != model):
             raise DamagedError(f"a JPEG of {colours} where {model or 'YCbCr, RGB or grey'} was expected")
         require_size((width, height), sizes)
+        # each scan of a progressive JPEG passes over all pixels again
         if data.count(b"\xff\xda") * width * height > SCAN_PIXELS:
             raise DamagedError(f"a JPEG of {width} x {height} pixels in {data.count(bytes([255, 218]))} scans")
         pixels = simplejpeg.decode_jpeg(data, "GRAY" if colours == "Gray" else "BGR", strict=True)

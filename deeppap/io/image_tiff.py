@@ -142,6 +142,7 @@ class TiffImage:
             for offsets, counts in planes
             for plane in range(0, len(offsets), count)
         ]
+        # of a strip it is damage: no scanner leaves those out
         if not any(map(any, places)) and page.is_tiled:
             return LEFT_OUT
         try:
@@ -153,6 +154,7 @@ class TiffImage:
         pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
         wide, high = _segment_size(page)
         across = -(-page.imagewidth // wide)
+        # tiles at the right and at the bottom are filled up beyond the picture
         pixels = pixels[: page.imagelength - index // across * high, : page.imagewidth - index % across * wide]
         if pixels.shape[2] == 1:
             return pixels[..., 0]
@@ -279,6 +281,7 @@ def _require_few_directories(path: Path, file) -> None:
 
 def _levels(path: Path, file) -> list[_Level]:
     """The full image and its smaller copies, largest first; a label or a macro picture beside them is none."""
+    # the first series is the picture; others are labels, macro pictures and what scanners add
     series = file.series[0]
     found = [(level.keyframe, _planes(path, level)) for level in series.levels]
     if len(found) == 1:

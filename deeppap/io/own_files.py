@@ -24,6 +24,7 @@ def require_own(folder: Path, names: Iterable[str]) -> None:
     UserError
         Naming the file.
     """
+    # all names are looked at before the first file is written: nothing is half replaced
     known = _read(folder)
     for name in sorted(names):
         path = folder / name
@@ -54,6 +55,7 @@ def note_begun(folder: Path, names: Iterable[str]) -> None:
 
 def note_written(folder: Path, names: Iterable[str] | None = None) -> None:
     """Note the files of a folder that are complete now; by default all that are in it."""
+    # the sums are of what lies there now, so that a later change shows
     paths = folder.rglob("*") if names is None else [folder / name for name in names]
     sums = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(paths) if path.is_file()}
     write_bytes(folder / LIST, msgspec.json.encode(sums))

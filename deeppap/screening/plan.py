@@ -89,6 +89,7 @@ class ImagePlan:
     @property
     def key(self) -> str:
         """Differs wherever a cell's row could, so that a part of other settings or other code is never taken."""
+        # the code counts: a part of an older version must not stand beside new ones
         own = [self.image_sha, self.width, self.height, self.mpp, self.nuclei_sha]
         return digest(code_digest(ROOMS), own, self.settings.key)[:16]
 
@@ -195,10 +196,12 @@ def plan_image(
     slide = image.slide
     width, height = slide.levels[0]
     pixel_size = slide.mpp if mpp is None else mpp
+    # cells at another size look larger or smaller to the net, and score wrongly without a word
     if pixel_size is None:
         do = "Give it with `mpp`, in micrometres a pixel: a guess would change every score."
         raise UserError(path, "an image that states a microscope's pixel size", slide.stated, do)
     require_pixel_size(pixel_size)
+    # smaller than one view: most of what the net would see lies outside
     if min(width, height) * pixel_size < PATCH * settings.training_mpp:
         found = " x ".join(f"{n * pixel_size / settings.training_mpp:.0f}" for n in (width, height))
         expected = f"a field of at least {PATCH} x {PATCH} pixels of {settings.training_mpp:g} um"

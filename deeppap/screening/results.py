@@ -231,12 +231,14 @@ def write_results(
     UserError
         If an image is no longer the one that was screened; then there are no results.
     """
+    # written anew as a whole: results of two calls side by side could not be told apart
     plans = [plan for plan, _ in work]
     names = result_names([Path(plan.image) for plan in plans])
     remove_older(out, plans)
     note_begun(out, names)
     try:
         results = _write_all(out, work, outputs, failed or {})
+        # the pictures in the pages were read now, and the parts may be of an earlier call
         for plan in plans:
             require_same_bytes(plan)
         ScreenRecord(plans[0].settings, results).write(out)
@@ -264,10 +266,12 @@ def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[
             cells = _write_image(folder, plan, finished, result, outputs, takers)
             results.append(result)
             if several:
+                # while this image is open, so that it is not opened once more
                 own = Gallery(settings)
                 own.add_image(plan, planned_image(plan).slide, cells[: outputs.shown])
                 own.write(folder / "gallery.html", [result])
                 rows.append(own.summary_row(result, f"{folder.name}/gallery.html"))
+    # the gallery comes last: which cells it shows is known once all images are through
     ranks = {cell.id: rank for rank, cell in enumerate(choice.cells())}
     shown = {cell.id: cell for cell in (*best.cells(), *choice.cells())}
     for plan, _ in work:

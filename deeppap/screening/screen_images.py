@@ -59,6 +59,7 @@ def screen_images(
         See `plan_image` and `deeppap.screening.results`; and if another process is at work in `out`.
     """
     require_nothing_overwritten(out, paths, nuclei)
+    # a folder that was there before is somebody's, and is left as it was
     fresh = not out.exists()
     with locked(out):
         try:
@@ -73,6 +74,7 @@ def screen_images(
             raise
         failed = _run_missing(work, run or run_here)
         results = write_results(out, work, outputs or Outputs(), failed)
+        # the parts of an incomplete screening spare the next call what was done
         if not keep_parts and not failed:
             remove_parts(out / PARTS, [plan for plan, _ in work])
         return results
@@ -119,6 +121,7 @@ def run_here(pairs: Sequence[tuple[ImagePlan, Box]], done: Callable[[int], None]
             with time_limit(plan.settings.seconds):
                 cells = screen_tile(plan, tile)
         except TimeLimitError as error:
+            # the nets that were cut off in the middle of a pass are opened again
             failed[plan, tile] = str(error)
             forget()
         else:

@@ -76,6 +76,7 @@ def estimate(what: str, parts: Sequence[Work], classes: int, device: Device) -> 
 def forward_rate(deploy: Path, device: Device) -> float | None:
     """Images per second of a net's forward pass, timed by `caffe time`; None if Caffe cannot run the net."""
     command = [caffe_program(), "time", "-model", str(deploy), "-iterations", str(ITERATIONS), *device.arguments]
+    # measured, not computed: nobody can tell a machine's rate from its name
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **LOGGING})
     found = re.search(r"Average Forward pass: ([\d.]+) ms", done.stderr)
     # the first dim of deploy.prototxt is the batch that `caffe time` runs

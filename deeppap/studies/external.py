@@ -119,6 +119,7 @@ def validate(
     folder = RUNS / (options.name or found.default_name())
     # before the work, not after it
     require_replaceable(folder, found)
+    # one net after another, so that one engine at a time takes memory
     each = []
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device, options.batch)
@@ -201,6 +202,7 @@ def _training(model: TrainedModel) -> dict[str, object]:
 
 def require_new_images(dataset: Dataset, models: Sequence[TrainedModel]) -> None:
     """Refuse a data set that shares an image with what the nets, or the nets they were adapted from, learned from."""
+    # by pixels, not by bytes: the same picture may have been saved in another format
     images = image_hashes(dataset)
     runs = {model.folder.resolve().parent for model in models}
     for run in sorted(runs):
@@ -264,6 +266,7 @@ def write_external(folder: Path, found: External, scores: Sequence[CellScore]) -
     `scores` are sorted by the ids of their cells.
     """
     ids = [cell.id for cell in found.dataset.cells]
+    # in the form of a run, so that report, compare and baselines read it like any other
     with complete_or_absent(folder) as partial:
         fold = fold_folder(partial, 0)
         fold.mkdir(parents=True)

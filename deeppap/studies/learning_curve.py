@@ -92,6 +92,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
     home, points = plan_curve(request, options)
     with locked(home):
         _require_one_curve(home, options)
+        # before the first net is trained, which takes hours
         for point in points:
             _require_part(point)
         # a point is done when its scores are there; everything before them is done again
@@ -105,6 +106,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
             _prepare(point)
             folder = fold_folder(point.folder, options.fold)
             one_fold(folder, point.ready, options.fold, options.training(point.start), say)
+        # the source by itself is the curve's beginning: no cell of the laboratory's own
         score_source(points[0].folder, options.source, [options.fold], options.device, home / BEFORE, say)
     return home
 

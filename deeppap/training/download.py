@@ -28,6 +28,7 @@ def download(target: Path, urls: Sequence[str], sha1: str, size: int = SIZE) -> 
         if found != sha1:
             raise UserError(target, f"sha1 {sha1}", found, "Remove it and run the same command again.")
         return f"{target} is there and its sha1 is right"
+    # the host of the reference weights is often down: mirrors are tried in turn, and all reasons are told
     failures = []
     for url in urls:
         try:
