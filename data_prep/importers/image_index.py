@@ -94,10 +94,6 @@ class ImageIndex:
         known = f" The nearest name is {self.by_name[close[0]][0].name}." if close else ""
         return f"Give the images' folder with `images`.{known}"
 
-    def relative(self, path: Path) -> Path:
-        """An image's path below its folder."""
-        return path.relative_to(self.root_of[path])
-
 
 def _nearest(found: list[Path], near: Path) -> list[Path]:
     """Those that share most folders with `near`: labels/train/a.txt means images/train/a.png, not images/val/a.png."""

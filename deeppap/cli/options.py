@@ -28,7 +28,6 @@ WEIGHTS_HELP = """\
 If --weights is not given, the environment variable WEIGHTS is used. If that is not set either,
 bvlc_reference_caffenet.caffemodel is searched for in this folder and in models/.
 """
-RENAMED = {"evening": "short", "night": "medium"}  # profiles
 ENGINES = ("caffe", "openvino", "onnxruntime")
 PROFILES = Path(__file__).resolve().parents[2] / "profiles.toml"
 DEFAULTS = argparse.Namespace(**{field.name: field.default for field in msgspec.structs.fields(Request)})
@@ -82,13 +81,6 @@ def centre(text: str) -> tuple[float, float]:
     except ValueError:
         raise ArgumentTypeError(f"expected X,Y, found {text or 'nothing'}") from None
     return x, y
-
-
-def profile(text: str) -> str:
-    """A profile's name; an old name is refused with the new one."""
-    if text in RENAMED:
-        raise ArgumentTypeError(f"the profile {text} is now called {RENAMED[text]}")
-    return text
 
 
 def add_net_option(parser: ToolParser, meaning: str = "trained fold to use", default: str = "data/fold") -> None:
@@ -166,7 +158,6 @@ def add_data_options(parser: ToolParser, default_profile: str | None) -> None:
     if default_profile:
         parser.add_argument(
             "--profile",
-            type=profile,
             choices=profiles(),
             default=default_profile,
             help="numbers of views, epochs and images; see profiles.toml",

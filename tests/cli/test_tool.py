@@ -17,7 +17,7 @@ def parser():
     made.add_argument("--run", type=options.plain_name)
     made.add_argument("--folds", type=options.whole_numbers)
     made.add_argument("--centre", type=options.centre)
-    made.add_argument("--profile", type=options.profile, choices=("paper", "short"))
+    made.add_argument("--profile", choices=("paper", "short"))
     made.add_argument("--from", dest="source")
     return made
 
@@ -45,7 +45,7 @@ def test_values(parser, option, text, value):
         ("run", ["", ".", "..", "../x", "a/b", "/tmp/x", "x/"]),
         ("folds", ["0,", "x", "0, x"]),
         ("centre", ["1", "1,2,3", "a,b"]),
-        ("profile", ["huge", "evening"]),
+        ("profile", ["huge"]),
         ("profi", ["paper"]),  # abbreviations are not accepted
     ],
 )
@@ -56,13 +56,6 @@ def test_a_mistake_is_one_line_with_the_option(parser, capsys, option, texts):
         printed = capsys.readouterr().err
         assert (ended.value.code, printed.count("\n")) == (2, 1)
         assert f"--{option}" in printed
-
-
-def test_an_old_profile_name_is_answered_with_the_new_one(parser, capsys):
-    for old, new in options.RENAMED.items():
-        with pytest.raises(SystemExit):
-            parser.parse_args(["--profile", old])
-        assert new in capsys.readouterr().err
 
 
 def test_the_help_shows_defaults_and_choices(parser, capsys):
