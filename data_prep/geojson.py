@@ -17,6 +17,7 @@ import msgspec
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, human, open_regular
 
+THRESHOLD_NAME = "P(abnormal) threshold"  # the measurement of a cell that `screen` called by another than 0.5
 MOST = 1_000_000_000  # bytes of GeoJSON, unpacked
 MOST_FEATURES = 2_000_000  # more than any slide has nuclei
 LONGEST = 10_000_000  # bytes of one feature; an outline of 1,000 corners takes 40,000

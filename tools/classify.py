@@ -6,7 +6,14 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.options import add_device_options, add_engine_options, add_nets_option, centre, device_of
+from deeppap.cli.options import (
+    add_device_options,
+    add_engine_options,
+    add_nets_option,
+    add_threshold_option,
+    centre,
+    device_of,
+)
 from deeppap.cli.tool import ToolParser, run, to_stderr
 from deeppap.io.errors import FieldError
 from deeppap.records.structs import CLASSIFY_VIEWS
@@ -20,9 +27,10 @@ EPILOG = """\
 
 A centre is that of the nucleus in pixels, 0-based, x (column) first. The images are resampled to the pixel size of the
 net (Herlev: 0.201 um), so give theirs: --mpp, or a column pixel_um. The output is CSV: image, centre, score (the
-probability of abnormal), standard deviation over the views, what the cell is called (abnormal at a score of 0.5 or
-more, otherwise normal, or junk and the like if the net knows such a class), and whether it is out of distribution: if
-it is, its score means little (docs/explanation/out-of-distribution.md).
+probability of abnormal), standard deviation over the views, what the cell is called (abnormal at a score of 0.5, or
+--threshold, or more; otherwise normal, or junk and the like if the net knows such a class), and whether it is out of
+distribution: if it is, its score means little (docs/explanation/out-of-distribution.md). --threshold is explained in
+docs/how-to/choose-a-threshold.md.
 A net of several classes adds the probability of each.
 """
 
@@ -39,6 +47,7 @@ def main() -> None:
     parser.add_argument("--mpp", type=float, help="micrometres per pixel of the images (a list: or its pixel_um)")
     add_nets_option(parser)
     parser.add_argument("--views", type=int, default=CLASSIFY_VIEWS, help="views of each cell, 1 to 100")
+    add_threshold_option(parser)
     parser.add_argument("--heatmap", type=Path, metavar="FILE", help="PNG: how much each pixel adds to the score")
     add_device_options(parser)
     add_engine_options(parser)
@@ -61,9 +70,11 @@ def main() -> None:
     )
     from deeppap.scoring.ood import share_line
     from deeppap.scoring.open_nets import open_nets
+    from deeppap.scoring.thresholds import require_threshold
 
     device = device_of(args)
     models = open_nets(args.net, to_stderr)
+    limit, said = require_threshold(models, args.threshold)
     choice = models[0].views(args.views)
     sizes = models[0].run.dataset.pixel_um, args.mpp
     if args.csv:
@@ -86,13 +97,15 @@ def main() -> None:
             )
         if model.doubt:
             to_stderr(f"!! {model.doubt} !!")
-    scores = score_given(models, device, cells, choice, to_stderr)
+    scores = score_given(models, device, cells, choice, to_stderr, limit)
+    if args.threshold:
+        to_stderr(said)
     if args.out:
-        marks = write_csv(scores, models[0].outputs, len(cells), args.out)
+        marks = write_csv(scores, models[0].outputs, len(cells), args.out, bool(args.threshold))
         print(f"{args.out}: {len(cells)} cells")
         print(f"Next: tools/screen.py IMAGES --net {models[0].folder}, which finds the nuclei itself")
     else:
-        marks = to_csv(scores, models[0].outputs, sys.stdout)
+        marks = to_csv(scores, models[0].outputs, sys.stdout, bool(args.threshold))
     if line := share_line(marks):
         to_stderr(line)
     if args.heatmap:

@@ -13,6 +13,7 @@ from deeppap.cli.options import (
     add_device_options,
     add_engine_options,
     add_nets_option,
+    add_threshold_option,
     at_least_one,
     device_of,
 )
@@ -46,6 +47,7 @@ def add_options(parser: ToolParser) -> None:
     parser.add_argument("--nuclei", type=Path, help="score these nuclei of one image: .geojson, .geojson.gz or .csv")
     parser.add_argument("--views", type=int, help="views of each cell, 1 to 100 (default: 5)")
     parser.add_argument("--crops", type=int, help="crops of each view, 1 to 10 (default: 1)")
+    add_threshold_option(parser)
     parser.add_argument("--grey-as-colour", action="store_true", help="score grey images too")
     parser.add_argument("--shown", type=int, default=500, help="cells in the gallery, those of the highest scores")
     parser.add_argument("--choose", type=int, default=50, help="cells that the gallery offers to label first")
@@ -97,7 +99,7 @@ def main() -> int:
         if model.doubt:
             to_stderr(f"!! {model.doubt} !!")
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp, args.tile)
-    settings = settings_of(models, device, args.detector, *counts, to_stderr)
+    settings = settings_of(models, device, args.detector, *counts, args.threshold, to_stderr)
     # results of screening a folder are named after it, results of an image without the image's ending
     first = args.image[0].resolve()
     out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)

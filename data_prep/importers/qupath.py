@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.classes import THRESHOLD
-from data_prep.geojson import GeoJson
+from data_prep.geojson import THRESHOLD_NAME, GeoJson
 from data_prep.importers.labelled import HALF, Labelled, Source, outlined, ring_points
 from deeppap.io.errors import UserError
 
@@ -111,4 +111,4 @@ def _net_call(measurements: Any) -> str | None:
         return None
     if named := next((name for name in measurements if OF_CLASS.fullmatch(name) and name != OWN_SCORE), None):
         return named[2:-1].casefold()
-    return "abnormal" if float(score) >= THRESHOLD else "normal"
+    return "abnormal" if float(score) >= float(measurements.get(THRESHOLD_NAME, THRESHOLD)) else "normal"

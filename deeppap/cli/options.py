@@ -14,7 +14,16 @@ import msgspec
 
 from deeppap.cli.tool import ToolParser
 from deeppap.io.machine import usable_cores
-from deeppap.records.structs import BORDERS, CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, Request
+from deeppap.records.structs import (
+    BORDERS,
+    CLASSES,
+    CONTROLS,
+    ENCODINGS,
+    PROTOCOLS,
+    SELECTIONS,
+    SENSITIVITIES,
+    Request,
+)
 
 if TYPE_CHECKING:
     from deeppap.engines.device import Device
@@ -66,6 +75,20 @@ def plain_name(text: str) -> str:
     return text
 
 
+def threshold(text: str) -> str | float:
+    """Where a score is called abnormal: a number, or the name of a sensitivity."""
+    if text in SENSITIVITIES:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        names = ", ".join(SENSITIVITIES)
+        raise ArgumentTypeError(f"expected {names} or a number between 0 and 1, found {text or 'nothing'}")
+    return value
+
+
 def whole_numbers(text: str) -> list[int]:
     """Numbers with commas between them, such as "0,2"."""
     try:
@@ -97,6 +120,17 @@ def add_nets_option(parser: ToolParser, repeatable: bool = False) -> None:
         )
     else:
         parser.add_argument("--net", type=Path, metavar="NET", required=True, help=text)
+
+
+def add_threshold_option(parser: ToolParser) -> None:
+    """From which score on a cell is called abnormal."""
+    parser.add_argument(
+        "--threshold",
+        type=threshold,
+        metavar="T",
+        help="call a cell abnormal from this score on: a number, or sens95 or sens99, the net's own threshold for a "
+        "sensitivity of 95 or 99 %% on cells held back from training (default: 0.5, the paper's)",
+    )
 
 
 def add_count_options(parser: ToolParser) -> None:

@@ -17,6 +17,7 @@ BORDERS = ("constant", "reflect")
 CLASSES = (2, 7, "own")
 BY_PROTOCOL = {"field": "inner"}  # the default of select; for other protocols it is the paper's
 CAVEAT = "the snapshot was chosen by its loss on the reported fold (select paper): no independent test of new fields"
+SENSITIVITIES = {"sens95": 0.95, "sens99": 0.99}  # that a threshold for use is chosen for, as a user asks for them
 CLASSIFY_VIEWS = 100  # views of a cell in tools/classify.py by default
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]

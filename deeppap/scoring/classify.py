@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from data_prep.classes import PLAIN, CellClass
+from data_prep.classes import PLAIN, THRESHOLD, CellClass
 from data_prep.csv_dialect import Centres
 from data_prep.manifest import inside, manifest_rows, pixel_um_of
 from data_prep.pixel_size import CellImage, read_cell_image, require_pixel_um
@@ -168,9 +168,17 @@ def images_of(cells: GivenCells) -> set[Path]:
 
 
 def score_given(
-    models: Sequence[TrainedModel], device: Device, cells: GivenCells, choice: ViewChoice, say: Callable[[str], None]
+    models: Sequence[TrainedModel],
+    device: Device,
+    cells: GivenCells,
+    choice: ViewChoice,
+    say: Callable[[str], None],
+    threshold: float = THRESHOLD,
 ) -> Iterator[CellScore]:
-    """Score the cells with every net side by side and average the scores, in the cells' order."""
+    """Score the cells with every net side by side and average the scores, in the cells' order.
+
+    A score of `threshold` or more is called abnormal.
+    """
     of_nets = []
     for model in models:
         engine = model.engine(device)
@@ -178,7 +186,7 @@ def score_given(
         known = model.ood_reference(engine.name, say)
         # generators: the nets advance cell by cell, so no net's scores are held for a whole list
         of_nets.append(score_cells(ready, with_pixels(cells, choice), model.outputs, known))
-    return averaged(of_nets)
+    return (replace(score, threshold=threshold) for score in averaged(of_nets))
 
 
 def require_writable(out: Path, sources: Iterable[Path]) -> None:
@@ -205,26 +213,31 @@ def _is_older(path: Path) -> bool:
         return file.read(len(begins)) in (begins, b"")
 
 
-def write_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], count: int, out: Path) -> list[bool | None]:
+def write_csv(
+    scores: Iterable[CellScore], outputs: Sequence[CellClass], count: int, out: Path, with_threshold: bool = False
+) -> list[bool | None]:
     """What `to_csv` does, into a file, complete or absent, with a progress bar over `count` cells."""
     with complete_or_absent(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        return to_csv(progress(scores, total=count, desc="score", unit="cell"), outputs, file)
+        return to_csv(progress(scores, total=count, desc="score", unit="cell"), outputs, file, with_threshold)
 
 
-def to_csv(scores: Iterable[CellScore], outputs: Sequence[CellClass], file: TextIO) -> list[bool | None]:
+def to_csv(
+    scores: Iterable[CellScore], outputs: Sequence[CellClass], file: TextIO, with_threshold: bool = False
+) -> list[bool | None]:
     """Write image, centre, P(abnormal), its spread over views, what the cell is called, and whether it is out of
-    distribution; of a net of several classes also P(class) of each.
+    distribution; of a net of several classes also P(class) of each, and the threshold if it is asked for.
 
     Returns each cell's `out_of_distribution`.
     """
     writer = CsvWriter(file)
     names = [] if outputs == PLAIN else [f"p_{one.name}" for one in outputs]
-    writer.writerow([*FIRST, "class", COLUMN, *names])
+    writer.writerow([*FIRST, "class", COLUMN, *names, *(["threshold"] if with_threshold else [])])
     marks = []
     for score in scores:
         probs = [f"{value:.6f}" for value in score.prob[: len(names)]]
         x, y = score.cell.centre
         numbers = [f"{x:g}", f"{y:g}", f"{score.score:.6f}", f"{score.spread:.6f}"]
-        writer.writerow([score.cell.image, *numbers, score.called, WORDS[score.out_of_distribution], *probs])
+        more = [*probs, *([f"{score.threshold:g}"] if with_threshold else [])]
+        writer.writerow([score.cell.image, *numbers, score.called, WORDS[score.out_of_distribution], *more])
         marks.append(score.out_of_distribution)
     return marks

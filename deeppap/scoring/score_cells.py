@@ -33,6 +33,8 @@ class CellScore:
         P(abnormal) of each view: mean over its crops, and of its centre crop alone.
     ood_score : float or None
         Distance from the cells that the net was trained on, in units of the limit; None if it was not asked for.
+    threshold : float
+        A score of this or more is called abnormal.
     """
 
     cell: Cell
@@ -42,6 +44,7 @@ class CellScore:
     view_scores: np.ndarray
     centre_scores: np.ndarray
     ood_score: float | None = None
+    threshold: float = THRESHOLD
 
     @property
     def score(self) -> float:
@@ -50,11 +53,11 @@ class CellScore:
 
     @property
     def label(self) -> str:
-        """What the cell is called: "abnormal" if P(abnormal) is 0.5 or more, else "normal" or "neither".
+        """What the cell is called: "abnormal" from the threshold on, else "normal" or "neither".
 
         It is neither if the classes that are so are together likelier than the normal ones.
         """
-        return label_of(self.prob, self.outputs)
+        return label_of(self.prob, self.outputs, self.threshold)
 
     @property
     def kind(self) -> str:
@@ -97,9 +100,9 @@ def abnormal(prob: np.ndarray, outputs: Sequence[CellClass]) -> np.ndarray:
     return np.minimum(prob[..., outputs_with(ABNORMAL, outputs)].sum(axis=-1), 1)
 
 
-def label_of(prob: np.ndarray, outputs: Sequence[CellClass]) -> str:
+def label_of(prob: np.ndarray, outputs: Sequence[CellClass], threshold: float = THRESHOLD) -> str:
     """What a cell of probabilities (K,) is called, see `CellScore.label`."""
-    if abnormal(prob, outputs) >= THRESHOLD:
+    if abnormal(prob, outputs) >= threshold:
         return ABNORMAL
     neither, normal = (prob[outputs_with(label, outputs)].sum() for label in (NEITHER, NORMAL))
     return NEITHER if neither > normal else NORMAL

@@ -18,6 +18,7 @@ from deeppap.io.progress import progress
 from deeppap.records import ScoreRecord, ThresholdRecord
 from deeppap.records.record import write_record
 from deeppap.records.run_folder import locked
+from deeppap.records.structs import SENSITIVITIES
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name, write_scores
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from deeppap.scoring.trained_model import TrainedModel
 
 FILE = "inner_scores.csv"  # in a fold's folder, as scores.csv
-SENSITIVITIES = (0.95, 0.99)
-NAMES = {f"sens{round(100 * share)}": share for share in SENSITIVITIES}  # as a user asks for them
 DIGITS = 6  # after the point, as in cells.csv
 BELOW = 2.5  # abnormal cells that must lie below a threshold, or it hangs on one or two of them
 
@@ -37,7 +36,7 @@ def choose(scores: Sequence[CellScore]) -> tuple[ThresholdRecord, ...]:
     """The thresholds that cells held back from training choose; none if a label is missing among them."""
     judged = [score for score in scores if score.cell.label < 2]
     found = []
-    for sensitivity in SENSITIVITIES:
+    for sensitivity in SENSITIVITIES.values():
         labels, values = [s.cell.label for s in judged], [s.score for s in judged]
         point = operating_point(labels, values, sensitivity) if judged else None
         if point is None:
@@ -114,7 +113,9 @@ def is_uncertain(one: ThresholdRecord) -> bool:
 
 
 def require_threshold(models: Sequence["TrainedModel"], asked: str | float | None) -> tuple[float, str]:
-    """The threshold that a user asks for: a name in NAMES, a number, or None for the paper's; and the same in words.
+    """The threshold that a user asks for, and the same in words.
+
+    `asked` is a name in SENSITIVITIES, a number, or None for the paper's threshold.
 
     Raises
     ------
@@ -123,9 +124,9 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
     """
     if asked is None:
         return THRESHOLD, f"threshold {THRESHOLD:g}, the paper's"
-    if asked not in NAMES:
+    if asked not in SENSITIVITIES:
         return float(asked), f"threshold {asked:g}, as given"
-    found = next((one for one in of_nets(models) if one.sensitivity == NAMES[asked]), None)
+    found = next((one for one in of_nets(models) if one.sensitivity == SENSITIVITIES[asked]), None)
     if found is None:
         model = next(model for model in models if not model.thresholds)
         if model.run.select != "inner":
@@ -137,4 +138,5 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
             )
         do = "Run tools/evaluate.py on it, or give a number."
         raise UserError(model.folder, "scores of inner cells of both labels, to choose a threshold by", "none", do)
-    return found.threshold, text(found)
+    made = models[0].test_record
+    return found.threshold, f"{text(found)} (scored with {made.views} views x {made.crops} crops)"

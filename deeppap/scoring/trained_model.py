@@ -160,17 +160,17 @@ class TrainedModel:
     @property
     def doubt(self) -> str | None:
         """Why its test scores give no evidence that it has learned anything; None if they do, or were not made."""
-        record = self._test_record
+        record = self.test_record
         return record.doubt if record else None
 
     @property
     def thresholds(self) -> tuple[ThresholdRecord, ...]:
         """Its thresholds for use, by rising sensitivity; none if it has not scored cells held back from training."""
-        record = self._test_record
+        record = self.test_record
         return record.thresholds or () if record else ()
 
     @property
-    def _test_record(self) -> ScoreRecord | None:
+    def test_record(self) -> ScoreRecord | None:
         """The record of its test scores; None if they were not made, or by other weights."""
         scores = self.folder / scores_name()
         if not scores.with_suffix(".json").exists():

@@ -9,7 +9,7 @@ import numpy as np
 
 from data_prep.classes import NEITHER, THRESHOLD
 
-ABNORMAL = THRESHOLD  # the paper's: a cell of this score or more is called abnormal
+ABNORMAL = THRESHOLD  # the paper's: from this score on a cell is called abnormal unless the user asks otherwise
 # of the ids: the same cell has the same id in every call, so that a label finds its cell again
 SPACE = uuid.UUID("5f5ee1c6-2a5d-5d0e-9d55-6f3f1b0f7a11")
 # Okabe and Ito's blue, sky blue, yellow, orange and vermilion, RGB, for a fifth of the scores each: the colour-blind
@@ -34,6 +34,7 @@ class ScreenedCell:
     label: str = ""  # of a net of several classes: "normal", "abnormal" or "neither"
     kind: str = ""  # the likeliest class of that label
     p_kind: float = 0.0  # its probability
+    threshold: float = ABNORMAL  # a score of this or more is called abnormal
 
     @cached_property
     def id(self) -> str:
@@ -52,7 +53,7 @@ class ScreenedCell:
     @property
     def abnormal(self) -> bool:
         """Whether the cell is called abnormal."""
-        return self.score >= ABNORMAL
+        return self.score >= self.threshold
 
     @property
     def called(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_text
 from deeppap.io.html import render
-from deeppap.screening.cells import ABNORMAL, colour_of, hexadecimal
+from deeppap.screening.cells import colour_of, hexadecimal
 from deeppap.screening.parts import require_parquet
 from deeppap.screening.results import ScreenRecord
 
@@ -45,9 +45,12 @@ def compare_screens(before: Path, after: Path) -> list[str]:
         do = "Screen the same images, with the same detector or the same nuclei."
         raise UserError(after, f"cells that {before} has too", "none", do)
     was, now = (np.array([cells[identity]["p_abnormal"] for identity in ids]) for cells in (old, new))
-    then, later = was >= ABNORMAL, now >= ABNORMAL
+    # each by its own threshold
+    limits = [ScreenRecord.read(folder).settings.threshold for folder in (before, after)]
+    then, later = was >= limits[0], now >= limits[1]
     lines = [
         f"{len(ids):,} cells are in both; {len(old) - len(ids):,} only in {before}, {len(new) - len(ids):,} in {after}",
+        f"abnormal from P(abnormal) {limits[0]:g} on before, {limits[1]:g} after",
         f"normal before and after: {np.sum(~then & ~later):,}",
         f"abnormal before and after: {np.sum(then & later):,}",
         f"normal before, abnormal after: {np.sum(~then & later):,}",

@@ -14,7 +14,7 @@ import numpy as np
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.machine import extra
-from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.slides.slide import Box, Damage
 
@@ -53,8 +53,8 @@ def write_part(path: Path, key: str, tile: Box, part: Part) -> None:
     _write(path, _table(part.cells, CELL, NAMED).replace_schema_metadata({METADATA: record}))
 
 
-def read_part(path: Path, key: str, tile: Box, image: str) -> Part:
-    """Read a part back.
+def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = ABNORMAL) -> Part:
+    """Read a part back; a cell is called abnormal from `threshold` on.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def read_part(path: Path, key: str, tile: Box, image: str) -> Part:
     try:
         table = parquet.read_table(path, memory_map=False)
         record = msgspec.json.decode(table.schema.metadata[METADATA], type=PartRecord)
-        cells = [ScreenedCell(image, *row) for row in _rows(table, CELL, NAMED)]
+        cells = [ScreenedCell(image, *row, threshold) for row in _rows(table, CELL, NAMED)]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:  # msgspec's are ValueErrors
         raise UserError(path, "a tile's cells", f"{type(error).__name__}: {error}"[:120], do) from None
     if record.key != key or record.tile != tile:

@@ -11,7 +11,9 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file
 from deeppap.records.provenance import code_digest
 from deeppap.scoring.ood import FILE as OOD_FILE
+from deeppap.scoring.thresholds import require_threshold
 from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening.cells import ABNORMAL
 from deeppap.screening.nuclei.detector import WEIGHTS, NucleusDetector
 from deeppap.screening.open_image import OpenImage, image_sha256
 from deeppap.screening.parts import write_nuclei
@@ -45,6 +47,8 @@ class Settings:
     classes: tuple[tuple[str, str], ...] = ()  # name and label of each output of a net of more than two
     grey_as_colour: bool = False  # score a grey image by a net of colour, its one channel taken three times
     doubts: tuple[str, ...] = ()  # why a net's test scores give no evidence that it has learned anything
+    threshold: float = ABNORMAL  # a cell of this score or more is called abnormal
+    threshold_said: str = ""  # how the user's threshold was chosen; "" for the paper's
 
     @property
     def seconds(self) -> int:
@@ -122,11 +126,12 @@ def settings_of(
     confidence: float | None = None,
     training_mpp: float | None = None,
     tile: int = TILE,
+    threshold: str | float | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Settings:
     """The settings of a call by nets of one run, whose scores are averaged.
 
-    `say` gets a line if cells cannot be compared with the training cells.
+    `threshold` is as in `require_threshold`. `say` gets a line if cells cannot be compared with the training cells.
 
     Raises
     ------
@@ -142,6 +147,9 @@ def settings_of(
         raise FieldError("tile", f"{TILES[0]} to {TILES[1]} pixels", f"{tile}", f"Leave it out for {TILE}.")
     views = min(VIEWS, model.profile.test.views) if views is None else views
     known = [model.ood_reference(device.engine, say) for model in models]
+    limit, said = require_threshold(models, threshold)
+    if threshold:
+        say(said)
     return Settings(
         folds=tuple(str(one.folder) for one in models),
         weights_sha=one_sha256(one.weights_sha for one in models),
@@ -157,6 +165,8 @@ def settings_of(
         classes=() if model.outputs == PLAIN else tuple((one.name, one.label) for one in model.outputs),
         grey_as_colour=grey_as_colour,
         doubts=tuple(dict.fromkeys(one.doubt for one in models if one.doubt)),
+        threshold=limit,
+        threshold_said=said if threshold else "",
     )
 
 

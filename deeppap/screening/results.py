@@ -68,6 +68,7 @@ class ImageResult(msgspec.Struct):
     height: int
     um_per_pixel: float
     key: str
+    threshold: float = ABNORMAL  # a cell of this score or more is called abnormal
     given_nuclei: str | None = None  # the file of nuclei that a person gave
     given_nuclei_sha: str | None = None  # of what was read from it
     cells: int = 0
@@ -82,7 +83,7 @@ class ImageResult(msgspec.Struct):
     @classmethod
     def of(cls, plan: ImagePlan) -> "ImageResult":
         """The result of an image before its cells are counted."""
-        given = (plan.nuclei_file, plan.nuclei_sha)
+        given = (plan.settings.threshold, plan.nuclei_file, plan.nuclei_sha)
         return cls(plan.name, plan.image_sha, plan.width, plan.height, plan.mpp, plan.key, *given)
 
     def add(self, part: Part) -> None:
@@ -100,13 +101,16 @@ class ImageResult(msgspec.Struct):
             self.histogram[min(BINS - 1, int(cell.score * BINS))] += 1
 
     def above(self, threshold: float) -> int:
-        """Cells of a score of `threshold`, an edge of the histogram's, or more."""
+        """Cells of a score of `threshold`, an edge of the histogram's or the one of the calls, or more."""
+        if threshold == self.threshold:
+            return self.abnormal
         return sum(self.histogram[round(threshold * BINS) :])
 
     def lines(self) -> list[str]:
         """What the terminal says of the image; warnings begin with `!!`."""
         where = f" at the nuclei of {self.given_nuclei}" if self.given_nuclei else ""
-        found = [f"{self.image}: {self.cells} cells{where}, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more"]
+        called = f"{self.abnormal} with P(abnormal) of {self.threshold:g} or more"
+        found = [f"{self.image}: {self.cells} cells{where}, {called}"]
         if self.neither:
             found.append(f"neither normal nor abnormal: {neither_text(self.neither)}")
         if self.out_of_distribution is not None:
@@ -215,7 +219,7 @@ def parts_of(plan: ImagePlan, tiles: Sequence[Box]) -> Iterator[Part]:
     Tiles share no cell, since each keeps only what it owns. UserError for a part that is missing or damaged.
     """
     for tile in tiles:
-        yield read_part(plan.part(tile), plan.key, tile, plan.name)
+        yield read_part(plan.part(tile), plan.key, tile, plan.name, plan.settings.threshold)
 
 
 def write_results(
@@ -256,7 +260,8 @@ def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[
     results, best, choice = [], highest(outputs.shown), Choice(outputs.choose)
     gallery, rows = Gallery(settings, len(work)), []
     scored_by = (f"{settings.device.engine} {settings.device.precision}", settings.weights_sha)
-    with writing_tables(out, *scored_by, named=bool(settings.classes)) as write:
+    more = {"named": bool(settings.classes), "with_threshold": bool(settings.threshold_said)}
+    with writing_tables(out, *scored_by, **more) as write:
         for plan, tiles in work:
             result = ImageResult.of(plan)
             result.not_screened = [Damage(tile, failed[plan, tile]) for tile in tiles if (plan, tile) in failed]
@@ -289,7 +294,7 @@ def _write_image(
     """Write an image's own files, hand its cells to `takers` and count them; returns those with the highest scores."""
     folder.mkdir(parents=True, exist_ok=True)
     best, uncertain = highest(max(SHOWN, outputs.shown)), most_uncertain(SHOWN)
-    picture = Overlay(planned_image(plan).small, plan.size, plan.mpp)
+    picture = Overlay(planned_image(plan).small, plan.size, plan.mpp, plan.settings.threshold)
     writing = partial(
         writing_geojson,
         image=plan.name,

@@ -115,11 +115,13 @@ def _score(plan: ImagePlan, pixels: TilePixels, nuclei: list[Nucleus]) -> list[S
 
     each = [score_cells(ready, own, *more) for (ready, *more), own in zip(nets, tee(views(), len(nets)), strict=True)]
     cells = []
+    threshold = plan.settings.threshold
     for n, score in zip(nuclei, averaged(each), strict=True):
+        score = replace(score, threshold=threshold)
         ood_score = math.nan if score.ood_score is None else score.ood_score
         found = (plan.name, n.x, n.y, n.area_um2, n.confidence)
-        named = (score.label, score.kind, score.p_kind) if plan.settings.classes else ()
-        cells.append(ScreenedCell(*found, score.score, score.spread, ood_score, n.outline, *named))
+        named = (score.label, score.kind, score.p_kind) if plan.settings.classes else ("", "", 0.0)
+        cells.append(ScreenedCell(*found, score.score, score.spread, ood_score, n.outline, *named, threshold))
     return cells
 
 

@@ -16,7 +16,7 @@ BEFORE = (0.1, 0.9, 0.2, 0.8)
 AFTER = (0.15, 0.95, 0.7, 0.1)
 
 
-def screened(folder, scores, first=0, sha="ab" * 32):
+def screened(folder, scores, first=0, sha="ab" * 32, **settings):
     """What a screening leaves, as far as it is compared; cells are numbered from `first`."""
     folder.mkdir()
     cells = [cell_at(10 * (first + k), 20, score) for k, score in enumerate(scores)]
@@ -25,7 +25,7 @@ def screened(folder, scores, first=0, sha="ab" * 32):
             write(cell)
     result = ImageResult.of(plan_of(folder / "field.png"))
     result.sha256 = sha
-    ScreenRecord(plain_settings(), [result]).write(folder)
+    ScreenRecord(plain_settings(**settings), [result]).write(folder)
     shown = json.dumps({"cells": [{"id": cell.id, "picture": "data:image/jpeg;base64,AA"} for cell in cells[:1]]})
     (folder / "gallery.html").write_text(f'<script type="application/json" id="data">{shown}</script>')
     return folder
@@ -34,7 +34,7 @@ def screened(folder, scores, first=0, sha="ab" * 32):
 def test_cells_that_changed_side_are_counted_and_shown_first(checkout, tmp_path):
     before, after = screened(tmp_path / "a", BEFORE), screened(tmp_path / "b", (*AFTER, 0.5))
     done = run_tool(checkout, "compare", before, after)
-    counts = [int(line.rsplit(": ", 1)[1]) for line in done.stdout.splitlines()[1:5]]
+    counts = [int(line.rsplit(": ", 1)[1]) for line in done.stdout.splitlines()[2:6]]
     assert counts == [1, 1, 1, 1]
     assert done.stdout.startswith("4 cells are in both; 0 only in") and "+0.050" in done.stdout
     text = (after / "changed.html").read_text()
@@ -42,6 +42,12 @@ def test_cells_that_changed_side_are_counted_and_shown_first(checkout, tmp_path)
     assert ['class="changed"' in row for row in rows] == [True, True, False, False]
     assert "0.800" in rows[0] and "0.100" in rows[0] and "30, 20" in rows[0]
     assert sum("<img" in row for row in rows) == 1
+
+
+def test_each_screening_is_counted_by_its_own_threshold(tmp_path):
+    before, after = screened(tmp_path / "a", BEFORE), screened(tmp_path / "b", BEFORE, threshold=0.15)
+    counts = [int(line.rsplit(": ", 1)[1]) for line in compare_screens(before, after)[2:6]]
+    assert counts == [1, 2, 1, 0]  # the cell of score 0.2 became abnormal
 
 
 def test_other_images_and_other_cells_are_refused(tmp_path):

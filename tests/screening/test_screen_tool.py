@@ -15,6 +15,7 @@ import pytest
 from deeppap.io.errors import UserError
 from deeppap.io.own_files import LIST
 from deeppap.phantom.field import field_of
+from deeppap.records import ThresholdRecord
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.results import ScreenRecord
 from deeppap.screening.screen_images import screen_images
@@ -22,6 +23,7 @@ from deeppap.screening.slides.open_slide import RESULTS
 from deeppap.studies.release import release
 from tests.support.checkout import run_tool, tool_environment
 from tests.support.pictures import plain
+from tests.support.records import change_scores
 from tests.support.screening import MPP, settings_for, spoil_segment, write_tiff
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="make slides")
@@ -101,6 +103,31 @@ def test_every_file_holds_the_same_cells(screened, pixels):
     assert record.settings.device.engine == "caffe"
     assert {row["weights_sha"] for row in rows} == {record.settings.weights_sha}
     assert cv2.imread(str(out / "field/overlay.png")).shape[1] == pixels.shape[1]
+
+
+def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, folder, copy_of, evaluated_fold, options):
+    """The net of the smallest profile scores all cells alike: a threshold among its scores calls some abnormal."""
+    _, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    scores = sorted(float(row["p_abnormal"]) for row in rows_of(checkout / "screen/all"))
+    middle = round(scores[len(scores) // 2] - 1e-6, 6)
+    facts = {"sensitivity": 0.95, "specificity": 0.8, "abnormal": 40, "normal": 50}
+    change_scores(fold, thresholds=(ThresholdRecord(threshold=middle, **facts),))
+    words = [folder / "field.png", "--mpp", MPP, "--net", fold, *options, "--out", "screen/sens95"]
+    done = run_tool(checkout, "screen", *words, "--threshold", "sens95")
+    assert f"threshold {middle:g}: sensitivity 95%" in done.stderr and "uncertain" in done.stderr
+    out, above = checkout / "screen/sens95", sum(score >= middle for score in scores)
+    assert 0 < above < len(scores)
+    assert f"{above} with P(abnormal) of {middle:g} or more" in done.stdout
+    assert sum(row["called"] == "abnormal" for row in rows_of(out)) == above
+    detections = features_of(out / "field/cells.geojson")
+    assert sum(one["classification"]["name"] == "Abnormal" for one in detections) == above
+    page = (out / "gallery.html").read_text()
+    assert f"threshold {middle:g}: sensitivity 95%" in page and page.count('"called":"abnormal"') == above
+    assert f'"threshold":{middle}' in page
+    words[0] = folder  # a net that held no cells back has none
+    refused = run_tool(checkout, "screen", *words, "--threshold", "sens99", status=2).stderr
+    assert refused.startswith("--threshold: expected") or "--threshold" in refused
+    assert refused.count("\n") == 1
 
 
 def test_cells_out_of_distribution_are_marked_everywhere(screened, pixels, evaluated_fold):

@@ -13,8 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from data_prep.classes import NEITHER
+from data_prep.geojson import THRESHOLD_NAME
 from deeppap.io.files import complete_or_absent
-from deeppap.screening.cells import COLOURS, GREY, ScreenedCell
+from deeppap.screening.cells import ABNORMAL, COLOURS, GREY, ScreenedCell
 
 OOD = "Out of distribution (1: the limit)"
 
@@ -34,6 +35,7 @@ def feature(
         # by this the import knows the net's class from one that a person set
         **({f"P({cell.kind})": round(cell.p_kind, 6)} if cell.kind else {}),
         "P(abnormal)": round(cell.score, 6),
+        **({THRESHOLD_NAME: cell.threshold} if cell.threshold != ABNORMAL else {}),
         "P(abnormal) spread": round(cell.spread, 6),
         "Nucleus: Area µm^2": round(cell.area_um2, 4),
         "Nucleus: Confidence": round(cell.confidence, 4),

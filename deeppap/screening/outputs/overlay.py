@@ -20,13 +20,14 @@ class Overlay:
     """A picture that cells are drawn on one by one.
 
     `small` is the image or its overview, uint8 (h, w, 3) BGR or (h, w); `size` is width and height of the image
-    itself, `mpp` its micrometres a pixel.
+    itself, `mpp` its micrometres a pixel. A score of `threshold` or more is abnormal.
     """
 
-    def __init__(self, small: np.ndarray, size: tuple[int, int], mpp: float):
+    def __init__(self, small: np.ndarray, size: tuple[int, int], mpp: float, threshold: float = ABNORMAL):
         self.picture = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR) if small.ndim == 2 else small.copy()
         self.scale = self.picture.shape[1] / size[0]
         self.mpp = mpp / self.scale
+        self.threshold = threshold
         self.cells = self.abnormal = 0
 
     def add(self, cell: ScreenedCell) -> None:
@@ -64,10 +65,10 @@ class Overlay:
         at = max(20 + length, 110)
         at = _write(strip, "P(abnormal)", at, 28) + 14
         for step, (colour, scores) in enumerate(legend()):
-            thick = 3 if step / len(COLOURS) >= ABNORMAL else 2
+            thick = 3 if step / len(COLOURS) >= self.threshold else 2
             cv2.circle(strip, (at + 8, 23), 8, colour[::-1], thick, cv2.LINE_AA)
             at = _write(strip, scores, at + 22, 28) + 16
-        found = f"{self.cells} cells, {self.abnormal} with P(abnormal) of {ABNORMAL:g} or more (thick)."
+        found = f"{self.cells} cells, {self.abnormal} with P(abnormal) of {self.threshold:g} or more (thick)."
         _write(strip, f"{found} Not a medical device.", 10, 58)
         return strip
 

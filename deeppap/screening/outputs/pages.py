@@ -17,7 +17,7 @@ from data_prep.classes import known_class
 from deeppap.io.errors import printable
 from deeppap.io.files import digest, write_text
 from deeppap.io.html import data_uri, render
-from deeppap.screening.cells import ABNORMAL, COLOURS, ScreenedCell, colour_of, hexadecimal, legend
+from deeppap.screening.cells import COLOURS, ScreenedCell, colour_of, hexadecimal, legend
 from deeppap.screening.plan import ImagePlan, Settings
 from deeppap.screening.slides.overview import overview
 from deeppap.screening.slides.slide import Box, Slide
@@ -32,7 +32,7 @@ WHOLE = 4_000_000  # pixels: an image up to this size is in the gallery as a who
 FEW = 20  # images that a page holds as a whole, even if it shows few cells of each
 OVERVIEW = 480  # pixels of the small map of an image that is not in the page as a whole
 QUALITY = 85  # of JPEG
-THRESHOLDS = (ABNORMAL, 0.7, 0.9)  # columns of the summary; edges of the histogram
+SHARES = (0.7, 0.9)  # columns of the summary beside the threshold; edges of the histogram
 TOP = 5  # cells of an image in the summary
 OOD_BANNER = 0.2  # share of cells out of distribution above which a page says so first; the limit itself marks 0.01
 # the keys that label a cell, and the classes that they stand for; numbers are those of the net, if it tells several
@@ -89,6 +89,7 @@ class Gallery:
     def __init__(self, settings: Settings, images: int = 1):
         self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
         self.doubts = settings.doubts
+        self.threshold = settings.threshold
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
@@ -140,7 +141,7 @@ class Gallery:
         data = {
             "images": self.images,
             "cells": self.cells,
-            "threshold": ABNORMAL,
+            "threshold": self.threshold,
             "colours": colours,
             "classes": self.keys,
             # labels that the browser keeps belong to these images, whichever net scored them
@@ -157,7 +158,7 @@ class Gallery:
             cells=sum(r.cells for r in results),
             abnormal=sum(r.abnormal for r in results),
             shown=len(self.cells),
-            threshold=ABNORMAL,
+            threshold=self.threshold,
             net=self.net,
             banners=banners(self.doubts, results),
             classes=[(key, name) for key, name, _ in self.keys],
@@ -173,6 +174,7 @@ class Gallery:
 
 def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) -> None:
     """Write summary.html, complete or absent."""
+    thresholds = sorted({settings.threshold, *SHARES})
     page = render(
         "screening/outputs/summary.html",
         script="screening/outputs/summary.js",
@@ -181,8 +183,8 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         cells=sum(row.result.cells for row in rows),
         warned=sum(bool(row.result.warnings()) for row in rows),
         banners=banners(settings.doubts, [row.result for row in rows]),
-        thresholds=THRESHOLDS,
-        headings=[f"{threshold} or more" for threshold in THRESHOLDS],
+        thresholds=thresholds,
+        headings=[f"{threshold:g} or more" for threshold in thresholds],
         net=_net(settings),
         colour_of=_colour_of,
     )
@@ -230,9 +232,10 @@ def _colour_of(score: float) -> str:
 
 
 def _net(settings: Settings) -> str:
-    """Which net the scores are of."""
+    """Which net the scores are of, and the threshold if the user chose it."""
     names = ", ".join("/".join(Path(fold).absolute().parts[-2:]) for fold in settings.folds)
-    return f"Scored by {names} (weights {settings.weights_sha[:12]})"
+    said = f"; {settings.threshold_said}" if settings.threshold_said else ""
+    return f"Scored by {names} (weights {settings.weights_sha[:12]}){said}"
 
 
 def _jpeg(image: np.ndarray) -> str:

@@ -9,26 +9,28 @@ from pathlib import Path
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.scoring.ood import WORDS
-from deeppap.screening.cells import ABNORMAL, ScreenedCell
+from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.parts import require_parquet
 
 NUMBERS = ("x", "y", "area_um2", "confidence", "p_abnormal", "spread")
 COLUMNS = ("image", *NUMBERS, "out_of_distribution", "engine", "weights_sha", "id")
-NAMED = ("called", "likeliest_class")  # more columns of a net of several classes
+CALLED, LIKELIEST, LIMIT = "called", "likeliest_class", "threshold"  # more columns
 AT_ONCE = 50_000  # rows of a Parquet row group
 
 
 @contextmanager
 def writing_tables(
-    folder: Path, engine: str, weights_sha: str, named: bool = False
+    folder: Path, engine: str, weights_sha: str, named: bool = False, with_threshold: bool = False
 ) -> Iterator[Callable[[ScreenedCell], None]]:
     """Yields what adds a cell to both tables; they are complete once the body has ended well, otherwise absent.
 
-    `named` adds what a net of several classes calls each cell.
+    `named` adds what a net of several classes calls each cell; `with_threshold` what any net calls it, and from which
+    score on a cell is called abnormal.
     """
     pyarrow, parquet = require_parquet()
-    names = (*COLUMNS, *NAMED) if named else COLUMNS
-    kinds = [pyarrow.float64() if name in NUMBERS else pyarrow.string() for name in names]
+    added = {CALLED: named or with_threshold, LIKELIEST: named, LIMIT: with_threshold}
+    names = (*COLUMNS, *(name for name, wanted in added.items() if wanted))
+    kinds = [pyarrow.float64() if name in (*NUMBERS, LIMIT) else pyarrow.string() for name in names]
     schema = pyarrow.schema(list(zip(names, kinds, strict=True)))
     waiting: list[tuple] = []
 
@@ -36,7 +38,8 @@ def writing_tables(
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
         mark = WORDS[cell.out_of_distribution]
         texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *("" if math.isnan(v) else f"{v:.6f}" for v in numbers[2:]))
-        called = (cell.called, cell.kind) if named else ()
+        values = {CALLED: cell.called, LIKELIEST: cell.kind, LIMIT: cell.threshold}
+        called = [value for name, value in values.items() if added[name]]
         rows.writerow([cell.image, *texts, mark, engine, weights_sha, cell.id, *called])
         known = [None if math.isnan(v) else v for v in numbers]
         waiting.append((cell.image, *known, mark or None, engine, weights_sha, cell.id, *called))
@@ -87,7 +90,7 @@ def highest(most: int) -> First:
 
 def most_uncertain(most: int) -> First:
     """Keeps the cells with the scores nearest to the threshold."""
-    return First(most, lambda cell: abs(cell.score - ABNORMAL))
+    return First(most, lambda cell: abs(cell.score - cell.threshold))
 
 
 class Choice:

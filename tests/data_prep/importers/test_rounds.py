@@ -52,6 +52,17 @@ def test_a_former_import_is_joined_by_the_bytes_of_its_images(tmp_path):
     assert kinds_of(gather([new, old]))[tuple(points[1])] == "NILM"
 
 
+def test_the_nets_own_call_is_known_by_the_threshold_that_it_was_made_at(tmp_path):
+    files.drawn(tmp_path)
+    cells = [cell_at(50 + 40 * k, 60, score, outline=None, threshold=0.3) for k, score in enumerate((0.35, 0.2, 0.4))]
+    features = [feature(cell) for cell in cells]
+    assert [one["properties"]["classification"]["name"] for one in features] == ["Abnormal", "Normal", "Abnormal"]
+    features[2]["properties"]["classification"] = {"name": "Normal"}  # a person's correction
+    source = tmp_path / "field.png.geojson"
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert [(one.centre, one.known.name) for one in gather([source]).cells] == [((130, 60), "normal")]
+
+
 @pytest.mark.parametrize("listed", [False, True])
 def test_what_the_net_said_is_no_label_unless_a_person_reviewed_it(tmp_path, listed):
     files.drawn(tmp_path)

@@ -34,6 +34,17 @@ def test_both_tables_hold_every_cell(tmp_path, monkeypatch, at_once):
     assert (second["area_um2"], second["out_of_distribution"]) == (None, None)
 
 
+def test_a_threshold_of_the_users_own_is_in_the_tables(tmp_path):
+    with writing_tables(tmp_path, "caffe float32", "ab" * 32, with_threshold=True) as write:
+        for threshold in (0.25, 0.7, 0.75):
+            write(cell_at(3, 4, 0.7, threshold=threshold))
+    rows = list(csv.DictReader((tmp_path / "cells.csv").open(newline="", encoding="utf-8")))
+    called = [(row["called"], row["threshold"]) for row in rows]
+    assert called == [("abnormal", "0.25"), ("abnormal", "0.7"), ("normal", "0.75")]
+    table = parquet.read_table(tmp_path / "cells.parquet").to_pylist()
+    assert [row["threshold"] for row in table] == [0.25, 0.7, 0.75]
+
+
 def test_no_cells(tmp_path):
     with writing_tables(tmp_path, "caffe float32", "ab"):
         pass
