@@ -171,7 +171,7 @@ def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     """
     every = np.concatenate(rings)
     box = Box(*every.min(axis=0).tolist(), *every.max(axis=0).tolist())
-    areas, centroids = zip(*map(_area_and_centroid, rings), strict=True)
+    areas, centroids = zip(*map(area_and_centroid, rings), strict=True)
     area = sum(areas)
     if not area > 0:
         raise UserError(where, "an outline with an area", f"{len(every)} points without one", "Draw it again.")
@@ -185,8 +185,11 @@ def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     return {"centre": (x, y), "box": box, "area": area, "centre_from": "outline"}
 
 
-def _area_and_centroid(ring: np.ndarray) -> tuple[float, np.ndarray]:
-    """Of one ring; counted from its first corner, so that far from the origin no digits are lost."""
+def area_and_centroid(ring: np.ndarray) -> tuple[float, np.ndarray]:
+    """Of one ring, float64 (N, 2); the area is 0 of one that has none.
+
+    Counted from its first corner, so that far from the origin no digits are lost.
+    """
     if len(ring) < 3:
         return 0.0, ring[0]
     here = ring - ring[0]

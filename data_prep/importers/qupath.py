@@ -65,11 +65,11 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
     if not isinstance(identity, str) or identity.startswith("Path"):  # 0.2 writes the name of a Java class
         identity = None
     where += f" ({identity})" if identity else ""
-    kind = _kind(properties.get("classification"))
+    kind = kind_of(properties.get("classification"))
     if not kind or kind.endswith("*"):  # Region*, Ignore*: QuPath's classes for what is no object
         source.leave_out(f"objects of QuPath's class {kind}" if kind else "objects without a class", where)
         return
-    if not source.reviewed and kind.casefold() == _net_call(properties.get("measurements")):
+    if not source.reviewed and kind.casefold() == net_call(properties.get("measurements")):
         source.leave_out("objects with the class that the net gave them (`reviewed` takes them as labels)", where)
         return
     nucleus = feature.get("nucleusGeometry")
@@ -91,7 +91,7 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
         yield found
 
 
-def _kind(classification: Any) -> str:
+def kind_of(classification: Any) -> str:
     """`{"name": ...}`, `{"names": [...]}` of a derived class, or the name itself."""
     if isinstance(classification, dict):
         names = classification.get("names")
@@ -99,7 +99,7 @@ def _kind(classification: Any) -> str:
     return (classification or "").strip()
 
 
-def _net_call(measurements: Any) -> str | None:
+def net_call(measurements: Any) -> str | None:
     """The class that `screen` gave to its own object, in small letters; None for any other object.
 
     A net of several classes leaves the probability of the one that it gave, such as P(HSIL).

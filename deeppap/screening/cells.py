@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from data_prep.classes import NEITHER, THRESHOLD
+from data_prep.classes import NEITHER, THRESHOLD, known_class
 
 ABNORMAL = THRESHOLD  # the paper's: from this score on a cell is called abnormal unless the user asks otherwise
 # of the ids: the same cell has the same id in every call, so that a label finds its cell again
@@ -34,6 +34,7 @@ class ScreenedCell:
     label: str = ""  # of a net of several classes: "normal", "abnormal" or "neither"
     kind: str = ""  # the likeliest class of that label
     p_kind: float = 0.0  # its probability
+    given: str = ""  # the class that a person gave the nucleus, as it is written
     threshold: float = ABNORMAL  # a score of this or more is called abnormal
 
     @cached_property
@@ -59,6 +60,12 @@ class ScreenedCell:
     def called(self) -> str:
         """What the cell is called: abnormal, normal, or by the class that is neither."""
         return self.kind if self.label == NEITHER else "abnormal" if self.abnormal else "normal"
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the net calls the cell what a person did; None if no one did, or a class that nobody knows."""
+        known = known_class(self.given) if self.given else None
+        return None if known is None else known.label == (self.label or self.called)
 
     @property
     def colour(self) -> tuple[int, int, int]:

@@ -1,16 +1,19 @@
 """Nuclei that a person set or corrected: QuPath's GeoJSON, or a CSV with x and y."""
 
+import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import cv2
 import msgspec
 import numpy as np
 
 from data_prep.csv_dialect import Centres
 from data_prep.geojson import MOST_FEATURES, GeoJson, open_geojson, read_geojson
+from data_prep.importers.labelled import area_and_centroid
+from data_prep.importers.qupath import kind_of, net_call
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.points_csv import read_points
@@ -43,13 +46,11 @@ class _MultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
 Geometry = _Point | _MultiPoint | _Polygon | _MultiPolygon
 
 
-class _Class(msgspec.Struct):
-    name: str | None = None
-
-
 class _Properties(msgspec.Struct, rename="camel"):
     object_type: str | None = None
-    classification: _Class | None = None
+    # both as `qupath` reads them: QuPath's versions write them differently
+    classification: Any = None
+    measurements: Any = None
 
 
 class _Feature(msgspec.Struct):
@@ -99,7 +100,7 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
     for number, raw in enumerate(_features(path, image), 1):
         where = f"{path}, feature {number}"
         try:
-            feature = msgspec.json.decode(raw, type=_Feature)
+            feature = _decoded(raw)
         except (ValueError, RecursionError) as error:
             expected = "a Point, MultiPoint or Polygon, one nucleus each"
             raise UserError(where, expected, str(error)[:120], DO) from None
@@ -107,24 +108,41 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
             # the middle of a cell is not that of its nucleus
             do = "Delete that cell, or detect its nucleus in QuPath, and export again."
             raise UserError(where, "a nucleus in every cell", "a cell without one", do)
-        kind = feature.properties and feature.properties.classification and feature.properties.classification.name
-        if kind and kind.endswith("*"):
+        kind = _class_of(where, feature.properties)
+        if kind.endswith("*"):
             # Region*, Ignore*: QuPath's classes for what is no object
             raise UserError(where, "nuclei alone", f"an object of QuPath's class {kind}", "Export the nuclei alone.")
         geometry = feature.nucleus or feature.geometry
         if isinstance(geometry, _Polygon):
-            yield where, _of_ring(where, geometry.coordinates[0], mpp)
+            yield where, replace(_of_ring(where, geometry.coordinates[0], mpp), given=kind)
         elif isinstance(geometry, _MultiPolygon):
-            yield where, _of_ring(where, geometry.coordinates[0][0], mpp)
+            yield where, replace(_of_ring(where, geometry.coordinates[0][0], mpp), given=kind)
         elif geometry is not None:
             places = [geometry.coordinates] if isinstance(geometry, _Point) else geometry.coordinates
             for x, y, *_ in places:
                 centres.add(x, y)
                 # QuPath counts from the corner of the first pixel, we from its centre
-                yield where, Nucleus(x - 0.5, y - 0.5, math.nan, math.nan)
+                yield where, Nucleus(x - 0.5, y - 0.5, math.nan, math.nan, given=kind)
         else:
             raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
     centres.require_pixels()
+
+
+def _decoded(raw: bytes) -> _Feature:
+    try:
+        return msgspec.json.decode(raw, type=_Feature)
+    except msgspec.DecodeError:
+        # NaN, which QuPath writes for a measurement that it could not make, is no JSON; Python's own reader takes it
+        return msgspec.convert(json.loads(raw), _Feature)
+
+
+def _class_of(where: str, properties: _Properties | None) -> str:
+    """The class that a person gave an object; "" where it has none, or the one that `screen` gave it."""
+    try:
+        kind = kind_of(properties.classification) if properties else ""
+        return "" if kind and kind.casefold() == net_call(properties.measurements) else kind
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(where, "QuPath's classification and measurements", str(error)[:80], DO) from None
 
 
 def _features(path: Path, image: str) -> GeoJson:
@@ -140,15 +158,15 @@ def _features(path: Path, image: str) -> GeoJson:
 def _of_ring(where: str, ring: Ring, mpp: float) -> Nucleus:
     """The nucleus of an outline: its centroid and area."""
     outline = np.array([place[:2] for place in ring], np.float64).reshape(-1, 2).astype(np.float32) - 0.5
-    moments = cv2.moments(outline.reshape(-1, 1, 2)) if len(outline) >= 3 else {"m00": 0}
-    if moments["m00"] <= 0:
+    pixels, centre = area_and_centroid(outline.astype(np.float64)) if len(outline) else (0.0, None)
+    if pixels <= 0:
         raise UserError(where, "an outline with an area", f"{len(outline)} points without one", DO)
-    x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    x, y = centre.tolist()
     low, high = outline.min(axis=0), outline.max(axis=0)
     if not (low[0] <= x <= high[0] and low[1] <= y <= high[1]):
         # the parts of an outline that crosses itself count against each other
         raise UserError(where, "an outline that does not cross itself", f"a centroid at {x:g}, {y:g} outside it", DO)
-    area = moments["m00"] * mpp**2
+    area = pixels * mpp**2
     if area > MAX_AREA:
         raise UserError(where, f"a nucleus, at most {MAX_AREA:g} um2", f"{area:.0f} um2", "Export the nuclei alone.")
     return Nucleus(x, y, area, math.nan, outline)

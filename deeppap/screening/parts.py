@@ -19,8 +19,9 @@ from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.slides.slide import Box, Damage
 
 CELL = ("x", "y", "area_um2", "confidence", "score", "spread", "ood_score")
-NAMED = ("label", "kind", "p_kind")  # of a cell of a net of several classes
+NAMED = ("label", "kind", "p_kind", "given")
 NUCLEUS = ("x", "y", "area_um2", "confidence")
+GIVEN = ("given",)
 METADATA = b"screening"  # the key of a part's own facts in the file
 
 
@@ -77,8 +78,8 @@ def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = AB
 def write_nuclei(path: Path, nuclei: Iterable[Nucleus], size: tuple[int, int]) -> None:
     """Write an image's nuclei in order of y and x; a point that is given twice is one nucleus."""
     places = {(round(n.y, 2), round(n.x, 2)): n for n in nuclei}
-    ordered = [Nucleus(x, y, n.area_um2, n.confidence, n.outline) for (y, x), n in sorted(places.items())]
-    table = _table(ordered, NUCLEUS)
+    ordered = [Nucleus(x, y, n.area_um2, n.confidence, n.outline, n.given) for (y, x), n in sorted(places.items())]
+    table = _table(ordered, NUCLEUS, GIVEN)
     columns, rows = pixels_of(size, np.array([n.x for n in ordered]), np.array([n.y for n in ordered]))
     _write(path, table.append_column("column", [columns]).append_column("row", [rows]))
 
@@ -87,7 +88,7 @@ def nuclei_inside(path: Path, tile: Box) -> list[Nucleus]:
     """The nuclei of a file that a tile owns; the others are not held in memory."""
     _, parquet = require_parquet()
     inside = [("column", ">=", tile.x), ("column", "<", tile.right), ("row", ">=", tile.y), ("row", "<", tile.bottom)]
-    return [Nucleus(*row) for row in _rows(parquet.read_table(path, filters=inside), NUCLEUS)]
+    return [Nucleus(*row) for row in _rows(parquet.read_table(path, filters=inside), NUCLEUS, GIVEN)]
 
 
 def pixels_of(size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

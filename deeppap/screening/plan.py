@@ -79,6 +79,7 @@ class ImagePlan:
     nuclei: str | None = None  # file of a person's nuclei beside the parts; without one they are detected
     nuclei_sha: str | None = None
     nuclei_file: str | None = None  # its name as the person gave it
+    has_given: bool = False  # whether a person gave some of them a class
 
     @property
     def name(self) -> str:
@@ -220,12 +221,14 @@ def plan_image(
         do = "Its cells can be found but not scored; `grey_as_colour` scores them all the same."
         raise UserError(path, "a colour image for a net of colour", "a grey one", do)
     kept = nuclei_sha = None
+    has_given = False
     if nuclei is not None:
         from deeppap.screening.nuclei_file import read_nuclei  # a few of our files that most calls do not need
 
         found = read_nuclei(nuclei, path.name, slide.levels[0], pixel_size, slide.origin)
         kept = nuclei_path(parts, path)
         write_nuclei(kept, found, slide.levels[0])
+        has_given = any(nucleus.given for nucleus in found)
         nuclei_sha = sha256_file(kept)
     return ImagePlan(
         image=str(path),
@@ -240,6 +243,7 @@ def plan_image(
         nuclei=str(kept) if kept else None,
         nuclei_sha=nuclei_sha,
         nuclei_file=nuclei.name if nuclei else None,
+        has_given=has_given,
     )
 
 

@@ -74,6 +74,10 @@ class ImageResult(msgspec.Struct):
     cells: int = 0
     abnormal: int = 0
     neither: dict[str, int] = {}  # cells that are called by a class that is neither normal nor abnormal
+    # cells whose class a person gave, by that class, and of these, whose side is known, those that the net calls so too
+    given: dict[str, int] = {}
+    compared: int = 0
+    agreed: int = 0
     out_of_distribution: int | None = None  # None if no cell was compared with the training cells
     histogram: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)  # of the scores from 0 to 1
     unreadable: list[Damage] = []
@@ -96,6 +100,11 @@ class ImageResult(msgspec.Struct):
             self.abnormal += cell.abnormal
             if cell.label == NEITHER:
                 self.neither[cell.kind] = self.neither.get(cell.kind, 0) + 1
+            if cell.given:
+                self.given[cell.given] = self.given.get(cell.given, 0) + 1
+            if cell.agrees is not None:
+                self.compared += 1
+                self.agreed += cell.agrees
             if cell.out_of_distribution is not None:
                 self.out_of_distribution = (self.out_of_distribution or 0) + cell.out_of_distribution
             self.histogram[min(BINS - 1, int(cell.score * BINS))] += 1
@@ -113,9 +122,18 @@ class ImageResult(msgspec.Struct):
         found = [f"{self.image}: {self.cells} cells{where}, {called}"]
         if self.neither:
             found.append(f"neither normal nor abnormal: {neither_text(self.neither)}")
+        if line := self.given_line():
+            found.append(line)
         if self.out_of_distribution is not None:
             found.append(share_text(self.out_of_distribution, self.cells))
         return found + [f"!! {line}" for line in self.warnings()]
+
+    def given_line(self) -> str:
+        """What people called the cells, and how often the net agrees; "" if nobody did."""
+        if not self.given:
+            return ""
+        line = f"classes that a person gave are kept: {neither_text(self.given)}"
+        return f"{line}; the net agrees with {self.agreed} of {self.compared} whose side is known"
 
     def warnings(self) -> list[str]:
         """What was not screened, a line each."""
@@ -261,6 +279,7 @@ def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[
     gallery, rows = Gallery(settings, len(work)), []
     scored_by = (f"{settings.device.engine} {settings.device.precision}", settings.weights_sha)
     more = {"named": bool(settings.classes), "with_threshold": bool(settings.threshold_said)}
+    more["with_given"] = any(plan.has_given for plan, _ in work)
     with writing_tables(out, *scored_by, **more) as write:
         for plan, tiles in work:
             result = ImageResult.of(plan)

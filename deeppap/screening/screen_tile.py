@@ -121,7 +121,7 @@ def _score(plan: ImagePlan, pixels: TilePixels, nuclei: list[Nucleus]) -> list[S
         ood_score = math.nan if score.ood_score is None else score.ood_score
         found = (plan.name, n.x, n.y, n.area_um2, n.confidence)
         named = (score.label, score.kind, score.p_kind) if plan.settings.classes else ("", "", 0.0)
-        cells.append(ScreenedCell(*found, score.score, score.spread, ood_score, n.outline, *named, threshold))
+        cells.append(ScreenedCell(*found, score.score, score.spread, ood_score, n.outline, *named, n.given, threshold))
     return cells
 
 

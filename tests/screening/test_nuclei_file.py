@@ -75,6 +75,22 @@ def test_qupaths_own_exports(tmp_path):
     assert places(read(path)) == expected
 
 
+def test_a_measurement_that_qupath_could_not_make_is_passed_over(tmp_path):
+    text = json.dumps([feature("Point", [5, 5], properties={"measurements": {"Circularity": float("nan")}})])
+    assert "NaN" in text
+    assert places(read(written(tmp_path, text))) == [[4.5, 4.5]]
+
+
+def test_classes_that_a_person_set_are_kept_and_the_nets_own_are_not(tmp_path):
+    by_net = {"measurements": {"P(abnormal)": 0.9}}
+    kinds = ["HSIL", {"name": "Abnormal"}, {"names": ["HSIL", "sure"]}, {"name": "NILM"}, None]
+    parts = [feature("Point", [5 + k, 5], properties={"classification": kind}) for k, kind in enumerate(kinds)]
+    parts += [feature("Point", [50, 5], properties=by_net | {"classification": {"name": "Abnormal"}})]
+    parts += [feature("Point", [60, 5], properties=by_net | {"classification": {"name": "Normal"}})]
+    nuclei = read(geojson(tmp_path, *parts))
+    assert [n.given for n in nuclei] == ["HSIL", "Abnormal", "HSIL: sure", "NILM", "", "", "Normal"]
+
+
 def test_hole_is_filled_and_direction_does_not_matter(tmp_path):
     hole = [[15, 25], [20, 25], [20, 30], [15, 25]]
     polygons = [[SQUARE, hole], [SQUARE], [SQUARE[::-1]]]

@@ -29,6 +29,14 @@ def test_part_is_read_back(tmp_path):
     assert read_part(tmp_path / "part", "key", TILE, "field.png") == Part([])
 
 
+def test_a_class_that_a_person_gave_comes_back(tmp_path):
+    nuclei = [Nucleus(3.25, 4, 5.0, np.nan, None, "HSIL"), Nucleus(8, 4, np.nan, np.nan)]
+    write_nuclei(tmp_path / "nuclei", nuclei, (640, 480))
+    assert [n.given for n in nuclei_inside(tmp_path / "nuclei", Box(0, 0, 640, 480))] == ["HSIL", ""]
+    write_part(tmp_path / "part", "key", TILE, Part([cell_at(3, 4, given="HSIL"), cell_at(5, 6)]))
+    assert [c.given for c in read_part(tmp_path / "part", "key", TILE, "field.png").cells] == ["HSIL", ""]
+
+
 @pytest.mark.parametrize(("key", "tile"), [("other", TILE), ("key", Box(0, 0, 256, 512))])
 def test_part_of_something_else_is_refused(tmp_path, key, tile):
     write_part(tmp_path / "part", "key", TILE, PART)

@@ -18,6 +18,7 @@ class Nucleus:
     confidence: float  # 0..1; it orders the nuclei of one detector and is no probability
     # a closed polygon, float (N, 2) of x, y in the same pixels; None of a point that a person set
     outline: np.ndarray | None = field(default=None, compare=False, repr=False)
+    given: str = ""  # the class that a person gave it, as it is written
 
     def moved(self, x: float, y: float) -> "Nucleus":
         """The same nucleus so many pixels further right and down."""

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from data_prep.classes import NEITHER
+from data_prep.classes import ABNORMAL as ABNORMAL_LABEL
+from data_prep.classes import NEITHER, NORMAL, known_class
 from data_prep.geojson import THRESHOLD_NAME
 from deeppap.io.files import complete_or_absent
 from deeppap.screening.cells import ABNORMAL, COLOURS, GREY, ScreenedCell
 
+SIDES = {NORMAL: COLOURS[0], ABNORMAL_LABEL: COLOURS[-1], NEITHER: GREY}
 OOD = "Out of distribution (1: the limit)"
 
 
@@ -31,6 +33,9 @@ def feature(
     name, colour = ("Abnormal", COLOURS[-1]) if cell.abnormal else ("Normal", COLOURS[0])
     if cell.kind:  # a net of several classes names them
         name, colour = cell.kind, GREY if cell.label == NEITHER else colour
+    if cell.given:  # what a person said stays
+        known = known_class(cell.given)
+        name, colour = cell.given, GREY if known is None else SIDES[known.label]
     numbers = {
         # by this the import knows the net's class from one that a person set
         **({f"P({cell.kind})": round(cell.p_kind, 6)} if cell.kind else {}),

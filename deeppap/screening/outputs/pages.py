@@ -162,6 +162,7 @@ class Gallery:
             net=self.net,
             banners=banners(self.doubts, results),
             classes=[(key, name) for key, name, _ in self.keys],
+            given=[line for result in results if (line := result.given_line())],
             neither=neither_text(sum((Counter(r.neither) for r in results), Counter())),
             chosen=any(cell.rank is not None for cell in self.cells),
             counts=counts,

@@ -14,21 +14,26 @@ from deeppap.screening.parts import require_parquet
 
 NUMBERS = ("x", "y", "area_um2", "confidence", "p_abnormal", "spread")
 COLUMNS = ("image", *NUMBERS, "out_of_distribution", "engine", "weights_sha", "id")
-CALLED, LIKELIEST, LIMIT = "called", "likeliest_class", "threshold"  # more columns
+CALLED, LIKELIEST, LIMIT, GIVEN = "called", "likeliest_class", "threshold", "given_class"  # more columns
 AT_ONCE = 50_000  # rows of a Parquet row group
 
 
 @contextmanager
 def writing_tables(
-    folder: Path, engine: str, weights_sha: str, named: bool = False, with_threshold: bool = False
+    folder: Path,
+    engine: str,
+    weights_sha: str,
+    named: bool = False,
+    with_threshold: bool = False,
+    with_given: bool = False,
 ) -> Iterator[Callable[[ScreenedCell], None]]:
     """Yields what adds a cell to both tables; they are complete once the body has ended well, otherwise absent.
 
     `named` adds what a net of several classes calls each cell; `with_threshold` what any net calls it, and from which
-    score on a cell is called abnormal.
+    score on a cell is called abnormal; `with_given` that, and what a person called it.
     """
     pyarrow, parquet = require_parquet()
-    added = {CALLED: named or with_threshold, LIKELIEST: named, LIMIT: with_threshold}
+    added = {CALLED: named or with_threshold or with_given, LIKELIEST: named, LIMIT: with_threshold, GIVEN: with_given}
     names = (*COLUMNS, *(name for name, wanted in added.items() if wanted))
     kinds = [pyarrow.float64() if name in (*NUMBERS, LIMIT) else pyarrow.string() for name in names]
     schema = pyarrow.schema(list(zip(names, kinds, strict=True)))
@@ -38,7 +43,7 @@ def writing_tables(
         numbers = (cell.x, cell.y, cell.area_um2, cell.confidence, cell.score, cell.spread)
         mark = WORDS[cell.out_of_distribution]
         texts = (f"{cell.x:.2f}", f"{cell.y:.2f}", *("" if math.isnan(v) else f"{v:.6f}" for v in numbers[2:]))
-        values = {CALLED: cell.called, LIKELIEST: cell.kind, LIMIT: cell.threshold}
+        values = {CALLED: cell.called, LIKELIEST: cell.kind, LIMIT: cell.threshold, GIVEN: cell.given}
         called = [value for name, value in values.items() if added[name]]
         rows.writerow([cell.image, *texts, mark, engine, weights_sha, cell.id, *called])
         known = [None if math.isnan(v) else v for v in numbers]

@@ -36,6 +36,21 @@ def test_detection_has_what_qupath_reads():
     assert coloured == found["properties"] | {"color": [213, 94, 0]}
 
 
+def test_a_class_that_a_person_gave_stays():
+    """A cell of score 0.9 that a person called NILM, and one of a class that nobody knows."""
+    for given, colour in (("NILM", [0, 114, 178]), ("HSIL", [213, 94, 0]), ("Tumor", [119, 119, 119])):
+        found = feature(cell_at(10, 20, 0.9, given=given))["properties"]
+        assert found["classification"] == {"name": given, "color": colour}
+        assert found["measurements"]["P(abnormal)"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("given", "score", "agrees"), [("NILM", 0.2, True), ("hsil", 0.2, False), ("Tumor", 0.2, None), ("", 0.2, None)]
+)
+def test_what_a_person_said_is_compared_by_its_side(given, score, agrees):
+    assert cell_at(10, 20, score, given=given).agrees is agrees
+
+
 def test_annotation_has_a_name_and_an_id_of_its_own():
     detection, annotation = (feature(cell_at(10, 20, 0.93), kind) for kind in ("detection", "annotation"))
     assert annotation["properties"]["objectType"] == "annotation"
