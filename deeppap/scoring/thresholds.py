@@ -102,8 +102,8 @@ def _mean(same: Sequence[ThresholdRecord]) -> ThresholdRecord:
 def text(one: ThresholdRecord) -> str:
     """A threshold in a line: what it was chosen for, on how many cells, and whether these are too few."""
     cells = f"{one.abnormal} abnormal and {one.normal} normal cells held back from training"
-    found = f"threshold {one.threshold:g}: sensitivity {one.sensitivity:.0%} on {cells}"
-    found += f", at a specificity of {one.specificity:.1%}"
+    found = f"threshold {one.threshold:g}: sensitivity {100 * one.sensitivity:.0f} % on {cells}"
+    found += f", at a specificity of {100 * one.specificity:.1f} %"
     return f"{found}; uncertain, so few abnormal cells chose it" if is_uncertain(one) else found
 
 

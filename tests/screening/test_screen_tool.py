@@ -114,7 +114,7 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     change_scores(fold, thresholds=(ThresholdRecord(threshold=middle, **facts),))
     words = [folder / "field.png", "--mpp", MPP, "--net", fold, *options, "--out", "screen/sens95"]
     done = run_tool(checkout, "screen", *words, "--threshold", "sens95")
-    assert f"threshold {middle:g}: sensitivity 95%" in done.stderr and "uncertain" in done.stderr
+    assert f"threshold {middle:g}: sensitivity 95 %" in done.stderr and "uncertain" in done.stderr
     out, above = checkout / "screen/sens95", sum(score >= middle for score in scores)
     assert 0 < above < len(scores)
     assert f"{above} with P(abnormal) of {middle:g} or more" in done.stdout
@@ -122,7 +122,7 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     detections = features_of(out / "field/cells.geojson")
     assert sum(one["classification"]["name"] == "Abnormal" for one in detections) == above
     page = (out / "gallery.html").read_text()
-    assert f"threshold {middle:g}: sensitivity 95%" in page and page.count('"called":"abnormal"') == above
+    assert f"threshold {middle:g}: sensitivity 95 %" in page and page.count('"called":"abnormal"') == above
     assert f'"threshold":{middle}' in page
     words[0] = folder  # a net that held no cells back has none
     refused = run_tool(checkout, "screen", *words, "--threshold", "sens99", status=2).stderr

@@ -63,7 +63,7 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
     if not all(chosen):
         return None
     rows, data = [], []
-    kinds = [(f"sensitivity {same[0].sensitivity:.0%}", same) for same in zip(*chosen, strict=True)]
+    kinds = [(f"sensitivity {100 * same[0].sensitivity:.0f} %", same) for same in zip(*chosen, strict=True)]
     for name, same in [("the paper", None), *kinds]:
         limits = [one.threshold for one in same] if same else [THRESHOLD] * len(run.folds)
         calls = np.concatenate([fold.scores >= at for fold, at in zip(run.folds, limits, strict=True)]).astype(float)
