@@ -26,7 +26,9 @@ def record(sensitivity=0.95, threshold=0.3, specificity=0.8, abnormal=100, norma
 
 
 def net(*thresholds, select="inner"):
-    return SimpleNamespace(thresholds=thresholds, run=SimpleNamespace(select=select), folder=Path("net"))
+    made = SimpleNamespace(views=10, crops=10)
+    run = SimpleNamespace(select=select)
+    return SimpleNamespace(thresholds=thresholds, run=run, folder=Path("net"), test_record=made)
 
 
 def test_the_threshold_reaches_the_sensitivity_and_no_more():
