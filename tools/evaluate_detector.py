@@ -56,7 +56,7 @@ def main() -> None:
     if args.fold_count is not None:
         require_foldable(args.detector, args.fold_count)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
-        training = (args.training_crops, args.iterations, args.seed)
+        training = (args.training_crops, args.iterations, args.seed, args.teacher)
         results = cross_validate(args.runs, sets, args.fold_count, training, args.confidence, args.radius)
     else:
         detector = NucleusDetector(args.detector, args.confidence)

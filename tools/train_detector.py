@@ -30,7 +30,7 @@ def main() -> None:
     from deeppap.screening.nuclei.train_fcn import TrainRequest, train_fcn
 
     sets = open_sets(args.fields, args.mpp, args.incomplete)
-    weights = train_fcn(args.out, TrainRequest(sets, args.training_crops, args.iterations, args.seed))
+    weights = train_fcn(args.out, TrainRequest(sets, args.training_crops, args.iterations, args.seed, args.teacher))
     print(f"trained: {weights}")
     print(f"Next: tools/evaluate_detector.py --detector {weights} --fields ... --mpp ...")
 

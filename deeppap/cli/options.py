@@ -298,6 +298,8 @@ def add_detector_training_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--training-crops", type=at_least_one, default=16000, help="training crops to cut")
     parser.add_argument("--iterations", type=at_least_one, help="of the solver (default: as in solver.prototxt)")
     parser.add_argument("--seed", type=int, default=1, help="of the crops, the net and the folds")
+    what = "weights that find nuclei without a mark in --incomplete folders (default: the shipped ones)"
+    parser.add_argument("--teacher", type=Path, metavar="FILE", help=what)
 
 
 def requested(args: argparse.Namespace) -> Request:

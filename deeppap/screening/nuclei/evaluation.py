@@ -215,7 +215,7 @@ def cross_validate(
     folder: Path,
     sets: Sequence[FieldSet],
     folds: int,
-    training: tuple[int, int | None, int] = (16000, None, 1),
+    training: tuple[int, int | None, int, Path | None] = (16000, None, 1, None),
     confidence: float | None = None,
     radius: float = RADIUS,
     say: Callable[[str], None] = print,
@@ -226,8 +226,8 @@ def cross_validate(
 
     Parameters
     ----------
-    training : (int, int or None, int)
-        TrainRequest's crops, iterations and seed; the seed splits the fields as well.
+    training : (int, int or None, int, Path or None)
+        TrainRequest's crops, iterations, seed and teacher; the seed splits the fields as well.
     """
     results: dict[str, list[Matched]] = {}
     for fold in range(folds):

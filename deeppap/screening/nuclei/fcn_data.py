@@ -14,35 +14,32 @@ from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full, require_space
 from deeppap.io.progress import progress
-from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP
+from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP, NucleusDetector
 from deeppap.screening.nuclei.fields import Field, FieldSet
-from deeppap.screening.nuclei.outlines import points_inside, radii, scored_regions
-from deeppap.screening.nuclei.regions import PAD, absorbance, rescale, rescale_points, smooth_darkness
+from deeppap.screening.nuclei.outlines import middle_of, outline_at, radii
 from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
+from deeppap.screening.nuclei.regions import absorbance, rescale, rescale_points, smooth_darkness
 
 CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
 SIGMA = 1.75  # micrometres: the least bump drawn on a nucleus; those of a binucleate cell have a valley between them
 WIDE = 0.45  # of the radius: the bump of a larger nucleus; a small bump would be learnt as fragments
 PEAK, UNKNOWN = 200, 255  # in the map to learn; train_val.prototxt says what becomes of them
-UNMARKED = 128  # where incomplete marks leave a dark region out
-# four of five such regions in CRIC are leukocytes, debris and folds: most crops teach that they are no nuclei, the
-# others nothing, so that an unmarked squamous nucleus costs less than a marked one gains
-TAUGHT_AS_JUNK = 0.7
 RIM = 3.0  # micrometres along a field's border: a nucleus cut there may or may not be marked
 NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
 AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
 SCALE = (-0.25, 0.35)  # log of size; up more than down: large abnormal nuclei are rare
 GAIN, OFFSET, NOISE = 0.4, 8.0, 2.0  # log of contrast, grey values, grey values
-BLURRED, SHARPENED = 0.25, 0.15  # of the crops; extended-depth-of-field images are sharper than a single focus
-OVERLAID = 0.2  # of the crops lie under another one: clumps of cells, as absorbances of layers add up
+BLURRED, SHARPENED = 0.25, 0.25  # of the crops; extended-depth-of-field images are sharper than a single focus
+OVERLAID = 0.3  # of the crops lie under another one: clumps of cells, as absorbances of layers add up
 PARTS = ("image", "target")
 CROP_BYTES = 2 * CROP * CROP  # a crop, its map, and the pages they end in
 COMMIT = 500  # crops a transaction
 MOVED = 3.5  # micrometres that a loose mark may be moved to the middle of the region that it lies in
-# a region of this confidence may take a mark to its middle; one of this confidence and area, in square micrometres,
-# and without a mark may be an unmarked nucleus. A leukocyte's lobe is smaller, and should be learnt as no nucleus.
-MOVED_CONFIDENCE = 0.3
-UNMARKED_CONFIDENCE, UNMARKED_UM2 = 0.3, 20.0
+MOVED_CONFIDENCE = 0.3  # of a region that may take a mark to its middle
+# Of what the teacher finds in CRIC without a mark, most that it is so sure of are squamous nuclei. To teach that they
+# are none would lower the confidence of marked ones. What it is less sure of are mostly leukocytes, debris and folds.
+TEACHER_CONFIDENCE = 0.4
+HIDDEN = 4.0  # micrometres about an unmarked nucleus that are hidden at least: its outline may be wrong
 
 
 @dataclass(frozen=True)
@@ -54,15 +51,15 @@ class Prepared:
     points: np.ndarray  # float64 (N, 2) of x, y in it
     weights: np.ndarray  # float64 (N,): how often each nucleus is chosen
     sigmas: np.ndarray  # float64 (N,): how wide its bump is, in pixels
-    unknown: np.ndarray  # uint8 (H, W): UNKNOWN and UNMARKED where it is not known whether there are nuclei
+    unknown: np.ndarray  # uint8 (H, W): UNKNOWN where it is not known whether there are nuclei
 
 
-def prepare(field: Field, mpp: float, weights: np.ndarray, incomplete: bool = False) -> Prepared:
-    """A field of `mpp` micrometres a pixel, ready to be cut; `incomplete` marks are tidied first."""
+def prepare(field: Field, mpp: float, weights: np.ndarray, teacher: NucleusDetector | None = None) -> Prepared:
+    """A field of `mpp` micrometres a pixel, ready to be cut; with a `teacher` its marks are tidied first."""
     image = field.image()
     points, unknown = field.points, np.zeros(image.shape[:2], np.uint8)
-    if incomplete:
-        points, unknown = tidy(image, mpp, points)
+    if teacher:
+        points, unknown = tidy(image, mpp, points, teacher)
     channel = rescale(absorbance(image), mpp, WORK_MPP)
     grey = channel if image.ndim == 2 else rescale(absorbance(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)), mpp, WORK_MPP)
     known = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
@@ -74,37 +71,32 @@ def prepare(field: Field, mpp: float, weights: np.ndarray, incomplete: bool = Fa
     return Prepared(channel, grey, points, np.asarray(weights, np.float64), sigmas, hidden)
 
 
-def tidy(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def tidy(image: np.ndarray, mpp: float, points: np.ndarray, teacher: NucleusDetector) -> tuple[np.ndarray, np.ndarray]:
     """Loose marks made fit to train on: CRIC leaves nuclei unmarked, and its marks lie beside the centres.
 
     Returns
     -------
     (ndarray, ndarray)
-        The marks moved to the middle of their regions, float64 (N, 2), and where it is not known whether there are
-        nuclei, uint8 (H, W) 0 or UNMARKED.
+        The marks moved to the middle of their regions, float64 (N, 2), and where the teacher finds nuclei without a
+        mark, uint8 (H, W) 0 or UNKNOWN.
     """
     channel = smooth_darkness(image, mpp)
-    regions, scores = scored_regions(channel)
-    marks = rescale_points(points, image.shape, channel.shape) + PAD
-    places = np.rint(marks[:, ::-1]).astype(int)
-    moved, best = marks.copy(), np.full(len(marks), MOVED_CONFIDENCE)
-    unknown = np.zeros(tuple(n + 2 * PAD for n in channel.shape), np.uint8)
-    for region, score in zip(regions, scores, strict=True):
-        inside = points_inside(region, places)
-        if not len(inside):
-            if score >= UNMARKED_CONFIDENCE and region.area_um2 >= UNMARKED_UM2:
-                region.cut(unknown)[region.mask] = UNMARKED
-        elif len(inside) == 1 and score > best[inside[0]]:
-            rows, columns = np.nonzero(region.mask)
-            middle = np.array([columns.mean() + region.left, rows.mean() + region.top])
-            if np.linalg.norm(middle - marks[inside[0]]) * REGION_MPP <= MOVED:
-                moved[inside[0]], best[inside[0]] = middle, score
-    for x, y in moved:  # a mark is a known nucleus, whatever else overlaps it
-        cv2.circle(unknown, (round(x), round(y)), round(MOVED / REGION_MPP), 0, -1)
-    unknown = np.ascontiguousarray(unknown[PAD:-PAD, PAD:-PAD])
-    unknown = cv2.resize(unknown, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    scale = np.array([channel.shape[1] / image.shape[1], channel.shape[0] / image.shape[0]])
-    return (moved - PAD + 0.5) / scale - 0.5, unknown
+    marks = rescale_points(points, image.shape, channel.shape)
+    regions, scores = outline_at(channel, marks)
+    middles = np.array([middle_of(region) for region in regions]).reshape(-1, 2)
+    near = np.linalg.norm(middles - marks, axis=1) * REGION_MPP <= MOVED
+    moved = np.where((near & (scores > MOVED_CONFIDENCE))[:, None], middles, marks)
+    moved = rescale_points(moved, channel.shape, image.shape)
+    unknown = np.zeros(image.shape[:2], np.uint8)
+    for nucleus in teacher.detect(image, mpp):
+        outline = nucleus.outline.astype(np.float32)
+        if all(cv2.pointPolygonTest(outline, mark, False) < 0 for mark in moved.tolist()):
+            cv2.fillPoly(unknown, [np.rint(outline).astype(np.int32)], UNKNOWN)
+            cv2.circle(unknown, (round(nucleus.x), round(nucleus.y)), round(HIDDEN / mpp), UNKNOWN, -1)
+    # a mark is a known nucleus, whatever else overlaps it
+    for x, y in np.rint(moved).astype(int).tolist():
+        cv2.circle(unknown, (x, y), round(HIDDEN / mpp), 0, -1)
+    return moved, unknown
 
 
 def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +119,6 @@ def _cut_one(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Gene
     # any mixture of the two: other stains and grey cameras
     image = cv2.addWeighted(own, share := rng.random(), grey, 1 - share, 0, dtype=cv2.CV_32F)
     hidden = cv2.warpAffine(field.unknown, matrix, size, flags=cv2.INTER_NEAREST, borderValue=UNKNOWN)
-    if rng.random() < TAUGHT_AS_JUNK:
-        hidden[hidden == UNMARKED] = 0
     points = field.points @ matrix[:, :2].T + matrix[:, 2]
     sigmas = field.sigmas * math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     hidden = hidden[::STRIDE, ::STRIDE]
@@ -185,8 +175,10 @@ def rarity(fields: FieldSet) -> list[np.ndarray]:
     return [np.array([counts[k] ** -0.5 for k in f.labels or ("",) * len(f.points)]) for f in fields.fields]
 
 
-def _gather(sets: Sequence[FieldSet], title: str) -> tuple[list[Prepared], np.ndarray]:
+def _gather(sets: Sequence[FieldSet], title: str, teacher: Path | None) -> tuple[list[Prepared], np.ndarray]:
     """All fields, ready to be cut, and their shares: each set's by the square root of its number of fields."""
+    tidied = any(one.incomplete for one in sets)
+    detector = NucleusDetector(teacher, TEACHER_CONFIDENCE) if tidied else None
     prepared, shares = [], []
     with progress(total=sum(len(s.fields) for s in sets), desc=title, unit="field") as bar:
         for one in sets:
@@ -195,14 +187,18 @@ def _gather(sets: Sequence[FieldSet], title: str) -> tuple[list[Prepared], np.nd
             within = sums + max(sums.mean(), 1e-9)  # fields without a nucleus are chosen too
             shares.append(len(one.fields) ** 0.5 * within / within.sum())
             for each, weight in zip(one.fields, weights, strict=True):
-                prepared.append(prepare(each, one.mpp, weight, one.incomplete))
+                prepared.append(prepare(each, one.mpp, weight, detector if one.incomplete else None))
                 bar.update()
     share = np.concatenate(shares)
     return prepared, share / share.sum()
 
 
-def write_crops(folder: Path, name: str, sets: Sequence[FieldSet], count: int, seed: int) -> None:
+def write_crops(
+    folder: Path, name: str, sets: Sequence[FieldSet], count: int, seed: int, teacher: Path | None = None
+) -> None:
     """Write `count` crops as `<name>_image_lmdb` and `<name>_target_lmdb` into a folder; same seed, same crops.
+
+    `teacher` are the weights of the detector that finds what incomplete marks leave out; None takes the shipped ones.
 
     Raises
     ------
@@ -212,7 +208,7 @@ def write_crops(folder: Path, name: str, sets: Sequence[FieldSet], count: int, s
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, count * CROP_BYTES)
     cv2.setNumThreads(1)  # the crops are too small to share between threads
-    fields, shares = _gather(sets, f"{name}: fields")
+    fields, shares = _gather(sets, f"{name}: fields", teacher)
     rng = np.random.default_rng([seed, len(name)])
     size = count * CROP_BYTES + (64 << 20)
     stores = [lmdb.open(str(folder / f"{name}_{part}_lmdb"), map_size=size, sync=False) for part in PARTS]

@@ -8,7 +8,6 @@ from deeppap.screening.nuclei.regions import (
     PAD,
     WORK_MPP,
     Region,
-    candidates,
     candidates_about,
     measure,
     outline_of,
@@ -28,14 +27,6 @@ NOISE = 3  # digits of a pixel after which a centre differs between tiles: a hal
 REACH = 6.0  # micrometres about a centre in which an outline is looked for if no region holds it
 
 
-def scored_regions(channel: np.ndarray) -> tuple[list[Region], np.ndarray]:
-    """Every candidate of a smoothed field, and its confidence, float64 (N,)."""
-    padded = pad(channel)
-    found = [(region, values) for region in candidates(channel) if (values := measure(region, padded)) is not None]
-    values = np.array([values for _, values in found]).reshape(-1, len(WEIGHTS))
-    return [region for region, _ in found], _confidence(values)
-
-
 def _confidence(values: np.ndarray) -> np.ndarray:
     """From what `measure` gives, float64 (..., 7), to 0..1."""
     return 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
@@ -43,11 +34,16 @@ def _confidence(values: np.ndarray) -> np.ndarray:
 
 def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: tuple[int, int]) -> Nucleus:
     """A region of a field of `shape` (H, W) as a nucleus of the `original` one."""
-    rows, columns = np.nonzero(region.mask)
     corner = np.array([region.left - PAD, region.top - PAD])
-    ((x, y),) = rescale_points(np.array([columns.mean(), rows.mean()]) + corner, shape, original).tolist()
+    ((x, y),) = rescale_points(middle_of(region), shape, original).tolist()
     outline = rescale_points(outline_of(region.mask) + corner, shape, original)
     return Nucleus(x, y, region.area_um2, float(score), outline)
+
+
+def middle_of(region: Region) -> np.ndarray:
+    """The middle of a region's pixels, float64 (2,) of x, y in the smoothed field."""
+    rows, columns = np.nonzero(region.mask)
+    return np.array([columns.mean() + region.left, rows.mean() + region.top]) - PAD
 
 
 def within_border(nuclei: list[Nucleus], shape: tuple[int, int], mpp: float) -> list[Nucleus]:
@@ -69,8 +65,7 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], 
     best: list[Region | None] = [None] * len(seeds)
     scores = np.zeros(len(seeds))
     for index, region in candidates_about(channel, seeds):
-        inside = points_inside(region, seeds + PAD)
-        if inside.tolist() != [index] or (values := measure(region, padded)) is None:
+        if (values := measure(region, padded)) is None:
             continue
         score = _confidence(values)
         if score > scores[index]:
@@ -88,13 +83,6 @@ def radii(image: np.ndarray, mpp: float, points: np.ndarray) -> np.ndarray:
     regions, scores = outline_at(channel, rescale_points(points, image.shape, channel.shape))
     areas = np.array([region.area_um2 for region in regions])
     return np.where(scores >= SURE, np.sqrt(areas / np.pi), TYPICAL)
-
-
-def points_inside(region: Region, places: np.ndarray) -> np.ndarray:
-    """Indices of the places, int (N, 2) of row, column of the padded field, that lie in a region."""
-    inside = places - np.array([region.top, region.left])
-    near = np.flatnonzero(((inside >= 0) & (inside < region.mask.shape)).all(axis=1))
-    return near[region.mask[tuple(inside[near].T)]]
 
 
 def _half_way(channel: np.ndarray, row: int, column: int) -> Region:

@@ -14,6 +14,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, digest, remove, sha256_file, write_text
 from deeppap.records.record import Record
 from deeppap.records.run_folder import locked
+from deeppap.screening.nuclei.detector import WEIGHTS as SHIPPED
 from deeppap.screening.nuclei.detector import WORK_MPP
 from deeppap.screening.nuclei.fcn_data import CROP, require_nuclei, write_crops
 from deeppap.screening.nuclei.fields import FieldSet
@@ -55,17 +56,19 @@ class DetectorRecord(Record, frozen=True):
     iterations: int | None
     seed: int
     sets: list[SetRecord]
+    teacher: str | None  # of the weights that found what incomplete marks leave out
     sha256: str | None = None  # of the weights, once there are any
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What one net is trained on; `iterations` None takes the solver's."""
+    """What one net is trained on; `iterations` None takes the solver's, `teacher` None the shipped weights."""
 
     sets: Sequence[FieldSet]
     crops: int = 16000
     iterations: int | None = None
     seed: int = 1
+    teacher: Path | None = None
 
     def record(self) -> DetectorRecord:
         """The record of this training."""
@@ -78,7 +81,8 @@ class TrainRequest:
             prototxt_digest(PROTOTXT / "train_val.prototxt", "NetParameter"),
             prototxt_digest(PROTOTXT / "solver.prototxt", "SolverParameter"),
         )
-        return DetectorRecord(PREFIX, WORK_MPP, CROP, *files, self.crops, self.iterations, self.seed, sets)
+        teacher = sha256_file(self.teacher or SHIPPED) if any(one.incomplete for one in self.sets) else None
+        return DetectorRecord(PREFIX, WORK_MPP, CROP, *files, self.crops, self.iterations, self.seed, sets, teacher)
 
 
 def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = print) -> Path:
@@ -143,7 +147,7 @@ def _make_crops(folder: Path, request: TrainRequest, record: DetectorRecord) -> 
     remove(folder / "snapshots")  # of crops that were removed
     record.write(folder)
     with complete_or_absent(folder / "crops") as partial:
-        write_crops(partial, "train", request.sets, request.crops, request.seed)
+        write_crops(partial, "train", request.sets, request.crops, request.seed, request.teacher)
 
 
 def resolve(folder: Path, request: TrainRequest) -> Schedule:
