@@ -8,7 +8,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import CaffeNet
-from deeppap.engines.device import ENGINES, Device, caffe_select, require_engine
+from deeppap.engines.device import Device, require_engine
 from deeppap.engines.net_geometry import net_shapes
 from deeppap.engines.onnx_engine import onnxruntime_session, openvino_request
 from deeppap.engines.weights_file import check_weights
@@ -19,9 +19,10 @@ MapNet = Callable[[np.ndarray], np.ndarray]  # float32 (1, C, H, W) to float32 (
 
 
 def installed_engine() -> Device:
-    """The CPU, with the first engine that is installed: Caffe, else OpenVINO, else ONNX Runtime."""
-    names = [name for name in ENGINES if name != "caffe" and importlib.util.find_spec(name)]
-    return Device(engine="caffe" if caffe_select() or not names else names[0], without_gpu=True)
+    """The CPU, with the fastest engine that is installed: OpenVINO, else ONNX Runtime, else Caffe."""
+    # on one core they take 1, 1.6 and 3 times as long for the detector's net
+    names = [name for name in ("openvino", "onnxruntime") if importlib.util.find_spec(name)]
+    return Device(engine=names[0] if names else "caffe", without_gpu=True)
 
 
 def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet:
