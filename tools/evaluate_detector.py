@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for pictures and scores; an older one is replaced"
     )
+    what = "judge only fields that the detector was not trained on"
+    parser.add_argument("--unseen", action="store_true", help=what)
     cross = parser.add_argument_group("cross-validation")
     cross.add_argument(
         "--fold-count", type=int, metavar="K", help="train on K-1 folds of the fields, test on the other"
@@ -46,6 +48,7 @@ def main() -> None:
         report,
         require_foldable,
         seen_in_training,
+        unseen,
         write_evaluation,
     )
     from deeppap.screening.nuclei.fields import open_sets
@@ -61,6 +64,7 @@ def main() -> None:
     else:
         detector = NucleusDetector(args.detector, args.confidence)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
+        sets = unseen(detector.weights, sets) if args.unseen else sets
         for one in sets:
             if line := seen_in_training(detector.weights, field_hashes(one.fields)):
                 to_stderr(f"!! {one.name}: {line} !!")

@@ -4,7 +4,7 @@ Points are matched by the protocol of Cervix93, masks by their areas; every nucl
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from data_prep.classes import ABNORMAL, known_class
 from data_prep.image_hashes import pixel_sha256, read_images
-from deeppap.io.errors import FieldError
+from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
@@ -205,10 +205,31 @@ def field_hashes(fields: Sequence[Field]) -> dict[str, Path]:
 
 def seen_in_training(weights: Path, hashes: Mapping[str, Path]) -> str:
     """A line that says how many of these images a detector was trained on, by the list beside its weights, or ""."""
-    listed = weights.with_name(IMAGES)
-    seen = len(read_images(listed) & hashes.keys()) if listed.exists() else 0
+    seen = len(_learned_from(weights) & hashes.keys())
     flatters = "were in the detector's training: what is found there flatters it"
     return f"{seen} of {len(hashes)} fields {flatters}" if seen else ""
+
+
+def unseen(weights: Path, sets: Sequence[FieldSet]) -> list[FieldSet]:
+    """The sets without the fields that a detector was trained on, by the list beside its weights.
+
+    Raises
+    ------
+    UserError
+        If it was trained on every field of a set.
+    """
+    learned = _learned_from(weights)
+    left = [replace(s, fields=[f for f in s.fields if pixel_sha256(f.image()) not in learned]) for s in sets]
+    for one in left:
+        if not one.fields:
+            do = "Leave the folder out."
+            raise UserError(one.name, "fields that the detector was not trained on", "none", do)
+    return left
+
+
+def _learned_from(weights: Path) -> set[str]:
+    listed = weights.with_name(IMAGES)
+    return set(read_images(listed)) if listed.exists() else set()
 
 
 def cross_validate(

@@ -56,7 +56,7 @@ class DetectorRecord(Record, frozen=True):
     iterations: int | None
     seed: int
     sets: list[SetRecord]
-    teacher: str | None  # of the weights that found what incomplete marks leave out
+    teacher: str | None  # sha256 of the weights that found what incomplete marks leave out
     sha256: str | None = None  # of the weights, once there are any
 
 

@@ -8,10 +8,23 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.io.own_files import LIST
-from deeppap.screening.nuclei.evaluation import FALSE, HIT, MISSED, draw, match, pool, report, write_evaluation
-from deeppap.screening.nuclei.fields import Field, FieldSet
+from deeppap.screening.nuclei.evaluation import (
+    FALSE,
+    HIT,
+    MISSED,
+    draw,
+    field_hashes,
+    match,
+    pool,
+    report,
+    seen_in_training,
+    unseen,
+    write_evaluation,
+)
+from deeppap.screening.nuclei.fields import Field, FieldSet, read_fields
 from deeppap.screening.nuclei.nucleus import Nucleus
-from tests.support.drawn_field import field_of
+from deeppap.screening.nuclei.train_fcn import IMAGES, write_training_images
+from tests.support.drawn_field import MPP, field_of, write_fields
 from tests.support.pictures import plain
 
 
@@ -154,3 +167,15 @@ def test_other_folder_is_left_alone(evaluated, tmp_path, held):
     with pytest.raises(UserError, match="did not write"):
         write_evaluation(out, *evaluated)
     assert files(out) == sorted(held)
+
+
+def test_fields_of_the_training_are_told_from_unseen_ones(tmp_path):
+    fields = read_fields(write_fields(tmp_path / "drawn", 3))
+    whole, weights = FieldSet(fields, MPP), tmp_path / "nucleus_fcn.caffemodel"
+    assert [s.fields for s in unseen(weights, [whole])] == [fields]  # no list: nothing is known to be seen
+    write_training_images(tmp_path / IMAGES, [FieldSet(fields[:2], MPP)])
+    assert [s.fields for s in unseen(weights, [whole])] == [fields[2:]]
+    hashes = field_hashes(fields)
+    assert seen_in_training(weights, hashes).startswith("2 of 3 fields")
+    with pytest.raises(UserError, match="not trained on"):
+        unseen(weights, [FieldSet(fields[:2], MPP)])
