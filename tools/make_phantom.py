@@ -20,7 +20,7 @@ These are drawings: no figure obtained from them is a result. An existing folder
 """
 
 
-NEXT = "Next: tools/screen.py {out} --net RUN/foldK"
+NEXT = "Next: tools/screen.py {out} --net RUN/foldK --mpp 0.201 --training-mpp 0.201"
 
 
 def main() -> None:

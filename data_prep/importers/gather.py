@@ -9,7 +9,7 @@ import numpy as np
 
 from data_prep.classes import LABELS, LEAVE_OUT, CellClass, ClassTable
 from data_prep.importers import conventions, cric
-from data_prep.importers.image_index import ImageIndex
+from data_prep.importers.image_index import SUMMARY, ImageIndex
 from data_prep.importers.labelled import Labelled, Source
 from data_prep.importers.recognise import read_labels
 from data_prep.importers.rounds import KnownImages, one_for_each_nucleus
@@ -212,7 +212,9 @@ def _named(found: Gathered) -> dict[Path, str]:
     roots = {path: source.images.root_of[path] for source in reversed(found.sources) for path in source.images.root_of}
     for path in found.by_image():
         require_printable(path.name, path)
-    short = {path: path.relative_to(roots[path]).as_posix() for path in found.by_image()}
+    # an earlier import has its images in images/, and the new data set puts them there again
+    bases = {root: root / "images" if (root / SUMMARY).exists() else root for root in set(roots.values())}
+    short = {path: path.relative_to(bases[roots[path]]).as_posix() for path in found.by_image()}
     counts = Counter(short.values())
     names = {path: name if counts[name] == 1 else f"{roots[path].name}/{name}" for path, name in short.items()}
     if len(set(names.values())) < len(names):

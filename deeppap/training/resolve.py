@@ -60,8 +60,9 @@ class Schedule:
     def describe(self) -> str:
         """Its length in words."""
         if self.iterations:
-            return f"{self.iterations} iterations of {self.batch_size}"
-        return f"{self.epochs} epochs of {self.iterations_per_epoch} iterations of {self.batch_size}"
+            return f"{self.iterations} iterations of {self.batch_size} views"
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs != 1)} of {self.iterations_per_epoch}"
+        return f"{epochs} iterations, each of {self.batch_size} views"
 
 
 def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int) -> None:

@@ -120,8 +120,8 @@ def too_few(iterations: int, profile: Profile, view_plan: str) -> str:
     if view_plan == "balanced":
         more = "a profile of more views: this fold's training cells are fewer than an even part of the set"
     return (
-        f"!! {iterations} iterations, and profile {profile.name} wants {profile.least_iterations} at the least: too "
-        f"few to learn much. Add cells, or {more} !!"
+        f"!! this training has {iterations} iterations, fewer than the {profile.least_iterations} of profile "
+        f"{profile.name}, and will learn little. Add cells, or {more} !!"
     )
 
 

@@ -74,7 +74,7 @@ def test_the_nets_differ_in_rates_and_batch_alone():
 def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, trained_fold):
     """The first test of the log is the source net's own loss, and no layer is far from the source's after 8 steps."""
     assert "adapting all eight layers of " in adapted_output.stdout
-    assert ", 8 iterations of 8, select inner" in adapted_output.stdout
+    assert ", 8 iterations of 8 views, select inner" in adapted_output.stdout
     log = parse(adapted_fold / "train.log")
     assert [row[0] for row in log.train] == list(range(8)) and {row[2] for row in log.train} == {0.002}
     assert [row[0] for row in log.test] == [0, 2, 4, 6, 8]

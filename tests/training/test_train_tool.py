@@ -12,7 +12,8 @@ from tests.support.checkout import run_tool
 
 
 def test_end_to_end(trained_fold, trained_once, source_weights, dataset):
-    assert "144 views, 1 epochs of 9 iterations of 16, select paper" in (trained_once / "train.txt").read_text()
+    said = (trained_once / "train.txt").read_text()
+    assert "144 views, 1 epoch of 9 iterations, each of 16 views, select paper" in said
     model = ModelRecord.read(trained_fold)
     assert (model.iteration, model.epoch, model.select) == (9, 1.0, "paper")
     assert sha256_file(trained_fold / model.snapshot) == model.weights_sha

@@ -45,10 +45,12 @@ def test_a_former_import_is_joined_by_the_bytes_of_its_images(tmp_path):
     shutil.copy(tmp_path / "new/field.png", old / "images/field.png")
     rows = [["images/field.png", *points[k], "NILM", "patient 1"] for k in (0, 1)]
     files.write_csv(old / "cells.csv", "image,nucleus_x,nucleus_y,class,group", rows)
+    (old / "import_summary.txt").touch()
     new = round_of(tmp_path / "new/labels.csv", points, {1: "HSIL", 2: "LSIL"}, "Ann", "")
     found = gather([old, new])
     assert kinds_of(found) == {tuple(points[0]): "NILM", tuple(points[1]): "HSIL", tuple(points[2]): "LSIL"}
     assert {one.group for one in found.cells} == {"patient 1"}
+    assert set(found.names.values()) == {"field.png"}  # it will lie in images/, not in images/images/
     assert kinds_of(gather([new, old]))[tuple(points[1])] == "NILM"
 
 
