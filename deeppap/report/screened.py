@@ -122,8 +122,8 @@ def froc_curve(froc: Froc) -> Figure:
 
 @plot("missed", "Missed abnormal cells", photo=True)
 def missed(outcomes: Sequence[FieldOutcome], mpp: float) -> Figure:
-    """Marked abnormal cells that were not called abnormal, each mark in the middle of its picture, as the field has
-    it: those that were not found, and those that were found and called normal, the highest scores last.
+    """Marked abnormal cells that were not called abnormal, each in the middle of its picture. First those that were not
+    found, then those that were found and called normal, by rising score.
     """
     rows = []
     for kind in (NOT_FOUND, CALLED_NORMAL):

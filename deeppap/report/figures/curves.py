@@ -215,8 +215,8 @@ def confusion(run: Run) -> Figure:
 
 @style.plot("adapting", "Before and after adapting")
 def adapting(found: Adapting) -> Figure:
-    """Sensitivity and specificity at 0.5, and the area under the curve, of each net on the same held-out cells; the
-    bars are 95 % intervals over whole groups. The adapted net comes last.
+    """Sensitivity and specificity at 0.5, and AUC, of each net on the same held-out cells. Bars: 95 % intervals over
+    whole groups. The adapted net comes last.
     """
     nets = found.nets
     figure = style.new_figure(style.WIDE, 0.9 + 0.45 * len(nets), layout="constrained")

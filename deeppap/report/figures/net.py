@@ -155,8 +155,8 @@ def _rgb_tiles(weights: np.ndarray) -> np.ndarray:
 
 @style.plot("fig7-activations", "Activations (paper: Fig. 7)")
 def activations(run: Run) -> Figure:
-    """Feature maps of pool1, pool2 and pool5 for one crop of a cell, brightness as the square root of the activation,
-    each layer on its own scale.
+    """Feature maps of pool1, pool2 and pool5 for one crop of a cell. Brightness is the square root of the activation;
+    each layer has its own scale.
     """
     arrays = read_net_arrays(run)
     shown = {name: arrays[name] for name in ("input", *LAYERS) if name in arrays}

@@ -170,9 +170,9 @@ def _text(run: Run, cell: str, score: float) -> str:
 
 @style.plot("heatmaps", "Where the score comes from", photo=True)
 def heatmaps(run: Run, pictures: CellPictures) -> Figure:
-    """Each cell beside itself under its heat map: red where a place speaks for abnormal, blue where for normal (the
-    evidence of conv3, gradient times output, averaged over views and crops; each cell on its own scale). It shows what
-    the net used, not what is wrong with a cell.
+    """Each cell beside its heat map. Red places speak for abnormal, blue places for normal; each cell has its own
+    scale. The evidence is conv3's gradient times its output, averaged over views and crops. It shows what the net
+    used, not what is wrong with a cell.
     """
     fold = next((fold for fold in run.folds if (fold.folder / HEATMAPS).exists()), None)
     if fold is None:

@@ -22,8 +22,8 @@ from deeppap.stats.intervals import Interval, interval, share_interval, wilson
 from deeppap.stats.metrics import THRESHOLD, mean_and_std, percent, right
 
 SEVEN_ERRORS = (
-    "the paper's 1.6 % is below its own two-class error of 1.7 %, so it is most likely counted after collapsing to two "
-    "classes; compare it with 'collapsed'"
+    "the paper's 1.6 % is below its own two-class error of 1.7 %. It is most likely counted after collapsing to two "
+    "classes: compare it with 'collapsed'"
 )
 COLLAPSED = "collapsed: the most likely class, counted as normal or abnormal"
 MOST_LIKELY = "a cell is right here if its most likely class is its own, also one that is neither normal nor abnormal"
