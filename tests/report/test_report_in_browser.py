@@ -40,7 +40,7 @@ def test_a_click_enlarges_a_figure_and_escape_closes_it(page):
     with opened_browser(1280) as context:
         view = context.new_page()
         view.goto(page.as_uri())
-        small = view.locator("#figure-calibration a.wide")
+        small = view.locator("#figure-calibration img")
         before = small.bounding_box()["width"]
         small.click()
         assert view.locator("#large img").bounding_box()["width"] > 1.5 * before
