@@ -77,9 +77,9 @@ def main() -> None:
         return
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
     result = load_run(validate(args.manifest, models, options))
-    # performance, and right cells per class; the thresholds that the nets' own held-back cells chose
+    # performance, confusion matrix, right cells per class; the thresholds that the nets' own held-back cells chose
     runs = named([result])
-    for table in (*islice(all_tables(runs), 2), thresholds_for_use(runs)):
+    for table in (*islice(all_tables(runs), 3), thresholds_for_use(runs)):
         print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
     print(f"Next: tools/learning_curve.py --data {args.manifest} --from {models[0].folder}, to see what adapting gains")
