@@ -48,6 +48,7 @@ def _herlev(folder: Path, source: Source) -> Iterator[Labelled]:
 
 def _any(folder: Path, source: Source) -> Iterator[Labelled]:
     """Each image is a cell of the class that its folder is called."""
+    # `images` may name folders elsewhere, whose pictures are no cells of classes
     for path in source.images.root_of:
         if path.is_relative_to(folder):
             if path.parent == folder:
@@ -78,6 +79,7 @@ def _sipakmed(folder: Path, source: Source) -> Iterator[Labelled]:
             if found and found[1] in clusters:
                 group = f"{kind}_{found[1]}"
                 cells[found[1], int(found[2])] = list(_drawn(path, clusters[found[1]], kind, group, source))
+        # second: a crop counts only where its cluster's picture lacks the nucleus
         for path in files:
             found = CROP.fullmatch(path.stem) if is_image(path) else None
             if found and (found[1], int(found[2])) not in cells:

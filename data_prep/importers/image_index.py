@@ -69,6 +69,7 @@ class ImageIndex:
         UserError
             Where there is none, or several of which none is nearer to `near`.
         """
+        # labels may come from Windows
         name = name.replace("\\", "/")
         file = PurePosixPath(name).name
         beside = near.parent / name

@@ -156,6 +156,7 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
                 if number == 0 and len(values) == len(header) + 1 and "" not in header:
                     header = ["", *header]
                 values = [unquoted(value.strip()) for value in values]
+                # spreadsheets end lines with empty cells
                 while len(values) > len(header) and not values[-1]:
                     values.pop()
                 row = dict(zip(header, values, strict=False))

@@ -32,6 +32,7 @@ BLOB_DATA = 5  # field number of BlobProto's `repeated float data [packed = true
 
 def caffe_pb2() -> ModuleType:
     """The module `caffe.proto.caffe_pb2`: of the installed Caffe, else the one that `make score` compiled."""
+    # under Caffe's own name, since protobuf's pool takes each message only once
     if NAME not in sys.modules:
         spec = importlib.util.find_spec("caffe")
         file = Path(spec.origin).parent / "proto/caffe_pb2.py" if spec and spec.origin else MESSAGES
@@ -103,6 +104,7 @@ def parse_prototxt(text: str, message: str, where: Path | str) -> Message:
 
 def write_prototxt(message: Message) -> str:
     """The text of a message, as Caffe reads it."""
+    # nine digits give a float32 back exactly
     return text_format.MessageToString(message, float_format=".9g")
 
 
@@ -137,6 +139,7 @@ def read_binary(path: Path, message: str, do: str, sha256: str | None = None) ->
     """
     expected, kind = f"a {message} file", getattr(caffe_pb2(), message)
     data = read_file(path, expected, MAX_BINARY, do)
+    # protobuf reads no bytes as a message with nothing in it
     if not data:
         raise UserError(path, expected, "an empty file", do)
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
@@ -199,6 +202,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 def blob_values(blob: Message) -> np.ndarray:
     """A BlobProto's `data`, float32 (n,), an array of its own; eight times faster than number by number."""
+    # the floats lie in the file as in memory, little-endian: reading them as bytes copies them once
     packed = _PACKED.FromString(blob.SerializeToString()).data
     return np.frombuffer(packed, "<f4").astype(np.float32)
 

@@ -118,8 +118,8 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     partial = own_partial(final)
     _WRITTEN.add(partial)
     try:
-        # on the disk before it has its name: after a power cut a name must not lead to an empty file
         yield partial
+        # on the disk before it has its name: after a power cut a name must not lead to an empty file
         _sync(partial)
         _take_name(partial, final)
         sync(final.parent)

@@ -91,6 +91,7 @@ def image_size(path: Path) -> tuple[int, int]:
             _require_small(path, size)
             width, height, kind, _ = _header(path, file, size)
     _require(path, width, height, kind, (COLOUR, ALPHA))
+    # only its pixels tell whether alpha hides anything
     return read_image(path).shape[:2] if kind == ALPHA else (height, width)
 
 
@@ -135,6 +136,7 @@ def _pixels(path: Path, file, size: int, start: bytes, kinds: tuple[str, ...] | 
     if start[:4] in TIFF:
         return _tiff_pixels(path, kinds)
     _require_small(path, size)
+    # read once: header and pixels are of the same bytes, even while somebody writes to the file
     header = _header(path, BytesIO(file.read()), size)
     _require(path, header.width, header.height, header.kind, kinds)
     try:
@@ -147,6 +149,7 @@ def _pixels(path: Path, file, size: int, start: bytes, kinds: tuple[str, ...] | 
 
 
 def _require_small(path: Path, size: int) -> None:
+    # four bytes a pixel and a header: no whole image is larger, and it is read into memory
     if size > 4 * MAX_PIXELS + 4096:
         raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
 
@@ -215,6 +218,7 @@ def _numbers(mask: np.ndarray) -> np.ndarray:
 def _sound(path: Path, pixels: np.ndarray) -> np.ndarray:
     """The pixels, unless they are all the same: what a decoder leaves where it could not decode."""
     first = pixels[:1, :1]
+    # a few rows first: they settle it for nearly every image
     if (pixels[:8] == first).all() and (pixels == first).all():
         refuse_one_value(path)
     return pixels

@@ -27,7 +27,9 @@ class PixelSize(NamedTuple):
 
 def tiff_pixel_size(file, page) -> PixelSize:
     """The pixel size of a TIFF's first picture: OME's, Philips', Aperio's, ImageJ's or that of resolution tags."""
+    # vendors write what they know into the description; the tags were made for printers
     text = page.description or ""
+    # resolution tags last: many programs write 72 or 96 dots an inch there, which is no size of a pixel
     for stated in (_ome(file.ome_metadata or text), _philips(text), _aperio(text), _imagej(text, page)):
         if stated:
             return stated

@@ -120,6 +120,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[int]:
         if not os.read(lock, 100).strip().isdigit() and os.fstat(lock).st_size:
             raise UserError(path, "a lock that a tool made", "a file of something else", "Move it away.")
         try:
+            # our number, for the message of the process that is refused
             os.ftruncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
         except OSError as error:
@@ -157,6 +158,7 @@ def make_current(fold: Path) -> None:
             if is_read(folder):
                 do = f"Wait until it has ended. {fold} itself is built: the same command then moves the link alone."
                 raise UserError(CURRENT, "a link that nobody trains through", f"a process reading {folder}", do)
+        # replaced in one step, so that data/fold always points to a fold
         link = CURRENT.with_name(f".{CURRENT.name}.{os.getpid()}")
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(fold, CURRENT.parent))

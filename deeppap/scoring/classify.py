@@ -196,6 +196,7 @@ def require_writable(out: Path, sources: Iterable[Path]) -> None:
     """
     if out.is_dir():
         raise UserError(out, "a file to write", "a folder", "Give a file's name, such as scores.csv in it.")
+    # folders that are missing are made later; the nearest that exists must let us
     there = next(folder for folder in out.absolute().parents if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UserError(out, "a place where a file can be written", f"{there}, where none can", "Give another place.")

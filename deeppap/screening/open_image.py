@@ -67,6 +67,7 @@ def image_sha256(path: Path, facts: str) -> str:
     UserError
         If it is replaced meanwhile.
     """
+    # a .mrxs is a list of names: its pixels lie in the files of a folder beside it
     others = [[p.name, sha256_file(p)] for p in companions(path) if p.is_file()]
     found = digest(sha256_file(path), others) if others else sha256_file(path)
     if file_facts(path) != facts:
@@ -119,6 +120,7 @@ def require_unchanged(plan: "ImagePlan", image: OpenImage) -> None:
 def require_same_bytes(plan: "ImagePlan") -> None:
     """Refuse all that was read of an image unless it still has the bytes that were planned."""
     path = Path(plan.image)
+    # else it would answer from before the screening
     image_sha256.cache_clear()
     if not path.exists() or image_sha256(path, file_facts(path)) != plan.image_sha:
         raise changed(path)

@@ -65,6 +65,7 @@ def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = AB
     _, parquet = require_parquet()
     do = "Remove it and run the same command again."
     try:
+        # a mapped file that another process shortens would kill this one
         table = parquet.read_table(path, memory_map=False)
         record = msgspec.json.decode(table.schema.metadata[METADATA], type=PartRecord)
         cells = [ScreenedCell(image, *row, threshold) for row in _rows(table, CELL, NAMED)]
@@ -77,6 +78,7 @@ def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = AB
 
 def write_nuclei(path: Path, nuclei: Iterable[Nucleus], size: tuple[int, int]) -> None:
     """Write an image's nuclei in order of y and x; a point that is given twice is one nucleus."""
+    # as precise as a detector's centres are kept
     places = {(round(n.y, 2), round(n.x, 2)): n for n in nuclei}
     ordered = [Nucleus(x, y, n.area_um2, n.confidence, n.outline, n.given) for (y, x), n in sorted(places.items())]
     table = _table(ordered, NUCLEUS, GIVEN)

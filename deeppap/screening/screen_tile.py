@@ -56,9 +56,11 @@ def cells_of(plan: ImagePlan, tile: Box) -> Part:
         if not nuclei:
             return Part([])
         pixels = TilePixels(image.slide, tile, plan.mpp, plan.settings.training_mpp)
+    # a view that reaches into what could not be read would not show its cell
     kept = [n for n in nuclei if not pixels.damaged_near(n.x, n.y)]
     damages = tuple(damage for damage in pixels.damages if damage.box.overlap(tile))
     part = Part(_score(plan, pixels, kept) if kept else [], damages, len(nuclei) - len(kept))
+    # last: what was read before the image changed is not kept
     require_unchanged(plan, image)
     return part
 

@@ -67,6 +67,7 @@ def open_sets(folders: Sequence[Path], sizes: Sequence[float], incomplete: Seque
     if len(sizes) not in (1, len(folders)):
         do = "Give `mpp` once for all, or once for each folder, in their order."
         raise FieldError("mpp", f"1 or {len(folders)} pixel sizes", f"{len(sizes)}", do)
+    # resolved, so that `.` has a name too
     names = [Path(folder).resolve().name for folder in folders]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -97,6 +98,7 @@ def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tu
         groups = list(dict.fromkeys(f.group or f.name for f in one.fields))
         if len(groups) < folds:
             raise UserError(one.name, f"at least {folds} fields apart", f"{len(groups)}", "Use fewer folds.")
+        # a set's folds do not depend on which other sets are given
         order = np.random.default_rng([seed, len(groups)]).permutation(len(groups))
         held = {groups[index] for index in order[fold::folds]}
         for part, want in ((train, False), (test, True)):
@@ -184,6 +186,7 @@ def _by_one_csv(path: Path, images: list[Path]) -> list[Field]:
 
 def _require_inside(where: Path, points: np.ndarray, image: Path) -> np.ndarray:
     height, width = read_field(image).shape[:2]
+    # a pixel reaches half a pixel to either side of its centre
     out = ((points < -0.5) | (points > np.array([width, height]) - 0.5)).any(axis=1)
     if out.any():
         found = f"x {points[out][0][0]:g}, y {points[out][0][1]:g}"

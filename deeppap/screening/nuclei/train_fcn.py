@@ -114,6 +114,7 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
             partial.write_bytes(net.SerializeToString(deterministic=True))
         write_training_images(folder / IMAGES, request.sets)
         msgspec.structs.replace(record, sha256=sha256_file(weights)).write(folder)
+        # last: killed before, the same command goes on from them
         for spent in ("crops", "snapshots"):
             remove(folder / spent)
         return weights
@@ -159,6 +160,7 @@ def resolve(folder: Path, request: TrainRequest) -> Schedule:
         batch = layer.data_param.batch_size
     solver.net = str(folder / "train_val.prototxt")
     solver.max_iter = request.iterations or solver.max_iter
+    # both at least once, however short the training is
     solver.snapshot = min(solver.snapshot, solver.max_iter)
     solver.display = min(solver.display, solver.max_iter)
     solver.random_seed = request.seed
