@@ -21,6 +21,9 @@ def matches(data: Any) -> bool:
 def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]:
     """The objects of all images."""
     images, kinds = {}, {}
+    for part in ("images", "annotations", "categories"):
+        if not isinstance(data.get(part, []), list):
+            raise UserError(name, f"a list of {part}", f"{data[part]}"[:40], "Export it again.")
     for entry in data["images"]:
         with source.reading(f"{name}, image {entry}"[:200], "an image with id and file_name"):
             images[entry["id"]] = {**entry, "file_name": str(entry["file_name"])}

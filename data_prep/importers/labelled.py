@@ -4,6 +4,7 @@ All coordinates here are those of a manifest: pixels, x the column, (0, 0) the c
 count from that pixel's corner instead, so their readers subtract half a pixel (`HALF`).
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -125,13 +126,21 @@ class Source:
             self.mistakes.add(error)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             # JSON and XML may hold anything in any place; a value of another type shows itself where it is used
-            found = f"{type(error).__name__}: {error}"[:100]
-            self.mistakes.add(UserError(where, what, found, "Correct it, or remove it."))
+            self.mistakes.add(UserError(where, what, in_words(error), "Correct it, or remove it."))
 
     def warn(self, line: str) -> None:
         """Note a line for the user to read, once."""
         if line not in self.warnings:
             self.warnings.append(line)
+
+
+def in_words(error: Exception) -> str:
+    """What is wrong with a value of a file, without the words of Python, which mean nothing to who labelled cells."""
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]}"[:60]
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON at line {error.lineno}, column {error.colno}"
+    return "objects nested too deep" if isinstance(error, RecursionError) else "a value of another kind"
 
 
 def numbers(where: str, values: Sequence, count: int, what: str) -> list[float]:

@@ -42,7 +42,7 @@ def _decoded(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        return ValueError(str(error)[:100])
+        return error
 
 
 def _image_name(path: Path) -> str:

@@ -93,11 +93,12 @@ def _of_yaml(path: Path) -> dict[int, str]:
         if len(text) > MOST_YAML or any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             raise UserError(path, "YAML without aliases", "aliases, or a very long file", "Give classes.txt.")
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(path, "YAML", str(error).splitlines()[0], "Correct it, or give classes.txt.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        place = getattr(error, "problem_mark", None)
+        found = f"something else at line {place.line + 1}" if place else "something else"
+        raise UserError(path, "YAML", found, "Correct it, or give classes.txt.") from None
     names = data.get("names") if isinstance(data, dict) else None
-    pairs = list(enumerate(names)) if isinstance(names, list) else names or {}
-    try:
-        return {int(number): str(name) for number, name in dict(pairs).items()}
-    except (TypeError, ValueError) as error:
-        raise UserError(path, "names: a list, or numbers and names", str(error), "Give classes.txt.") from None
+    pairs = dict(enumerate(names)) if isinstance(names, list) else names or {}
+    if not (isinstance(pairs, dict) and all(str(number).isdecimal() for number in pairs)):
+        raise UserError(path, "names: a list, or numbers and names", f"{names}"[:60], "Give classes.txt.")
+    return {int(number): str(name) for number, name in pairs.items()}

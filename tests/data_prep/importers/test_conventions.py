@@ -1,5 +1,7 @@
 """Coordinates, boxes and masks of another convention than the format promises are refused or told."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -21,6 +23,28 @@ def refused(*arguments, **options):
     with pytest.raises(UserError) as caught:
         gather(*arguments, **options)
     return caught.value.errors if isinstance(caught.value, ListError) else [caught.value]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("coco.json", '{"images": [{"id": 7}], "annotations": []}', "no file_name"),
+        ("coco.json", '{"images": 5, "annotations": []}', "a list of images, found 5"),
+        ("coco.json", '{"images": [], "annotations": [7]}', "a value of another kind"),
+        ("field.geojson", '{"type": "FeatureCollection", "features": [{"geometry": }]}', "line 1, column 14"),
+        ("data.yaml", "names: [a, {", "line 1"),
+        ("data.yaml", "names: words", "found words"),
+        ("data.yaml", "names: {one: 1}", "numbers and names"),
+    ],
+)
+def test_a_mistake_is_told_without_the_words_of_python(tmp_path, name, text, said):
+    files.drawn(tmp_path)
+    (tmp_path / name).write_text(text)
+    if name == "data.yaml":
+        (tmp_path / "field.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (mistake,) = refused([tmp_path])
+    assert said in str(mistake)
+    assert not re.search(r"Error|\b(None|NoneType|str|int|dict|list object)\b", str(mistake))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +159,7 @@ def test_all_mistakes_are_told_at_once(tmp_path, points):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.geojson", '{"type": "FeatureCollection", "features": [{"type": "Feature"'),
+        ("field.geojson", '{"type": "FeatureCollection", "features": [{"type": "Feature"'),
         ("field.geojson", '{"type": "FeatureCollection", "features": 7}'),
         ("field.geojson", '[{"type": "Feature", "geometry": null, "properties": {"classification": "NILM"}}]'),
         (
