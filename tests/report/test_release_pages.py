@@ -126,11 +126,11 @@ def test_what_depends_on_the_run(make, options, there, not_there):
 
 def test_profile_selection_and_control(make):
     run = make(folds=1)
-    assert "chosen on the very cells" in card(run)
+    assert "chosen on the cells that it is judged by" in card(run)
     change(RunRecord, run, profile="paper", select="inner", control="shuffle")
     text = card(run)
     assert "Profile `paper` (the paper's counts)" in text
-    assert "chosen on the very cells" not in text
+    assert "chosen on the cells that it is judged by" not in text
     assert "A control run" in text
 
 
