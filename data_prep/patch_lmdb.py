@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import lmdb
 import numpy as np
+from google.protobuf.message import Message
 
 from data_prep.cells import Cell
 from data_prep.mean_image import MeanImage
@@ -159,6 +160,14 @@ def _new_lmdb(path: Path, records: int) -> Iterator[lmdb.Environment]:
         raise disk_full(path, need) from error
     finally:
         environment.close()
+
+
+def decoded(datum: Message) -> np.ndarray:
+    """The view of a record, uint8 (256, 256, 3), BGR."""
+    data = np.frombuffer(datum.data, np.uint8)
+    if datum.encoded:
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.ascontiguousarray(data.reshape(3, SIZE, SIZE).transpose(1, 2, 0))
 
 
 def key(index: int, cell_id: str) -> bytes:

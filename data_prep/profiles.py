@@ -37,7 +37,7 @@ class Profile:
 
     Attributes
     ----------
-    adapt_iterations, adapt_batch : int
+    adapt_epochs, adapt_batch : int
         The same for prototxt/adapt.
     least_iterations : int
         Of a training; a small set gets more views until it has them.
@@ -58,7 +58,7 @@ class Profile:
     crops: int
     batch_size: int
     epochs: int
-    adapt_iterations: int = 0
+    adapt_epochs: int = 0
     adapt_batch: int = 0
     least_iterations: int = 0
     balance: bool = False
@@ -73,7 +73,7 @@ class Profile:
 class _Adapting(msgspec.Struct, forbid_unknown_fields=True):
     """A profile's numbers for prototxt/adapt, as they are written."""
 
-    iterations: Count = 0
+    epochs: Count = 0
     batch_size: Count = 0
 
 
@@ -136,7 +136,7 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
         crops=values.crops,
         batch_size=values.batch_size,
         epochs=values.epochs,
-        adapt_iterations=values.adapting.iterations,
+        adapt_epochs=values.adapting.epochs,
         adapt_batch=values.adapting.batch_size,
         least_iterations=values.least_iterations,
         balance=view_plan == "balanced" and values.balance,
@@ -157,23 +157,16 @@ def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
         )
 
 
-def batch_and_epochs(profile: Profile, classes: int) -> tuple[int, int]:
+def batch_and_epochs(profile: Profile, classes: int, adapting: bool = False) -> tuple[int, int]:
     """Images of a training iteration, and epochs: the profile's, else those of the hand-written prototxt."""
-    files = read_training(training_prototxt(classes), classes)
-    return (profile.batch_size or files.batch) * files.solver.iter_size, epochs_of(profile, files.solver)
+    files = read_training(training_prototxt(classes, adapting), classes)
+    batch = (profile.adapt_batch if adapting else profile.batch_size) or files.batch
+    return batch * files.solver.iter_size, epochs_of(profile, files.solver, adapting)
 
 
-def epochs_of(profile: Profile, solver: Message) -> int:
+def epochs_of(profile: Profile, solver: Message, adapting: bool = False) -> int:
     """Epochs of a training by a hand-written solver, which tests once an epoch."""
-    return profile.epochs or solver.max_iter // solver.test_interval
-
-
-def adapting_counts(profile: Profile) -> tuple[int, int, int]:
-    """Images of an iteration, iterations, and tests on the way, of a net that is adapted."""
-    files = read_training(training_prototxt(2, adapting=True), 2)
-    solver = files.solver
-    batch = (profile.adapt_batch or files.batch) * solver.iter_size
-    return batch, profile.adapt_iterations or solver.max_iter, solver.max_iter // solver.test_interval
+    return (profile.adapt_epochs if adapting else profile.epochs) or solver.max_iter // solver.test_interval
 
 
 def run_profile(run: RunRecord) -> Profile:

@@ -207,6 +207,13 @@ def blob_values(blob: Message) -> np.ndarray:
     return np.frombuffer(packed, "<f4").astype(np.float32)
 
 
+def set_blob_values(blob: Message, values: np.ndarray) -> None:
+    """Give a BlobProto other `data`, float32 (n,); its shape stays."""
+    for name in ("data", "double_data"):
+        blob.ClearField(name)
+    blob.MergeFromString(_PACKED(data=values.astype("<f4").tobytes()).SerializeToString())
+
+
 def _packed_blob() -> type[Message]:
     """A message that reads a BlobProto's packed floats as the bytes that they are on the wire."""
     file = descriptor_pb2.FileDescriptorProto(name="packed_blob.proto", syntax="proto2")

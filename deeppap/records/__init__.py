@@ -1,6 +1,8 @@
 """What runs, folds, models and scores remember of themselves: typed records, validated when they are read."""
 
 from deeppap.records.structs import (
+    BlendRecord,
+    BlendTry,
     DatasetRecord,
     ExternalRecord,
     FoldRecord,
@@ -23,6 +25,8 @@ from deeppap.records.structs import (
 )
 
 __all__ = [
+    "BlendRecord",
+    "BlendTry",
     "DatasetRecord",
     "ExternalRecord",
     "FoldRecord",

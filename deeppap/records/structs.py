@@ -142,10 +142,7 @@ class SourceRecord(Facts, frozen=True, kw_only=True):
 
 
 class Recipe(Record, frozen=True, kw_only=True):
-    """What a fold is trained with: training.json while the training goes on, then a part of model.json.
-
-    A net that starts from CaffeNet has `epochs`, an adapted one has `iterations`.
-    """
+    """What a fold is trained with: training.json while the training goes on, then a part of model.json."""
 
     FILE: ClassVar[str] = "training.json"
     MADE_BY: ClassVar[str] = "tools/train.py"
@@ -157,7 +154,7 @@ class Recipe(Record, frozen=True, kw_only=True):
     # the profile's numbers; 0 takes the prototxt's
     batch_size: Count
     epochs: Count | None = None
-    iterations: Count | None = None
+    iterations: Count | None = None  # of nets that were adapted when the length did not follow the views
     weights: WeightsRecord | None  # None is Gaussian values in every layer (paper: "Transfer learning")
     source: SourceRecord | None = None  # the net of `weights`, if it is a trained ConvNet-T
     recipe_sha: Sha  # over all of these except paths; all folds of a run have the same
@@ -280,6 +277,24 @@ class FoldRecord(Record, frozen=True, kw_only=True):
     train_labels: list[Count]  # training views of each label
 
 
+class BlendTry(Facts, frozen=True, kw_only=True):
+    """How a net of so much of the adapted weights, the rest the source's, ordered the inner cells."""
+
+    share: Share  # 0 is the source as it is, with its own mean image
+    auc: Share | None  # None if a label is missing among the cells
+    loss: float  # -log P of the right label, each label's mean in equal parts
+
+
+class BlendRecord(Facts, frozen=True, kw_only=True):
+    """Which weights an adapted net kept, by the inner cells: see deeppap.training.blend."""
+
+    share: Share
+    # so many inner cells chose
+    abnormal: Count
+    normal: Count
+    tried: tuple[BlendTry, ...]
+
+
 class ModelRecord(Record, frozen=True, kw_only=True):
     """The snapshot that a fold selected (paper: "Network training"); model.json."""
 
@@ -296,6 +311,7 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     # of an adapted net: the same before its first iteration
     val_loss_before: float | None = None
     val_accuracy_before: float | None = None
+    blend: BlendRecord | None = None  # None where the weights are the snapshot's as Caffe wrote it
     weights_sha: Sha  # of the snapshot's bytes
     fold_sha: Sha  # of the data that it was trained on
     recipe: Recipe | None

@@ -72,7 +72,9 @@ def _snapshots(run: RunResult) -> str:
     for words, folds in grouped(run.folds, _newest):
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)
-    return f"{rule}; epochs: {epochs}" if epochs else rule
+    rule = f"{rule}; epochs: {epochs}" if epochs else rule
+    blends = [f"fold {f.fold}: {100 * f.model.blend.share:.0f} %" for f in run.folds if f.model and f.model.blend]
+    return f"{rule}; adapted weights kept, the rest the source's: {', '.join(blends)}" if blends else rule
 
 
 def _newest(fold: FoldResult) -> str:

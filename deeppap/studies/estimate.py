@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from data_prep.cells import Dataset
 from data_prep.fold_data import need_bytes, sources, views_in
-from data_prep.profiles import Profile, adapting_counts, batch_and_epochs
+from data_prep.profiles import Profile, batch_and_epochs
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.files import human
@@ -47,12 +47,9 @@ def work(ready: Prepared, fold: int, adapting: bool) -> Work:
     profile = ready.profile
     train, validation = sources(ready.dataset, ready.split, fold, ready.run, profile)
     views = views_in(train)
-    if adapting:
-        batch, iterations, tests = adapting_counts(profile)
-    else:
-        # Caffe tests the net once per epoch; an epoch's last batch is filled up
-        batch, tests = batch_and_epochs(profile, ready.run.classes)
-        iterations = -(-views // batch) * tests
+    # Caffe tests the net once per epoch; an epoch's last batch is filled up
+    batch, tests = batch_and_epochs(profile, ready.run.classes, adapting)
+    iterations = -(-views // batch) * tests
     # Caffe validates once before the first iteration
     validated = views_in(validation) * (tests + 1)
     scored = len(ready.split.folds[fold]) * profile.test_views * profile.crops

@@ -38,15 +38,13 @@ class Schedule:
     iterations_per_epoch: int
     epochs: int
     batch_size: int  # images an iteration, in all forward passes of it
-    iterations: int = 0  # of a training whose length is not in epochs
-    interval: int = 0  # between its snapshots
     histories: int = 1  # values that the solver keeps of each weight
     diff: bool = False  # whether a snapshot holds the gradients too
 
     @property
     def max_iter(self) -> int:
         """Iterations in all."""
-        return self.iterations or self.iterations_per_epoch * self.epochs
+        return self.iterations_per_epoch * self.epochs
 
     @property
     def snapshots(self) -> int:
@@ -55,12 +53,10 @@ class Schedule:
 
     def snapshots_after(self, start: int) -> int:
         """How many of them it still writes where it goes on from an iteration."""
-        return math.ceil((self.max_iter - start) / (self.interval or self.iterations_per_epoch))
+        return math.ceil((self.max_iter - start) / self.iterations_per_epoch)
 
     def describe(self) -> str:
         """Its length in words."""
-        if self.iterations:
-            return f"{self.iterations} iterations of {self.batch_size} views"
         epochs = f"{self.epochs} epoch{'s' * (self.epochs != 1)} of {self.iterations_per_epoch}"
         return f"{epochs} iterations, each of {self.batch_size} views"
 
@@ -77,31 +73,18 @@ def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int) -> Non
     data_layer(net, TEST).data_param.batch_size = record.validation_views
 
 
-def resolve_solver(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
+def resolve_solver(
+    solver: Message, net: Message, record: FoldRecord, profile: Profile, adapting: bool = False
+) -> Schedule:
     """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
     images = _images(solver, net)
     epoch = math.ceil(record.train_lmdb.entries / images)
-    epochs = epochs_of(profile, solver)
+    epochs = epochs_of(profile, solver, adapting)
     # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
     _fit_rates(solver, epochs * epoch, lambda stage: math.ceil(epochs * stage / solver.max_iter) * epoch)
     solver.test_interval = solver.snapshot = epoch
     solver.display = max(1, min(solver.display, epoch // 10))
     return Schedule(epoch, epochs, images, histories=histories(solver), diff=solver.snapshot_diff)
-
-
-def resolve_adapting(solver: Message, net: Message, record: FoldRecord, profile: Profile) -> Schedule:
-    """The same for prototxt/adapt, whose solver says how many iterations it takes, however few the cells."""
-    images = _images(solver, net)
-    length = profile.adapt_iterations or solver.max_iter
-    wanted = length * solver.test_interval / solver.max_iter
-    # one that divides the length: Caffe does not test the last snapshot otherwise, and no rule could choose it
-    divisors = (part for part in range(1, length + 1) if length % part == 0)
-    interval = min(divisors, key=lambda part: max(part / wanted, wanted / part))
-    _fit_rates(solver, length, lambda stage: math.ceil(length * stage / solver.max_iter))
-    solver.test_interval = solver.snapshot = interval
-    solver.display = max(1, min(solver.display, interval // 5))
-    epoch = math.ceil(record.train_lmdb.entries / images)
-    return Schedule(epoch, 0, images, length, interval, histories(solver), solver.snapshot_diff)
 
 
 def _images(solver: Message, net: Message) -> int:
@@ -144,8 +127,7 @@ def resolve_fold(
     written = read_training(files, run.classes)
     net, solver = written.train_val, written.solver
     resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
-    resolve = resolve_adapting if adapting else resolve_solver
-    schedule = resolve(solver, net, record, profile)
+    schedule = resolve_solver(solver, net, record, profile, adapting)
     solver.net = str(fold / "train_val.prototxt")
     solver.test_iter[:] = [record.val_cells]
     solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
@@ -192,10 +174,8 @@ def recipe_of(classes: int, profile: Profile, weights: Path | None, source: Sour
     """
     files = training_prototxt(classes, adapting=source is not None)
     parts: dict = {name: prototxt_digest(files[name], message) for name, message in PROTOTXT.items()}
-    if source is None:
-        parts |= {"batch_size": profile.batch_size, "epochs": profile.epochs}
-    else:
-        parts |= {"batch_size": profile.adapt_batch, "iterations": profile.adapt_iterations}
+    own = (profile.batch_size, profile.epochs) if source is None else (profile.adapt_batch, profile.adapt_epochs)
+    parts |= dict(zip(("batch_size", "epochs"), own, strict=True))
     found = None
     if weights is not None:
         weights_sha = source.weights_sha if source else sha256_file(weights)

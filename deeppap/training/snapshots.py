@@ -135,7 +135,7 @@ def require_finished(fold: Path, schedule: Schedule) -> None:
 
 
 def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shapes: Shapes | None = None) -> ModelRecord:
-    """Choose a snapshot by `rule` and write model.json.
+    """Choose a snapshot by `rule`: what model.json is to hold.
 
     `paper` and `inner` take the lowest validation loss among the snapshots at the end of an epoch (the earlier one
     where two are equal); `last` the end of training. What the validation LMDB holds differs. With the net's `shapes`
@@ -154,7 +154,7 @@ def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shape
     loss, accuracy = tests.get(iteration, (None, None))
     # only an adapted net is worth anything before its first iteration
     before = tests.get(0, (None, None)) if recipe and recipe.source else (None, None)
-    model = ModelRecord(
+    return ModelRecord(
         snapshot=str(chosen.relative_to(fold)),
         iteration=iteration,
         epoch=iteration / schedule.iterations_per_epoch,
@@ -167,8 +167,6 @@ def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shape
         fold_sha=fold_sha,
         recipe=recipe,
     )
-    model.write(fold)
-    return model
 
 
 def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tuple[float, float]]) -> int | None:

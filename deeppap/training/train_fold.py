@@ -14,6 +14,8 @@ from deeppap.io.files import remove, require_space, sha256_file
 from deeppap.io.pinned import REFERENCE
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
+from deeppap.training.blend import blended
+from deeppap.training.blend import text as blend_text
 from deeppap.training.resolve import (
     Schedule,
     difference,
@@ -97,7 +99,12 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if not options.keep_snapshots:
             (fold / "snapshots" / PRUNING).touch()
         model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
-        if line := lost_by_adapting(model):
+        if options.source and run.select == "inner":
+            model = blended(fold, model, options.source, run, options.device)
+        model.write(fold)
+        if line := blend_text(model):
+            say(line)
+        elif line := lost_by_adapting(model):
             say(f"!! {line} !!")
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model.snapshot))

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import shutil
 
 import cv2
@@ -10,14 +11,16 @@ import pytest
 from msgspec.structs import replace
 
 from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images
+from deeppap.engines.device import Device
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.phantom.cell_set import make_phantom
-from deeppap.records import ModelRecord, Request, RunRecord
+from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
+from deeppap.training import blend
 from deeppap.training.caffe_log import parse
 from deeppap.training.source import at_pixels_of, open_source, require_same_pixels
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
@@ -47,7 +50,8 @@ def other_fold(checkout, other_phantom):
 
 @pytest.fixture(scope="session")
 def adapted_output(checkout, other_fold, trained_fold):
-    return run_tool(checkout, "train", "--net", other_fold, "--from", trained_fold, "--gpu", "none")
+    words = ["--net", other_fold, "--from", trained_fold, "--gpu", "none", "--keep-snapshots"]
+    return run_tool(checkout, "train", *words)
 
 
 @pytest.fixture(scope="session")
@@ -72,22 +76,49 @@ def test_the_nets_differ_in_rates_and_batch_alone():
 
 
 def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, trained_fold):
-    """The first test of the log is the source net's own loss, and no layer is far from the source's after 8 steps."""
+    """The first test of the log is the source net's own loss, and no layer is far from the source's after an epoch."""
     assert "adapting all eight layers of " in adapted_output.stdout
-    assert ", 8 iterations of 8 views, select inner" in adapted_output.stdout
+    epoch = math.ceil(FoldRecord.read(adapted_fold).train_lmdb.entries / 16)
+    assert f", 1 epoch of {epoch} iterations, each of 16 views, select inner" in adapted_output.stdout
     log = parse(adapted_fold / "train.log")
-    assert [row[0] for row in log.train] == list(range(8)) and {row[2] for row in log.train} == {0.002}
-    assert [row[0] for row in log.test] == [0, 2, 4, 6, 8]
+    assert [row[0] for row in log.train] == list(range(epoch)) and {row[2] for row in log.train} == {0.002}
+    assert [row[0] for row in log.test] == [0, epoch]
     model, source = ModelRecord.read(adapted_fold), ModelRecord.read(trained_fold)
     assert (model.val_loss_before, model.val_accuracy_before) == log.test[0][1:]
     assert source.val_loss_before is None
-    nets = [trained_fold / source.snapshot, adapted_fold / model.snapshot]
+    nets = [trained_fold / source.snapshot, adapted_fold / f"snapshots/convnet_t_iter_{epoch}.caffemodel"]
     before, after = (layers_of(read_binary(path, "NetParameter", "")) for path in nets)
     assert list(before) == list(after) == LAYERS
     for name in LAYERS:
         old, new = (blob_array(blobs[name][0]) for blobs in (before, after))
         assert np.abs(new - old).max() > 0
         assert np.corrcoef(old.ravel(), new.ravel())[0, 1] > 0.9  # from random values it would be 0
+
+
+@pytest.mark.parametrize("gain", [False, True])
+def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
+    adapted_fold, trained_fold, copy_of, monkeypatch, gain
+):
+    monkeypatch.setattr(blend, "gains", lambda *_: gain)
+    _, fold = copy_of(adapted_fold, "train_lmdb")
+    (last,) = fold.glob("snapshots/*_iter_*.caffemodel")
+    trained = replace(ModelRecord.read(fold), snapshot=str(last.relative_to(fold)), weights_sha=sha256_file(last))
+    source = open_source(trained_fold)
+    model = blend.blended(fold, trained, source, RunRecord.read(fold.parent), Device(without_gpu=True))
+    tried = {one.share: one for one in model.blend.tried}
+    assert list(tried) == [0, 0.25, 0.5, 0.75, 1]
+    inner = [cell for cell, part, _ in fold_images(fold) if part == "inner"]
+    assert model.blend.abnormal + model.blend.normal == len(inner)
+    if gain:
+        best = max(one.auc for share, one in tried.items() if share)
+        assert tried[model.blend.share].auc == best and model.blend.share
+        return
+    assert model.blend.share == 0 and model.weights_sha == source.origin.weights_sha
+    model.write(fold)
+    # with the source's own mean image: the same pixels have the same score
+    image = np.random.default_rng(0).integers(0, 255, (140, 140, 3), np.uint8)
+    scores = [TrainedModel.open(folder).score(image, [(70, 70)], 2, 2)[0].score for folder in (fold, trained_fold)]
+    assert scores[0] == scores[1]
 
 
 @pytest.mark.parametrize(("after", "said"), [(0.5, False), (0.6, True), (0.7, True)])

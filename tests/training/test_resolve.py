@@ -91,14 +91,15 @@ def test_seven_classes(tmp_path):
     assert outputs == [1024, 256, 7]
 
 
-@pytest.mark.parametrize(("length", "interval"), [(60, 15), (8, 2), (50, 10), (53, 53), (1, 1)])
-def test_an_adapting_of_any_length_tests_its_last_snapshot(tmp_path, length, interval):
-    """Caffe tests every `test_interval` iterations alone; a snapshot without a loss cannot be chosen."""
-    profile = dataclasses.replace(read_profile("quick"), adapt_iterations=length)
-    schedule = resolve_fold(tmp_path, PAPER_FOLD, RUN, profile, 0, adapting=True)
+@pytest.mark.parametrize(("views", "epochs", "length", "interval"), [(3200, 0, 200, 50), (9001, 2, 282, 141)])
+def test_the_length_of_an_adapting_follows_the_number_of_views(tmp_path, views, epochs, length, interval):
+    """A number of iterations that was the same for all sets was a tenth of what 2,250 cells want."""
+    record = replace(PAPER_FOLD, train_lmdb=replace(PAPER_FOLD.train_lmdb, entries=views))
+    profile = dataclasses.replace(read_profile("quick"), adapt_epochs=epochs)
+    schedule = resolve_fold(tmp_path, record, RUN, profile, 0, adapting=True)
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     assert (solver.max_iter, solver.test_interval, solver.snapshot) == (length, interval, interval)
-    assert schedule.snapshots == length // interval
+    assert (schedule.batch_size, schedule.snapshots) == (64, length // interval)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,6 @@ def test_an_adapting_of_any_length_tests_its_last_snapshot(tmp_path, length, int
         (Schedule(9, 3, 16), 0, 3),
         (Schedule(9, 3, 16), 10, 2),
         (Schedule(9, 3, 16), 27, 0),
-        (Schedule(9, 0, 16, 60, 15), 31, 2),
     ],
 )
 def test_a_resumed_training_writes_the_snapshots_that_are_left(schedule, start, left):

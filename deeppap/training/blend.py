@@ -1,0 +1,170 @@
+"""Which weights an adapted net keeps: its own, a mean of them with its source's (WiSE-FT), or the source as it is.
+
+Wortsman et al. 2022 (arXiv:2109.01903): a net that was fine-tuned on few examples forgets; the mean of its weights and
+those that it started from is often better than both. The inner cells choose. They are few where the labels are few, so
+the source stays unless another net orders them better by more than one standard error.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lmdb
+import msgspec
+import numpy as np
+
+from data_prep.classes import ABNORMAL, outputs_of, outputs_with
+from data_prep.mean_image import read_mean
+from data_prep.patch_lmdb import decoded
+from data_prep.views import spread
+from deeppap.engines.device import Device
+from deeppap.engines.engine import open_engine
+from deeppap.engines.weights_file import blob_array, layers_of
+from deeppap.io.caffe_messages import caffe_pb2, read_binary, set_blob_values
+from deeppap.io.files import complete_or_absent, remove, sha256_file, write_bytes
+from deeppap.io.progress import progress
+from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
+from deeppap.stats.compare import delong
+from deeppap.stats.intervals import TOO_FEW
+from deeppap.stats.metrics import checked
+from deeppap.training.source import SourceNet
+
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the adapted weights
+VIEWS = 10  # of an inner cell, at most
+REFERENCE = "ood_reference.npz"  # deeppap.scoring.ood.FILE, which this room may not import
+AGAIN = "Train the fold again."
+QUANTILE = 1.959964  # half a 95 % interval in standard errors
+
+
+def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, device: Device) -> ModelRecord:
+    """The record of the weights that the fold of an adapted net keeps, which are written into its snapshots/.
+
+    If the source stays, its mean image and its out-of-distribution reference replace the fold's: it scores as it did.
+    """
+    adapted = model.weights_in(fold)
+    kept, trial = adapted.with_name("convnet_t_kept.caffemodel"), fold / "snapshots" / ".blend.caffemodel"
+    means = [read_mean(folder / "mean.binaryproto") for folder in (source.fold, fold)]
+    labels, before = _scores(fold, source.weights, means[0], run, device)
+    tried, found = [_tried(0.0, labels, before)], {}
+    try:
+        for share in progress(SHARES, desc="weights", unit="net", leave=False):
+            mean_of_weights(source.weights, adapted, share, trial)
+            found[share] = _scores(fold, trial, means[1], run, device)[1]
+            tried.append(_tried(share, labels, found[share]))
+    finally:
+        remove(trial)
+    best = max(tried[1:], key=lambda one: (one.auc or 0.0, -one.loss))
+    share = best.share if gains(labels, before, found[best.share]) else 0.0
+    record = BlendRecord(share=share, abnormal=int(labels.sum()), normal=int((labels == 0).sum()), tried=tuple(tried))
+    if share == 1:
+        return msgspec.structs.replace(model, blend=record)
+    if share:
+        mean_of_weights(source.weights, adapted, share, kept)
+        loss = accuracy = None  # Caffe has not tested these weights
+    else:
+        _keep_source(fold, source, kept)
+        loss, accuracy = model.val_loss_before, model.val_accuracy_before
+    return msgspec.structs.replace(
+        model,
+        snapshot=str(kept.relative_to(fold)),
+        val_loss=loss,
+        val_accuracy=accuracy,
+        weights_sha=sha256_file(kept),
+        blend=record,
+    )
+
+
+def gains(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether scores (n,) order cells better than those before, by more than one standard error (DeLong, paired).
+
+    With fewer than five cells of a label nobody can tell.
+    """
+    truth, one = checked(labels, before)
+    found = delong(truth, np.asarray(after), one, np.arange(len(truth)))
+    if found["difference"] is None or found["interval"] == TOO_FEW:
+        return False
+    # without an interval the one order is without a fault, and the other one has nothing right
+    error = (found["interval"][1] - found["difference"]) / QUANTILE if found["interval"] else 0.0
+    return found["difference"] > error
+
+
+def mean_of_weights(source: Path, adapted: Path, share: float, out: Path) -> None:
+    """Write the net of `adapted` with the weights (1 - share) x source + share x adapted, complete or not at all."""
+    first = layers_of(read_binary(source, "NetParameter", AGAIN))
+    net = read_binary(adapted, "NetParameter", AGAIN)
+    for name, blobs in layers_of(net).items():
+        for old, new in zip(first[name], blobs, strict=True):
+            values = (1 - share) * blob_array(old).ravel() + share * blob_array(new).ravel()
+            set_blob_values(new, values)
+    write_bytes(out, net.SerializeToString())
+
+
+def text(model: ModelRecord) -> str | None:
+    """A line: which weights an adapted net kept, and why; None if there was no choice."""
+    blend = model.blend
+    if blend is None:
+        return None
+    aucs = {one.share: one.auc for one in blend.tried}
+    cells = f"{blend.abnormal} abnormal and {blend.normal} normal inner cells"
+    if None in aucs.values():
+        return f"!! the inner cells have one label alone ({cells}): the net as it was is kept. Label more cells !!"
+    if not blend.share:
+        best = max(auc for share, auc in aucs.items() if share)
+        found = f"AUC {aucs[0]:.3f} as it was, at best {best:.3f} adapted, on {cells}"
+        return f"!! the net as it was is kept: {found}; a gain must exceed one standard error. Label more cells !!"
+    part = f"{100 * blend.share:.0f} % of the adapted weights, the rest the source's"
+    kept = "the adapted weights" if blend.share == 1 else part
+    return f"kept {kept}: AUC {aucs[0]:.3f} before, {aucs[blend.share]:.3f} now, on {cells}"
+
+
+def _keep_source(fold: Path, source: SourceNet, kept: Path) -> None:
+    for path, place in ((source.weights, kept), (source.fold / "mean.binaryproto", fold / "mean.binaryproto")):
+        with complete_or_absent(place) as partial:
+            shutil.copyfile(path, partial)
+    record = FoldRecord.read(fold)
+    msgspec.structs.replace(record, mean_sha=sha256_file(fold / "mean.binaryproto")).write(fold)
+    if (source.fold / REFERENCE).exists():
+        shutil.copyfile(source.fold / REFERENCE, fold / REFERENCE)
+
+
+def _tried(share: float, labels: np.ndarray, scores: np.ndarray) -> BlendTry:
+    """How well a net orders the inner cells; its loss has both labels in equal parts."""
+    right = np.where(labels == 1, scores, 1 - scores).clip(1e-7)
+    losses = [float(-np.log(right[labels == label]).mean()) for label in (0, 1) if (labels == label).any()]
+    one = len(losses) < 2
+    auc = None if one else delong(labels, scores, scores, np.arange(len(labels)))["auc"][0]
+    return BlendTry(share=share, auc=auc, loss=float(np.mean(losses)))
+
+
+def _scores(
+    fold: Path, weights: Path, mean: np.ndarray, run: RunRecord, device: Device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels int64 (n,) and P(abnormal) float64 (n,) of the normal and abnormal inner cells, over centre crops."""
+    outputs = outputs_of(run)
+    abnormal = outputs_with(ABNORMAL, outputs)
+    caffe = Device(device.gpu, device.tf32, without_gpu=device.without_gpu)
+    ready = open_engine(fold / "deploy.prototxt", weights, caffe).view_input(mean, 1)
+    labels, scores = [], []
+    for label, views in _inner_cells(fold / "val_lmdb", FoldRecord.read(fold).validation_views):
+        if outputs[label].label not in ("normal", ABNORMAL):
+            continue
+        memory = ready.memory(len(views))
+        for view, place in zip(views, memory, strict=True):
+            ready.fill(view, place)
+        labels.append(int(outputs[label].label == ABNORMAL))
+        scores.append(float(ready(memory)[..., abnormal].sum(axis=-1).mean()))
+    return np.array(labels), np.clip(scores, 0, 1)
+
+
+def _inner_cells(path: Path, views: int) -> Iterator[tuple[int, Sequence[np.ndarray]]]:
+    """The output and some views, uint8 (256, 256, 3) BGR, of each cell of a validation LMDB."""
+    chosen = set(spread(views, min(views, VIEWS)))
+    with lmdb.open(str(path), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        kept: list[np.ndarray] = []
+        for number, (_, value) in enumerate(transaction.cursor()):
+            datum = caffe_pb2().Datum.FromString(value)
+            if number % views in chosen:
+                kept.append(decoded(datum))
+            if number % views == views - 1:
+                yield datum.label, kept
+                kept = []

@@ -1,0 +1,62 @@
+"""Which weights an adapted net keeps: means of weights, and the rule that the inner cells decide by."""
+
+import numpy as np
+import pytest
+
+from deeppap.engines.weights_file import blob_array, layers_of
+from deeppap.io.caffe_messages import read_binary
+from deeppap.records import BlendRecord, BlendTry
+from deeppap.training.blend import gains, mean_of_weights, text
+from tests.support.caffe_nets import gaussian_weights
+from tests.support.synthetic_run import model_record
+
+SHAPES = {"conv1": [[2, 3], [2]], "fc8_t": [[4], [1]]}
+
+
+def weights_of(path):
+    layers = layers_of(read_binary(path, "NetParameter", ""))
+    return {name: [blob_array(blob) for blob in blobs] for name, blobs in layers.items()}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_mean_of_weights_lies_between_both_nets(tmp_path, share):
+    paths = [gaussian_weights(tmp_path / f"{seed}.caffemodel", SHAPES, seed=seed) for seed in (1, 2)]
+    mean_of_weights(*paths, share, tmp_path / "mean.caffemodel")
+    first, second, mean = map(weights_of, (*paths, tmp_path / "mean.caffemodel"))
+    for name in SHAPES:
+        for old, new, found in zip(first[name], second[name], mean[name], strict=True):
+            assert found.shape == old.shape
+            assert found == pytest.approx((1 - share) * old + share * new, abs=1e-7)
+
+
+def cells(count, apart, seed=0):
+    """As many normal as abnormal cells, whose scores' means lie so far apart."""
+    labels = np.arange(count) % 2
+    logits = np.random.default_rng(seed).normal(0, 1, count) + apart * (labels - 0.5)
+    return labels, 1 / (1 + np.exp(-logits))
+
+
+def test_more_cells_show_a_smaller_gain():
+    shown = [gains(*cells(count, 1), cells(count, 1.3, seed=1)[1]) for count in (40, 4000)]
+    assert shown == [False, True]
+    assert gains(*cells(40, 0), cells(40, 4, seed=1)[1])  # a large gain needs few
+    assert not gains(*cells(4000, 1.3), cells(4000, 1, seed=1)[1])  # a loss is no gain
+    assert not gains(*cells(4000, 1), cells(4000, 1)[1])
+
+
+def test_too_few_cells_of_a_label_show_nothing():
+    labels = np.array([1, 1, 1, 1, *[0] * 50])
+    wrong, right = np.linspace(0, 1, 54), np.linspace(1, 0, 54)
+    assert not gains(labels, wrong, right)
+    assert gains(np.array([1] * 10 + [0] * 44), wrong, right)
+
+
+@pytest.mark.parametrize(
+    ("share", "auc", "said"),
+    [(0.0, 0.75, "the net as it was is kept"), (0.5, 0.9, "kept 50 % of"), (0.0, None, "one label alone")],
+)
+def test_what_was_kept_is_said(share, auc, said):
+    tried = tuple(BlendTry(share=one, auc=auc and auc - 0.1 * (not one), loss=0.5) for one in (0.0, 0.5, 1.0))
+    line = text(model_record(blend=BlendRecord(share=share, abnormal=9, normal=21, tried=tried)))
+    assert said in line and "9 abnormal and 21 normal" in line
+    assert text(model_record()) is None
