@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from data_prep.classes import LABELS
+from data_prep.classes import ABNORMAL, LABELS, outputs_with
+from data_prep.profiles import run_profile
 from deeppap.io.errors import UserError, printable
 from deeppap.io.files import sha256_file
 from deeppap.io.html import render
@@ -61,7 +62,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         release=release,
         file=Path(model.snapshot).name,
         prototxt="prototxt/seven_class" if record.classes == 7 else "prototxt",
-        outputs=[f"{printable(one.name)} ({one.label})" for one in result.outputs],
+        outputs=_outputs(result),
         source=weights_of(fold),
         mean_sha=sha256_file(mean) if mean.exists() else None,
         name="a synthetic set (phantom)" if record.dataset.phantom else f"`{printable(record.dataset.name)}`",
@@ -81,6 +82,7 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
     run = Run(result, result.name)
     # pooled over all folds, also those that are not released: they are of the same training
     metrics = binary_metrics(run.labels, run.scores)
+    um = run.record.dataset.pixel_um
     row = [len(run.scores), *[metric_text(metric, metrics[metric]) for metric in METRICS]]
     return render(
         "report/templates/release.md",
@@ -94,7 +96,16 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
         usual_views=CLASSIFY_VIEWS,
         views=sorted({fold.made[0].views for fold in run.folds}),
         onnx=onnx,
+        pixel=f"{um:g} micrometres per pixel" if um else "pixels of the training set's size, which is not stated",
+        rotations=run_profile(run.record).test.rotations,
+        border={"constant": "BORDER_CONSTANT", "reflect": "BORDER_REFLECT_101"}[run.record.border],
+        abnormal=outputs_with(ABNORMAL, result.outputs),
+        outputs=_outputs(result),
     )
+
+
+def _outputs(result: RunResult) -> list[str]:
+    return [f"{printable(one.name)} ({one.label})" for one in result.outputs]
 
 
 def _command(record: RunRecord) -> str:

@@ -1,9 +1,7 @@
 """The ONNX files of a trained fold: both files, what they say of themselves, and what they give."""
 
 import json
-import re
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,7 +13,7 @@ from deeppap.scoring.cell_views import of_data_set
 from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
-from tests.support.checkout import ROOT, run_tool
+from tests.support.checkout import run_tool
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +69,6 @@ def test_the_graph_of_crops_takes_caffes_input(exported, model, rng):
     session = onnxruntime.InferenceSession(str(exported[0] / "crops.onnx"), providers=["CPUExecutionProvider"])
     crops = crop_views(rng.integers(0, 256, (2, 256, 256, 3), np.uint8), model.mean, 227, 3)
     assert np.abs(session.run(["prob"], {"data": crops})[0] - model.engine()(crops)).max() < 1e-5
-
-
-def test_the_documented_lines_give_a_views_score(exported, model, rng, monkeypatch, capsys):
-    page = (ROOT / "docs/how-to/engines-and-onnx.md").read_text()
-    (lines,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    patch = rng.integers(0, 256, (128, 128, 3), np.uint8)
-    (exported[0].parent / "my_net/fold0").mkdir(parents=True)
-    (exported[0].parent / "my_net/fold0/onnx").symlink_to(exported[0])
-    monkeypatch.chdir(exported[0].parent)
-    exec(lines, {"patch": patch})
-    view = cv2.resize(patch, (256, 256), interpolation=cv2.INTER_LINEAR)
-    expected = model.engine()(crop_views(view[None], model.mean, 227, model.crops())).mean(axis=0)[1]
-    assert float(capsys.readouterr().out) == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):

@@ -2,16 +2,28 @@
 
 import re
 import subprocess
+import sys
+from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
+from msgspec.structs import replace as with_fields
 
 from data_prep.image_hashes import FOLD_IMAGES, fold_images, seen_images, source_images, write_source_images
+from data_prep.views import View, render
+from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
+from deeppap.records.structs import BORDERS
+from deeppap.report.release_pages import release_page
 from deeppap.scoring.open_nets import open_release
+from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.release import release
 from tests.support.checkout import run_tool
+
+SHIFTED = 0.05  # how far the score of shifted views may lie from that of views that are not
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +55,7 @@ def test_what_is_in_it(released):
     inside |= {"onnx/crops.onnx", "onnx/views.onnx"}
     at_top = {"run.json", "split.json", "images.sha256", "readme.md", "SHA256SUMS", weights}
     assert names == at_top | {f"fold0/{name}" for name in inside}
-    assert "prob" in said and said.rstrip().endswith("net written")
+    assert "prob" in said and "net written\n" in said
     assert "not a medical device" in (folder / "readme.md").read_text()
     assert (folder / "fold0/readme.md").read_text().startswith("---\nname: ")
     assert str(folder.parent) not in (folder / "run.json").read_text()
@@ -72,6 +84,26 @@ def test_it_scores_as_its_run_does(small, evaluated_fold, dataset):
         for model in (opened, TrainedModel.open(evaluated_fold))
     ]
     assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_its_page_scores_a_cell_without_this_project(released, evaluated_fold, tmp_path, rng, border):
+    model = TrainedModel.open(evaluated_fold, say=lambda _: None)
+    model = replace(model, run=with_fields(model.run, border=border))
+    page = release_page(replace(load_run(evaluated_fold.parent), record=model.run), [0], "net", onnx=True)
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    if border == "constant":
+        assert lines in (released[0] / "readme.md").read_text(encoding="utf-8")
+    (tmp_path / "fold0").symlink_to(released[0] / "fold0")
+    image = cv2.GaussianBlur(rng.integers(0, 256, (90, 100, 3), np.uint8), (0, 0), 1.5)
+    cv2.imwrite(str(tmp_path / "cell.png"), image)
+    alone = f"{lines}\nimport sys\nassert not {{'deeppap', 'data_prep', 'caffe'}} & set(sys.modules)\n"
+    done = subprocess.run([sys.executable, "-I", "-c", alone], cwd=tmp_path, capture_output=True, text=True, check=True)
+    views = np.stack([render(image, (61, 48), View(36.0 * turn, 0, 0, border)) for turn in range(10)])
+    prob = model.engine()(crop_views(views, model.mean, 227, model.crops()))
+    assert float(done.stdout) == pytest.approx(prob[:, 1].mean(), abs=1e-4)
+    (tool,) = model.score(image, [(61, 48)], views=10)
+    assert float(done.stdout) == pytest.approx(tool.score, abs=SHIFTED)
 
 
 @pytest.mark.parametrize("name", ["fold0/mean.binaryproto", "fold0/deploy.prototxt", "run.json"])
