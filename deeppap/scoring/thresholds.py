@@ -128,7 +128,7 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         return float(asked), f"threshold {asked:g}, as given"
     found = next((one for one in of_nets(models) if one.sensitivity == SENSITIVITIES[asked]), None)
     if found is None:
-        model = next(model for model in models if not model.thresholds)
+        model = next((model for model in models if not model.thresholds), models[0])
         if model.run.select != "inner":
             raise FieldError(
                 "threshold",
