@@ -8,7 +8,11 @@ from data_prep.views import SIZE
 from deeppap.io.caffe_messages import blob_values, caffe_pb2, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent
+from deeppap.records import FoldRecord, ModelRecord
+from deeppap.records.record import inside
 
+MEAN = "mean.binaryproto"  # of the fold's own training views
+SOURCE_MEAN = "source_mean.binaryproto"  # of the source's, where an adapted net kept its source's weights
 SHAPE = (3, SIZE, SIZE)
 DO = "Build the fold again with tools/build_lmdb.py."
 
@@ -57,3 +61,13 @@ def read_mean(path: Path, sha256: str | None = None) -> np.ndarray:
     if not ((values >= 0) & (values <= 255)).all():
         raise UserError(path, "mean values in 0..255", f"{values.min():g}..{values.max():g}", DO)
     return values.reshape(SHAPE)
+
+
+def mean_of(fold: Path, weights: Path, weights_sha: str) -> tuple[Path, str]:
+    """The mean image that a net of a fold is scored with, and its checksum: the source's where the source was kept."""
+    # weights that the user names may be kept by another run's fold of the same data
+    for place in (fold, weights.resolve().parent.parent):
+        model = ModelRecord.read_if_there(place)
+        if model and model.source_mean_sha and model.weights_sha == weights_sha:
+            return inside(place, SOURCE_MEAN), model.source_mean_sha
+    return inside(fold, MEAN), FoldRecord.read(fold).mean_sha

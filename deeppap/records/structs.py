@@ -312,6 +312,7 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     val_loss_before: float | None = None
     val_accuracy_before: float | None = None
     blend: BlendRecord | None = None  # None where the weights are the snapshot's as Caffe wrote it
+    source_mean_sha: Sha | None = None  # of source_mean.binaryproto, if the source was kept
     weights_sha: Sha  # of the snapshot's bytes
     fold_sha: Sha  # of the data that it was trained on
     recipe: Recipe | None

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from data_prep.classes import ABNORMAL, LABELS, outputs_with
+from data_prep.mean_image import MEAN, SOURCE_MEAN
 from data_prep.profiles import run_profile
 from deeppap.io.errors import UserError, printable
 from deeppap.io.files import sha256_file
@@ -38,7 +39,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     """
     _require_weights(fold)
     run, model = Run(result, result.name), fold.model
-    record, mean = run.record, fold.folder / "mean.binaryproto"
+    record, mean = run.record, fold.folder / (SOURCE_MEAN if model.source_mean_sha else MEAN)
     title = f"ConvNet-T, {record.dataset.name}, {record.protocol} protocol, profile {record.profile}, fold {fold.fold}"
     cells = Counter((cell.class_name, LABELS[cell.label]) for cell in result.cells.values())
     table = table3([run]) or table5([run])
@@ -64,6 +65,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         prototxt="prototxt/seven_class" if record.classes == 7 else "prototxt",
         outputs=_outputs(result),
         source=weights_of(fold),
+        mean=mean.name,
         mean_sha=sha256_file(mean) if mean.exists() else None,
         name="a synthetic set (phantom)" if record.dataset.phantom else f"`{printable(record.dataset.name)}`",
         classes=_table(

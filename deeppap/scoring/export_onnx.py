@@ -62,7 +62,7 @@ def facts(model: TrainedModel, crops: int) -> dict[str, str]:
         "classes": json.dumps([one.name for one in model.outputs]),
         "labels": json.dumps([one.label for one in model.outputs]),  # P(abnormal) is the sum over the abnormal ones
         "model_sha256": model.weights_sha,
-        "mean_sha256": sha256_file(model.folder / "mean.binaryproto"),
+        "mean_sha256": sha256_file(model.mean_file),
         "run": model.folder.resolve().parent.name,
         "fold": str(model.record.fold),
         "trained_on": f"{data.name}, {data.cells} cells, {asked}",

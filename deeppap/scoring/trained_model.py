@@ -10,7 +10,7 @@ import numpy as np
 from data_prep.cells import Cell
 from data_prep.classes import CellClass, outputs_of
 from data_prep.fold_data import key_of
-from data_prep.mean_image import read_mean
+from data_prep.mean_image import MEAN, mean_of, read_mean
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.deploy import Deploy, read_deploy
 from deeppap.engines.device import Device
@@ -26,8 +26,6 @@ from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name
 from deeppap.training.snapshots import foreign, list_snapshots
-
-MEAN = "mean.binaryproto"
 
 
 class Mismatches:
@@ -73,6 +71,8 @@ class TrainedModel:
         The .caffemodel.
     weights_sha : str
         Of its bytes; an engine loads these bytes and no others.
+    mean_file : Path
+        The mean image; the source's own if an adapted net kept its source's weights.
     mean : ndarray, float32 (3, 256, 256), BGR
         Of the training views (paper: "Convolutional Neural Networks", input).
     own : bool
@@ -90,6 +90,7 @@ class TrainedModel:
     deploy: Deploy
     weights: Path
     weights_sha: str
+    mean_file: Path
     mean: np.ndarray = field(repr=False)
     own: bool = True
     forced: bool = False
@@ -125,8 +126,6 @@ class TrainedModel:
         split = SplitRecord.read(home)
         mismatches = Mismatches(force, say)
         _require_one_fold(folder, record, run, split, mismatches)
-        # the mean of another fold shifts every input a little: scores would be wrong and look right
-        mean = read_mean(folder / MEAN, None if force else record.mean_sha)
         if weights is None:
             path, origin = _selected_weights(folder, record, mismatches, say)
         else:
@@ -137,6 +136,10 @@ class TrainedModel:
         if recipe is not None and not deploy.is_as_written(recipe.deploy):
             mismatches.add(deploy.path, f"the net of the training, {recipe.deploy[:12]}", "another one")
         sha = sha256_file(path)
+        # the mean of another fold shifts every input a little: scores would be wrong and look right
+        mean_file, mean_sha = mean_of(folder, path, sha)
+        if mean_file.name != MEAN and not (mean_file.is_file() and sha256_file(mean_file) == mean_sha):
+            mismatches.add(mean_file, "the mean image of the source that was kept", "none, or another one")
         return cls(
             folder=folder,
             run=run,
@@ -147,7 +150,8 @@ class TrainedModel:
             deploy=deploy,
             weights=path,
             weights_sha=sha,
-            mean=mean,
+            mean_file=mean_file,
+            mean=read_mean(mean_file, None if force else mean_sha),
             own=weights is None or _is_selected(folder, sha),
             forced=mismatches.overridden,
         )

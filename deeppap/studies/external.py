@@ -180,9 +180,15 @@ def require_one_training(models: Sequence[TrainedModel]) -> None:
             if value != own[what]:
                 do = "Give folds of one training only."
                 raise UserError(model.folder, f"{what} {own[what]} as in {first.folder}", f"{value}", do)
-    repeated = [name for name, count in Counter(model.weights_sha for model in models).items() if count > 1]
+    repeated = [name for name, count in Counter(map(_identity, models)).items() if count > 1]
     if repeated:
-        raise FieldError("net", "every net once", f"the weights {repeated[0][:12]} twice", "Give each net once.")
+        raise FieldError("net", "every net once", f"the weights {repeated[0][0][:12]} twice", "Give each net once.")
+
+
+def _identity(model: TrainedModel) -> tuple[str, str]:
+    """What no two nets of a study share: weights; folds that kept their source have the same, and count once each."""
+    kept = model.origin is not None and model.origin.source_mean_sha is not None
+    return model.weights_sha, model.record.fold_sha if kept else ""
 
 
 def _training(model: TrainedModel) -> dict[str, object]:

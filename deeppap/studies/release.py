@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from data_prep.image_hashes import FOLD_IMAGES, IMAGES, SOURCE_IMAGES
+from data_prep.mean_image import MEAN
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file, write_text
 from deeppap.records import RunRecord
@@ -17,7 +18,7 @@ from deeppap.scoring.results import FoldResult, RunResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
 
-OF_FOLD = ("fold.json", "mean.binaryproto", "deploy.prototxt")
+OF_FOLD = ("fold.json", MEAN, "deploy.prototxt")
 # the last two are checksums of the images that a net, and the net it was adapted from, learned from
 IF_THERE = (OOD_FILE, FOLD_IMAGES, SOURCE_IMAGES)
 
@@ -77,7 +78,7 @@ def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:
     weights = out / "snapshots" / model.weights.name
     weights.parent.mkdir(parents=True)
     shutil.copyfile(model.weights, weights)
-    for name in OF_FOLD:
+    for name in {*OF_FOLD, model.mean_file.name}:
         shutil.copyfile(model.folder / name, out / name)
     for name in IF_THERE:
         if (model.folder / name).exists():

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from data_prep.classes import ABNORMAL, outputs_of, outputs_with
-from data_prep.mean_image import read_mean
+from data_prep.mean_image import MEAN, SOURCE_MEAN, mean_of, read_mean
 from data_prep.patch_lmdb import decoded
 from data_prep.views import spread
 from deeppap.engines.device import Device
@@ -25,7 +25,7 @@ from deeppap.io.files import complete_or_absent, remove, sha256_file, write_byte
 from deeppap.io.progress import progress
 from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
 from deeppap.stats.compare import delong
-from deeppap.stats.intervals import TOO_FEW
+from deeppap.stats.intervals import FEWEST, TOO_FEW
 from deeppap.stats.metrics import checked
 from deeppap.training.source import SourceNet
 
@@ -39,17 +39,19 @@ QUANTILE = 1.959964  # half a 95 % interval in standard errors
 def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, device: Device) -> ModelRecord:
     """The record of the weights that the fold of an adapted net keeps, which are written into its snapshots/.
 
-    If the source stays, its mean image and its out-of-distribution reference replace the fold's: it scores as it did.
+    If the source stays, its mean image and its out-of-distribution reference are copied into the fold: it scores as it
+    did. The fold's own mean image stays, so that an interrupted training and a fold that is built again find it.
     """
     adapted = model.weights_in(fold)
     kept, trial = adapted.with_name("convnet_t_kept.caffemodel"), fold / "snapshots" / ".blend.caffemodel"
-    means = [read_mean(folder / "mean.binaryproto") for folder in (source.fold, fold)]
-    labels, before = _scores(fold, source.weights, means[0], run, device)
+    mean = read_mean(fold / MEAN, FoldRecord.read(fold).mean_sha)
+    source_mean, mean_sha = mean_of(source.fold, source.weights, source.origin.weights_sha)
+    labels, before = _scores(fold, source.weights, read_mean(source_mean, mean_sha), run, device)
     tried, found = [_tried(0.0, labels, before)], {}
     try:
         for share in progress(SHARES, desc="weights", unit="net", leave=False):
             mean_of_weights(source.weights, adapted, share, trial)
-            found[share] = _scores(fold, trial, means[1], run, device)[1]
+            found[share] = _scores(fold, trial, mean, run, device)[1]
             tried.append(_tried(share, labels, found[share]))
     finally:
         remove(trial)
@@ -60,18 +62,18 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
         return msgspec.structs.replace(model, blend=record)
     if share:
         mean_of_weights(source.weights, adapted, share, kept)
-        loss = accuracy = None  # Caffe has not tested these weights
+        facts = {"val_loss": None, "val_accuracy": None}  # Caffe has not tested these weights
     else:
-        _keep_source(fold, source, kept)
-        loss, accuracy = model.val_loss_before, model.val_accuracy_before
-    return msgspec.structs.replace(
-        model,
-        snapshot=str(kept.relative_to(fold)),
-        val_loss=loss,
-        val_accuracy=accuracy,
-        weights_sha=sha256_file(kept),
-        blend=record,
-    )
+        copies = {source.weights: kept, source_mean: fold / SOURCE_MEAN, source.fold / REFERENCE: fold / REFERENCE}
+        for path, place in copies.items():
+            if path.exists():  # a reference need not be there
+                with complete_or_absent(place) as partial:
+                    shutil.copyfile(path, partial)
+        # as before the first iteration
+        facts = {"iteration": 0, "epoch": 0.0, "source_mean_sha": mean_sha}
+        facts |= {"val_loss": model.val_loss_before, "val_accuracy": model.val_accuracy_before}
+    facts |= {"snapshot": str(kept.relative_to(fold)), "weights_sha": sha256_file(kept), "blend": record}
+    return msgspec.structs.replace(model, **facts)
 
 
 def gains(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
@@ -106,8 +108,9 @@ def text(model: ModelRecord) -> str | None:
         return None
     aucs = {one.share: one.auc for one in blend.tried}
     cells = f"{blend.abnormal} abnormal and {blend.normal} normal inner cells"
-    if None in aucs.values():
-        return f"!! the inner cells have one label alone ({cells}): the net as it was is kept. Label more cells !!"
+    if min(blend.abnormal, blend.normal) < FEWEST:
+        few = f"{cells} are too few to judge an adapted net, which takes {FEWEST} of each label"
+        return f"!! the net as it was is kept: {few}. Label more cells !!"
     if not blend.share:
         best = max(auc for share, auc in aucs.items() if share)
         found = f"AUC {aucs[0]:.3f} as it was, at best {best:.3f} adapted, on {cells}"
@@ -115,16 +118,6 @@ def text(model: ModelRecord) -> str | None:
     part = f"{100 * blend.share:.0f} % of the adapted weights, the rest the source's"
     kept = "the adapted weights" if blend.share == 1 else part
     return f"kept {kept}: AUC {aucs[0]:.3f} before, {aucs[blend.share]:.3f} now, on {cells}"
-
-
-def _keep_source(fold: Path, source: SourceNet, kept: Path) -> None:
-    for path, place in ((source.weights, kept), (source.fold / "mean.binaryproto", fold / "mean.binaryproto")):
-        with complete_or_absent(place) as partial:
-            shutil.copyfile(path, partial)
-    record = FoldRecord.read(fold)
-    msgspec.structs.replace(record, mean_sha=sha256_file(fold / "mean.binaryproto")).write(fold)
-    if (source.fold / REFERENCE).exists():
-        shutil.copyfile(source.fold / REFERENCE, fold / REFERENCE)
 
 
 def _tried(share: float, labels: np.ndarray, scores: np.ndarray) -> BlendTry:

@@ -100,7 +100,12 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             (fold / "snapshots" / PRUNING).touch()
         model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
         if options.source and run.select == "inner":
-            model = blended(fold, model, options.source, run, options.device)
+            # another border changes the source's views: its scores here would not be those of the net as it is
+            if options.source.run.border == run.border:
+                model = blended(fold, model, options.source, run, options.device)
+            else:
+                border = f"its border is {options.source.run.border}, and this run's {run.border}"
+                say(f"!! the adapted weights are kept without a comparison with the source: {border} !!")
         model.write(fold)
         if line := blend_text(model):
             say(line)

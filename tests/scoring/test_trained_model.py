@@ -15,6 +15,7 @@ from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 from tests.support.page_code import blocks, run_in
+from tests.support.records import with_sources_mean
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,15 @@ def test_a_foreign_mean_is_refused_by_classify_too(copy_of, trained_fold, datase
     )
     assert "the mean image of this fold's training views" in done.stderr
     assert not done.stdout
+
+
+def test_weights_that_are_the_sources_are_scored_with_its_mean(copy_of, trained_fold):
+    _, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")
+    own = with_sources_mean(fold)
+    weights = TrainedModel.open(fold).weights
+    # the fold's own net; the same weights by their name; and by their name for another run's fold of the same data
+    for model in (TrainedModel.open(fold), *(TrainedModel.open(one, weights) for one in (fold, trained_fold))):
+        assert model.mean == pytest.approx(own / 2)
+    (fold / "source_mean.binaryproto").write_bytes((fold / "mean.binaryproto").read_bytes())
+    with pytest.raises(UserError, match="source_mean.binaryproto: expected the mean image of the source"):
+        TrainedModel.open(fold)

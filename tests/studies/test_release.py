@@ -14,14 +14,17 @@ from data_prep.image_hashes import FOLD_IMAGES, fold_images, seen_images, source
 from data_prep.views import View, render
 from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.records.structs import BORDERS
 from deeppap.report.release_pages import release_page
+from deeppap.scoring.export_onnx import facts
 from deeppap.scoring.open_nets import open_release
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.release import release
 from tests.support.checkout import run_tool
+from tests.support.records import with_sources_mean
 
 SHIFTED = 0.05  # how far the score of shifted views may lie from that of views that are not
 
@@ -65,6 +68,18 @@ def test_what_its_test_scores_say_of_a_net_goes_with_it(small, evaluated_fold):
     (opened,) = open_release(small, say=lambda _: None)
     assert opened.doubt == TrainedModel.open(evaluated_fold, say=lambda _: None).doubt
     assert not (small / "fold0/scores.csv").exists()
+
+
+def test_a_net_that_kept_its_source_goes_with_the_sources_mean(evaluated_fold, copy_of, tmp_path):
+    _, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    own = with_sources_mean(fold)
+    out = release(fold.parent, tmp_path / "net", [0], onnx=False, say=lambda _: None)
+    (opened,) = open_release(out, say=lambda _: None)
+    assert opened.mean == pytest.approx(own / 2)
+    sha = sha256_file(fold / "source_mean.binaryproto")
+    assert facts(opened, 1)["mean_sha256"] == sha
+    card = (out / "fold0/readme.md").read_text()
+    assert "`source_mean.binaryproto`" in card and sha[:12] in card
 
 
 def test_its_pages_name_files_that_are_in_it(small):

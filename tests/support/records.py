@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from msgspec.structs import replace
 
+from data_prep.mean_image import MEAN, SOURCE_MEAN, read_mean, write_mean
 from deeppap.io.files import sha256_file
-from deeppap.records import DatasetRecord, FoldRecord, LmdbRecord, Machine, RunRecord, ScoreRecord
+from deeppap.records import DatasetRecord, FoldRecord, LmdbRecord, Machine, ModelRecord, RunRecord, ScoreRecord
 from deeppap.records.record import Record
 from deeppap.scoring.score_files import scores_name
 
@@ -33,6 +35,14 @@ def fold_record(entries: int = 1, **changes: object) -> FoldRecord:
 def change(kind: type[Record], folder: Path, **changes: object) -> None:
     """Rewrite a folder's record of a kind with changes."""
     replace(kind.read(folder), **changes).write(folder)
+
+
+def with_sources_mean(fold: Path) -> np.ndarray:
+    """Make a trained fold look as if it had kept its source, whose mean image is half of its own, which is returned."""
+    own = read_mean(fold / MEAN)
+    write_mean(fold / SOURCE_MEAN, own / 2)
+    change(ModelRecord, fold, source_mean_sha=sha256_file(fold / SOURCE_MEAN))
+    return own
 
 
 def move_dataset(run: Path, path: Path) -> None:

@@ -103,8 +103,9 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
     _, fold = copy_of(adapted_fold, "train_lmdb")
     (last,) = fold.glob("snapshots/*_iter_*.caffemodel")
     trained = replace(ModelRecord.read(fold), snapshot=str(last.relative_to(fold)), weights_sha=sha256_file(last))
-    source = open_source(trained_fold)
-    model = blend.blended(fold, trained, source, RunRecord.read(fold.parent), Device(without_gpu=True))
+    source, run, device = open_source(trained_fold), RunRecord.read(fold.parent), Device(without_gpu=True)
+    own, data = FoldRecord.read(fold), (fold / "mean.binaryproto").read_bytes()
+    model = blend.blended(fold, trained, source, run, device)
     tried = {one.share: one for one in model.blend.tried}
     assert list(tried) == [0, 0.25, 0.5, 0.75, 1]
     inner = [cell for cell, part, _ in fold_images(fold) if part == "inner"]
@@ -114,11 +115,31 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
         assert tried[model.blend.share].auc == best and model.blend.share
         return
     assert model.blend.share == 0 and model.weights_sha == source.origin.weights_sha
+    assert (model.iteration, model.epoch) == (0, 0)
+    # interrupted before model.json, the same call finds the same
+    assert blend.blended(fold, trained, source, run, device) == model
     model.write(fold)
+    # as a fold that is built again has them
+    own.write(fold)
+    (fold / "mean.binaryproto").write_bytes(data)
     # with the source's own mean image: the same pixels have the same score
     image = np.random.default_rng(0).integers(0, 255, (140, 140, 3), np.uint8)
     scores = [TrainedModel.open(folder).score(image, [(70, 70)], 2, 2)[0].score for folder in (fold, trained_fold)]
     assert scores[0] == scores[1]
+    # an adapted net that kept its source is itself a source
+    again = blend.blended(fold, trained, open_source(fold), run, device)
+    assert (again.source_mean_sha, again.blend.tried[0]) == (model.source_mean_sha, model.blend.tried[0])
+
+
+def test_a_source_of_another_border_is_not_compared(adapted_fold, trained_fold, copy_of, monkeypatch):
+    place, fold = copy_of(adapted_fold, "model.json")
+    monkeypatch.chdir(place)
+    source = open_source(trained_fold)
+    source = dataclasses.replace(source, run=replace(source.run, border="reflect"))
+    said = []
+    model = train_fold(fold, TrainOptions(source=source, device=Device(without_gpu=True)), say=said.append)
+    assert (model.blend, model.source_mean_sha) == (None, None) and "_iter_" in model.snapshot
+    assert any("border is reflect, and this run's constant" in line for line in said)
 
 
 @pytest.mark.parametrize(("after", "said"), [(0.5, False), (0.6, True), (0.7, True)])

@@ -52,11 +52,17 @@ def test_too_few_cells_of_a_label_show_nothing():
 
 
 @pytest.mark.parametrize(
-    ("share", "auc", "said"),
-    [(0.0, 0.75, "the net as it was is kept"), (0.5, 0.9, "kept 50 % of"), (0.0, None, "one label alone")],
+    ("share", "auc", "abnormal", "said"),
+    [
+        (0.0, 0.75, 5, "a gain must exceed one standard error"),
+        (0.5, 0.9, 9, "kept 50 % of"),
+        (0.0, 0.9, 4, "too few to judge"),
+        (0.0, None, 0, "too few to judge"),
+    ],
 )
-def test_what_was_kept_is_said(share, auc, said):
+def test_what_was_kept_is_said(share, auc, abnormal, said):
     tried = tuple(BlendTry(share=one, auc=auc and auc - 0.1 * (not one), loss=0.5) for one in (0.0, 0.5, 1.0))
-    line = text(model_record(blend=BlendRecord(share=share, abnormal=9, normal=21, tried=tried)))
-    assert said in line and "9 abnormal and 21 normal" in line
+    line = text(model_record(blend=BlendRecord(share=share, abnormal=abnormal, normal=21, tried=tried)))
+    assert said in line and f"{abnormal} abnormal and 21 normal" in line
+    assert ("standard error" in line) is (not share and abnormal >= 5)
     assert text(model_record()) is None
