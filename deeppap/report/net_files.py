@@ -22,11 +22,12 @@ def ensure_net_files(run: RunResult) -> None:
         return
     try:
         model = TrainedModel.open(fold.folder, say=lambda _: None)
-        cells = sorted(model.fold_cells()["test"], key=lambda cell: cell.id)
+        test = {cell.id: cell for cell in model.fold_cells()["test"]}
     except UserError:
         return
-    score_of = dict(zip(fold.ids, fold.scores.tolist(), strict=True))
-    heatmaps.write_heatmaps(model, cells, [score_of[cell.id] for cell in cells])
+    # the fold's normal and abnormal cells alone: junk and the like have no right score to be near to or far from
+    cells = [test[cell] for cell in fold.ids]
+    heatmaps.write_heatmaps(model, cells, fold.scores.tolist())
     net_figures.write_net_figures(model, cells[0])
 
 

@@ -18,6 +18,7 @@ from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import Request, RunRecord
+from deeppap.report.net_files import ensure_net_files
 from deeppap.report.runs import Run
 from deeppap.report.table import summary
 from deeppap.report.tables import classes as class_tables
@@ -174,6 +175,15 @@ def test_metrics_are_of_normal_and_abnormal_cells_and_tables_of_every_class(scor
     assert (kept.outputs, kept.classes) == (OUTPUTS, OUTPUTS)
     assert np.array_equal(kept.folds[0].every.probs, fold.every.probs)
     assert np.array_equal(kept.folds[0].views.scores, fold.views.scores)
+
+
+def test_heat_maps_are_of_cells_that_have_a_label(scored):
+    model, scores = scored
+    assert any(score.cell.label == 2 for score in scores)
+    ensure_net_files(load_run(model.folder.parent))
+    with np.load(model.folder / "heatmaps.npz") as arrays:
+        shown = {str(arrays[name]) for name in arrays if name.startswith("id_")}
+    assert shown and shown <= {score.cell.id for score in scores if score.cell.label < 2}
 
 
 def test_a_release_classifies_and_screens_by_the_names(scored, cells, tmp_path):
