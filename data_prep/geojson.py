@@ -18,6 +18,8 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, human, open_regular
 
 THRESHOLD_NAME = "P(abnormal) threshold"  # the measurement of a cell that `screen` called by another than 0.5
+CALLED_NAME = "Called abnormal"  # 1 or 0: what `screen` called it where its rounded score alone may not tell
+GIVEN_NAME = "Class given by a person"  # 1 for a cell whose class `screen` kept
 MOST = 1_000_000_000  # bytes of GeoJSON, unpacked
 MOST_FEATURES = 2_000_000  # more than any slide has nuclei
 LONGEST = 10_000_000  # bytes of one feature; an outline of 1,000 corners takes 40,000

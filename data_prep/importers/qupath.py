@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.classes import THRESHOLD
-from data_prep.geojson import THRESHOLD_NAME, GeoJson
+from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME, GeoJson
 from data_prep.importers.labelled import HALF, Labelled, Source, outlined, ring_points
 from deeppap.io.errors import UserError
 
@@ -100,15 +100,20 @@ def kind_of(classification: Any) -> str:
 
 
 def net_call(measurements: Any) -> str | None:
-    """The class that `screen` gave to its own object, in small letters; None for any other object.
+    """The class that `screen` gave to its own object, in small letters; None for any other object or a kept class.
 
     A net of several classes leaves the probability of the one that it gave, such as P(HSIL).
     """
     if isinstance(measurements, list):  # QuPath 0.2 and 0.3 write a list of names and values
         measurements = {one.get("name"): one.get("value") for one in measurements}
     score = (measurements or {}).get(OWN_SCORE)
-    if score is None:
+    # a person's class that `screen` kept may be the one that the net gives: it is a label all the same
+    if score is None or measurements.get(GIVEN_NAME) == 1:
         return None
     if named := next((name for name in measurements if OF_CLASS.fullmatch(name) and name != OWN_SCORE), None):
         return named[2:-1].casefold()
-    return "abnormal" if float(score) >= float(measurements.get(THRESHOLD_NAME, THRESHOLD)) else "normal"
+    # scores in the file are rounded: beside the threshold, only the call itself tells
+    called = measurements.get(CALLED_NAME)
+    if called is None:
+        called = float(score) >= float(measurements.get(THRESHOLD_NAME, THRESHOLD))
+    return "abnormal" if called else "normal"

@@ -3,9 +3,11 @@
 import gzip
 import json
 
+import cv2
 import numpy as np
 import pytest
 
+from data_prep.importers.gather import gather
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.outputs.geojson import writing_geojson
@@ -89,6 +91,20 @@ def test_classes_that_a_person_set_are_kept_and_the_nets_own_are_not(tmp_path):
     parts += [feature("Point", [60, 5], properties=by_net | {"classification": {"name": "Normal"}})]
     nuclei = read(geojson(tmp_path, *parts))
     assert [n.given for n in nuclei] == ["HSIL", "Abnormal", "HSIL: sure", "NILM", "", "", "Normal"]
+
+
+def test_a_class_that_a_screening_kept_is_kept_again(tmp_path, rng):
+    """Also one that the net agrees with, and calls at a threshold that the rounded score cannot be compared with."""
+    cells = [cell_at(10, 20, 0.9, given="Abnormal"), cell_at(40, 20, 0.9)]
+    cells += [cell_at(10, 50 + k, 5e-7, threshold=limit) for k, limit in enumerate((4e-7, 5.1e-7))]
+    cells += [cell_at(10, 90, 0.4999999)]
+    with writing_geojson(tmp_path / "cells.geojson", "field.png") as write:
+        for cell in cells:
+            write(cell)
+    assert [n.given for n in read(tmp_path / "cells.geojson")] == ["Abnormal", "", "", "", ""]
+    cv2.imwrite(str(tmp_path / "field.png"), rng.integers(0, 256, (200, 200, 3), np.uint8))
+    found = gather([tmp_path / "cells.geojson"], tmp_path / "field.png", mpp=MPP).cells
+    assert [one.known.label for one in found] == ["abnormal"]
 
 
 def test_hole_is_filled_and_direction_does_not_matter(tmp_path):

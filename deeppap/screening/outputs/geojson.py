@@ -14,7 +14,7 @@ from pathlib import Path
 
 from data_prep.classes import ABNORMAL as ABNORMAL_LABEL
 from data_prep.classes import NEITHER, NORMAL, known_class
-from data_prep.geojson import THRESHOLD_NAME
+from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME
 from deeppap.io.files import complete_or_absent
 from deeppap.screening.cells import ABNORMAL, COLOURS, GREY, ScreenedCell
 
@@ -36,11 +36,15 @@ def feature(
     if cell.given:  # what a person said stays
         known = known_class(cell.given)
         name, colour = cell.given, GREY if known is None else SIDES[known.label]
+    score = round(cell.score, 6)
+    is_unclear = cell.threshold != ABNORMAL or (score >= ABNORMAL) != cell.abnormal
     numbers = {
         # by this the import knows the net's class from one that a person set
         **({f"P({cell.kind})": round(cell.p_kind, 6)} if cell.kind else {}),
-        "P(abnormal)": round(cell.score, 6),
+        "P(abnormal)": score,
         **({THRESHOLD_NAME: cell.threshold} if cell.threshold != ABNORMAL else {}),
+        **({CALLED_NAME: int(cell.abnormal)} if is_unclear else {}),
+        **({GIVEN_NAME: 1} if cell.given else {}),
         "P(abnormal) spread": round(cell.spread, 6),
         "Nucleus: Area µm^2": round(cell.area_um2, 4),
         "Nucleus: Confidence": round(cell.confidence, 4),
