@@ -4,8 +4,8 @@ The paper calls a cell abnormal at 0.5. A screening wants to miss few abnormal c
 The test cells cannot choose the threshold that they are judged at.
 """
 
-import math
 from collections.abc import Callable, Sequence
+from decimal import ROUND_FLOOR, Context
 from statistics import mean
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from deeppap.records.record import write_record
 from deeppap.records.run_folder import locked
 from deeppap.records.structs import SENSITIVITIES
 from deeppap.scoring.cell_views import cells_of_data_set
+from deeppap.scoring.open_nets import SUMS
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name, write_scores
 from deeppap.stats.operating_point import operating_point
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from deeppap.scoring.trained_model import TrainedModel
 
 FILE = "inner_scores.csv"  # in a fold's folder, as scores.csv
-DIGITS = 6  # after the point, as in cells.csv
+DIGITS = 6  # that count: an over-confident net may score its abnormal cells far below one millionth
 BELOW = 2.5  # abnormal cells that must lie below a threshold, or it hangs on one or two of them
 
 
@@ -42,13 +43,18 @@ def choose(scores: Sequence[CellScore]) -> tuple[ThresholdRecord, ...]:
         if point is None:
             return ()
         # rounded down: a cell that the threshold calls abnormal stays so
-        threshold = math.floor(point["threshold"] * 10**DIGITS) / 10**DIGITS
+        threshold = rounded_down(point["threshold"])
         below = sum(value < threshold for label, value in zip(labels, values, strict=True) if label == 0)
         counts = {name: point[name] for name in ("abnormal", "normal")}
         found.append(
             ThresholdRecord(sensitivity=sensitivity, threshold=threshold, specificity=below / point["normal"], **counts)
         )
     return tuple(found)
+
+
+def rounded_down(value: float) -> float:
+    """The highest number of DIGITS digits that does not exceed `value`."""
+    return float(Context(prec=DIGITS, rounding=ROUND_FLOOR).create_decimal_from_float(value))
 
 
 def ensure_thresholds(model: "TrainedModel", device: Device, say: Callable[[str], None]) -> None:
@@ -92,7 +98,7 @@ def _mean(same: Sequence[ThresholdRecord]) -> ThresholdRecord:
         return same[0]
     return ThresholdRecord(
         sensitivity=same[0].sensitivity,
-        threshold=round(mean(one.threshold for one in same), DIGITS),
+        threshold=rounded_down(mean(one.threshold for one in same)),
         specificity=mean(one.specificity for one in same),
         abnormal=min(one.abnormal for one in same),
         normal=min(one.normal for one in same),
@@ -104,12 +110,23 @@ def text(one: ThresholdRecord) -> str:
     cells = f"{one.abnormal} abnormal and {one.normal} normal cells held back from training"
     found = f"threshold {one.threshold:g}: sensitivity {100 * one.sensitivity:.0f} % on {cells}"
     found += f", at a specificity of {100 * one.specificity:.1f} %"
+    if one.specificity == 0:
+        return f"{found}: it calls every normal cell held back abnormal, so it is of no use"
     return f"{found}; uncertain, so few abnormal cells chose it" if is_uncertain(one) else found
 
 
 def is_uncertain(one: ThresholdRecord) -> bool:
     """Whether too few abnormal cells chose it: 50 are needed for a sensitivity of 95 %, 250 for 99 %."""
     return one.abnormal * (1 - one.sensitivity) < BELOW - 1e-9
+
+
+def _how_to_get(model: "TrainedModel") -> str:
+    """What to do for a net that could have thresholds and has none."""
+    if (model.folder.parent / SUMS).exists():  # a release has no inner cells to score
+        return "Give a number."
+    # by another engine than the run's own, the scores would be others beside them
+    own = f"--engine {model.run.engine} --precision {model.run.precision}"
+    return f"Run tools/evaluate.py --net {model.folder} {own}, or give a number."
 
 
 def require_threshold(models: Sequence["TrainedModel"], asked: str | float | None) -> tuple[float, str]:
@@ -136,7 +153,7 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
                 f"`select` {model.run.select} in {model.folder}",
                 "Give a number, or train with `select` inner.",
             )
-        do = "Run tools/evaluate.py on it, or give a number."
+        do = _how_to_get(model)
         raise UserError(model.folder, "scores of inner cells of both labels, to choose a threshold by", "none", do)
     made = models[0].test_record
     return found.threshold, f"{text(found)} (scored with {made.views} views x {made.crops} crops)"

@@ -11,7 +11,7 @@ from data_prep.classes import PLAIN
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import ThresholdRecord
 from deeppap.scoring.score_cells import CellScore
-from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold
+from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold, text
 
 
 def cell_score(label, score):
@@ -25,10 +25,10 @@ def record(sensitivity=0.95, threshold=0.3, specificity=0.8, abnormal=100, norma
     )
 
 
-def net(*thresholds, select="inner"):
+def net(*thresholds, select="inner", engine="caffe", folder=Path("net")):
     made = SimpleNamespace(views=10, crops=10)
-    run = SimpleNamespace(select=select)
-    return SimpleNamespace(thresholds=thresholds, run=run, folder=Path("net"), test_record=made)
+    run = SimpleNamespace(select=select, engine=engine, precision="float32")
+    return SimpleNamespace(thresholds=thresholds, run=run, folder=folder, test_record=made)
 
 
 def test_the_threshold_reaches_the_sensitivity_and_no_more():
@@ -40,6 +40,21 @@ def test_the_threshold_reaches_the_sensitivity_and_no_more():
     assert (second.sensitivity, second.threshold) == (0.99, 0.205123)  # all 40
     assert (first.specificity, second.specificity) == (0.75, 0.5)
     assert (first.abnormal, first.normal) == (40, 4)
+
+
+def test_an_over_confident_net_has_a_threshold_below_one_millionth():
+    found = choose([cell_score(1, 5.1234567e-7), *(cell_score(0, value) for value in (1e-9, 2e-9, 3e-9, 1e-3))])
+    assert [(one.threshold, one.specificity) for one in found] == [(5.12345e-7, 0.75)] * 2
+    (mean, _) = of_nets([net(*found), net(*found)])
+    assert mean.threshold == 5.12345e-7
+    assert "no use" not in text(mean)
+
+
+def test_a_threshold_that_calls_every_cell_abnormal_is_of_no_use():
+    for lowest in (0.0, 1e-3):
+        found = choose([cell_score(1, lowest), *(cell_score(0, value) for value in (1e-3, 0.9))])
+        assert {one.specificity for one in found} == {0}
+        assert all("of no use" in text(one) for one in found)
 
 
 @pytest.mark.parametrize("labels", [[], [0, 0, 2], [1, 1]])
@@ -72,3 +87,12 @@ def test_what_a_user_asks_for():
 def test_a_net_without_thresholds_is_named(select, error):
     with pytest.raises(error, match="net"):
         require_threshold([net(record()), net(select=select)], "sens95")
+
+
+def test_the_advice_for_a_missing_threshold_can_be_followed(tmp_path):
+    with pytest.raises(UserError, match="tools/evaluate.py --net net --engine onnx "):
+        require_threshold([net(engine="onnx")], "sens95")
+    (tmp_path / "SHA256SUMS").touch()
+    with pytest.raises(UserError) as caught:
+        require_threshold([net(folder=tmp_path / "fold0")], "sens95")
+    assert "evaluate" not in str(caught.value) and "a number" in str(caught.value)

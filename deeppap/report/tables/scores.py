@@ -38,7 +38,7 @@ def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     honest = cross_fitted(fold_scores(run.folds), run.groups)
     missed, alarms = f"{pooled['missed']}/{pooled['abnormal']}", f"{pooled['false_alarms']}/{pooled['normal']}"
     shares = [with_interval(pooled[name], limits[name]) for name in ("sens", "spec")]
-    rows = [[run.title, f"{pooled['threshold']:.3f}", *shares, missed, alarms]]
+    rows = [[run.title, _number(pooled["threshold"]), *shares, missed, alarms]]
     if honest:
         shares = [with_interval(honest[name], honest["interval"][name]) for name in ("sens", "spec")]
         rows.append([f"{run.label}, threshold from the other folds", "varies", *shares, None, None])
@@ -70,13 +70,20 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
         found = binary_metrics(run.labels, calls)
         shares = [with_interval(found[m], interval(run.labels, calls, m, run.groups)) for m in ("sens", "spec")]
         missed, alarms = int((calls[run.labels == 1] == 0).sum()), int(calls[run.labels == 0].sum())
-        at = f"{min(limits):.3f}" + (f" to {max(limits):.3f}" if min(limits) < max(limits) else "")
+        at = _number(min(limits)) + (f" to {_number(max(limits))}" if min(limits) < max(limits) else "")
         rests = f"{min(one.abnormal for one in same)} abnormal cells{_each(run)}" if same else None
         if same and any(map(is_uncertain, same)):
             rests += ", uncertain"
+        if same and all(one.specificity == 0 for one in same):
+            rests += ", of no use: calls every normal one abnormal"
         rows.append([run.title, name, at, *shares, missed, alarms, rests])
         data.append({"chosen for": name, "thresholds": limits, **found, "missed": missed, "false_alarms": alarms})
     return rows, data
+
+
+def _number(threshold: float) -> str:
+    """A threshold to three digits, however small."""
+    return f"{threshold:.3f}" if threshold >= 0.001 else f"{threshold:.3g}"
 
 
 def _each(run: Run) -> str:
