@@ -18,7 +18,7 @@ from deeppap.io.html import render
 from deeppap.io.pinned import caffe_commit
 from deeppap.records import RunRecord
 from deeppap.records.record import without_paths
-from deeppap.records.structs import CLASSIFY_VIEWS
+from deeppap.records.structs import CLASSIFY_VIEWS, SENSITIVITIES
 from deeppap.report.facts import SELECTIONS
 from deeppap.report.notes import made, scored_how, weights_of
 from deeppap.report.runs import Run
@@ -26,6 +26,7 @@ from deeppap.report.table import metric_text
 from deeppap.report.tables.comparison import baselines
 from deeppap.report.tables.performance import table3, table5
 from deeppap.scoring.results import FoldResult, RunResult
+from deeppap.scoring.thresholds import text
 from deeppap.stats.metrics import METRICS, binary_metrics
 
 
@@ -50,6 +51,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     # a run's figures are of five nets; a user downloads one
     rows.append([f"these weights alone, fold {fold.fold}", len(fold.ids), *values])
     beside = baselines([run])
+    name_of = {share: name for name, share in SENSITIVITIES.items()}
     return render(
         "report/templates/model_card.md",
         # a JSON string is YAML, whatever the data's name
@@ -73,6 +75,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         ),
         selection=SELECTIONS[model.select],
         made=made(fold.made[0]),
+        thresholds=[(name_of[one.sensitivity], text(one)) for one in fold.made[0].thresholds or ()],
         command=_command(record),
         metrics=_table(table.columns, rows),
         baselines=_table(beside.columns[1:], [row[1:] for row in beside.text_rows()]),

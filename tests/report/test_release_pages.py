@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import ModelRecord, RunRecord
-from deeppap.records.structs import CLASSIFY_VIEWS
+from deeppap.records import ModelRecord, RunRecord, ThresholdRecord
+from deeppap.records.structs import CLASSIFY_VIEWS, BlendRecord, BlendTry
+from deeppap.report.facts import what_was_run
 from deeppap.report.release_pages import model_card, release_page
+from deeppap.report.runs import Run
 from deeppap.scoring.results import load_run
 from deeppap.stats.metrics import binary_metrics, percent
 from tests.support.checkout import ROOT
@@ -182,3 +184,25 @@ def test_how_the_figures_were_scored(make):
     assert f"takes {CLASSIFY_VIEWS} views of each cell" in page
     assert "The figures have 10." in page
     assert made in card(run)
+
+
+def test_a_card_names_the_thresholds_and_the_pixel_size(make):
+    run = make()
+    chosen = ThresholdRecord(sensitivity=0.95, threshold=0.3125, specificity=0.8, abnormal=90, normal=70)
+    change_scores(run / "fold0", thresholds=(chosen,))
+    assert "- `--threshold sens95`: threshold 0.3125: sensitivity 95 %" in card(run)
+    assert "`--threshold" not in card(run, 1)
+    for page in (card(run), release_page(load_run(run), [0], "net", onnx=False)):
+        assert "--centre 61,48 --mpp" in page
+
+
+def test_what_was_kept_of_an_adapted_net_is_said(make):
+    run = make()
+    for fold, share in enumerate((0.0, 0.4, 1.0)):
+        tried = (BlendTry(share=share, auc=0.9, loss=0.1),)
+        change(ModelRecord, run / f"fold{fold}", blend=BlendRecord(share=share, abnormal=9, normal=21, tried=tried))
+    said = dict(what_was_run([Run(load_run(run), "run")]).rows)["Snapshot scored"]
+    kept = said.split("weights kept: ")[1].split("; ")
+    assert kept[0].startswith("fold 0: the source's")
+    assert "40 % of the adapted" in kept[1] and "60 %" in kept[1]
+    assert kept[2] == "fold 2: the adapted ones"
