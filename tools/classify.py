@@ -103,7 +103,7 @@ def main() -> None:
     if args.out:
         marks = write_csv(scores, models[0].outputs, len(cells), args.out, bool(args.threshold))
         print(f"{args.out}: {len(cells)} cells")
-        print(f"Next: tools/screen.py IMAGES --net {models[0].folder}, which finds the nuclei itself")
+        print(f"Next: tools/screen.py IMAGES --net {args.net}, which finds the nuclei itself")
     else:
         marks = to_csv(scores, models[0].outputs, sys.stdout, bool(args.threshold))
     if line := share_line(marks):

@@ -82,7 +82,7 @@ def main() -> None:
     )
     print(f"selected ({model.select}): {fold / model.snapshot}, epoch {model.epoch:g}{tested}")
     ensure_reference(TrainedModel.open(fold), device, print)
-    print("Next: tools/evaluate.py")
+    print(f"Next: tools/evaluate.py --net {fold}")
 
 
 if __name__ == "__main__":

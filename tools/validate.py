@@ -82,7 +82,16 @@ def main() -> None:
     for table in (*islice(all_tables(runs), 3), thresholds_for_use(runs)):
         print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
-    print(f"Next: tools/learning_curve.py --data {args.manifest} --from {models[0].folder}, to see what adapting gains")
+    if len(models) == 1:  # one net can be adapted
+        words = f"--data {args.manifest} --from {args.net[0]} --profile quick --protocol field"
+        print(f"Next: tools/learning_curve.py {words}, to see what adapting gains")
+    else:
+        print(f"Next: {next_screening(args)}")
+
+
+def next_screening(args: argparse.Namespace) -> str:
+    """The command that screens images by what the user named first: a screening takes one net, or one release."""
+    return f"tools/screen.py IMAGES --net {args.net[0]}" + (f" --mpp {args.mpp:g}" if args.mpp else "")
 
 
 def judge_screening(args: argparse.Namespace, models: list, device: "Device") -> None:
@@ -96,7 +105,7 @@ def judge_screening(args: argparse.Namespace, models: list, device: "Device") ->
     for table in tables:
         print(table.text())
     print(f"report: {page}")
-    print(f"Next: tools/screen.py IMAGES --net {models[0].folder} --mpp {args.mpp:g}")
+    print(f"Next: {next_screening(args)}")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,16 @@ def summary(found: Gathered, out: Path) -> list[str]:
     lines += [f"!! {line}" for line in warnings(found)]
     lines.append(f"look at {out / 'import_check.png'}: each cross must lie on a nucleus")
     lines = list(map(printable, lines))
+    if any(count < LEAST for count in _labels(found).values()):
+        # too few to train on; a net can score them
+        return [*lines, f"next: label more cells, or tools/classify.py --csv {out / 'cells.csv'} --net NET"]
     return [*lines, f"next: tools/cross_validate.py --data {out} --profile quick --protocol field"]
+
+
+def _labels(found: Gathered) -> dict[str, int]:
+    """How many cells are normal, and how many abnormal."""
+    counts = Counter(one.known.label for one in found.cells)
+    return {label: counts[label] for label in (NORMAL, ABNORMAL)}
 
 
 def warnings(found: Gathered) -> list[str]:
@@ -145,10 +154,9 @@ def warnings(found: Gathered) -> list[str]:
             f"{', '.join(names)}: neither normal nor abnormal, so nets of two classes do not use them. For debris "
             f'and leukocytes that is right. If a class is normal for you, say `classes` "NAME={NORMAL}".'
         )
-    counts = Counter(one.known.label for one in found.cells)
-    for label in (NORMAL, ABNORMAL):
-        if counts[label] < LEAST:
-            lines.append(f"only {counts[label]} {label} cells: five folds need {LEAST} or more of each.")
+    for label, count in _labels(found).items():
+        if count < LEAST:
+            lines.append(f"only {count} {label} cells: five folds need {LEAST} or more of each.")
     return lines
 
 
