@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Find and score every cell of field images and slides. For research only: this is not a medical device."""
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -113,7 +114,9 @@ def main() -> int:
     if len(results) > 1:
         print(f"one row per image: {out / 'summary.html'}")
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
-    print(f"Next: label cells there, then tools/import_labels.py labels.csv --images {args.image[0]} --out my_cells")
+    # all images, or the labels of one would be taken for another's
+    at = args.image[0] if len(args.image) == 1 else os.path.commonpath([path.absolute() for path in args.image])
+    print(f"Next: label cells there, then tools/import_labels.py labels.csv --images {at} --out my_cells")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 

@@ -58,6 +58,7 @@ class ImageIndex:
                     self.by_name[plain(path.name)].append(path)
                     self.by_stem[plain(path.stem)].append(path)
         self.size = cache(image_size)  # (height, width)
+        self.unnamed: str | None = None  # the one name that was taken for the image given, though it is another
 
     def find(self, name: str, near: Path) -> Path:
         """The image of that name; `near` is the file that names it.
@@ -78,7 +79,9 @@ class ImageIndex:
         found = self.by_name.get(plain(file)) or self.by_stem.get(plain(file)) or []
         if not found and is_image(Path(file)):  # the same image, saved in another format
             found = self.by_stem.get(plain(PurePosixPath(file).stem)) or []
-        if not found and self.roots[0].is_file():  # `images` named this very file
+        if not found and self.roots[0].is_file() and not is_image(Path(file)) and self.unnamed in (None, name):
+            # `images` is this very file, and what lies beside it has its name from no image: an export of one image
+            self.unnamed = name
             return self.roots[0]
         if not found:
             raise UserError(near, "the image that it names", f"no {name or 'name'}", self._advice(file))

@@ -191,3 +191,14 @@ def test_a_bad_file_is_one_line(tmp_path, points, name, text):
     (mistake,) = refused([tmp_path / name])
     assert name in mistake.where
     assert len(str(mistake)) < 500
+
+
+def test_labels_of_several_images_are_not_all_taken_for_the_one_image_given(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / "images" / name), np.full((60, 80, 3), 200, np.uint8))
+    for names in (("a.png", "b.png"), ("x", "y")):
+        labels = tmp_path / "labels.csv"
+        labels.write_text("image,nucleus_x,nucleus_y,class\n" + "".join(f"{name},30,20,NILM\n" for name in names))
+        mistakes = refused([labels], tmp_path / "images/a.png")
+        assert mistakes and all("the image that it names" in str(mistake) for mistake in mistakes)
