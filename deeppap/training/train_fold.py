@@ -14,8 +14,6 @@ from deeppap.io.files import remove, require_space, sha256_file
 from deeppap.io.pinned import REFERENCE
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
-from deeppap.training.blend import blended
-from deeppap.training.blend import text as blend_text
 from deeppap.training.resolve import (
     Schedule,
     difference,
@@ -99,15 +97,19 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if not options.keep_snapshots:
             (fold / "snapshots" / PRUNING).touch()
         model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
+        line = None
         if options.source and run.select == "inner":
             # another border changes the source's views: its scores here would not be those of the net as it is
             if options.source.run.border == run.border:
-                model = blended(fold, model, options.source, run, options.device)
+                from deeppap.training import blend  # loads scikit-learn, which only an adapted net needs
+
+                model = blend.blended(fold, model, options.source, run, options.device)
+                line = blend.text(model)
             else:
                 border = f"its border is {options.source.run.border}, and this run's {run.border}"
                 say(f"!! the adapted weights are kept without a comparison with the source: {border} !!")
         model.write(fold)
-        if line := blend_text(model):
+        if line:
             say(line)
         elif line := lost_by_adapting(model):
             say(f"!! {line} !!")

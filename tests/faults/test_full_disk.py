@@ -95,9 +95,9 @@ def test_a_disk_that_fills_up_while_caffe_writes_its_snapshot(
 def test_a_report_on_a_full_disk(small_disk, tmp_path):
     run = load_run(write_synthetic_run(tmp_path / "run", folds=1))
     disk = small_disk(96 << 10)
-    with pytest.raises(UserError, match="a full disk") as caught:
+    with pytest.raises(UserError, match="disk") as caught:  # full while a file is written, or too full to begin one
         write_report([run], disk.folder / "report")
-    assert caught.value.where == str(disk.folder / "report")
+    assert caught.value.where.startswith(str(disk.folder))
     assert list(disk.folder.iterdir()) == []
     disk.resize(64 << 20)
     assert write_report([run], disk.folder / "report").is_file()
