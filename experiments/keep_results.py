@@ -36,6 +36,9 @@ SHOWN = {  # runs in README's table
     "herlev-field-medium-last": "**ours, whole fields kept together**",
     "herlev-field-medium-7class-last": "ours, whole fields kept together, net of seven classes: as normal and abnormal",
     "cric-external-herlev-field-medium": "external: 472 nuclei of CRIC, the five nets of whole fields averaged",
+    "cric-external-herlev-field-quick": "external: 2,814 nuclei of CRIC, one `quick` net of Herlev",
+    "cric-116-field-quick-inner": "CRIC, whole fields kept together, one fold of `quick`",
+    "herlev-cric-field-quick-inner": "Herlev and CRIC, whole fields kept together, one fold of `quick`",
 }
 BASELINES = {
     "file_name": "numbers in the file name, no pixels",
