@@ -171,7 +171,9 @@ def test_validate_marks_and_counts(checkout, evaluated_fold, two_cells, rng, qui
         cv2.imwrite(str(two_cells.parent / name), black_and_white(rng))
     manifest.write_text("image,nucleus_x,nucleus_y,label\na.png,107,107,1\nb.png,107,107,0\n", encoding="utf-8")
     words = ("--net", evaluated_fold, "--views", "2", "--crops", "1", "--gpu", "none", "--run", "noise")
-    assert "2 of 2 cells (100.0 %)" in run_tool(checkout, "validate", manifest, *words).stdout
+    said = run_tool(checkout, "validate", manifest, *words).stdout
+    assert "2 of 2 cells (100.0 %)" in said
+    assert "--profile quick --protocol field" in said.splitlines()[-1]
     assert marks((checkout / "runs/noise/fold0/ood.csv").read_text()) == ["yes", "yes"]
     assert RunRecord.read(checkout / "runs/noise").external.out_of_distribution == 2
 

@@ -44,6 +44,9 @@ def test_a_trained_fold_is_not_trained_again(checkout, trained_fold, source_weig
     words = ("--net", trained_fold, "--gpu", "none")
     done = run_tool(checkout, "train", *words, "--weights", source_weights)
     assert "already trained: iteration 9 selected" in done.stdout
+    assert "tools/evaluate.py --net " in done.stdout and done.stdout.endswith(
+        "/fold0\n"
+    )  # without it, data/fold would be scored
     # a transferred model is not handed out as one from scratch
     done = run_tool(checkout, "train", *words, "--from-scratch", status=2)
     assert f"then and now: weights {source_weights.name} " in done.stderr
