@@ -20,8 +20,8 @@ from deeppap.stats.metrics import binary_metrics, checked
 
 CHANCE = 0.5  # area under the curve
 SMALLEST = np.finfo(np.float32).tiny  # the least probability that Caffe's loss layer takes
-NO_EVIDENCE = "no evidence that this net has learned anything"
-DO_NOT_USE = "do not use its scores; label more cells or train longer (docs/how-to/own-cells.md, section 3)"
+NO_EVIDENCE = "no evidence that this net tells abnormal cells of this set from normal ones"
+DO_NOT_USE = "do not use its scores; label more cells or train longer (docs/how-to/own-cells.md, section 4)"
 OVER_CONFIDENT = "this net orders its test cells, but is over-confident"
 NO_PROBABILITIES = (
     "its scores are no probabilities, and 0.5 may be a poor threshold (docs/how-to/own-cells.md, section 4)"
