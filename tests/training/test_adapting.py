@@ -119,9 +119,9 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
     # interrupted before model.json, the same call finds the same
     assert blend.blended(fold, trained, source, run, device) == model
     model.write(fold)
-    # as a fold that is built again has them
-    own.write(fold)
-    (fold / "mean.binaryproto").write_bytes(data)
+    # a fold that is built again has the same mean image: that of its own views
+    assert own.mean_sha != FoldRecord.read(trained_fold).mean_sha
+    assert FoldRecord.read(fold) == own and (fold / "mean.binaryproto").read_bytes() == data
     # with the source's own mean image: the same pixels have the same score
     image = np.random.default_rng(0).integers(0, 255, (140, 140, 3), np.uint8)
     scores = [TrainedModel.open(folder).score(image, [(70, 70)], 2, 2)[0].score for folder in (fold, trained_fold)]
