@@ -3,7 +3,7 @@
 
 import _venv  # noqa: F401
 
-from deeppap.cli.options import DATA_HELP, DEFAULTS, add_data_options
+from deeppap.cli.options import DATA_HELP, DEFAULTS, add_data_options, data_words
 from deeppap.cli.tool import ToolParser, run
 
 EPILOG = f"""\
@@ -27,12 +27,12 @@ def main() -> None:
     from deeppap.report.tables.comparison import baselines_alone
     from deeppap.studies.baselines import measured_baselines
 
-    dataset = open_datasets(find_data(args.data), args.allow_partial)
+    data = find_data(args.data)
+    dataset = open_datasets(data, args.allow_partial)
     found = measured_baselines(dataset, make_split(dataset, args.protocol, args.seed))
     for part in (dataset, *dataset.sets()):
         print(baselines_alone(part, found, args.protocol, dataset.classes).text())
-    data = " ".join(f"--data {one}" for one in args.data or ["data/herlev"])
-    print(f"Next: tools/cross_validate.py {data} --protocol {args.protocol}")
+    print(f"Next: tools/cross_validate.py {data_words(data)} --protocol {args.protocol}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from deeppap.cli.options import (
     add_source_options,
     add_work_options,
     at_least_one,
+    data_words,
     device_of,
     requested,
     weights_of,
@@ -48,6 +49,7 @@ def main() -> None:
     add_device_options(parser)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
+    from data_prep.dataset import find_data
     from deeppap.report.learning_curve import read_curve, write_curve
     from deeppap.studies.learning_curve import BEFORE, CurveOptions, learning_curve
     from deeppap.training.source import open_source
@@ -61,8 +63,7 @@ def main() -> None:
     table, figure = write_curve(read_curve(home, BEFORE), home / "curve")
     print(table.text())
     print(f"figure: {figure}")
-    data = " ".join(f"--data {one}" for one in args.data or ["data/herlev"])
-    print(f"Next: tools/train.py {data} --from {args.source}")
+    print(f"Next: tools/train.py {data_words(find_data(args.data))} --from {args.source}")
 
 
 if __name__ == "__main__":

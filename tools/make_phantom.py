@@ -20,9 +20,6 @@ These are drawings: no figure obtained from them is a result. An existing folder
 """
 
 
-NEXT = "Next: tools/screen.py {out} --net RUN/foldK --mpp 0.201 --training-mpp 0.201"
-
-
 def main() -> None:
     """Draw, and print what was drawn."""
     parser = ToolParser(__doc__, EPILOG)
@@ -45,12 +42,11 @@ def main() -> None:
 
     if args.manifest:
         print(make_phantom_manifest(args.out, args.cells, args.seed, args.workers))
-        print(f"Next: tools/train.py --data {args.out} --profile smallest")
-        return
-    counts = make_phantom(args.out, args.cells, args.seed, args.workers)
-    for entry, count in zip(CLASSES, counts, strict=True):
-        print(f"{count:5d}  {entry.folder}")
-    print(f"{sum(counts):5d}  cells in {args.out}")
+    else:
+        counts = make_phantom(args.out, args.cells, args.seed, args.workers)
+        for entry, count in zip(CLASSES, counts, strict=True):
+            print(f"{count:5d}  {entry.folder}")
+        print(f"{sum(counts):5d}  cells in {args.out}")
     print(f"Next: tools/train.py --data {args.out} --profile smallest")
 
 
@@ -59,13 +55,13 @@ def _draw_fields(args: argparse.Namespace) -> None:
         from deeppap.phantom.slide import make_slide
 
         slide = make_slide(args.out, args.slide, 40 if args.fields is None else args.fields, args.seed)
-        print(f"{sum(1 for _ in slide.centres()):5d}  cells in {args.out}")
-        print(NEXT.format(out=args.out))
-        return
-    from deeppap.phantom.field import make_fields
+        count = sum(1 for _ in slide.centres())
+    else:
+        from deeppap.phantom.field import make_fields
 
-    print(f"{make_fields(args.out, args.fields, args.cells, args.seed):5d}  cells in {args.out}")
-    print(NEXT.format(out=args.out))
+        count = make_fields(args.out, args.fields, args.cells, args.seed)
+    print(f"{count:5d}  cells in {args.out}")
+    print(f"Next: tools/screen.py {args.out} --net RUN/foldK --mpp 0.201 --training-mpp 0.201")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ argparse prints a mistake of a type with the name of the option.
 import argparse
 import tomllib
 from argparse import ArgumentTypeError
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -300,6 +301,11 @@ def add_detector_training_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the crops, the net and the folds")
     what = "weights that find nuclei without a mark in --incomplete folders (default: the shipped ones)"
     parser.add_argument("--teacher", type=Path, metavar="FILE", help=what)
+
+
+def data_words(data: Iterable[Path | str]) -> str:
+    """Data sets as a following command names them."""
+    return " ".join(f"--data {one}" for one in data)
 
 
 def requested(args: argparse.Namespace) -> Request:
