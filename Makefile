@@ -54,7 +54,7 @@ caffe-test: caffe
 	third_party/caffe/test.sh cpu
 
 test: caffe
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: venv
 	$(BIN)/ruff check .

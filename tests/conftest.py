@@ -29,10 +29,34 @@ from tests.support.caffe_nets import gaussian_weights  # noqa: E402
 from tests.support.checkout import ROOT, make_checkout, run_tool  # noqa: E402
 
 CELLS = 40
+# files of long tests: begun last, one of them would keep a single worker busy. The first needs no trained net: its
+# worker has work while the other one trains that net for both
+LONG = (
+    "benchmarks/test_benchmarks",
+    "training/test_adapting",
+    "studies/test_cross_validate",
+    "studies/test_learning_curve",
+    "faults/test_cluster",
+    "faults/test_interruptions",
+    "faults/test_full_disk",
+    "faults/test_determinism",
+    "faults/test_kill_lmdb",
+    "training/test_solver_fields",
+    "screening/test_screen_tool",
+    "screening/nuclei/test_train_fcn",
+    "studies/test_own_classes",
+    "studies/test_release",
+    "test_experiments",
+)
 FOLD = "runs/phantom-cell-smallest/fold0"
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us in the background
 settings.register_profile("deeppap", database=None, deadline=None)  # leaves nothing in the project
 settings.load_profile("deeppap")
+
+
+def pytest_collection_modifyitems(items):
+    place = {f"tests/{name}.py": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")
