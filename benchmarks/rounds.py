@@ -42,13 +42,14 @@ def options(doc: str) -> argparse.Namespace:
     load, where = os.getloadavg()[0], machine()
     print(doc.splitlines()[0])
     print(f"{where.processor}, {where.cores} cores, {where.system}; load before: {load:.2f}")
-    print(f"{Device().describe()}; matrix product on all cores: {gemm_peak():.0f} GFLOP/s")
+    peak = gemm_peak(256 if args.smallest else 2048)
+    print(f"{Device().describe()}; matrix product on all cores: {peak:.0f} GFLOP/s")
     args.folder = args.folder.absolute()
     args.folder.mkdir(parents=True, exist_ok=True)
     return args
 
 
-def gemm_peak(size: int = 2048) -> float:
+def gemm_peak(size: int) -> float:
     """GFLOP/s of one large float32 matrix product by NumPy: the most that Caffe's own products can reach."""
     a = np.random.default_rng(1).random((size, size), np.float32)
     # the first product also starts the threads

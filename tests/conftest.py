@@ -87,6 +87,12 @@ def phantom(shared):
 
 
 @pytest.fixture(scope="session")
+def other_phantom(shared):
+    """Another laboratory's cells: a phantom of another seed, which shares no picture with the first."""
+    return shared("other", lambda folder: make_phantom(folder / "other", CELLS, seed=2, workers=1)) / "other"
+
+
+@pytest.fixture(scope="session")
 def dataset(phantom):
     return open_dataset(phantom)
 
@@ -160,8 +166,9 @@ def trained_model(trained_fold):
 
 @pytest.fixture(scope="module")
 def quick_reports():
-    """Reports without figures, which take seconds each: for tests of what a tool does before its report."""
+    """Reports without figures, which take seconds each, and no timing of Caffe: for tests of what a tool does else."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: 100.0)
         patch.setattr("deeppap.report.report.all_figures", lambda runs: ())
         patch.setattr("deeppap.report.report.ensure_net_files", lambda run: None)
         yield

@@ -69,12 +69,17 @@ def test_a_run_by_field_validates_on_training_cells(phantom, tmp_path):
     assert record.train_cells + record.val_cells == len(trained_on)
 
 
-@pytest.mark.slow
-def test_the_papers_selection_under_field_is_named(phantom, dataset, rng, tmp_path):
+def test_the_papers_selection_under_field_is_named(phantom, dataset, rng, tmp_path, monkeypatch):
     request = Request(data=(str(phantom),), profile="smallest", protocol="field", select="paper")
     fold, _ = prepare_fold(request, 0, 1, None, tmp_path)
     said = []
-    train_fold(fold, TrainOptions(None), said.append)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deeppap.training.train_fold.train", stop)
+    with pytest.raises(KeyboardInterrupt):  # said before Caffe starts
+        train_fold(fold, TrainOptions(None), said.append)
     assert f"note: {CAVEAT}" in said
     scores = [CellScore(c, PLAIN, [], rng.dirichlet((1, 1)), rng.random(2), rng.random(2)) for c in dataset.cells]
     assert CAVEAT in summary(RunRecord.read(fold.parent), scores)

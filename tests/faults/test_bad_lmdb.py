@@ -27,8 +27,7 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("name", ["train_lmdb", "val_lmdb"])
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize(("kind", "name"), [*((kind, "train_lmdb") for kind in DAMAGE), ("truncated", "val_lmdb")])
 def test_damage_is_found_before_reading(untrained, kind, name):
     """LMDB itself notices nothing: a reader of a truncated file ends with SIGBUS."""
     _, fold = untrained

@@ -26,10 +26,10 @@ def cells(tmp_path_factory):
     return root
 
 
-def prepared(folder, cells, *words):
+def prepared(folder, cells, *words, process=False):
     """Every byte that data preparation leaves, but for run.json (it says when and how)."""
     place = make_checkout(folder)
-    done = run_tool(place, "build_lmdb", *COMMAND, *words, herlev=cells, process=True)
+    done = run_tool(place, "build_lmdb", *COMMAND, *words, herlev=cells, process=process)
     assert "training" in done.stdout
     return {name: digest for name, digest in final_names(place / "runs/run").items() if name != "run.json"}
 
@@ -77,7 +77,7 @@ def test_any_workers_directory_order_locale_time_zone_and_hash_seed(tmp_path, ce
         if path.is_file():
             (copy / path.relative_to(cells)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy / path.relative_to(cells))
-    assert prepared(tmp_path / "turkish", copy, "--workers", "3") == expected
+    assert prepared(tmp_path / "turkish", copy, "--workers", "3", process=True) == expected
     assert {"fold1/train_lmdb/data.mdb", "fold1/mean.binaryproto", "split.json", "cells.csv"} <= expected.keys()
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from data_prep.image_hashes import SOURCE_IMAGES, seen_images, source_images
 from deeppap.io.errors import UserError
-from deeppap.phantom.cell_set import make_phantom
 from deeppap.records import ModelRecord
 from deeppap.records.run_folder import locked
 from deeppap.training.caffe_log import parse
@@ -140,11 +139,10 @@ def test_a_cut_model_is_not_selected(copy_of, trained_fold, net_shapes):
 
 
 @pytest.fixture
-def fold(place, tmp_path):
+def fold(place, other_phantom):
     """Fold 0 of a set that the source has not seen, in a checkout of its own."""
-    make_phantom(tmp_path / "other", 40, seed=2, workers=1)
     words = ["--fold", 0, "--profile", "smallest", "--select", "inner", "--workers", 1]
-    run_tool(place, "build_lmdb", *words, herlev=tmp_path / "other")
+    run_tool(place, "build_lmdb", *words, herlev=other_phantom)
     return next(place.glob("runs/*/fold0"))
 
 

@@ -36,8 +36,10 @@ def exchange(fold, other, name):
     return path
 
 
-@pytest.mark.parametrize("kind", OTHERS)
-@pytest.mark.parametrize("name", ["train_lmdb", "val_lmdb", "mean.binaryproto"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("another fold", "train_lmdb"), ("another seed", "val_lmdb"), *((kind, "mean.binaryproto") for kind in OTHERS)],
+)
 def test_a_part_of_another_fold_stops_training(untrained, other_folds, kind, name):
     _, fold = untrained
     path = exchange(fold, other_folds[kind], name)

@@ -25,7 +25,7 @@ def words(tmp_path_factory, trained_fold):
 
 
 @pytest.fixture(scope="module")
-def curve(checkout, words):
+def curve(checkout, words, quick_reports):
     """(the curve's run folder, what was printed)."""
     printed = run_tool(checkout, "learning_curve", *words).stdout
     return checkout / "runs/mine-field-smallest-last-curve-from-phantom-cell-smallest-fold0", printed

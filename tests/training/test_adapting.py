@@ -16,7 +16,6 @@ from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.phantom.cell_set import make_phantom
 from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
@@ -32,15 +31,15 @@ from tests.support.synthetic_run import model_record
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"]
 
 
-@pytest.fixture(scope="session")
-def other_phantom(tmp_path_factory):
-    """Another laboratory's cells: a phantom of another seed, which shares no picture with the first."""
-    folder = tmp_path_factory.mktemp("other") / "other"
-    make_phantom(folder, 40, seed=2, workers=1)
-    return folder
+@pytest.fixture(scope="module", autouse=True)
+def few_shares():
+    """Fewer means of weights than a user's training tries: each is a net that is loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blend, "SHARES", (0.5, 1.0))
+        yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def other_fold(checkout, other_phantom):
     """Fold 0 of the other set, whose inner cells choose the snapshot."""
     words = ["--fold", 0, "--profile", "smallest", "--select", "inner", "--workers", 1, "--run", "other"]
@@ -48,13 +47,13 @@ def other_fold(checkout, other_phantom):
     return checkout / "runs/other/fold0"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def adapted_output(checkout, other_fold, trained_fold):
     words = ["--net", other_fold, "--from", trained_fold, "--gpu", "none", "--keep-snapshots"]
     return run_tool(checkout, "train", *words)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def adapted_fold(other_fold, adapted_output):
     """The other fold with the first phantom's net adapted to it."""
     return other_fold
@@ -95,25 +94,25 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
         assert np.corrcoef(old.ravel(), new.ravel())[0, 1] > 0.9  # from random values it would be 0
 
 
-@pytest.mark.parametrize("gain", [False, True])
 def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
-    adapted_fold, trained_fold, copy_of, monkeypatch, gain
+    adapted_fold, trained_fold, copy_of, monkeypatch
 ):
-    monkeypatch.setattr(blend, "gains", lambda *_: gain)
     _, fold = copy_of(adapted_fold, "train_lmdb")
     (last,) = fold.glob("snapshots/*_iter_*.caffemodel")
     trained = replace(ModelRecord.read(fold), snapshot=str(last.relative_to(fold)), weights_sha=sha256_file(last))
     source, run, device = open_source(trained_fold), RunRecord.read(fold.parent), Device(without_gpu=True)
     own, data = FoldRecord.read(fold), (fold / "mean.binaryproto").read_bytes()
-    model = blend.blended(fold, trained, source, run, device)
-    tried = {one.share: one for one in model.blend.tried}
-    assert list(tried) == [0, 0.25, 0.5, 0.75, 1]
+    monkeypatch.setattr(blend, "gains", lambda *_: True)
+    gained = blend.blended(fold, trained, source, run, device).blend
+    tried = {one.share: one for one in gained.tried}
+    assert list(tried) == [0, *blend.SHARES]
     inner = [cell for cell, part, _ in fold_images(fold) if part == "inner"]
-    assert model.blend.abnormal + model.blend.normal == len(inner)
-    if gain:
-        best = max(one.auc for share, one in tried.items() if share)
-        assert tried[model.blend.share].auc == best and model.blend.share
-        return
+    assert gained.abnormal + gained.normal == len(inner)
+    best = max(one.auc for share, one in tried.items() if share)
+    assert tried[gained.share].auc == best and gained.share
+    monkeypatch.setattr(blend, "gains", lambda *_: False)
+    model = blend.blended(fold, trained, source, run, device)
+    assert model.blend.tried == gained.tried
     assert model.blend.share == 0 and model.weights_sha == source.origin.weights_sha
     assert (model.iteration, model.epoch) == (0, 0)
     # interrupted before model.json, the same call finds the same
