@@ -11,7 +11,6 @@ from deeppap.io.image_file import files_of, image_size
 from deeppap.io.names import require_printable
 
 PIXEL_UM = 0.201  # side of a pixel (paper: "Herlev Dataset")
-LITTER = {"thumbs.db", "desktop.ini"}  # left by file browsers
 
 
 def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
@@ -84,8 +83,6 @@ def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
     masks: dict[str, Path] = {}
     for path in files_of(folder) if folder.is_dir() else []:
         require_printable(path.name, path)
-        if path.name.startswith(".") or path.name.lower() in LITTER:
-            continue
         if path.suffix.lower() != ".bmp" or not path.is_file():
             raise UserError(path, "only <stem>.BMP and <stem>-d.bmp in a class folder", "this", "Move it away.")
         is_mask = path.stem.lower().endswith("-d")

@@ -11,6 +11,7 @@ import numpy as np
 from data_prep.cells import Dataset
 from data_prep.fold_data import LMDBS, verify_lmdb
 from data_prep.image_hashes import pixel_sha256
+from data_prep.patch_lmdb import decoded
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.image_file import read_image
 from deeppap.records import FoldRecord
@@ -66,13 +67,7 @@ def read_views(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Key and image, uint8 (256, 256, 3) BGR, of every record of a patch LMDB."""
     with lmdb.open(str(folder), readonly=True, lock=False) as environment, environment.begin() as transaction:
         for key, value in transaction.cursor():
-            datum = caffe_pb2().Datum.FromString(value)
-            pixels = np.frombuffer(datum.data, np.uint8)
-            if datum.encoded:
-                image = cv2.imdecode(pixels, cv2.IMREAD_COLOR)
-            else:
-                image = pixels.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
-            yield key.decode(errors="replace"), np.ascontiguousarray(image)
+            yield key.decode(errors="replace"), decoded(caffe_pb2().Datum.FromString(value))
 
 
 def describe(pictures: Iterator[tuple[str, np.ndarray]]) -> Pictures:

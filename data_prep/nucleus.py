@@ -65,7 +65,9 @@ def require_background(path: Path, mask: np.ndarray) -> None:
 def flat_numbers(mask: np.ndarray) -> list[int]:
     """The numbers but 0 that fill areas of a mask (H, W), not only the rim that smoothing gives to an area."""
     around = np.ones((3, 3), np.uint8)
+    # OpenCV erodes no integers of 32 bits
     whole = mask.astype(np.float64) if mask.dtype.itemsize > 2 else mask
+    # all around a pixel inside an area there is one number; on a smoothed rim they differ
     inside = mask[(cv2.erode(whole, around) == cv2.dilate(whole, around)) & (mask > 0)]
     numbers, counts = np.unique(inside, return_counts=True)
     return numbers[counts >= max(4, FLAT * counts.max(initial=0))].tolist()
@@ -85,6 +87,7 @@ def one_piece(where: str | Path, mask: np.ndarray, number: int) -> np.ndarray:
         do = "Give each nucleus a number of its own, as scikit-image's measure.label does."
         raise UserError(where, "one nucleus of this number", f"{count - 1} pieces apart", do)
     nucleus = pieces == 1 + areas.argmax()
+    # a nucleus in its cytoplasm fills a hole of it, so the cytoplasm is what was numbered
     if set(np.unique(mask[binary_fill_holes(nucleus)])) - {0, number}:
         do = "It looks like a map of cytoplasm and nucleus. Save the nuclei alone, each with a number of its own."
         raise UserError(where, "a nucleus", "a region with another number inside it", do)

@@ -51,6 +51,7 @@ def prepare_run(
     folder = runs / name
     with locked(folder, wait=True):  # two folds of one run may start at once
         run = open_run(wanted, name, runs)
+        # an external validation refuses images that the nets were trained on, even under other names
         if not (folder / IMAGES).exists():
             write_images(folder / IMAGES, dataset)
         split = freeze(folder, dataset, split)

@@ -105,11 +105,6 @@ def _tables() -> dict[str, _Table]:
         raise UserError(FILE, "profiles as its first lines describe", f"{error}", do) from None
 
 
-def names() -> list[str]:
-    """The profiles there are."""
-    return list(_tables())
-
-
 def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     """Read one profile, with the training views of a data set's view plan.
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep import profiles
 from data_prep.cells import counts
 from data_prep.manifest import CLASS_COLUMNS, read_manifest
 from data_prep.views import Grid
+from deeppap.cli.options import profiles
 from deeppap.records.structs import PROTOCOLS
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
@@ -63,7 +63,7 @@ def test_every_command_line_exists_and_has_its_options(page):
         known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", help_of(tool)))
         options = [word.split("=")[0] for word in words if word.startswith("--") and word != "-->"]
         assert set(options) <= known, f"{tool}: no option {set(options) - known}"
-        for option, values in (("--profile", profiles.names()), ("--protocol", PROTOCOLS)):
+        for option, values in (("--profile", profiles()), ("--protocol", PROTOCOLS)):
             if option in words:
                 assert re.sub(r"\W.*", "", words[words.index(option) + 1]) in values
 

@@ -11,15 +11,12 @@ from deeppap.io.errors import UserError
 from deeppap.io.image_file import files_of, image_size
 
 SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers; Macs leave files whose names begin with a dot
 SUMMARY = "import_summary.txt"  # marks a folder that an import wrote
 
 
 def walk(folder: Path) -> Iterator[Path]:
     """The files of a folder and all below it, sorted; without hidden ones and without earlier imports' results."""
     for path in files_of(folder):
-        if path.name.startswith(".") or path.name.lower() in LITTER:
-            continue
         if path.is_dir():
             if not path.is_symlink() and not (path / SUMMARY).exists():  # a link could lead round in a circle
                 yield from walk(path)

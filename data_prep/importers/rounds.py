@@ -52,6 +52,7 @@ def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
         for pair in sorted(cKDTree([one.centre for one in cells]).query_pairs(SAME)):
             first, second = sorted((cells[place] for place in pair), key=_age)
             if first.by and second.by and first.by != second.by:
+                # by name: A with B is the same pair as B with A
                 names = sorted(((first.by, first.known.name), (second.by, second.known.name)))
                 people[names[0][0], names[1][0]].append((names[0][1], names[1][1]))
             said = f"{_text(first)}, {_text(second)}"

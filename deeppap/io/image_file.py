@@ -23,6 +23,7 @@ ANOTHER_COPY = "Get this file again from where it came."
 CONVERT = "Convert it to 24-bit RGB."
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
 SIDECAR = "._"  # of a Mac: what its other systems keep beside a file, under the file's name
+LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers
 FORMS = ("NFC", "NFD")  # an accented letter as one sign, or as a letter and its accent: what Macs give to files
 
 
@@ -36,12 +37,15 @@ def missing_image_advice(path: Path) -> str:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """What lies in a folder of images, sorted, without what a Mac left beside its files; one line tells of those."""
+    """What lies in a folder of images, sorted, without hidden files and those that systems leave.
+
+    One line tells of what a Mac left.
+    """
     found = sorted(folder.iterdir())
     kept = [path for path in found if not path.name.startswith(SIDECAR)]
     if len(kept) < len(found):
         _say_once(f"{folder}: passed over {len(found) - len(kept)} file(s) called {SIDECAR}*, which a Mac left there")
-    return kept
+    return [path for path in kept if not path.name.startswith(".") and path.name.lower() not in LITTER]
 
 
 @cache

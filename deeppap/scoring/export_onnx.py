@@ -36,6 +36,7 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     from deeppap.engines.onnx_views import views_graph
 
     caffe = model.engine()  # Caffe on the CPU
+    # Caffe is the reference: another engine has a graph of the same make
     net, crops = net_graph(model.deploy, model.weights, sha256=model.weights_sha), model.crops()
     cut = crop_views(views, model.mean, caffe.crop, crops)
     for difference in compare_layers(net, model.deploy, model.weights, cut):

@@ -26,6 +26,7 @@ from deeppap.scoring.results import CELL, CellRow, FoldResult, RunResult, cell_o
 from deeppap.scoring.score_files import (
     VIEW,
     ViewScores,
+    as_text,
     integer,
     number,
     prob_columns,
@@ -190,13 +191,13 @@ def _score_rows(run: RunResult, baselines: dict[str, dict[str, Any]] | None) -> 
             cell.class_name,
             cell.label,
             cell.group,
-            *map(_text, cell.centre),
+            *map(as_text, cell.centre),
         ]
         answers = []
         for name in _predicted(baselines):
             answers += _answer(run.baselines[name], cell.id)
         for shift, numbers in scores.get(fold, {}).items():
-            yield [fold, shift, *facts, *map(_text, numbers[cell.id]), *answers]
+            yield [fold, shift, *facts, *map(as_text, numbers[cell.id]), *answers]
         if fold not in scores:
             yield [fold, "", *facts, *[""] * (2 + len(run.outputs)), *answers]
 
@@ -241,7 +242,7 @@ def _view_rows(folds: Iterable[FoldResult]) -> Iterable[list]:
         if fold.views:
             for cell, views in zip(fold.ids, np.stack(fold.views, axis=2), strict=True):
                 for index, numbers in enumerate(views):
-                    yield [cell, index, *map(_text, numbers)]
+                    yield [cell, index, *map(as_text, numbers)]
 
 
 def _read_views(path: Path, kept: KeptRun, split: SplitRecord, cells: dict[str, CellRow]) -> dict[int, ViewScores]:
@@ -278,10 +279,6 @@ def _read_curve(path: Path) -> dict[int, LogRecord]:
         if row["val_loss"]:
             log.test.append((iteration, float(row["val_loss"]), float(row["val_accuracy"])))
     return logs
-
-
-def _text(value: float) -> str:
-    return f"{value:.9g}"  # as the score files have it: enough for any float32
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[list]) -> None:

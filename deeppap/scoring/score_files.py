@@ -183,7 +183,8 @@ def _same_ids(path: Path, present: set[str], expected: set[str]) -> None:
         raise UserError(path, f"all {len(expected)} cells of the fold", have, DO)
 
 
-def _text(value: float) -> str:
+def as_text(value: float) -> str:
+    """A number as the score files have it: nine digits are enough for any float32."""
     return f"{value:.9g}"
 
 
@@ -197,7 +198,7 @@ def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
     """Write id, class, label, score (mean P(abnormal)), spread over views, and every class's probability."""
     outputs = scores[0].outputs
     rows = [
-        [s.cell.id, class_text(s.cell.kind, outputs), s.cell.label] + [_text(v) for v in (s.score, s.spread, *s.prob)]
+        [s.cell.id, class_text(s.cell.kind, outputs), s.cell.label] + [as_text(v) for v in (s.score, s.spread, *s.prob)]
         for s in scores
     ]
     write_rows(path, columns(outputs), rows)
@@ -206,7 +207,7 @@ def write_scores(path: Path, scores: Sequence[CellScore]) -> None:
 def write_view_scores(path: Path, scores: Sequence[CellScore]) -> None:
     """Write every view's angle, shift, mean score over its crops, and score of its centre crop."""
     rows = (
-        [s.cell.id, index, _text(view.angle), view.dx, view.dy, _text(score), _text(centre)]
+        [s.cell.id, index, as_text(view.angle), view.dx, view.dy, as_text(score), as_text(centre)]
         for s in scores
         for (index, view), score, centre in zip(s.views, s.view_scores, s.centre_scores, strict=True)
     )

@@ -73,6 +73,7 @@ def validate_screening(
     run = models[0].folder.resolve().parent.name
     out = RUNS / (options.name or f"{folder.resolve().name}-screened-{run}")
     paths = [field.path for field in fields]
+    # the parts are kept, since they alone hold each field's cells by themselves
     screen_images(paths, out / "screen", settings, options.mpp, keep_parts=True, say=say)
     outcomes = []
     work = plan_images(paths, out / "screen", settings, options.mpp)

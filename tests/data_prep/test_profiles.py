@@ -19,12 +19,12 @@ from data_prep.profiles import (
     batch_and_epochs,
     fit_views,
     iterations,
-    names,
     read_profile,
     run_profile,
     view_changes,
 )
 from data_prep.views import Grid, plan_view
+from deeppap.cli.options import profiles as known_profiles
 from deeppap.io.errors import UserError
 from deeppap.records import Request, RunRecord
 from tests.support.caffe_nets import read_datums
@@ -48,7 +48,7 @@ def same_angles(profile):
 
 
 @pytest.mark.parametrize("plan", ["unbalanced", "balanced"])
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", known_profiles())
 def test_both_classes_are_turned_alike(name, plan):
     profile = read_profile(name, plan)
     assert set(shares(profile.train[0])) == set(shares(profile.train[1]))
@@ -88,14 +88,14 @@ def test_grids_that_tell_the_class_are_refused(monkeypatch, tmp_path, normal, ab
             write(monkeypatch, tmp_path, normal, abnormal)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", known_profiles())
 def test_herlev_classes_have_about_as_many_views_each(name):
     train = read_profile(name).train
     assert 242 * train[0].views == pytest.approx(675 * train[1].views, rel=0.1)
 
 
 def test_test_views_are_a_hundred_for_every_profile():
-    assert {read_profile(name).test for name in names()} == {Grid(10, 10)}
+    assert {read_profile(name).test for name in known_profiles()} == {Grid(10, 10)}
 
 
 def test_an_unknown_profile_is_refused():
@@ -108,7 +108,9 @@ def views(profile, labels):
 
 
 @settings(max_examples=60)
-@given(st.integers(5, 3000), st.integers(5, 3000), st.sampled_from(names()), st.sampled_from(["paper", "inner"]))
+@given(
+    st.integers(5, 3000), st.integers(5, 3000), st.sampled_from(known_profiles()), st.sampled_from(["paper", "inner"])
+)
 def test_every_set_comes_out_even_and_long_enough(normal, abnormal, name, select):
     config = run_record({**DATA, "labels": (normal, abnormal)}, profile=name, select=select)
     written, fitted = read_profile(name, "balanced"), run_profile(config)
@@ -153,7 +155,7 @@ def test_a_small_set_gets_the_iterations_that_its_profile_wants():
     assert f" {iterations(fitted, config)} iterations a fold instead of 45" in why
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", known_profiles())
 @pytest.mark.parametrize("labels", [(242, 675), (5, 9)])
 def test_herlev_has_the_views_that_are_written(name, labels):
     assert run_profile(run_record({"view_plan": "unbalanced", "labels": labels}, profile=name)) == read_profile(name)

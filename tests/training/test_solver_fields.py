@@ -12,7 +12,7 @@ from data_prep.profiles import batch_and_epochs, read_profile
 from deeppap.io import caffe_messages
 from deeppap.io.caffe_messages import caffe_pb2, read_binary, read_prototxt, training_prototxt, write_prototxt
 from deeppap.io.errors import UserError
-from deeppap.io.training_prototxt import FITTED, REFUSED, read_training
+from deeppap.io.training_prototxt import REFUSED, read_training
 from deeppap.records import FoldRecord, RunRecord
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training import resolve, train_fold
@@ -119,6 +119,8 @@ def test_a_field_that_is_kept_trains_and_resumes(prototxt, fold, lr_policy, hist
     pairs = list_snapshots(fold / "snapshots")
     assert [pair.iteration for pair in pairs] == [2 * epoch, epoch]
     assert len(read_binary(pairs[0].state, "SolverState", "").history) == histories * 2 * LAYERS
+    if lr_policy not in ("multistep", "fixed"):  # of one and of two histories
+        return
     # the newest state is cut short: training continues from the pair before it
     pairs[0].state.write_bytes(pairs[0].state.read_bytes()[:-20])
     (fold / "model.json").unlink()
@@ -253,8 +255,7 @@ def test_every_field_is_in_the_reference():
         known = set(re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in part.splitlines() if "|" in line)))
         fields = {field.name for field in getattr(caffe_pb2(), kind).DESCRIPTOR.fields}
         assert known == fields
-        assert {*REFUSED[kind], *FITTED[kind]} <= fields
+        assert REFUSED[kind].keys() <= fields
         for line in (line for line in part.splitlines() if line.startswith("| `")):
             for name in re.findall(r"`(\w+)`", line.split("|")[1]):
                 assert ("refused" in line.split("|")[2]) == (name in REFUSED[kind]), name
-                assert ("the fold's" in line.split("|")[2]) == (name in FITTED[kind]), name
