@@ -95,8 +95,6 @@ def main() -> None:
             to_stderr(
                 f"!! {model.folder} states no pixel size: the images are scored as they are, whatever --mpp says !!"
             )
-        if model.doubt:
-            to_stderr(f"!! {model.doubt} !!")
     scores = score_given(models, device, cells, choice, to_stderr, limit)
     if args.threshold:
         to_stderr(said)

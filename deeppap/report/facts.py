@@ -15,6 +15,7 @@ from deeppap.report.notes import grouped, weights_text, where
 from deeppap.report.runs import Run
 from deeppap.report.table import Table
 from deeppap.scoring.results import FoldResult, RunResult
+from deeppap.training.snapshots import kept_because
 
 DIFFERENCES = ROOT / "docs/explanation/what-differs.md"
 PROTOTXT = ("train_val", "solver", "deploy")
@@ -73,15 +74,7 @@ def _snapshots(run: RunResult) -> str:
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)
     rule = f"{rule}; epochs: {epochs}" if epochs else rule
-    blends = [f"fold {f.fold}: {_blend(f.model.blend.share)}" for f in run.folds if f.model and f.model.blend]
-    return f"{rule}; weights kept: {'; '.join(blends)}" if blends else rule
-
-
-def _blend(share: float) -> str:
-    """Which weights a net has of which `share` is adapted."""
-    if share in (0, 1):
-        return "the adapted ones" if share else "the source's, as they are"
-    return f"{100 * share:.0f} % of the adapted ones, {100 - 100 * share:.0f} % of the source's"
+    return "; ".join([rule, *(f"fold {fold.fold}: {kept_because(fold.blend)}" for fold in run.folds if fold.blend)])
 
 
 def _newest(fold: FoldResult) -> str:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from deeppap.report.notes import where
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
 from deeppap.stats.intervals import TOO_FEW, Interval
 from deeppap.stats.metrics import percent
+from deeppap.training.snapshots import kept
 
 SHOWN = {"auc": "AUC", "sens": "Sensitivity", "spec": "Specificity", "acc": "Accuracy"}
 CHANCE = 0.5  # AUC of a coin
@@ -56,7 +58,7 @@ def _verdict(run: Run, auc: float | None, limits: Interval) -> str:
     if run.record.control:
         return "A control run: its net was trained on wrong labels on purpose."
     if doubt:
-        return f"Do not use these scores: {doubt}."
+        return f"{doubt[0].upper()}{doubt[1:]}."
     if auc is None:
         return "All cells have the same label, so the net cannot be judged."
     if limits is None or limits == TOO_FEW:
@@ -73,4 +75,6 @@ def _caveat(run: Run) -> str:
     if external and external.out_of_distribution:
         share = f"{external.out_of_distribution:,} of {len(run.labels):,} cells"
         return f"Caution: {share} are out of distribution, unlike the cells that the net was trained on."
+    if same := [fold for fold in run.folds if fold.not_adapted]:
+        return f"Caution: {where(run.result, same)}{kept(same[0].blend)}."
     return f"Note: {run.notes[-1]}."

@@ -6,6 +6,7 @@ from deeppap.records import ExternalRecord, Recipe, ScoreRecord, WeightsRecord
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.stats.baselines import sibling_share
 from deeppap.stats.metrics import percent
+from deeppap.training.snapshots import kept
 
 CAFFENET = "bvlc_reference_caffenet.caffemodel"
 BY_HAND = (
@@ -105,8 +106,11 @@ def _file(weights: WeightsRecord | None) -> str:
 
 def _weights_note(fold: FoldResult) -> str:
     if source := fold.source:
+        if fold.not_adapted:
+            return f"{kept(fold.blend)}: {source.run}, fold {source.fold}, trained on {source.dataset.name}"
         start = f"adapted: all eight layers started from {source.run}, fold {source.fold}"
-        return f"{start}, trained on {source.dataset.name}; not the paper's transfer"
+        mean = f"; {kept(fold.blend)}" if fold.blend else ""
+        return f"{start}, trained on {source.dataset.name}; not the paper's transfer{mean}"
     if fold.recipe is None:
         return "the weights it started from are not recorded" if fold.model else BY_HAND
     if fold.recipe.weights is None:

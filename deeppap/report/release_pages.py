@@ -28,6 +28,7 @@ from deeppap.report.tables.performance import table3, table5
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.scoring.thresholds import text
 from deeppap.stats.metrics import METRICS, binary_metrics
+from deeppap.training.snapshots import kept_because
 
 
 def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
@@ -67,6 +68,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         prototxt="prototxt/seven_class" if record.classes == 7 else "prototxt",
         outputs=_outputs(result),
         source=weights_of(fold),
+        kept=kept_because(model.blend) if model.blend else None,
         mean=mean.name,
         mean_sha=sha256_file(mean) if mean.exists() else None,
         name="a synthetic set (phantom)" if record.dataset.phantom else f"`{printable(record.dataset.name)}`",

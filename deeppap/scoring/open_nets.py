@@ -16,10 +16,14 @@ AGAIN = "Get the release again."
 
 
 def open_nets(net: Path, say: Callable[[str], None]) -> list[TrainedModel]:
-    """All nets of a release, or the one net of a fold's folder; which of the two it is shows in the folder."""
-    if (net / SUMS).is_file():
-        return open_release(net, say=say)
-    return [TrainedModel.open(find_fold(net), say=say)]
+    """All nets of a release, or the one net of a fold's folder; which of the two it is shows in the folder.
+
+    `say` gets each reason to doubt a net.
+    """
+    models = open_release(net, say) if (net / SUMS).is_file() else [TrainedModel.open(find_fold(net), say=say)]
+    for line in dict.fromkeys(line for model in models for line in (model.doubt, model.not_adapted) if line):
+        say(f"!! {line} !!")
+    return models
 
 
 def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:

@@ -11,7 +11,7 @@ import numpy as np
 from data_prep.classes import LABELS, SEVEN, CellClass, class_text, in_order, outputs_of
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import read_json
-from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
+from deeppap.records import BlendRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
 from deeppap.scoring import score_files
 from deeppap.scoring.score_files import Scores, ViewScores
 from deeppap.training.caffe_log import LogRecord, parse
@@ -100,6 +100,16 @@ class FoldResult:
     def source(self) -> SourceRecord | None:
         """The trained net that this one was adapted from, if any."""
         return self.recipe.source if self.recipe else None
+
+    @property
+    def blend(self) -> BlendRecord | None:
+        """Which weights an adapted net kept; None if there was no choice."""
+        return self.model.blend if self.model else None
+
+    @property
+    def not_adapted(self) -> bool:
+        """Whether an adapted net kept its source's weights."""
+        return self.blend is not None and not self.blend.share
 
     @property
     def doubt(self) -> str | None:

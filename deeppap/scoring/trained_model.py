@@ -25,7 +25,7 @@ from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_
 from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name
-from deeppap.training.snapshots import foreign, list_snapshots
+from deeppap.training.snapshots import foreign, kept_because, list_snapshots
 
 
 class Mismatches:
@@ -166,6 +166,12 @@ class TrainedModel:
         """Why its test scores give no evidence that it has learned anything; None if they do, or were not made."""
         record = self.test_record
         return record.doubt if record else None
+
+    @property
+    def not_adapted(self) -> str | None:
+        """Why it scores as the net that it was to be adapted from does; None if it does not."""
+        blend = self.origin.blend if self.origin else None
+        return kept_because(blend) if blend and not blend.share else None
 
     @property
     def thresholds(self) -> tuple[ThresholdRecord, ...]:

@@ -47,6 +47,7 @@ class Settings:
     classes: tuple[tuple[str, str], ...] = ()  # name and label of each output of a net of more than two
     grey_as_colour: bool = False  # score a grey image by a net of colour, its one channel taken three times
     doubts: tuple[str, ...] = ()  # why a net's test scores give no evidence that it has learned anything
+    not_adapted: tuple[str, ...] = ()  # why a net kept the weights that it was to be adapted from
     threshold: float = ABNORMAL  # a cell of this score or more is called abnormal
     threshold_said: str = ""  # how the user's threshold was chosen; "" for the paper's
 
@@ -58,7 +59,8 @@ class Settings:
     @property
     def key(self) -> str:
         """A digest of everything that changes a cell's row; where the files lie does not."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("folds", "detector", "doubts")}
+        said = ("folds", "detector", "doubts", "not_adapted")
+        own = {name: value for name, value in asdict(self).items() if name not in said}
         device = own.pop("device")
         return digest(own, [device[name] for name in ("engine", "precision", "tf32")])
 
@@ -166,6 +168,7 @@ def settings_of(
         classes=() if model.outputs == PLAIN else tuple((one.name, one.label) for one in model.outputs),
         grey_as_colour=grey_as_colour,
         doubts=tuple(dict.fromkeys(one.doubt for one in models if one.doubt)),
+        not_adapted=tuple(dict.fromkeys(one.not_adapted for one in models if one.not_adapted)),
         threshold=limit,
         threshold_said=said if threshold else "",
     )

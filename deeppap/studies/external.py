@@ -296,9 +296,12 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
         NetRecord(folder=str(model.folder), weights_sha=model.weights_sha, fold_sha=model.record.fold_sha)
         for model in found.models
     ]
+    trained_on, source = first.run.dataset.name, first.origin.source if first.origin else None
+    if source and all(model.not_adapted for model in found.models):  # they have learned nothing of their own set
+        trained_on, source = source.dataset.name, source.recipe.source if source.recipe else None
     external = ExternalRecord(
-        trained_on=first.run.dataset.name,
-        source=first.origin.source if first.origin else None,
+        trained_on=trained_on,
+        source=source,
         nets=nets,
         training_um=first.run.dataset.pixel_um,
         out_of_distribution=None if None in marks else sum(marks),

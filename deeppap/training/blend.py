@@ -25,7 +25,7 @@ from deeppap.io.files import complete_or_absent, remove, sha256_file, write_byte
 from deeppap.io.progress import progress
 from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
 from deeppap.stats.compare import delong
-from deeppap.stats.intervals import FEWEST, TOO_FEW
+from deeppap.stats.intervals import TOO_FEW
 from deeppap.stats.metrics import checked
 from deeppap.training.source import SourceNet
 
@@ -99,25 +99,6 @@ def mean_of_weights(source: Path, adapted: Path, share: float, out: Path) -> Non
             values = (1 - share) * blob_array(old).ravel() + share * blob_array(new).ravel()
             set_blob_values(new, values)
     write_bytes(out, net.SerializeToString())
-
-
-def text(model: ModelRecord) -> str | None:
-    """A line: which weights an adapted net kept, and why; None if there was no choice."""
-    blend = model.blend
-    if blend is None:
-        return None
-    aucs = {one.share: one.auc for one in blend.tried}
-    cells = f"{blend.abnormal} abnormal and {blend.normal} normal inner cells"
-    if min(blend.abnormal, blend.normal) < FEWEST:
-        few = f"{cells} are too few to judge an adapted net, which takes {FEWEST} of each label"
-        return f"!! the net as it was is kept: {few}. Label more cells !!"
-    if not blend.share:
-        best = max(auc for share, auc in aucs.items() if share)
-        found = f"AUC {aucs[0]:.3f} as it was, at best {best:.3f} adapted, on {cells}"
-        return f"!! the net as it was is kept: {found}; a gain must exceed one standard error. Label more cells !!"
-    part = f"{100 * blend.share:.0f} % of the adapted weights, the rest the source's"
-    kept = "the adapted weights" if blend.share == 1 else part
-    return f"kept {kept}: AUC {aucs[0]:.3f} before, {aucs[blend.share]:.3f} now, on {cells}"
 
 
 def _tried(share: float, labels: np.ndarray, scores: np.ndarray) -> BlendTry:

@@ -27,15 +27,18 @@ class LearningPage:
     def __init__(self, log: Path, schedule: Schedule):
         self.path, self.schedule, self.written = log.parent / NAME, schedule, -math.inf
 
-    def update(self, reader: LogReader, ended: bool = False) -> None:
-        """Write the page from what was read of the log; at most every two seconds until the training has ended."""
-        if not ended and time.monotonic() - self.written < EVERY:
+    def update(self, reader: LogReader, result: str | None = None) -> None:
+        """Write the page from what was read of the log; at most every two seconds until there is a result.
+
+        `result` says which weights an ended training keeps.
+        """
+        if result is None and time.monotonic() - self.written < EVERY:
             return
         self.written = time.monotonic()
         with suppress(OSError, UserError):
-            write_text(self.path, self._page(reader, ended))
+            write_text(self.path, self._page(reader, result))
 
-    def _page(self, reader: LogReader, ended: bool) -> str:
+    def _page(self, reader: LogReader, result: str | None) -> str:
         record, schedule = reader.record(), self.schedule
         train = [(i, loss) for i, loss, _ in record.train if math.isfinite(loss)]
         test = [(i, loss) for i, loss, _ in record.test if math.isfinite(loss)]
@@ -44,7 +47,7 @@ class LearningPage:
         return render(
             "training/learning.html",
             title=f"Training of {self.path.parent.absolute().parent.name}/{self.path.parent.name}",
-            ended=ended,
+            result=result,
             now=now,
             schedule=schedule,
             loss=train[-1][1] if train else None,

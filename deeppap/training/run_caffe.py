@@ -121,9 +121,10 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
                 last["val"] = reader.outputs[iteration]["loss"]
             speed = (bar.n - start) * schedule.batch_size / (time.monotonic() - since)
             bar.set_postfix_str(f"loss {last['loss']:.4f}, val {last['val']:.4f}, {speed:.0f} images/s")
-        if process.wait() == 0:
+        # asked to stop, Caffe ends with status 0, too
+        if process.wait() == 0 and not any(line in "".join(tail) for line in STOPPED):
             bar.update(bar.total - bar.n)
-    page.update(reader, ended=True)
+            page.update(reader, "Caffe has done all iterations.")
 
 
 def _stop(process: subprocess.Popen, file: TextIO | None) -> None:

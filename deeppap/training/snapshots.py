@@ -13,7 +13,7 @@ from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.training_prototxt import refused_fields
-from deeppap.records import ModelRecord
+from deeppap.records import BlendRecord, ModelRecord
 from deeppap.records.run_folder import CURRENT
 from deeppap.training.caffe_log import parse
 from deeppap.training.resolve import Schedule, recorded
@@ -176,3 +176,28 @@ def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tup
     # iteration 0 is tested too and has no snapshot
     known = [i for i in tests if i in there and not math.isnan(tests[i][0])]
     return min(known, key=lambda i: (tests[i][0], i), default=None)
+
+
+def kept(blend: BlendRecord) -> str:
+    """Which weights an adapted net kept, in the words of every page."""
+    if blend.share == 0:
+        return "not adapted: the source net is kept as it was"
+    if blend.share == 1:
+        return "the adapted weights are kept"
+    return f"a mean is kept: {100 * blend.share:.0f} % adapted weights, {100 - 100 * blend.share:.0f} % the source's"
+
+
+def kept_because(blend: BlendRecord) -> str:
+    """The same, and what the inner cells showed."""
+    from deeppap.stats.intervals import FEWEST  # loads SciPy, which other nets need not wait for
+
+    cells = f"{blend.abnormal} abnormal and {blend.normal} normal inner cells"
+    aucs = {one.share: one.auc for one in blend.tried}
+    if min(blend.abnormal, blend.normal) < FEWEST:
+        few = f"{cells} are too few to judge an adapted net, which takes {FEWEST} of each label"
+        return f"{kept(blend)}. {few}. Label more cells."
+    if blend.share:
+        return f"{kept(blend)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
+    best = max(auc for share, auc in aucs.items() if share)
+    found = f"On {cells}, AUC was {aucs[0]:.3f} as it was and at best {best:.3f} adapted"
+    return f"{kept(blend)}. {found}; a gain must exceed one standard error. Label more cells."

@@ -14,6 +14,8 @@ from deeppap.io.files import remove, require_space, sha256_file
 from deeppap.io.pinned import REFERENCE
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
+from deeppap.training.caffe_log import LogReader
+from deeppap.training.learning_page import LearningPage
 from deeppap.training.resolve import (
     Schedule,
     difference,
@@ -28,6 +30,7 @@ from deeppap.training.snapshots import (
     PRUNING,
     foreign,
     is_tested,
+    kept_because,
     newest_complete,
     prune,
     require_finished,
@@ -97,22 +100,24 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if not options.keep_snapshots:
             (fold / "snapshots" / PRUNING).touch()
         model = select_model(fold, run.select, schedule, record.fold_sha, shapes)
-        line = None
         if options.source and run.select == "inner":
             # another border changes the source's views: its scores here would not be those of the net as it is
             if options.source.run.border == run.border:
                 from deeppap.training import blend  # loads scikit-learn, which only an adapted net needs
 
                 model = blend.blended(fold, model, options.source, run, options.device)
-                line = blend.text(model)
             else:
                 border = f"its border is {options.source.run.border}, and this run's {run.border}"
                 say(f"!! the adapted weights are kept without a comparison with the source: {border} !!")
         model.write(fold)
-        if line:
-            say(line)
+        result = f"The snapshot of iteration {model.iteration:,} is kept."
+        if model.blend:
+            result = kept_because(model.blend)
+            say(result if model.blend.share else f"!! {result} !!")
         elif line := lost_by_adapting(model):
+            result = line
             say(f"!! {line} !!")
+        LearningPage(fold / "train.log", schedule).update(LogReader(fold / "train.log"), result)
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model.snapshot))
         return model
@@ -201,7 +206,7 @@ def _source(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: 
         return []
     check_source_weights(options.weights, classes, shapes)
     if options.weights.name != REFERENCE:
-        say(f"note: source weights {options.weights.name} are not {REFERENCE}")
+        say(f"note: the training starts from {options.weights.name}. This is fine; the paper used {REFERENCE}")
     return ["-weights", str(options.weights)]
 
 

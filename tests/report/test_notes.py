@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from deeppap.records import (
+    BlendRecord,
     DatasetRecord,
     ExternalRecord,
     ModelRecord,
@@ -137,6 +138,11 @@ def test_an_adapted_net_shows_its_whole_chain(run):
     assert facts(run)["Weights"] == f"{net}, from {CAFFENET}, sha256 111111111111"
     (note,) = [note for note in notes(run) if note.startswith("adapted: ")]
     assert "herlev-cell-paper, fold 3, trained on herlev" in note
+    change(ModelRecord, run / "fold1", blend=BlendRecord(share=0.0, abnormal=2, normal=21, tried=()))
+    kept, adapted = (
+        next(note for note in notes(run) if text in note) for text in ("fold 1: not", "folds 0,2: adapted")
+    )
+    assert "herlev-cell-paper, fold 3" in kept and "herlev-cell-paper, fold 3" in adapted
     for fold in range(3):
         trained(run, fold, source=source_record(recipe=None))
     assert facts(run)["Weights"] == f"{net}, from not recorded"

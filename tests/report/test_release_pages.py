@@ -11,10 +11,13 @@ from deeppap.io.files import sha256_file
 from deeppap.records import ModelRecord, RunRecord, ThresholdRecord
 from deeppap.records.structs import CLASSIFY_VIEWS, BlendRecord, BlendTry
 from deeppap.report.facts import what_was_run
+from deeppap.report.figures.net import read_course
+from deeppap.report.headline import headline
 from deeppap.report.release_pages import model_card, release_page
 from deeppap.report.runs import Run
 from deeppap.scoring.results import load_run
 from deeppap.stats.metrics import binary_metrics, percent
+from deeppap.training.snapshots import kept, kept_because
 from tests.support.checkout import ROOT
 from tests.support.records import change, change_scores
 from tests.support.sources import source_record
@@ -152,7 +155,7 @@ def test_an_adapted_net_shows_its_chain(make):
     text = card(run)
     assert "`prototxt/adapt/train_val.prototxt`" in text
     assert "Source of conv1 to conv5" not in text
-    assert "source of all eight layers: ConvNet-T of herlev-cell-paper, fold 3, sha256 bbbbbbbbbbbb" in text
+    assert "Source of all eight layers: ConvNet-T of herlev-cell-paper, fold 3, sha256 bbbbbbbbbbbb" in text
 
 
 def test_a_doubt_is_the_first_of_the_limits(make):
@@ -190,7 +193,7 @@ def test_a_card_names_the_thresholds_and_the_pixel_size(make):
     run = make()
     chosen = ThresholdRecord(sensitivity=0.95, threshold=0.3125, specificity=0.8, abnormal=90, normal=70)
     change_scores(run / "fold0", thresholds=(chosen,))
-    assert "- `--threshold sens95`: threshold 0.3125: sensitivity 95 %" in card(run)
+    assert "- `--threshold sens95`: threshold 0.312 calls 86 of 90 abnormal inner cells abnormal" in card(run)
     assert "`--threshold" not in card(run, 1)
     for page in (card(run), release_page(load_run(run), [0], "net", onnx=False)):
         assert "--centre 61,48 --mpp" in page
@@ -199,10 +202,15 @@ def test_a_card_names_the_thresholds_and_the_pixel_size(make):
 def test_what_was_kept_of_an_adapted_net_is_said(make):
     run = make()
     for fold, share in enumerate((0.0, 0.4, 1.0)):
-        tried = (BlendTry(share=share, auc=0.9, loss=0.1),)
+        tried = tuple(BlendTry(share=one, auc=0.9, loss=0.1) for one in (0.0, 0.4, 1.0))
         change(ModelRecord, run / f"fold{fold}", blend=BlendRecord(share=share, abnormal=9, normal=21, tried=tried))
-    said = dict(what_was_run([Run(load_run(run), "run")]).rows)["Snapshot scored"]
-    kept = said.split("weights kept: ")[1].split("; ")
-    assert kept[0].startswith("fold 0: the source's")
-    assert "40 % of the adapted" in kept[1] and "60 %" in kept[1]
-    assert kept[2] == "fold 2: the adapted ones"
+    blends = [ModelRecord.read(run / f"fold{fold}").blend for fold in range(3)]
+    shown = Run(load_run(run), "run")
+    said = dict(what_was_run([shown]).rows)["Snapshot scored"]
+    assert all(f"fold {fold}: {kept_because(blend)}" in said for fold, blend in enumerate(blends))
+    assert headline(shown).caveat == f"Caution: fold 0: {kept(blends[0])}."
+    assert kept(blends[0]).startswith("not adapted") and "40 %" in kept(blends[1]) and "60 %" in kept(blends[1])
+    for fold, blend in enumerate(blends):
+        assert kept_because(blend)[1:] in card(run, fold)
+    # no snapshot of the training was scored, so that none has a ring
+    assert [read_course(fold).chosen is None for fold in shown.folds[:3]] == [True, True, False]

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import math
 import shutil
+from html import unescape
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training import blend
 from deeppap.training.caffe_log import parse
+from deeppap.training.snapshots import kept_because
 from deeppap.training.source import at_pixels_of, open_source, require_same_pixels
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
@@ -261,6 +263,12 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     found = TrainedModel.open(fold).thresholds
     assert [one.sensitivity for one in found] == [0.95, 0.99] and found[0].abnormal == len(abnormal)
     assert all(one.threshold == pytest.approx(min(abnormal), abs=1e-6) for one in found)
+    tested = [float(row["score"]) for row in csv.DictReader((fold / "scores.csv").open()) if row["label"] == "1"]
+    assert found[0].tested == (sum(score >= found[0].threshold for score in tested), len(tested))
+    # the tool, the page of the training and whoever opens the net say which weights were kept, in the same words
+    line = kept_because(ModelRecord.read(fold).blend)
+    assert line in done.stdout and line[1:] in unescape((fold / "learning.html").read_text())
+    assert TrainedModel.open(fold).not_adapted in (line, None)
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
     assert "--data" in done.stderr and "--net" in done.stderr
 

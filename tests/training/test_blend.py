@@ -6,9 +6,9 @@ import pytest
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary
 from deeppap.records import BlendRecord, BlendTry
-from deeppap.training.blend import gains, mean_of_weights, text
+from deeppap.training.blend import gains, mean_of_weights
+from deeppap.training.snapshots import kept_because
 from tests.support.caffe_nets import gaussian_weights
-from tests.support.synthetic_run import model_record
 
 SHAPES = {"conv1": [[2, 3], [2]], "fc8_t": [[4], [1]]}
 
@@ -55,14 +55,14 @@ def test_too_few_cells_of_a_label_show_nothing():
     ("share", "auc", "abnormal", "said"),
     [
         (0.0, 0.75, 5, "a gain must exceed one standard error"),
-        (0.5, 0.9, 9, "kept 50 % of"),
+        (0.5, 0.9, 9, "a mean is kept: 50 %"),
         (0.0, 0.9, 4, "too few to judge"),
         (0.0, None, 0, "too few to judge"),
     ],
 )
 def test_what_was_kept_is_said(share, auc, abnormal, said):
     tried = tuple(BlendTry(share=one, auc=auc and auc - 0.1 * (not one), loss=0.5) for one in (0.0, 0.5, 1.0))
-    line = text(model_record(blend=BlendRecord(share=share, abnormal=abnormal, normal=21, tried=tried)))
+    line = kept_because(BlendRecord(share=share, abnormal=abnormal, normal=21, tried=tried))
     assert said in line and f"{abnormal} abnormal and 21 normal" in line
     assert ("standard error" in line) is (not share and abnormal >= 5)
-    assert text(model_record()) is None
+    assert line.startswith("not adapted") is (not share)

@@ -33,10 +33,10 @@ def test_the_page_shows_loss_and_validation_so_far(tmp_path, reader):
     reader.outputs[300] = {"loss": 0.9, "accuracy": 0.1}
     page.update(reader)  # sooner than the page is written again
     assert (tmp_path / NAME).read_text(encoding="utf-8") == text
-    page.update(reader, ended=True)
+    page.update(reader, "not adapted <at all>")
     text = (tmp_path / NAME).read_text(encoding="utf-8")
     assert 'http-equiv="refresh"' not in text
-    assert "<td>0.9000</td>" in text
+    assert "<td>0.9000</td>" in text and "Not adapted &lt;at all&gt;" in text
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])

@@ -32,7 +32,7 @@ class Course(NamedTuple):
     validation : float64 (m, 3)
         Epoch, loss, accuracy on the validation patches.
     chosen : float or None
-        Epoch of the snapshot that was scored.
+        Epoch of the snapshot that was scored; None if no snapshot was, as of a mean with the source.
     """
 
     fold: int
@@ -44,7 +44,8 @@ class Course(NamedTuple):
 @style.plot("fig5-learning", "Learning (paper: Fig. 5)")
 def learning(run: Run) -> Figure:
     """(a) Training and validation loss and (b) validation accuracy by epoch, from Caffe's own log; one line style for
-    each fold. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored.
+    each fold. The accuracy is that of single patches, not of cells. The ring is the snapshot that was scored. A net
+    that kept weights of its source has no ring.
     """
     courses = [course for fold in run.folds if (course := read_course(fold))]
     if not courses:
@@ -52,14 +53,15 @@ def learning(run: Run) -> Figure:
     figure = style.new_figure(style.WIDE, 2.9, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     for number, course in enumerate(courses):
-        look = {"linestyle": style.LINES[number % len(style.LINES)]}
-        if len(course.validation) < style.FEW_POINTS:
-            # a validation or two are points: a line between them would look like a course
-            look = {"linestyle": "none", "marker": style.MARKERS[number % len(style.MARKERS)]}
+        line = {"linestyle": style.LINES[number % len(style.LINES)]}
+        # a validation or two are points: a line between them would look like a course
+        points = {"linestyle": "none", "marker": style.MARKERS[number % len(style.MARKERS)]}
+        look = points if len(course.validation) < style.FEW_POINTS else line
         colour = style.COLOURS[number % len(style.COLOURS)] if len(courses) > 1 else style.RED
         epochs, loss, accuracy = course.validation.T
         names = ("training", "validation") if number == 0 else (None, None)
-        losses.plot(*course.train.T, color=style.BLUE, label=names[0], **look)
+        few = len(course.train) < style.FEW_POINTS
+        losses.plot(*course.train.T, color=style.BLUE, label=names[0], **(points if few else line))
         losses.plot(epochs, loss, color=style.RED, label=names[1], **look)
         accuracies.plot(epochs, accuracy, color=colour, label=f"fold {course.fold}", **look)
         if course.chosen is not None:
@@ -90,7 +92,8 @@ def read_course(fold: FoldResult) -> Course | None:
     # Caffe logs iterations; the paper's Fig. 5 counts epochs
     test = np.array(record.test, float)
     test[:, 0] /= length
-    return Course(fold.fold, _smoothed(train), test, fold.model.epoch if fold.model else None)
+    chosen = fold.model.epoch if fold.model and not (fold.blend and fold.blend.share < 1) else None
+    return Course(fold.fold, _smoothed(train), test, chosen)
 
 
 def _epoch_iterations(fold: FoldResult, tests: list[int]) -> float | None:
