@@ -41,7 +41,7 @@ def add_options(parser: ToolParser) -> None:
     """The options of this tool alone, and those of the cells it scores."""
     parser.add_argument("image", nargs="+", type=Path, help="images, slides, or folders of them")
     add_nets_option(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="results (default: screen/<name of the first image>)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="results (default: screen/<image or folder>)")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel, if the file does not state it or is wrong")
     parser.add_argument("--training-mpp", type=float, help="of the training images, if the run does not state it")
     add_detector_options(parser)
@@ -96,14 +96,13 @@ def main() -> int:
         raise FieldError("choose", "0 to 5000 cells", f"{args.choose}", "The page holds their pictures.")
     device = device_of(args)
     models = open_nets(args.net, to_stderr)
-    for model in models:
-        if model.doubt:
-            to_stderr(f"!! {model.doubt} !!")
     counts = (args.views, args.crops, args.grey_as_colour, args.confidence, args.training_mpp, args.tile)
     settings = settings_of(models, device, args.detector, *counts, args.threshold, to_stderr)
-    # results of screening a folder are named after it, results of an image without the image's ending
-    first = args.image[0].resolve()
-    out = args.out or Path("screen") / (first.name if first.is_dir() else first.stem)
+    # what was given, or the folder that holds all of it
+    at = args.image[0] if len(args.image) == 1 else Path(os.path.commonpath([path.absolute() for path in args.image]))
+    # the results of a folder are named after it, those of an image without the image's ending
+    name = at.resolve().name if at.is_dir() else at.stem
+    out = args.out or Path("screen") / (name or "images")
     outputs = Outputs(args.gz, args.shown, args.choose, args.score_colours)
     more = (args.mpp, args.nuclei, outputs, args.keep_parts, args.overwrite)
     cards = partial(gpus_for_workers, device, args.gpu)
@@ -114,8 +113,6 @@ def main() -> int:
     if len(results) > 1:
         print(f"one row per image: {out / 'summary.html'}")
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
-    # all images, or the labels of one would be taken for another's
-    at = args.image[0] if len(args.image) == 1 else os.path.commonpath([path.absolute() for path in args.image])
     print(f"Next: label cells there, then tools/import_labels.py labels.csv --images {at} --out my_cells")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 

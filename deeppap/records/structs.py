@@ -330,7 +330,7 @@ class ModelRecord(Record, frozen=True, kw_only=True):
 class ThresholdRecord(Facts, frozen=True, kw_only=True):
     """A threshold for use: it gives a sensitivity on cells that were held back from training and scored the same way.
 
-    Of several nets whose scores are averaged it is the mean of theirs; the counts are those of the fewest cells.
+    Of several nets whose scores are averaged it is the mean of theirs; all else is the net's with the fewest cells.
     """
 
     sensitivity: Share  # that was asked for; the threshold is the highest one that reaches it
@@ -339,6 +339,8 @@ class ThresholdRecord(Facts, frozen=True, kw_only=True):
     # so many held-back cells it rests on
     abnormal: Some
     normal: Some
+    # abnormal test cells that it calls abnormal, of so many; None of a record that is older than this
+    tested: tuple[Count, Count] | None = None
 
 
 class ScoreRecord(Facts, frozen=True, kw_only=True):

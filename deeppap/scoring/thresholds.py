@@ -22,8 +22,8 @@ from deeppap.records.structs import SENSITIVITIES
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.open_nets import SUMS
 from deeppap.scoring.score_cells import CellScore, score_cells
-from deeppap.scoring.score_files import scores_name, write_scores
-from deeppap.stats.operating_point import operating_point
+from deeppap.scoring.score_files import read_scores, scores_name, write_scores
+from deeppap.stats.operating_point import needed, operating_point
 
 if TYPE_CHECKING:
     from deeppap.scoring.trained_model import TrainedModel
@@ -33,8 +33,11 @@ DIGITS = 6  # that count: an over-confident net may score its abnormal cells far
 BELOW = 2.5  # abnormal cells that must lie below a threshold, or it hangs on one or two of them
 
 
-def choose(scores: Sequence[CellScore]) -> tuple[ThresholdRecord, ...]:
-    """The thresholds that cells held back from training choose; none if a label is missing among them."""
+def choose(scores: Sequence[CellScore], tested: Sequence[float] = ()) -> tuple[ThresholdRecord, ...]:
+    """The thresholds that cells held back from training choose; none if a label is missing among them.
+
+    `tested` are the scores of abnormal test cells, which say what a threshold is worth.
+    """
     judged = [score for score in scores if score.cell.label < 2]
     found = []
     for sensitivity in SENSITIVITIES.values():
@@ -46,6 +49,7 @@ def choose(scores: Sequence[CellScore]) -> tuple[ThresholdRecord, ...]:
         threshold = rounded_down(point["threshold"])
         below = sum(value < threshold for label, value in zip(labels, values, strict=True) if label == 0)
         counts = {name: point[name] for name in ("abnormal", "normal")}
+        counts["tested"] = (sum(value >= threshold for value in tested), len(tested))
         found.append(
             ThresholdRecord(sensitivity=sensitivity, threshold=threshold, specificity=below / point["normal"], **counts)
         )
@@ -72,14 +76,15 @@ def add_thresholds(model: "TrainedModel", device: Device, batch: int | None, say
     record = ScoreRecord.beside(path)
     if model.run.select != "inner" or record.thresholds is not None:
         return
-    cells = model.fold_cells()["inner"]
+    parts = model.fold_cells()
+    cells, test = parts["inner"], read_scores(path, [cell.id for cell in parts["test"]], model.outputs)
     say(f"{model.folder}: {len(cells)} inner cells x {record.views} views x {record.crops} crops, for the thresholds")
     ready = model.engine(device, batch).view_input(model.mean, record.crops)
     scored = score_cells(ready, cells_of_data_set(cells, model.views(record.views)), model.outputs)
     bar = progress(scored, total=len(cells), desc="inner cells", unit="cell")
     scores = sorted(bar, key=lambda score: score.cell.id)
     write_scores(model.folder / FILE, scores)
-    found = choose(scores)
+    found = choose(scores, test.scores[test.labels == 1].tolist())
     write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
     for one in found:
         say(text(one))
@@ -88,7 +93,7 @@ def add_thresholds(model: "TrainedModel", device: Device, batch: int | None, say
 
 
 def of_nets(models: Sequence["TrainedModel"]) -> tuple[ThresholdRecord, ...]:
-    """The thresholds of nets whose scores are averaged: the means of theirs; none if a net has none."""
+    """The thresholds of nets whose scores are averaged, the means of theirs; none if a net has none."""
     each = [model.thresholds for model in models]
     return tuple(map(_mean, zip(*each, strict=True))) if all(each) else ()
 
@@ -96,23 +101,29 @@ def of_nets(models: Sequence["TrainedModel"]) -> tuple[ThresholdRecord, ...]:
 def _mean(same: Sequence[ThresholdRecord]) -> ThresholdRecord:
     if len(same) == 1:
         return same[0]
-    return ThresholdRecord(
-        sensitivity=same[0].sensitivity,
-        threshold=rounded_down(mean(one.threshold for one in same)),
-        specificity=mean(one.specificity for one in same),
-        abnormal=min(one.abnormal for one in same),
-        normal=min(one.normal for one in same),
-    )
+    fewest = min(same, key=lambda one: one.abnormal)
+    return msgspec.structs.replace(fewest, threshold=rounded_down(mean(one.threshold for one in same)))
 
 
-def text(one: ThresholdRecord) -> str:
-    """A threshold in a line: what it was chosen for, on how many cells, and whether these are too few."""
-    cells = f"{one.abnormal} abnormal and {one.normal} normal cells held back from training"
-    found = f"threshold {one.threshold:g}: sensitivity {100 * one.sensitivity:.0f} % on {cells}"
-    found += f", at a specificity of {100 * one.specificity:.1f} %"
+def short(threshold: float) -> str:
+    """A threshold as a reader needs it: three digits, and more only next to 1."""
+    return f"{threshold:.3g}" if threshold < 0.9995 else f"{threshold:g}"
+
+
+def text(one: ThresholdRecord, nets: int = 1) -> str:
+    """A threshold in a line: which cells it calls abnormal, and whether too few cells chose it."""
+    # the highest one that reaches the sensitivity: equal scores may add a cell
+    called = needed(one.sensitivity, one.abnormal)
+    alarms = round((1 - one.specificity) * one.normal)
+    found = f"threshold {short(one.threshold)}"
+    found += f", the mean of {nets} nets; that of the fewest cells" if nets > 1 else ""
+    found += f" calls {called} of {one.abnormal} abnormal inner cells abnormal, {alarms} of {one.normal} normal ones"
+    if one.tested and one.tested[1]:
+        right, of = one.tested
+        found += f"; sensitivity on test cells {100 * right / of:.0f} % ({right} of {of})"
     if one.specificity == 0:
-        return f"{found}: it calls every normal cell held back abnormal, so it is of no use"
-    return f"{found}; uncertain, so few abnormal cells chose it" if is_uncertain(one) else found
+        return f"{found}. It is of no use: every normal inner cell is called abnormal"
+    return f"{found}. It is uncertain: too few abnormal inner cells" if is_uncertain(one) else found
 
 
 def is_uncertain(one: ThresholdRecord) -> bool:
@@ -156,4 +167,4 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         do = _how_to_get(model)
         raise UserError(model.folder, "scores of inner cells of both labels, to choose a threshold by", "none", do)
     made = models[0].test_record
-    return found.threshold, f"{text(found)} (scored with {made.views} views x {made.crops} crops)"
+    return found.threshold, f"{asked}: {text(found, len(models))}; chosen at {made.views} views x {made.crops} crops"

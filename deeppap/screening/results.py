@@ -14,6 +14,7 @@ from deeppap.io.files import remove
 from deeppap.io.own_files import note_begun, note_written, require_own
 from deeppap.records.record import Record
 from deeppap.scoring.ood import share_text
+from deeppap.scoring.thresholds import short
 from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.open_image import planned_image, require_same_bytes
 from deeppap.screening.outputs.geojson import writing_geojson
@@ -70,7 +71,6 @@ class ImageResult(msgspec.Struct):
     key: str
     threshold: float = ABNORMAL  # a cell of this score or more is called abnormal
     given_nuclei: str | None = None  # the file of nuclei that a person gave
-    given_nuclei_sha: str | None = None  # of what was read from it
     cells: int = 0
     abnormal: int = 0
     neither: dict[str, int] = {}  # cells that are called by a class that is neither normal nor abnormal
@@ -87,7 +87,7 @@ class ImageResult(msgspec.Struct):
     @classmethod
     def of(cls, plan: ImagePlan) -> "ImageResult":
         """The result of an image before its cells are counted."""
-        given = (plan.settings.threshold, plan.nuclei_file, plan.nuclei_sha)
+        given = (plan.settings.threshold, plan.nuclei_file)
         return cls(plan.name, plan.image_sha, plan.width, plan.height, plan.mpp, plan.key, *given)
 
     def add(self, part: Part) -> None:
@@ -118,7 +118,7 @@ class ImageResult(msgspec.Struct):
     def lines(self) -> list[str]:
         """What the terminal says of the image; warnings begin with `!!`."""
         where = f" at the nuclei of {self.given_nuclei}" if self.given_nuclei else ""
-        called = f"{self.abnormal} with P(abnormal) of {self.threshold:g} or more"
+        called = f"{self.abnormal} called abnormal: P(abnormal) of {short(self.threshold)} or more"
         found = [f"{self.image}: {self.cells} cells{where}, {called}"]
         if self.neither:
             found.append(f"neither normal nor abnormal: {neither_text(self.neither)}")

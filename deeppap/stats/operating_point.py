@@ -30,10 +30,7 @@ def operating_point(
     abnormal, normal = score[truth == 1], score[truth == 0]
     if not len(abnormal) or not len(normal):
         return None
-    # a hair less: a product of floats may lie just above a whole number (0.07 * 100) and ask for one cell more
-    # at least one abnormal cell, or the threshold would be above every score
-    needed = max(1, math.ceil(sensitivity * len(abnormal) - 1e-9))
-    threshold = float(np.sort(abnormal)[len(abnormal) - needed])
+    threshold = float(np.sort(abnormal)[len(abnormal) - needed(sensitivity, len(abnormal))])
     # equal scores at the threshold are called abnormal together, so sens may be above what was asked
     metrics = binary_metrics(truth, score, threshold)
     return {
@@ -45,6 +42,12 @@ def operating_point(
         "false_alarms": int((normal >= threshold).sum()),
         "normal": len(normal),
     }
+
+
+def needed(sensitivity: float, abnormal: int) -> int:
+    """How many of the abnormal cells must be called abnormal; at least one, or no score would reach the threshold."""
+    # a hair less: a product of floats may lie just above a whole number (0.07 * 100) and ask for one cell more
+    return max(1, math.ceil(sensitivity * abnormal - 1e-9))
 
 
 def operating_intervals(
@@ -66,8 +69,8 @@ def operating_intervals(
     def specificity(draws: np.ndarray) -> np.ndarray:
         weights = draws[:, unit][:, order]
         abnormal, normal = (np.cumsum(weights * mask, axis=1)[:, ends] for mask in (is_abnormal, ~is_abnormal))
-        needed = np.maximum(1, np.ceil(sensitivity * abnormal[:, -1] - 1e-9))
-        at = np.argmax(abnormal >= needed[:, None], axis=1)
+        least = np.maximum(1, np.ceil(sensitivity * abnormal[:, -1] - 1e-9))
+        at = np.argmax(abnormal >= least[:, None], axis=1)
         alarms = np.take_along_axis(normal, at[:, None], axis=1)[:, 0]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(abnormal[:, -1] > 0, 1 - alarms / normal[:, -1], np.nan)

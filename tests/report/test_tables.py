@@ -306,7 +306,7 @@ def test_each_fold_is_judged_at_the_threshold_of_its_own_inner_cells(runs, table
     assert (chosen["sens"], chosen["spec"]) == pytest.approx(
         (called[labels == 1].mean(), (~called)[labels == 0].mean())
     )
-    assert [line[2] for line in table.rows] == ["0.500", "0.100 to 0.900"]
+    assert [line[2] for line in table.rows] == ["0.5", "0.1 to 0.9"]
     assert table.rows[1][-1] == "40 abnormal cells or more a net, uncertain"
 
 

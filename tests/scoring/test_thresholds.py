@@ -11,7 +11,7 @@ from data_prep.classes import PLAIN
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import ThresholdRecord
 from deeppap.scoring.score_cells import CellScore
-from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold, text
+from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold, short, text
 
 
 def cell_score(label, score):
@@ -57,6 +57,20 @@ def test_a_threshold_that_calls_every_cell_abnormal_is_of_no_use():
         assert all("of no use" in text(one) for one in found)
 
 
+def test_the_line_counts_cells_and_names_the_sensitivity_on_test_cells():
+    scores = [cell_score(1, 0.3 + k / 100) for k in range(7)] + [cell_score(0, value) for value in (0.1, 0.2, 0.9)]
+    (found, _) = choose(scores, [0.2, 0.29, 0.31, 0.5])
+    assert found.tested == (2, 4)
+    line = text(found)
+    assert "7 of 7 abnormal inner" in line and "1 of 3 normal" in line and "50 % (2 of 4)" in line
+    assert "uncertain" in line and "95 %" not in line
+    assert "test cells" not in text(record())  # a record of an older version
+
+
+def test_a_threshold_is_shown_with_three_digits_and_never_as_one():
+    assert [short(value) for value in (0.312345, 5.12345e-7, 0.5, 0.999987)] == ["0.312", "5.12e-07", "0.5", "0.999987"]
+
+
 @pytest.mark.parametrize("labels", [[], [0, 0, 2], [1, 1]])
 def test_one_label_alone_chooses_none(labels):
     assert choose([cell_score(label, 0.5) for label in labels]) == ()
@@ -71,9 +85,11 @@ def test_few_abnormal_cells_make_it_uncertain(sensitivity, abnormal, uncertain):
 
 
 def test_several_nets_have_the_mean_and_the_fewest_cells():
-    (mean,) = of_nets([net(record(threshold=0.2, abnormal=60)), net(record(threshold=0.4, specificity=0.6, normal=30))])
-    assert (mean.threshold, mean.specificity) == pytest.approx((0.3, 0.7))
-    assert (mean.abnormal, mean.normal) == (60, 30)
+    nets = [net(record(threshold=0.2, abnormal=60)), net(record(threshold=0.4, specificity=0.6, normal=30))]
+    (mean,) = of_nets(nets)
+    assert mean.threshold == pytest.approx(0.3)
+    assert (mean.abnormal, mean.normal, mean.specificity) == (60, 100, 0.8)
+    assert "0.3, the mean of 2 nets" in require_threshold(nets, "sens95")[1]
     assert of_nets([net(record()), net()]) == ()
 
 

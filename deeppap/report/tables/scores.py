@@ -9,7 +9,7 @@ from data_prep.classes import THRESHOLD
 from deeppap.report.paper import paper
 from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, with_interval
-from deeppap.scoring.thresholds import is_uncertain
+from deeppap.scoring.thresholds import is_uncertain, short
 from deeppap.stats.calibration import calibration_intervals, calibration_summary
 from deeppap.stats.intervals import interval
 from deeppap.stats.metrics import binary_metrics, percent
@@ -38,7 +38,7 @@ def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     honest = cross_fitted(fold_scores(run.folds), run.groups)
     missed, alarms = f"{pooled['missed']}/{pooled['abnormal']}", f"{pooled['false_alarms']}/{pooled['normal']}"
     shares = [with_interval(pooled[name], limits[name]) for name in ("sens", "spec")]
-    rows = [[run.title, _number(pooled["threshold"]), *shares, missed, alarms]]
+    rows = [[run.title, short(pooled["threshold"]), *shares, missed, alarms]]
     if honest:
         shares = [with_interval(honest[name], honest["interval"][name]) for name in ("sens", "spec")]
         rows.append([f"{run.label}, threshold from the other folds", "varies", *shares, None, None])
@@ -70,7 +70,7 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
         found = binary_metrics(run.labels, calls)
         shares = [with_interval(found[m], interval(run.labels, calls, m, run.groups)) for m in ("sens", "spec")]
         missed, alarms = int((calls[run.labels == 1] == 0).sum()), int(calls[run.labels == 0].sum())
-        at = _number(min(limits)) + (f" to {_number(max(limits))}" if min(limits) < max(limits) else "")
+        at = short(min(limits)) + (f" to {short(max(limits))}" if min(limits) < max(limits) else "")
         rests = f"{min(one.abnormal for one in same)} abnormal cells{_each(run)}" if same else None
         if same and any(map(is_uncertain, same)):
             rests += ", uncertain"
@@ -79,11 +79,6 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
         rows.append([run.title, name, at, *shares, missed, alarms, rests])
         data.append({"chosen for": name, "thresholds": limits, **found, "missed": missed, "false_alarms": alarms})
     return rows, data
-
-
-def _number(threshold: float) -> str:
-    """A threshold to three digits, however small."""
-    return f"{threshold:.3f}" if threshold >= 0.001 else f"{threshold:.3g}"
 
 
 def _each(run: Run) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,7 @@ from data_prep.classes import known_class
 from deeppap.io.errors import printable
 from deeppap.io.files import digest, write_text
 from deeppap.io.html import data_uri, render
+from deeppap.scoring.thresholds import short
 from deeppap.screening.cells import COLOURS, ScreenedCell, colour_of, hexadecimal, legend
 from deeppap.screening.plan import ImagePlan, Settings
 from deeppap.screening.slides.overview import overview
@@ -88,7 +90,7 @@ class Gallery:
 
     def __init__(self, settings: Settings, images: int = 1):
         self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
-        self.doubts = settings.doubts
+        self.warnings = partial(banners, settings)
         self.threshold = settings.threshold
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
@@ -159,8 +161,9 @@ class Gallery:
             abnormal=sum(r.abnormal for r in results),
             shown=len(self.cells),
             threshold=self.threshold,
+            threshold_words=short(self.threshold),
             net=self.net,
-            banners=banners(self.doubts, results),
+            banners=self.warnings(results),
             classes=[(key, name) for key, name, _ in self.keys],
             given=[line for result in results if (line := result.given_line())],
             neither=neither_text(sum((Counter(r.neither) for r in results), Counter())),
@@ -183,9 +186,12 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         rows=rows,
         cells=sum(row.result.cells for row in rows),
         warned=sum(bool(row.result.warnings()) for row in rows),
-        banners=banners(settings.doubts, [row.result for row in rows]),
+        banners=banners(settings, [row.result for row in rows]),
         thresholds=thresholds,
-        headings=[f"{threshold:g} or more" for threshold in thresholds],
+        headings=[
+            f"{'called abnormal, ' * (threshold == settings.threshold)}{short(threshold)} or more"
+            for threshold in thresholds
+        ],
         net=_net(settings),
         colour_of=_colour_of,
     )
@@ -205,10 +211,10 @@ def neither_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
 
 
-def banners(doubts: Sequence[str], results: Sequence["ImageResult"]) -> list[str]:
+def banners(settings: Settings, results: Sequence["ImageResult"]) -> list[str]:
     """The lines above everything: why the net is doubted, and that its scores are not for such cells."""
-    said = [f"Do not use these scores: {doubt}." for doubt in doubts]
-    return said + ([line] if (line := ood_banner(results)) else [])
+    said = [*(f"{doubt}." for doubt in settings.doubts), *settings.not_adapted]
+    return [line[0].upper() + line[1:] for line in said] + ([line] if (line := ood_banner(results)) else [])
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:

@@ -28,7 +28,7 @@ def page(tmp_path_factory):
         cell_at(100 + 90 * k, 60 + 70 * k, score, NAME, ood_score=2.0 if k == 4 else 0.5)
         for k, score in enumerate(SCORES)
     ]
-    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
+    result, gallery = ImageResult.of(plan), Gallery(plain_settings(not_adapted=("not adapted <here>",)))
     result.add(Part(cells, ()))
     gallery.add_image(plan, FieldImage(plan.image), cells, {cells[2].id: 0, cells[4].id: 1})
     gallery.write(folder / "gallery.html", [result])
@@ -79,9 +79,16 @@ def test_orders_filters_and_the_dialog(page):
         view.goto(path.as_uri())
 
         def scores():
-            return [float(text) for text in view.locator(".cell:visible > span").all_inner_texts()]
+            return [float(text.split()[0]) for text in view.locator(".cell:visible > span").all_inner_texts()]
 
         assert scores() == list(SCORES)
+        called = [text.split()[1] for text in view.locator(".cell > span").all_inner_texts()]
+        assert called == ["abnormal"] * 3 + ["normal"] * 2
+        assert view.inner_text(".banner") == "Not adapted <here>"
+        # the threshold lies between the bars below it and those from it on
+        at = view.locator("#threshold line").bounding_box()["x"]
+        below, above = (view.locator(f".bar[data-low='{low}']").bounding_box() for low in ("0.450", "0.500"))
+        assert below["x"] + below["width"] < at < above["x"]
         view.select_option("#order", "uncertain")
         assert scores() == [0.52, 0.3, 0.8, 0.1, 0.95]
         view.select_option("#order", "chosen")
