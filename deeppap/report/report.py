@@ -42,6 +42,7 @@ class ShownFigure(NamedTuple):
     name: str = ""
     picture: str = ""
     width: float = 0
+    cells: str = ""  # their names, in reading order
     left_out: str = ""
 
 
@@ -96,7 +97,7 @@ def _draw(plot: Plot, folder: Path) -> ShownFigure:
     _, svg = save(figure, folder, plot.name)
     # lines are sharp and small as SVG; photographs are not
     picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
-    return ShownFigure(plot.title, plot.caption, plot.name, picture, figure.get_figwidth())
+    return ShownFigure(plot.title, plot.caption, plot.name, picture, figure.get_figwidth(), figure.get_label())
 
 
 def _jpeg(figure: Figure) -> bytes:

@@ -11,7 +11,7 @@ from data_prep.manifest import read_manifest
 from data_prep.views import Grid, plan_view
 from deeppap.report.figures import photos
 from deeppap.report.figures.cell_pictures import CellPictures
-from deeppap.report.figures.style import YELLOW, LeftOutError
+from deeppap.report.figures.style import YELLOW, LeftOutError, clean
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
 from tests.support.figures import texts
@@ -67,6 +67,17 @@ def test_right_cells_are_the_median_and_the_least_certain_of_their_class(shown):
         assert cell in said
         assert f"score {of[cell]:.2f}" in said
     assert "superficial" in texts(photos.right_normal.draw(run, pictures))
+
+
+def test_a_long_name_is_shortened_in_the_middle_and_whole_on_the_page(shown):
+    names = [f"laboratory_2_slide_{number}_field_{number}_cell_1" for number in (17, 18)]
+    short = [clean(name, 24) for name in names]
+    assert len(set(short)) == 2 and all(len(name) == 24 for name in short)
+    assert clean(names[0], len(names[0])) == names[0] and clean(names[0], 9) == "labo…ll_1"
+    run, pictures = shown
+    figure = photos.heatmaps.draw(run, pictures)
+    drawn = texts(figure)
+    assert figure.get_label() and all(name in drawn for name in figure.get_label().split(", "))
 
 
 def test_heat_maps_stand_beside_their_cells(shown):

@@ -2,6 +2,8 @@
 
 import re
 
+import cv2
+import numpy as np
 import pytest
 
 from deeppap.report.report import write_report
@@ -34,6 +36,20 @@ def test_the_page_fits(page, width, dark):
             "[...document.querySelectorAll('.wide')].filter((e) => e.scrollWidth > e.clientWidth).length"
         )
         assert bool(hidden) == (width == 390)
+
+
+def test_a_table_that_goes_on_has_a_shadow_at_that_side(page):
+    with opened_browser(390) as context:
+        view = context.new_page()
+        view.goto(page.as_uri())
+        table = view.locator(".wide:has(table)").first
+        edges = []
+        for place in (0, 10_000):
+            table.evaluate("(box, place) => { box.scrollLeft = place; }", place)
+            picture = cv2.imdecode(np.frombuffer(table.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+            edges.append([np.median(picture[:, 1]), np.median(picture[:, -2])])
+    (left, right), (left_after, right_after) = edges
+    assert right < left - 20 and left_after < right_after - 20
 
 
 def test_a_click_enlarges_a_figure_and_escape_closes_it(page):

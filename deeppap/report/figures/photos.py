@@ -1,6 +1,7 @@
 """Figures of the cells' own pictures: views (Fig. 2), examples (4), right (8, 9) and wrong ones (10), heat maps."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import matplotlib as mpl
 import numpy as np
@@ -44,7 +45,7 @@ def views(run: Run, pictures: CellPictures) -> Figure:
     rows = figure.subplots(len(shown), 3, squeeze=False, width_ratios=(1, 2, 2))
     for axes, (kind, cell) in zip(rows, shown, strict=True):
         _views_of(axes, pictures, cell, kind, run.record.seed)
-    return figure
+    return style.of_cells(figure, [cell for _, cell in shown])
 
 
 def _views_of(axes: Sequence[Axes], pictures: CellPictures, cell: str, kind: str, seed: int) -> None:
@@ -138,7 +139,8 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
             head = f"{style.clean(name, 24)}\n" if row == 0 else ""
             axes.set_title(f"{head}score {score_of[cell]:.2f}", fontsize=8)
             axes.text(0.5, -0.03, style.clean(cell, 26), fontsize=6.5, ha="center", va="top", transform=axes.transAxes)
-    return figure
+    in_order = [cell for row in zip_longest(*(cells for _, cells in columns)) for cell in row if cell]
+    return style.of_cells(figure, in_order)
 
 
 @style.plot("fig10-misclassified", "Misclassified cells (paper: Fig. 10)", photo=True)
@@ -151,15 +153,16 @@ def misclassified(run: Run, pictures: CellPictures) -> Figure:
     wrong = worst_first[~right(run.labels, run.scores)[worst_first]]
     if not len(wrong):
         raise style.LeftOutError("no scored cell was misclassified")
-    rows = []
+    rows, named = [], []
     for label, heading in ((1, "abnormal called normal"), (0, "normal called abnormal")):
         found = wrong[run.labels[wrong] == label]
         cells = [run.result.ids[index] for index in found[:SHOWN_WRONG]]
+        named += cells
         texts = [_text(run, cell, score) for cell, score in zip(cells, run.scores[found], strict=False)]
         shown = [Picture(pictures.image(cell), text) for cell, text in zip(cells, texts, strict=True)]
         only = "" if len(found) == len(cells) else f", the {len(cells)} furthest from the threshold shown"
         rows.append(Row(f"{heading}: {len(found)}{only}", shown, style.KIND_COLOURS[label]))
-    return flow(rows, style.WIDE, style.WIDE / CELL_PIXELS, pictures.micrometres())
+    return style.of_cells(flow(rows, style.WIDE, style.WIDE / CELL_PIXELS, pictures.micrometres()), named)
 
 
 def _text(run: Run, cell: str, score: float) -> str:
@@ -178,6 +181,7 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
     if fold is None:
         raise style.LeftOutError(f"no fold has {HEATMAPS}")
     shown: dict[bool, list[Picture]] = {True: [], False: []}
+    named: dict[bool, list[str]] = {True: [], False: []}
     for cell, heat in _read_heatmaps(fold):
         index = fold.ids.index(cell)
         picture = pictures.neighbourhood(cell)
@@ -185,11 +189,12 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
         if picture.shape[:2] != heat.shape:
             raise style.LeftOutError(f"{HEATMAPS} is not of these pictures")
         is_right = bool(right(fold.labels[index], fold.scores[index]))
+        named[is_right].append(cell)
         shown[is_right].append(heatmap_pair(picture, heat, _text(run, cell, float(fold.scores[index]))))
     rows = []
     for is_right, heading in ((True, "classified correctly"), (False, "misclassified")):
         rows.append(Row(heading if shown[is_right] else f"{heading}: none", shown[is_right]))
-    return heatmap_page(rows, pictures.micrometres())
+    return style.of_cells(heatmap_page(rows, pictures.micrometres()), named[True] + named[False])
 
 
 def heatmap_page(rows: Sequence[Row], micrometres: float | None = None) -> Figure:

@@ -1,6 +1,6 @@
 """One plain style for every figure: readable in print, in grey and by the colour-blind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,9 +142,16 @@ def two_lines(name: str) -> str:
 
 
 def clean(text: object, limit: int = 60) -> str:
-    """Text from outside as a figure can draw it: printable and not longer than `limit`."""
+    """Text from outside as a figure can draw it: printable, and shortened in the middle to `limit` characters."""
     line = printable(str(text))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    # names of cells of one field begin alike, those of several fields may end alike
+    return line if len(line) <= limit else f"{line[: limit // 2]}…{line[limit // 2 + 1 - limit :]}"
+
+
+def of_cells(figure: Figure, cells: Iterable[str]) -> Figure:
+    """Name the cells that a figure shows, in reading order: the page says their whole names on hover."""
+    figure.set_label(", ".join(map(printable, cells)))
+    return figure
 
 
 def stretch(values: np.ndarray, low: float | None = None, high: float | None = None) -> np.ndarray:
