@@ -133,6 +133,11 @@ def _plain(grids: Grids) -> dict[str, list[int]]:
     return {str(label): list(grid) for label, grid in grids.items()}
 
 
+def is_built(target: Path) -> bool:
+    """Whether a fold's folder has its views."""
+    return (target / FoldRecord.FILE).exists() and all((target / name / "data.mdb").exists() for name in LMDBS)
+
+
 def build_fold(
     target: Path, dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, profile: Profile, workers: int
 ) -> str:
@@ -141,7 +146,7 @@ def build_fold(
     train, validation = sources(dataset, split, fold, run, profile)
     _require_same_data(target, key)
     # else given back, or giving it back was cut short: build again
-    if (target / FoldRecord.FILE).exists() and all((target / name / "data.mdb").exists() for name in LMDBS):
+    if is_built(target):
         verify_fold(target)
         return f"{target}: its patches are already complete"
     # before hours of work, not after

@@ -77,7 +77,7 @@ def cross_validate(
         require_unseen_folds(options.source, folder, {f: parts_of(dataset, split, f, run) for f in untrained})
     missing = [fold for fold in folds if to_score(fold_folder(folder, fold))]
     if missing:
-        parts = [work(ready, fold, options.source is not None) for fold in missing]
+        parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
         for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), plan]:

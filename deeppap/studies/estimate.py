@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import need_bytes, sources, views_in
+from data_prep.fold_data import is_built, need_bytes, sources, views_in
 from data_prep.profiles import Profile, batch_and_epochs
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.files import human
-from deeppap.records import RunRecord, SplitRecord
+from deeppap.records import ModelRecord, RunRecord, SplitRecord
 from deeppap.training.run_caffe import LOGGING, caffe_program
+from deeppap.training.snapshots import list_snapshots
 
 BACKWARD = 3  # a training step costs about as much as three forward passes
 ITERATIONS = 3  # forward passes that are timed: seconds
@@ -42,18 +43,27 @@ class Work:
     forward: int
 
 
-def work(ready: Prepared, fold: int, adapting: bool) -> Work:
-    """The work of one fold, which follows from its cells and its profile."""
+def work(ready: Prepared, fold: int, adapting: bool, folder: Path) -> Work:
+    """The work of one fold, which follows from its cells and its profile, less what its folder has already."""
     profile = ready.profile
     train, validation = sources(ready.dataset, ready.split, fold, ready.run, profile)
     views = views_in(train)
     # Caffe tests the net once per epoch; an epoch's last batch is filled up
     batch, tests = batch_and_epochs(profile, ready.run.classes, adapting)
     iterations = -(-views // batch) * tests
-    # Caffe validates once before the first iteration
-    validated = views_in(validation) * (tests + 1)
     scored = len(ready.split.folds[fold]) * profile.test_views * profile.crops
-    return Work(views + views_in(validation), need_bytes(train, validation), iterations * batch, validated + scored)
+    if (folder / ModelRecord.FILE).exists():
+        return Work(0, 0, 0, scored)
+    done = next((one.iteration for one in list_snapshots(folder / "snapshots") if one.state.exists()), 0)
+    # Caffe validates once before the first iteration, also of a resumed training
+    validated = views_in(validation) * (1 + (iterations - done) * tests // iterations)
+    built = is_built(folder)
+    return Work(
+        views=0 if built else views + views_in(validation),
+        bytes=0 if built else need_bytes(train, validation),
+        train=(iterations - done) * batch,
+        forward=validated + scored,
+    )
 
 
 def estimate(what: str, parts: Sequence[Work], classes: int, device: Device) -> str:

@@ -95,11 +95,14 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
         # before the first net is trained, which takes hours
         for point in points:
             _require_part(point)
-        # a point is done when its scores are there; everything before them is done again
+        # a point is done when its scores are there
         missing = [point for point in points if to_score(fold_folder(point.folder, options.fold))]
         if missing:
             say(f"{len(points)} nets, {len(points) - len(missing)} of them done; test fold {options.fold}")
-            parts = [work(point.ready, options.fold, point.start == ADAPTED) for point in missing]
+            parts = [
+                work(point.ready, options.fold, point.start == ADAPTED, fold_folder(point.folder, options.fold))
+                for point in missing
+            ]
             say(estimate(f"{len(missing)} net(s)", parts, 2, options.device))
         for number, point in enumerate(missing, 1):
             say(f"-- {number} of {len(missing)}: {point.describe(options.fold)}")

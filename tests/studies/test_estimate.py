@@ -1,6 +1,9 @@
 """What a cross-validation says that it will take, compared with what was built and with a count by hand."""
 
 import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +12,9 @@ from data_prep.profiles import read_profile, run_profile
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.records import FoldRecord, RunRecord, SplitRecord
-from deeppap.studies.estimate import BACKWARD, Prepared, estimate, forward_rate, work
+from deeppap.studies.estimate import BACKWARD, Prepared, Work, estimate, forward_rate, work
+
+NOWHERE = Path("no folder yet")
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def ready(dataset, built_fold):
 
 
 def test_views_and_bytes_are_those_of_the_built_fold(ready, built_fold):
-    found, record = work(ready, 0, adapting=False), FoldRecord.read(built_fold)
+    found, record = work(ready, 0, False, NOWHERE), FoldRecord.read(built_fold)
     assert found.views == record.train_lmdb.entries + record.val_lmdb.entries
     # there must be room for the pages of the LMDB too, but not for another one
     built = record.train_lmdb.bytes + record.val_lmdb.bytes
@@ -31,18 +36,34 @@ def test_images_of_the_smallest_profile_by_hand(ready):
     tested = set(ready.split.folds[0])
     cells = [cell for cell in ready.dataset.cells if cell.id not in tested]
     train = sum(ready.profile.train[cell.label].views for cell in cells)
-    found = work(ready, 0, adapting=False)
+    found = work(ready, 0, False, NOWHERE)
     assert found.train == -(-train // 16) * 16  # one epoch in batches of 16
     assert found.forward == len(tested) * (1 * 2 + 2 * 2)  # one view before and after, then 2 views of 2 crops
 
 
 def test_the_papers_counts_come_from_the_prototxt(ready):
     split = make_split(ready.dataset, "cell", 1)
-    found = work(Prepared(ready.dataset, split, ready.run, read_profile("paper")), 0, adapting=False)
+    found = work(Prepared(ready.dataset, split, ready.run, read_profile("paper")), 0, False, NOWHERE)
     epochs = 30  # prototxt/solver.prototxt: max_iter over test_interval
     tested = len(split.folds[0])
     assert found.train == -(-(found.views - tested * 100) // 256) * 256 * epochs
     assert found.forward == tested * 100 * (epochs + 1 + 10)
+
+
+def test_what_a_fold_has_already_is_not_counted(ready, built_fold, tmp_path):
+    """A built fold keeps its views, a begun training its iterations, and a trained net has only to score."""
+    whole = work(ready, 0, False, NOWHERE)
+    fold = tmp_path / "fold0"
+    shutil.copytree(built_fold, fold, ignore=shutil.ignore_patterns("model.json", "snapshots"))
+    (fold / "snapshots").mkdir()
+    assert work(ready, 0, False, fold) == replace(whole, views=0, bytes=0)
+    for ending in ("caffemodel", "solverstate"):
+        (fold / f"snapshots/convnet_t_iter_2.{ending}").touch()
+    begun = work(ready, 0, False, fold)
+    assert whole.train - begun.train == 2 * 16 and begun.forward <= whole.forward
+    (fold / "model.json").touch()
+    scored = len(ready.split.folds[0]) * ready.profile.test_views * ready.profile.crops
+    assert work(ready, 0, False, fold) == Work(0, 0, 0, scored)
 
 
 def test_a_net_that_caffe_refuses_has_no_rate(tmp_path):
@@ -53,7 +74,7 @@ def test_a_net_that_caffe_refuses_has_no_rate(tmp_path):
 
 
 def test_the_line_adds_the_folds_and_takes_the_measured_rate(ready, monkeypatch):
-    parts = [work(ready, fold, adapting=False) for fold in (0, 3)]
+    parts = [work(ready, fold, False, NOWHERE) for fold in (0, 3)]
     monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: 2.0)
     line = estimate("2 fold(s)", parts, 2, Device())
     numbers = [int(word.replace(",", "")) for word in re.findall(r"([\d,]+)(?: views to| images to| to score)", line)]
