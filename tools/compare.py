@@ -40,6 +40,8 @@ def main() -> None:
         for line in compare_screens(before, after):
             print(line)
         print(f"the cells that changed most: {after / PAGE}")
+        label = f"label cells in {after / 'gallery.html'}"
+        print(f"Next: {label}, then tools/import_labels.py labels.csv --images IMAGES --out my_cells")
         return
     from deeppap.report.runs import named
     from deeppap.report.tables.comparison import adapting, comparison

@@ -13,10 +13,10 @@ EPILOG = """\
   tools/evaluate_detector.py --fields fields/isbi2014 --mpp 0.3 --detector runs/detector/nucleus_fcn.caffemodel
   tools/evaluate_detector.py --fields fields/cervix93 fields/cric --mpp 0.22 0.247 --incomplete cric --fold-count 3
 
-Points are matched as in Cervix93's protocol: a detected nucleus is a disc of 10 pixels, and an annotated point in it is
-a hit, one to one. If there are masks, a detected centre inside a nucleus is a hit. The counts of all fields of a folder
-are added up. Files in --out: every field with hits (circles), misses (squares) and false detections (crosses),
-detections.csv and scores.json.
+Points are matched as in Cervix93's protocol: a detected nucleus is a disc of 10 pixels (--radius), and an annotated
+point in it is a hit, one to one. If there are masks, a detected centre inside a nucleus is a hit. The counts of all
+fields of a folder are added up. Files in --out: every field with hits (circles), misses (squares) and false detections
+(crosses), detections.csv and scores.json.
 """
 
 

@@ -28,7 +28,11 @@ def main() -> None:
 
     runs = [load_run(path) for path in args.runs]
     print(f"report: {write_report(runs, args.out or default_out(runs), show_progress=True)}")
-    print(f"Next: tools/release.py {args.runs[0]}, to hand its nets on")
+    # a kept run has its scores alone
+    if any(fold.model and fold.model.weights_in(fold.folder).is_file() for fold in runs[0].folds):
+        print(f"Next: tools/release.py {args.runs[0]}, to hand its nets on")
+    else:
+        print(f"Next: tools/compare.py {args.runs[0]} OTHER_RUN; its nets are not here")
 
 
 if __name__ == "__main__":
