@@ -115,7 +115,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
             result = kept_because(model.blend)
             say(result if model.blend.share else f"!! {result} !!")
         elif line := lost_by_adapting(model):
-            result = line
+            result = f"{line}."
             say(f"!! {line} !!")
         LearningPage(fold / "train.log", schedule).update(LogReader(fold / "train.log"), result)
         if not options.keep_snapshots:

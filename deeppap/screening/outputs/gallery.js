@@ -75,7 +75,7 @@ function drawLabels() {
   let count = 0, judged = 0, agreeing = 0;
   data.cells.forEach((cell, index) => {
     const label = labels[cell.id], mark = buttons[index].querySelector(".label");
-    mark.textContent = label ? (label.class === SKIP ? "skipped" : label.class) : "";
+    mark.textContent = label ? (label.class === SKIP ? "skipped" : `label: ${label.class}`) : "";
     mark.classList.toggle("against", disagrees(cell));
   });
   for (const [id, label] of Object.entries(labels)) {
