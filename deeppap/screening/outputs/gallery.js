@@ -33,7 +33,7 @@ const buttons = data.cells.map((cell, index) => {
   picture.src = cell.picture;
   picture.alt = `P(abnormal) ${cell.score.toFixed(3)}`;
   picture.loading = "lazy";
-  const score = element("span", cell.called === "abnormal" ? "abnormal" : "", `${cell.score.toFixed(3)} ${named(cell)}`);
+  const score = element("span", "", `${cell.score.toFixed(3)} ${named(cell)}`);
   score.style.borderTopColor = colourOf(cell.score);
   const field = data.images[cell.image].name;
   const where = data.images.length > 1 ? `${shortened(field)} ` : "";
