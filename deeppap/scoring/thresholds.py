@@ -167,4 +167,4 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         do = _how_to_get(model)
         raise UserError(model.folder, "scores of inner cells of both labels, to choose a threshold by", "none", do)
     made = models[0].test_record
-    return found.threshold, f"{asked}: {text(found, len(models))}; chosen at {made.views} views x {made.crops} crops"
+    return found.threshold, f"{asked}: {text(found, len(models))}. Chosen at {made.views} views x {made.crops} crops"
