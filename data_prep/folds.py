@@ -20,25 +20,25 @@ SPLITS = 100  # of other seeds, of which one may bring both labels into every fo
 TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest subset
 
 
-def _dealt(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_class: bool) -> Iterator[list[list[str]]]:
+def _dealt(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool) -> Iterator[list[list[str]]]:
     """Cells dealt to folds by this seed, stratified by set and class; with whole groups then by other seeds too."""
     # here, since it takes seconds, and most who import this only read folds
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    strata, groups = _strata(cells, n_folds, by_class), [cell.group for cell in cells]
+    strata, groups = _strata(cells, by_class), [cell.group for cell in cells]
     kind = StratifiedKFold if protocol == "cell" else StratifiedGroupKFold
     # cells by themselves come out stratified at once; whole groups may not
     others = rng(seed, "folds").integers(SEEDS, size=SPLITS) if protocol == "field" else ()
     # the seed's own folds first, so that a set that needs no other seed has the folds of scikit-learn
     for each in (seed, *map(int, others)):
-        splitter = kind(n_folds, shuffle=True, random_state=each)
+        splitter = kind(FOLDS, shuffle=True, random_state=each)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: a small set's own choice
             parts = splitter.split(np.zeros(len(cells)), strata, groups if protocol == "field" else None)
             yield [sorted(cells[i].id for i in test) for _, test in parts]
 
 
-def _strata(cells: Sequence[Cell], n_folds: int, by_class: bool) -> np.ndarray:
+def _strata(cells: Sequence[Cell], by_class: bool) -> np.ndarray:
     """What is dealt evenly, int (n,): each set's labels, or its classes if they are Herlev's seven or outputs."""
     labels, of_set = np.array([cell.label for cell in cells]), np.zeros(len(cells), int)
     classes = labels.copy()
@@ -52,13 +52,13 @@ def _strata(cells: Sequence[Cell], n_folds: int, by_class: bool) -> np.ndarray:
     # ever coarser, until scikit-learn takes it
     for strata in (of_set + classes, of_set + labels, labels):
         # scikit-learn refuses where every class is smaller than the folds
-        if np.bincount(strata).max() >= n_folds:
+        if np.bincount(strata).max() >= FOLDS:
             return strata
     found = f"{np.bincount(labels).max()}"
-    raise FieldError("select", f"{n_folds} training cells of one label", found, "Add cells.")
+    raise FieldError("select", f"{FOLDS} training cells of one label", found, "Add cells.")
 
 
-def _both_labels(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, by_class: bool) -> list[list[str]]:
+def _both_labels(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool) -> list[list[str]]:
     """The seed's folds if each holds both labels; else the first that do of other seeds, or after moving groups.
 
     Few groups of one label each rarely come out so by themselves. Where there are no such folds, the seed's own are
@@ -70,9 +70,9 @@ def _both_labels(cells: Sequence[Cell], protocol: str, seed: int, n_folds: int, 
         return sum(not {label[cell] for cell in fold} >= {0, 1} for fold in folds)
 
     known = {(cell.group, cell.label) for cell in cells}
-    possible = all(sum(of == label for _, of in known) >= n_folds for label in (0, 1))
+    possible = all(sum(of == label for _, of in known) >= FOLDS for label in (0, 1))
     tried = []
-    for folds in _dealt(cells, protocol, seed, n_folds, by_class):
+    for folds in _dealt(cells, protocol, seed, by_class):
         if not one_sided(folds):
             return folds
         tried.append(folds)
@@ -117,7 +117,7 @@ def _left(place: dict[str, int], has: dict[str, Counter], fold: int, without: st
     return any(has[name][label] for name, at in place.items() if at == fold and name != without)
 
 
-def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS) -> SplitRecord:
+def make_split(dataset: Dataset, protocol: str, seed: int) -> SplitRecord:
     """Deal a data set's cells to folds.
 
     Parameters
@@ -137,15 +137,15 @@ def make_split(dataset: Dataset, protocol: str, seed: int, n_folds: int = FOLDS)
     if protocol not in PROTOCOLS:
         raise FieldError("protocol", f"one of {', '.join(PROTOCOLS)}", protocol, "Choose one of them.")
     if protocol == "field":
-        _require_groups(dataset, n_folds)
+        _require_groups(dataset)
     normal, abnormal = (sum(c.label == label for c in dataset.cells) for label in (0, 1))
-    if min(normal, abnormal) < n_folds:
+    if min(normal, abnormal) < FOLDS:
         found = f"{normal} normal and {abnormal} abnormal"
-        raise UserError(dataset.root, f"at least {n_folds} normal and {n_folds} abnormal cells", found, "Add cells.")
-    folds = _both_labels(dataset.cells, protocol, seed, n_folds, dataset.own)
+        raise UserError(dataset.root, f"at least {FOLDS} normal and {FOLDS} abnormal cells", found, "Add cells.")
+    folds = _both_labels(dataset.cells, protocol, seed, dataset.own)
     if not all(folds):  # few groups of one label each may come out so
         do = "Give more groups, or another `seed`."
-        raise FieldError("protocol", f"groups that fill {n_folds} folds", "a fold without cells", do)
+        raise FieldError("protocol", f"groups that fill {FOLDS} folds", "a fold without cells", do)
     _require_both_labels(dataset, folds)
     return SplitRecord.of(protocol, seed, dataset.dataset_sha(), folds)
 
@@ -171,12 +171,12 @@ def _require_both_labels(dataset: Dataset, folds: list[list[str]]) -> None:
             raise UserError(dataset.root, "normal and abnormal training cells in every fold", found, do)
 
 
-def _require_groups(dataset: Dataset, n_folds: int) -> None:
+def _require_groups(dataset: Dataset) -> None:
     groups = {cell.group for cell in dataset.cells}
-    if None in groups or len(groups) < n_folds:
+    if None in groups or len(groups) < FOLDS:
         found = f"{len(groups - {None})} groups, {sum(c.group is None for c in dataset.cells)} cells without one"
         do = "Give every cell its group, or use `protocol` cell."
-        raise UserError(dataset.root, f"a group for every cell and at least {n_folds} groups", found, do)
+        raise UserError(dataset.root, f"a group for every cell and at least {FOLDS} groups", found, do)
 
 
 def inner_split(
@@ -190,7 +190,7 @@ def inner_split(
         As `inner_folds` does, and where every fifth would leave one part without a label.
     """
     _require_inner_groups(cells, protocol)
-    for fold in (set(fold) for folds in _dealt(cells, protocol, seed, FOLDS, by_class) for fold in folds):
+    for fold in (set(fold) for folds in _dealt(cells, protocol, seed, by_class) for fold in folds):
         parts = [c for c in cells if c.id not in fold], [c for c in cells if c.id in fold]
         if all({cell.label for cell in part} >= {0, 1} for part in parts):
             return parts
@@ -208,7 +208,7 @@ def inner_folds(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool 
         For too few groups or cells.
     """
     _require_inner_groups(cells, protocol)
-    return next(_dealt(cells, protocol, seed, FOLDS, by_class))
+    return next(_dealt(cells, protocol, seed, by_class))
 
 
 def _require_inner_groups(cells: Sequence[Cell], protocol: str) -> None:

@@ -107,9 +107,9 @@ def centre(text: str) -> tuple[float, float]:
     return x, y
 
 
-def add_net_option(parser: ToolParser, meaning: str = "trained fold to use", default: str = "data/fold") -> None:
+def add_net_option(parser: ToolParser, meaning: str = "trained fold to use") -> None:
     """`--net` of a tool that works on one fold."""
-    parser.add_argument("--net", metavar="RUN/foldK", help=f"{meaning} (default: {default})")
+    parser.add_argument("--net", metavar="RUN/foldK", help=f"{meaning} (default: data/fold)")
 
 
 def add_nets_option(parser: ToolParser, repeatable: bool = False) -> None:
@@ -140,11 +140,8 @@ def add_count_options(parser: ToolParser) -> None:
     parser.add_argument("--crops", type=int, help="crops of each view, 1 to 10 (default: the profile's)")
 
 
-def add_run_options(parser: ToolParser, default_profile: str, select: str | None = None) -> None:
-    """An option for each field of Request, and how to carry the run out.
-
-    `select` is the tool's own default; without one it follows from the protocol.
-    """
+def add_run_options(parser: ToolParser, default_profile: str) -> None:
+    """An option for each field of Request, and how to carry the run out."""
     add_data_options(parser, default_profile)
     parser.add_argument(
         "--pixel-um",
@@ -153,13 +150,11 @@ def add_run_options(parser: ToolParser, default_profile: str, select: str | None
         help="micrometres per pixel at which the net sees the cells; other images are resampled (default: those of the "
         "first set, or of the net that --from adapts)",
     )
-    followed = select or "paper; inner with --protocol field"
     parser.add_argument(
         "--select",
         choices=SELECTIONS,
-        default=select,
         help="snapshot to keep: lowest loss on the test fold (paper), the last one, or lowest loss on training cells "
-        f"that were held back (inner) (default: {followed})",
+        "that were held back (inner) (default: paper; inner with --protocol field)",
     )
     parser.add_argument(
         "--classes",

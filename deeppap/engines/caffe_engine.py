@@ -94,9 +94,9 @@ class CaffeEngine(CropEngine):
         self._forward(crop[None])
         return {name: self.net.blobs[name].data[0].copy() for name in names}
 
-    def filters(self, layer: str = "conv1") -> np.ndarray:
-        """A layer's filters, float32 (N, 3, 11, 11) for conv1 (paper: Fig. 6)."""
-        return self.net.params[layer][0].data.copy()
+    def filters(self) -> np.ndarray:
+        """The filters of conv1, float32 (N, 3, 11, 11) (paper: Fig. 6)."""
+        return self.net.params["conv1"][0].data.copy()
 
 
 class CaffeViews(ViewInput):

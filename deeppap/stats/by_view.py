@@ -16,9 +16,7 @@ DRAWS = 20
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def accuracy_by_views(
-    folds: Folds, groups: Groups = None, counts: Sequence[int] = COUNTS, draws: int = DRAWS, seed: int = 0
-) -> list[dict[str, Any]]:
+def accuracy_by_views(folds: Folds, groups: Groups = None, draws: int = DRAWS, seed: int = 0) -> list[dict[str, Any]]:
     """Accuracy when only some views of each cell are averaged, drawn anew for every cell `draws` times.
 
     Returns
@@ -36,7 +34,7 @@ def accuracy_by_views(
         table.append(drawn.mean(axis=0))
         of_cells = of_cells + drawn / draws
     rows = []
-    for count in [*(c for c in counts if c < total), total]:
+    for count in [*(c for c in COUNTS if c < total), total]:
         accuracies = np.array(table)[:, count - 1]
         # all views can be drawn in one way alone: what is left of a deviation would be rounding
         std = float(accuracies.std(ddof=1)) if count < total and draws > 1 else 0.0

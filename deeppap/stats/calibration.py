@@ -19,8 +19,8 @@ from deeppap.stats.metrics import checked
 BINS = 10
 
 
-def calibration_curve(labels: Sequence[int], scores: Sequence[float], bins: int = BINS) -> dict[str, np.ndarray]:
-    """Cells in `bins` equal steps of the score; a score of 1 is in the last.
+def calibration_curve(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.ndarray]:
+    """Cells in ten equal steps of the score; a score of 1 is in the last.
 
     Returns
     -------
@@ -29,25 +29,25 @@ def calibration_curve(labels: Sequence[int], scores: Sequence[float], bins: int 
         cells).
     """
     truth, score = checked(labels, scores)
-    place = _bin(score, bins)
-    count = np.bincount(place, minlength=bins)
+    place = _bin(score)
+    count = np.bincount(place, minlength=BINS)
     # an empty bin has no mean; it does not count in the error either
     held = count > 0
-    mean, share = (np.bincount(place, weights=values, minlength=bins)[held] / count[held] for values in (score, truth))
+    mean, share = (np.bincount(place, weights=values, minlength=BINS)[held] / count[held] for values in (score, truth))
     return {"count": count[held], "score": mean, "abnormal": share}
 
 
 def calibration_curve_intervals(labels: Sequence[int], scores: Sequence[float], groups: Groups) -> list[Interval]:
     """The interval of the share of abnormal cells in each bin of `calibration_curve`."""
     truth, score = checked(labels, scores)
-    place, group = _bin(score, BINS), None if groups is None else np.asarray(groups)
+    place, group = _bin(score), None if groups is None else np.asarray(groups)
     bins = [place == one for one in np.unique(place)]
     return [share_interval(truth[held] == 1, None if group is None else group[held]) for held in bins]
 
 
-def expected_calibration_error(labels: Sequence[int], scores: Sequence[float], bins: int = BINS) -> float:
+def expected_calibration_error(labels: Sequence[int], scores: Sequence[float]) -> float:
     """Mean distance of score and share of abnormal cells over the bins, weighted by their cells."""
-    curve = calibration_curve(labels, scores, bins)
+    curve = calibration_curve(labels, scores)
     gaps = np.abs(curve["score"] - curve["abnormal"])
     return float((gaps * curve["count"]).sum() / curve["count"].sum())
 
@@ -68,7 +68,7 @@ def calibration_intervals(labels: Sequence[int], scores: Sequence[float], groups
     truth, score = checked(labels, scores)
     unit = units_of(groups, len(truth))
     # summed by group and bin, so that a resample is one product of matrices
-    gaps = sums_by_unit(np.eye(BINS)[_bin(score, BINS)] * (score - truth)[:, None], unit)
+    gaps = sums_by_unit(np.eye(BINS)[_bin(score)] * (score - truth)[:, None], unit)
     cells = np.bincount(unit)
 
     def error(draws: np.ndarray) -> np.ndarray:
@@ -82,6 +82,6 @@ def calibration_intervals(labels: Sequence[int], scores: Sequence[float], groups
     }
 
 
-def _bin(score: np.ndarray, bins: int) -> np.ndarray:
+def _bin(score: np.ndarray) -> np.ndarray:
     # a score of exactly 1 would open a bin of its own
-    return np.minimum((score * bins).astype(int), bins - 1)
+    return np.minimum((score * BINS).astype(int), BINS - 1)

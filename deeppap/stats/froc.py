@@ -47,12 +47,10 @@ class Froc:
         """Sensitivity at so many false calls a field or fewer, float64 (R,); NaN without an abnormal mark."""
         return self._sensitivity(np.ones((1, len(self.fields)), np.int64), rates)[:, 0]
 
-    def intervals(self, rates: Sequence[float], seed: int = 0) -> list[Interval]:
+    def intervals(self, rates: Sequence[float]) -> list[Interval]:
         """95 % intervals of `sensitivity`, by units."""
         unit = np.arange(len(self.fields))
-        return [
-            bootstrap_interval(lambda draws, r=rate: self._sensitivity(draws, [r])[0], unit, seed) for rate in rates
-        ]
+        return [bootstrap_interval(lambda draws, r=rate: self._sensitivity(draws, [r])[0], unit) for rate in rates]
 
     def _sensitivity(self, draws: np.ndarray, rates: Sequence[float]) -> np.ndarray:
         """float64 (rates, draws) for how often each unit was drawn, int64 (draws, U)."""

@@ -38,9 +38,7 @@ def units_of(groups: Groups, cells: int) -> np.ndarray:
     return np.arange(cells) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
 
 
-def bootstrap_interval(
-    figure: Callable[[np.ndarray], np.ndarray], unit: np.ndarray, seed: int = 0, n: int = RESAMPLES
-) -> Interval:
+def bootstrap_interval(figure: Callable[[np.ndarray], np.ndarray], unit: np.ndarray, seed: int = 0) -> Interval:
     """The bootstrap interval of any figure, whole units drawn with replacement.
 
     BCa; percentiles where BCa does not hold (a figure that is undefined in some resamples, or many units).
@@ -73,7 +71,7 @@ def bootstrap_interval(
         found = bootstrap(
             (np.arange(units),),
             statistic,
-            n_resamples=n,
+            n_resamples=RESAMPLES,
             batch=CHUNK,
             confidence_level=LEVEL,
             method="BCa" if units <= MOST_BCA else "percentile",
@@ -89,7 +87,7 @@ def sums_by_unit(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
     return total
 
 
-def mean_interval(values: Sequence[float], groups: Groups, seed: int = 0) -> Interval:
+def mean_interval(values: Sequence[float], groups: Groups) -> Interval:
     """The interval of a mean over cells."""
     value = np.asarray(values, np.float64)
     unit = units_of(groups, len(value))
@@ -99,10 +97,10 @@ def mean_interval(values: Sequence[float], groups: Groups, seed: int = 0) -> Int
         total, cells = (draws @ table).T
         return total / cells
 
-    return bootstrap_interval(mean, unit, seed)
+    return bootstrap_interval(mean, unit)
 
 
-def share_interval(hits: Sequence[bool], groups: Groups, seed: int = 0) -> Interval:
+def share_interval(hits: Sequence[bool], groups: Groups) -> Interval:
     """The interval of a share of cells; None without a cell.
 
     Without groups it is Wilson's, which takes cells as independent. If every cell is a hit or none is, no resampling
@@ -119,7 +117,7 @@ def share_interval(hits: Sequence[bool], groups: Groups, seed: int = 0) -> Inter
     # SciPy would give an interval of no width, as if it were certain
     if hit.all() or not hit.any():
         return wilson(units if hit.all() else 0, units)
-    return mean_interval(hit, groups, seed)
+    return mean_interval(hit, groups)
 
 
 def interval(

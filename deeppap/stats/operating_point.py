@@ -90,9 +90,7 @@ def roc_points(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.n
     return {"fpr": fpr, "tpr": tpr, "threshold": threshold}
 
 
-def cross_fitted(
-    folds: Sequence[tuple[np.ndarray, np.ndarray]], groups: Groups = None, sensitivity: float = SENSITIVITY
-) -> dict[str, Any] | None:
+def cross_fitted(folds: Sequence[tuple[np.ndarray, np.ndarray]], groups: Groups = None) -> dict[str, Any] | None:
     """Pooled sens and spec if each fold's (labels, scores) are judged at the threshold chosen on the other folds.
 
     `interval` holds their intervals by `groups`, one name a cell of all folds; they hold the thresholds. None with
@@ -104,7 +102,7 @@ def cross_fitted(
     for number, (_, scores) in enumerate(folds):
         # the threshold must not have seen the cells that it is judged on
         others = [fold for other, fold in enumerate(folds) if other != number]
-        point = operating_point(*(np.concatenate(parts) for parts in zip(*others, strict=True)), sensitivity)
+        point = operating_point(*(np.concatenate(parts) for parts in zip(*others, strict=True)))
         if point is None:
             return None
         called.append((scores >= point["threshold"]).astype(float))

@@ -43,11 +43,6 @@ def test_metrics_are_scikit_learns(seed, ties):
     assert found == pytest.approx(wanted, abs=1e-12)
 
 
-def test_auc_counts_ties_by_half():
-    assert binary_metrics([0, 1], [0.7, 0.7])["auc"] == 0.5
-    assert binary_metrics([0, 0, 1, 1], [0.1, 0.6, 0.6, 0.9])["auc"] == pytest.approx(3.5 / 4, abs=1e-12)
-
-
 def test_a_score_at_the_threshold_is_abnormal():
     assert binary_metrics([1, 0], [0.5, np.nextafter(0.5, 0)])["acc"] == 1.0
     assert binary_metrics([1, 0], [0.5, 0.4], threshold=0.6)["sens"] == 0.0
