@@ -122,11 +122,16 @@ def test_views(engine, rng, count):
     assert np.abs(prob - expected).max() <= ALLOWED[engine.precision]
 
 
+@pytest.fixture(scope="module")
+def huge(net_shapes, tmp_path_factory):
+    """Weights so large that every pass overflows."""
+    return gaussian_weights(tmp_path_factory.mktemp("huge") / "huge.caffemodel", net_shapes, std=1e30)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=" ".join)
-def test_probabilities_that_are_none_are_refused(kind, net_shapes, tmp_path):
-    weights = gaussian_weights(tmp_path / "huge.caffemodel", net_shapes, std=1e30)
+def test_probabilities_that_are_none_are_refused(kind, huge):
     with pytest.raises(UserError):  # by the proof of the export, where there is one
-        open_engine(DEPLOY, weights, device_of(*kind))(np.ones((1, 3, 227, 227), np.float32))
+        open_engine(DEPLOY, huge, device_of(*kind))(np.ones((1, 3, 227, 227), np.float32))
 
 
 @pytest.mark.parametrize(
