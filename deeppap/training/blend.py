@@ -1,17 +1,18 @@
-"""Which weights an adapted net keeps: its own, a mean of them with its source's (WiSE-FT), or the source as it is.
+"""Which weights an adapted net keeps: a mean of its own and its source's (WiSE-FT), or the source as it is.
 
 Wortsman et al. 2022 (arXiv:2109.01903): a net that was fine-tuned on few examples forgets; the mean of its weights and
-those that it started from is often better than both. The inner cells choose. They are few where the labels are few, so
-the source stays unless another net orders them better by more than one standard error.
+those that it started from is often better than both. Half and half is kept, unless the inner cells show another share
+to be better by more than one standard error (docs/experiments/adapting.md has what each share gave).
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import lmdb
 import msgspec
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from data_prep.classes import ABNORMAL, outputs_of, outputs_with
 from data_prep.mean_image import MEAN, SOURCE_MEAN, mean_of, read_mean
@@ -25,11 +26,12 @@ from deeppap.io.files import complete_or_absent, remove, sha256_file, write_byte
 from deeppap.io.progress import progress
 from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
 from deeppap.stats.compare import delong
-from deeppap.stats.intervals import TOO_FEW
-from deeppap.stats.metrics import checked
+from deeppap.stats.intervals import FEWEST
 from deeppap.training.source import SourceNet
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the adapted weights
+# 64 inner cells often order nets by chance: so the share that served most trials is kept until they are sure
+HALF = 0.5
 VIEWS = 10  # of an inner cell, at most
 REFERENCE = "ood_reference.npz"  # deeppap.scoring.ood.FILE, which this room may not import
 AGAIN = "Train the fold again."
@@ -47,16 +49,15 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
     mean = read_mean(fold / MEAN, FoldRecord.read(fold).mean_sha)
     source_mean, mean_sha = mean_of(source.fold, source.weights, source.origin.weights_sha)
     labels, before = _scores(fold, source.weights, read_mean(source_mean, mean_sha), run, device)
-    tried, found = [_tried(0.0, labels, before)], {}
+    found = {0.0: before}
     try:
         for share in progress(SHARES, desc="weights", unit="net", leave=False):
             mean_of_weights(source.weights, adapted, share, trial)
             found[share] = _scores(fold, trial, mean, run, device)[1]
-            tried.append(_tried(share, labels, found[share]))
     finally:
         remove(trial)
-    best = max(tried[1:], key=lambda one: (one.auc or 0.0, -one.loss))
-    share = best.share if gains(labels, before, found[best.share]) else 0.0
+    share = chosen(labels, found)
+    tried = [_tried(one, labels, scores) for one, scores in found.items()]
     record = BlendRecord(share=share, abnormal=int(labels.sum()), normal=int((labels == 0).sum()), tried=tuple(tried))
     if share == 1:
         return msgspec.structs.replace(model, blend=record)
@@ -76,15 +77,20 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
     return msgspec.structs.replace(model, **facts)
 
 
-def gains(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether scores (n,) order cells better than those before, by more than one standard error (DeLong, paired).
+def chosen(labels: np.ndarray, found: Mapping[float, np.ndarray]) -> float:
+    """The share of the adapted weights to keep, by the inner cells' labels and each share's scores of them, all (n,).
 
-    With fewer than five cells of a label nobody can tell.
+    With fewer than five cells of a label it is 0, the source as it is.
     """
-    truth, one = checked(labels, before)
-    found = delong(truth, np.asarray(after), one, np.arange(len(truth)))
-    if found["difference"] is None or found["interval"] == TOO_FEW:
-        return False
+    if min((labels == label).sum() for label in (0, 1)) < FEWEST:
+        return 0.0
+    best = max((share for share in found if share != HALF), key=lambda share: roc_auc_score(labels, found[share]))
+    return best if gains(labels, found[HALF], found[best]) else HALF
+
+
+def gains(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether scores (n,) order cells better than those before, by more than one standard error (DeLong, paired)."""
+    found = delong(labels, after, before, np.arange(len(labels)))
     # without an interval the one order is without a fault, and the other one has nothing right
     error = (found["interval"][1] - found["difference"]) / QUANTILE if found["interval"] else 0.0
     return found["difference"] > error

@@ -200,4 +200,4 @@ def kept_because(blend: BlendRecord) -> str:
         return f"{kept(blend)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
     best = max(auc for share, auc in aucs.items() if share)
     found = f"On {cells}, AUC was {aucs[0]:.3f} as it was and at best {best:.3f} adapted"
-    return f"{kept(blend)}. {found}; a gain must exceed one standard error. Label more cells."
+    return f"{kept(blend)}. {found}. Label more cells."

@@ -64,7 +64,7 @@ def adapted_fold(other_fold, adapted_output):
 def test_the_nets_differ_in_rates_and_batch_alone():
     own, adapted = hand_written("train_val"), read_prototxt(ROOT / "prototxt/adapt/train_val.prototxt", "NetParameter")
     rates = {layer.name: [param.lr_mult for param in layer.param] for layer in adapted.layer if layer.param}
-    assert rates == dict.fromkeys(LAYERS, [1, 2])
+    assert rates == {name: [0, 0] if name.startswith("conv") else [1, 2] for name in LAYERS}
     for net in (own, adapted):
         net.ClearField("name")
         for layer in net.layer:
@@ -77,12 +77,12 @@ def test_the_nets_differ_in_rates_and_batch_alone():
 
 
 def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, trained_fold):
-    """The first test of the log is the source net's own loss, and no layer is far from the source's after an epoch."""
+    """The first test of the log is the source net's own loss; after an epoch conv1 to conv5 are as they were."""
     assert "adapting all eight layers of " in adapted_output.stdout
     epoch = math.ceil(FoldRecord.read(adapted_fold).train_lmdb.entries / 16)
     assert f", 1 epoch of {epoch} iterations, each of 16 views, select inner" in adapted_output.stdout
     log = parse(adapted_fold / "train.log")
-    assert [row[0] for row in log.train] == list(range(epoch)) and {row[2] for row in log.train} == {0.002}
+    assert [row[0] for row in log.train] == list(range(epoch)) and {row[2] for row in log.train} == {0.001}
     assert [row[0] for row in log.test] == [0, epoch]
     model, source = ModelRecord.read(adapted_fold), ModelRecord.read(trained_fold)
     assert (model.val_loss_before, model.val_accuracy_before) == log.test[0][1:]
@@ -92,7 +92,7 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
     assert list(before) == list(after) == LAYERS
     for name in LAYERS:
         old, new = (blob_array(blobs[name][0]) for blobs in (before, after))
-        assert np.abs(new - old).max() > 0
+        assert bool(np.abs(new - old).max() > 0) is name.startswith("fc")
         assert np.corrcoef(old.ravel(), new.ravel())[0, 1] > 0.9  # from random values it would be 0
 
 
@@ -104,15 +104,14 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
     trained = replace(ModelRecord.read(fold), snapshot=str(last.relative_to(fold)), weights_sha=sha256_file(last))
     source, run, device = open_source(trained_fold), RunRecord.read(fold.parent), Device(without_gpu=True)
     own, data = FoldRecord.read(fold), (fold / "mean.binaryproto").read_bytes()
-    monkeypatch.setattr(blend, "gains", lambda *_: True)
+    monkeypatch.setattr(blend, "chosen", lambda *_: 0.75)
     gained = blend.blended(fold, trained, source, run, device).blend
     tried = {one.share: one for one in gained.tried}
     assert list(tried) == [0, *blend.SHARES]
     inner = [cell for cell, part, _ in fold_images(fold) if part == "inner"]
     assert gained.abnormal + gained.normal == len(inner)
-    best = max(one.auc for share, one in tried.items() if share)
-    assert tried[gained.share].auc == best and gained.share
-    monkeypatch.setattr(blend, "gains", lambda *_: False)
+    assert gained.share == 0.75
+    monkeypatch.setattr(blend, "chosen", lambda *_: 0.0)
     model = blend.blended(fold, trained, source, run, device)
     assert model.blend.tried == gained.tried
     assert model.blend.share == 0 and model.weights_sha == source.origin.weights_sha

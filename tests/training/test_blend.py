@@ -6,7 +6,7 @@ import pytest
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary
 from deeppap.records import BlendRecord, BlendTry
-from deeppap.training.blend import gains, mean_of_weights
+from deeppap.training.blend import chosen, gains, mean_of_weights
 from deeppap.training.snapshots import kept_because
 from tests.support.caffe_nets import gaussian_weights
 
@@ -44,17 +44,22 @@ def test_more_cells_show_a_smaller_gain():
     assert not gains(*cells(4000, 1), cells(4000, 1)[1])
 
 
-def test_too_few_cells_of_a_label_show_nothing():
-    labels = np.array([1, 1, 1, 1, *[0] * 50])
-    wrong, right = np.linspace(0, 1, 54), np.linspace(1, 0, 54)
-    assert not gains(labels, wrong, right)
-    assert gains(np.array([1] * 10 + [0] * 44), wrong, right)
+def test_half_is_kept_unless_the_inner_cells_are_sure():
+    labels = np.array([1] * 10 + [0] * 44)
+    right, wrong = np.linspace(1, 0, 54), np.linspace(0, 1, 54)
+    nearly = np.where(np.arange(54) == 10, right[9] + 0.001, right)  # one normal cell before one abnormal cell
+    assert chosen(labels, {0.0: wrong, 0.5: nearly, 1.0: right}) == 0.5
+    assert chosen(labels, {0.0: wrong, 0.5: wrong, 1.0: right}) == 1.0
+    assert chosen(labels, {0.0: right, 0.5: wrong, 1.0: wrong}) == 0.0
+    # four cells of a label show nothing
+    labels[4:10] = 0
+    assert chosen(labels, {0.0: wrong, 0.5: right, 1.0: right}) == 0.0
 
 
 @pytest.mark.parametrize(
     ("share", "auc", "abnormal", "said"),
     [
-        (0.0, 0.75, 5, "a gain must exceed one standard error"),
+        (0.0, 0.75, 5, "AUC was 0.650 as it was and at best 0.750 adapted"),
         (0.5, 0.9, 9, "a mean is kept: 50 %"),
         (0.0, 0.9, 4, "too few to judge"),
         (0.0, None, 0, "too few to judge"),
@@ -64,5 +69,4 @@ def test_what_was_kept_is_said(share, auc, abnormal, said):
     tried = tuple(BlendTry(share=one, auc=auc and auc - 0.1 * (not one), loss=0.5) for one in (0.0, 0.5, 1.0))
     line = kept_because(BlendRecord(share=share, abnormal=abnormal, normal=21, tried=tried))
     assert said in line and f"{abnormal} abnormal and 21 normal" in line
-    assert ("standard error" in line) is (not share and abnormal >= 5)
     assert line.startswith("not adapted") is (not share)
