@@ -199,7 +199,7 @@ def _source(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: 
     """What the net's layers begin as, in Caffe's arguments."""
     if options.source:
         write_source_images(fold, options.source.seen)
-        say(f"adapting all eight layers of {options.source.weights}")
+        say(f"adapting, from all eight layers of {options.source.weights}")
         return ["-weights", str(options.source.weights)]
     if options.weights is None:
         say("!! no source weights: every layer starts from Gaussian random values; this is not transfer learning !!")

@@ -78,7 +78,7 @@ def test_the_nets_differ_in_rates_and_batch_alone():
 
 def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, trained_fold):
     """The first test of the log is the source net's own loss; after an epoch conv1 to conv5 are as they were."""
-    assert "adapting all eight layers of " in adapted_output.stdout
+    assert "from all eight layers of " in adapted_output.stdout
     epoch = math.ceil(FoldRecord.read(adapted_fold).train_lmdb.entries / 16)
     assert f", 1 epoch of {epoch} iterations, each of 16 views, select inner" in adapted_output.stdout
     log = parse(adapted_fold / "train.log")
