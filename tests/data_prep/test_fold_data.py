@@ -60,7 +60,7 @@ def test_fingerprint_follows_from_everything_the_data_follows_from(dataset, conf
     keys.append(fold_key(split, 0, replace(config, border="reflect"), profile))
     for jitter in (Jitter(stain=0.05), Jitter(scale=0.05)):
         keys.append(fold_key(split, 0, config, dataclasses.replace(profile, jitter=jitter)))
-    keys += [fold_key(split, 0, config, read_profile(name)) for name in ("quick", "quick-jitter", "paper")]
+    keys += [fold_key(split, 0, config, read_profile(name)) for name in ("quick", "short-jitter", "paper")]
     assert len(set(keys)) == len(keys) == 17
     assert fold_key(split, 0, config, profile) == keys[0]
 
