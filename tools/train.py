@@ -27,8 +27,9 @@ EPILOG = f"""\
   tools/train.py --from runs/herlev-cell-paper/fold0 --data my_cells --profile quick
 
 {WEIGHTS_HELP}
---from adapts a trained net: training continues from the weights of all eight layers, with the solver in prototxt/adapt
-(docs/how-to/adapt.md). The selected snapshot is recorded in the fold's model.json.
+--from adapts a trained net: training continues from the weights of all eight layers, with the net and solver in
+prototxt/adapt, where only the last three layers learn (docs/how-to/adapt.md). The selected snapshot is recorded in the
+fold's model.json.
 
 With --data, one command does all: it builds fold 0 of these cells, trains, and scores the fold's test cells, which are
 of fields that the net has not seen (--protocol field). tools/cross_validate.py does all five folds.
@@ -48,7 +49,9 @@ def train_on_data(args: Namespace) -> None:
     options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run)
     fold = fold_folder(cross_validate(requested(args), options), 0)
     print(f"trained net: {fold}")
-    print(f"Next: tools/screen.py IMAGES --net {fold}, or tools/cross_validate.py for all five folds")
+    print(
+        f"Next: tools/screen.py IMAGES --net {fold}, or tools/cross_validate.py with these options for all five folds"
+    )
 
 
 def main() -> None:

@@ -167,10 +167,19 @@ def _check_method(path: Path, solver: Message) -> None:
         _require(solver.stepsize >= 1, path, "stepsize of 1 or more", solver.stepsize, "Mend stepsize.")
     steps = list(solver.stepvalue)
     _require(steps == sorted(steps), path, "ascending stepvalue", steps, "Caffe takes them in the order of the file.")
-    # Caffe trains on with what is no number, and its scores are then no numbers either
+    # Caffe trains on with these too, and what it has then learned is nothing
     for field, value in solver.ListFields():
         if isinstance(value, float):
-            _require(math.isfinite(value), path, f"a finite {field.name}", value, f"Mend {field.name}.")
+            signed = field.name in ("power", "clip_gradients")  # -1, the default, clips nothing
+            fits = math.isfinite(value) and (value >= 0 or signed)
+            _require(
+                fits, path, f"a finite {field.name}{'' if signed else ' of at least 0'}", value, f"Mend {field.name}."
+            )
+    for name in ("momentum", "momentum2", "rms_decay"):
+        value = getattr(solver, name)
+        _require(value <= 1, path, f"{name} from 0 to 1", value, f"Mend {name}.")
+    if solver.HasField("base_lr"):
+        _require(solver.base_lr > 0, path, "base_lr above 0", solver.base_lr, "Mend base_lr.")
     kinds = ("L1", "L2")
     found = solver.regularization_type
     _require(found in kinds, path, "a regularization_type of L1 or L2", found, "Mend regularization_type.")

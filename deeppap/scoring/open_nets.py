@@ -21,8 +21,10 @@ def open_nets(net: Path, say: Callable[[str], None]) -> list[TrainedModel]:
     `say` gets each reason to doubt a net.
     """
     models = open_release(net, say) if (net / SUMS).is_file() else [TrainedModel.open(find_fold(net), say=say)]
-    for line in dict.fromkeys(line for model in models for line in (model.doubt, model.not_adapted) if line):
-        say(f"!! {line} !!")
+    for model in models:
+        for line in (model.doubt, model.not_adapted):
+            if line:
+                say(f"!! {f'{model.folder.name}: ' if len(models) > 1 else ''}{line} !!")
     return models
 
 

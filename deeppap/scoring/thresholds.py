@@ -86,8 +86,8 @@ def add_thresholds(model: "TrainedModel", device: Device, batch: int | None, say
     write_scores(model.folder / FILE, scores)
     found = choose(scores, test.scores[test.labels == 1].tolist())
     write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
-    for one in found:
-        say(text(one))
+    for name, one in zip(SENSITIVITIES, found, strict=False):  # none is found without both labels
+        say(f"{name}: {text(one)}")
     if not found:
         say("no threshold for use: the inner cells are all normal, or all abnormal")
 
@@ -117,7 +117,8 @@ def text(one: ThresholdRecord, nets: int = 1) -> str:
     alarms = round((1 - one.specificity) * one.normal)
     found = f"threshold {short(one.threshold)}"
     found += f", the mean of {nets} nets; that of the fewest cells" if nets > 1 else ""
-    found += f" calls {called} of {one.abnormal} abnormal inner cells abnormal, {alarms} of {one.normal} normal ones"
+    found += f" calls at least {called} of {one.abnormal} abnormal inner cells abnormal"
+    found += f", {alarms} of {one.normal} normal ones"
     if one.tested and one.tested[1]:
         right, of = one.tested
         found += f"; sensitivity on test cells {100 * right / of:.0f} % ({right} of {of})"

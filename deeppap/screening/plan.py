@@ -168,7 +168,11 @@ def settings_of(
         classes=() if model.outputs == PLAIN else tuple((one.name, one.label) for one in model.outputs),
         grey_as_colour=grey_as_colour,
         doubts=tuple(dict.fromkeys(one.doubt for one in models if one.doubt)),
-        not_adapted=tuple(dict.fromkeys(one.not_adapted for one in models if one.not_adapted)),
+        not_adapted=tuple(
+            f"{one.folder.name}: {one.not_adapted}" if len(models) > 1 else one.not_adapted
+            for one in models
+            if one.not_adapted
+        ),
         threshold=limit,
         threshold_said=said if threshold else "",
     )

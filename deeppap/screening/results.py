@@ -189,7 +189,7 @@ def result_names(images: Sequence[Path]) -> list[str]:
 
 
 def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = False) -> None:
-    """Refuse a folder with results of another image, and unless `overwrite` of another net: they would be lost."""
+    """Refuse a folder with results of another image, and unless `overwrite` of another net or threshold."""
     older = ScreenRecord.read_if_there(out)
     if older is None:
         return
@@ -204,6 +204,10 @@ def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = F
     if wanted != found and not overwrite:
         do = "Give another `out`, or `overwrite` to replace these scores."
         raise UserError(out, f"results of the net {wanted[:12]}", f"those of the net {found[:12]}", do)
+    limit, older_limit = (settings.threshold for settings in (plans[0].settings, older.settings))
+    if limit != older_limit and not overwrite:
+        do = "Give another `out`, or `overwrite` to replace these calls."
+        raise UserError(out, f"results at threshold {limit:g}", f"those at threshold {older_limit:g}", do)
 
 
 def remove_older(out: Path, plans: Sequence[ImagePlan]) -> None:

@@ -197,7 +197,9 @@ def kept_because(blend: BlendRecord) -> str:
         few = f"{cells} are too few to judge an adapted net, which takes {FEWEST} of each label"
         return f"{kept(blend)}. {few}. Label more cells."
     if blend.share:
-        return f"{kept(blend)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
+        found = f"{kept(blend)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
+        unsure = " It fell by no more than chance allows. Label more cells."
+        return found + unsure if aucs[blend.share] < aucs[0] else found
     best = max(auc for share, auc in aucs.items() if share)
     found = f"On {cells}, AUC was {aucs[0]:.3f} as it was and at best {best:.3f} adapted"
     return f"{kept(blend)}. {found}. Label more cells."

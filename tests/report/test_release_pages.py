@@ -193,7 +193,7 @@ def test_a_card_names_the_thresholds_and_the_pixel_size(make):
     run = make()
     chosen = ThresholdRecord(sensitivity=0.95, threshold=0.3125, specificity=0.8, abnormal=90, normal=70)
     change_scores(run / "fold0", thresholds=(chosen,))
-    assert "- `--threshold sens95`: threshold 0.312 calls 86 of 90 abnormal inner cells abnormal" in card(run)
+    assert "- `--threshold sens95`: threshold 0.312 calls at least 86 of 90 abnormal inner cells abnormal" in card(run)
     assert "`--threshold" not in card(run, 1)
     for page in (card(run), release_page(load_run(run), [0], "net", onnx=False)):
         assert "--centre 61,48 --mpp" in page

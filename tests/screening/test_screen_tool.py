@@ -115,7 +115,7 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     change_scores(fold, thresholds=(ThresholdRecord(threshold=middle, **facts),))
     words = [folder / "field.png", "--mpp", MPP, "--net", fold, *options, "--out", "screen/sens95"]
     done = run_tool(checkout, "screen", *words, "--threshold", "sens95")
-    line = f"threshold {short(middle)} calls 38 of 40 abnormal inner cells abnormal, 10 of 50 normal ones"
+    line = f"threshold {short(middle)} calls at least 38 of 40 abnormal inner cells abnormal, 10 of 50 normal ones"
     assert line in done.stderr and "uncertain" in done.stderr
     out, above = checkout / "screen/sens95", sum(score >= middle for score in scores)
     assert 0 < above < len(scores)
@@ -126,6 +126,8 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     page = (out / "gallery.html").read_text()
     assert line in page and page.count('"called":"abnormal"') == above
     assert f'"threshold":{middle}' in page
+    other = run_tool(checkout, "screen", *words, "--threshold", 0.9, status=2).stderr
+    assert "expected results at threshold 0.9" in other
     words[0] = folder  # a net that held no cells back has none
     refused = run_tool(checkout, "screen", *words, "--threshold", "sens99", status=2).stderr
     assert refused.startswith("--threshold: expected") or "--threshold" in refused
