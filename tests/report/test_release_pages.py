@@ -212,5 +212,6 @@ def test_what_was_kept_of_an_adapted_net_is_said(make):
     assert kept(blends[0]).startswith("not adapted") and "40 %" in kept(blends[1]) and "60 %" in kept(blends[1])
     for fold, blend in enumerate(blends):
         assert kept_because(blend)[1:] in card(run, fold)
+        assert ("iteration" in card(run, fold).partition("## Data")[0]) is (blend.share > 0)
     # no snapshot of the training was scored, so that none has a ring
     assert [read_course(fold).chosen is None for fold in shown.folds[:3]] == [True, True, False]
