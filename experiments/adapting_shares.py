@@ -11,16 +11,16 @@ for each trial and share. The means over the seeds are printed; "chosen" is what
 """
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from adapting_study import SEVERE, SPECIFICITY, split_of
+from adapting_study import severe_found, split_of, write
 from sklearn.model_selection import StratifiedGroupKFold
 
 from data_prep.cells import Cell
 from data_prep.dataset import open_dataset
+from data_prep.mean_image import MeanImage
 from data_prep.views import render
 from deeppap.cli.options import whole_numbers
 from deeppap.cli.tool import run
@@ -66,12 +66,12 @@ def features(model: TrainedModel, cells: Sequence[Cell], mean: np.ndarray, rng: 
 
 
 def mean_of_cells(model: TrainedModel, cells: Sequence[Cell]) -> np.ndarray:
-    """The mean of one view of each cell, float64 (3, 256, 256): the mean image of a set that a net is adapted to."""
-    total = 0.0
+    """The mean of one view of each cell, float32 (3, 256, 256): the mean image of a set that a net is adapted to."""
+    mean = MeanImage()
     for item in cells_of_data_set(cells, model.views(1)):
         region, centre = item.read()
-        total += render(region, centre, item.views[0][1])
-    return total.transpose(2, 0, 1) / len(cells)
+        mean.add(render(region, centre, item.views[0][1]).transpose(2, 0, 1), 1)
+    return mean.value()
 
 
 def head_of(model: TrainedModel) -> Head:
@@ -139,9 +139,9 @@ def parts(cells: Sequence[Cell], seed: int) -> tuple[np.ndarray, np.ndarray]:
 def figures(cells: Sequence[Cell], found: np.ndarray) -> dict[str, float]:
     """AUC, and the share of severe cells above the score that 85 % of the normal cells do not reach."""
     labels = np.array([cell.label for cell in cells])
-    severe = np.array([cell.kind in SEVERE for cell in cells])
-    limit = np.quantile(found[labels == 0], SPECIFICITY, method="higher")
-    return {"auc": binary_metrics(labels, found.clip(0, 1))["auc"], "severe": float((found[severe] > limit).mean())}
+    names = np.array([cell.kind for cell in cells])
+    auc = binary_metrics(labels, found.clip(0, 1))["auc"]
+    return {"auc": auc, "severe": severe_found(labels, names, found)}
 
 
 def trials(args: argparse.Namespace) -> list[dict]:
@@ -172,16 +172,8 @@ def trials(args: argparse.Namespace) -> list[dict]:
                 judged[share] = figures(held, scores(mixed, new_held))
             judged[CHOSEN] = judged[chosen(labels[inner], found)]
             rows += [{"cells": count, "seed": seed, "share": share, **row} for share, row in judged.items()]
-            write(rows)
+            write(OUT, list(rows[0]), rows)
     return rows
-
-
-def write(rows: Sequence[dict]) -> None:
-    """Write the table so far."""
-    with OUT.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def main() -> None:

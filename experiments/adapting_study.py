@@ -65,11 +65,16 @@ def figures(folder: Path) -> dict[str, float | int | None]:
     labels, scores = result.pooled("labels"), result.pooled("scores")
     names = np.array([result.cells[cell].class_name for cell in result.ids])
     found = binary_metrics(labels, scores)
-    limit = np.quantile(scores[labels == 0], SPECIFICITY, method="higher")
-    severe = scores[np.isin(names, SEVERE)]
-    at = float((severe > limit).mean()) if len(severe) else None
+    at = severe_found(labels, names, scores)
     counts = {"cells": len(labels), "abnormal": int(labels.sum())}
     return {"auc": found["auc"], "severe_at_spec85": at, "sens": found["sens"], "spec": found["spec"], **counts}
+
+
+def severe_found(labels: np.ndarray, names: np.ndarray, scores: np.ndarray) -> float | None:
+    """The share of severe cells above the score that 85 % of the normal cells do not reach; all (n,)."""
+    limit = np.quantile(scores[labels == 0], SPECIFICITY, method="higher")
+    severe = scores[np.isin(names, SEVERE)]
+    return float((severe > limit).mean()) if len(severe) else None
 
 
 def judged(name: str, held: Path, fold: Path, args: argparse.Namespace) -> dict:
@@ -94,15 +99,15 @@ def study(args: argparse.Namespace) -> list[dict]:
             blend = TrainedModel.open(fold).origin.blend
             found = judged(f"{name}-judged", held, fold, args)
             rows.append({"labelled": count, "seed": seed, "kept": blend and blend.share, **found})
-            write(rows)
-    write(rows)
+            write(OUT, COLUMNS, rows)
+    write(OUT, COLUMNS, rows)
     return rows
 
 
-def write(rows: Sequence[dict]) -> None:
+def write(path: Path, columns: Sequence[str], rows: Sequence[dict]) -> None:
     """Write the table so far."""
-    with OUT.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
 

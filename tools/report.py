@@ -23,7 +23,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help=where)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from data_prep.folds import FOLDS
     from deeppap.report.report import default_out, write_report
     from deeppap.scoring.results import load_run
 
@@ -32,7 +31,7 @@ def main() -> None:
     # a kept run has its scores alone
     if any(fold.model and fold.model.weights_in(fold.folder).is_file() for fold in runs[0].folds):
         folds = [str(fold.fold) for fold in runs[0].folds]
-        some = f" --folds {','.join(folds)}" if len(folds) < FOLDS else ""
+        some = f" --folds {','.join(folds)}" if len(folds) < runs[0].n_folds else ""
         print(f"Next: tools/release.py {args.runs[0]}{some}, to hand its nets on")
     else:
         print(f"Next: tools/compare.py {args.runs[0]} OTHER_RUN; its nets are not here")

@@ -27,8 +27,8 @@ EPILOG = f"""\
   tools/train.py --from runs/herlev-cell-paper/fold0 --data my_cells --profile quick
 
 {WEIGHTS_HELP}
---from adapts a trained net: training continues from the weights of all eight layers, with the net and solver in
-prototxt/adapt, where only the last three layers learn (docs/how-to/adapt.md). The selected snapshot is recorded in the
+--from adapts a trained net: training continues from the weights of all eight layers. By the net and solver in
+prototxt/adapt, only the last three layers learn (docs/how-to/adapt.md). The selected snapshot is recorded in the
 fold's model.json.
 
 With --data, one command does all: it builds fold 0 of these cells, trains, and scores the fold's test cells, which are

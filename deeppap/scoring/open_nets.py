@@ -1,7 +1,7 @@
 """The nets that a user names: one trained fold, or all of a release, whose files are checked first."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deeppap.io.errors import UserError
@@ -21,11 +21,15 @@ def open_nets(net: Path, say: Callable[[str], None]) -> list[TrainedModel]:
     `say` gets each reason to doubt a net.
     """
     models = open_release(net, say) if (net / SUMS).is_file() else [TrainedModel.open(find_fold(net), say=say)]
-    for model in models:
-        for line in (model.doubt, model.not_adapted):
-            if line:
-                say(f"!! {f'{model.folder.name}: ' if len(models) > 1 else ''}{line} !!")
+    for line in (*of_each(models, "doubt"), *of_each(models, "not_adapted")):
+        say(f"!! {line} !!")
     return models
+
+
+def of_each(models: Sequence[TrainedModel], name: str) -> tuple[str, ...]:
+    """The lines that nets have under an attribute's name, with the net's fold where there are several nets."""
+    lines = [(model.folder.name, getattr(model, name)) for model in models]
+    return tuple(f"{fold}: {line}" if len(models) > 1 else line for fold, line in lines if line)
 
 
 def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:

@@ -11,6 +11,7 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file
 from deeppap.records.provenance import code_digest
 from deeppap.scoring.ood import FILE as OOD_FILE
+from deeppap.scoring.open_nets import of_each
 from deeppap.scoring.thresholds import require_threshold
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ABNORMAL
@@ -168,11 +169,7 @@ def settings_of(
         classes=() if model.outputs == PLAIN else tuple((one.name, one.label) for one in model.outputs),
         grey_as_colour=grey_as_colour,
         doubts=tuple(dict.fromkeys(one.doubt for one in models if one.doubt)),
-        not_adapted=tuple(
-            f"{one.folder.name}: {one.not_adapted}" if len(models) > 1 else one.not_adapted
-            for one in models
-            if one.not_adapted
-        ),
+        not_adapted=of_each(models, "not_adapted"),
         threshold=limit,
         threshold_said=said if threshold else "",
     )
