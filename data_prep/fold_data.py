@@ -13,7 +13,7 @@ from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Grids, Profile, run_profile
 from data_prep.regions import cut_regions, region_bytes
 from data_prep.views import NO_JITTER, rng, spread
-from deeppap.io.caffe_messages import training_prototxt
+from deeppap.io.caffe_messages import training_prototxt, written_outputs
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import (
     digest,
@@ -150,7 +150,7 @@ def build_fold(
         verify_fold(target)
         return f"{target}: its patches are already complete"
     # before hours of work, not after
-    read_training(training_prototxt(run.classes), run.classes)
+    read_training(training_prototxt(run.classes), written_outputs(run.classes))
     for name in LMDBS:
         if is_read(target / name):
             raise UserError(target / name, "an LMDB that nobody reads", "a process reading it", "Wait until it ended.")

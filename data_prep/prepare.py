@@ -31,11 +31,16 @@ def check(request: Request) -> None:
 
 
 def prepare_run(
-    request: Request, name: str | None, runs: Path = RUNS, suffix: str = ""
+    request: Request,
+    name: str | None,
+    runs: Path = RUNS,
+    suffix: str = "",
+    require: Callable[[RunRecord], None] | None = None,
 ) -> tuple[Path, Dataset, SplitRecord, RunRecord]:
     """Open the data set and the run, and freeze the split; or find all three again.
 
-    Without a `name` the run is named after its options, and `suffix`: what else tells it apart.
+    Without a `name` the run is named after its options, and `suffix`: what else tells it apart. `require` may refuse
+    the run before its folder is made.
     """
     check(request)
     require_pixel_um("pixel_um", request.pixel_um)
@@ -47,6 +52,8 @@ def prepare_run(
     outputs = output_records(dataset) if dataset.own else None
     jitter = read_profile(request.profile).jitter
     wanted = new_run(request, dataset_record(dataset, paths, split.dataset_sha), outputs, *jitter)
+    if require:
+        require(wanted)
     name = name or f"{default_name(wanted)}{suffix}"
     folder = runs / name
     with locked(folder, wait=True):  # two folds of one run may start at once

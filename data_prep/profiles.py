@@ -17,7 +17,7 @@ from data_prep.cells import Cell
 from data_prep.classes import LABELS
 from data_prep.folds import FOLDS
 from data_prep.views import NO_JITTER, Grid, Jitter
-from deeppap.io.caffe_messages import ROOT, training_prototxt
+from deeppap.io.caffe_messages import ROOT, training_prototxt, written_outputs
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import read_file
 from deeppap.io.training_prototxt import read_training
@@ -154,7 +154,7 @@ def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
 
 def batch_and_epochs(profile: Profile, classes: int, adapting: bool = False) -> tuple[int, int]:
     """Images of a training iteration, and epochs: the profile's, else those of the hand-written prototxt."""
-    files = read_training(training_prototxt(classes, adapting), classes)
+    files = read_training(training_prototxt(classes, adapting), written_outputs(classes, adapting))
     batch = (profile.adapt_batch if adapting else profile.batch_size) or files.batch
     return batch * files.solver.iter_size, epochs_of(profile, files.solver, adapting)
 

@@ -161,7 +161,8 @@ def add_run_options(parser: ToolParser, default_profile: str) -> None:
         type=lambda text: int(text) if text.isdecimal() else text,
         default=DEFAULTS.classes,
         choices=CLASSES,
-        help="outputs of the net: normal and abnormal, Herlev's seven, or one for each class of the data",
+        help="outputs of the net: normal and abnormal, Herlev's seven, or one for each class of the data (default: "
+        "those of the net that --from adapts, else 2)",
     )
     parser.add_argument("--control", choices=CONTROLS, help="negative control: train on shuffled labels")
     parser.add_argument(

@@ -51,9 +51,14 @@ def prototxt_folder(classes: int) -> Path:
     return ROOT / "prototxt" / ("seven_class" if classes == 7 else "")
 
 
-def training_prototxt(classes: int, adapting: bool = False) -> dict[str, Path]:
+def written_outputs(classes: int | str, adapting: bool = False) -> int:
+    """Outputs of the hand-written net, which are set to those of the data where it is resolved for a fold."""
+    return 7 if classes == 7 and not adapting else 2
+
+
+def training_prototxt(classes: int | str, adapting: bool = False) -> dict[str, Path]:
     """The hand-written solver, train_val and deploy of a training; a net is adapted by a solver of its own."""
-    net = prototxt_folder(classes)
+    net = prototxt_folder(written_outputs(classes, adapting))
     training = ROOT / "prototxt" / "adapt" if adapting else net
     return {
         "solver": training / "solver.prototxt",

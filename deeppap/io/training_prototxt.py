@@ -90,10 +90,8 @@ def histories(solver: Message) -> int:
     return 2 if solver_type(solver) in TWO_HISTORIES else 1
 
 
-def read_training(files: dict[str, Path], classes: int | str) -> TrainingPrototxt:
-    """Read and check the files of `training_prototxt`, of a net of so many classes.
-
-    "own" is that of two classes; its outputs are set to the classes of the data where it is resolved for a fold.
+def read_training(files: dict[str, Path], outputs: int) -> TrainingPrototxt:
+    """Read and check the files of `training_prototxt`, whose nets must have so many outputs.
 
     Raises
     ------
@@ -103,9 +101,8 @@ def read_training(files: dict[str, Path], classes: int | str) -> TrainingPrototx
     solver = read_prototxt(files["solver"], "SolverParameter")
     train_val, deploy = (read_prototxt(files[name], "NetParameter") for name in ("train_val", "deploy"))
     _check_solver(files["solver"], solver, files["train_val"])
-    classes = 2 if classes == "own" else classes
-    require_outputs(files["train_val"], train_val, classes)
-    require_outputs(files["deploy"], deploy, classes)
+    require_outputs(files["train_val"], train_val, outputs)
+    require_outputs(files["deploy"], deploy, outputs)
     _check_net(files["train_val"], train_val)
     _check_inputs(files["train_val"], train_val, deploy)
     _require_same_layers(files["train_val"], train_val, deploy)

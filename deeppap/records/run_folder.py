@@ -32,7 +32,8 @@ def new_run(
 ) -> RunRecord:
     """The record of a run that is made here and now, by this command; a net of own classes has `outputs`."""
     options = {name: getattr(request, name) for name in OPTIONS}
-    options |= {"border": request.border or "constant", "stain_jitter": stain_jitter, "scale_jitter": scale_jitter}
+    options |= {"border": request.border or "constant", "classes": request.classes or 2}
+    options |= {"stain_jitter": stain_jitter, "scale_jitter": scale_jitter}
     return RunRecord(**options, command=command_line(), dataset=dataset, outputs=outputs, **provenance())
 
 

@@ -55,11 +55,11 @@ class Request(Options, frozen=True, kw_only=True):
     """A run's options and its data: paths of sets, or None for the default one.
 
     `pixel_um` is the side of a pixel in micrometres at which the net sees the cells; None is the first set's own.
-    A `border` of None is that of the net that is adapted, if any, else constant.
+    A `border` or `classes` of None is that of the net that is adapted, if any, else constant, and 2.
     """
 
     border: Literal["constant", "reflect"] | None = None
-
+    classes: Literal[2, 7, "own"] | None = None
     data: tuple[str, ...] | None = None
     pixel_um: float | None = None
 

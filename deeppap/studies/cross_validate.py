@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
-from deeppap.training.source import SourceNet, at_pixels_of, require_two_classes, require_unseen_folds
+from deeppap.training.source import SourceNet, fitted_to, require_same_outputs, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
@@ -65,9 +66,9 @@ def cross_validate(
     If given, `elsewhere(run, request, options, folds)` does the folds by `one_fold` in other processes.
     """
     if options.source:
-        require_two_classes(request)
-        request = at_pixels_of(options.source, request)
-    folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix)
+        request = fitted_to(options.source, request)
+    require = partial(require_same_outputs, options.source) if options.source else None
+    folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix, require=require)
     ready = Prepared(dataset, split, run, run_profile(run))
     folds = _folds(options.folds, len(split.folds))
     # before any work: a fold of another recipe would make the run's mean meaningless

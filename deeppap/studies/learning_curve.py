@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from deeppap.report.learning_curve import POINT
 from deeppap.studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.studies.external import score_source
-from deeppap.training.source import SourceNet, at_pixels_of
+from deeppap.training.source import SourceNet, fitted_to, require_same_outputs
 
 BEFORE = "source-as-it-is"  # folder of the source net's own scores, beside the points'
 ADAPTED, ALONE = "adapted", "alone"
@@ -74,7 +75,7 @@ class Point:
 
     def describe(self, fold: int) -> str:
         """What it is, for the terminal."""
-        normal, abnormal = counts(train_test_cells(self.ready.dataset, self.ready.split, fold)[0])
+        normal, abnormal = counts(train_test_cells(self.ready.dataset, self.ready.split, fold)[0])[:2]
         return f"seed {self.seed}, {self.share} % ({normal} normal, {abnormal} abnormal cells), {self.start}"
 
 
@@ -88,7 +89,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
         was trained with something else.
     """
     # the test fold must not choose the snapshot, and a small part has no cells to hold back
-    request = at_pixels_of(options.source, replace(request, select="last"))
+    request = fitted_to(options.source, replace(request, select="last"))
     home, points = plan_curve(request, options)
     with locked(home):
         _require_one_curve(home, options)
@@ -103,7 +104,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
                 work(point.ready, options.fold, point.start == ADAPTED, fold_folder(point.folder, options.fold))
                 for point in missing
             ]
-            say(estimate(f"{len(missing)} net(s)", parts, 2, options.device))
+            say(estimate(f"{len(missing)} net(s)", parts, points[0].ready.run.classes, options.device))
         for number, point in enumerate(missing, 1):
             say(f"-- {number} of {len(missing)}: {point.describe(options.fold)}")
             _prepare(point)
@@ -118,7 +119,8 @@ def plan_curve(request: Request, options: CurveOptions) -> tuple[Path, list[Poin
     """The run folder of a curve, and its points, the quick ones first: smaller parts before larger ones."""
     suffix = f"-curve-from-{options.source.name}"
     # one split for all points: every net is tested on the same fold
-    home, dataset, split, run = prepare_run(request, options.name, suffix=suffix)
+    require = partial(require_same_outputs, options.source)
+    home, dataset, split, run = prepare_run(request, options.name, suffix=suffix, require=require)
     train = train_test_cells(dataset, split, options.fold)[0]
     points = []
     for seed in range(1, options.seeds + 1):

@@ -20,6 +20,7 @@ from deeppap.io.caffe_messages import (
     read_prototxt,
     training_prototxt,
     write_prototxt,
+    written_outputs,
 )
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import digest, sha256_file, write_text
@@ -124,7 +125,8 @@ def resolve_fold(
 ) -> Schedule:
     """Write a fold's train_val, solver and deploy prototxt into its folder; gpus 0 is the CPU."""
     files = training_prototxt(run.classes, adapting)
-    written = read_training(files, run.classes)
+    outputs = written_outputs(run.classes, adapting)
+    written = read_training(files, outputs)
     net, solver = written.train_val, written.solver
     resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
     schedule = resolve_solver(solver, net, record, profile, adapting)
@@ -133,7 +135,7 @@ def resolve_fold(
     solver.snapshot_prefix = str(fold / "snapshots" / PREFIX)
     share_batch(net, gpus)
     deploy = files["deploy"].read_text(encoding="utf-8")
-    if run.classes == "own":
+    if len(outputs_of(run)) != outputs:
         set_outputs(net, run)
         set_outputs(written.deploy, run)
         deploy = write_prototxt(written.deploy)

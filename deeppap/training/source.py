@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from data_prep.cells import Cell
+from data_prep.classes import outputs_of
 from data_prep.image_hashes import (
     IMAGES,
     fold_images,
@@ -25,7 +26,7 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.io.pinned import MODEL, REFERENCE, facts
-from deeppap.records import FoldRecord, ModelRecord, Options, Request, RunRecord, SourceDataset, SourceRecord
+from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord, SourceDataset, SourceRecord
 from deeppap.records.run_folder import fold_folder
 from deeppap.training.resolve import recorded
 from deeppap.training.snapshots import foreign
@@ -112,7 +113,7 @@ def open_source(given: Path | str) -> SourceNet:
     Raises
     ------
     UserError
-        For what is no trained fold, a net of seven classes, or weights that are not that fold's.
+        For what is no trained fold, or weights that are not that fold's.
     """
     given = Path(given)
     fold = given.resolve().parent.parent if given.suffix == SUFFIX else given
@@ -121,8 +122,6 @@ def open_source(given: Path | str) -> SourceNet:
         raise UserError(given, "a trained fold, or a .caffemodel in its snapshots/", kind, GIVE_FOLD)
     home = fold.resolve().parent
     run, record = RunRecord.read(home), FoldRecord.read(fold)
-    if run.classes != 2:
-        raise UserError(given, "a net of two classes", f"one of {run.classes}", "Adapt a net of two classes.")
     weights, weights_sha = _weights(given, fold, record)
     data = run.dataset
     origin = SourceRecord(
@@ -160,10 +159,16 @@ def _weights(given: Path, fold: Path, record: FoldRecord) -> tuple[Path, str]:
     return path, weights_sha
 
 
-def require_two_classes(run: Options) -> None:
-    """Refuse to adapt a net to a run of seven classes: the source has an output for each of two."""
-    if run.classes != 2:
-        raise FieldError("source", "a run of two classes", f"one of {run.classes}", "Use `classes` 2.")
+def require_same_outputs(source: SourceNet, run: RunRecord) -> None:
+    """Refuse a source whose outputs stand for other classes than the run's: all eight layers are copied."""
+    ours, theirs = outputs_of(run), outputs_of(source.run)
+    if ours != theirs:
+        ours, theirs = (", ".join(f"{one.name} ({one.label})" for one in outputs) for outputs in (ours, theirs))
+        do = (
+            "Leave `classes` out to take the net's. If the cells have other classes, rename them or leave them out "
+            "with tools/import_labels.py, or train without this net."
+        )
+        raise FieldError("source", f"a net of the classes {ours}", f"one of {theirs}", do)
 
 
 def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> None:
@@ -192,13 +197,14 @@ def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, 
         say(f"!! {source.fold} states no pixel size: {found} !!")
 
 
-def at_pixels_of(source: SourceNet, request: Request) -> Request:
-    """A request for cells at the pixel size and with the border of the net that is adapted, unless it names its own."""
-    request = replace(request, border=request.border or source.run.border)
+def fitted_to(source: SourceNet, request: Request) -> Request:
+    """A request with the pixel size, border and classes of the net that is adapted, unless it names its own."""
+    run = source.run
+    request = replace(request, border=request.border or run.border, classes=request.classes or run.classes)
     if request.pixel_um is not None:
         require_same_pixels(source, request.pixel_um)
         return request
-    return replace(request, pixel_um=source.run.dataset.pixel_um)
+    return replace(request, pixel_um=run.dataset.pixel_um)
 
 
 def require_same_pixels(source: SourceNet, ours: float | None) -> None:

@@ -36,7 +36,7 @@ from deeppap.training.snapshots import (
     require_finished,
     select_model,
 )
-from deeppap.training.source import SourceNet, check_source, check_source_weights, require_two_classes
+from deeppap.training.source import SourceNet, check_source, check_source_weights, require_same_outputs
 
 WEIGHTS_BYTES = 60_000_000  # of ConvNet-T, with room; a snapshot holds them, their histories, and perhaps gradients
 
@@ -77,7 +77,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
                 prune(fold / "snapshots", Path(model.snapshot))
             return model
         if options.source:
-            require_two_classes(run)
+            require_same_outputs(options.source, run)
         # before Caffe: it ends with SIGBUS at a truncated LMDB, and trains on another fold's without a word
         record = verify_fold(fold, expected_key(fold))
         shapes = net_shapes(run)

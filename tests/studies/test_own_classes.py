@@ -3,21 +3,27 @@
 import csv
 import io
 import json
+import shutil
+from collections import Counter
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from data_prep.classes import CellClass, outputs_of
 from data_prep.dataset import open_dataset
 from data_prep.fold_data import fold_cells
+from data_prep.image_hashes import fold_images
 from data_prep.importers.gather import gather
+from data_prep.mean_image import read_mean
 from data_prep.prepare import prepare_fold, prepare_run
 from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
-from deeppap.io.caffe_messages import read_prototxt
+from deeppap.engines.weights_file import blob_array, layers_of
+from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
-from deeppap.records import Request, RunRecord
+from deeppap.records import ModelRecord, OutputRecord, Request, RunRecord
 from deeppap.report.net_files import ensure_net_files
 from deeppap.report.runs import Run
 from deeppap.report.table import summary
@@ -31,7 +37,10 @@ from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.screen_images import screen_images
 from deeppap.stats.metrics import binary_metrics
+from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.studies.release import release
+from deeppap.training import blend
+from deeppap.training.source import open_source
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import read_datums
 from tests.support.drawn_field import MPP, draw_field
@@ -45,13 +54,12 @@ OUTPUTS = tuple(
 NAMES = [one.name for one in OUTPUTS]
 
 
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory):
-    """A manifest of drawn cells in five classes: a disc of each class's own size and colour on noise.
+def draw_cells(folder, seed=5):
+    """Write a manifest of drawn cells in five classes: a disc of each class's own size and colour on noise.
 
     The table of classes knows neither "odd" nor "blot": the column `label` says what they are.
     """
-    folder, rng = tmp_path_factory.mktemp("own"), np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     lines = ["image,label,class,nucleus_x,nucleus_y,remark"]
     for number, one in enumerate(OUTPUTS):
         for index in range(EACH):
@@ -62,6 +70,17 @@ def cells(tmp_path_factory):
             lines.append(f"{one.name}{index}.png,{one.label},{one.name},75,75,kept")
     (folder / "cells.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    return draw_cells(tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(scope="module")
+def other_cells(tmp_path_factory):
+    """Another laboratory's cells of the same classes."""
+    return draw_cells(tmp_path_factory.mktemp("other"), seed=6)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +195,59 @@ def test_metrics_are_of_normal_and_abnormal_cells_and_tables_of_every_class(scor
     assert (kept.outputs, kept.classes) == (OUTPUTS, OUTPUTS)
     assert np.array_equal(kept.folds[0].every.probs, fold.every.probs)
     assert np.array_equal(kept.folds[0].views.scores, fold.views.scores)
+
+
+def test_a_net_of_own_classes_is_adapted_and_judged_by_p_abnormal(scored, other_cells, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: 100.0)
+    monkeypatch.setattr(blend, "SHARES", (0.5,))
+    judged = {}
+    monkeypatch.setattr(blend, "chosen", lambda labels, found: judged.update(found, labels=labels) or 0.5)
+    source = open_source(scored[0].folder)
+    options = CrossValidateOptions(source=source, folds=[0], device=Device(without_gpu=True), keep=True, name="adapted")
+    request = Request(data=(str(other_cells),), profile="smallest", select="inner")
+    fold = cross_validate(request, options, lambda _: None) / "fold0"  # without `classes`: they are the source's
+    run, record = RunRecord.read(fold.parent), ModelRecord.read(fold)
+    assert (run.classes, outputs_of(run), record.blend.share) == ("own", OUTPUTS, 0.5)
+    adapted, own = (
+        layers_of(read_binary(net, "NetParameter", "")) for net in (record.weights_in(fold), source.weights)
+    )
+    changed = {name: (blob_array(adapted[name][0]) != blob_array(own[name][0])).any() for name in own}
+    assert changed == {name: name.startswith("fc") for name in own}
+    assert len(blob_array(adapted["fc8_t"][1]).ravel()) == len(NAMES)
+    # of cells that are neither nothing is judged; both classes that are abnormal are the others
+    kinds = {cell.id: cell.kind for cell in open_dataset(other_cells, own=True).cells}
+    inner = Counter(kinds[cell] for cell, part, _ in fold_images(fold) if part == "inner")
+    assert (record.blend.normal, record.blend.abnormal) == (inner["NILM"], inner["HSIL"] + inner["odd"])
+    assert set(judged["labels"]) == {0, 1} and set(inner) > {"NILM", "HSIL", "odd"}
+    mean, of_class = read_mean(scored[0].folder / "mean.binaryproto"), {}
+    for name in ("HSIL", "odd"):
+        outputs = [OutputRecord(name=one, label="abnormal" if one == name else "normal") for one in NAMES]
+        of_class[name] = blend._scores(fold, source.weights, mean, replace(run, outputs=outputs), options.device)[1]
+    every = np.array([kinds[cell] for cell, part, _ in fold_images(fold) if part == "inner"])
+    both = (of_class["HSIL"] + of_class["odd"])[np.isin(every, ["NILM", "HSIL", "odd"])]
+    assert sorted(judged[0.0]) == pytest.approx(sorted(both), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("classes", "changed", "ours"),
+    [
+        ("own", "neither,folded", "NILM (normal), HSIL (abnormal), odd (abnormal), junk (neither), folded (neither)"),
+        ("own", "normal,blot", "NILM (normal), blot (normal), HSIL (abnormal), odd (abnormal), junk (neither)"),
+        (2, "neither,blot", "normal (normal), abnormal (abnormal)"),
+    ],
+)
+def test_a_net_of_other_classes_is_not_adapted(scored, other_cells, tmp_path, monkeypatch, classes, changed, ours):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(other_cells, "cells")
+    rows = (other_cells / "cells.csv").read_text().replace("neither,blot", changed)
+    (tmp_path / "cells/cells.csv").write_text(rows)
+    options = CrossValidateOptions(source=open_source(scored[0].folder), folds=[0])
+    with pytest.raises(FieldError) as caught:
+        cross_validate(Request(data=("cells",), profile="smallest", classes=classes), options, lambda _: None)
+    theirs = ", ".join(f"{one.name} ({one.label})" for one in OUTPUTS)
+    assert str(caught.value).startswith(f"source: expected a net of the classes {ours}, found one of {theirs}. ")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_heat_maps_are_of_cells_that_have_a_label(scored):

@@ -23,7 +23,7 @@ from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training import blend
 from deeppap.training.caffe_log import parse
 from deeppap.training.snapshots import kept_because
-from deeppap.training.source import at_pixels_of, open_source, require_same_pixels
+from deeppap.training.source import fitted_to, open_source, require_same_pixels
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
@@ -212,7 +212,8 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
     monkeypatch.chdir(tmp_path)
     options = CrossValidateOptions(source=open_source(trained_fold), folds=[1])
     request = Request(data=(str(phantom),), profile="smallest", seed=5)
-    for classes, said in ((7, "source: expected a run of two classes"), (2, "has not seen the held-out")):
+    lists = r"a net of the classes superficial \(normal\), .*, found one of normal \(normal\), abnormal \(abnormal\)"
+    for classes, said in ((7, f"source: expected {lists}"), (None, "has not seen the held-out")):
         with pytest.raises(UserError, match=said):
             cross_validate(replace(request, classes=classes), options, say=lambda _: None)
     assert not list(tmp_path.glob("runs/*/fold*/*")) and not list(tmp_path.glob("runs/*7class*"))
@@ -236,7 +237,7 @@ def test_what_is_no_source_is_named(adapted_fold, trained_fold, source_weights, 
     change(ModelRecord, source / "run/fold0", weights_sha=sha256_file(weights))
     assert "expected weights of fc8_t" in refusal(fold, source / "run/fold0")
     change(RunRecord, source / "run", classes=7)
-    assert "expected a net of two classes, found one of 7" in refusal_of(source / "run/fold0")
+    assert "found one of superficial (normal), " in refusal(fold, source / "run/fold0")
 
 
 def refusal_of(given):
@@ -274,17 +275,15 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
 
 def test_cells_come_before_a_source_at_its_own_pixel_size(trained_fold):
     source = open_source(trained_fold)
-    assert at_pixels_of(source, Request(pixel_um=0.3)).pixel_um == 0.3  # nobody knows the phantom's
+    assert fitted_to(source, Request(pixel_um=0.3)).pixel_um == 0.3  # nobody knows the phantom's
     run = replace(source.run, dataset=replace(source.run.dataset, pixel_um=0.2))
     known = dataclasses.replace(source, run=run)
-    assert at_pixels_of(known, Request()).pixel_um == at_pixels_of(known, Request(pixel_um=0.2)).pixel_um == 0.2
+    assert fitted_to(known, Request()).pixel_um == fitted_to(known, Request(pixel_um=0.2)).pixel_um == 0.2
     mirror = dataclasses.replace(source, run=replace(source.run, border="reflect"))
-    borders = [
-        at_pixels_of(one, Request(border=asked)).border for one in (source, mirror) for asked in (None, "constant")
-    ]
+    borders = [fitted_to(one, Request(border=asked)).border for one in (source, mirror) for asked in (None, "constant")]
     assert borders == ["constant", "constant", "reflect", "constant"]
     for size, found in ((0.25, "0.25 um"), (None, "none stated")):
         with pytest.raises(FieldError, match=f"source: expected cells at the 0.2 um a pixel .*, found {found}"):
             require_same_pixels(known, size)
     with pytest.raises(FieldError, match="0.2 um a pixel"):
-        at_pixels_of(known, Request(pixel_um=0.25))
+        fitted_to(known, Request(pixel_um=0.25))
