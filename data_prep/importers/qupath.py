@@ -1,6 +1,7 @@
 """QuPath's GeoJSON (0.2 and newer), and the GeoJSON that `screen` writes.
 
-QuPath counts from the corner of the first pixel. Its ellipses come as polygons. A cell has the nucleus in
+The fields are those that QuPath's own adapters write and read (qupath.lib.io: QuPathTypeAdapters, ROITypeAdapters,
+GsonTools). QuPath counts from the corner of the first pixel. Its ellipses come as polygons. A cell has the nucleus in
 `nucleusGeometry`; without it, the outline is that of the whole cell, and its centroid is not the nucleus.
 """
 
@@ -19,6 +20,9 @@ NAME = "QuPath"
 LIKELY = re.compile(rb'"type"\s*:\s*"Feature(Collection)?"')
 OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
 OF_CLASS = re.compile(r"P\(.+\)")
+# an object's type: `objectType`, before 0.4 `object_type`, in 0.2 the `id`
+CELLS = ("cell", "PathCellObject")
+NO_CELLS = ("tile", "PathTileObject", "tmaCore", "tma_core", "TMACoreObject")
 
 
 def matches(data: Any) -> bool:
@@ -60,9 +64,9 @@ def _flat(features: Iterable) -> Iterator[Any]:
 
 
 def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator[Labelled]:
-    properties = feature.get("properties") or {}
-    identity = feature.get("id")
-    if not isinstance(identity, str) or identity.startswith("Path"):  # 0.2 writes the name of a Java class
+    properties, identity = feature.get("properties") or {}, feature.get("id")
+    what = (properties.get("objectType"), properties.get("object_type"), identity)
+    if not isinstance(identity, str) or identity.endswith("Object"):  # 0.2 writes the name of a Java class
         identity = None
     where += f" ({identity})" if identity else ""
     kind = kind_of(properties.get("classification"))
@@ -72,9 +76,14 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
     if not source.reviewed and kind.casefold() == net_call(properties.get("measurements")):
         source.leave_out("objects with the class that the net gave them (`reviewed` takes them as labels)", where)
         return
+    if any(one in NO_CELLS for one in what):
+        source.leave_out("tiles and TMA cores", where)
+        return
     nucleus = feature.get("nucleusGeometry")
     geometry = nucleus or feature["geometry"]
-    shape, places = geometry["type"], geometry["coordinates"]
+    shape, places, plane = geometry["type"], geometry.get("coordinates"), geometry.get("plane") or {}
+    if plane.get("z") or plane.get("t"):
+        source.warn(f"{image.name}: objects lie on other planes (z or t) than the first, which is read.")
     about = {"where": where, "image": image, "kind": kind, "id": identity}
     if shape in ("Point", "MultiPoint"):
         for x, y in ring_points(where, [places] if shape == "Point" else places) - HALF:
@@ -86,16 +95,17 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
     rings = [ring_points(where, part[0]) - HALF for part in ([places] if shape == "Polygon" else places)]
     for parts in [rings] if nucleus else [[ring] for ring in rings]:
         found = Labelled(**about, **outlined(where, parts))
-        if properties.get("objectType") == "cell" and not nucleus:
+        if not nucleus and any(one in CELLS for one in what):
             found.centre, found.whole_cell = None, True
         yield found
 
 
 def kind_of(classification: Any) -> str:
-    """`{"name": ...}`, `{"names": [...]}` of a derived class, or the name itself."""
+    """`{"name": ...}`, the name itself, or of a derived class `{"names": [...]}` or, before 0.4, name and parent."""
     if isinstance(classification, dict):
-        names = classification.get("names")
-        classification = ": ".join(map(str, names)) if names else classification.get("name")
+        names = classification.get("names") or [classification.get("name") or ""]
+        parent = kind_of(classification.get("parentClass"))
+        classification = ": ".join([parent, *names] if parent else names)
     return (classification or "").strip()
 
 

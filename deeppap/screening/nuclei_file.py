@@ -13,7 +13,7 @@ import numpy as np
 from data_prep.csv_dialect import Centres
 from data_prep.geojson import MOST_FEATURES, GeoJson, open_geojson, read_geojson
 from data_prep.importers.labelled import area_and_centroid
-from data_prep.importers.qupath import kind_of, net_call
+from data_prep.importers.qupath import CELLS, NO_CELLS, kind_of, net_call
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.points_csv import read_points
@@ -47,13 +47,15 @@ Geometry = _Point | _MultiPoint | _Polygon | _MultiPolygon
 
 
 class _Properties(msgspec.Struct, rename="camel"):
-    object_type: str | None = None
+    object_type: Any = None
+    older_type: Any = msgspec.field(default=None, name="object_type")
     # both as `qupath` reads them: QuPath's versions write them differently
     classification: Any = None
     measurements: Any = None
 
 
 class _Feature(msgspec.Struct):
+    id: Any = None
     geometry: Geometry | None = None
     nucleus: Geometry | None = msgspec.field(default=None, name="nucleusGeometry")  # of QuPath's cells
     properties: _Properties | None = None
@@ -104,7 +106,11 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
         except (ValueError, RecursionError) as error:
             expected = "a Point, MultiPoint or Polygon, one nucleus each"
             raise UserError(where, expected, str(error)[:120], DO) from None
-        if feature.properties and feature.properties.object_type == "cell" and feature.nucleus is None:
+        types = feature.properties or _Properties()
+        types = (types.object_type, types.older_type, feature.id)
+        if any(one in NO_CELLS for one in types):
+            raise UserError(where, "nuclei alone", "a tile or a TMA core", "Export the nuclei alone.")
+        if feature.nucleus is None and any(one in CELLS for one in types):
             # the middle of a cell is not that of its nucleus
             do = "Delete that cell, or detect its nucleus in QuPath, and export again."
             raise UserError(where, "a nucleus in every cell", "a cell without one", do)

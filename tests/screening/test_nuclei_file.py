@@ -132,6 +132,8 @@ def test_hole_is_filled_and_direction_does_not_matter(tmp_path):
         (feature("Polygon", [[[1, 1], [5, 5], [1, 1]]]), "an outline with an area"),
         (feature("Polygon", [[[0, 0], [600, 0], [600, 400], [0, 400]]]), "at most 1000 um2"),
         ({"type": "Feature", "geometry": None}, "found none"),
+        (feature("Polygon", [SQUARE], id="PathCellObject"), "a nucleus in every cell"),
+        (feature("Polygon", [SQUARE], properties={"objectType": "tile"}), "a tile or a TMA core"),
         ("text", "a list of GeoJSON features"),
     ],
 )

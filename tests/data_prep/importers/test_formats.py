@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from data_prep.importers.gather import gather
+from data_prep.importers.gather import NO_NUCLEUS, gather
+from data_prep.importers.qupath import kind_of
+from deeppap.io.errors import UserError
 from tests.support import label_files as files
 
 # the writer, how near the centres must be (a mask's lie on whole pixels), and what the centre is from
@@ -88,6 +90,51 @@ def test_qupath_objects_without_a_class_or_a_nucleus(tmp_path):
     found = gather([tmp_path], mpp=0.25, find_nucleus=lambda image, mpp: points[6:7] + 3)
     (cell,) = [one for one in found.cells if one.id == "c6"]
     assert (cell.centre_from, cell.centre) == ("detector", pytest.approx(points[6] + 3))
+
+
+@pytest.mark.parametrize(
+    ("classification", "name"),
+    [
+        ({"name": "HSIL", "color": [200, 0, 0]}, "HSIL"),  # 0.4 and newer
+        ({"names": ["Other", "HSIL"], "color": [200, 0, 0, 128]}, "Other: HSIL"),
+        ({"name": "HSIL", "colorRGB": -3670016}, "HSIL"),  # before
+        ({"parentClass": {"name": "Other", "colorRGB": -1}, "name": "HSIL", "colorRGB": -3670016}, "Other: HSIL"),
+        ("Other: HSIL", "Other: HSIL"),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_a_class_is_read_as_qupath_reads_it(classification, name):
+    assert kind_of(classification) == name
+
+
+def test_objects_are_what_qupath_takes_them_for(tmp_path):
+    """Its older names are read too; a cell without a nucleus, a tile and a TMA core are no nuclei."""
+    points = files.drawn(tmp_path)
+    shape = files.polygon(*points[0])
+    whole = [
+        files.feature(shape, "NILM", properties={"objectType": "cell"}),
+        files.feature(shape, "NILM", properties={"objectType": None, "object_type": "cell"}),
+        files.feature(shape, "NILM", id="PathCellObject", properties={"objectType": None}),
+    ]
+    names = ("tile", "tmaCore", "tma_core")
+    none = [files.feature(shape, "NILM", properties={"objectType": name}) for name in names]
+    none += [
+        files.feature(shape, "NILM", id=name) | {"properties": {"classification": "NILM"}}
+        for name in ("TMACoreObject", "PathTileObject")
+    ]
+    plane = files.point(*points[1]) | {"plane": {"c": -1, "z": 3, "t": 0}}
+    locked = {"isLocked": True, "name": "HSIL", "color": [1, 2, 3], "metadata": {"a": "b"}}
+    nuclei = [files.feature(shape, "LSIL", id="PathDetectionObject"), files.feature(plane, "LSIL", properties=locked)]
+    (tmp_path / "field.geojson").write_text(files.collection(*whole, *none, *nuclei))
+    found = gather([tmp_path])
+    assert {one.known.name for one in found.cells} == {"LSIL"} and len(found.cells) == 2
+    assert {why: len(where) for why, where in found.left_out.items()} == {NO_NUCLEUS: 3, "tiles and TMA cores": 5}
+    assert found.warnings == ["field.png: objects lie on other planes (z or t) than the first, which is read."]
+    for geometry in ({"type": "GeometryCollection", "geometries": [shape]}, {"type": "LineString", "coordinates": []}):
+        (tmp_path / "field.geojson").write_text(files.collection(files.feature(geometry, "NILM")))
+        with pytest.raises(UserError, match=f"object 1: expected points or polygons, found {geometry['type']}"):
+            gather([tmp_path])
 
 
 def test_outlines_become_centres_as_their_kind_asks(tmp_path):
