@@ -49,7 +49,8 @@ def main() -> None:
     """Import, and print the summary."""
     parser = ToolParser(__doc__, EPILOG)
     parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files or folders of labels")
-    parser.add_argument("--images", type=Path, help="folder of the images, or the image (default: beside the labels)")
+    where = "folder of the images, or the image; may be repeated (default: beside the labels)"
+    parser.add_argument("--images", type=Path, action="append", default=[], help=where)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--classes", default="", help='meaning of class names, such as "Normal=NILM,junk=-"')
     parser.add_argument("--mpp", type=above_zero, help="micrometres per pixel of the images")
@@ -60,7 +61,7 @@ def main() -> None:
     from data_prep.importers.gather import gather
     from data_prep.importers.write import CheckPicture, require_place, write
 
-    require_place(args.out, [*args.source, *([args.images] if args.images else [])])
+    require_place(args.out, [*args.source, *args.images])
     picture, find = CheckPicture(), nuclei_of if args.find_nucleus else None
     asked = (args.images, args.classes, args.mpp, find, args.xy_is_centre, args.reviewed)
     found = gather(args.source, *asked, picture.add)

@@ -2,6 +2,7 @@
 """Find and score every cell of field images and slides. For research only: this is not a medical device."""
 
 import os
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -113,7 +114,11 @@ def main() -> int:
     if len(results) > 1:
         print(f"one row per image: {out / 'summary.html'}")
     print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
-    print(f"Next: label cells there, then tools/import_labels.py labels.csv --images {at} --out my_cells")
+    # labels.csv names images without their folders: another folder may have an image of the same name
+    alone = len(args.image) == 1 or len({path.parent for path in images}) > 1
+    given = args.image if alone else [images[0].parent]
+    words = " ".join(f"--images {shlex.quote(str(path))}" for path in given)
+    print(f"Next: label cells there, then tools/import_labels.py labels.csv {words} --out my_cells")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 

@@ -50,7 +50,7 @@ class Gathered:
 
 def gather(
     paths: Sequence[Path],
-    images: Path | None = None,
+    images: Sequence[Path] = (),
     classes: str = "",
     mpp: float | None = None,
     find_nucleus: FindNuclei | None = None,
@@ -64,8 +64,8 @@ def gather(
     ----------
     paths : sequence of Path
         Files or folders of labels, each in a format of its own.
-    images : Path, optional
-        Where the images are; else beside the labels.
+    images : sequence of Path
+        Folders of the images, or images; else they are beside the labels.
     classes : str
         See `ClassTable`.
     mpp : float, optional
@@ -87,8 +87,8 @@ def gather(
     table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
     known_images = KnownImages()
     for number, path in enumerate(paths):
-        root = path if path.is_dir() else path.parent
-        index = ImageIndex([images] if images and path.is_file() else [images, root] if images else [root])
+        labels = path if path.is_dir() else None if images else path.parent
+        index = ImageIndex(images, labels)
         source = Source(path, index, mpp, xy_is_centre, reviewed, mistakes, found.left_out, found.warnings)
         with mistakes.noted():
             objects = read_labels(source)

@@ -39,12 +39,15 @@ class ImageIndex:
 
     Parameters
     ----------
-    roots : sequence of Path
+    images : sequence of Path
         Folders, or single images. An image that an earlier one has is not looked for in the later ones.
+    labels : Path, optional
+        The folder of the labels, which may have the images too; it is the last one, or the only one.
     """
 
-    def __init__(self, roots: Sequence[Path]):
-        self.roots = list(roots)
+    def __init__(self, images: Sequence[Path], labels: Path | None = None):
+        self.roots = [*images, *([labels] if labels else [])]
+        self.given = images or self.roots
         self.by_name: dict[str, list[Path]] = defaultdict(list)
         self.by_stem: dict[str, list[Path]] = defaultdict(list)
         self.root_of: dict[Path, Path] = {}
@@ -60,7 +63,8 @@ class ImageIndex:
     def find(self, name: str, near: Path) -> Path:
         """The image of that name; `near` is the file that names it.
 
-        A path beside `near` is taken before all others; else the name counts, without folders of another machine.
+        A path beside `near` is taken before all others, then one below a folder that was given; else the name counts,
+        without folders of another machine.
 
         Raises
         ------
@@ -70,9 +74,11 @@ class ImageIndex:
         # labels may come from Windows
         name = name.replace("\\", "/")
         file = PurePosixPath(name).name
-        beside = near.parent / name
-        if name and beside in self.root_of:
-            return beside
+        # a name without folders means the image in the folder itself, not one of the same name below it
+        below = [root / name if root.is_dir() else root for root in self.given if root.is_dir() or root.name == name]
+        for exact in (near.parent / name, *below):
+            if name and exact in self.root_of:
+                return exact
         found = self.by_name.get(plain(file)) or self.by_stem.get(plain(file)) or []
         if not found and is_image(Path(file)):  # the same image, saved in another format
             found = self.by_stem.get(plain(PurePosixPath(file).stem)) or []

@@ -178,6 +178,7 @@ class NetRecord(Facts, frozen=True, kw_only=True):
     folder: str  # its fold's
     weights_sha: Sha
     fold_sha: Sha
+    share: Share | None = None  # of adapted weights in an adapted net whose inner cells chose it
 
 
 class ExternalRecord(Facts, frozen=True, kw_only=True):

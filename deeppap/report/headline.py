@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deeppap.report.notes import where
+from deeppap.report.notes import kept_of_nets, where
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
 from deeppap.stats.intervals import TOO_FEW, Interval
@@ -75,6 +75,8 @@ def _caveat(run: Run) -> str:
     if external and external.out_of_distribution:
         share = f"{external.out_of_distribution:,} of {len(run.labels):,} cells"
         return f"Caution: {share} are out of distribution, unlike the cells that the net was trained on."
+    if external and any(net.share == 0 for net in external.nets):
+        return f"Caution: {kept_of_nets(external)[0]}."
     if same := [fold for fold in run.folds if fold.not_adapted]:
-        return f"Caution: {where(run.result, same)}{kept(same[0].blend)}."
+        return f"Caution: {where(run.result, same)}{kept(0)}."
     return f"Note: {run.notes[-1]}."

@@ -1,5 +1,6 @@
 """What must be said beside every figure of a run: where its nets come from, how they were scored, how it was split."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from deeppap.records import ExternalRecord, Recipe, ScoreRecord, WeightsRecord
@@ -107,9 +108,9 @@ def _file(weights: WeightsRecord | None) -> str:
 def _weights_note(fold: FoldResult) -> str:
     if source := fold.source:
         if fold.not_adapted:
-            return f"{kept(fold.blend)}: {source.run}, fold {source.fold}, trained on {source.dataset.name}"
+            return f"{kept(fold.blend.share)}: {source.run}, fold {source.fold}, trained on {source.dataset.name}"
         start = f"adapted: all eight layers started from {source.run}, fold {source.fold}"
-        mean = f"; {kept(fold.blend)}" if fold.blend else ""
+        mean = f"; {kept(fold.blend.share)}" if fold.blend else ""
         return f"{start}, trained on {source.dataset.name}; not the paper's transfer{mean}"
     if fold.recipe is None:
         return "the weights it started from are not recorded" if fold.model else BY_HAND
@@ -171,11 +172,19 @@ def _split_note(run: RunResult) -> str:
     return f"{protocol}: {percent(found['share'])} % of test cells have a cell of their field in training"
 
 
+def kept_of_nets(external: ExternalRecord) -> list[str]:
+    """Which weights the nets that scored an external set kept when they were adapted, the least adapted first."""
+    shares = [net.share for net in external.nets]
+    counts = sorted(Counter(share for share in shares if share is not None).items())
+    return [f"{'' if count == len(shares) else f'{count} of them '}{kept(share)}" for share, count in counts]
+
+
 def _external_note(run: RunResult, external: ExternalRecord) -> str:
     """Which nets scored an external set, and at what size of pixel."""
     before = external.source.datasets if external.source else []
     sets = ", before that on ".join([external.trained_on, *before])
     own = f"external: a set that the net has not seen; trained on {sets}, {len(external.nets)} net(s)"
+    own += "".join(f"; {line}" for line in kept_of_nets(external))
     for fold in run.folds:
         own += f"; {fold.made[0].views} view(s) x {fold.made[0].crops} crops a cell"
     if external.out_of_distribution is not None:

@@ -69,6 +69,8 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         outputs=_outputs(result),
         source=weights_of(fold),
         kept=kept_because(model.blend) if model.blend else None,
+        # a snapshot's checksum is another than that of a mean
+        whose={None: "", 0: " of the source", 1: ""}.get(model.blend and model.blend.share, ", averaged"),
         mean=mean.name,
         mean_sha=sha256_file(mean) if mean.exists() else None,
         name="a synthetic set (phantom)" if record.dataset.phantom else f"`{printable(record.dataset.name)}`",

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import is_built, need_bytes, sources, views_in
+from data_prep.fold_data import is_built, need_bytes, parts_of, sources, views_in
 from data_prep.profiles import Profile, batch_and_epochs
 from deeppap.engines.device import Device
-from deeppap.io.caffe_messages import prototxt_folder
+from deeppap.io.caffe_messages import Message, prototxt_folder, read_prototxt, training_prototxt
 from deeppap.io.files import human
 from deeppap.records import ModelRecord, RunRecord, SplitRecord
+from deeppap.training.blend import SHARES, VIEWS
 from deeppap.training.run_caffe import LOGGING, caffe_program
 from deeppap.training.snapshots import list_snapshots
 
-BACKWARD = 3  # a training step costs about as much as three forward passes
+# what a training step costs in forward passes of its batch: CPU time of pycaffe's Solver.step over that of Net.forward.
+# A layer with lr_mult 0 has no backward pass, and where no convolution learns, those above are small
+WHOLE_STEP, SHORT_STEP = 2.6, 1.1
 ITERATIONS = 3  # forward passes that are timed: seconds
 
 
@@ -35,12 +38,16 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """One fold in numbers: views and bytes to build, images to train on, and images to validate and to score."""
+    """One fold in numbers: views and bytes to build, images to train on, and images to validate and to score.
+
+    `step` is what a training step costs in forward passes.
+    """
 
     views: int
     bytes: int
     train: int
     forward: int
+    step: float = WHOLE_STEP
 
 
 def work(ready: Prepared, fold: int, adapting: bool, folder: Path) -> Work:
@@ -51,7 +58,9 @@ def work(ready: Prepared, fold: int, adapting: bool, folder: Path) -> Work:
     # Caffe tests the net once per epoch; an epoch's last batch is filled up
     batch, tests = batch_and_epochs(profile, ready.run.classes, adapting)
     iterations = -(-views // batch) * tests
-    scored = len(ready.split.folds[fold]) * profile.test_views * profile.crops
+    inner = len(parts_of(ready.dataset, ready.split, fold, ready.run)["inner"])
+    # the inner cells choose the thresholds for use
+    scored = (len(ready.split.folds[fold]) + inner) * profile.test_views * profile.crops
     if (folder / ModelRecord.FILE).exists():
         return Work(0, 0, 0, scored)
     done = next((one.iteration for one in list_snapshots(folder / "snapshots") if one.state.exists()), 0)
@@ -62,8 +71,18 @@ def work(ready: Prepared, fold: int, adapting: bool, folder: Path) -> Work:
         views=0 if built else views + views_in(validation),
         bytes=0 if built else need_bytes(train, validation),
         train=(iterations - done) * batch,
-        forward=validated + scored,
+        # the inner cells choose between the source, the adapted weights and their means
+        forward=validated + scored + adapting * (1 + len(SHARES)) * inner * min(profile.validation_views, VIEWS),
+        step=step_cost(read_prototxt(training_prototxt(ready.run.classes, adapting)["train_val"], "NetParameter")),
     )
+
+
+def step_cost(net: Message) -> float:
+    """What a training step of a net costs in forward passes."""
+    convolutions = [layer for layer in net.layer if layer.type == "Convolution"]
+    # a layer that states no rate learns
+    learns = any(not layer.param or any(blob.lr_mult for blob in layer.param) for layer in convolutions)
+    return WHOLE_STEP if learns else SHORT_STEP
 
 
 def estimate(what: str, parts: Sequence[Work], classes: int, device: Device) -> str:
@@ -71,7 +90,7 @@ def estimate(what: str, parts: Sequence[Work], classes: int, device: Device) -> 
     train, forward = sum(part.train for part in parts), sum(part.forward for part in parts)
     time = "an unknown time"
     if rate := forward_rate(prototxt_folder(classes) / "deploy.prototxt", device):
-        seconds = (BACKWARD * train + forward) / rate
+        seconds = (sum(part.step * part.train for part in parts) + forward) / rate
         time = f"about {timedelta(seconds=round(seconds))} at the {rate:.0f} forward images/s measured now"
     free = human(shutil.disk_usage(Path.cwd()).free)
     return (

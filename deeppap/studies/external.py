@@ -293,7 +293,12 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
     # the paper has figures of these cells only where they were held out from training
     data = msgspec.structs.replace(data, paper=None)
     nets = [
-        NetRecord(folder=str(model.folder), weights_sha=model.weights_sha, fold_sha=model.record.fold_sha)
+        NetRecord(
+            folder=str(model.folder),
+            weights_sha=model.weights_sha,
+            fold_sha=model.record.fold_sha,
+            share=model.origin.blend.share if model.origin and model.origin.blend else None,
+        )
         for model in found.models
     ]
     trained_on, source = first.run.dataset.name, first.origin.source if first.origin else None

@@ -178,13 +178,13 @@ def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tup
     return min(known, key=lambda i: (tests[i][0], i), default=None)
 
 
-def kept(blend: BlendRecord) -> str:
-    """Which weights an adapted net kept, in the words of every page."""
-    if blend.share == 0:
+def kept(share: float) -> str:
+    """Which weights an adapted net kept, of which this share is adapted, in the words of every page."""
+    if share == 0:
         return "not adapted: the source net is kept as it was"
-    if blend.share == 1:
+    if share == 1:
         return "the adapted weights are kept"
-    return f"a mean is kept: {100 * blend.share:.0f} % adapted weights, {100 - 100 * blend.share:.0f} % the source's"
+    return f"a mean is kept: {100 * share:.0f} % adapted weights, {100 - 100 * share:.0f} % the source's"
 
 
 def kept_because(blend: BlendRecord) -> str:
@@ -195,11 +195,11 @@ def kept_because(blend: BlendRecord) -> str:
     aucs = {one.share: one.auc for one in blend.tried}
     if min(blend.abnormal, blend.normal) < FEWEST:
         few = f"{cells} are too few to judge an adapted net, which takes {FEWEST} of each label"
-        return f"{kept(blend)}. {few}. Label more cells."
+        return f"{kept(blend.share)}. {few}. Label more cells."
     if blend.share:
-        found = f"{kept(blend)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
+        found = f"{kept(blend.share)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
         unsure = " It fell by no more than chance allows. Label more cells."
         return found + unsure if aucs[blend.share] < aucs[0] else found
     best = max(auc for share, auc in aucs.items() if share)
     found = f"On {cells}, AUC was {aucs[0]:.3f} as it was and at best {best:.3f} adapted"
-    return f"{kept(blend)}. {found}. Label more cells."
+    return f"{kept(blend.share)}. {found}. Label more cells."

@@ -142,7 +142,7 @@ def nuclei(path):
 
 
 def labels(path):
-    return gather([path], images=path.parent)
+    return gather([path], images=[path.parent])
 
 
 def beside(reader):

@@ -17,10 +17,12 @@ from deeppap.records import (
 )
 from deeppap.records.structs import CAVEAT
 from deeppap.report.facts import what_was_run
+from deeppap.report.headline import headline
 from deeppap.report.notes import AS_IN_THE_PAPER, BY_HAND, UNFINISHED, run_notes
 from deeppap.report.runs import named
 from deeppap.report.tables import all_tables
 from deeppap.scoring.results import load_run
+from deeppap.training.snapshots import kept
 from tests.support.records import change, change_scores
 from tests.support.sources import source_record
 from tests.support.synthetic_run import recipe, write_synthetic_run
@@ -178,6 +180,26 @@ def test_an_external_set_names_its_nets_and_all_they_were_trained_on(run):
     assert "2 of its cells are out of distribution" in text
     assert facts(run)["Weights"] == "runs/a/fold0, sha256 000000000000; runs/a/fold2, sha256 222222222222"
     assert facts(run)["Snapshot scored"] == "those of the nets' own runs"
+
+
+@pytest.mark.parametrize(
+    ("shares", "said", "caution"),
+    [
+        ((None, None), [], False),
+        ((0.5, 0.5), [kept(0.5)], False),
+        ((0.0, 0.0), [kept(0)], True),
+        ((1.0, 0.0), [f"1 of them {kept(0)}", f"1 of them {kept(1)}"], True),
+    ],
+)
+def test_an_external_set_says_which_weights_its_nets_kept(run, shares, said, caution):
+    dataset(run, phantom=False)
+    external(run)
+    record = RunRecord.read(run).external
+    nets = [replace(net, share=share) for net, share in zip(record.nets, shares, strict=True)]
+    change(RunRecord, run, external=replace(record, nets=nets))
+    parts = notes(run)[-1].split("; ")
+    assert [part for part in parts if kept(0) in part or "weights" in part] == said
+    assert headline(named([load_run(run)])[0]).caveat.startswith("Caution: ") is caution
 
 
 @pytest.mark.parametrize(

@@ -208,10 +208,12 @@ def test_what_was_kept_of_an_adapted_net_is_said(make):
     shown = Run(load_run(run), "run")
     said = dict(what_was_run([shown]).rows)["Snapshot scored"]
     assert all(f"fold {fold}: {kept_because(blend)}" in said for fold, blend in enumerate(blends))
-    assert headline(shown).caveat == f"Caution: fold 0: {kept(blends[0])}."
-    assert kept(blends[0]).startswith("not adapted") and "40 %" in kept(blends[1]) and "60 %" in kept(blends[1])
+    assert headline(shown).caveat == f"Caution: fold 0: {kept(0)}."
+    assert kept(0).startswith("not adapted") and "40 %" in kept(0.4) and "60 %" in kept(0.4)
     for fold, blend in enumerate(blends):
         assert kept_because(blend)[1:] in card(run, fold)
+        whose = {0.0: "Weights of the source:", 0.4: "Weights, averaged:", 1.0: "Weights:"}[blend.share]
+        assert f"- {whose} `convnet_t_iter_60.caffemodel`" in card(run, fold)
         assert ("iteration" in card(run, fold).partition("## Data")[0]) is (blend.share > 0)
     # no snapshot of the training was scored, so that none has a ring
     assert [read_course(fold).chosen is None for fold in shown.folds[:3]] == [True, True, False]

@@ -103,7 +103,7 @@ def test_a_class_that_a_screening_kept_is_kept_again(tmp_path, rng):
             write(cell)
     assert [n.given for n in read(tmp_path / "cells.geojson")] == ["Abnormal", "", "", "", ""]
     cv2.imwrite(str(tmp_path / "field.png"), rng.integers(0, 256, (200, 200, 3), np.uint8))
-    found = gather([tmp_path / "cells.geojson"], tmp_path / "field.png", mpp=MPP).cells
+    found = gather([tmp_path / "cells.geojson"], [tmp_path / "field.png"], mpp=MPP).cells
     assert [one.known.label for one in found] == ["abnormal"]
 
 

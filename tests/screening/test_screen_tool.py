@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,13 +153,20 @@ def test_cells_out_of_distribution_are_marked_everywhere(screened, pixels, evalu
     assert inside and [s.ood_score for s in alone] == pytest.approx([apart[k] for k in inside], abs=0.02)
 
 
-def test_without_training_cells_nothing_is_marked(copy_of, evaluated_fold, folder, options):
+def test_without_training_cells_nothing_is_marked(copy_of, evaluated_fold, folder, options, tmp_path):
     place, fold = copy_of(evaluated_fold, "ood_reference.npz")
     words = ["--net", fold, *options]
-    done = run_tool(place, "screen", folder / "field.png", folder / "bare.png", "--mpp", MPP, *words)
+    # of two folders that hold images of the same names, an image each
+    other = shutil.copytree(folder, tmp_path / "more images")
+    done = run_tool(place, "screen", folder / "field.png", other / "bare.png", "--mpp", MPP, *words, "--out", "out")
     assert "ood_reference.npz" in done.stderr
-    # the results of several images have the name of the folder that holds them
-    assert {row["out_of_distribution"] for row in rows_of(place / "screen" / folder.name)} == {""}
+    assert {row["out_of_distribution"] for row in rows_of(place / "out")} == {""}
+    labels = [f"{name},9,9,NILM" for name in ("field.png", "bare.png")]
+    (place / "labels.csv").write_text("\n".join(["image,x,y,class", *labels]))
+    (following,) = re.findall(r"tools/import_labels.py (.*)", done.stdout)
+    run_tool(place, "import_labels", *shlex.split(following), "--mpp", MPP)
+    summary = (place / "my_cells/import_summary.txt").read_text()
+    assert "2 cells in 2 images" in summary
 
 
 def test_corrections_come_back(checkout, screened, folder, by_net):

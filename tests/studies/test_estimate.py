@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from data_prep.fold_data import parts_of
 from data_prep.folds import make_split
 from data_prep.profiles import read_profile, run_profile
 from deeppap.engines.device import Device
-from deeppap.io.caffe_messages import prototxt_folder
+from deeppap.io.caffe_messages import prototxt_folder, read_prototxt, training_prototxt
 from deeppap.records import FoldRecord, RunRecord, SplitRecord
-from deeppap.studies.estimate import BACKWARD, Prepared, Work, estimate, forward_rate, work
+from deeppap.studies.estimate import SHORT_STEP, WHOLE_STEP, Prepared, Work, estimate, forward_rate, step_cost, work
 
 NOWHERE = Path("no folder yet")
 
@@ -66,6 +68,26 @@ def test_what_a_fold_has_already_is_not_counted(ready, built_fold, tmp_path):
     assert work(ready, 0, False, fold) == Work(0, 0, 0, scored)
 
 
+def test_inner_cells_are_scored_for_the_thresholds_and_to_choose_the_weights(ready):
+    run = structs.replace(ready.run, select="inner")
+    ready = ready._replace(run=run, split=make_split(ready.dataset, "cell", 1))
+    inner = len(parts_of(ready.dataset, ready.split, 0, run)["inner"])
+    tested, profile = len(ready.split.folds[0]), ready.profile
+    new, adapted = (work(ready, 0, adapting, NOWHERE) for adapting in (False, True))
+    scored = (tested + inner) * profile.test_views * profile.crops
+    assert inner and new.forward == inner * profile.validation_views * (1 + profile.epochs) + scored
+    # five nets: the source, three means and the adapted weights
+    assert adapted.forward == inner * profile.validation_views * (1 + profile.adapt_epochs + 5) + scored
+    assert (new.step, adapted.step) == (WHOLE_STEP, SHORT_STEP)
+
+
+def test_a_step_is_short_only_where_no_convolution_learns():
+    net = read_prototxt(training_prototxt(2, True)["train_val"], "NetParameter")
+    assert step_cost(net) == SHORT_STEP
+    next(layer for layer in net.layer if layer.name == "conv5").param[0].lr_mult = 0.1
+    assert step_cost(net) == WHOLE_STEP
+
+
 def test_a_net_that_caffe_refuses_has_no_rate(tmp_path):
     good, bad = prototxt_folder(2) / "deploy.prototxt", tmp_path / "deploy.prototxt"
     assert forward_rate(good, Device()) > 0
@@ -79,7 +101,7 @@ def test_the_line_adds_the_folds_and_takes_the_measured_rate(ready, monkeypatch)
     line = estimate("2 fold(s)", parts, 2, Device())
     numbers = [int(word.replace(",", "")) for word in re.findall(r"([\d,]+)(?: views to| images to| to score)", line)]
     assert numbers == [sum(getattr(part, name) for part in parts) for name in ("views", "train", "forward")]
-    minutes, seconds = divmod(round((BACKWARD * numbers[1] + numbers[2]) / 2), 60)
+    minutes, seconds = divmod(round((WHOLE_STEP * numbers[1] + numbers[2]) / 2), 60)
     assert f"about 0:{minutes:02d}:{seconds:02d} at the 2 forward images/s" in line
     monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: None)
     assert estimate("2 fold(s)", parts, 2, Device()).endswith("an unknown time")

@@ -16,7 +16,7 @@ from data_prep.pixel_size import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import ModelRecord, ScoreRecord
+from deeppap.records import BlendRecord, ModelRecord, RunRecord, ScoreRecord
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import (
@@ -216,6 +216,18 @@ def test_bethesda_classes_are_labels(tmp_path):
     write_manifest(tmp_path / "fields/nuclei.csv", [["field0.png", 9, 9, "HSSIL"]])
     with pytest.raises(UserError, match="HSSIL"):
         read_manifest(tmp_path / "fields/nuclei.csv")
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 0.5])
+def test_the_record_has_the_share_of_adapted_weights(two_nets, tmp_path, share):
+    blend = None if share is None else BlendRecord(share=share, abnormal=9, normal=9, tried=())
+    net = replace(two_nets[0], origin=with_fields(two_nets[0].origin, blend=blend))
+    path = field_set(tmp_path / "fields", 4)
+    found = external(read_manifest(path), path, [net])
+    cells = found.dataset.cells
+    scores = net.score(cells[0].image, [cells[0].centre], views=1, crops=1)
+    write_external(tmp_path / "run", found, [replace(scores[0], cell=cell) for cell in cells])
+    assert [one.share for one in RunRecord.read(tmp_path / "run").external.nets] == [share]
 
 
 def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):

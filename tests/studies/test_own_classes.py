@@ -292,5 +292,5 @@ def test_a_release_classifies_and_screens_by_the_names(scored, cells, tmp_path):
     # the net's own answers are no labels; what a person set is
     features[0]["properties"]["classification"]["name"] = "LSIL"
     (tmp_path / "field.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    labels = gather([tmp_path / "field.geojson"], tmp_path / "field.png", "odd=abnormal,blot=neither")
+    labels = gather([tmp_path / "field.geojson"], [tmp_path / "field.png"], "odd=abnormal,blot=neither")
     assert [one.known.name for one in labels.cells] == ["LSIL"]

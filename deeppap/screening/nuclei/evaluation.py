@@ -23,6 +23,7 @@ from deeppap.records.record import write_record
 from deeppap.screening.nuclei.detector import NucleusDetector
 from deeppap.screening.nuclei.fields import Field, FieldSet, split_sets
 from deeppap.screening.nuclei.nucleus import Nucleus
+from deeppap.screening.nuclei.outlines import BORDER_UM
 from deeppap.screening.nuclei.train_fcn import IMAGES, TrainRequest, train_fcn
 
 RADIUS = 10.0  # pixels: a detected point counts as a disc of this radius, in which a mark is a hit
@@ -99,6 +100,8 @@ class DetectionScores(msgspec.Struct, frozen=True):
 
     fields: int
     mpp: float
+    radius_pixels: float | None  # within which a detection hits a mark; None where masks decide
+    border_um: float  # detections nearer to a field's border were left out
     hits: int
     missed: int
     false: int
@@ -142,7 +145,9 @@ def pool(results: Sequence[Matched], mpp: float) -> DetectionScores:
         errors = tuple(map(float, (values.mean(), *np.percentile(values, (50, 95)))))
     by_class = {label: ClassCount(sum(hit), len(hit)) for label, hit in sorted(labels.items())}
     ratios = (_ratio(hits, hits + false), _ratio(hits, hits + missed), _ratio(2 * hits, 2 * hits + false + missed))
-    return DetectionScores(len(results), mpp, hits, missed, false, *ratios, errors, by_class)
+    radius = results[0].radius if results and results[0].field.mask_path is None else None
+    counts = (hits, missed, false, *ratios, errors, by_class)
+    return DetectionScores(len(results), mpp, radius, BORDER_UM, *counts)
 
 
 def _all_errors(results: Sequence[Matched]) -> np.ndarray:

@@ -200,5 +200,5 @@ def test_labels_of_several_images_are_not_all_taken_for_the_one_image_given(tmp_
     for names in (("a.png", "b.png"), ("x", "y")):
         labels = tmp_path / "labels.csv"
         labels.write_text("image,nucleus_x,nucleus_y,class\n" + "".join(f"{name},30,20,NILM\n" for name in names))
-        mistakes = refused([labels], tmp_path / "images/a.png")
+        mistakes = refused([labels], [tmp_path / "images/a.png"])
         assert mistakes and all("the image that it names" in str(mistake) for mistake in mistakes)

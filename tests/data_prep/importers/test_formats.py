@@ -1,5 +1,6 @@
 """Every format is read back from files made to its specification: places to a fraction of a pixel, and classes."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from data_prep.importers.gather import NO_NUCLEUS, gather
 from data_prep.importers.qupath import kind_of
 from deeppap.io.errors import UserError
 from tests.support import label_files as files
+from tests.support.pictures import plain
 
 # the writer, how near the centres must be (a mask's lie on whole pixels), and what the centre is from
 FORMATS = [
@@ -46,6 +48,26 @@ def test_a_format_is_read_back(tmp_path, write, near, origins):
 
 
 @pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["a", "b"], ["a/x.png", "b/y.png"]),  # of the folder itself before one of a folder in it
+        (["a/old", "b"], ["a/old/x.png", "a/old/y.png"]),
+        (["a/x.png", "b/y.png"], ["a/x.png", "b/y.png"]),
+        (["b/x.png", "a"], ["b/x.png", "a/old/y.png"]),
+    ],
+)
+def test_images_of_equal_names_are_told_apart_by_what_was_given(tmp_path, given, found):
+    for number, name in enumerate(("a/x.png", "a/old/x.png", "a/old/y.png", "b/x.png", "b/y.png")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), plain((60, 80, 3), 200 + number))
+    rows = [["x.png", 30, 20, "NILM"], ["y.png", 30, 20, "LSIL"]]
+    source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", rows)
+    cells = gather([source], [tmp_path / name for name in given]).cells
+    images = {one.known.name: one.image for one in cells}
+    assert [images[kind] for kind in ("NILM", "LSIL")] == [tmp_path / name for name in found]
+
+
+@pytest.mark.parametrize(
     "write", [files.write_qupath_cells, files.write_sides, files.write_coco_masks, files.write_voc]
 )
 def test_images_may_lie_elsewhere(tmp_path, write):
@@ -55,7 +77,7 @@ def test_images_may_lie_elsewhere(tmp_path, write):
     source = write(tmp_path / "labels", points)
     (tmp_path / "labels/field.png").unlink()
     for images in (tmp_path / "images", tmp_path / "images/field.png"):
-        assert {one.image for one in gather([source], images).cells} == {tmp_path / "images/field.png"}
+        assert {one.image for one in gather([source], [images]).cells} == {tmp_path / "images/field.png"}
 
 
 def test_an_image_is_found_by_its_place_and_by_its_name(tmp_path):

@@ -80,7 +80,9 @@ def test_mask_decides_if_there_is_one(tmp_path):
     cv2.imwrite(str(tmp_path / "f_GT.png"), mask)
     field = Field(tmp_path / "f.png", np.array([(50.0, 50.0), (150.0, 50.0)]), mask_path=tmp_path / "f_GT.png")
     # 25 pixels off, but inside; 9 pixels off, but outside; two in one nucleus
-    assert counts(match(field, nuclei((75, 50), (159, 50), (48, 50)))) == (1, 1, 2)
+    found = match(field, nuclei((75, 50), (159, 50), (48, 50)))
+    assert counts(found) == (1, 1, 2)
+    assert pool([found], 0.2).radius_pixels is None
 
 
 def test_scores_are_pooled_over_fields():
@@ -140,7 +142,8 @@ def test_folder_replaces_an_older_one(evaluated, tmp_path):
     for _ in range(2):
         write_evaluation(out, *evaluated)
         assert files(out) == [LIST, "detections.csv", "scores.json", "set/f.png"]
-    assert json.loads((out / "scores.json").read_text())["set"]["hits"] == 1
+    scores = json.loads((out / "scores.json").read_text())["set"]
+    assert (scores["hits"], scores["radius_pixels"], scores["border_um"]) == (1, 10, 2.3)
     rows = [line.split(",") for line in (out / "detections.csv").read_text().splitlines()[1:]]
     assert [(row[2], row[5], row[6]) for row in rows] == [
         ("32.00", "hit", "2.00"),
