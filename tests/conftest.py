@@ -25,6 +25,7 @@ from hypothesis import settings  # noqa: E402
 from data_prep.dataset import open_dataset  # noqa: E402
 from deeppap.engines.caffe_net import probe_net  # noqa: E402
 from deeppap.phantom.cell_set import make_phantom  # noqa: E402
+from tests.support.browser import browser, opened  # noqa: E402, F401 (fixtures)
 from tests.support.caffe_nets import gaussian_weights  # noqa: E402
 from tests.support.checkout import ROOT, make_checkout, run_tool  # noqa: E402
 

@@ -8,7 +8,7 @@ import pytest
 
 from deeppap.report.report import write_report
 from deeppap.scoring.results import load_run
-from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser
+from tests.support.browser import TOO_WIDE, WITHOUT_NAME
 from tests.support.checkout import ROOT
 
 
@@ -20,53 +20,44 @@ def page(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (1280, True), (390, False)])
-def test_the_page_fits(page, width, dark):
-    with opened_browser(width, dark=dark) as context:
-        view = context.new_page()
-        view.goto(page.as_uri())
-        assert view.evaluate(TOO_WIDE) == []
-        assert view.evaluate(WITHOUT_NAME) == []
-        # the answer stands above everything that must be scrolled to
-        assert view.locator(".headline").bounding_box()["y"] < 300
-        assert view.locator(".headline dd").nth(2).inner_text() == "0.985"
-        for link in view.locator("a.file, figure a").all():
-            assert (page.parent / link.get_attribute("href")).is_file()
-        # a table that is wider than a phone scrolls in its own box; on a desk none is
-        hidden = view.evaluate(
-            "[...document.querySelectorAll('.wide')].filter((e) => e.scrollWidth > e.clientWidth).length"
-        )
-        assert bool(hidden) == (width == 390)
+def test_the_page_fits(page, opened, width, dark):
+    view = opened(page, width, dark)
+    assert view.evaluate(TOO_WIDE) == []
+    assert view.evaluate(WITHOUT_NAME) == []
+    # the answer stands above everything that must be scrolled to
+    assert view.locator(".headline").bounding_box()["y"] < 300
+    assert view.locator(".headline dd").nth(2).inner_text() == "0.985"
+    for link in view.locator("a.file, figure a").all():
+        assert (page.parent / link.get_attribute("href")).is_file()
+    # a table that is wider than a phone scrolls in its own box; on a desk none is
+    hidden = view.evaluate(
+        "[...document.querySelectorAll('.wide')].filter((e) => e.scrollWidth > e.clientWidth).length"
+    )
+    assert bool(hidden) == (width == 390)
 
 
-def test_a_table_that_goes_on_has_a_shadow_at_that_side(page):
-    with opened_browser(390) as context:
-        view = context.new_page()
-        view.goto(page.as_uri())
-        table = view.locator(".wide:has(table)").first
-        edges = []
-        for place in (0, 10_000):
-            table.evaluate("(box, place) => { box.scrollLeft = place; }", place)
-            picture = cv2.imdecode(np.frombuffer(table.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
-            edges.append([np.median(picture[:, 1]), np.median(picture[:, -2])])
+def test_a_table_that_goes_on_has_a_shadow_at_that_side(page, opened):
+    view = opened(page, 390)
+    table = view.locator(".wide:has(table)").first
+    edges = []
+    for place in (0, 10_000):
+        table.evaluate("(box, place) => { box.scrollLeft = place; }", place)
+        picture = cv2.imdecode(np.frombuffer(table.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+        edges.append([np.median(picture[:, 1]), np.median(picture[:, -2])])
     (left, right), (left_after, right_after) = edges
     assert right < left - 20 and left_after < right_after - 20
 
 
-def test_a_click_enlarges_a_figure_and_escape_closes_it(page):
-    with opened_browser(1280) as context:
-        view = context.new_page()
-        view.goto(page.as_uri())
-        small = view.locator("#figure-calibration img")
-        before = small.bounding_box()["width"]
-        small.click()
-        assert view.locator("#large img").bounding_box()["width"] > 1.5 * before
-        view.keyboard.press("Escape")
-        assert not view.locator("#large").is_visible()
+def test_a_click_enlarges_a_figure_and_escape_closes_it(page, opened):
+    view = opened(page, 1280)
+    small = view.locator("#figure-calibration img")
+    before = small.bounding_box()["width"]
+    small.click()
+    assert view.locator("#large img").bounding_box()["width"] > 1.5 * before
+    view.keyboard.press("Escape")
+    assert not view.locator("#large").is_visible()
 
 
-def test_it_prints_on_twelve_pages(page, tmp_path):
-    with opened_browser() as context:
-        view = context.new_page()
-        view.goto(page.as_uri())
-        printed = view.pdf(format="A4")
+def test_it_prints_on_twelve_pages(page, opened):
+    printed = opened(page).pdf(format="A4")
     assert 3 < len(re.findall(rb"/Type /Page\b", printed)) <= 12

@@ -1,33 +1,44 @@
 """A real browser for tests of pages: Debian's chromium, without a window, driven by Playwright."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 
-@contextmanager
-def opened_browser(width: int = 1280, height: int = 900, dark: bool = False) -> Iterator["BrowserContext"]:  # noqa: F821
-    """A context that opens pages; every error of a page's script or console fails the test."""
+@pytest.fixture(scope="module")
+def browser():
+    """One for the tests of a file, not of all: while it runs, nothing else of the process may use asyncio."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
     program = shutil.which("chromium") or pytest.skip("no chromium: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
         # root needs --no-sandbox; the pages are our own and load nothing
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens a page: (path, width, dark) -> its view; every error of a page's script or console fails the test."""
+    contexts, errors = [], []
+
+    def open_page(path, width=1280, dark=False):
         context = browser.new_context(
-            viewport={"width": width, "height": height},
+            viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             accept_downloads=True,
         )
-        errors: list[str] = []
+        contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-        try:
-            yield context
-        finally:
-            browser.close()
-        assert not errors, errors
+        view = context.new_page()
+        view.goto(path.as_uri())
+        return view
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors, errors
 
 
 def until(view, expression: str, seconds: float = 20) -> None:

@@ -7,7 +7,7 @@ import pytest
 from deeppap.training.caffe_log import LogReader
 from deeppap.training.learning_page import NAME, LearningPage
 from deeppap.training.resolve import Schedule
-from tests.support.browser import TOO_WIDE, opened_browser
+from tests.support.browser import TOO_WIDE
 
 SCHEDULE = Schedule(100, 6, 64)
 
@@ -54,9 +54,6 @@ def test_a_page_that_cannot_be_written_stops_nothing(tmp_path, reader):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_the_screen(tmp_path, reader, width):
+def test_it_fits_the_screen(tmp_path, reader, opened, width):
     LearningPage(tmp_path / "train.log", SCHEDULE).update(reader)
-    with opened_browser(width) as context:
-        view = context.new_page()
-        view.goto((tmp_path / NAME).as_uri())
-        assert view.evaluate(TOO_WIDE) == []
+    assert opened(tmp_path / NAME, width).evaluate(TOO_WIDE) == []

@@ -9,7 +9,7 @@ from deeppap.screening.outputs.pages import Gallery, write_summary
 from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
 from deeppap.screening.slides.field_image import FieldImage
-from tests.support.browser import TOO_WIDE, WITHOUT_NAME, opened_browser, until
+from tests.support.browser import TOO_WIDE, WITHOUT_NAME, until
 from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of
 
@@ -41,81 +41,68 @@ def saved(view) -> list[dict]:
     return list(csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8"))))
 
 
-def test_labels_by_keyboard_are_kept_saved_and_read_again(page, tmp_path):
+def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path):
     path, cells = page
-    with opened_browser() as context:
-        view = context.new_page()
-        view.goto(path.as_uri())
-        view.fill("#who", "Dr. Ohm")
-        view.keyboard.press("Tab")
-        view.focus(".cell >> nth=0")
-        for key in ("a", "5", "n", "j", "ArrowRight", "n", "u"):
-            view.keyboard.press(key)
-        # 0.95 abnormal, 0.8 HSIL, 0.52 normal against the net, 0.3 junk, 0.1 normal and undone
-        assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
-        view.reload()
-        assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
-        rows = saved(view)
-        assert [(row["id"], row["class"]) for row in rows] == [
-            (cell.id, name) for cell, name in zip(cells, ("abnormal", "HSIL", "normal", "junk"), strict=False)
-        ]
-        first = rows[0]
-        assert (first["image"], first["x"], first["y"], first["labelled_by"]) == (NAME, "100", "60", "Dr. Ohm")
-        view.select_option("#labelled", "against")
-        assert view.inner_text("#count") == "1 of 5 shown"
-        # an older file: its later label wins, the earlier one does not
-        text = "id,class,labelled_by,labelled_at\n"
-        text += f"{cells[0].id},NILM,B,2099-01-01T00:00:00Z\n{cells[1].id},NILM,B,2000-01-01T00:00:00Z\n"
-        (tmp_path / "labels.csv").write_text(text)
-        view.set_input_files("#older", tmp_path / "labels.csv")
-        until(view, "document.getElementById('said').textContent.startsWith('1 labels read')")
-        assert [row["class"] for row in saved(view)] == ["NILM", "HSIL", "normal", "junk"]
+    view = opened(path)
+    view.fill("#who", "Dr. Ohm")
+    view.keyboard.press("Tab")
+    view.focus(".cell >> nth=0")
+    for key in ("a", "5", "n", "j", "ArrowRight", "n", "u"):
+        view.keyboard.press(key)
+    # 0.95 abnormal, 0.8 HSIL, 0.52 normal against the net, 0.3 junk, 0.1 normal and undone
+    assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+    view.reload()
+    assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+    rows = saved(view)
+    assert [(row["id"], row["class"]) for row in rows] == [
+        (cell.id, name) for cell, name in zip(cells, ("abnormal", "HSIL", "normal", "junk"), strict=False)
+    ]
+    first = rows[0]
+    assert (first["image"], first["x"], first["y"], first["labelled_by"]) == (NAME, "100", "60", "Dr. Ohm")
+    view.select_option("#labelled", "against")
+    assert view.inner_text("#count") == "1 of 5 shown"
+    # an older file: its later label wins, the earlier one does not
+    text = "id,class,labelled_by,labelled_at\n"
+    text += f"{cells[0].id},NILM,B,2099-01-01T00:00:00Z\n{cells[1].id},NILM,B,2000-01-01T00:00:00Z\n"
+    (tmp_path / "labels.csv").write_text(text)
+    view.set_input_files("#older", tmp_path / "labels.csv")
+    until(view, "document.getElementById('said').textContent.startsWith('1 labels read')")
+    assert [row["class"] for row in saved(view)] == ["NILM", "HSIL", "normal", "junk"]
 
 
-def test_orders_filters_and_the_dialog(page):
+def test_orders_filters_and_the_dialog(page, opened):
     path, _ = page
-    with opened_browser() as context:
-        view = context.new_page()
-        view.goto(path.as_uri())
+    view = opened(path)
 
-        def scores():
-            return [float(text.split()[0]) for text in view.locator(".cell:visible > span").all_inner_texts()]
+    def scores():
+        return [float(text.split()[0]) for text in view.locator(".cell:visible > span").all_inner_texts()]
 
-        assert scores() == list(SCORES)
-        called = [text.split()[1] for text in view.locator(".cell > span").all_inner_texts()]
-        assert called == ["abnormal"] * 3 + ["normal"] * 2
-        assert view.inner_text(".banner") == "Not adapted <here>"
-        # the threshold lies between the bars below it and those from it on
-        at = view.locator("#threshold line").bounding_box()["x"]
-        below, above = (view.locator(f".bar[data-low='{low}']").bounding_box() for low in ("0.450", "0.500"))
-        assert below["x"] + below["width"] < at < above["x"]
-        view.select_option("#order", "uncertain")
-        assert scores() == [0.52, 0.3, 0.8, 0.1, 0.95]
-        view.select_option("#order", "chosen")
-        assert scores() == [0.52, 0.1]
-        view.select_option("#order", "highest")
-        view.select_option("#ood", "only")
-        assert scores() == [0.1]
-        view.select_option("#ood", "")
-        view.focus(".cell:visible >> nth=0")
-        view.keyboard.press("Enter")
-        until(view, "document.getElementById('drawn').getAttribute('viewBox') === '0 0 600 400'")
-        assert view.get_attribute("#outline", "points").startswith("95.5,55.5 ")
-        view.keyboard.press("+")
-        assert view.evaluate("document.getElementById('large').clientWidth") == 1200
-        view.keyboard.press("j")
-        assert view.inner_text("#facts").startswith("2 of 5")
-        view.keyboard.press("Escape")
-        assert view.inner_text("#progress") == "1 labelled"
-
-
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_nothing_is_too_wide_and_every_control_has_a_name(page, width, dark):
-    with opened_browser(width, dark=dark) as context:
-        view = context.new_page()
-        view.goto(page[0].as_uri())
-        assert view.evaluate(TOO_WIDE) == []
-        assert view.evaluate(WITHOUT_NAME) == []
+    assert scores() == list(SCORES)
+    called = [text.split()[1] for text in view.locator(".cell > span").all_inner_texts()]
+    assert called == ["abnormal"] * 3 + ["normal"] * 2
+    assert view.inner_text(".banner") == "Not adapted <here>"
+    # the threshold lies between the bars below it and those from it on
+    at = view.locator("#threshold line").bounding_box()["x"]
+    below, above = (view.locator(f".bar[data-low='{low}']").bounding_box() for low in ("0.450", "0.500"))
+    assert below["x"] + below["width"] < at < above["x"]
+    view.select_option("#order", "uncertain")
+    assert scores() == [0.52, 0.3, 0.8, 0.1, 0.95]
+    view.select_option("#order", "chosen")
+    assert scores() == [0.52, 0.1]
+    view.select_option("#order", "highest")
+    view.select_option("#ood", "only")
+    assert scores() == [0.1]
+    view.select_option("#ood", "")
+    view.focus(".cell:visible >> nth=0")
+    view.keyboard.press("Enter")
+    until(view, "document.getElementById('drawn').getAttribute('viewBox') === '0 0 600 400'")
+    assert view.get_attribute("#outline", "points").startswith("95.5,55.5 ")
+    view.keyboard.press("+")
+    assert view.evaluate("document.getElementById('large').clientWidth") == 1200
+    view.keyboard.press("j")
+    assert view.inner_text("#facts").startswith("2 of 5")
+    view.keyboard.press("Escape")
+    assert view.inner_text("#progress") == "1 labelled"
 
 
 @pytest.fixture(scope="module")
@@ -134,25 +121,22 @@ def summary(tmp_path_factory):
     return folder / "summary.html"
 
 
-def test_a_heading_sorts_the_summary(summary):
-    with opened_browser() as context:
-        view = context.new_page()
-        view.goto(summary.as_uri())
-        assert "t learned nothing" in view.inner_text(".banner")
-        for heading, wanted in (
-            ("cells", ["field 9.png", "field 10.png", "empty.png"]),
-            ("cells", ["empty.png", "field 10.png", "field 9.png"]),
-            ("image", ["empty.png", "field 9.png", "field 10.png"]),
-            ("highest scores", ["field 9.png", "field 10.png", "empty.png"]),
-        ):
-            view.click(f"th button:text-is('{heading}')")
-            assert view.locator("td:first-child a").all_inner_texts() == wanted
+def test_a_heading_sorts_the_summary(summary, opened):
+    view = opened(summary)
+    assert "t learned nothing" in view.inner_text(".banner")
+    for heading, wanted in (
+        ("cells", ["field 9.png", "field 10.png", "empty.png"]),
+        ("cells", ["empty.png", "field 10.png", "field 9.png"]),
+        ("image", ["empty.png", "field 9.png", "field 10.png"]),
+        ("highest scores", ["field 9.png", "field 10.png", "empty.png"]),
+    ):
+        view.click(f"th button:text-is('{heading}')")
+        assert view.locator("td:first-child a").all_inner_texts() == wanted
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_the_summary_fits_the_screen(summary, width, dark):
-    with opened_browser(width, dark=dark) as context:
-        view = context.new_page()
-        view.goto(summary.as_uri())
+def test_nothing_is_too_wide_and_every_control_has_a_name(page, summary, opened, width, dark):
+    for path in (page[0], summary):
+        view = opened(path, width, dark)
         assert view.evaluate(TOO_WIDE) == []
         assert view.evaluate(WITHOUT_NAME) == []
