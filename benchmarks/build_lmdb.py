@@ -11,12 +11,10 @@ import csv
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
-from rounds import GRID, alternate, options, ratios, show, synthetic_cells, timed
+from rounds import GRID, alternate, memory_of, options, ratios, show, synthetic_cells, timed
 
 from data_prep.cells import Dataset
 from data_prep.mean_image import MeanImage, read_mean
@@ -92,7 +90,8 @@ def memory(args, dataset: Dataset) -> None:
         shutil.rmtree(place, ignore_errors=True)
         manifest = write_manifest(place / "set", dataset, count)
         tool = [sys.executable, ROOT / "tools/build_lmdb.py", "--fold", "0", "--profile", "smallest"]
-        show(f"tools/build_lmdb.py, {count:,} cells, peak", [peak([*tool, "--data", manifest], place) / 1e6], "MB")
+        peak = max(sum(shares.values()) for shares in memory_of([*tool, "--data", manifest], place))
+        show(f"tools/build_lmdb.py, {count:,} cells, peak", [peak / 1e6], "MB")
         shutil.rmtree(place)
 
 
@@ -112,30 +111,9 @@ def write_manifest(folder: Path, dataset: Dataset, count: int) -> Path:
     return folder / "cells.csv"
 
 
-def peak(command: list, place: Path) -> int:
-    """Largest sum of the shares of memory (PSS) of a command's processes, in bytes."""
-    most = 0
-    with (place / "log.txt").open("wb") as log:
-        process = psutil.Popen([str(word) for word in command], cwd=place, stdout=log, stderr=log)
-        while process.poll() is None:
-            most = max(most, sum(share(one) for one in [process, *process.children(recursive=True)]))
-            time.sleep(0.1)
-    if process.returncode:
-        raise RuntimeError((place / "log.txt").read_text(errors="replace")[-500:])
-    return most
-
-
-def share(process: psutil.Process) -> int:
-    """A process's share of memory (PSS), in bytes; 0 once it has ended."""
-    try:
-        return process.memory_full_info().pss
-    except psutil.Error:
-        return 0
-
-
 if __name__ == "__main__":
     chosen = options(__doc__)
-    cells = synthetic_cells(chosen.folder)
+    cells = synthetic_cells(chosen)
     speed(chosen, cells)
     mean_image(chosen, cells)
     memory(chosen, cells)

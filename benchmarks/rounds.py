@@ -4,11 +4,12 @@ import argparse
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+import psutil
 
 from data_prep.cells import Dataset
 from data_prep.dataset import open_dataset
@@ -95,33 +96,54 @@ def show(name: str, values: Sequence[float], unit: str) -> None:
     print(f"{name:64} {middle:>9} {unit}" + (f"  ({low} - {high})" if len(values) > 1 else ""))
 
 
-def synthetic_cells(folder: Path, count: int = 60) -> Dataset:
-    """Drawn cells, the same every time."""
-    make_phantom(folder / "phantom", count)
-    return open_dataset(folder / "phantom")
+def memory_of(command: list, place: Path) -> Iterator[dict[int, int]]:
+    """Run a command in `place`; its processes' shares of memory in bytes, by number, its own first, until it ends."""
+    with (place / "log.txt").open("wb") as log:
+        process = psutil.Popen([str(word) for word in command], cwd=place, stdout=log, stderr=log)
+        while process.poll() is None:
+            yield {one.pid: _share(one) for one in [process, *process.children(recursive=True)]}
+            time.sleep(0.1)
+    if process.returncode:
+        raise RuntimeError((place / "log.txt").read_text(errors="replace")[-500:])
+
+
+def _share(process: psutil.Process) -> int:
+    """A process's share of memory (PSS), in bytes; 0 once it has ended."""
+    # not the resident size: processes map the same libraries
+    try:
+        return process.memory_full_info().pss
+    except psutil.Error:
+        return 0
+
+
+def synthetic_cells(args: argparse.Namespace) -> Dataset:
+    """Drawn cells, the same every time and for all benchmarks."""
+    make_phantom(args.folder / "phantom", 20 if args.smallest else 60)
+    return open_dataset(args.folder / "phantom")
 
 
 def random_net(folder: Path) -> Path:
-    """A .caffemodel of ConvNet-T with seeded Gaussian weights."""
+    """A .caffemodel of ConvNet-T with seeded Gaussian weights, written once."""
     import caffe
 
+    path = folder / "random.caffemodel"
+    if path.exists():
+        return path
     caffe.set_mode_cpu()
     rng, net = np.random.default_rng(1), caffe.Net(str(DEPLOY), caffe.TEST)
     for weights, bias in net.params.values():
         # small enough that no probability ends at 0 or 1, where all engines would agree
         weights.data[...] = rng.normal(0, 0.75 * np.prod(weights.data.shape[1:]) ** -0.5, weights.data.shape)
         bias.data[...] = 0
-    net.save(str(folder / "random.caffemodel"))
-    return folder / "random.caffemodel"
+    net.save(str(path))
+    return path
 
 
-def random_fold(folder: Path) -> Path:
+def random_fold(args: argparse.Namespace) -> Path:
     """A fold's folder with `random_net` as its snapshot, as if Caffe had been started by hand."""
-    # few cells: what is screened is not theirs
-    synthetic_cells(folder, 20)
-    request = Request(data=(str(folder / "phantom"),), profile="smallest")
-    fold, _ = prepare_fold(request, 0, 1, "screening", folder / "runs", say=lambda line: None)
-    net = read_binary(random_net(folder), "NetParameter", "Remove it.")
+    request = Request(data=(str(synthetic_cells(args).root),), profile="smallest")
+    fold, _ = prepare_fold(request, 0, 1, "screening", args.folder / "runs", say=lambda line: None)
+    net = read_binary(random_net(args.folder), "NetParameter", "Remove it.")
     # Caffe writes so whose snapshot it is
     data = net.layer.add(name="data", type="Data")
     data.data_param.source = str(fold / TRAIN_LMDB)
@@ -131,10 +153,11 @@ def random_fold(folder: Path) -> Path:
     return fold
 
 
-def synthetic_slide(path: Path, cells: int) -> Path:
-    """A slide of about so many drawn cells, as small as it can be."""
+def synthetic_slide(folder: Path, cells: int) -> Path:
+    """A slide of about so many drawn cells, as small as it can be, made once."""
     fields = max(1, round(cells / CELLS))
     side = BLOCK * math.ceil(math.sqrt(fields))
+    path = folder / f"slide_{fields}.tif"
     if not path.exists():
         make_slide(path, side, fields)
     return path

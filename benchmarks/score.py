@@ -38,10 +38,10 @@ def devices() -> list[Device]:
     return found
 
 
-def bare(engine: Engine) -> tuple[Callable[[], None], int]:
+def bare(engine: Engine, crops: int) -> tuple[Callable[[], None], int]:
     """Passes of the engine alone, and how many crops they are: whole batches, at least as many as are scored."""
     engine.room(engine.batch)[...] = 1
-    passes = -(-VIEWS * CROPS // engine.batch)
+    passes = -(-crops // engine.batch)
 
     def run() -> None:
         for _ in range(passes):
@@ -57,17 +57,18 @@ def score_next(ready: ViewInput, jobs: Iterator[CellViews], count: int) -> None:
 
 def main(args) -> None:
     """Each engine: crops a second, over Caffe, over its bare net, and seconds a cell of the paper's."""
-    cells, model = synthetic_cells(args.folder).cells, random_net(args.folder)
-    choice, tasks, crops = ViewChoice(GRID, VIEWS, seed=1), {}, {}
+    cells, model = synthetic_cells(args).cells, random_net(args.folder)
+    views, batch = (1, CROPS) if args.smallest else (VIEWS, None)
+    choice, tasks, crops = ViewChoice(GRID, views, seed=1), {}, {}
     for device in devices():
-        engine, name = open_engine(DEPLOY, model, device), f"{device.engine} {device.precision}"
-        ready, (net, passed) = engine.view_input(FLAT_MEAN), bare(engine)
+        engine, name = open_engine(DEPLOY, model, device, batch), f"{device.engine} {device.precision}"
+        ready, (net, passed) = engine.view_input(FLAT_MEAN), bare(engine, views * CROPS)
         counts = (1,) if name != REFERENCE or args.smallest else (1, 2, 4)
         for count in counts:
             jobs = map(partial(of_data_set, choice=choice), cycle(cells))  # each time others: no image is read twice
             key = name if count == 1 else f"{name}, {count} cells"
             tasks[key] = timed(partial(score_next, ready, jobs, count))
-            crops[key] = count * VIEWS * CROPS
+            crops[key] = count * views * CROPS
         tasks[f"{name}, bare net"], crops[f"{name}, bare net"] = timed(net), passed
     seconds = alternate(tasks, args.rounds if args.smallest else 4 * args.rounds)
     speeds = {name: [crops[name] / s for s in values] for name, values in seconds.items()}

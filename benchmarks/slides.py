@@ -16,9 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import psutil
-from build_lmdb import share
-from rounds import options, random_fold, show, synthetic_slide, timed
+from rounds import memory_of, options, random_fold, show, synthetic_slide, timed
 from score import devices
 
 from deeppap.engines.device import Device
@@ -41,32 +39,27 @@ CORNERS = 24  # of an outline
 
 def peaks(command: list, place: Path) -> tuple[int, list[int]]:
     """The largest share of memory, in bytes, of a driver and of each of its workers."""
-    found: dict[int, int] = {}
-    with (place / "log.txt").open("wb") as log:
-        process = psutil.Popen([str(word) for word in command], cwd=place, stdout=log, stderr=log)
-        while process.poll() is None:
-            # shares (PSS) and not resident sizes: workers map the same libraries
-            for one in [process, *process.children(recursive=True)]:
-                found[one.pid] = max(found.get(one.pid, 0), share(one))
-            time.sleep(0.5)
-    if process.returncode:
-        raise RuntimeError((place / "log.txt").read_text(errors="replace")[-500:])
-    driver = found.pop(process.pid)
-    return driver, sorted(found.values())[-WORKERS:]  # the others only start and watch the workers
+    most: dict[int, int] = {}
+    for shares in memory_of(command, place):
+        most |= {number: max(share, most.get(number, 0)) for number, share in shares.items()}
+    driver, *others = most.values()
+    return driver, sorted(others)[-WORKERS:]  # the others only start and watch the workers
 
 
 def growth(args, fold: Path) -> None:
     """Time and memory against the number of cells."""
-    device = devices()[2] if len(devices()) == 4 else devices()[0]  # OpenVINO in bfloat16
+    # the one that is fast where it runs, or at the smallest size the one that needs no export
+    fast = [one for one in devices() if one.precision == "bfloat16" and not args.smallest]
+    device = fast[0] if fast else devices()[0]
     before = None
     for cells in (22,) if args.smallest else (1_000, 10_000, 100_000):
         place = args.folder / "slides"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
-        command = [sys.executable, ROOT / "tools/screen.py", synthetic_slide(place / "slide.tif", cells), "--net", fold]
+        command = [sys.executable, ROOT / "tools/screen.py", synthetic_slide(args.folder, cells), "--net", fold]
         command += ["--out", place / "out", "--training-mpp", FIELD_MPP, "--confidence", 0.1]
         command += ["--views", 1, "--crops", 1 if args.smallest else 10]
-        command += ["--cluster", "local", "--workers", WORKERS]
+        command += [] if args.smallest else ["--cluster", "local", "--workers", WORKERS]
         command += ["--engine", device.engine, "--precision", device.precision]
         start = time.perf_counter()
         driver, workers = peaks(command, place)
@@ -75,7 +68,8 @@ def growth(args, fold: Path) -> None:
         name = f"{device.engine} {device.precision}, {image['cells']:,} cells"
         show(name, [seconds], "s")
         show(f"{name}, driver", [driver / 1e6], "MB")
-        show(f"{name}, a worker", [worker / 1e6 for worker in workers], "MB")
+        if workers:
+            show(f"{name}, a worker", [worker / 1e6 for worker in workers], "MB")
         if before:
             show(f"{name}, between it and the last", [(image["cells"] - before[0]) / (seconds - before[1])], "cells/s")
         before = image["cells"], seconds
@@ -107,8 +101,10 @@ def merged(plan: ImagePlan, tiles: list[Box], out: Path) -> tuple[float, int]:
 def merge(args, fold: Path) -> None:
     """Time and memory of the merge against the number of cells."""
     slide, place = args.folder / "merge.tif", args.folder / "merge"
-    if not slide.exists():
-        make_slide(slide, 2048 if args.smallest else SIDE, 4)
+    if args.smallest:
+        slide = synthetic_slide(args.folder, 22)
+    elif not slide.exists():
+        make_slide(slide, SIDE, 4)
     model = TrainedModel.open(fold, say=lambda line: None)
     settings = settings_of([model], Device(without_gpu=True), confidence=0.1, training_mpp=FIELD_MPP, tile=512)
     for cells in (100,) if args.smallest else (3_000, 30_000, 300_000):
@@ -125,6 +121,6 @@ def merge(args, fold: Path) -> None:
 
 if __name__ == "__main__":
     chosen = options(__doc__)
-    net = random_fold(chosen.folder)
+    net = random_fold(chosen)
     growth(chosen, net)
     merge(chosen, net)

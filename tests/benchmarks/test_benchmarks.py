@@ -26,10 +26,16 @@ def figures(name: str, folder) -> dict[str, float]:
     return {row[0].strip(): float(row[1].replace(",", "")) for row in rows}
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where all benchmarks work one after another, as in `make bench`."""
+    return tmp_path_factory.mktemp("bench")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_benchmark_prints_its_figures(name, tmp_path):
-    found = figures(name, tmp_path)
+def test_a_benchmark_prints_its_figures(name, folder):
+    found = figures(name, folder)
     assert all(any(wanted in one for one in found) for wanted in SCRIPTS[name]), found
     for one, value in found.items():
         if "% longer" in one or "over plain" in one:
