@@ -10,7 +10,8 @@ PYTHON_ASKED := $(filter-out file,$(origin PYTHON))
 BROKEN = $(shell $(BIN)/python -c 'import numpy' 2>/dev/null || echo broken)
 unexport VENV
 BIN := $(VENV)/bin
-TEST_JOBS ?= 2
+# one more than two cores: some tests wait for other processes
+TEST_JOBS ?= 3
 
 .PHONY: venv asked engines score caffe caffe-cuda-check caffe-test run test slides labels cluster screen bench faults fuzz lint results docs
 

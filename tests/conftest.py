@@ -167,9 +167,11 @@ def trained_model(trained_fold):
 
 @pytest.fixture(scope="module")
 def quick_reports():
-    """Reports without figures, which take seconds each, and no timing of Caffe: for tests of what a tool does else."""
+    """No figures, forests and timing of Caffe, which take seconds each: for tests of what a tool does else."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: 100.0)
+        for measured in ("background_colours", "image_sizes"):
+            patch.setattr(f"deeppap.studies.baselines.{measured}", lambda _: {})
         patch.setattr("deeppap.report.report.all_figures", lambda runs: ())
         patch.setattr("deeppap.report.report.ensure_net_files", lambda run: None)
         yield

@@ -1,8 +1,5 @@
 """That each script in experiments/ runs on a fold, and measures what it says."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -14,12 +11,13 @@ from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, render_vie
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from experiments.softmax_or_fc8 import both_scores
-from tests.support.checkout import ROOT
+from tests.support.checkout import ROOT, run_here, tool_environment
 
 
 def run_script(name: str, *words: object, place) -> str:
-    command = [sys.executable, ROOT / f"experiments/{name}.py", *map(str, words)]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
+    done = run_here([f"{ROOT}/experiments/{name}.py", *map(str, words)], place, tool_environment())
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_both_means_are_of_the_same_crops(trained_fold, dataset):

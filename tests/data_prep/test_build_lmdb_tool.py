@@ -1,14 +1,12 @@
-import shutil
-import subprocess
-
 import pytest
 from msgspec.structs import replace
 
+from data_prep import profiles
 from data_prep.prepare import prepare_run
 from deeppap.io.errors import UserError
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
-from tests.support.checkout import make_checkout, run_tool, tool_environment
+from tests.support.checkout import make_checkout, run_tool
 
 SMALLEST = ("--profile", "smallest", "--workers", "1")
 
@@ -22,14 +20,14 @@ def place(tmp_path):
     return make_checkout(tmp_path / "place")
 
 
-def test_as_written(place, tmp_path):
-    """`tools/build_lmdb.py --fold 3`: the paper's profile on the smallest phantom there is."""
+def test_as_written(place, tmp_path, monkeypatch):
+    """`tools/build_lmdb.py --fold 3`: the paper's profile, here of one translation, on the smallest phantom."""
+    text = profiles.FILE.read_text(encoding="utf-8")
+    assert (paper := "abnormal = [10, 10], normal = [20, 14]") in text
+    (tmp_path / "profiles.toml").write_text(text.replace(paper, "abnormal = [10, 1], normal = [20, 1]", 1))
+    monkeypatch.setattr(profiles, "FILE", tmp_path / "profiles.toml")
     make_phantom(tmp_path / "phantom", 14, workers=1)
-    command = ["tools/build_lmdb.py", "--fold", "3"]
-    done = subprocess.run(
-        command, cwd=place, env=tool_environment(tmp_path / "phantom"), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    run_tool(place, "build_lmdb", "--fold", "3", herlev=tmp_path / "phantom")
     fold = place / "runs/phantom-cell-paper/fold3"
     assert (place / "data/fold").is_symlink()
     assert (place / "data/fold").resolve() == fold
@@ -37,10 +35,9 @@ def test_as_written(place, tmp_path):
     cells = [record.train_cells, record.val_cells]
     abnormal = sum(cell.startswith("148") for k, part in enumerate(split.folds) if k != 3 for cell in part)
     assert cells == [14 - len(split.folds[3]), len(split.folds[3])]
-    assert record.train_lmdb.entries == 100 * abnormal + 280 * (cells[0] - abnormal)
+    assert record.train_lmdb.entries == 10 * abnormal + 20 * (cells[0] - abnormal)
     assert record.val_lmdb.entries == 100 * cells[1]
     assert RunRecord.read(fold.parent).command[1:] == ["--fold", "3"]
-    shutil.rmtree(place)
 
 
 def test_a_second_call_keeps_what_is_whole_and_the_link_moves(place, phantom):

@@ -77,11 +77,6 @@ def test_a_seed_that_nothing_can_be_drawn_by_is_refused(cells, seed):
         make_split(cells, "cell", seed)
 
 
-def test_cell_protocol_does_split_fields(cells):
-    folds = per_fold(make_split(cells, "cell", 1), cells, lambda c: c.group)
-    assert sum(len(groups) for groups in folds) > len({c.group for c in cells.cells})
-
-
 @FEW
 @given(seed=SEEDS)
 def test_folds_are_stratified_by_the_seven_classes(cells, seed):

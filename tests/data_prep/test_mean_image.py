@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import patch_lmdb
 from data_prep.mean_image import MeanImage, read_mean, write_mean
 from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
@@ -56,7 +55,3 @@ def test_a_wrong_mean_is_refused(built_fold, tmp_path, change, message):
     write_mean(path, change(read_mean(built_fold / "mean.binaryproto")))
     with pytest.raises(UserError, match=message):
         read_mean(path)
-
-
-def test_the_sum_of_a_whole_chunk_of_white_views_fits():
-    assert np.iinfo(np.uint16).max >= patch_lmdb.CHUNK * 255

@@ -107,7 +107,7 @@ def views(profile, labels):
     return [labels[label] * profile.train[label].views for label in (0, 1)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.integers(5, 3000), st.integers(5, 3000), st.sampled_from(known_profiles()), st.sampled_from(["paper", "inner"])
 )

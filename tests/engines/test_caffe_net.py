@@ -15,7 +15,7 @@ from tests.support.caffe_nets import gaussian_weights
 from tests.support.checkout import ROOT
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
-NETS = [ROOT / "prototxt" / folder / "deploy.prototxt" for folder in ("", "seven_class", "nucleus_fcn", "caffenet")]
+NETS = [ROOT / "prototxt" / folder / "deploy.prototxt" for folder in ("", "seven_class", "nucleus_fcn")]
 
 
 def test_the_shapes_are_pycaffes():

@@ -20,12 +20,7 @@ from tests.support.checkout import ROOT
 from tests.support.small_nets import caffe_weights, write_net
 
 DEPLOY = ROOT / "prototxt/deploy.prototxt"
-NETS = {
-    "": (2, 60),
-    "seven_class": (7, 60),
-    "nucleus_fcn": (None, 1),
-    "caffenet": (1000, 60),
-}  # outputs, input's spread
+NETS = {"": (2, 60), "seven_class": (7, 60), "nucleus_fcn": (None, 1)}  # outputs, input's spread
 LAYER = 'layer {{ name: "out" type: "{}" bottom: "data" top: "out" {} }}'
 LAYERS = {
     "convolution": ("Convolution", "convolution_param { num_output: 6 kernel_size: 3 stride: 2 pad: 1 }"),

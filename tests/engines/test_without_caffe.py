@@ -36,10 +36,6 @@ def run(python: Path, place: Path, tool: str, *words: object) -> subprocess.Comp
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
 
 
-def test_caffe_is_really_missing_there(python):
-    assert subprocess.run([python, "-c", "import caffe"], capture_output=True).returncode != 0
-
-
 @pytest.mark.parametrize("tool", ["evaluate", "classify", "screen"])
 def test_other_engines_score_without_caffe(python, copy_of, trained_fold, phantom, tool):
     place, fold = copy_of(trained_fold, "scores*", "view_scores*")

@@ -113,11 +113,6 @@ def ended(process, status=0):
     return err
 
 
-def test_a_cluster_of_this_machine_gives_the_same_bytes(place, words, undisturbed):
-    run_tool(place, "screen", *words, "--cluster", "local", "--workers", "2", process=True)
-    assert results(place) == undisturbed
-
-
 def test_a_killed_worker_a_killed_node_and_a_killed_driver(cluster, alive, command, start, place, undisturbed):
     first, second = alive(2)
     driver = start(*command(SLOW))

@@ -37,7 +37,7 @@ from tests.support.pictures import plain
 from tests.support.records import fold_record, run_record
 from tests.support.synthetic_run import model_record, score_record
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 fuzz = settings(
     max_examples=EXAMPLES,
     derandomize="FUZZ_EXAMPLES" not in os.environ,  # the tests try the same each time, `make fuzz` something new

@@ -21,7 +21,7 @@ import tifffile
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size, read_field, read_image, read_mask
 
-MUTATIONS = int(os.environ.get("PICTURE_MUTATIONS", "60"))
+MUTATIONS = int(os.environ.get("PICTURE_MUTATIONS", "40"))
 SLOWEST, MEMORY = 30, 1 << 20  # seconds of one file, and kB that all may add to the process
 HEIGHT, WIDTH = 20, 24
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]

@@ -18,7 +18,7 @@ from deeppap.records import RunRecord, SplitRecord
 from tests.support.checkout import run_tool, tool_environment
 from tests.support.fault_tools import final_names, leftovers
 
-KILLS = 8
+KILLS = 5
 COMMAND = ("--fold", "0", "--profile", "smallest", "--workers", "1")
 
 

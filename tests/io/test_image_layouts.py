@@ -275,7 +275,3 @@ def test_what_is_refused_is_refused_by_every_way(tmp_path, name):
     for way in (*WAYS.values(), image_size) if "one value" not in found else WAYS.values():
         with pytest.raises(UserError, match=found):
             way(path)
-
-
-def test_enough_layouts_are_tried():
-    assert len(SAME) + len(LOSSY) >= 40

@@ -5,13 +5,8 @@ import sys
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.io.machine import extra
 from deeppap.screening.parts import require_parquet
 from deeppap.screening.slides.open_slide import open_slide
-
-
-def test_what_is_there_is_handed_on():
-    assert extra("json", "nothing", "slides").dumps([1]) == "[1]"
 
 
 @pytest.mark.parametrize("module", ["pyarrow", "openslide"])

@@ -85,6 +85,14 @@ def bare(tmp_path):
     return load_run(write_synthetic_run(tmp_path / "bare", cells=35, folds=1))
 
 
+@pytest.fixture(scope="module")
+def without_pictures(tmp_path_factory):
+    """Such a run, and its report with all figures that it can have."""
+    base = tmp_path_factory.mktemp("without_pictures")
+    run = load_run(write_synthetic_run(base / "bare", cells=35, folds=1))
+    return run, write_report([run], base / "out")
+
+
 def no_figures(monkeypatch):
     monkeypatch.setattr(report, "all_figures", lambda runs: ())
 
@@ -153,12 +161,12 @@ def test_pictures_are_whole_and_the_page_is_small(whole):
             assert kind == "data:image/svg+xml" and content.rstrip().endswith(b"</svg>")
 
 
-def test_same_runs_give_the_same_bytes(whole, bare, tmp_path):
-    def content(folder):
-        return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+def test_same_runs_give_the_same_bytes(whole, without_pictures, tmp_path):
+    def content(path):
+        return {p.relative_to(path.parent): p.read_bytes() for p in sorted(path.parent.rglob("*")) if p.is_file()}
 
-    first, second = (write_report([bare], tmp_path / name).parent for name in ("one", "two"))
-    assert content(first) == content(second)
+    run, first = without_pictures
+    assert content(first) == content(write_report([run], tmp_path / "out"))
     plots = [plot for plot in all_figures(named([whole[1]])) if plot.photo]  # pictures of cells too
     assert len(plots) == 6
     assert report._draw(plots[-1], tmp_path / "a") == report._draw(plots[-1], tmp_path / "b")
@@ -172,8 +180,8 @@ def test_the_notes_of_a_run_are_made_once(bare, tmp_path, monkeypatch):
     assert len(calls) == 1
 
 
-def test_without_the_data_set_the_report_says_so(bare, tmp_path):
-    said = Page(write_report([bare], tmp_path / "out").read_text(encoding="utf-8")).text()
+def test_without_the_data_set_the_report_says_so(without_pictures):
+    said = Page(without_pictures[1].read_text(encoding="utf-8")).text()
     gone, right = (said.count(f": {why}.") for why in (GONE, "no scored cell was misclassified"))
     assert gone >= 4 and gone + right == 5
     assert said.count(": no fold has net_figures.npz.") == 2

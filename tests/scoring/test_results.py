@@ -60,16 +60,6 @@ def test_a_whole_run(run):
     assert len(found.baselines["majority"]["predictions"]) == 35
 
 
-def test_the_same_arguments_write_the_same_bytes(tmp_path):
-    first, second = (write_synthetic_run(tmp_path / name, cells=21, classes=7) for name in "ab")
-    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
-    assert len(files) == 4 + 5 * 12
-    for path in files:
-        assert (first / path).read_bytes() == (second / path).read_bytes()
-    other = write_synthetic_run(tmp_path / "c", cells=21, classes=7, seed=2)
-    assert (first / "fold0/scores.csv").read_bytes() != (other / "fold0/scores.csv").read_bytes()
-
-
 def test_missing_folds_are_listed(tmp_path):
     found = load_run(write_synthetic_run(tmp_path / "r", folds=[0, 2], cells=35))
     assert found.missing_folds == (1, 3, 4)

@@ -11,7 +11,6 @@ from deeppap.io.errors import UserError
 from deeppap.screening.plan import tiles_of
 from deeppap.screening.screen_tile import owned
 from deeppap.screening.slides.overview import find_tissue
-from deeppap.screening.slides.slide import Box
 from tests.support.screening import plain_settings, plan_of, settings_for
 
 IMAGE = Path("folder/field.png")
@@ -86,12 +85,6 @@ def test_every_point_belongs_to_exactly_one_tile(rng, width, height, side):
     y = np.concatenate([rng.uniform(-0.5, height - 0.5, len(x) - 2), [-0.5, height - 0.5]])
     times = sum(owned(box, (width, height), x, y).astype(int) for box in tiles_of(width, height, side))
     assert (times == 1).all()
-
-
-def test_tiles_come_row_by_row_and_stay_inside():
-    boxes = tiles_of(600, 300, 256)
-    assert boxes[:3] == [Box(0, 0, 256, 256), Box(256, 0, 256, 256), Box(512, 0, 88, 256)]
-    assert boxes[3:] == [Box(0, 256, 256, 44), Box(256, 256, 256, 44), Box(512, 256, 88, 44)]
 
 
 def tissue_of(x, y, size):

@@ -19,7 +19,7 @@ from tests.support.screening import MPP, settings_for, write_tiff
 pytest.importorskip("pyarrow.parquet", reason="make slides")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(trained_fold):
     return settings_for(trained_fold)
 

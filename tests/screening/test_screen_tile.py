@@ -97,13 +97,11 @@ def test_tiling_changes_nothing_for_the_net_that_detects(tmp_path, trained_fold,
 def test_tiling_changes_nothing_on_a_real_smear(tmp_path, trained_fold, real_fields):
     """Blood, folds and clumps, where distant pixels could matter."""
     settings = settings_for(trained_fold, confidence=0.3)
-    images = sorted(real_fields.glob("*.png"))[:2]
-    assert len(images) == 2
-    for image in images:
-        (tiles, found, _), (whole, expected, _) = (rows(image, settings, tmp_path, 0.247, side) for side in (500, 2048))
-        assert tiles > whole
-        assert len(expected) >= 5, image
-        assert found == expected
+    image = min(real_fields.glob("*.png"))
+    (tiles, found, _), (whole, expected, _) = (rows(image, settings, tmp_path, 0.247, side) for side in (700, 2048))
+    assert tiles > whole
+    assert len(expected) >= 5, image
+    assert found == expected
 
 
 def test_file_format_changes_nothing(tmp_path, trained_fold, few):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from deeppap.records import RunRecord, ScoreRecord
+from deeppap.records import FoldRecord, RunRecord, ScoreRecord
+from deeppap.training.caffe_log import parse
 from tests.support.checkout import make_checkout, run_tool
 
 
@@ -125,12 +126,16 @@ def test_folds_that_do_not_exist_are_refused(place, manifest, source_weights, fo
 
 
 @pytest.mark.slow
-def test_a_fold_on_a_worker_is_the_same_fold(tmp_path, phantom, source_weights, evaluated_fold, quick_reports):
+def test_a_second_training_of_a_fold_on_a_worker_gives_the_same_bytes(cross_validated, place):
     pytest.importorskip("distributed", reason="make cluster")
-    place = make_checkout(tmp_path / "place")
-    words = ("--data", phantom, "--profile", "smallest", "--folds", "0", "--weights", source_weights, "--gpu", "none")
-    printed = run_tool(place, "cross_validate", *words, "--run", "run", "--cluster", "local", "--workers", 1).stdout
-    assert "-- fold 0\n" in printed
-    for name in ("scores.csv", "view_scores.csv"):
-        assert (place / "runs/run/fold0" / name).read_bytes() == (evaluated_fold / name).read_bytes()
-    assert not list((place / "runs/run").glob(".driver-*"))
+    first, _, words = cross_validated
+    words = [*words, "--folds", "1", "--run", "on-a-worker", "--cluster", "local", "--workers", 1]
+    printed = run_tool(place, "cross_validate", *words).stdout
+    assert "-- fold 1\n" in printed
+    fold, run = first / "fold1", place / "runs/on-a-worker"
+    for name in ("scores.csv", "view_scores.csv", "mean.binaryproto"):
+        assert (run / "fold1" / name).read_bytes() == (fold / name).read_bytes()
+    logs = [parse(folder / "train.log") for folder in (fold, run / "fold1")]
+    assert logs[0].train and logs[0] == logs[1]
+    assert FoldRecord.read(fold) == FoldRecord.read(run / "fold1")  # with the checksums of both LMDBs
+    assert not list(run.glob(".driver-*"))

@@ -210,14 +210,6 @@ def test_a_resampled_image_keeps_its_centres():
         assert moved((60, 40), image.shape, other.shape) == pytest.approx((columns.mean(), rows.mean()), abs=0.35)
 
 
-def test_bethesda_classes_are_labels(tmp_path):
-    found = read_manifest(field_set(tmp_path / "fields"))
-    assert {cell.kind: cell.label for cell in found.cells} == {"NILM": 0, "HSIL": 1, "LSIL": 1}
-    write_manifest(tmp_path / "fields/nuclei.csv", [["field0.png", 9, 9, "HSSIL"]])
-    with pytest.raises(UserError, match="HSSIL"):
-        read_manifest(tmp_path / "fields/nuclei.csv")
-
-
 @pytest.mark.parametrize("share", [None, 0.0, 0.5])
 def test_the_record_has_the_share_of_adapted_weights(two_nets, tmp_path, share):
     blend = None if share is None else BlendRecord(share=share, abnormal=9, normal=9, tried=())

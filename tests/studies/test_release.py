@@ -1,6 +1,7 @@
 """A release: what is in it, that it scores as its run does, and that a changed file is found."""
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -36,9 +37,11 @@ def released(checkout, evaluated_fold):
     return checkout / "net", run_tool(checkout, *words).stdout
 
 
-@pytest.fixture
-def small(evaluated_fold, tmp_path):
-    return release(evaluated_fold.parent, tmp_path / "net", [0], onnx=False, say=lambda _: None)
+@pytest.fixture(scope="module")
+def small(evaluated_fold, tmp_path_factory):
+    """A release without graphs, which no test changes."""
+    out = tmp_path_factory.mktemp("small") / "net"
+    return release(evaluated_fold.parent, out, [0], onnx=False, say=lambda _: None)
 
 
 def test_what_is_in_it(released):
@@ -122,15 +125,16 @@ def test_its_page_scores_a_cell_without_this_project(released, evaluated_fold, t
 
 
 @pytest.mark.parametrize("name", ["fold0/mean.binaryproto", "fold0/deploy.prototxt", "run.json"])
-def test_a_changed_or_missing_file_is_named(small, name):
+def test_a_changed_or_missing_file_is_named(small, tmp_path, name):
+    net = shutil.copytree(small, tmp_path / "net")
     verify = ["sha256sum", "-c", "--quiet", "SHA256SUMS"]
-    assert subprocess.run(verify, cwd=small).returncode == 0
-    with (small / name).open("ab") as file:
+    assert subprocess.run(verify, cwd=net).returncode == 0
+    with (net / name).open("ab") as file:
         file.write(b" ")
     for found in ("another file", "no such file"):
         with pytest.raises(UserError, match=f"{name}: .*found {found}"):
-            open_release(small)
-        (small / name).unlink(missing_ok=True)
+            open_release(net)
+        (net / name).unlink(missing_ok=True)
 
 
 def test_a_run_with_folds_to_do_is_refused_and_nothing_is_left(checkout, evaluated_fold):

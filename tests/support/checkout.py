@@ -41,12 +41,13 @@ def run_tool(
     if process:
         done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
     else:
-        done = _run_here(command, place, environment)
+        done = run_here(command, place, environment)
     assert done.returncode == status, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 
 
-def _run_here(command: list[str], place: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+def run_here(command: list[str], place: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """Run a script of ours in this process, in `place`, as if it were one of its own."""
     out, err, status = io.StringIO(), io.StringIO(), 0
     tools = str(ROOT / "tools")
     with (

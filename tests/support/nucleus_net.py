@@ -14,6 +14,7 @@ from deeppap.scoring.cell_views import CellViews, ViewChoice
 
 COLOURS = ((126, 116, 150), (52, 40, 70))  # of the nucleus, RGB: normal, abnormal; nothing else differs
 MEAN = np.full((3, 256, 256), 150, np.float32)
+VIEWS = 8  # of each cell that the net is trained on
 LAYERS = """
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" param { lr_mult: 1 } param { lr_mult: 2 }
   convolution_param { num_output: 12 kernel_size: 9 stride: 4 weight_filler { type: "xavier" } } }
@@ -75,12 +76,14 @@ def train(folder: Path, rng: np.random.Generator, cells: int = 60, iterations: i
     text = f'net: "{net}" base_lr: 0.0001 lr_policy: "fixed" momentum: 0.9 weight_decay: 0.001 random_seed: 3'
     solver.write_text(f"{text} solver_mode: CPU max_iter: {iterations} snapshot_prefix: '{folder}/s'", encoding="utf-8")
     learner = caffe.SGDSolver(str(solver))
-    known = [painted(rng, index % 2) for index in range(cells)]
+    known = [painted(rng, index % 2) for index in range(cells)] * VIEWS
+    labels = np.array([cell.label for cell in known])
+    # rendered once: iterations draw from them
+    views = np.stack([render(cell.image, cell.centre, _view(rng)) for cell in known])
     for _ in range(iterations):
-        batch = [known[index] for index in rng.integers(0, cells, 16)]
-        views = [render(cell.image, cell.centre, _view(rng)) for cell in batch]
-        learner.net.blobs["data"].data[...] = crop_views(np.stack(views), MEAN, 227, 1)
-        learner.net.blobs["label"].data[...] = [cell.label for cell in batch]
+        batch = rng.integers(0, len(known), 16)
+        learner.net.blobs["data"].data[...] = crop_views(views[batch], MEAN, 227, 1)
+        learner.net.blobs["label"].data[...] = labels[batch]
         learner.step(1)
     learner.net.save(str(folder / "nucleus.caffemodel"))
     return deploy, folder / "nucleus.caffemodel"

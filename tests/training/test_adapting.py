@@ -37,7 +37,7 @@ LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"
 def few_shares():
     """Fewer means of weights than a user's training tries: each is a net that is loaded."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blend, "SHARES", (0.5, 1.0))
+        patch.setattr(blend, "SHARES", (1.0,))
         yield
 
 
@@ -246,7 +246,7 @@ def refusal_of(given):
     return str(caught.value)
 
 
-def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_fold):
+def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_fold, quick_reports):
     words = ["--data", other_phantom, "--profile", "smallest", "--run", "at-once", "--gpu", "none", "--workers", 1]
     done = run_tool(checkout, "train", "--from", trained_fold, *words)
     fold = checkout / "runs/at-once/fold0"

@@ -119,8 +119,8 @@ def test_real_sipakmed(real_fields, tmp_path, how):
 
 @pytest.mark.herlev
 def test_the_nucleus_is_found_in_real_crops(herlev):
-    """In 115 of Herlev's crops, by the mask of each: the middle lies on the nucleus in 79 %."""
-    truth = {one.id: one for one in gather([herlev]).cells[::8]}
+    """In 58 of Herlev's crops, by the mask of each: the middle lies on the nucleus in about 79 %."""
+    truth = {one.id: one for one in gather([herlev]).cells[::16]}
     detector = NucleusDetector(confidence=0.1)
     hits = 0
     for one in truth.values():

@@ -11,7 +11,6 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.screening.nuclei.detector import WEIGHTS, NucleusDetector
 from deeppap.screening.nuclei.evaluation import match
-from deeppap.screening.nuclei.regions import background_of
 from tests.support.drawn_field import CYTOPLASM, GLASS, MPP, NUCLEUS, add_dirt, draw_field, field_of
 
 
@@ -96,20 +95,6 @@ def test_empty_image(detector):
     for value in (0, 128, 255):
         assert detector.detect(np.full((200, 300, 3), value, np.uint8), MPP) == []
     assert detector.detect(np.full((1, 1), 200, np.uint8), MPP) == []
-
-
-def test_tile_finds_what_the_whole_finds(detector):
-    """Beyond the margin, that is, and with the whole's background."""
-    image, _ = draw_field(6, (800, 1000), 30)
-    background = background_of(image)
-    margin = detector.margin_um / MPP
-    left, right = 100, 1000
-    tile = detector.detect(np.ascontiguousarray(image[:, left:right]), MPP, background)
-    inner = (left + margin, right - margin)
-    whole = [(n.x, n.y) for n in detector.detect(image, MPP, background) if inner[0] < n.x < inner[1]]
-    assert len(whole) > 5
-    for x, y in whole:  # a tile's pixels are resampled in another phase
-        assert min(np.hypot(n.x + left - x, n.y - y) for n in tile) < 4
 
 
 def test_confidence_leaves_out_the_less_certain(detector):

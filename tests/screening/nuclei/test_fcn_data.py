@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deeppap.engines.caffe_net import probe_net
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.detector import STRIDE, NucleusDetector, maxima
@@ -62,13 +61,6 @@ def test_map_is_aligned_with_its_crop(drawn):
     assert seen > 20
 
 
-def test_bump_is_at_its_point():
-    drawn_map = target(np.array([(20.5, 40.5)]), np.array([3.5]), (64, 64))
-    assert np.unravel_index(drawn_map.argmax(), drawn_map.shape) == (20, 10)
-    assert drawn_map.max() == PEAK
-    assert drawn_map[60, 60] == 0
-
-
 def test_outside_and_border_of_a_field_are_unknown(drawn):
     field = prepare(drawn.fields[0], MPP, np.ones(len(drawn.fields[0].points)))
     assert (field.unknown[0] == UNKNOWN).all()
@@ -110,12 +102,6 @@ def test_only_incomplete_marks_are_tidied(tmp_path, drawn):
     whole, part = (read_datums(tmp_path / name / "train_target_lmdb") for name in ("whole", "part"))
     hidden = [sum((pixels(datum) == UNKNOWN).sum() for _, datum in found) for found in (whole, part)]
     assert hidden[0] < hidden[1]
-
-
-def test_loose_marks_far_from_any_nucleus_stay(teacher):
-    image, _ = draw_field(3)
-    moved, _ = tidy(image, MPP, np.array([(3.0, 4.0)]), teacher)
-    assert moved[0] == pytest.approx((3, 4))
 
 
 def test_sets_without_a_nucleus_are_refused(drawn):
@@ -176,9 +162,3 @@ def test_deploy_equals_train_val_without_what_only_training_needs():
         [layer for layer in net.layer if layer.name not in ("data", "target", "loss", "prob")] for net in nets
     )
     assert train == deploy
-
-
-def test_map_has_half_the_sides_of_its_input():
-    blobs = probe_net(FOLDER / "deploy.prototxt")["blobs"]
-    assert blobs["data"] == [1, 1, CROP, CROP]
-    assert blobs["prob"] == [1, 1, CROP // STRIDE, CROP // STRIDE]

@@ -13,10 +13,9 @@ from deeppap.io.files import complete_or_absent, sha256_file
 from deeppap.screening.nuclei import train_fcn as train_fcn_module
 from deeppap.screening.nuclei.detector import NucleusDetector
 from deeppap.screening.nuclei.fields import FieldSet, read_fields
-from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.nuclei.train_fcn import DetectorRecord, TrainRequest, resolve, train_fcn
 from tests.support.checkout import run_tool
-from tests.support.drawn_field import MPP, draw_field, write_fields
+from tests.support.drawn_field import MPP, write_fields
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +134,6 @@ def test_training_goes_on_from_the_newest_whole_snapshot(tmp_path, folder, monke
     assert lines[0].startswith("passing over iteration 6")
     assert lines[1].startswith("resuming from iteration 4")
     assert NucleusDetector(tmp_path / "nucleus_fcn.caffemodel")
-
-
-@pytest.fixture(scope="module")
-def detector(trained):
-    return NucleusDetector(trained / "nucleus_fcn.caffemodel", confidence=0.0)
-
-
-def test_net_detects_in_grey_and_colour_at_any_size(detector):
-    image, _ = draw_field(1)
-    for field in (image, image[..., 1].copy(), image[:37, :53].copy(), image[:3, :3].copy()):
-        found = detector.detect(field, MPP)
-        assert all(isinstance(n, Nucleus) and n.area_um2 > 0 and len(n.outline) for n in found)
-        assert all(0 <= n.x < field.shape[1] and 0 <= n.y < field.shape[0] for n in found)
-    assert detector.detect(image, MPP) == detector.detect(image, MPP)
 
 
 def test_truncated_weights_are_refused(trained, tmp_path):

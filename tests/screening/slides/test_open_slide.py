@@ -9,7 +9,6 @@ import pytest
 from deeppap.io.errors import UserError
 from deeppap.screening.slides.field_image import FieldImage
 from deeppap.screening.slides.open_slide import companions, find_images, open_slide
-from deeppap.screening.slides.slide import Box
 from tests.support.pictures import plain
 
 
@@ -64,18 +63,6 @@ def test_user_names_which_dicom_file_is_a_slide(folder):
 
 def image(rng, shape=(60, 90, 3), kind=np.uint8):
     return rng.integers(0, np.iinfo(kind).max + 1, shape, kind)
-
-
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
-@pytest.mark.parametrize("shape", [(60, 90, 3), (60, 90)])
-def test_pixels_are_read(tmp_path, rng, suffix, shape):
-    pixels = image(rng, shape)
-    cv2.imwrite(str(tmp_path / f"field{suffix}"), pixels)
-    slide = FieldImage(tmp_path / f"field{suffix}")
-    assert (slide.levels, slide.colour, slide.mpp) == ([(90, 60)], len(shape) == 3, None)
-    found, damages = slide.read(Box(20, 10, 30, 40))
-    assert np.array_equal(found, pixels[10:50, 20:50])
-    assert damages == []
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

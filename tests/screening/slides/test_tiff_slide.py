@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.screening.slides import tiff_slide
 from deeppap.screening.slides.slide import Box
 from deeppap.screening.slides.tiff_slide import TiffSlide
 from tests.support.drawn_field import draw_field
@@ -52,13 +51,6 @@ def test_lossy_compression(tmp_path, image, compression):
     found, damages = TiffSlide(path).read(BOXES[1])
     assert damages == []
     assert np.abs(found.astype(int) - image[90:260, 100:300]).mean() < 3
-
-
-def test_cache_of_segments_is_bounded(tmp_path, image, monkeypatch):
-    monkeypatch.setattr(tiff_slide, "CACHE_BYTES", 3 * 64 * 64 * 3)
-    slide = TiffSlide(write_tiff(tmp_path / "field.tif", image, tile=(64, 64)))
-    assert np.array_equal(slide.read(BOXES[0])[0], image)
-    assert slide._segment.cache_info().currsize == 3
 
 
 def test_cache_is_freed_with_its_slide(tmp_path, image):
