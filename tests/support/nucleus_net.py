@@ -62,7 +62,7 @@ def painted(rng: np.random.Generator, label: int) -> Painted:
     return Painted(np.ascontiguousarray(image[..., ::-1]), (mask == NUCLEUS).all(axis=2), label)
 
 
-def train(folder: Path, rng: np.random.Generator, cells: int = 60, iterations: int = 250) -> tuple[Path, Path]:
+def train(folder: Path, rng: np.random.Generator, cells: int = 60, iterations: int = 160) -> tuple[Path, Path]:
     """Train the net on drawn cells; its deploy prototxt, as in a checkout at `folder`, and .caffemodel."""
     import caffe
 
