@@ -1,6 +1,5 @@
 """Two processes at one target: one waits or refuses, neither corrupts."""
 
-import fcntl
 import os
 import shutil
 import threading
@@ -60,15 +59,6 @@ def test_waiting_for_a_lock(tmp_path):
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
-
-
-def test_a_dead_process_holds_no_lock(tmp_path):
-    """The lock is the kernel's, not the file's: nothing to clean up by hand after a crash."""
-    (tmp_path / ".lock").write_text("999999")
-    with locked(tmp_path):
-        assert (tmp_path / ".lock").read_text() == str(os.getpid())
-        with (tmp_path / ".lock").open() as file, pytest.raises(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_what_dead_processes_left_is_removed(tmp_path):

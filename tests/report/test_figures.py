@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from data_prep.classes import LABELS
 from deeppap.io.errors import UserError
 from deeppap.report.figures import curves, net
-from deeppap.report.figures.mosaic import Picture, Row, flow, grid
+from deeppap.report.figures.mosaic import Picture, Row, flow
 from deeppap.report.figures.style import KIND_BACKGROUNDS, LeftOutError, save
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
@@ -171,15 +171,6 @@ def test_a_file_that_holds_no_arrays_is_named(result, run):
     (result.folds[0].folder / net.FILE).write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(UserError, match=net.FILE):
         net.filters.draw(run)
-
-
-def test_grid_places_every_tile_and_fills_the_rest():
-    tiles = np.arange(5, dtype=float).reshape(5, 1, 1) * np.ones((5, 2, 3))
-    picture = grid(tiles, 3, gap=1, fill=-1)
-    assert picture.shape == (5, 11)
-    assert [picture[r, c] for r, c in ((0, 0), (0, 4), (0, 8), (3, 0), (3, 4))] == [0, 1, 2, 3, 4]
-    assert (picture[2] == -1).all()
-    assert (picture[3:, 8:] == -1).all()
 
 
 def test_flow_keeps_one_scale_and_stays_on_the_page():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deeppap.screening.tile_pixels import ALIGN, Axis, Span, resample
+from deeppap.screening.tile_pixels import ALIGN, Axis, resample
 
 
 def part_of(image, axes, top, left, bottom, right):
@@ -40,19 +40,3 @@ def test_whole_equals_opencv(rng, scale):
 def test_same_pixel_size_changes_nothing(rng):
     image = rng.integers(0, 256, (300, 200), np.uint8)
     assert np.array_equal(part_of(image, (Axis(300, 1.0), Axis(200, 1.0)), 0, 0, 299, 199)[0], image)
-
-
-@pytest.mark.parametrize("scale", [0.4, 1.0, 3.3])
-def test_coordinates_go_there_and_back(scale):
-    axis = Axis(1000, scale)
-    assert axis.to_image(axis.to_lattice(123.25)) == pytest.approx(123.25)
-    assert axis.to_lattice(-0.5) == pytest.approx(-0.5)  # the corner of the first pixel stays the corner
-
-
-def test_span_covers_its_range_and_stays_inside():
-    axis = Axis(1000, 2.5)
-    span = axis.cover(480, 520)
-    assert axis.to_image(span.first) <= 480
-    assert axis.to_image(span.first + span.count - 1) >= 520
-    assert axis.cover(-50, 5000) == Span(0, axis.count)
-    assert axis.cover(999, 999).count >= 1

@@ -12,7 +12,6 @@ from msgspec.structs import replace as with_fields
 from data_prep.dataset import open_dataset
 from data_prep.image_hashes import image_hashes, read_images, require_no_shared_image, write_images
 from data_prep.manifest import read_manifest
-from data_prep.pixel_size import moved, resample
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
@@ -199,15 +198,6 @@ def test_checksums_are_read_back(dataset, tmp_path):
     (tmp_path / "images.sha256").write_text("none\n")
     with pytest.raises(UserError, match="sha256"):
         read_images(tmp_path / "images.sha256")
-
-
-def test_a_resampled_image_keeps_its_centres():
-    image = np.zeros((101, 151, 3), np.uint8)
-    cv2.circle(image, (60, 40), 9, (255, 255, 255), -1)
-    for factor in (0.5, 1.229, 2.0):
-        other = resample(image, factor)
-        rows, columns = np.nonzero(other[..., 0] > 127)
-        assert moved((60, 40), image.shape, other.shape) == pytest.approx((columns.mean(), rows.mean()), abs=0.35)
 
 
 @pytest.mark.parametrize("share", [None, 0.0, 0.5])

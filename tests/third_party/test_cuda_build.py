@@ -68,10 +68,3 @@ def test_a_toolkit_that_cannot_be_used_is_named(toolkit, tmp_path, release, name
     done = ask(toolkit(release) if release else tmp_path / "nowhere", "prepare_variant")
     assert done.returncode == 1
     assert named in done.stderr and done.stderr.count("\n") == 1
-
-
-def test_every_patch_says_why():
-    patches = sorted(HERE.glob("patches*/*.patch"))
-    assert len(patches) >= 10
-    for patch in patches:
-        assert patch.read_text().startswith("Why: "), patch
