@@ -90,7 +90,7 @@ def memory(args, dataset: Dataset) -> None:
         shutil.rmtree(place, ignore_errors=True)
         manifest = write_manifest(place / "set", dataset, count)
         tool = [sys.executable, ROOT / "tools/build_lmdb.py", "--fold", "0", "--profile", "smallest"]
-        peak = max(sum(shares.values()) for shares in memory_of([*tool, "--data", manifest], place))
+        peak = max(sum(shares.values()) for shares in memory_of([*tool, "--data", manifest], place, 0.1))
         show(f"tools/build_lmdb.py, {count:,} cells, peak", [peak / 1e6], "MB")
         shutil.rmtree(place)
 

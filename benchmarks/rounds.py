@@ -96,13 +96,16 @@ def show(name: str, values: Sequence[float], unit: str) -> None:
     print(f"{name:64} {middle:>9} {unit}" + (f"  ({low} - {high})" if len(values) > 1 else ""))
 
 
-def memory_of(command: list, place: Path) -> Iterator[dict[int, int]]:
-    """Run a command in `place`; its processes' shares of memory in bytes, by number, its own first, until it ends."""
+def memory_of(command: list, place: Path, every: float) -> Iterator[dict[int, int]]:
+    """Run a command in `place`; until it ends, its processes' shares of memory in bytes, by number, its own first.
+
+    They are read `every` so many seconds: a longer pause slows a long command down less.
+    """
     with (place / "log.txt").open("wb") as log:
         process = psutil.Popen([str(word) for word in command], cwd=place, stdout=log, stderr=log)
         while process.poll() is None:
             yield {one.pid: _share(one) for one in [process, *process.children(recursive=True)]}
-            time.sleep(0.1)
+            time.sleep(every)
     if process.returncode:
         raise RuntimeError((place / "log.txt").read_text(errors="replace")[-500:])
 

@@ -40,7 +40,7 @@ CORNERS = 24  # of an outline
 def peaks(command: list, place: Path) -> tuple[int, list[int]]:
     """The largest share of memory, in bytes, of a driver and of each of its workers."""
     most: dict[int, int] = {}
-    for shares in memory_of(command, place):
+    for shares in memory_of(command, place, 0.5):
         most |= {number: max(share, most.get(number, 0)) for number, share in shares.items()}
     driver, *others = most.values()
     return driver, sorted(others)[-WORKERS:]  # the others only start and watch the workers

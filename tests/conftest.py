@@ -40,7 +40,6 @@ LONG = (
     "faults/test_cluster",
     "faults/test_interruptions",
     "faults/test_full_disk",
-    "faults/test_determinism",
     "faults/test_kill_lmdb",
     "training/test_solver_fields",
     "screening/test_screen_tool",
