@@ -193,6 +193,10 @@ class ClassTable:
         key = _key(name)
         return self.said[key] if key in self.said else KNOWN[key]
 
+    def speaks_of(self, name: str) -> bool:
+        """Whether the user said what a name means."""
+        return _key(name) in self.said
+
     def unused(self, names: Mapping[str, int]) -> list[str]:
         """The names that the user spoke of and that the data, whose names these are, does not have."""
         return [name for key, name in self.names.items() if key not in set(map(_key, names))]

@@ -9,6 +9,7 @@ from deeppap.io.errors import UserError
 
 FEW = 5.0  # pixels: where all cells of a set lie so close to the first pixel, the numbers are not pixels
 PERCENT = 100.0
+MANY = 5  # boxes, which by chance are not all like that
 SLACK = 2.0  # pixels that a box may reach beyond its image
 MOST_LINES = 5  # of one kind of mistake, with what the rest have in common said in each
 
@@ -70,6 +71,14 @@ def _boxes(objects: Sequence[Labelled], sizes: np.ndarray, source: Source) -> It
             found = ", ".join(f"{side:g}" for side in box)
             yield UserError(objects[index].where, "a box with width and height", found, "Correct it, or remove it.")
     boxes = np.array([objects[index].box for index in given]).reshape(-1, 4)
+    places, extents = boxes[:, :2] + HALF, boxes[:, 2:] - boxes[:, :2]
+    images = {objects[index].image for index in given}
+    # in pictures of single cells a box may begin at the corner
+    if len(boxes) >= max(MANY, 2 * len(images)) and (extents > places).all():
+        found = f"all {len(boxes)} wider than their left side's place, and higher than their upper side's"
+        do = "The numbers look like left, top, right and bottom: give width and height in place of right and bottom."
+        yield UserError(source.path, "boxes by their place, width and height", found, do)
+        return  # what else is odd about them follows from this
     beyond = ((boxes < -HALF - SLACK) | (boxes > np.tile(sizes[given], 2) - HALF + SLACK)).any(axis=1)
     if source.corner_boxes and beyond.any():
         expected, found = "boxes inside their images", f"{beyond.sum()} of {len(beyond)} that reach beyond"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.classes import LABELS, LEAVE_OUT, CellClass, ClassTable
+from data_prep.classes import LABELS, LEAVE_OUT, NEITHER, CellClass, ClassTable
 from data_prep.importers import conventions, cric
 from data_prep.importers.image_index import SUMMARY, ImageIndex
 from data_prep.importers.labelled import Labelled, Source
@@ -134,6 +134,7 @@ def _fits(one: Labelled, source: Source) -> bool:
 def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mistakes: Mistakes) -> list[Labelled]:
     """The objects of classes that are wanted; a class that is not known is a mistake, once."""
     unknown: dict[str, list[str]] = defaultdict(list)
+    contradicted: dict[tuple[str, str], list[str]] = defaultdict(list)
     kept = []
     for one in objects:
         if not one.kind:
@@ -146,6 +147,11 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
                 unknown[one.kind].append(one.where)
                 continue
             one.known = CellClass(one.kind, one.label)  # an earlier import says what this name means
+        if one.known and one.label in LABELS and one.label != one.known.label and not table.speaks_of(one.kind):
+            if NEITHER not in (one.label, one.known.label):
+                contradicted[one.kind, one.label].append(one.where)
+                continue
+            one.known = CellClass(one.known.name, one.label)  # an earlier import has decided
         if one.known:
             kept.append(one)
         else:
@@ -153,6 +159,10 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
     for kind, where in unknown.items():
         do = f'Say what it is: `classes` "{kind}=CLASS", CLASS being NILM, LSIL, ..., normal, abnormal or {LEAVE_OUT}.'
         mistakes.add(UserError(where[0], "a known class", f"{kind} ({len(where)} objects)", do))
+    for (kind, label), where in contradicted.items():
+        do = f'Correct the column `label`, or say `classes` "{kind}={label}".'
+        found_label = f"{label} ({len(where)} objects)"
+        mistakes.add(UserError(where[0], f"a label that fits the class {kind}", found_label, do))
     for name in table.unused({one.kind: 0 for one in objects}):
         found.warnings.append(f"`classes` speaks of {name}, which no object is called.")
     return kept

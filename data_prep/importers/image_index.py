@@ -11,6 +11,8 @@ from deeppap.io.errors import UserError
 from deeppap.io.image_file import files_of, image_size
 
 SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+# not read here; slides are by `screen`
+NO_IMAGES = (".heic", ".gif", ".webp", ".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".bif", ".czi", ".dcm", ".jp2")
 SUMMARY = "import_summary.txt"  # marks a folder that an import wrote
 
 
@@ -51,12 +53,15 @@ class ImageIndex:
         self.by_name: dict[str, list[Path]] = defaultdict(list)
         self.by_stem: dict[str, list[Path]] = defaultdict(list)
         self.root_of: dict[Path, Path] = {}
+        self.others: dict[str, Path] = {}  # files of other formats, by name and by stem
         for root in self.roots:
             for path in walk(root) if root.is_dir() else [root]:
                 if is_image(path) and path not in self.root_of:
                     self.root_of[path] = root if root.is_dir() else root.parent
                     self.by_name[plain(path.name)].append(path)
                     self.by_stem[plain(path.stem)].append(path)
+                elif not is_image(path):
+                    self.others[plain(path.name)] = path
         self.size = cache(image_size)  # (height, width)
         self.unnamed: str | None = None  # the one name that was taken for the image given, though it is another
 
@@ -95,6 +100,10 @@ class ImageIndex:
         return nearest[0]
 
     def _advice(self, file: str) -> str:
+        stem = plain(PurePosixPath(file).stem if is_image(Path(file)) else file)
+        known = [self.others.get(plain(file)), *(self.others.get(f"{stem}{suffix}") for suffix in NO_IMAGES)]
+        if found := next(filter(None, known), None):
+            return f"{found.name} is there, but not read: convert it to PNG or TIFF. Of a slide, give fields."
         if not self.root_of:
             return "There are no images here: give their folder with `images`."
         close = get_close_matches(plain(file), list(self.by_name), 1)

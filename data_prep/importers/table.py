@@ -152,6 +152,8 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader, separator = sniffed_rows(file)
             header = [_name(name) for name in next(reader, [])]
+            # nothing tells which of two columns of one name is meant, so that neither is recognised
+            header = [f"{name} (twice)" if name and header.count(name) > 1 else name for name in header]
             for number, values in enumerate(reader):
                 if number == 0 and len(values) == len(header) + 1 and "" not in header:
                     header = ["", *header]

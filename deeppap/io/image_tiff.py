@@ -349,7 +349,9 @@ def _kind(path: Path, page, planes: int) -> str:
     if not _is_known(page):
         name = getattr(page.compression, "name", page.compression)
         raise UserError(path, "a TIFF in a usual compression", f"the compression {name}", CONVERT)
-    if page.predictor not in (1, 2) or page.imagedepth != 1 or page.sampleformat != 1:
+    # programs for segmentation number nuclei with a sign, such as int32; colours have none
+    signs = (1, 2) if samples == 1 and bits in (16, 32) else (1,)
+    if page.predictor not in (1, 2) or page.imagedepth != 1 or page.sampleformat not in signs:
         found = f"predictor {page.predictor:d}, sample format {page.sampleformat}, depth {page.imagedepth}"
         raise UserError(path, "a TIFF of whole numbers without sign in two dimensions", found, CONVERT)
     if getattr(page, "is_reduced", False):

@@ -5,6 +5,7 @@ import re
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from data_prep.importers.gather import gather
 from deeppap.io.errors import ListError, UserError
@@ -57,6 +58,8 @@ def test_a_mistake_is_told_without_the_words_of_python(tmp_path, name, text, sai
         ("image,x,y,xmin,ymin,xmax,ymax,class", lambda x, y: (x, y, x, y, x + 20, y + 20), "corners"),
         ("image,xmin,ymin,xmax,ymax,class", lambda x, y: (x, y, x - 20, y + 20), "remove"),
         ("image,x,y,width,height,class", lambda x, y: (x, y, 400, 300), "xy_is_centre"),
+        ("image,x,y,width,height,class", lambda x, y: (x - 9, y - 9, x + 9, y + 9), "left, top, right and bottom"),
+        ("image,x,y,x,class", lambda x, y: (x, y, 7), "Name them"),
     ],
 )
 def test_another_convention_is_named(tmp_path, points, header, row, hint):
@@ -77,6 +80,36 @@ def test_per_cent_is_told(tmp_path, points):
     rows = [["field.png", 100 * x / WIDTH, 100 * y / HEIGHT, "NILM"] for x, y in points]
     (line,) = gather([files.write_csv(tmp_path / "mine.csv", "image,x,y,class", rows)]).warnings
     assert "per cent" in line
+
+
+def test_boxes_of_yolo_by_their_corners_are_told(tmp_path, points):
+    sides = [np.concatenate([place - 9, place + 9]) / ((WIDTH, HEIGHT) * 2) for place in points]
+    (tmp_path / "field.txt").write_text("\n".join("0 " + " ".join(map(str, one)) for one in sides))
+    (mistake,) = refused([tmp_path], classes="0=NILM")
+    assert "left, top, right and bottom" in mistake.do
+
+
+def test_a_label_beside_the_class_is_no_ornament(tmp_path, points):
+    """An earlier import may have decided about a class that is neither; what contradicts itself is refused."""
+    rows = [["field.png", *points[0], "metaplastic", "abnormal"], ["field.png", *points[1], "LSIL", "abnormal"]]
+    source = files.write_csv(tmp_path / "mine.csv", "image,x,y,class,label", rows)
+    assert {(one.known.name, one.known.label) for one in gather([source]).cells} == {
+        ("metaplastic", "abnormal"),
+        ("LSIL", "abnormal"),
+    }
+    rows.append(["field.png", *points[2], "HSIL", "normal"])
+    source = files.write_csv(tmp_path / "mine.csv", "image,x,y,class,label", rows)
+    (mistake,) = refused([source])
+    assert "line 4" in mistake.where and "HSIL=normal" in mistake.do
+    assert len(gather([source], classes="HSIL=normal").cells) == 3
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".svs"])
+def test_an_image_of_a_format_that_is_not_read_is_named(tmp_path, points, suffix):
+    files.write_qupath_points(tmp_path, points)
+    (tmp_path / "field.png").rename(tmp_path / f"field{suffix}")
+    (mistake,) = refused([tmp_path])
+    assert f"field{suffix} is there" in mistake.do
 
 
 @pytest.mark.parametrize("write", [files.write_coco_boxes, files.write_voc, files.write_labelme])
@@ -118,12 +151,15 @@ def test_a_mask_of_another_kind_is_refused(tmp_path, points, mask, hint):
     assert hint in mistake.do and "field_mask.png" in mistake.where
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])
 def test_a_mask_of_nuclei(tmp_path, points, kind):
     mask = mask_of((100, 90), (200, 150)).astype(kind)
     mask[300, 300] = 2  # a speck apart from its nucleus
     (tmp_path / "masks").mkdir()
-    cv2.imwrite(str(tmp_path / "masks/field.png"), mask)
+    if kind is np.int32:  # as programs for segmentation number nuclei
+        tifffile.imwrite(tmp_path / "masks/field.tif", mask)
+    else:
+        cv2.imwrite(str(tmp_path / "masks/field.png"), mask)
     found = gather([tmp_path], classes="nucleus=NILM")
     assert [(one.centre, one.known.name) for one in found.cells] == [((100, 90), "NILM"), ((200, 150), "NILM")]
 
