@@ -21,6 +21,7 @@ MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, in either order of bytes
 ANOTHER_COPY = "Get this file again from where it came."
 CONVERT = "Convert it to 24-bit RGB."
+FIELDS = "If it is a slide, export fields of it as images and use those. Otherwise get this file again."
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
 SIDECAR = "._"  # of a Mac: what its other systems keep beside a file, under the file's name
 LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers
@@ -155,7 +156,7 @@ def _pixels(path: Path, file, size: int, start: bytes, kinds: tuple[str, ...] | 
 def _require_small(path: Path, size: int) -> None:
     # four bytes a pixel and a header: no whole image is larger, and it is read into memory
     if size > 4 * MAX_PIXELS + 4096:
-        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", ANOTHER_COPY)
+        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", f"{size:,} bytes", FIELDS)
 
 
 def _header(path: Path, file, size: int) -> Header:
@@ -193,7 +194,8 @@ def _tiff_pixels(path: Path, kinds: tuple[str, ...] | None) -> np.ndarray:
 def _require(path: Path, width: int, height: int, kind: str, kinds: tuple[str, ...] | None) -> None:
     if not 0 < width * height <= MAX_PIXELS or min(width, height) < 0:
         found = f"a header that claims {width} x {height}"
-        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, ANOTHER_COPY)
+        do = FIELDS if min(width, height) > 0 else ANOTHER_COPY
+        raise UserError(path, f"an image of 1 to {MAX_PIXELS:,} pixels", found, do)
     # a palette's numbers are no colours, and 16 bits made 8 no numbers
     if kinds is None and kind.startswith(("an image of 16", "a CMYK", "an animation")):
         raise UserError(path, "a mask of whole numbers or of colours", kind, CONVERT)

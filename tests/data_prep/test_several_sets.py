@@ -14,8 +14,11 @@ from data_prep.folds import make_split
 from data_prep.prepare import prepare_fold, prepare_run
 from data_prep.profiles import run_profile
 from data_prep.views import read_neighbourhood
+from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.records import Request, RunRecord
+from deeppap.scoring.trained_model import TrainedModel
+from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import pixels, read_datums
 from tests.support.own_cells import write_manifest
 
@@ -94,6 +97,41 @@ def test_the_colour_of_a_set_does_not_tell_the_label(two, tmp_path):
         assert max(made[name, 0], made[name, 1]) <= 1.1 * min(made[name, 0], made[name, 1])
     cells = Counter((cell.set_name, cell.label) for cell in train.cells)
     assert (cells["a", 0] + cells["b", 1]) / cells.total() == 0.75  # what the colour would tell
+
+
+PINK, BLUE = (170, 150, 230), (230, 170, 150)  # BGR, of the backgrounds
+
+
+def draw(rng, background):
+    """A cell whose nucleus tells nothing: only the background's colour differs."""
+    image = (np.array(background) + rng.normal(0, 6, (40, 40, 3))).clip(0, 255).astype(np.uint8)
+    return cv2.circle(image, (20, 20), 8, (130, 60, 110), -1)
+
+
+def test_a_net_trained_on_two_sets_does_not_learn_their_colours(caffenet_weights, tmp_path, monkeypatch):
+    """The pink set is mostly normal, the blue one mostly abnormal. Mixed in one list, their colours are learned."""
+    monkeypatch.chdir(tmp_path)
+    rng, head = np.random.default_rng(1), "image,label,nucleus_x,nucleus_y\n"
+    mixed = head
+    for name, colour, cells in (("pink", PINK, (20, 4)), ("blue", BLUE, (4, 20))):
+        lines = ""
+        (tmp_path / name).mkdir()
+        for label, count in zip(("normal", "abnormal"), cells, strict=True):
+            for number in range(count):
+                cv2.imwrite(f"{name}/{label}{number}.png", draw(rng, colour))
+                lines += f"{label}{number}.png,{label},20,20\n"
+        (tmp_path / name / "cells.csv").write_text(head + lines)
+        mixed += "".join(f"{name}/{line}\n" for line in lines.split())
+    (tmp_path / "mixed.csv").write_text(mixed)
+    gaps = {}
+    for data in (("pink", "blue"), ("mixed.csv",)):
+        fold, _ = prepare_fold(request(data, select="last"), 0, 1, None, tmp_path / "runs", lambda _: None)
+        train_fold(fold, TrainOptions(caffenet_weights, Device(without_gpu=True)), lambda _: None)
+        net = TrainedModel.open(fold, say=lambda _: None)
+        # the same nucleus on either background
+        scores = [net.score(draw(rng, colour), [(20, 20)], 2, 2)[0].score for colour in (PINK, BLUE)]
+        gaps[len(data)] = scores[1] - scores[0]
+    assert abs(gaps[2]) < 0.2 and gaps[1] > 0.4
 
 
 def test_a_run_of_several_sets_is_found_again_and_not_mixed_up(two, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from data_prep.dataset import open_dataset
 from data_prep.importers.gather import gather
 from deeppap.io.errors import ListError, UserError
 from tests.support import label_files as files
@@ -110,6 +111,16 @@ def test_an_image_of_a_format_that_is_not_read_is_named(tmp_path, points, suffix
     (tmp_path / "field.png").rename(tmp_path / f"field{suffix}")
     (mistake,) = refused([tmp_path])
     assert f"field{suffix} is there" in mistake.do
+
+
+def test_of_a_slide_fields_are_asked_for(tmp_path, points, monkeypatch):
+    monkeypatch.setattr("deeppap.io.image_file.MAX_PIXELS", 200_000)
+    source = files.write_csv(tmp_path / "cells.csv", "image,nucleus_x,nucleus_y,class", [["field.png", 9, 9, "NILM"]])
+    (mistake,) = refused([source])
+    with pytest.raises(UserError) as caught:
+        open_dataset(source)
+    for error in (mistake, caught.value):
+        assert "claims 640 x 480. If it is a slide, export fields" in str(error)
 
 
 @pytest.mark.parametrize("write", [files.write_coco_boxes, files.write_voc, files.write_labelme])
