@@ -47,19 +47,19 @@ CLASSES = (
     CellClass(
         "LSIL",
         ABNORMAL,
-        ("low grade", "low grade squamous intraepithelial lesion", "low grade SIL", "CIN 1", "CIN I"),
+        ("low grade", "low grade squamous intraepithelial lesion", "low grade SIL", "LGSIL", "CIN 1", "CIN I"),
     ),
     CellClass("ASC-H", ABNORMAL, ("atypical squamous cells cannot exclude HSIL", "ASC-US cannot exclude HSIL")),
     CellClass(
         "HSIL",
         ABNORMAL,
         (
-            *("high grade", "high grade squamous intraepithelial lesion", "high grade SIL"),
-            *("CIN 2", "CIN 3", "CIN II", "CIN III", "CIN 2/3"),
+            *("high grade", "high grade squamous intraepithelial lesion", "high grade SIL", "HGSIL"),
+            *("CIN 2", "CIN 3", "CIN II", "CIN III", "CIN 2/3", "CIN II/III"),
         ),
     ),
     CellClass("SCC", ABNORMAL, ("squamous cell carcinoma", "invasive squamous cell carcinoma", "SQCC", "SqCa", "SCA")),
-    CellClass("AGC", ABNORMAL, ("AGC-NOS", "AGC-FN", "AGUS", "atypical glandular cells")),
+    CellClass("AGC", ABNORMAL, ("AGC-NOS", "AGC-FN", "AGC favor neoplastic", "AGUS", "atypical glandular cells")),
     CellClass("AIS", ABNORMAL, ("adenocarcinoma in situ", "endocervical adenocarcinoma in situ")),
     CellClass("adenocarcinoma", ABNORMAL, ("ADC", "AdCa", "endocervical adenocarcinoma")),
     CellClass("endocervical", NORMAL, ("ENDO", "endocervical cell", "glandular")),
@@ -67,17 +67,34 @@ CLASSES = (
     # SIPaKMeD's five
     CellClass("superficial-intermediate", NORMAL, ("im_Superficial-Intermediate",)),
     CellClass("parabasal", NORMAL, ("im_Parabasal", "basal", "parabasal cell")),
-    CellClass("koilocytotic", ABNORMAL, ("im_Koilocytotic", "koilocyte")),
+    CellClass("koilocytotic", ABNORMAL, ("im_Koilocytotic", "koilocyte", "koilocytosis")),
     CellClass("dyskeratotic", ABNORMAL, ("im_Dyskeratotic", "dyskeratocyte")),
     # benign, but much of the literature on SIPaKMeD counts it as abnormal: only the user can say which is meant
     CellClass("metaplastic", NEITHER, ("im_Metaplastic", "squamous metaplasia", "metaplasia")),
     # no squamous or glandular cell at all
-    CellClass("inflammatory", NEITHER, ("INFL", "leukocyte", "leucocyte", "neutrophil", "lymphocyte", "immune cells")),
-    CellClass("organism", NEITHER, ("trichomonas", "candida", "fungus", "flora", "bacteria", "actinomyces")),
+    CellClass(
+        "inflammatory",
+        NEITHER,
+        (
+            *("INFL", "inflammation", "leukocyte", "leucocyte", "white blood cell", "WBC", "neutrophil", "granulocyte"),
+            *("lymphocyte", "histiocyte", "macrophage", "immune cells"),
+        ),
+    ),
+    CellClass(
+        "organism",
+        NEITHER,
+        (
+            *("trichomonas", "trichomonas vaginalis", "candida", "candida albicans", "fungus", "fungi", "yeast"),
+            *("flora", "bacteria", "lactobacilli", "actinomyces"),
+        ),
+    ),
     CellClass(
         "junk",
         NEITHER,
-        ("debris", "artefact", "artifact", "fold", "mucus", "blood", "not a cell", "background", "other"),
+        (
+            *("debris", "artefact", "artifact", "fold", "folded", "mucus", "blood", "red blood cell", "RBC"),
+            *("erythrocyte", "not a cell", "background", "other"),
+        ),
     ),
 )
 
@@ -87,10 +104,11 @@ GRADES = {"NILM": ("NILM",), "low": ("ASC-US", "LSIL"), "high": ("ASC-H", "HSIL"
 
 
 def _key(name: str) -> str:
-    """A name without what spellings differ in: case, accents' composition, blanks, hyphens, underscores, a plural s."""
-    letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
+    """A name without what spellings differ in: case, accents' composition, blanks, hyphens, a plural s, `cell`."""
+    # a question mark is no spelling: who wrote it was not sure
+    letters = re.sub(r"[^\w?]|_", "", unicodedata.normalize("NFKC", name).casefold())
     letters = letters[:-1] if letters.endswith("s") and len(letters) > 4 else letters
-    return letters or name.strip()  # "+" is a name too
+    return letters.removesuffix("cell") or name.strip()  # "+" is a name too
 
 
 KNOWN = {_key(spelling): known for known in CLASSES for spelling in (known.name, *known.spellings)}
@@ -101,8 +119,18 @@ SEVEN = tuple(KNOWN[_key(one.name)] for one in HERLEV)
 
 
 def known_class(name: str) -> CellClass | None:
-    """The class of that name in any spelling; None for a name that the table lacks."""
-    return KNOWN.get(_key(name))
+    """The class of that name in any spelling; None for a name that the table lacks.
+
+    A name of two parts, such as `LSIL/CIN1` or `HSIL (CIN 2/3)`, is known if both parts mean the same class.
+    """
+    if found := KNOWN.get(_key(name)):
+        return found
+    for marks in ("[()]", "/"):
+        parts = [part for part in re.split(marks, name) if part.strip()]
+        classes = {known_class(part) for part in parts} if len(parts) > 1 else set()
+        if len(classes) == 1:
+            return classes.pop()
+    return None
 
 
 def in_order(classes: Iterable[tuple[str, int]]) -> tuple[CellClass, ...]:
@@ -191,7 +219,11 @@ class ClassTable:
             For a name that neither the table nor the user knows.
         """
         key = _key(name)
-        return self.said[key] if key in self.said else KNOWN[key]
+        if key in self.said:
+            return self.said[key]
+        if (known := known_class(name)) is None:
+            raise KeyError(name)
+        return known
 
     def speaks_of(self, name: str) -> bool:
         """Whether the user said what a name means."""

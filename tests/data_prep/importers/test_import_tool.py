@@ -105,11 +105,21 @@ def test_cells_of_neither_label(checkout, tmp_path, labels):
         ("ENDO", "endocervical", "normal"),
         ("INFL", "inflammatory", "neither"),
         ("artefacts", "junk", "neither"),
+        ("Superficial cells", "superficial", "normal"),
+        ("LSIL/CIN1", "LSIL", "abnormal"),
+        ("HSIL (CIN 2/3)", "HSIL", "abnormal"),
+        ("Negative for Intraepithelial Lesion or Malignancy (NILM)", "NILM", "normal"),
+        ("Candida albicans", "organism", "neither"),
     ],
 )
 def test_the_names_that_people_use(name, known, label):
     found = known_class(name)
     assert (found.name, found.label) == (known, label)
+
+
+@pytest.mark.parametrize("name", ["HSIL/SCC", "HSIL (not sure)", "not HSIL", "HSIL?", "cell", "?", "tumor"])
+def test_a_name_that_may_mean_something_else_is_not_known(name):
+    assert known_class(name) is None
 
 
 def test_no_spelling_means_two_classes():
