@@ -85,10 +85,14 @@ def test_validation_covers_the_lmdb_exactly_once(trained_fold):
     assert solver.test_iter[0] * batch == len(read_datums(trained_fold / "val_lmdb"))
 
 
-def test_seven_classes(tmp_path):
-    _, _, net = resolved(tmp_path, run=replace(RUN, classes=7))
-    outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
-    assert outputs == [1024, 256, 7]
+@pytest.mark.parametrize("adapting", [False, True])
+@pytest.mark.parametrize("classes", [2, 7])
+def test_a_net_has_as_many_outputs_as_its_run(tmp_path, classes, adapting):
+    resolve_fold(tmp_path, PAPER_FOLD, replace(RUN, classes=classes), read_profile("quick"), 0, adapting)
+    for name in ("train_val", "deploy"):
+        net = read_prototxt(tmp_path / f"{name}.prototxt", "NetParameter")
+        outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
+        assert outputs == [1024, 256, classes]
 
 
 @pytest.mark.parametrize(("views", "epochs", "length", "interval"), [(3200, 0, 200, 50), (9001, 2, 282, 141)])
