@@ -6,6 +6,7 @@ A template is named by its place in the package, such as `report/templates/repor
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ def lines(text: str) -> Markup:
     return Markup("\n").join(escape(printable(line.expandtabs(2))) for line in text.splitlines())
 
 
+def breakable(name: str) -> Markup:
+    """A name that a narrow page breaks after its marks, before it breaks within a word."""
+    return Markup(re.sub(r"([_.-])", r"\1<wbr>", str(escape(printable(name)))))
+
+
 def data_uri(data: bytes, mime: str) -> str:
     """Bytes as a URI that holds them, for a picture inside the page."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
@@ -68,7 +74,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals |= {"source": source, "data_uri": data_uri}
-    environment.filters["lines"] = lines
+    environment.filters |= {"lines": lines, "breakable": breakable}
     return environment
 
 

@@ -41,6 +41,7 @@ class ShownFigure(NamedTuple):
     caption: str
     name: str = ""
     picture: str = ""
+    kind: str = ""  # "photo" or "lines", which a dark page may show in other colours
     width: float = 0
     cells: str = ""  # their names, in reading order
     left_out: str = ""
@@ -97,7 +98,8 @@ def _draw(plot: Plot, folder: Path) -> ShownFigure:
     _, svg = save(figure, folder, plot.name)
     # lines are sharp and small as SVG; photographs are not
     picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
-    return ShownFigure(plot.title, plot.caption, plot.name, picture, figure.get_figwidth(), figure.get_label())
+    kind = "photo" if plot.photo else "lines"
+    return ShownFigure(plot.title, plot.caption, plot.name, picture, kind, figure.get_figwidth(), figure.get_label())
 
 
 def _jpeg(figure: Figure) -> bytes:

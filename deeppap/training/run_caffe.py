@@ -103,7 +103,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
     # a resumed training goes on with the lines that its log has
     reader, page = LogReader(Path(file.name)), LearningPage(Path(file.name), schedule)
     since, last = time.monotonic(), {"loss": float("nan"), "val": float("nan")}
-    with progress(total=schedule.max_iter, initial=start, desc="train", unit="it", smoothing=0.05) as bar:
+    with progress(total=schedule.max_iter, initial=start, desc="train", unit="iteration", smoothing=0.05) as bar:
         for line in process.stdout:
             file.write(line)
             # whoever reads train.log meanwhile, and a resumed training, must find every line
@@ -120,7 +120,9 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
             elif "loss" in reader.outputs[iteration]:
                 last["val"] = reader.outputs[iteration]["loss"]
             speed = (bar.n - start) * schedule.batch_size / (time.monotonic() - since)
-            bar.set_postfix_str(f"loss {last['loss']:.4f}, val {last['val']:.4f}, {speed:.0f} images/s")
+            # shown with the bar's next step: a log would get a line out of its turn
+            words = f"loss {last['loss']:.4f}, val {last['val']:.4f}, {speed:.0f} images/s"
+            bar.set_postfix_str(words, refresh=sys.stderr.isatty())
         # asked to stop, Caffe ends with status 0, too
         if process.wait() == 0 and not any(line in "".join(tail) for line in STOPPED):
             bar.update(bar.total - bar.n)

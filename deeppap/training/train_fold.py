@@ -38,6 +38,7 @@ from deeppap.training.snapshots import (
 )
 from deeppap.training.source import SourceNet, check_source, check_source_weights, require_same_outputs
 
+ENOUGH = 0.8  # of the iterations that a profile wants: fewer are said to be too few
 WEIGHTS_BYTES = 60_000_000  # of ConvNet-T, with room; a snapshot holds them, their histories, and perhaps gradients
 
 
@@ -127,7 +128,8 @@ def _say_plan(
     fold: Path, record: FoldRecord, schedule: Schedule, run: RunRecord, profile: Profile, say: Callable[[str], None]
 ) -> None:
     say(f"{fold}: {record.train_lmdb.entries:,} views, {schedule.describe()}, select {run.select}")
-    if 0 < schedule.epochs * schedule.iterations_per_epoch < profile.least_iterations:
+    # a fold of Herlev whose fields are kept together has 252 iterations by quick, which is enough
+    if 0 < schedule.epochs * schedule.iterations_per_epoch < ENOUGH * profile.least_iterations:
         say(too_few(schedule.max_iter, profile, run.dataset.view_plan))
     if caveat := run.selection_caveat:
         say(f"note: {caveat}")

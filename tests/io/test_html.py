@@ -61,3 +61,7 @@ def test_a_page_may_run_its_own_script_alone(templates):
 
 def test_lines_keeps_line_ends_and_escapes_the_rest():
     assert html.lines("a\t<\nb\x00") == Markup("a &lt;\nb\\x00")
+
+
+def test_a_name_breaks_after_its_marks_and_is_escaped():
+    assert html.breakable("a_b.c-<d>\n") == "a_<wbr>b.<wbr>c-<wbr>&lt;d&gt;\\n"

@@ -119,14 +119,16 @@ def test_a_resumed_training_writes_the_snapshots_that_are_left(schedule, start, 
     assert schedule.snapshots == schedule.snapshots_after(0)
 
 
-def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch):
+@pytest.mark.parametrize(("least", "short"), [(11, False), (20, True)])
+def test_a_training_that_is_too_short_says_so(copy_of, built_fold, monkeypatch, least, short):
     """Of a run that began before small sets got more views, or of few cells in Herlev's shape."""
     from deeppap.training import train_fold as module
 
     _, fold = copy_of(built_fold, "snapshots", "model.json", "train.log")
     said, own = [], module.run_profile
-    monkeypatch.setattr(module, "run_profile", lambda run: dataclasses.replace(own(run), least_iterations=10))
+    monkeypatch.setattr(module, "run_profile", lambda run: dataclasses.replace(own(run), least_iterations=least))
     monkeypatch.setattr(module, "train", lambda *args, **kinds: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         module.train_fold(fold, module.TrainOptions(), said.append)
-    assert [line for line in said if line.startswith("!!") and "9 iterations" in line and "10 of profile" in line]
+    lines = [line for line in said if line.startswith("!!") and "9 iterations" in line and "20 of profile" in line]
+    assert bool(lines) is short

@@ -23,7 +23,7 @@ function element(name, className, text) {
 
 // A long file name keeps its beginning and its end: names of one slide differ in either
 function shortened(name) {
-  return name.length <= 22 ? name : `${name.slice(0, 10)}…${name.slice(-10)}`;
+  return name.length <= 22 ? name : `${name.slice(0, 10)}…\u200b${name.slice(-10)}`;  // two lines of a narrow cell
 }
 
 const buttons = data.cells.map((cell, index) => {
@@ -36,7 +36,7 @@ const buttons = data.cells.map((cell, index) => {
   const score = element("span", "", `${cell.score.toFixed(3)} ${named(cell)}`);
   score.style.borderTopColor = colourOf(cell.score);
   const field = data.images[cell.image].name;
-  const where = data.images.length > 1 ? `${shortened(field)} ` : "";
+  const where = data.images.length > 1 ? `${shortened(field)}\n` : "";
   button.title = field + (cell.out_of_distribution ? ", out of distribution: its score means little" : "");
   button.classList.toggle("ood", cell.out_of_distribution);
   const place = element("small", "", `${where}${Math.round(cell.x)}, ${Math.round(cell.y)}`);
