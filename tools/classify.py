@@ -27,11 +27,10 @@ EPILOG = """\
 
 A centre is that of the nucleus in pixels, 0-based, x (column) first. The images are resampled to the pixel size of the
 net (Herlev: 0.201 um), so give theirs: --mpp, or a column pixel_um. The output is CSV: image, centre, score (the
-probability of abnormal), standard deviation over the views, what the cell is called (abnormal at a score of 0.5, or
---threshold, or more; otherwise normal, or junk and the like if the net knows such a class), and whether it is out of
-distribution: if it is, its score means little (docs/explanation/out-of-distribution.md). --threshold is explained in
-docs/how-to/choose-a-threshold.md.
-A net of several classes adds the probability of each.
+probability of abnormal), standard deviation over the views, what the cell is called, and whether it is out of
+distribution. If it is, its score means little (docs/explanation/out-of-distribution.md). A cell is called abnormal at a
+score of --threshold or more (docs/how-to/choose-a-threshold.md), otherwise normal. A net of several classes adds the
+probability of each, and may call a cell junk or the like.
 """
 
 

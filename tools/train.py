@@ -31,7 +31,7 @@ EPILOG = f"""\
 prototxt/adapt, only the last three layers learn (docs/how-to/adapt.md). The selected snapshot is recorded in the
 fold's model.json.
 
-With --data, one command does all: it builds fold 0 of these cells, trains, and scores the fold's test cells, which are
+With --data, one command does all: it builds fold 0 of these cells, trains, and scores the fold's test cells. These are
 of fields that the net has not seen (--protocol field). tools/cross_validate.py does all five folds.
 """
 

@@ -34,8 +34,8 @@ normal). A data set that shares an image with the training data is refused. The 
 are averaged. Output: runs/<set>-external-<run>-<folds>/ with the scores and report/report.html. If --views, --crops,
 --engine or --mpp are given, they are part of the folder's name.
 
-With --screen the whole chain is judged: nuclei are detected in the fields, every one is scored, and each marked cell is
-asked for: not found, found and called normal, or called abnormal. Output: runs/<set>-screened-<run>/ with report.html.
+With --screen the whole chain is judged: nuclei are detected in the fields, and every one is scored. Each marked cell is
+then not found, found and called normal, or called abnormal. Output: runs/<set>-screened-<run>/ with report.html.
 """
 
 

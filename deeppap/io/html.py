@@ -56,6 +56,12 @@ def breakable(name: str) -> Markup:
     return Markup(re.sub(r"([_.-])", r"\1<wbr>", str(escape(printable(name)))))
 
 
+def shortened(name: str) -> Markup:
+    """A name of at most 22 characters, as gallery.js has it: a long one keeps its beginning and its end."""
+    name = printable(name)
+    return breakable(name) if len(name) <= 22 else breakable(name[:10]) + Markup("…<wbr>") + breakable(name[-10:])
+
+
 def data_uri(data: bytes, mime: str) -> str:
     """Bytes as a URI that holds them, for a picture inside the page."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
@@ -74,7 +80,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals |= {"source": source, "data_uri": data_uri}
-    environment.filters |= {"lines": lines, "breakable": breakable}
+    environment.filters |= {"lines": lines, "breakable": breakable, "shortened": shortened}
     return environment
 
 

@@ -66,11 +66,9 @@ def test_it_prints_on_twelve_pages(page, opened):
 @pytest.mark.parametrize(
     ("media", "dark", "light"), [("screen", False, True), ("screen", True, False), ("print", True, True)]
 )
-def test_figures_are_dark_on_a_dark_screen_and_white_in_print(page, media, dark, light):
-    with opened_browser(1280, dark=dark) as context:
-        view = context.new_page()
-        view.emulate_media(media=media)
-        view.goto(page.as_uri())
-        picture = cv2.imdecode(np.frombuffer(view.locator("img.lines").first.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+def test_figures_are_dark_on_a_dark_screen_and_white_in_print(page, opened, media, dark, light):
+    view = opened(page, 1280, dark)
+    view.emulate_media(media=media)
+    picture = cv2.imdecode(np.frombuffer(view.locator("img.lines").first.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     corner = int(picture[:5, :5].mean())
     assert corner > 250 if light else corner < 40

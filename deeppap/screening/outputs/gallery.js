@@ -177,7 +177,7 @@ at("save").addEventListener("click", () => {
   link.href = URL.createObjectURL(new Blob([csvOfLabels()], { type: "text/csv" }));
   link.download = "labels.csv";
   link.click();
-  at("said").textContent = "Saved as labels.csv.";
+  at("said").textContent = "Saved as labels.csv in your folder for downloads.";
 });
 at("older").addEventListener("change", async (event) => {
   const [file] = event.target.files;

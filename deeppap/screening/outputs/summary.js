@@ -4,7 +4,7 @@ const body = document.querySelector("tbody"), heads = [...document.querySelector
 
 function keyOf(row, column) {
   const cell = row.cells[column], picture = cell.querySelector("img");
-  if (column === 0) return cell.querySelector("a").textContent;
+  if (column === 0) return cell.querySelector("a").title;
   const text = picture ? picture.alt.replace("P(abnormal)", "") : cell.textContent;
   const number = Number.parseFloat(text.replaceAll(",", ""));
   return Number.isNaN(number) ? -1 : number;  // an image without a cell comes last

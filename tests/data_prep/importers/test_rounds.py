@@ -7,6 +7,7 @@ import pytest
 
 from data_prep.importers.gather import gather
 from data_prep.importers.rounds import cohens_kappa
+from data_prep.importers.write import summary
 from deeppap.screening.outputs.geojson import feature
 from tests.support import label_files as files
 from tests.support.screening import cell_at
@@ -94,3 +95,11 @@ def test_what_an_import_wrote_is_read_again_with_its_own_names_and_sizes(tmp_pat
     first, second = gather([source], mpp=0.247).cells
     assert (first.known.name, first.known.label, first.pixel_um) == ("Tumor", "abnormal", 0.201)
     assert (second.known.name, second.pixel_um) == ("NILM", 0.247)
+
+
+@pytest.mark.parametrize(("by", "tool"), [("Ann", "tools/train.py --from NET"), ("", "tools/cross_validate.py")])
+def test_who_labelled_in_a_gallery_is_told_to_adapt_a_net(tmp_path, by, tool):
+    points = files.drawn(tmp_path)
+    kinds = {k: ("normal", "abnormal")[k % 2] for k in range(12)}
+    found = gather([round_of(tmp_path / "a.csv", points, kinds, by, "")])
+    assert tool in summary(found, tmp_path / "out")[-1]
