@@ -38,8 +38,10 @@ of fields that the net has not seen (--protocol field). tools/cross_validate.py 
 
 def train_on_data(args: Namespace) -> None:
     """Build fold 0 of the cells in --data, train it and score its test cells."""
+    from deeppap.records import ModelRecord
     from deeppap.records.run_folder import fold_folder
     from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
+    from deeppap.training.snapshots import kept
 
     if args.net:
         raise FieldError("data", "either cells, or a fold that was built from them in `net`", "both", "Leave one out.")
@@ -49,9 +51,12 @@ def train_on_data(args: Namespace) -> None:
     options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run)
     fold = fold_folder(cross_validate(requested(args), options), 0)
     print(f"trained net: {fold}")
-    print(
-        f"Next: tools/screen.py IMAGES --net {fold}, or tools/cross_validate.py with these options for all five folds"
-    )
+    following = f"tools/screen.py IMAGES --net {fold}, or tools/cross_validate.py with these options for all five folds"
+    blend = ModelRecord.read(fold).blend
+    if blend and not blend.share:
+        print(f"!! {kept(blend.share)} !!")
+        following = "label more cells in the gallery that tools/screen.py wrote, import all labels, and adapt again"
+    print(f"Next: {following}")
 
 
 def main() -> None:

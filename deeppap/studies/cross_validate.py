@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from data_prep.cells import Cell
 from data_prep.fold_data import build_fold, drop_lmdbs, key_of, parts_of
 from data_prep.folds import split_lines
 from data_prep.prepare import class_lines, prepare_run
@@ -22,6 +23,7 @@ from deeppap.scoring.ood import ensure_reference
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.thresholds import ensure_thresholds
 from deeppap.scoring.trained_model import TrainedModel
+from deeppap.stats.intervals import FEWEST
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
@@ -81,7 +83,9 @@ def cross_validate(
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
-        for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), plan]:
+        if options.source and run.select == "inner":
+            lines += [too_few_inner(parts_of(dataset, split, fold, run)["inner"], fold) for fold in missing]
+        for line in [*filter(None, dict.fromkeys(lines)), *split_lines(dataset, split), *view_changes(run), plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds
     ensure_baselines(folder / "baselines.json", dataset, split)
@@ -92,6 +96,15 @@ def cross_validate(
         say(f"-- fold {fold} of {len(split.folds)}: {fold_folder(folder, fold)}")
         one_fold(fold_folder(folder, fold), ready, fold, options, say)
     return folder
+
+
+def too_few_inner(cells: Sequence[Cell], fold: int) -> str:
+    """A line if a fold's inner cells cannot judge an adapted net, so that its training would be in vain; else ""."""
+    abnormal, normal = (sum(cell.label == label for cell in cells) for label in (1, 0))
+    if min(abnormal, normal) >= FEWEST:
+        return ""
+    few = f"{abnormal} abnormal and {normal} normal inner cells are too few to judge an adapted net"
+    return f"!! fold {fold}: {few}, which takes {FEWEST} of each. The source will be kept: label more cells first !!"
 
 
 def one_fold(

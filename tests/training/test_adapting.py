@@ -266,7 +266,11 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     tested = [float(row["score"]) for row in csv.DictReader((fold / "scores.csv").open()) if row["label"] == "1"]
     assert found[0].tested == (sum(score >= found[0].threshold for score in tested), len(tested))
     # the tool, the page of the training and whoever opens the net say which weights were kept, in the same words
-    line = kept_because(ModelRecord.read(fold).blend)
+    blend = ModelRecord.read(fold).blend
+    assert ("label more cells" in done.stdout.splitlines()[-1]) is (blend.share == 0)
+    # said before the training, not after it
+    assert ("The source will be kept" in done.stdout.partition("-- fold")[0]) is (min(blend.abnormal, blend.normal) < 5)
+    line = kept_because(blend)
     assert line in done.stdout and line[1:] in unescape((fold / "learning.html").read_text())
     assert TrainedModel.open(fold).not_adapted in (line, None)
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
