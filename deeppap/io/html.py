@@ -53,7 +53,7 @@ def lines(text: str) -> Markup:
 
 def breakable(name: str) -> Markup:
     """A name that a narrow page breaks after its marks, before it breaks within a word."""
-    return Markup(re.sub(r"([_-]|\.(?!\d))", r"\1<wbr>", str(escape(printable(name)))))
+    return Markup(re.sub(r"([_.-])", r"\1<wbr>", str(escape(printable(name)))))
 
 
 def shortened(name: str) -> Markup:

@@ -78,9 +78,9 @@ class NucleusDetector:
             For an image of another type or shape, and for a pixel size that no microscope has.
         """
         require_field(image, mpp)
-        channel = rescale(absorbance(image, background), mpp, WORK_MPP)
-        places, heights = maxima(self.map(channel), self.confidence)
-        centres = rescale_points(places, channel.shape, image.shape)
+        absorbed = rescale(absorbance(image, background), mpp, WORK_MPP)
+        places, heights = maxima(self.map(absorbed), self.confidence)
+        centres = rescale_points(places, absorbed.shape, image.shape)
         blocks = fill_blocks(darkness(image, background), BLOCK)
         fine = smooth(rescale(blocks, mpp, REGION_MPP))
         regions, _ = outline_at(fine, rescale_points(centres, blocks.shape, fine.shape))
@@ -90,14 +90,14 @@ class NucleusDetector:
             nuclei.append(Nucleus(x, y, shape.area_um2, height, shape.outline))
         return within_border(nuclei, image.shape[:2], mpp)
 
-    def map(self, channel: np.ndarray) -> np.ndarray:
-        """The map of nuclei, float32 (ceil(H/2), ceil(W/2)), of a field's absorbance, uint8 (H, W) at WORK_MPP."""
-        height, width = channel.shape
-        size = tuple(-(-n // MULTIPLE) * MULTIPLE for n in channel.shape)
-        padded = np.zeros(size, np.float32)  # bare glass
-        padded[:height, :width] = channel / np.float32(255)
+    def map(self, absorbed: np.ndarray) -> np.ndarray:
+        """The map of nuclei, float32 (ceil(H/2), ceil(W/2)), of a field's absorbance, uint8 (H, W, 3) at WORK_MPP."""
+        height, width, channels = absorbed.shape
+        size = tuple(-(-n // MULTIPLE) * MULTIPLE for n in (height, width))
+        padded = np.zeros((channels, *size), np.float32)  # bare glass
+        padded[:, :height, :width] = absorbed.transpose(2, 0, 1) / np.float32(255)
         # one view is enough: the mean with the map of the field upside down changed F by less than 0.01
-        prob = self.net(padded[None, None])[0, 0]
+        prob = self.net(padded[None])[0, 0]
         if not np.isfinite(prob).all():
             raise UserError(self.weights, "a finite map of nuclei", "NaN: its training diverged", "Train again.")
         return prob[: -(-height // STRIDE), : -(-width // STRIDE)]

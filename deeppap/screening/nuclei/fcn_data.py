@@ -16,26 +16,28 @@ from deeppap.io.files import disk_full, require_space
 from deeppap.io.progress import progress
 from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP, NucleusDetector
 from deeppap.screening.nuclei.fields import Field, FieldSet
-from deeppap.screening.nuclei.outlines import middle_of, outline_at, radii
-from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
-from deeppap.screening.nuclei.regions import absorbance, rescale, rescale_points, smooth_darkness
+from deeppap.screening.nuclei.outlines import outlined
+from deeppap.screening.nuclei.regions import absorbance, rescale, rescale_points
 
 CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
 SIGMA = 1.75  # micrometres: the least bump drawn on a nucleus; those of a binucleate cell have a valley between them
 WIDE = 0.45  # of the radius: the bump of a larger nucleus; a small bump would be learnt as fragments
+BETWEEN = 0.3  # of the distance to the next nucleus, unless that is narrower than SIGMA: a valley remains
 PEAK, UNKNOWN = 200, 255  # in the map to learn; train_val.prototxt says what becomes of them
 RIM = 3.0  # micrometres along a field's border: a nucleus cut there may or may not be marked
 NEAR = 12.0  # micrometres: a crop meant for a nucleus has it no further than this from its middle
 AT_NUCLEI = 0.75  # of the crops are meant for a nucleus, the others lie anywhere
-SCALE = (-0.25, 0.35)  # log of size; up more than down: large abnormal nuclei are rare
+SCALE = (-0.25, 0.5)  # log of size; up more than down: large abnormal nuclei are rare
 GAIN, OFFSET, NOISE = 0.4, 8.0, 2.0  # log of contrast, grey values, grey values
+TINT = 0.15  # log of the contrast of each colour: stains differ
+COLOUR = (-0.5, 1.5)  # the share of the colours, then cut to 0 to 1: a quarter of the crops is grey, another as it is
 BLURRED, SHARPENED = 0.25, 0.25  # of the crops; extended-depth-of-field images are sharper than a single focus
 OVERLAID = 0.3  # of the crops lie under another one: clumps of cells, as absorbances of layers add up
 PARTS = ("image", "target")
-CROP_BYTES = 2 * CROP * CROP  # a crop, its map, and the pages they end in
+CROP_BYTES = 4 * CROP * CROP  # a crop, its map, and the pages they end in
 COMMIT = 500  # crops a transaction
 MOVED = 3.5  # micrometres that a loose mark may be moved to the middle of the region that it lies in
-MOVED_CONFIDENCE = 0.3  # of a region that may take a mark to its middle
+MOVED_CONFIDENCE = 0.05  # of a region that may take a mark to its middle; those of large nuclei are seldom surer
 # Of what the teacher finds in CRIC without a mark, most that it is so sure of are squamous nuclei. To teach that they
 # are none would lower the confidence of marked ones. What it is less sure of are mostly leukocytes, debris and folds.
 TEACHER_CONFIDENCE = 0.4
@@ -46,7 +48,7 @@ HIDDEN = 4.0  # micrometres about an unmarked nucleus that are hidden at least: 
 class Prepared:
     """A field at the net's pixel size."""
 
-    channel: np.ndarray  # absorbance, uint8 (H, W)
+    absorbed: np.ndarray  # absorbance of blue, green and red, uint8 (H, W, 3)
     grey: np.ndarray  # absorbance of the field as a grey camera sees it, uint8 (H, W)
     points: np.ndarray  # float64 (N, 2) of x, y in it
     weights: np.ndarray  # float64 (N,): how often each nucleus is chosen
@@ -57,50 +59,62 @@ class Prepared:
 def prepare(field: Field, mpp: float, weights: np.ndarray, teacher: NucleusDetector | None = None) -> Prepared:
     """A field of `mpp` micrometres a pixel, ready to be cut; with a `teacher` its marks are tidied first."""
     image = field.image()
-    points, unknown = field.points, np.zeros(image.shape[:2], np.uint8)
     if teacher:
-        points, unknown = tidy(image, mpp, points, teacher)
-    channel = rescale(absorbance(image), mpp, WORK_MPP)
-    grey = channel if image.ndim == 2 else rescale(absorbance(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)), mpp, WORK_MPP)
-    known = cv2.resize(unknown, channel.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        points, radii, unknown = tidy(image, mpp, field.points, teacher)
+    else:
+        points, unknown = field.points, np.zeros(image.shape[:2], np.uint8)
+        _, radii, _ = outlined(image, mpp, points)
+    absorbed = rescale(absorbance(image), mpp, WORK_MPP)
+    seen_grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = rescale(absorbance(seen_grey), mpp, WORK_MPP)[..., 0]
+    known = cv2.resize(unknown, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
     rim = round(RIM / WORK_MPP)
     hidden = np.full(known.shape, UNKNOWN, np.uint8)
     hidden[rim:-rim, rim:-rim] = known[rim:-rim, rim:-rim]
-    sigmas = np.maximum(SIGMA, WIDE * radii(image, mpp, points)) / WORK_MPP
-    points = rescale_points(points, image.shape, channel.shape)
-    return Prepared(channel, grey, points, np.asarray(weights, np.float64), sigmas, hidden)
+    sigmas = np.maximum(SIGMA, np.minimum(WIDE * radii, BETWEEN * mpp * _nearest(points))) / WORK_MPP
+    points = rescale_points(points, image.shape, grey.shape)
+    return Prepared(absorbed, grey, points, np.asarray(weights, np.float64), sigmas, hidden)
 
 
-def tidy(image: np.ndarray, mpp: float, points: np.ndarray, teacher: NucleusDetector) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(points: np.ndarray) -> np.ndarray:
+    """The distance of each point (N, 2) from the nearest other one, float64 (N,)."""
+    distances = np.linalg.norm(points[:, None] - points, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return distances.min(axis=1, initial=np.inf)
+
+
+def tidy(
+    image: np.ndarray, mpp: float, points: np.ndarray, teacher: NucleusDetector
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Loose marks made fit to train on: CRIC leaves nuclei unmarked, and its marks lie beside the centres.
 
     Returns
     -------
-    (ndarray, ndarray)
-        The marks moved to the middle of their regions, float64 (N, 2), and where the teacher finds nuclei without a
-        mark, uint8 (H, W) 0 or UNKNOWN.
+    (ndarray, ndarray, ndarray)
+        The marks moved to the middle of their regions, float64 (N, 2), the nuclei's radii in micrometres, float64
+        (N,), and where the teacher finds nuclei without a mark, uint8 (H, W) 0 or UNKNOWN.
     """
-    channel = smooth_darkness(image, mpp)
-    marks = rescale_points(points, image.shape, channel.shape)
-    regions, scores = outline_at(channel, marks)
-    middles = np.array([middle_of(region) for region in regions]).reshape(-1, 2)
-    near = np.linalg.norm(middles - marks, axis=1) * REGION_MPP <= MOVED
-    moved = np.where((near & (scores > MOVED_CONFIDENCE))[:, None], middles, marks)
-    moved = rescale_points(moved, channel.shape, image.shape)
+    middles, radii, scores = outlined(image, mpp, points)
+    near = np.linalg.norm(middles - points, axis=1) * mpp <= MOVED
+    moved = np.where((near & (scores > MOVED_CONFIDENCE))[:, None], middles, points)
+    reach = np.maximum(HIDDEN, radii) / mpp
     unknown = np.zeros(image.shape[:2], np.uint8)
     for nucleus in teacher.detect(image, mpp):
         outline = nucleus.outline.astype(np.float32)
         if all(cv2.pointPolygonTest(outline, mark, False) < 0 for mark in moved.tolist()):
             cv2.fillPoly(unknown, [np.rint(outline).astype(np.int32)], UNKNOWN)
             cv2.circle(unknown, (round(nucleus.x), round(nucleus.y)), round(HIDDEN / mpp), UNKNOWN, -1)
-    # a mark is a known nucleus, whatever else overlaps it
-    for x, y in np.rint(moved).astype(int).tolist():
-        cv2.circle(unknown, (x, y), round(HIDDEN / mpp), 0, -1)
-    return moved, unknown
+    # a mark is a known nucleus, whatever else overlaps it: the fragments that a teacher finds of it are none
+    for (x, y), radius in zip(np.rint(moved).astype(int).tolist(), np.rint(reach).astype(int).tolist(), strict=True):
+        cv2.circle(unknown, (x, y), radius, 0, -1)
+    return moved, radii, unknown
 
 
 def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One crop, uint8 (128, 128), and its target, uint8 (64, 64); `shares` (F,) says how often each field is chosen."""
+    """One crop, uint8 (128, 128, 3), and its target, uint8 (64, 64).
+
+    `shares`, float64 (F,), says how often each field is chosen.
+    """
     image, bumps, hidden = _cut_one(fields, shares, rng)
     if rng.random() < OVERLAID:
         under, more, also = _cut_one(fields, shares, rng)
@@ -110,14 +124,17 @@ def cut(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator
 
 
 def _cut_one(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """A crop, float32 (128, 128), its target and where that is hidden, both uint8 (64, 64)."""
+    """A crop, float32 (128, 128, 3), its target and where that is hidden, both uint8 (64, 64)."""
     field = fields[rng.choice(len(fields), p=shares)]
     matrix = _placement(field, rng)
     size = (CROP, CROP)
     # bare glass outside the field
-    own, grey = (cv2.warpAffine(each, matrix, size, flags=cv2.INTER_CUBIC) for each in (field.channel, field.grey))
-    # any mixture of the two: other stains and grey cameras
-    image = cv2.addWeighted(own, share := rng.random(), grey, 1 - share, 0, dtype=cv2.CV_32F)
+    own, grey = (cv2.warpAffine(each, matrix, size, flags=cv2.INTER_CUBIC) for each in (field.absorbed, field.grey))
+    # a grey camera's view, of any sensitivity to red, takes the place of the colours in whole, in part or not at all
+    grey = cv2.addWeighted(own[..., 1:].min(axis=2), share := rng.random(), grey, 1 - share, 0, dtype=cv2.CV_32F)
+    tinted = own * np.exp(rng.uniform(-TINT, TINT, 3)).astype(np.float32)
+    share = np.clip(rng.uniform(*COLOUR), 0, 1)
+    image = share * tinted + (1 - share) * grey[..., None]
     hidden = cv2.warpAffine(field.unknown, matrix, size, flags=cv2.INTER_NEAREST, borderValue=UNKNOWN)
     points = field.points @ matrix[:, :2].T + matrix[:, 2]
     sigmas = field.sigmas * math.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -127,7 +144,7 @@ def _cut_one(fields: Sequence[Prepared], shares: np.ndarray, rng: np.random.Gene
 
 def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
     """The affine map from field to crop, float64 (2, 3): a random place, rotation, mirroring and size."""
-    height, width = field.channel.shape
+    height, width = field.grey.shape
     if len(field.points) and rng.random() < AT_NUCLEI:
         at = rng.choice(len(field.points), p=field.weights / field.weights.sum())
         centre = field.points[at] + rng.uniform(-NEAR, NEAR, 2) / WORK_MPP
@@ -142,14 +159,15 @@ def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
 
 
 def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The crop, float32 (h, w), as of another stain, lamp and focus, in uint8."""
+    """The crop, float32 (h, w, 3), as of another stain, lamp and focus, in uint8."""
     value = image * math.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-OFFSET, OFFSET)
     focus = rng.random()
     if focus < BLURRED:
         value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.4, 1.0))
     elif focus < BLURRED + SHARPENED:
         value += rng.uniform(0, 0.8) * (value - cv2.GaussianBlur(value, (0, 0), 1.5))
-    value += rng.uniform(0, NOISE) * rng.standard_normal(value.shape, np.float32)
+    # the same in each channel: a grey field stays grey
+    value += rng.uniform(0, NOISE) * rng.standard_normal((*value.shape[:2], 1), np.float32)
     return np.clip(np.rint(value), 0, 255).astype(np.uint8)
 
 
@@ -229,9 +247,10 @@ def write_crops(
 
 
 def _datum(image: np.ndarray) -> bytes:
-    """A serialized Datum of one channel, from uint8 (h, w)."""
-    height, width = image.shape
-    return caffe_pb2().Datum(channels=1, height=height, width=width, data=image.tobytes()).SerializeToString()
+    """A serialized Datum from uint8 (h, w) or (h, w, C)."""
+    planes = np.atleast_3d(image).transpose(2, 0, 1)
+    sizes = dict(zip(("channels", "height", "width"), planes.shape, strict=True))
+    return caffe_pb2().Datum(**sizes, data=planes.tobytes()).SerializeToString()
 
 
 def require_nuclei(sets: Sequence[FieldSet]) -> None:

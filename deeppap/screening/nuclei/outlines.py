@@ -22,7 +22,6 @@ from deeppap.screening.nuclei.regions import (
 WEIGHTS = np.array([4.1, -0.51, -1.2, 3.4, 4.4, -2.3, -1.0])
 CONSTANT = -35.2
 BORDER_UM = 2.3  # nearer to the border a nucleus is cut in half, and neither marked nor scored
-TYPICAL, SURE = 3.5, 0.5  # radius of a nucleus in micrometres; the least confidence of an outline that replaces it
 NOISE = 3  # digits of a pixel after which a centre differs between tiles: a half is then a half in each
 REACH = 6.0  # micrometres about a centre in which an outline is looked for if no region holds it
 
@@ -77,12 +76,17 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], 
     return regions, scores
 
 
-def radii(image: np.ndarray, mpp: float, points: np.ndarray) -> np.ndarray:
-    """Radii in micrometres, float64 (N,), of the nuclei at points (N, 2) of x, y; TYPICAL if no outline is sure."""
+def outlined(image: np.ndarray, mpp: float, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Middle, radius and confidence of the outline about each point, float64 (N, 2) of x, y.
+
+    Middles are float64 (N, 2) of x, y, radii float64 (N,) in micrometres. Outlines of large nuclei seldom have a
+    confidence above 0.3, and are as good as others.
+    """
     channel = smooth_darkness(image, mpp)
     regions, scores = outline_at(channel, rescale_points(points, image.shape, channel.shape))
+    middles = np.array([middle_of(region) for region in regions]).reshape(-1, 2)
     areas = np.array([region.area_um2 for region in regions])
-    return np.where(scores >= SURE, np.sqrt(areas / np.pi), TYPICAL)
+    return rescale_points(middles, channel.shape, image.shape), np.sqrt(areas / np.pi), scores
 
 
 def _half_way(channel: np.ndarray, row: int, column: int) -> Region:

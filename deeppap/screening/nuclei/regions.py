@@ -57,18 +57,20 @@ def darkness(image: np.ndarray, background: float | None = None) -> np.ndarray:
 
 
 def absorbance(image: np.ndarray, background: float | None = None) -> np.ndarray:
-    """Absorbance (natural logarithm) as a share of MAX_ABSORBANCE, uint8 (H, W): 0 bare glass.
+    """Absorbance (natural logarithm) of blue, green and red as a share of MAX_ABSORBANCE, uint8 (H, W, 3): 0 glass.
 
-    Layers add up in it (Beer and Lambert), so a nucleus stands out as much in a thick clump of cells as alone.
+    Layers add up in it (Beer and Lambert), so a nucleus stands out as much in a thick clump of cells as alone. The
+    channels of a grey image are equal.
     """
     level = background_of(image) if background is None else background
     through = np.maximum(np.arange(256), 1) / level
     table = np.clip(np.rint(-255 / MAX_ABSORBANCE * np.log(through)), 0, 255).astype(np.uint8)
-    return cv2.LUT(_light(image), table)
+    absorbed = cv2.LUT(image, table)
+    return absorbed if image.ndim == 3 else cv2.cvtColor(absorbed, cv2.COLOR_GRAY2BGR)
 
 
 def rescale(channel: np.ndarray, mpp: float, work: float) -> np.ndarray:
-    """The same field at `work` micrometres a pixel, uint8 (H, W)."""
+    """The same field at `work` micrometres a pixel, uint8 (H, W) or (H, W, C)."""
     height, width = (max(1, round(n * mpp / work)) for n in channel.shape[:2])
     if (height, width) == channel.shape[:2]:
         return channel

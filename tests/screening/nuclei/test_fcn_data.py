@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
-from deeppap.screening.nuclei.detector import STRIDE, NucleusDetector, maxima
+from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP, NucleusDetector, maxima
 from deeppap.screening.nuclei.fcn_data import (
+    BETWEEN,
     CROP,
     PEAK,
+    SIGMA,
     UNKNOWN,
+    WIDE,
     cut,
     prepare,
     rarity,
@@ -40,7 +44,7 @@ def test_same_seed_same_crops_another_seed_others(tmp_path, drawn):
     assert parts["a"] != parts["c"]
     images, targets = parts["a"]
     assert [key for key, _ in images] == [key for key, _ in targets] == [f"{i:08d}" for i in range(12)]
-    assert pixels(images[0][1]).shape == (1, CROP, CROP)
+    assert pixels(images[0][1]).shape == (3, CROP, CROP)
     assert pixels(targets[0][1]).shape == (1, CROP // STRIDE, CROP // STRIDE)
 
 
@@ -54,11 +58,34 @@ def test_map_is_aligned_with_its_crop(drawn):
         row, column = np.unravel_index(known.argmax(), known.shape)
         if known[row, column] > 0.9 * PEAK:
             seen += 1
+            crop = crop.min(axis=2)
             around = crop[
                 max(0, STRIDE * row - 3) : STRIDE * row + 5, max(0, STRIDE * column - 3) : STRIDE * column + 5
             ]
             assert around.mean() > np.percentile(crop, 80)
     assert seen > 20
+
+
+def test_some_crops_are_grey_and_some_have_all_colours(drawn):
+    """One net reads both: the channels of a grey field are equal."""
+    fields = [prepare(f, MPP, np.ones(len(f.points))) for f in drawn.fields]
+    rng = np.random.default_rng(1)
+    crops = np.stack([cut(fields, np.full(3, 1 / 3), rng)[0] for _ in range(60)]).astype(int)
+    spread = np.ptp(crops, axis=3).max(axis=(1, 2))
+    assert 5 < (spread == 0).sum() < 30
+    assert (spread > 15).sum() > 10
+
+
+def test_a_bump_is_wide_on_a_large_nucleus_and_leaves_a_valley_to_a_near_one(tmp_path):
+    image = np.full((300, 500), 230, np.uint8)
+    for x, radius in ((100, 24), (200, 10), (300, 24), (330, 24)):
+        cv2.circle(image, (x, 150), radius, 90, -1)
+    cv2.imwrite(str(tmp_path / "field.png"), image)
+    field = field_of(tmp_path / "field.png", [(100, 150), (200, 150), (300, 150), (330, 150)])
+    large, small, *touching = (prepare(field, MPP, np.ones(4)).sigmas * WORK_MPP).tolist()  # micrometres
+    assert large == pytest.approx(WIDE * 24 * MPP, rel=0.2)
+    assert small == SIGMA
+    assert touching == pytest.approx([BETWEEN * 30 * MPP] * 2, rel=0.05)
 
 
 def test_outside_and_border_of_a_field_are_unknown(drawn):
@@ -85,8 +112,9 @@ def teacher():
 def test_loose_marks_are_moved_and_unmarked_nuclei_hidden(teacher):
     image, points = draw_field(3)
     marked = points[:-1] + (4.0, -3.0)
-    moved, unknown = tidy(image, MPP, marked, teacher)
+    moved, radii, unknown = tidy(image, MPP, marked, teacher)
     assert np.linalg.norm(moved - points[:-1], axis=1).max() < 2
+    assert ((radii > 2) & (radii < 6)).all()
     x, y = np.rint(points).astype(int).T
     assert unknown[y[-1], x[-1]] == UNKNOWN
     assert not unknown[y[:-1], x[:-1]].any()
