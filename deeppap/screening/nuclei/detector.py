@@ -25,7 +25,7 @@ BLOCK = 36  # pixels at WORK_MPP that are a whole number of those that outlines 
 MULTIPLE = 4  # of both sides of the net's input: it is halved twice and enlarged again
 SMOOTH = 0.7  # pixels of the map: two maxima of one bump become one
 APART = 2  # pixels of the map between two maxima: the narrowest pair of nuclei is 4 micrometres apart
-VALLEY = 0.85  # of the lower maximum: if the way to a higher one stays above that, both are one nucleus
+VALLEY = 0.97  # of the lower maximum: if the way to a higher one stays above that, both are one nucleus
 
 
 class NucleusDetector:
