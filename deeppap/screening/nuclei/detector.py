@@ -18,14 +18,16 @@ from deeppap.screening.nuclei.regions import absorbance, darkness, fill_blocks, 
 
 DEPLOY = ROOT / "prototxt/nucleus_fcn/deploy.prototxt"
 WEIGHTS = ROOT / "models/nucleus_fcn/nucleus_fcn.caffemodel"  # shipped; its readme says what it was trained on
-WORK_MPP = 0.5  # micrometres a pixel of the net's input: a nucleus is 10 to 30 pixels wide
+# micrometres a pixel of the net's input: a nucleus is 12 to 50 pixels wide. The net learns at 0.5, from nuclei that are
+# enlarged more than they are reduced, and finds more nuclei, large and small, in a field of slightly smaller pixels
+WORK_MPP = 0.4
 STRIDE = 2  # pixels of the input to a pixel of the net's map
-CONFIDENCE = 0.25  # between where F is highest on Cervix93 (0.3) and what recall on smears asks for
-BLOCK = 36  # pixels at WORK_MPP that are a whole number of those that outlines are looked for in, 40
+CONFIDENCE = 0.4  # where F is highest on Cervix93; recall on smears asks for no more
+BLOCK = 36  # pixels at WORK_MPP that are a whole number of those that outlines are looked for in, 32
 MULTIPLE = 4  # of both sides of the net's input: it is halved twice and enlarged again
 SMOOTH = 0.7  # pixels of the map: two maxima of one bump become one
 APART = 2  # pixels of the map between two maxima: the narrowest pair of nuclei is 4 micrometres apart
-VALLEY = 0.97  # of the lower maximum: if the way to a higher one stays above that, both are one nucleus
+VALLEY = 0.9  # of the lower maximum: if the way to a higher one stays above that, both are one nucleus
 
 
 class NucleusDetector:
@@ -54,7 +56,7 @@ class NucleusDetector:
     """
 
     work_mpp = WORK_MPP
-    # what the net sees to each side, 30, and as far as a neighbour that shares an outline may lie, 16
+    # what the net sees to each side, 24, and as far as a neighbour that shares an outline may lie, 16
     margin_um = 60.0
 
     def __init__(self, weights: Path | None = None, confidence: float | None = None, device: Device | None = None):

@@ -14,12 +14,13 @@ from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
 from deeppap.io.files import disk_full, require_space
 from deeppap.io.progress import progress
-from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP, NucleusDetector
+from deeppap.screening.nuclei.detector import STRIDE, NucleusDetector
 from deeppap.screening.nuclei.fields import Field, FieldSet
 from deeppap.screening.nuclei.outlines import outlined
 from deeppap.screening.nuclei.regions import absorbance, rescale, rescale_points
 
-CROP = 128  # pixels at the net's pixel size: 64 micrometres, one whole cell and its neighbours
+TRAINED_MPP = 0.5  # micrometres a pixel of a crop before SCALE; detector.WORK_MPP is finer: see there
+CROP = 128  # pixels of TRAINED_MPP: 64 micrometres, one whole cell and its neighbours
 SIGMA = 1.75  # micrometres: the least bump drawn on a nucleus; those of a binucleate cell have a valley between them
 WIDE = 0.45  # of the radius: the bump of a larger nucleus; a small bump would be learnt as fragments
 BETWEEN = 0.3  # of the distance to the next nucleus, unless that is narrower than SIGMA: a valley remains
@@ -46,7 +47,7 @@ HIDDEN = 4.0  # micrometres about an unmarked nucleus that are hidden at least: 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A field at the net's pixel size."""
+    """A field at TRAINED_MPP."""
 
     absorbed: np.ndarray  # absorbance of blue, green and red, uint8 (H, W, 3)
     grey: np.ndarray  # absorbance of the field as a grey camera sees it, uint8 (H, W)
@@ -64,14 +65,14 @@ def prepare(field: Field, mpp: float, weights: np.ndarray, teacher: NucleusDetec
     else:
         points, unknown = field.points, np.zeros(image.shape[:2], np.uint8)
         _, radii, _ = outlined(image, mpp, points)
-    absorbed = rescale(absorbance(image), mpp, WORK_MPP)
+    absorbed = rescale(absorbance(image), mpp, TRAINED_MPP)
     seen_grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    grey = rescale(absorbance(seen_grey), mpp, WORK_MPP)[..., 0]
+    grey = rescale(absorbance(seen_grey), mpp, TRAINED_MPP)[..., 0]
     known = cv2.resize(unknown, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    rim = round(RIM / WORK_MPP)
+    rim = round(RIM / TRAINED_MPP)
     hidden = np.full(known.shape, UNKNOWN, np.uint8)
     hidden[rim:-rim, rim:-rim] = known[rim:-rim, rim:-rim]
-    sigmas = np.maximum(SIGMA, np.minimum(WIDE * radii, BETWEEN * mpp * _nearest(points))) / WORK_MPP
+    sigmas = np.maximum(SIGMA, np.minimum(WIDE * radii, BETWEEN * mpp * _nearest(points))) / TRAINED_MPP
     points = rescale_points(points, image.shape, grey.shape)
     return Prepared(absorbed, grey, points, np.asarray(weights, np.float64), sigmas, hidden)
 
@@ -147,7 +148,7 @@ def _placement(field: Prepared, rng: np.random.Generator) -> np.ndarray:
     height, width = field.grey.shape
     if len(field.points) and rng.random() < AT_NUCLEI:
         at = rng.choice(len(field.points), p=field.weights / field.weights.sum())
-        centre = field.points[at] + rng.uniform(-NEAR, NEAR, 2) / WORK_MPP
+        centre = field.points[at] + rng.uniform(-NEAR, NEAR, 2) / TRAINED_MPP
     else:
         centre = rng.uniform((0, 0), (width, height))
     turn, scale = rng.uniform(0, 2 * math.pi), math.exp(rng.uniform(*SCALE))

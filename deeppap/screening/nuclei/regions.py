@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.ndimage import binary_fill_holes
 from skimage.feature import peak_local_max
 from skimage.measure import find_contours
 from skimage.segmentation import watershed
@@ -15,7 +16,7 @@ BLOCK = 8  # pixels a side that are averaged to find the glass, so that noise is
 GLASS = 98  # percentile of those blocks; some of every field is bare, or nearly so
 MAX_ABSORBANCE = 2.0  # the natural logarithm at 255: a seventh of the light
 SMOOTH = 0.5  # micrometres
-AREAS = (14.0, 260.0)  # square micrometres: from a pyknotic nucleus to a large abnormal one
+AREAS = (14.0, 420.0)  # square micrometres: from a pyknotic nucleus to a large abnormal one
 WIDEST = 10.0  # micrometres: a dark area of a larger radius is cytoplasm or a fold, not a nucleus
 ABOVE_SURROUNDINGS = (6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 120, 140, 165)  # of 255
 ABOVE_GLASS = tuple(range(40, 232, 10))
@@ -30,6 +31,8 @@ ALIKE = 0.05  # log of area: a region closer than this to another one in the sam
 PIECES = 6  # more than that is no clump of nuclei
 LEAST_SOLID = 0.80  # a region of a lower solidity is no nucleus
 CORE = 75  # percentile of a region's darkness that stands for its core
+FRAGMENT = 0.6  # share of a region's area, below which what is left of it is a dark part of a granular nucleus
+RAGGED = 0.95  # share of a region's solidity, below which the same is true
 
 
 def background_of(image: np.ndarray) -> float:
@@ -300,14 +303,18 @@ def _ring(region: Region) -> np.ndarray:
 
 
 def tighten(region: Region, padded: np.ndarray) -> Region:
-    """The region cut half way from its ring's darkness to its core's: its threshold may lie far below."""
+    """The region without holes, cut half way from its ring's darkness to its core's: its threshold may be far lower."""
     around = region.cut(padded)
     ring = around[_ring(region)]
+    whole = replace(region, mask=binary_fill_holes(region.mask))
     if not ring.size:
-        return region
+        return whole
     level = (float(ring.mean()) + float(np.percentile(around[region.mask], CORE))) / 2
     dark = (region.mask & (around >= level)).astype(np.uint8)
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
     if count < 2:
-        return region
-    return replace(region, mask=numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+        return whole
+    tight = binary_fill_holes(numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+    small = np.count_nonzero(tight) < FRAGMENT * np.count_nonzero(region.mask)
+    # coarse chromatin falls apart at such a level
+    return whole if small or _solidity(tight) < RAGGED * _solidity(region.mask) else replace(region, mask=tight)

@@ -15,8 +15,7 @@ from deeppap.io.files import complete_or_absent, digest, remove, sha256_file, wr
 from deeppap.records.record import Record
 from deeppap.records.run_folder import locked
 from deeppap.screening.nuclei.detector import WEIGHTS as SHIPPED
-from deeppap.screening.nuclei.detector import WORK_MPP
-from deeppap.screening.nuclei.fcn_data import CROP, require_nuclei, write_crops
+from deeppap.screening.nuclei.fcn_data import CROP, TRAINED_MPP, require_nuclei, write_crops
 from deeppap.screening.nuclei.fields import FieldSet
 from deeppap.training.resolve import Schedule
 from deeppap.training.run_caffe import train
@@ -48,7 +47,7 @@ class DetectorRecord(Record, frozen=True):
     MADE_BY = "tools/train_detector.py"
 
     net: str
-    work_mpp: float
+    trained_mpp: float
     crop: int
     train_val: str  # digests of the prototxt files
     solver: str
@@ -82,7 +81,7 @@ class TrainRequest:
             prototxt_digest(PROTOTXT / "solver.prototxt", "SolverParameter"),
         )
         teacher = sha256_file(self.teacher or SHIPPED) if any(one.incomplete for one in self.sets) else None
-        return DetectorRecord(PREFIX, WORK_MPP, CROP, *files, self.crops, self.iterations, self.seed, sets, teacher)
+        return DetectorRecord(PREFIX, TRAINED_MPP, CROP, *files, self.crops, self.iterations, self.seed, sets, teacher)
 
 
 def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = print) -> Path:

@@ -8,12 +8,13 @@ import pytest
 
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
-from deeppap.screening.nuclei.detector import STRIDE, WORK_MPP, NucleusDetector, maxima
+from deeppap.screening.nuclei.detector import STRIDE, NucleusDetector, maxima
 from deeppap.screening.nuclei.fcn_data import (
     BETWEEN,
     CROP,
     PEAK,
     SIGMA,
+    TRAINED_MPP,
     UNKNOWN,
     WIDE,
     cut,
@@ -82,7 +83,7 @@ def test_a_bump_is_wide_on_a_large_nucleus_and_leaves_a_valley_to_a_near_one(tmp
         cv2.circle(image, (x, 150), radius, 90, -1)
     cv2.imwrite(str(tmp_path / "field.png"), image)
     field = field_of(tmp_path / "field.png", [(100, 150), (200, 150), (300, 150), (330, 150)])
-    large, small, *touching = (prepare(field, MPP, np.ones(4)).sigmas * WORK_MPP).tolist()  # micrometres
+    large, small, *touching = (prepare(field, MPP, np.ones(4)).sigmas * TRAINED_MPP).tolist()  # micrometres
     assert large == pytest.approx(WIDE * 24 * MPP, rel=0.2)
     assert small == SIGMA
     assert touching == pytest.approx([BETWEEN * 30 * MPP] * 2, rel=0.05)
