@@ -69,7 +69,11 @@ def _device(made: ScoreRecord) -> str:
 def _snapshots(run: RunResult) -> str:
     if run.record.external:
         return "those of the nets' own runs"
-    rule = f"{run.record.select} ({SELECTIONS[run.record.select]})"
+    adapted = any(fold.blend for fold in run.folds)
+    words = (
+        "the final one; cells held back from training choose its share" if adapted else SELECTIONS[run.record.select]
+    )
+    rule = f"{run.record.select} ({words})"
     for words, folds in grouped(run.folds, _newest):
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)

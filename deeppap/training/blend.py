@@ -2,7 +2,7 @@
 
 Wortsman et al. 2022 (arXiv:2109.01903): a net that was fine-tuned on few examples forgets; the mean of its weights and
 those that it started from is often better than both. Half and half is kept, unless the inner cells show another share
-to be better by more than one standard error (docs/experiments/adapting.md has what each share gave).
+to be better by more than two standard errors (docs/experiments/adapting.md has what each share gave).
 """
 
 import shutil
@@ -89,11 +89,11 @@ def chosen(labels: np.ndarray, found: Mapping[float, np.ndarray]) -> float:
 
 
 def gains(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether scores (n,) order cells better than those before, by more than one standard error (DeLong, paired)."""
+    """Whether scores (n,) order cells better than those before, by more than two standard errors (DeLong, paired)."""
     found = delong(labels, after, before, np.arange(len(labels)))
     # without an interval the one order is without a fault, and the other one has nothing right
     error = (found["interval"][1] - found["difference"]) / QUANTILE if found["interval"] else 0.0
-    return found["difference"] > error
+    return found["difference"] > 2 * error
 
 
 def mean_of_weights(source: Path, adapted: Path, share: float, out: Path) -> None:

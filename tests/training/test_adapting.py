@@ -139,6 +139,7 @@ def test_a_source_of_another_border_is_not_compared(adapted_fold, trained_fold, 
     said = []
     model = train_fold(fold, TrainOptions(source=source, device=Device(without_gpu=True)), say=said.append)
     assert (model.blend, model.source_mean_sha) == (None, None) and "_iter_" in model.snapshot
+    assert model.select == "last"  # by inner cells an adapted net is blended, not stopped
     assert any("border is reflect, and this run's constant" in line for line in said)
 
 
