@@ -57,7 +57,7 @@ def test_centres_beside_the_nuclei_are_warned_of(checkout, tmp_path, shift, warn
     cv2.imwrite(str(tmp_path / "field.png"), image)
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     done = run_tool(checkout, "import_labels", tmp_path / "labels.csv", "--out", tmp_path / "my_cells", "--mpp", 0.25)
-    assert ("darker" in done.stdout) == warned
+    assert ("darker" in done.stderr) == warned
 
 
 def test_an_import_is_replaced_and_nothing_else(checkout, tmp_path, labels):
