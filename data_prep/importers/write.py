@@ -33,14 +33,17 @@ class CheckPicture:
     def __init__(self):
         self.seen: Counter[str] = Counter()
         self.shown: dict[str, list[np.ndarray]] = defaultdict(list)
-        self.dark = 0  # centres that are darker than what is about them
+        self.dark: list[
+            bool
+        ] = []  # whether the centre of each normal and abnormal cell is darker than what is about it
 
     def add(self, image: np.ndarray, one: Labelled) -> None:
         """Look at a cell of an image, uint8 (H, W, 3) BGR."""
         name = one.known.name
         self.seen[name] += 1
-        core, around = (cv2.getRectSubPix(image, (side, side), one.centre) for side in (CORE, AROUND))
-        self.dark += core.mean() < np.median(around.mean(axis=2))
+        if one.known.label != NEITHER:
+            core, around = (cv2.getRectSubPix(image, (side, side), one.centre) for side in (CORE, AROUND))
+            self.dark.append(bool(core.mean() < np.median(around.mean(axis=2))))
         place = self.seen[name]
         if place > SHOWN:  # reservoir sampling, seeded by the cell's own number
             place = int(np.random.default_rng(place).integers(1, place, endpoint=True))
@@ -59,10 +62,10 @@ class CheckPicture:
 
     def doubt(self) -> str | None:
         """A line if many centres are not on a nucleus, as where boxes are given by another corner than is believed."""
-        cells = self.seen.total()
-        if cells < JUDGED or self.dark >= DARK * cells:
+        dark, cells = sum(self.dark), len(self.dark)
+        if cells < JUDGED or dark >= DARK * cells:
             return None
-        found = f"only {self.dark:,} of {cells:,} centres are darker than what is about them"
+        found = f"only {dark:,} of {cells:,} centres are darker than what is about them"
         return f"{found}: do they lie on nuclei? A box may be given by its middle or by a corner (--xy-is-centre)."
 
     def draw(self) -> np.ndarray:
