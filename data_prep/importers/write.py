@@ -33,9 +33,7 @@ class CheckPicture:
     def __init__(self):
         self.seen: Counter[str] = Counter()
         self.shown: dict[str, list[np.ndarray]] = defaultdict(list)
-        self.dark: list[
-            bool
-        ] = []  # whether the centre of each normal and abnormal cell is darker than what is about it
+        self.dark: list[bool] = []  # is a centre darker than what is about it? of normal and abnormal cells
 
     def add(self, image: np.ndarray, one: Labelled) -> None:
         """Look at a cell of an image, uint8 (H, W, 3) BGR."""
