@@ -57,7 +57,8 @@ def add_options(parser: ToolParser) -> None:
     parser.add_argument("--gz", action="store_true", help="write .geojson.gz")
     parser.add_argument("--tile", type=int, default=2048, help="side of a tile in pixels")
     parser.add_argument("--keep-parts", action="store_true", help="keep the cells of each tile beside the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace the scores of another net in --out")
+    replaced = "replace the results of another net, detector or threshold in --out"
+    parser.add_argument("--overwrite", action="store_true", help=replaced)
     add_cluster_option(parser)
     processes = "processes of --cluster local (default: one per core, or per GPU)"
     parser.add_argument("--workers", type=at_least_one, help=processes)

@@ -92,16 +92,18 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
         with source.reading(where, "an object"):
             if None in row:
                 raise UserError(where, f"{len(row) - 1} values", f"{row[None]}", "Correct the line.")
+            numbered = {name: with_point(value, separator) for name, value in row.items()}
+            pixel = numbered.get(columns.pixel)
             about = {
                 "group": row.get(columns.group) or None,
                 "id": row.get(columns.identity) or None,
                 "label": (row.get("label") or "").lower() if columns.kind != "label" else "",
                 "by": row.get("labelled_by") or "",
                 "at": row.get("labelled_at") or "",
-                "pixel_um": numbers(where, [row[columns.pixel]], 1, "a number")[0] if row.get(columns.pixel) else None,
+                "pixel_um": numbers(where, [pixel], 1, "a number")[0] if pixel else None,
             }
             image = source.images.find(row[columns.image], path)
-            place = _place(where, {k: with_point(v, separator) for k, v in row.items()}, columns, source)
+            place = _place(where, numbered, columns, source)
             yield Labelled(where, image, row[columns.kind], **place, **about)
 
 

@@ -189,7 +189,7 @@ def result_names(images: Sequence[Path]) -> list[str]:
 
 
 def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = False) -> None:
-    """Refuse a folder with results of another image, and unless `overwrite` of another net or threshold."""
+    """Refuse a folder with results of another image, and unless `overwrite` of another net, detector or threshold."""
     older = ScreenRecord.read_if_there(out)
     if older is None:
         return
@@ -204,6 +204,10 @@ def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = F
     if wanted != found and not overwrite:
         do = "Give another `out`, or `overwrite` to replace these scores."
         raise UserError(out, f"results of the net {wanted[:12]}", f"those of the net {found[:12]}", do)
+    found_by, older_by = ((one.detector_sha, one.confidence) for one in (plans[0].settings, older.settings))
+    if found_by != older_by and not overwrite:
+        do = "Give another `out`, or `overwrite` to replace these cells."
+        raise UserError(out, "results of the same nuclei", "those of another detector, confidence or list", do)
     limit, older_limit = (settings.threshold for settings in (plans[0].settings, older.settings))
     if limit != older_limit and not overwrite:
         do = "Give another `out`, or `overwrite` to replace these calls."

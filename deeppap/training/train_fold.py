@@ -89,7 +89,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         # weights and, in the solver's state, one value more for each history; Caffe cuts a file short on a full disk
         copies = 1 + schedule.histories + schedule.diff
         require_space(fold, copies * WEIGHTS_BYTES * schedule.snapshots_after(start))
-        _say_plan(fold, record, schedule, run, profile, say)
+        _say_plan(fold, record, schedule, run, profile, adapting, say)
         # killed between its last snapshot and its last test, a training still owes that test
         if start < schedule.max_iter or not is_tested(fold / "train.log", start):
             if options.device.tf32:
@@ -127,11 +127,18 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
 
 
 def _say_plan(
-    fold: Path, record: FoldRecord, schedule: Schedule, run: RunRecord, profile: Profile, say: Callable[[str], None]
+    fold: Path,
+    record: FoldRecord,
+    schedule: Schedule,
+    run: RunRecord,
+    profile: Profile,
+    adapting: bool,
+    say: Callable[[str], None],
 ) -> None:
     say(f"{fold}: {record.train_lmdb.entries:,} views, {schedule.describe()}, select {run.select}")
     # a fold of Herlev whose fields are kept together has 252 iterations by quick, which is enough
-    if 0 < schedule.epochs * schedule.iterations_per_epoch < ENOUGH * profile.least_iterations:
+    # an adapted net has learned before
+    if not adapting and 0 < schedule.epochs * schedule.iterations_per_epoch < ENOUGH * profile.least_iterations:
         say(too_few(schedule.max_iter, profile, run.dataset.view_plan))
     if caveat := run.selection_caveat:
         say(f"note: {caveat}")

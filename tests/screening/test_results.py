@@ -87,6 +87,17 @@ def test_scores_of_another_net_are_replaced_only_if_asked(settings, images, tmp_
     assert ScreenRecord.read(out).settings.weights_sha == other.weights_sha
 
 
+def test_nuclei_of_another_confidence_replace_the_results_only_if_asked(settings, images, tmp_path):
+    out, other = tmp_path / "out", replace(settings, confidence=0.9)
+    screen_images(images[:1], out, settings, MPP)
+    before = (out / "screen.json").read_bytes()
+    with pytest.raises(UserError, match="another detector, confidence or list.*`overwrite`"):
+        screen_images(images[:1], out, other, MPP)
+    assert (out / "screen.json").read_bytes() == before
+    screen_images(images[:1], out, other, MPP, overwrite=True)
+    assert ScreenRecord.read(out).settings.confidence == 0.9
+
+
 @pytest.mark.parametrize("name", ["cells.csv", "gallery.html", "a/cells.geojson", "a/worst.geojson.gz", "parts/x"])
 def test_file_that_no_screening_wrote_is_not_replaced(settings, images, tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)

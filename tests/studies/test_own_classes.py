@@ -232,7 +232,7 @@ def test_a_net_of_own_classes_is_adapted_and_judged_by_p_abnormal(scored, other_
 @pytest.mark.parametrize(
     ("classes", "changed", "ours"),
     [
-        ("own", "neither,folded", "NILM (normal), HSIL (abnormal), odd (abnormal), junk (neither), folded (neither)"),
+        ("own", "neither,speck", "NILM (normal), HSIL (abnormal), odd (abnormal), junk (neither), speck (neither)"),
         ("own", "normal,blot", "NILM (normal), blot (normal), HSIL (abnormal), odd (abnormal), junk (neither)"),
         (2, "neither,blot", "normal (normal), abnormal (abnormal)"),
     ],

@@ -6,7 +6,7 @@ const SKIP = "-";
 const kindOf = Object.fromEntries(data.classes.map(([, name, kind]) => [name, kind]));
 const nameOfKey = Object.fromEntries(data.classes.map(([key, name]) => [key.toLowerCase(), name]));
 const placeOf = Object.fromEntries(data.cells.map((cell, index) => [cell.id, index]));
-let shown = [], current = -1, zoom = 1;
+let shown = [], current = -1, inField = false, zoom = 1;
 let labels = {};     // by the cell's id: { class, by, at }, all text
 const undone = [];   // [id, its label before], the last change at the end
 
@@ -42,7 +42,8 @@ const buttons = data.cells.map((cell, index) => {
   const place = element("small", "", `${where}${Math.round(cell.x)}, ${Math.round(cell.y)}`);
   button.append(picture, score, element("b", "label"), place);
   button.addEventListener("click", () => show(shown.indexOf(index)));
-  button.addEventListener("focus", () => { if (!one.open) current = shown.indexOf(index); });
+  // as the field closes, the browser gives the focus back to the cell that it was opened from, not to the current one
+  button.addEventListener("focus", () => { if (!inField) current = shown.indexOf(index); });
   return button;
 });
 
@@ -236,6 +237,7 @@ function filter() {
 function show(place) {
   if (place < 0 || place >= shown.length) return;
   current = place;
+  inField = true;
   const cell = data.cells[shown[place]], field = data.images[cell.image], label = labels[cell.id];
   const ood = cell.out_of_distribution ? ", out of distribution" : "";
   const area = cell.area === null ? "" : `, nucleus ${cell.area.toFixed(1)} µm²`;
@@ -308,7 +310,10 @@ at("next").addEventListener("click", () => show(current + 1));
 at("in").addEventListener("click", () => zoomBy(2));
 at("out").addEventListener("click", () => zoomBy(0.5));
 at("close").addEventListener("click", () => one.close());
-one.addEventListener("close", () => { if (current >= 0) buttons[shown[current]].focus(); });
+one.addEventListener("close", () => {
+  inField = false;
+  if (current >= 0) buttons[shown[current]].focus();
+});
 at("filter").addEventListener("input", filter);
 at("filter").addEventListener("submit", (event) => event.preventDefault());
 recall();

@@ -103,6 +103,9 @@ def test_orders_filters_and_the_dialog(page, opened):
     assert view.inner_text("#facts").startswith("2 of 5")
     view.keyboard.press("Escape")
     assert view.inner_text("#progress") == "1 labelled"
+    # the next key labels the cell that was shown last, not the one that was opened first
+    view.keyboard.press("n")
+    assert view.inner_text("#progress") == "2 labelled; the net agrees with 0 of 1"
 
 
 @pytest.fixture(scope="module")
