@@ -1,5 +1,6 @@
 """From labels of any format to the cells of a manifest: classes, centres, repeats, and what is left out."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,9 @@ def _fits(one: Labelled, source: Source) -> bool:
         height, width = source.images.size(one.image)
         published = cric.PIXEL_UM if source.format == cric.NAME and width == cric.WIDTH else None
         # what a line states is not overruled: rounds of several pixel sizes are joined by one call
+        if source.mpp and one.pixel_um and not math.isclose(source.mpp, one.pixel_um, rel_tol=0.01):
+            stated = f"{source.path}: some lines state {one.pixel_um:g} um a pixel, which counts there"
+            source.warn(f"{stated}; {source.mpp:g} um is for lines that state none.")
         one.pixel_um = one.pixel_um or source.mpp or published
         if one.area and one.area > LARGEST_UM2 / (one.pixel_um or USUAL_UM) ** 2:
             one.centre, one.whole_cell = None, True

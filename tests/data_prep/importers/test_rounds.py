@@ -55,6 +55,14 @@ def test_a_former_import_is_joined_by_the_bytes_of_its_images(tmp_path):
     assert kinds_of(gather([new, old]))[tuple(points[1])] == "NILM"
 
 
+@pytest.mark.parametrize(("mpp", "warned"), [(0.25, False), (0.5, True)])
+def test_a_pixel_size_that_the_lines_contradict_is_said(tmp_path, mpp, warned):
+    labels = round_of(tmp_path / "a.csv", files.drawn(tmp_path), {0: "normal", 1: "HSIL"}, "Ann", "")
+    found = gather([labels], mpp=mpp)
+    assert {one.pixel_um for one in found.cells} == {0.25}
+    assert any("0.25 um a pixel" in line for line in found.warnings) == warned
+
+
 def test_the_nets_own_call_is_known_by_the_threshold_that_it_was_made_at(tmp_path):
     files.drawn(tmp_path)
     cells = [cell_at(50 + 40 * k, 60, score, outline=None, threshold=0.3) for k, score in enumerate((0.35, 0.2, 0.4))]
