@@ -200,16 +200,18 @@ def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = F
     if lost:
         found = f"results of {lost[0]}, another image"
         raise UserError(out, "a new folder, or older results of these images", found, ANOTHER)
+    if overwrite:
+        return
     wanted, found = plans[0].settings.weights_sha, older.settings.weights_sha
-    if wanted != found and not overwrite:
+    if wanted != found:
         do = "Give another `out`, or `overwrite` to replace these scores."
         raise UserError(out, f"results of the net {wanted[:12]}", f"those of the net {found[:12]}", do)
     found_by, older_by = ((one.detector_sha, one.confidence) for one in (plans[0].settings, older.settings))
-    if found_by != older_by and not overwrite:
+    if found_by != older_by:
         do = "Give another `out`, or `overwrite` to replace these cells."
         raise UserError(out, "results of the same nuclei", "those of another detector, confidence or list", do)
     limit, older_limit = (settings.threshold for settings in (plans[0].settings, older.settings))
-    if limit != older_limit and not overwrite:
+    if limit != older_limit:
         do = "Give another `out`, or `overwrite` to replace these calls."
         raise UserError(out, f"results at threshold {limit:g}", f"those at threshold {older_limit:g}", do)
 

@@ -306,15 +306,14 @@ def tighten(region: Region, padded: np.ndarray) -> Region:
     """The region without holes, cut half way from its ring's darkness to its core's: its threshold may be far lower."""
     around = region.cut(padded)
     ring = around[_ring(region)]
-    whole = replace(region, mask=binary_fill_holes(region.mask))
-    if not ring.size:
-        return whole
-    level = (float(ring.mean()) + float(np.percentile(around[region.mask], CORE))) / 2
-    dark = (region.mask & (around >= level)).astype(np.uint8)
-    count, numbers, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
-    if count < 2:
-        return whole
-    tight = binary_fill_holes(numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
-    small = np.count_nonzero(tight) < FRAGMENT * np.count_nonzero(region.mask)
-    # coarse chromatin falls apart at such a level
-    return whole if small or _solidity(tight) < RAGGED * _solidity(region.mask) else replace(region, mask=tight)
+    if ring.size:
+        level = (float(ring.mean()) + float(np.percentile(around[region.mask], CORE))) / 2
+        dark = (region.mask & (around >= level)).astype(np.uint8)
+        count, numbers, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
+        if count > 1:
+            tight = binary_fill_holes(numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+            enough = np.count_nonzero(tight) >= FRAGMENT * np.count_nonzero(region.mask)
+            # coarse chromatin falls apart at such a level
+            if enough and _solidity(tight) >= RAGGED * _solidity(region.mask):
+                return replace(region, mask=tight)
+    return replace(region, mask=binary_fill_holes(region.mask))
