@@ -56,6 +56,11 @@ def breakable(name: str) -> Markup:
     return Markup(re.sub(r"([_.-])", r"\1<wbr>", str(escape(printable(name)))))
 
 
+def capital(text: str) -> str:
+    """A text that begins as a sentence does."""
+    return text[:1].upper() + text[1:]
+
+
 def shortened(name: str) -> Markup:
     """A name of at most 22 characters, as gallery.js has it: a long one keeps its beginning and its end."""
     name = printable(name)
@@ -80,7 +85,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals |= {"source": source, "data_uri": data_uri}
-    environment.filters |= {"lines": lines, "breakable": breakable, "shortened": shortened}
+    environment.filters |= {"lines": lines, "breakable": breakable, "capital": capital, "shortened": shortened}
     return environment
 
 

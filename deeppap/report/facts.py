@@ -69,11 +69,9 @@ def _device(made: ScoreRecord) -> str:
 def _snapshots(run: RunResult) -> str:
     if run.record.external:
         return "those of the nets' own runs"
-    adapted = any(fold.blend for fold in run.folds)
-    words = (
-        "the final one; cells held back from training choose its share" if adapted else SELECTIONS[run.record.select]
-    )
-    rule = f"{run.record.select} ({words})"
+    rule = f"{run.record.select} ({SELECTIONS[run.record.select]})"
+    if any(fold.blend for fold in run.folds):
+        rule = f"{run.record.select} (the final one; cells held back from training choose its share)"
     for words, folds in grouped(run.folds, _newest):
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)

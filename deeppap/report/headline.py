@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from deeppap.io.html import capital
 from deeppap.report.notes import kept_of_nets, where
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
@@ -58,7 +59,7 @@ def _verdict(run: Run, auc: float | None, limits: Interval) -> str:
     if run.record.control:
         return "A control run: its net was trained on wrong labels on purpose."
     if doubt:
-        return f"{doubt[0].upper()}{doubt[1:]}."
+        return f"{capital(doubt)}."
     if auc is None:
         return "All cells have the same label, so the net cannot be judged."
     if limits is None or limits == TOO_FEW:

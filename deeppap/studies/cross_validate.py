@@ -23,10 +23,10 @@ from deeppap.scoring.ood import ensure_reference
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.thresholds import ensure_thresholds
 from deeppap.scoring.trained_model import TrainedModel
-from deeppap.stats.intervals import FEWEST
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
+from deeppap.training.snapshots import too_few
 from deeppap.training.source import SourceNet, fitted_to, require_same_outputs, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, train_fold
 
@@ -101,10 +101,8 @@ def cross_validate(
 def too_few_inner(cells: Sequence[Cell], fold: int) -> str:
     """A line if a fold's inner cells cannot judge an adapted net, so that its training would be in vain; else ""."""
     abnormal, normal = (sum(cell.label == label for cell in cells) for label in (1, 0))
-    if min(abnormal, normal) >= FEWEST:
-        return ""
-    few = f"{abnormal} abnormal and {normal} normal inner cells are too few to judge an adapted net"
-    return f"!! fold {fold}: {few}, which takes {FEWEST} of each. The source will be kept: label more cells first !!"
+    few = too_few(abnormal, normal)
+    return f"!! fold {fold}: {few}. The source will be kept: label more cells first !!" if few else ""
 
 
 def one_fold(

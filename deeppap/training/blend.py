@@ -26,7 +26,7 @@ from deeppap.io.files import complete_or_absent, remove, sha256_file, write_byte
 from deeppap.io.progress import progress
 from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
 from deeppap.stats.compare import delong
-from deeppap.stats.intervals import FEWEST
+from deeppap.training.snapshots import too_few
 from deeppap.training.source import SourceNet
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the adapted weights
@@ -82,7 +82,7 @@ def chosen(labels: np.ndarray, found: Mapping[float, np.ndarray]) -> float:
 
     With fewer than five cells of a label it is 0, the source as it is.
     """
-    if min((labels == label).sum() for label in (0, 1)) < FEWEST:
+    if too_few((labels == 1).sum(), (labels == 0).sum()):
         return 0.0
     best = max((share for share in found if share != HALF), key=lambda share: roc_auc_score(labels, found[share]))
     return best if gains(labels, found[HALF], found[best]) else HALF

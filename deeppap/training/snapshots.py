@@ -189,13 +189,10 @@ def kept(share: float) -> str:
 
 def kept_because(blend: BlendRecord) -> str:
     """The same, and what the inner cells showed."""
-    from deeppap.stats.intervals import FEWEST  # loads SciPy, which other nets need not wait for
-
-    cells = f"{blend.abnormal} abnormal and {blend.normal} normal inner cells"
-    aucs = {one.share: one.auc for one in blend.tried}
-    if min(blend.abnormal, blend.normal) < FEWEST:
-        few = f"{cells} are too few to judge an adapted net, which takes {FEWEST} of each label"
+    if few := too_few(blend.abnormal, blend.normal):
         return f"{kept(blend.share)}. {few}. Label more cells."
+    cells = _inner(blend.abnormal, blend.normal)
+    aucs = {one.share: one.auc for one in blend.tried}
     if blend.share:
         found = f"{kept(blend.share)}. On {cells}, AUC was {aucs[0]:.3f} before and is {aucs[blend.share]:.3f} now."
         unsure = " It fell by no more than chance allows. Label more cells."
@@ -203,3 +200,16 @@ def kept_because(blend: BlendRecord) -> str:
     best = max(auc for share, auc in aucs.items() if share)
     found = f"On {cells}, AUC was {aucs[0]:.3f} as it was and at best {best:.3f} adapted"
     return f"{kept(blend.share)}. {found}. Label more cells."
+
+
+def too_few(abnormal: int, normal: int) -> str:
+    """Why so many inner cells cannot judge an adapted net; "" if they can."""
+    from deeppap.stats.intervals import FEWEST  # loads SciPy, which other nets need not wait for
+
+    if min(abnormal, normal) >= FEWEST:
+        return ""
+    return f"{_inner(abnormal, normal)} are too few to judge an adapted net, which takes {FEWEST} of each label"
+
+
+def _inner(abnormal: int, normal: int) -> str:
+    return f"{abnormal} abnormal and {normal} normal inner cells"

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from data_prep.classes import known_class
 from deeppap.io.errors import printable
 from deeppap.io.files import digest, write_text
-from deeppap.io.html import data_uri, render
+from deeppap.io.html import capital, data_uri, render
 from deeppap.scoring.thresholds import short
 from deeppap.screening.cells import COLOURS, ScreenedCell, colour_of, hexadecimal, legend
 from deeppap.screening.plan import ImagePlan, Settings
@@ -214,7 +214,7 @@ def neither_text(counts: Mapping[str, int]) -> str:
 def banners(settings: Settings, results: Sequence["ImageResult"]) -> list[str]:
     """The lines above everything: why the net is doubted, and that its scores are not for such cells."""
     said = [*(f"{doubt}." for doubt in settings.doubts), *settings.not_adapted]
-    return [line[0].upper() + line[1:] for line in said] + ([line] if (line := ood_banner(results)) else [])
+    return [capital(line) for line in said] + ([line] if (line := ood_banner(results)) else [])
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:
