@@ -22,8 +22,7 @@ SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line name
 SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
 LEAST = 5  # cells of each label that five folds need
 CORE, AROUND = 7, 65  # pixels a side: what is compared at a centre, and what with
-# of centres that are darker than what is about them: right ones of Herlev, CRIC and SIPaKMeD are so in 92 to 99 %,
-# and those that lie 30 pixels beside in 45 to 51 %
+# of centres that are darker than what is about them: nearly all right ones are, and of those beside a nucleus half
 DARK, JUDGED = 0.75, 20
 
 
