@@ -75,16 +75,17 @@ def cross_validate(
     folds = _folds(options.folds, len(split.folds))
     # before any work: a fold of another recipe would make the run's mean meaningless
     require_one_recipe(folder, options.training.recipe(run.classes, ready.profile))
+    cells = {fold: parts_of(dataset, split, fold, run) for fold in folds} if options.source else {}
     if options.source:
         untrained = [fold for fold in folds if not (fold_folder(folder, fold) / ModelRecord.FILE).exists()]
-        require_unseen_folds(options.source, folder, {f: parts_of(dataset, split, f, run) for f in untrained})
+        require_unseen_folds(options.source, folder, {fold: cells[fold] for fold in untrained})
     missing = [fold for fold in folds if to_score(fold_folder(folder, fold))]
     if missing:
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
         if options.source and run.select == "inner":
-            lines += [too_few_inner(parts_of(dataset, split, fold, run)["inner"], fold) for fold in missing]
+            lines += [too_few_inner(cells[fold]["inner"], fold) for fold in missing]
         for line in [*filter(None, dict.fromkeys(lines)), *split_lines(dataset, split), *view_changes(run), plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds

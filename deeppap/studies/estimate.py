@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import is_built, need_bytes, parts_of, sources, views_in
+from data_prep.fold_data import is_built, need_bytes, sources, views_in
 from data_prep.profiles import Profile, batch_and_epochs
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import Message, prototxt_folder, read_prototxt, training_prototxt
@@ -58,7 +58,7 @@ def work(ready: Prepared, fold: int, adapting: bool, folder: Path) -> Work:
     # Caffe tests the net once per epoch; an epoch's last batch is filled up
     batch, tests = batch_and_epochs(profile, ready.run.classes, adapting)
     iterations = -(-views // batch) * tests
-    inner = len(parts_of(ready.dataset, ready.split, fold, ready.run)["inner"])
+    inner = len(validation.cells) if ready.run.select == "inner" else 0
     # the inner cells choose the thresholds for use
     scored = (len(ready.split.folds[fold]) + inner) * profile.test_views * profile.crops
     if (folder / ModelRecord.FILE).exists():
