@@ -340,8 +340,9 @@ class ThresholdRecord(Facts, frozen=True, kw_only=True):
     # so many held-back cells it rests on
     abnormal: Some
     normal: Some
-    # abnormal test cells that it calls abnormal, of so many; None of a record that is older than this
+    # abnormal test cells that it calls abnormal, of so many; None if they chose it
     tested: tuple[Count, Count] | None = None
+    by: Literal["inner", "test"] = "inner"  # the cells that chose it
 
 
 class ScoreRecord(Facts, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
-"""Thresholds for use: chosen on inner cells, which the net has not been trained on, for a stated sensitivity.
+"""Thresholds for use: chosen on cells that the net has not been trained on, for a stated sensitivity.
 
 The paper calls a cell abnormal at 0.5. A screening wants to miss few abnormal cells, and a net's 0.5 may miss many.
-The test cells cannot choose the threshold that they are judged at.
+Inner cells choose the threshold where a run has any. Where the last snapshot is taken (`select` last), the test cells
+do: they have chosen nothing else, but they cannot say what the threshold is worth.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,9 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
+from data_prep.cells import Cell
 from data_prep.classes import THRESHOLD
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
@@ -33,25 +36,34 @@ DIGITS = 6  # that count: an over-confident net may score its abnormal cells far
 BELOW = 2.5  # abnormal cells that must lie below a threshold, or it hangs on one or two of them
 
 
-def choose(scores: Sequence[CellScore], tested: Sequence[float] = ()) -> tuple[ThresholdRecord, ...]:
+def choose(labels: np.ndarray, scores: np.ndarray, tested: np.ndarray | None = None) -> tuple[ThresholdRecord, ...]:
     """The thresholds that cells held back from training choose; none if a label is missing among them.
 
-    `tested` are the scores of abnormal test cells, which say what a threshold is worth.
+    Parameters
+    ----------
+    labels, scores : ndarray, int64 and float64 (n,)
+        Of the cells that choose; those that are neither normal nor abnormal have no say.
+    tested : ndarray, float64 (m,), optional
+        Scores of abnormal test cells, which say what a threshold is worth. None if the test cells themselves choose.
     """
-    judged = [score for score in scores if score.cell.label < 2]
+    labels, scores = labels[labels < 2], scores[labels < 2]
     found = []
     for sensitivity in SENSITIVITIES.values():
-        labels, values = [s.cell.label for s in judged], [s.score for s in judged]
-        point = operating_point(labels, values, sensitivity) if judged else None
+        point = operating_point(labels, scores, sensitivity) if len(labels) else None
         if point is None:
             return ()
         # rounded down: a cell that the threshold calls abnormal stays so
         threshold = rounded_down(point["threshold"])
-        below = sum(value < threshold for label, value in zip(labels, values, strict=True) if label == 0)
-        counts = {name: point[name] for name in ("abnormal", "normal")}
-        counts["tested"] = (sum(value >= threshold for value in tested), len(tested))
         found.append(
-            ThresholdRecord(sensitivity=sensitivity, threshold=threshold, specificity=below / point["normal"], **counts)
+            ThresholdRecord(
+                sensitivity=sensitivity,
+                threshold=threshold,
+                specificity=float(np.mean(scores[labels == 0] < threshold)),
+                abnormal=point["abnormal"],
+                normal=point["normal"],
+                tested=None if tested is None else (int(np.sum(tested >= threshold)), len(tested)),
+                by="inner" if tested is not None else "test",
+            )
         )
     return tuple(found)
 
@@ -68,28 +80,46 @@ def ensure_thresholds(model: "TrainedModel", device: Device, say: Callable[[str]
 
 
 def add_thresholds(model: "TrainedModel", device: Device, batch: int | None, say: Callable[[str], None]) -> None:
-    """As `ensure_thresholds`, by who holds the fold's folder; inner_scores.csv keeps the scores.
+    """As `ensure_thresholds`, by who holds the fold's folder; inner_scores.csv keeps the scores of inner cells.
 
-    The inner cells have as many views and crops as the test cells had. A run without inner cells has no thresholds.
+    The inner cells have as many views and crops as the test cells had. A run whose test cells choose the snapshot has
+    no thresholds.
     """
     path = model.folder / scores_name()
     record = ScoreRecord.beside(path)
-    if model.run.select != "inner" or record.thresholds is not None:
+    if model.run.select == "paper" or record.thresholds is not None:
         return
     parts = model.fold_cells()
-    cells, test = parts["inner"], read_scores(path, [cell.id for cell in parts["test"]], model.outputs)
+    test = read_scores(path, [cell.id for cell in parts["test"]], model.outputs)
+    if model.run.select == "last":
+        found = choose(test.labels, test.scores)
+    else:
+        inner = _score_inner(model, parts["inner"], record, device, batch, say)
+        values = np.array([score.score for score in inner])
+        found = choose(np.array([score.cell.label for score in inner]), values, test.scores[test.labels == 1])
+    write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
+    for name, one in zip(SENSITIVITIES, found, strict=False):  # none is found without both labels
+        say(f"{name}: {text(one)}")
+    if not found:
+        say("no threshold for use: the cells held back are all normal, or all abnormal")
+
+
+def _score_inner(
+    model: "TrainedModel",
+    cells: Sequence[Cell],
+    record: ScoreRecord,
+    device: Device,
+    batch: int | None,
+    say: Callable[[str], None],
+) -> list[CellScore]:
+    """Score the inner cells as the record says that the test cells were scored, and keep the scores."""
     say(f"{model.folder}: {len(cells)} inner cells x {record.views} views x {record.crops} crops, for the thresholds")
     ready = model.engine(device, batch).view_input(model.mean, record.crops)
     scored = score_cells(ready, cells_of_data_set(cells, model.views(record.views)), model.outputs)
     bar = progress(scored, total=len(cells), desc="inner cells", unit="cell")
     scores = sorted(bar, key=lambda score: score.cell.id)
     write_scores(model.folder / FILE, scores)
-    found = choose(scores, test.scores[test.labels == 1].tolist())
-    write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
-    for name, one in zip(SENSITIVITIES, found, strict=False):  # none is found without both labels
-        say(f"{name}: {text(one)}")
-    if not found:
-        say("no threshold for use: the inner cells are all normal, or all abnormal")
+    return scores
 
 
 def of_nets(models: Sequence["TrainedModel"]) -> tuple[ThresholdRecord, ...]:
@@ -117,14 +147,14 @@ def text(one: ThresholdRecord, nets: int = 1) -> str:
     alarms = round((1 - one.specificity) * one.normal)
     found = f"threshold {short(one.threshold)}"
     found += f", the mean of {nets} nets; that of the fewest cells" if nets > 1 else ""
-    found += f" calls at least {called} of {one.abnormal} abnormal inner cells abnormal"
+    found += f" calls at least {called} of {one.abnormal} abnormal {one.by} cells abnormal"
     found += f", {alarms} of {one.normal} normal ones"
     if one.tested and one.tested[1]:
         right, of = one.tested
         found += f"; sensitivity on test cells {100 * right / of:.0f} % ({right} of {of})"
     if one.specificity == 0:
-        return f"{found}. It is of no use: every normal inner cell is called abnormal"
-    return f"{found}. It is uncertain: too few abnormal inner cells" if is_uncertain(one) else found
+        return f"{found}. It is of no use: every normal {one.by} cell is called abnormal"
+    return f"{found}. It is uncertain: too few abnormal {one.by} cells" if is_uncertain(one) else found
 
 
 def is_uncertain(one: ThresholdRecord) -> bool:
@@ -158,14 +188,14 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
     found = next((one for one in of_nets(models) if one.sensitivity == SENSITIVITIES[asked]), None)
     if found is None:
         model = next((model for model in models if not model.thresholds), models[0])
-        if model.run.select != "inner":
+        if model.run.select == "paper":
             raise FieldError(
                 "threshold",
-                "a net trained with `select` inner, which holds cells back to choose it by",
+                "a net trained with `select` inner or last, of which some cells have chosen nothing yet",
                 f"`select` {model.run.select} in {model.folder}",
                 "Give a number, or train with `select` inner.",
             )
         do = _how_to_get(model)
-        raise UserError(model.folder, "scores of inner cells of both labels, to choose a threshold by", "none", do)
+        raise UserError(model.folder, "scores of held-back cells of both labels, to choose a threshold by", "none", do)
     made = models[0].test_record
     return found.threshold, f"{asked}: {text(found, len(models))}. Chosen at {made.views} views x {made.crops} crops"

@@ -6,17 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from data_prep.cells import Cell
-from data_prep.classes import PLAIN
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import ThresholdRecord
-from deeppap.scoring.score_cells import CellScore
 from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold, short, text
 
 
-def cell_score(label, score):
-    cell = Cell(f"{label}-{score}", Path("a.png"), label, "", (0, 0), None)
-    return CellScore(cell, PLAIN, [], np.array([1 - score, score]), np.array([score]), np.array([score]))
+def chosen(pairs, tested=()):
+    """The thresholds that (label, score) pairs choose."""
+    labels, scores = np.array(pairs).reshape(-1, 2).T
+    return choose(labels.astype(int), scores, None if tested is None else np.array(tested))
 
 
 def record(sensitivity=0.95, threshold=0.3, specificity=0.8, abnormal=100, normal=100):
@@ -33,9 +31,8 @@ def net(*thresholds, select="inner", engine="caffe", folder=Path("net")):
 
 def test_the_threshold_reaches_the_sensitivity_and_no_more():
     # abnormal scores 0.2051234, 0.2151234, ...; normal ones around the fifth and the first of them
-    scores = [cell_score(1, 0.2051234 + k / 100) for k in range(40)]
-    scores += [cell_score(0, value) for value in (0.1, 0.205, 0.21, 0.3)] + [cell_score(2, 0.9)]
-    first, second = choose(scores)
+    pairs = [(1, 0.2051234 + k / 100) for k in range(40)]
+    first, second = chosen([*pairs, *((0, value) for value in (0.1, 0.205, 0.21, 0.3)), (2, 0.9)])
     assert (first.sensitivity, first.threshold) == (0.95, 0.225123)  # 38 of 40 lie at it or above, rounded down
     assert (second.sensitivity, second.threshold) == (0.99, 0.205123)  # all 40
     assert (first.specificity, second.specificity) == (0.75, 0.5)
@@ -43,7 +40,7 @@ def test_the_threshold_reaches_the_sensitivity_and_no_more():
 
 
 def test_an_over_confident_net_has_a_threshold_below_one_millionth():
-    found = choose([cell_score(1, 5.1234567e-7), *(cell_score(0, value) for value in (1e-9, 2e-9, 3e-9, 1e-3))])
+    found = chosen([(1, 5.1234567e-7), *((0, value) for value in (1e-9, 2e-9, 3e-9, 1e-3))])
     assert [(one.threshold, one.specificity) for one in found] == [(5.12345e-7, 0.75)] * 2
     (mean, _) = of_nets([net(*found), net(*found)])
     assert mean.threshold == 5.12345e-7
@@ -52,19 +49,21 @@ def test_an_over_confident_net_has_a_threshold_below_one_millionth():
 
 def test_a_threshold_that_calls_every_cell_abnormal_is_of_no_use():
     for lowest in (0.0, 1e-3):
-        found = choose([cell_score(1, lowest), *(cell_score(0, value) for value in (1e-3, 0.9))])
+        found = chosen([(1, lowest), *((0, value) for value in (1e-3, 0.9))])
         assert {one.specificity for one in found} == {0}
         assert all("of no use" in text(one) for one in found)
 
 
 def test_the_line_counts_cells_and_names_the_sensitivity_on_test_cells():
-    scores = [cell_score(1, 0.3 + k / 100) for k in range(7)] + [cell_score(0, value) for value in (0.1, 0.2, 0.9)]
-    (found, _) = choose(scores, [0.2, 0.29, 0.31, 0.5])
+    pairs = [(1, 0.3 + k / 100) for k in range(7)] + [(0, value) for value in (0.1, 0.2, 0.9)]
+    (found, _) = chosen(pairs, [0.2, 0.29, 0.31, 0.5])
     assert found.tested == (2, 4)
     line = text(found)
     assert "7 of 7 abnormal inner" in line and "1 of 3 normal" in line and "50 % (2 of 4)" in line
     assert "uncertain" in line and "95 %" not in line
-    assert "test cells" not in text(record())  # a record of an older version
+    (found, _) = chosen(pairs, None)
+    assert (found.threshold, found.by, found.tested) == (0.299999, "test", None)  # 0.3 as a float lies below it
+    assert "7 of 7 abnormal test" in text(found) and "sensitivity" not in text(found)
 
 
 def test_a_threshold_is_shown_with_three_digits_and_never_as_one():
@@ -73,7 +72,7 @@ def test_a_threshold_is_shown_with_three_digits_and_never_as_one():
 
 @pytest.mark.parametrize("labels", [[], [0, 0, 2], [1, 1]])
 def test_one_label_alone_chooses_none(labels):
-    assert choose([cell_score(label, 0.5) for label in labels]) == ()
+    assert chosen([(label, 0.5) for label in labels]) == ()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
     """Sens and Spec at 0.5 and at the thresholds that cells held back from training chose; None if no run has any."""
     columns = ["run", "chosen for", "threshold", "Sens (%)", "Spec (%)", "missed", "false alarms", "chosen on"]
     notes = [
-        "chosen on inner cells, held back from training and from testing; each fold is judged at its own threshold",
+        "chosen on cells that the net was not trained on; each fold is judged at its own threshold",
         "uncertain: fewer than 50 abnormal cells chose a sensitivity of 95 %, or fewer than 250 one of 99 %",
         "intervals hold the threshold",
         *interval_notes(runs),
@@ -60,7 +60,8 @@ def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
 
 def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
     chosen = [fold.made[0].thresholds or () for fold in run.folds]
-    if not all(chosen):
+    # a threshold must not be judged by the cells that it was chosen on
+    if not all(chosen) or (not run.record.external and any(one.by == "test" for same in chosen for one in same)):
         return None
     rows, data = [], []
     kinds = [(f"sensitivity {100 * same[0].sensitivity:.0f} %", same) for same in zip(*chosen, strict=True)]
