@@ -23,6 +23,7 @@ from deeppap.report.facts import SELECTIONS
 from deeppap.report.notes import made, scored_how, weights_of
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
+from deeppap.report.tables.by_set import by_set
 from deeppap.report.tables.comparison import baselines
 from deeppap.report.tables.performance import table3, table5
 from deeppap.scoring.results import FoldResult, RunResult
@@ -51,7 +52,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     values = [metric_text(metric, own[metric]) for metric in METRICS]
     # a run's figures are of five nets; a user downloads one
     rows.append([f"these weights alone, fold {fold.fold}", len(fold.ids), *values])
-    beside = baselines([run])
+    beside, each_set = baselines([run]), by_set([run])
     name_of = {share: name for name, share in SENSITIVITIES.items()}
     return render(
         "report/templates/model_card.md",
@@ -82,6 +83,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         thresholds=[(name_of[one.sensitivity], text(one)) for one in fold.made[0].thresholds or ()],
         command=_command(record),
         metrics=_table(table.columns, rows),
+        each_set=each_set and _table(each_set.columns[1:], [row[1:] for row in each_set.text_rows()]),
         baselines=_table(beside.columns[1:], [row[1:] for row in beside.text_rows()]),
     )
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import ModelRecord, RunRecord, ThresholdRecord
+from deeppap.records import ModelRecord, RunRecord, SetRecord, ThresholdRecord
 from deeppap.records.structs import CLASSIFY_VIEWS, BlendRecord, BlendTry
 from deeppap.report.facts import what_was_run
 from deeppap.report.figures.net import read_course
@@ -217,3 +217,15 @@ def test_what_was_kept_of_an_adapted_net_is_said(make):
         assert ("iteration" in card(run, fold).partition("## Data")[0]) is (blend.share > 0)
     # no snapshot of the training was scored, so that none has a ring
     assert [read_course(fold).chosen is None for fold in shown.folds[:3]] == [True, True, False]
+
+
+def test_a_card_of_several_sets_has_a_row_for_each(make):
+    run = make(dataset="phantom-manifest")
+    assert "Set by set" not in card(run)
+    ids = load_run(run).ids
+    record = RunRecord.read(run)
+    sets = (SetRecord(name=ids[0], path="a", cells=1, labels=(1, 0)),)
+    change(RunRecord, run, dataset=replace(record.dataset, sets=sets))
+    rows = [line.split(" | ")[:2] for line in card(run).partition("Set by set")[2].splitlines() if line[:1] == "|"]
+    assert rows[2] == [f"| {ids[0]}", "1"]
+    assert rows[3] == ["| all", str(len(ids))]
