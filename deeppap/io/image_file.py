@@ -23,6 +23,8 @@ ANOTHER_COPY = "Get this file again from where it came."
 CONVERT = "Convert it to 24-bit RGB."
 FIELDS = "If it is a slide, export fields of it as images and use those. Otherwise get this file again."
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
+# what these begin with, from so many bytes on
+FOREIGN = ((0, b"GIF8", "GIF"), (8, b"WEBP", "WebP"), (4, b"jP  ", "JPEG 2000"), (4, b"ftyp", "HEIC or AVIF"))
 SIDECAR = "._"  # of a Mac: what its other systems keep beside a file, under the file's name
 LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers
 FORMS = ("NFC", "NFD")  # an accented letter as one sign, or as a letter and its accent: what Macs give to files
@@ -166,8 +168,13 @@ def _header(path: Path, file, size: int) -> Header:
         raise UserError(path, "a whole image file", str(error), ANOTHER_COPY) from None
     if header is None:
         file.seek(0)
-        found = f"{size} bytes that start with {file.read(4)!r} and cannot be decoded"
-        raise UserError(path, FORMATS, found, ANOTHER_COPY)
+        start = file.read(12)
+        for place, sign, name in FOREIGN:
+            if start[place:].startswith(sign):
+                raise UserError(path, FORMATS, f"a {name} image", CONVERT)
+        raise UserError(
+            path, FORMATS, f"{size} bytes that start with {start[:4]!r} and cannot be decoded", ANOTHER_COPY
+        )
     return header
 
 
