@@ -3,7 +3,6 @@
 
 import os
 import shlex
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def add_options(parser: ToolParser) -> None:
     add_nets_option(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="results (default: screen/<image or folder>)")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel, if the file does not state it or is wrong")
-    parser.add_argument("--training-mpp", type=float, help="of the training images, if the run does not state it")
+    parser.add_argument("--training-mpp", type=float, help="micrometres per pixel at training, if not stated")
     add_detector_options(parser)
     parser.add_argument("--nuclei", type=Path, help="score these nuclei of one image: .geojson, .geojson.gz or .csv")
     parser.add_argument("--views", type=int, help="views of each cell, 1 to 100 (default: 5)")
@@ -82,9 +81,10 @@ def main() -> int:
     from deeppap.cluster.connect import on_cluster
     from deeppap.engines.device import gpus_for_workers
     from deeppap.scoring.open_nets import open_nets
+    from deeppap.scoring.thresholds import short
     from deeppap.screening.parts import require_parquet
     from deeppap.screening.plan import settings_of
-    from deeppap.screening.results import Outputs
+    from deeppap.screening.results import Outputs, counts_text
     from deeppap.screening.screen_images import run_here, screen_images
     from deeppap.screening.slides.open_slide import find_images
 
@@ -110,11 +110,18 @@ def main() -> int:
     cards = partial(gpus_for_workers, device, args.gpu)
     with on_cluster(args.cluster, run_on_workers, run_here, args.workers, cards) as run_tiles:
         results = screen_images(images, out, settings, *more, run=run_tiles, say=to_stderr)
-    for line in (line for result in results for line in result.lines()):
-        print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
+    for result in results:
+        print("\n".join(filter(None, (result.line(), result.given_line()))))
+        for line in result.warnings():
+            to_stderr(f"!! {line}")
+    if len(results) > 1:
+        print(f"total of {len(results)} images: {counts_text(results)}")
+    print(f"abnormal: P(abnormal) of {short(settings.threshold)} or more; not a medical device")
+    if any(result.out_of_distribution for result in results):
+        print("out of distribution: such scores mean little (docs/explanation/out-of-distribution.md)")
     if len(results) > 1:
         print(f"one row per image: {out / 'summary.html'}")
-    print(f"not a medical device; every cell, sorted by score: {out / 'gallery.html'}")
+    print(f"cells, to look at and to label: {out / 'gallery.html'}")
     # labels.csv names images without their folders: another folder may have an image of the same name
     alone = len(args.image) == 1 or len({path.parent for path in images}) > 1
     given = args.image if alone else [images[0].parent]

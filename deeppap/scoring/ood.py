@@ -243,10 +243,7 @@ def _fifths(train: Sequence[Cell], run: RunRecord) -> list[list[str]]:
 def share_line(found: Iterable[bool | None]) -> str | None:
     """The line that tools end with, from each cell's `out_of_distribution`; None if no cell was checked."""
     checked = [mark for mark in found if mark is not None]
-    return share_text(sum(checked), len(checked)) if checked else None
-
-
-def share_text(marked: int, checked: int) -> str:
-    """That line for so many cells out of distribution among those that were checked, at least one."""
-    share = f"{marked} of {checked} cells ({100 * marked / checked:.1f} %)"
+    if not checked:
+        return None
+    share = f"{sum(checked)} of {len(checked)} cells ({100 * sum(checked) / len(checked):.1f} %)"
     return f"{share} are out of distribution: their scores mean little (docs/explanation/out-of-distribution.md)"

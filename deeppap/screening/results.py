@@ -1,6 +1,7 @@
 """What a screening writes: everything in one pass over the parts, and what the folder of results may replace."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +14,6 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import remove
 from deeppap.io.own_files import note_begun, note_written, require_own
 from deeppap.records.record import Record
-from deeppap.scoring.ood import share_text
-from deeppap.scoring.thresholds import short
 from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.open_image import planned_image, require_same_bytes
 from deeppap.screening.outputs.geojson import writing_geojson
@@ -115,18 +114,10 @@ class ImageResult(msgspec.Struct):
             return self.abnormal
         return sum(self.histogram[round(threshold * BINS) :])
 
-    def lines(self) -> list[str]:
-        """What the terminal says of the image; warnings begin with `!!`."""
+    def line(self) -> str:
+        """What the terminal says of the image, without its warnings."""
         where = f" at the nuclei of {self.given_nuclei}" if self.given_nuclei else ""
-        called = f"{self.abnormal} called abnormal: P(abnormal) of {short(self.threshold)} or more"
-        found = [f"{self.image}: {self.cells} cells{where}, {called}"]
-        if self.neither:
-            found.append(f"neither normal nor abnormal: {neither_text(self.neither)}")
-        if line := self.given_line():
-            found.append(line)
-        if self.out_of_distribution is not None:
-            found.append(share_text(self.out_of_distribution, self.cells))
-        return found + [f"!! {line}" for line in self.warnings()]
+        return f"{self.image}{where}: {counts_text([self])}"
 
     def given_line(self) -> str:
         """What people called the cells, and how often the net agrees; "" if nobody did."""
@@ -146,6 +137,16 @@ class ImageResult(msgspec.Struct):
             again = "the same command tries again"
             found.append(f"{self.image}: {_text(tile.box)} were not screened: {tile.reason}; {again}")
         return found
+
+
+def counts_text(results: Sequence[ImageResult]) -> str:
+    """The cells of images in numbers: all, those called abnormal or neither, those out of distribution."""
+    neither = sum((Counter(one.neither) for one in results), Counter())
+    found = [f"{sum(one.cells for one in results):,} cells", f"{sum(one.abnormal for one in results):,} abnormal"]
+    found += [neither_text(neither)] if neither else []
+    checked = [one.out_of_distribution for one in results if one.out_of_distribution is not None]
+    found += [f"{sum(checked):,} out of distribution"] if checked else []
+    return ", ".join(found)
 
 
 def _text(box: Box) -> str:

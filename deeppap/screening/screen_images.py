@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from data_prep.pixel_size import same_pixel
-from deeppap.io.errors import FieldError, UserError
+from deeppap.io.errors import FieldError, ListError, UserError
 from deeppap.io.files import remove
 from deeppap.io.machine import TimeLimitError, time_limit
 from deeppap.io.progress import progress
@@ -88,25 +88,54 @@ def plan_images(
     nuclei: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Work:
-    """A plan and its tiles for each image; a mistake in any of them is reported before any is screened.
+    """A plan and its tiles for each image; all images that cannot be screened are named before any is screened.
 
     The pixel size that one image states may be replaced by `mpp`; among several a contradiction is most likely a
     mistake, and refused.
+
+    Raises
+    ------
+    UserError
+        If an image cannot be screened; of several images, a `ListError` that names each such image.
     """
-    work = []
+    work, unusable = [], []
     for path in paths:
-        image = open_image(str(path))
-        plan = plan_image(path, image, settings, out / PARTS, mpp, nuclei)
-        if mpp is not None and image.slide.mpp is not None and not same_pixel(mpp, image.slide.mpp):
-            line = f"{path}: the file states {image.slide.mpp:g} um a pixel; `mpp` {mpp:g} takes its place"
-            if len(paths) > 1:
-                do = "Screen it by itself, or leave `mpp` out for it."
-                raise FieldError("mpp", "the pixel size that each file states, if it does", line, do)
-            say(f"!! {line} !!")
-        # the tissue is found even if given nuclei do not need it: it reads the whole image once
-        work.append((plan, plan.tiles(image.tissue)))
-        require_unchanged(plan, image)
+        try:
+            image = open_image(str(path))
+            plan = plan_image(path, image, settings, out / PARTS, mpp, nuclei)
+            if mpp is not None and image.slide.mpp is not None and not same_pixel(mpp, image.slide.mpp):
+                line = f"the file states {image.slide.mpp:g} um a pixel; `mpp` {mpp:g} takes its place"
+                if len(paths) > 1:
+                    do = "Screen it by itself, or leave `mpp` out for it."
+                    raise UserError(path, f"an image of the pixel size `mpp` {mpp:g}", f"{image.slide.mpp:g} um", do)
+                say(f"!! {path}: {line} !!")
+            # the tissue is found even if given nuclei do not need it: it reads the whole image once
+            work.append((plan, plan.tiles(image.tissue)))
+            require_unchanged(plan, image)
+        except FieldError:  # an option of the call: the same for every image
+            raise
+        except UserError as error:
+            if len(paths) == 1:
+                raise
+            unusable.append(error)
+    if unusable:
+        raise _cannot_screen(unusable, len(paths))
     return work
+
+
+def _cannot_screen(errors: Sequence[UserError], images: int) -> UserError:
+    """One error of several images' errors: a line for each mistake, with all images that have it."""
+    where: dict[tuple[str, str, str], list[str]] = {}
+    for error in errors:
+        where.setdefault((error.expected, error.found, error.do), []).append(error.where)
+    lines = [
+        UserError(f"all {images} images" if len(names) == images else ", ".join(names), *said)
+        for said, names in where.items()
+    ]
+    if len(errors) < images:
+        do = "Nothing was screened. Correct them, or move them to another folder, and run the same command again."
+        lines.append(UserError(f"{images} images", "all to be usable", f"{len(errors)} that cannot be screened", do))
+    return lines[0] if len(lines) == 1 else ListError(lines, len(lines))
 
 
 def run_here(pairs: Sequence[tuple[ImagePlan, Box]], done: Callable[[int], None]) -> Failed:

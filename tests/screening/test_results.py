@@ -139,7 +139,7 @@ def test_interrupted_writing_is_completed(settings, images, tmp_path):
 def test_given_nuclei_are_named(settings, images, tmp_path):
     (tmp_path / "mine.csv").write_text("x,y\n150,150\n")
     (result,) = screen_images(images[:1], tmp_path / "out", settings, MPP, tmp_path / "mine.csv")
-    assert "1 cells at the nuclei of mine.csv" in result.lines()[0]
+    assert " at the nuclei of mine.csv: 1 cells" in result.line()
     assert "at the nuclei of mine.csv" in (tmp_path / "out/gallery.html").read_text()
     assert ScreenRecord.read(tmp_path / "out").images[0].given_nuclei == "mine.csv"
     assert not (tmp_path / "out/parts").exists()
@@ -151,7 +151,7 @@ def test_pixel_size_that_contradicts_a_file(settings, tmp_path):
         write_tiff(path, plain((300, 300, 3), 225), mpp=0.5)
     screen_images(slides[:1], tmp_path / "one", settings, MPP, say=said.append)
     assert len(said) == 1 and "0.5 um" in said[0] and "0.201" in said[0]
-    with pytest.raises(UserError, match="mpp: "):
+    with pytest.raises(UserError, match="`mpp` 0.201, found 0.5 um"):
         screen_images(slides, tmp_path / "both", settings, MPP)
     screen_images(slides, tmp_path / "both", settings, 0.501)
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import FieldError, ListError, UserError
 from deeppap.io.own_files import LIST
 from deeppap.phantom.field import field_of
 from deeppap.records import ThresholdRecord
@@ -81,8 +81,9 @@ def test_everything_is_written_and_nothing_else(screened):
     assert {path.name for path in out.iterdir()} == {*RESULTS, LIST, ".lock", "field", "bare"}
     assert {path.name for path in (out / "field").iterdir()} == FILES
     assert "screen/all/gallery.html" in done.stdout and "not a medical device" in done.stdout
-    assert f"field.png: {len(rows_of(out))} cells" in done.stdout
-    assert "bare.png: 0 cells" in done.stdout
+    count = len(rows_of(out))
+    lines = [line.split(",")[0] for line in done.stdout.splitlines()]
+    assert lines[:3] == ["bare.png: 0 cells", f"field.png: {count} cells", f"total of 2 images: {count} cells"]
 
 
 def test_every_file_holds_the_same_cells(screened, pixels):
@@ -121,7 +122,7 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     assert line in done.stderr and "uncertain" in done.stderr
     out, above = checkout / "screen/sens95", sum(score >= middle for score in scores)
     assert 0 < above < len(scores)
-    assert f"{above} called abnormal: P(abnormal) of {short(middle)} or more" in done.stdout
+    assert f" {above} abnormal" in done.stdout and f"P(abnormal) of {short(middle)} or more" in done.stdout
     assert sum(row["called"] == "abnormal" for row in rows_of(out)) == above
     detections = features_of(out / "field/cells.geojson")
     assert sum(one["classification"]["name"] == "Abnormal" for one in detections) == above
@@ -141,7 +142,7 @@ def test_cells_out_of_distribution_are_marked_everywhere(screened, pixels, evalu
     rows = rows_of(out)
     marks = [row["out_of_distribution"] for row in rows]
     assert set(marks) <= {"yes", "no"}
-    assert f"{marks.count('yes')} of {len(rows)} cells" in done.stdout
+    assert f"{marks.count('yes')} out of distribution" in done.stdout
     assert [row["out_of_distribution"] for row in parquet.read_table(out / "cells.parquet").to_pylist()] == marks
     apart = [one["measurements"][OOD] for one in features_of(out / "field/cells.geojson")]
     assert ["yes" if value > 1 else "no" for value in apart] == marks
@@ -262,6 +263,31 @@ def test_image_that_cannot_be_screened_leaves_nothing(trained_fold, tmp_path, sh
     with pytest.raises(UserError, match=said):
         screen_images([tmp_path / "bad.png"], tmp_path / "out", settings_for(trained_fold), given.get("mpp"), nuclei)
     assert not (tmp_path / "out").exists()
+
+
+def test_all_unusable_images_are_named_before_any_is_screened(trained_fold, folder, tmp_path):
+    """Those with one mistake share a line; a mistake of the call stops it at once."""
+    images, settings = [folder / "field.png"], settings_for(trained_fold)
+    for name, pixels in (("grey", plain((300, 300), 225)), ("grey2", plain((300, 300), 225)), ("cut", None)):
+        images.append(tmp_path / f"{name}.png")
+        if pixels is None:
+            images[-1].write_bytes((folder / "field.png").read_bytes()[:5000])
+        else:
+            cv2.imwrite(str(images[-1]), pixels)
+    ran = []
+    with pytest.raises(ListError) as caught:
+        screen_images(images, tmp_path / "out", settings, MPP, run=lambda pairs, done: ran.append(pairs))
+    grey, cut, total = caught.value.lines()
+    assert grey.startswith(f"{images[1]}, {images[2]}: expected") and "colour" in grey
+    assert cut.startswith(f"{images[3]}: expected")
+    assert total.startswith("4 images: ") and "found 3 that" in total
+    assert not ran and not (tmp_path / "out").exists()
+    with pytest.raises(UserError) as caught:  # one option is missing for all of them
+        screen_images(images[1:3], tmp_path / "out", settings)
+    (line,) = caught.value.lines()
+    assert line.startswith("all 2 images: expected") and "`mpp`" in line
+    with pytest.raises(FieldError, match="mpp: .* found 7"):
+        screen_images(images, tmp_path / "out", settings, 7)
 
 
 @pytest.mark.parametrize(
