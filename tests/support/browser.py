@@ -62,3 +62,9 @@ TOO_WIDE = """() => [...document.querySelectorAll('body, body *')].filter((e) =>
 WITHOUT_NAME = """() => [...document.querySelectorAll('button, input, select')].filter((e) =>
     !(e.textContent.trim() || e.getAttribute('aria-label') || (e.labels && e.labels.length) || e.title)
 ).map((e) => e.outerHTML.slice(0, 80))"""
+
+# what reaches out of a box at its right, and is no box that scrolls
+INSIDE = """(box) => [...document.querySelectorAll(box + ' *')].filter((e) => {
+    const inside = e.closest('#field, svg'), edge = document.querySelector(box).getBoundingClientRect().right;
+    return !inside && e.clientWidth > 0 && e.getBoundingClientRect().right > edge + 1;
+}).map((e) => e.tagName + '#' + e.id + '.' + e.className).slice(0, 5)"""

@@ -43,7 +43,11 @@ const buttons = data.cells.map((cell, index) => {
   button.append(picture, score, element("b", "label"), place);
   button.addEventListener("click", () => show(shown.indexOf(index)));
   // as the field closes, the browser gives the focus back to the cell that it was opened from, not to the current one
-  button.addEventListener("focus", () => { if (!inField) current = shown.indexOf(index); });
+  button.addEventListener("focus", () => {
+    if (inField) return;
+    current = shown.indexOf(index);
+    drawState();
+  });
   return button;
 });
 
@@ -54,9 +58,16 @@ function disagrees(cell) {
   return kind === "normal" || kind === "abnormal" ? kind !== cell.called : false;
 }
 
+// The browser keeps the labels of each image by themselves: its own gallery and that of all images share them.
+// Labels of an older file whose images are not on this page belong to the page.
+const stores = [...data.images.map((field) => field.key), data.key];
+const storeOf = Object.fromEntries(data.images.map((field) => [field.name, field.key]));
+
 function keep() {
+  const kept = Object.fromEntries(stores.map((key) => [key, {}]));
+  for (const [id, label] of Object.entries(labels)) kept[storeOf[label.row.image] ?? data.key][id] = label;
   try {
-    localStorage.setItem(`deeppap-labels-${data.key}`, JSON.stringify(labels));
+    for (const key of stores) localStorage.setItem(`deeppap-labels-${key}`, JSON.stringify(kept[key]));
     localStorage.setItem("deeppap-name", at("who").value);
   } catch {
     at("said").textContent = "This browser keeps nothing: save the labels before you close or reload the page.";
@@ -65,7 +76,7 @@ function keep() {
 
 function recall() {
   try {
-    labels = JSON.parse(localStorage.getItem(`deeppap-labels-${data.key}`)) || {};
+    for (const key of stores) Object.assign(labels, JSON.parse(localStorage.getItem(`deeppap-labels-${key}`)));
     at("who").value = localStorage.getItem("deeppap-name") || "";
   } catch {
     labels = {};
@@ -90,6 +101,22 @@ function drawLabels() {
   }
   at("progress").textContent = `${count} labelled` + (judged ? `; the net agrees with ${agreeing} of ${judged}` : "");
   at("undo").disabled = undone.length === 0;
+  drawState();
+}
+
+const inWords = (label) => (label.class === SKIP ? "skipped" : `label: ${label.class}${label.by ? `, by ${label.by}` : ""}`);
+
+// What is known of the current cell: the pressed key, and in the field also its label and the one given just before
+function drawState() {
+  const cell = data.cells[shown[current]], label = cell && labels[cell.id], mark = one.querySelector(".label");
+  document.querySelectorAll(".key[data-class]").forEach((button) => {
+    button.setAttribute("aria-pressed", Boolean(label) && label.class === button.dataset.class);
+  });
+  mark.textContent = label ? inWords(label) + (disagrees(cell) ? `; the net says ${cell.called}` : "") : "";
+  mark.classList.toggle("against", Boolean(label) && disagrees(cell));
+  const [last] = undone.at(-1) || [], given = labels[last], place = shown.indexOf(placeOf[last]);
+  const before = given && place >= 0 && place !== current ? ` Cell ${place + 1}: ${inWords(given)}; U takes it back.` : "";
+  one.querySelector("#state [role=status]").textContent = (label ? "" : "No label yet.") + before;
 }
 
 function setLabel(name) {
@@ -97,9 +124,9 @@ function setLabel(name) {
     at("said").textContent = "Choose a cell first.";
     return;
   }
-  const id = data.cells[shown[current]].id;
+  const cell = data.cells[shown[current]], id = cell.id, when = new Date().toISOString().slice(0, 19) + "Z";
   undone.push([id, labels[id]]);
-  labels[id] = { class: name, by: at("who").value.trim(), at: new Date().toISOString().slice(0, 19) + "Z" };
+  labels[id] = { class: name, by: at("who").value.trim(), at: when, row: rowOf(cell) };
   keep();
   drawLabels();
   move(Math.min(current + 1, shown.length - 1));
@@ -130,17 +157,20 @@ const FORMULA = /^'*[=+\-@\t\r]/;
 const asText = (value) => (FORMULA.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value);
 const quoted = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
+function rowOf(cell) {
+  const { name, pixel_um } = data.images[cell.image];
+  return { id: cell.id, image: name, x: cell.x, y: cell.y, pixel_um, p_abnormal: cell.score };
+}
+
 function csvOfLabels() {
-  const rows = [COLUMNS];
-  for (const cell of data.cells) {
-    const label = labels[cell.id];
+  const rows = [COLUMNS], here = data.cells.map((cell) => cell.id);
+  // labels of cells that this page does not show are kept too
+  for (const id of [...here, ...Object.keys(labels).filter((one) => !(one in placeOf))]) {
+    const label = labels[id];
     if (!label || label.class === SKIP) continue;
-    const field = data.images[cell.image];
-    rows.push([cell.id, field.name, cell.x, cell.y, field.pixel_um, label.class, label.by, label.at, cell.score]);
-  }
-  // of an older file that was read: labels of cells that this page does not show are kept
-  for (const [id, label] of Object.entries(labels)) {
-    if (!(id in placeOf) && label.row && label.class !== SKIP) rows.push(COLUMNS.map((name) => label.row[name] ?? ""));
+    const known = id in placeOf ? rowOf(data.cells[placeOf[id]]) : label.row;
+    const row = { ...known, class: label.class, labelled_by: label.by, labelled_at: label.at };
+    rows.push(COLUMNS.map((name) => row[name] ?? ""));
   }
   return rows.map((row) => row.map((value) => quoted(asText(String(value)))).join(",")).join("\n") + "\n";
 }
@@ -186,14 +216,12 @@ at("older").addEventListener("change", async (event) => {
   event.target.value = "";
 });
 at("who").addEventListener("change", keep);
-at("skip").addEventListener("click", () => setLabel(SKIP));
 at("undo").addEventListener("click", undo);
-document.querySelectorAll(".key[data-class]").forEach((button) => {
+document.querySelectorAll(".key").forEach((button) => {
   // a click must not take the focus from the cell that is labelled
   button.addEventListener("mousedown", (event) => event.preventDefault());
-  button.addEventListener("click", () => setLabel(button.dataset.class));
+  if (button.dataset.class) button.addEventListener("click", () => setLabel(button.dataset.class));
 });
-for (const name of ["skip", "undo"]) at(name).addEventListener("mousedown", (event) => event.preventDefault());
 
 // ---- which cells are shown ----------------------------------------------------------------------------------------
 
@@ -230,6 +258,7 @@ function filter() {
     const middle = Number(bar.dataset.low) + 0.025;
     bar.classList.toggle("off", middle < from || middle > to);
   });
+  drawState();
 }
 
 // ---- one cell in its field ----------------------------------------------------------------------------------------
@@ -238,20 +267,23 @@ function show(place) {
   if (place < 0 || place >= shown.length) return;
   current = place;
   inField = true;
-  const cell = data.cells[shown[place]], field = data.images[cell.image], label = labels[cell.id];
+  const cell = data.cells[shown[place]], field = data.images[cell.image];
   const ood = cell.out_of_distribution ? ", out of distribution" : "";
   const area = cell.area === null ? "" : `, nucleus ${cell.area.toFixed(1)} µm²`;
-  const person = label && label.class !== SKIP ? ` Labelled ${label.class}${label.by ? ` by ${label.by}` : ""}.` : "";
-  at("facts").textContent = `${place + 1} of ${shown.length}: P(abnormal) ${cell.score.toFixed(3)} ± ` +
-    `${cell.spread.toFixed(3)} (${named(cell)})${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ` +
-    `${field.name}.${person}`;
+  const spread = cell.spread === null ? "" : ` ± ${cell.spread.toFixed(3)}`;
+  at("facts").textContent = `${place + 1} of ${shown.length}: P(abnormal) ${cell.score.toFixed(3)}${spread} ` +
+    `(${named(cell)})${ood}${area}, at ${cell.x.toFixed(1)}, ${cell.y.toFixed(1)} of ${field.name}`;
+  drawState();
   const large = at("large"), source = cell.around || field.picture;
   large.onload = draw;
   if (large.src !== source) large.src = source;
   at("small").src = field.picture;
   at("spot").style.left = `${(100 * (cell.x + 0.5)) / field.width}%`;
   at("spot").style.top = `${(100 * (cell.y + 0.5)) / field.height}%`;
-  if (!one.open) one.showModal();
+  if (!one.open) {
+    one.querySelector("header").after(at("keys"));  // one row of keys, here while the field is open
+    one.showModal();
+  }
   if (large.complete) draw();
   at("previous").disabled = place === 0;
   at("next").disabled = place === shown.length - 1;
@@ -312,6 +344,7 @@ at("out").addEventListener("click", () => zoomBy(0.5));
 at("close").addEventListener("click", () => one.close());
 one.addEventListener("close", () => {
   inField = false;
+  at("saving").before(at("keys"));
   if (current >= 0) buttons[shown[current]].focus();
 });
 at("filter").addEventListener("input", filter);

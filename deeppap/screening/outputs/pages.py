@@ -44,9 +44,10 @@ MOST_KEYS = 9
 
 
 class _Image(msgspec.Struct):
-    """An image of the page; `picture` is all of it, or its overview."""
+    """An image of the page; `picture` is all of it, or its overview; the browser keeps its labels by `key`."""
 
     name: str
+    key: str
     width: int
     height: int
     picture: str
@@ -60,7 +61,7 @@ class _Cell(msgspec.Struct):
     x: float
     y: float
     score: float
-    spread: float
+    spread: float | None  # None of one view
     area: float | None
     called: str
     kind: str  # "" of a net of two classes
@@ -91,7 +92,7 @@ class Gallery:
     def __init__(self, settings: Settings, images: int = 1):
         self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
         self.warnings = partial(banners, settings)
-        self.threshold = settings.threshold
+        self.threshold, self.views = settings.threshold, settings.views
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
@@ -115,7 +116,7 @@ class Gallery:
                 x=cell.x,
                 y=cell.y,
                 score=round(cell.score, 6),
-                spread=round(cell.spread, 6),
+                spread=round(cell.spread, 6) if self.views > 1 else None,
                 area=None if math.isnan(cell.area_um2) else round(cell.area_um2, 3),
                 called=cell.called,
                 kind=cell.kind,
@@ -129,7 +130,8 @@ class Gallery:
                 rank=ranks.get(cell.id),
             )
             self.cells.append(shown)
-        self.images.append(_Image(printable(plan.name), plan.width, plan.height, picture, plan.mpp))
+        name, key = printable(plan.name), digest(plan.image_sha)[:16]
+        self.images.append(_Image(name, key, plan.width, plan.height, picture, plan.mpp))
         self.shas.append(plan.image_sha)
 
     def summary_row(self, result: "ImageResult", gallery: str) -> SummaryRow:
@@ -146,8 +148,8 @@ class Gallery:
             "threshold": self.threshold,
             "colours": colours,
             "classes": self.keys,
-            # labels that the browser keeps belong to these images, whichever net scored them
-            "key": digest(self.shas)[:16],
+            # of all images: labels that the browser keeps belong to images, whichever net scored them
+            "key": digest("page", self.shas)[:16],
         }
         # a file name that holds </script> must not end the data
         text = Markup(msgspec.json.encode(data).decode().replace("<", "\\u003c"))
@@ -155,7 +157,7 @@ class Gallery:
         page = render(
             "screening/outputs/gallery.html",
             script="screening/outputs/gallery.js",
-            title="Cells by P(abnormal)",
+            title=f"Cells of {results[0].image if len(results) == 1 else f'{len(results)} images'}",
             results=results,
             cells=sum(r.cells for r in results),
             abnormal=sum(r.abnormal for r in results),
@@ -182,15 +184,14 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
     page = render(
         "screening/outputs/summary.html",
         script="screening/outputs/summary.js",
-        title="Images by their cells",
+        title="Screened images",
         rows=rows,
         cells=sum(row.result.cells for row in rows),
         warned=sum(bool(row.result.warnings()) for row in rows),
         banners=banners(settings, [row.result for row in rows]),
         thresholds=thresholds,
         headings=[
-            f"{'called abnormal, ' * (threshold == settings.threshold)}{short(threshold)} or more"
-            for threshold in thresholds
+            f"{'abnormal: ' * (threshold == settings.threshold)}{short(threshold)} or more" for threshold in thresholds
         ],
         net=_net(settings),
         colour_of=_colour_of,

@@ -9,7 +9,7 @@ from deeppap.screening.outputs.pages import Gallery, write_summary
 from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
 from deeppap.screening.slides.field_image import FieldImage
-from tests.support.browser import TOO_WIDE, WITHOUT_NAME, until
+from tests.support.browser import INSIDE, TOO_WIDE, WITHOUT_NAME, until
 from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of
 
@@ -106,6 +106,78 @@ def test_orders_filters_and_the_dialog(page, opened):
     # the next key labels the cell that was shown last, not the one that was opened first
     view.keyboard.press("n")
     assert view.inner_text("#progress") == "2 labelled; the net agrees with 0 of 1"
+
+
+def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
+    view = opened(page[0])
+    view.focus(".cell >> nth=0")
+    view.keyboard.press("Enter")
+    keys = view.locator("dialog .key:visible")
+    assert keys.count() == view.locator(".key").count() > 9
+    assert "± 0.050" in view.inner_text("#facts")
+    view.keyboard.press("a")  # moves on to the second cell, and says what the first got
+    assert view.inner_text("#state .label") == ""
+    assert "Cell 1: label: abnormal" in view.inner_text("#state")
+    view.locator("dialog .key", has_text="HSIL").click()
+    view.keyboard.press("ArrowLeft")
+    assert view.inner_text("#facts").startswith("2 of 5")
+    assert view.inner_text("#state .label") == "label: HSIL"
+    assert view.locator(".key[aria-pressed=true]").inner_text().split() == ["5", "HSIL"]
+    view.keyboard.press("u")
+    assert view.inner_text("#state .label") == "" and view.locator(".key[aria-pressed=true]").count() == 0
+    view.keyboard.press("Escape")
+    assert view.locator("#desk .key:visible").count() == view.locator(".key").count()
+    view.locator("#desk .key", has_text="normal").first.click()
+    assert view.inner_text("#progress").startswith("2 labelled")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_facts_of_the_field_view_are_not_squeezed(page, opened, width):
+    view = opened(page[0], width)
+    view.click(".cell >> nth=0")
+    assert view.locator("#facts").bounding_box()["width"] > 0.6 * width
+    assert view.evaluate(INSIDE, "#one") == []
+
+
+def test_one_view_has_no_spread(tmp_path, opened):
+    plan = plan_of(tmp_path / "field.png")
+    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    result, gallery = ImageResult.of(plan), Gallery(plain_settings(views=1))
+    gallery.add_image(plan, FieldImage(plan.image), [cell_at(100, 60, spread=0.0)])
+    gallery.write(tmp_path / "gallery.html", [result])
+    view = opened(tmp_path / "gallery.html")
+    view.click(".cell")
+    assert "P(abnormal) 0.700 (abnormal)" in view.inner_text("#facts")
+
+
+def test_the_gallery_of_one_image_shares_its_labels_with_that_of_all(tmp_path, opened):
+    plans, all_cells = [plan_of(tmp_path / f"{name}.png", image_sha=name * 64) for name in "ab"], []
+    whole, results = Gallery(plain_settings(), 2), []
+    for plan in plans:
+        cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+        cells = [cell_at(100 + 90 * k, 60, score, plan.name) for k, score in enumerate((0.9, 0.2))]
+        own, result = Gallery(plain_settings()), ImageResult.of(plan)
+        own.add_image(plan, FieldImage(plan.image), cells)
+        own.write(tmp_path / f"{plan.name}.html", [result])
+        whole.add_image(plan, FieldImage(plan.image), cells[:1])
+        results.append(result)
+        all_cells += cells
+    whole.write(tmp_path / "gallery.html", results)
+    view = opened(tmp_path / "a.png.html")
+    view.focus(".cell >> nth=0")
+    view.keyboard.press("a")
+    view.keyboard.press("n")  # of a cell that the gallery of all does not show
+    view.goto((tmp_path / "b.png.html").as_uri())
+    assert view.inner_text("#progress") == "0 labelled"
+    view.goto((tmp_path / "gallery.html").as_uri())
+    assert view.inner_text("#progress").startswith("2 labelled")
+    view.focus(".cell >> nth=1")
+    view.keyboard.press("j")
+    wanted = [(0, "abnormal", "0.9"), (2, "junk", "0.9"), (1, "normal", "0.2")]
+    found = [(row["id"], row["class"], row["p_abnormal"]) for row in saved(view)]
+    assert found == [(all_cells[k].id, *said) for k, *said in wanted]
+    view.goto((tmp_path / "b.png.html").as_uri())
+    assert view.inner_text("#progress").startswith("1 labelled")
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,7 @@ def test_warnings(tmp_path, made):
 def test_no_cell(tmp_path, made):
     text, _ = made((plan_of(tmp_path / "field.png"), field(), []))
     assert data_of(text)["cells"] == []
-    assert "no nucleus was found" in text
+    assert "No nucleus was found" in text
 
 
 def test_large_image_is_held_by_the_surroundings_of_its_cells(tmp_path, made):
