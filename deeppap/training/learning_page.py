@@ -44,6 +44,10 @@ class LearningPage:
         test = [(i, loss) for i, loss, _ in record.test if math.isfinite(loss)]
         now = max((row[0] for row in (*record.train, *record.test)), default=0)
         top = max((loss for _, loss in (*train, *test)), default=1.0) or 1.0
+        losses, iterations = ticks(top), ticks(schedule.max_iter, whole=True)
+        if losses[-1] < top:
+            losses.append(losses[-1] + losses[1])
+        top = losses[-1]
         return render(
             "training/learning.html",
             title=f"Training of {self.path.parent.absolute().parent.name}/{self.path.parent.name}",
@@ -52,7 +56,9 @@ class LearningPage:
             schedule=schedule,
             loss=train[-1][1] if train else None,
             best=min(test, key=lambda row: row[1], default=None),
-            top=top,
+            loss_ticks=[(_height(value, top), f"{value:g}") for value in losses],
+            share_ticks=[(_height(value, 1.0), f"{value:g}") for value in ticks(1.0)],
+            iteration_ticks=[(round(WIDTH * i / schedule.max_iter, 1), f"{i:,.0f}") for i in iterations],
             width=WIDTH,
             height=HEIGHT,
             train=_points(train, schedule.max_iter, top),
@@ -65,4 +71,17 @@ class LearningPage:
 def _points(rows: Sequence[tuple[int, float]], end: int, top: float) -> list[tuple[float, float]]:
     """Where (iteration, value) lies in a plot from 0 to `end` and from 0 to `top`; every n-th of too many."""
     step = max(1, math.ceil(len(rows) / POINTS))
-    return [(round(WIDTH * x / end, 1), round(HEIGHT * (1 - y / top), 1)) for x, y in rows[::step]]
+    return [(round(WIDTH * x / end, 1), _height(y, top)) for x, y in rows[::step]]
+
+
+def _height(value: float, top: float) -> float:
+    """Where a value lies in a plot from 0 to `top`, from its upper edge."""
+    return round(HEIGHT * (1 - value / top), 1)
+
+
+def ticks(top: float, whole: bool = False) -> list[float]:
+    """Round numbers from 0 to `top`, four to seven of them where that is possible; `whole` of whole numbers alone."""
+    size = 10.0 ** math.floor(math.log10(top))
+    step = next(size * one for one in (0.2, 0.25, 0.5, 1, 2) if top < 6.5 * size * one)
+    step = max(1, round(step)) if whole else step
+    return [round(k * step, 12) for k in range(math.floor(top / step * (1 + 1e-9)) + 1)]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deeppap.training.caffe_log import LogReader
-from deeppap.training.learning_page import NAME, LearningPage
+from deeppap.training.learning_page import NAME, LearningPage, ticks
 from deeppap.training.resolve import Schedule
 from tests.support.browser import TOO_WIDE
 
@@ -37,6 +37,38 @@ def test_the_page_shows_loss_and_validation_so_far(tmp_path, reader):
     text = (tmp_path / NAME).read_text(encoding="utf-8")
     assert 'http-equiv="refresh"' not in text
     assert "<td>0.9000</td>" in text and "Not adapted &lt;at all&gt;" in text
+
+
+def test_axes_have_round_ticks(tmp_path, reader):
+    """600 iterations and a loss of at most 0.8: no 79 or 0.186, and each tick at its place."""
+    LearningPage(tmp_path / "train.log", SCHEDULE).update(reader)
+    loss, accuracy = (tmp_path / NAME).read_text(encoding="utf-8").split("<svg")[1:]
+    texts = re.compile(r'<text x="([-\d.]+)" y="([-\d.]+)" text-anchor="(end|middle)">([\d,.]+)</text>')
+    found = texts.findall(loss)
+    assert [(float(y) - 4, text) for _, y, side, text in found if side == "end"] == [
+        (240, "0"), (180, "0.2"), (120, "0.4"), (60, "0.6"), (0, "0.8"),
+    ]  # fmt: skip
+    assert [(float(x), text) for x, _, side, text in found if side == "middle"] == [
+        (round(640 * k / 6, 1), f"{100 * k}") for k in range(7)
+    ]
+    shares = [text for *_, side, text in texts.findall(accuracy) if side == "end"]
+    assert shares == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+
+
+@pytest.mark.parametrize(
+    ("top", "whole", "wanted"),
+    [
+        (0.743, False, [0, 0.2, 0.4, 0.6]),
+        (1.3, False, [0, 0.25, 0.5, 0.75, 1, 1.25]),
+        (1e-6, False, [0, 2e-7, 4e-7, 6e-7, 8e-7, 1e-6]),
+        (315, True, [0, 50, 100, 150, 200, 250, 300]),
+        (38250, True, [0, 10000, 20000, 30000]),
+        (1, True, [0, 1]),
+        (3, True, [0, 1, 2, 3]),
+    ],
+)
+def test_ticks_are_round(top, whole, wanted):
+    assert ticks(top, whole) == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
