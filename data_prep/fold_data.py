@@ -220,7 +220,7 @@ def verify_lmdb(lmdb: Path, record: LmdbRecord) -> None:
     """
     data = lmdb / "data.mdb"
     if not data.is_file():
-        do = "It is given back once a fold is scored: build the fold again with tools/build_lmdb.py, its model stays."
+        do = "LMDBs are removed when a fold is scored. Build it again with tools/build_lmdb.py; its model stays."
         raise UserError(data, "the LMDB's data file", "no such file", do)
     do = f"Remove {lmdb} and build the fold again with tools/build_lmdb.py; its model stays."
     size = data.stat().st_size

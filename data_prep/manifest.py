@@ -100,7 +100,7 @@ class _Rows:
             image, centre = self._place(row, where)
             first = self.lines.setdefault((image, centre), line)
             if first != line:  # a cell listed twice would be trained on and tested
-                raise UserError(where, "a cell of its own", f"that of line {first} again", "Keep one of the two lines.")
+                raise UserError(where, "each cell once", f"a duplicate of line {first}", "Keep one of the two lines.")
             found["group"] = self._group(row, image, where)
             found["image"], found["centre"] = image, centre
         with mistakes.noted():
@@ -175,7 +175,7 @@ def manifest_rows(
                 row = _without_blanks([unquoted(value.strip()) for value in cells], len(header))
                 where = f"{path}, line {reader.line_num}"
                 if any(row) and len(row) != len(header):
-                    _refuse(UserError(where, f"{len(header)} values", f"{len(row)}", "Mend the line."), mistakes)
+                    _refuse(UserError(where, f"{len(header)} values", f"{len(row)}", "Correct the line."), mistakes)
                 elif any(row):
                     named = dict(zip(header, row, strict=True))
                     try:

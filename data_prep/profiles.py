@@ -97,7 +97,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
 
 def _tables() -> dict[str, _Table]:
     """All profiles; UserError naming the field that is missing, unknown, or of another type or range."""
-    do = f"Mend {FILE.name}."
+    do = f"Correct {FILE.name}."
     data = read_file(FILE, "profiles", MAX_BYTES, do)
     try:
         return msgspec.toml.decode(data, type=dict[str, _Table])
@@ -119,7 +119,7 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     values = known[name]
     grids = getattr(values, view_plan)
     if len(grids) != 2:
-        raise UserError(FILE, f"normal and abnormal in {name}.{view_plan}", ", ".join(grids), f"Mend {FILE.name}.")
+        raise UserError(FILE, f"normal and abnormal in {name}.{view_plan}", ", ".join(grids), f"Correct {FILE.name}.")
     train = {0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])}
     _require_same_angles(f"{FILE.name}, {name}.{view_plan}", train[0], train[1])
     return Profile(

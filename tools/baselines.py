@@ -19,7 +19,7 @@ def main() -> None:
     """Measure and print."""
     parser = ToolParser(__doc__, EPILOG)
     add_data_options(parser, default_profile=None)
-    parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of the folds")
+    parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="seed of the folds")
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from data_prep.dataset import find_data, open_datasets

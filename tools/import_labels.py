@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--classes", default="", help='meaning of class names, such as "Normal=NILM,junk=-"')
     parser.add_argument("--mpp", type=above_zero, help="micrometres per pixel of the images")
     parser.add_argument("--find-nucleus", action="store_true", help="find the nucleus in each box or single-cell image")
-    parser.add_argument("--reviewed", action="store_true", help="a net's classes that a person left count as labels")
+    parser.add_argument("--reviewed", action="store_true", help="use a net's classes too: a person checked all")
     parser.add_argument("--xy-is-centre", action="store_true", help="x, y of a table's boxes are their centres")
     args = parser.parse_args()
     from data_prep.importers.gather import gather

@@ -49,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("--screen", action="store_true", help="detect the cells, instead of taking the marked ones")
     add_detector_options(parser)
-    parser.add_argument("--training-mpp", type=float, help="with --screen: of the training images, if not stated")
+    parser.add_argument("--training-mpp", type=float, help="with --screen: micrometres per pixel at training")
     add_count_options(parser)
     parser.add_argument("--run", type=plain_name, help="folder in runs/ (default: named after the set and the nets)")
     add_device_options(parser)

@@ -166,9 +166,9 @@ def add_run_options(parser: ToolParser, default_profile: str) -> None:
     )
     parser.add_argument("--control", choices=CONTROLS, help="negative control: train on shuffled labels")
     parser.add_argument(
-        "--encoding", choices=ENCODINGS, default=DEFAULTS.encoding, help="of the patches in the LMDBs; png is smaller"
+        "--encoding", choices=ENCODINGS, default=DEFAULTS.encoding, help="how the LMDBs store patches; png is smaller"
     )
-    parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of the folds, the views and their order")
+    parser.add_argument("--seed", type=int, default=DEFAULTS.seed, help="seed of the folds, the views and their order")
     add_border_option(parser)
     add_work_options(parser)
 
@@ -253,7 +253,7 @@ def add_engine_options(parser: ToolParser) -> None:
         "--precision",
         choices=("float32", "bfloat16"),
         default=DEFAULTS.precision,
-        help="of the engine; bfloat16 needs openvino",
+        help="precision of the engine; bfloat16 needs openvino",
     )
 
 
@@ -293,8 +293,8 @@ def add_field_options(parser: ToolParser) -> None:
 def add_detector_training_options(parser: argparse._ActionsContainer) -> None:
     """How the nucleus net is trained."""
     parser.add_argument("--training-crops", type=at_least_one, default=16000, help="training crops to cut")
-    parser.add_argument("--iterations", type=at_least_one, help="of the solver (default: as in solver.prototxt)")
-    parser.add_argument("--seed", type=int, default=1, help="of the crops, the net and the folds")
+    parser.add_argument("--iterations", type=at_least_one, help="iterations (default: as in solver.prototxt)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the crops, the net and the folds")
     what = "weights that find nuclei without a mark in --incomplete folders (default: the shipped ones)"
     parser.add_argument("--teacher", type=Path, metavar="FILE", help=what)
 

@@ -26,7 +26,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         shown = action.help or ""
-        if action.default in (None, False, argparse.SUPPRESS) or action.default == [] or "default" in shown:
+        if action.default in (None, False, "", argparse.SUPPRESS) or action.default == [] or "default" in shown:
             return shown
         return f"{shown} (default: %(default)s)"
 

@@ -104,7 +104,7 @@ def parse_prototxt(text: str, message: str, where: Path | str) -> Message:
     try:
         return text_format.Parse(text, getattr(caffe_pb2(), message)())
     except (text_format.ParseError, RecursionError) as error:
-        raise UserError(where, f"a {message} prototxt", f"{error}", "Mend that line.") from None
+        raise UserError(where, f"a {message} prototxt", f"{error}", "Correct that line.") from None
 
 
 def write_prototxt(message: Message) -> str:

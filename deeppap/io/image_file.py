@@ -124,7 +124,7 @@ def _opened(path: Path):
     except FileNotFoundError:
         raise UserError(path, "an image file", "no such file", missing_image_advice(path)) from None
     except OSError as error:
-        do = "Mend its permissions." if isinstance(error, PermissionError) else CHECK_PATH
+        do = "Change its permissions." if isinstance(error, PermissionError) else CHECK_PATH
         raise UserError(path, "a readable image file", error.strerror or "an error", do) from None
     with file:
         if not size:

@@ -138,7 +138,7 @@ def _check_solver(path: Path, solver: Message, train_val: Path) -> None:
     wanted = "/".join(train_val.parts[-2:])
     _require(Path(solver.net).parts[-2:] == train_val.parts[-2:], path, f'net: "{wanted}"', f'"{solver.net}"', _ONE_NET)
     for name in ("max_iter", "test_interval", "display", "iter_size", "average_loss"):
-        _require(getattr(solver, name) >= 1, path, f"{name} of 1 or more", getattr(solver, name), f"Mend {name}.")
+        _require(getattr(solver, name) >= 1, path, f"{name} of 1 or more", getattr(solver, name), f"Correct {name}.")
     _require(len(solver.test_iter) <= 1, path, "one test_iter", len(solver.test_iter), _ONE_NET)
     do = "Only a snapshot that is tested can be selected."
     same = f"snapshot: {solver.test_interval}, as test_interval"
@@ -153,15 +153,15 @@ def _check_method(path: Path, solver: Message) -> None:
     both = solver.HasField("type") and solver.HasField("solver_type")
     _require(not both, path, "type or solver_type", "both", "Remove solver_type.")
     kind, policy = solver_type(solver), solver.lr_policy
-    _require(kind in SOLVERS, path, f"a type of {', '.join(SOLVERS)}", kind, "Mend type.")
+    _require(kind in SOLVERS, path, f"a type of {', '.join(SOLVERS)}", kind, "Correct type.")
     if kind in NO_MOMENTUM:
         _require(solver.momentum == 0, path, f"momentum: 0 with {kind}", solver.momentum, "Remove momentum.")
-    _require(policy in POLICIES, path, f"an lr_policy of {', '.join(POLICIES)}", policy or "none", "Mend lr_policy.")
+    _require(policy in POLICIES, path, f"an lr_policy of {', '.join(POLICIES)}", policy or "none", "Correct lr_policy.")
     for name in POLICIES[policy]:
         given = len(solver.stepvalue) if name == "stepvalue" else solver.HasField(name)
         _require(given, path, f"{name} for lr_policy {policy}", "none", f"Add {name}.")
     if "stepsize" in POLICIES[policy]:
-        _require(solver.stepsize >= 1, path, "stepsize of 1 or more", solver.stepsize, "Mend stepsize.")
+        _require(solver.stepsize >= 1, path, "stepsize of 1 or more", solver.stepsize, "Correct stepsize.")
     steps = list(solver.stepvalue)
     _require(steps == sorted(steps), path, "ascending stepvalue", steps, "Caffe takes them in the order of the file.")
     # Caffe trains on with these too, and what it has then learned is nothing
@@ -169,17 +169,16 @@ def _check_method(path: Path, solver: Message) -> None:
         if isinstance(value, float):
             signed = field.name in ("power", "clip_gradients")  # -1, the default, clips nothing
             fits = math.isfinite(value) and (value >= 0 or signed)
-            _require(
-                fits, path, f"a finite {field.name}{'' if signed else ' of at least 0'}", value, f"Mend {field.name}."
-            )
+            expected = f"a finite {field.name}{'' if signed else ' of at least 0'}"
+            _require(fits, path, expected, value, f"Correct {field.name}.")
     for name in ("momentum", "momentum2", "rms_decay"):
         value = getattr(solver, name)
-        _require(value <= 1, path, f"{name} from 0 to 1", value, f"Mend {name}.")
+        _require(value <= 1, path, f"{name} from 0 to 1", value, f"Correct {name}.")
     if solver.HasField("base_lr"):
-        _require(solver.base_lr > 0, path, "base_lr above 0", solver.base_lr, "Mend base_lr.")
+        _require(solver.base_lr > 0, path, "base_lr above 0", solver.base_lr, "Correct base_lr.")
     kinds = ("L1", "L2")
     found = solver.regularization_type
-    _require(found in kinds, path, "a regularization_type of L1 or L2", found, "Mend regularization_type.")
+    _require(found in kinds, path, "a regularization_type of L1 or L2", found, "Correct regularization_type.")
 
 
 def _check_net(path: Path, net: Message) -> None:
@@ -210,11 +209,11 @@ def _check_inputs(path: Path, net: Message, deploy: Message) -> None:
         where, data, transform = f"Data layer of {name}: ", layer.data_param, layer.transform_param
         _refuse(path, data, where)
         _refuse(path, transform, where)
-        _require(len(layer.top) == 2, path, f"{where}two tops, images and labels", len(layer.top), "Mend its tops.")
+        _require(len(layer.top) == 2, path, f"{where}two tops, images and labels", len(layer.top), "Correct its tops.")
         _require(data.backend == data.LMDB, path, f"{where}backend: LMDB", "LEVELDB", "The views are in LMDBs.")
         for count in ("batch_size", "prefetch"):
             value = getattr(data, count)
-            _require(value >= 1, path, f"{where}{count} of 1 or more", value, f"Mend {count}.")
+            _require(value >= 1, path, f"{where}{count} of 1 or more", value, f"Correct {count}.")
         size = transform.crop_size
         _require(size == crop, path, f"{where}crop_size: {crop}, the input of deploy.prototxt", size, "Change both.")
         _require(transform.HasField("mean_file"), path, f"{where}a mean_file", "none", _SCORING)
@@ -231,7 +230,7 @@ def require_outputs(path: Path, net: Message, classes: int) -> None:
     """The net must have one output a class: a label beyond them reads out of bounds in Caffe."""
     outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
     expected = f"{classes} outputs of the last layer"
-    _require(outputs[-1:] == [classes], path, expected, outputs[-1:], "Mend its num_output.")
+    _require(outputs[-1:] == [classes], path, expected, outputs[-1:], "Correct its num_output.")
 
 
 def _require_same_layers(path: Path, net: Message, deploy: Message) -> None:

@@ -116,8 +116,8 @@ def locked(folder: Path, wait: bool = False) -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            found = f"process {os.read(lock, 20).decode(errors='replace').strip() or 'another'} at work in it"
-            raise UserError(folder, "a folder nobody else works in", found, "Wait until it has ended.") from None
+            found = f"process {os.read(lock, 20).decode(errors='replace').strip() or 'of unknown number'} using it"
+            raise UserError(folder, "a folder that no other process uses", found, "Wait until it has ended.") from None
         if not os.read(lock, 100).strip().isdigit() and os.fstat(lock).st_size:
             raise UserError(path, "a lock that a tool made", "a file of something else", "Move it away.")
         try:

@@ -117,7 +117,7 @@ def one_fold(
     ensure_reference(TrainedModel.open(folder, say=say), options.device, say)
     _evaluate(folder, options, say)
     if not options.keep and (folder / "train_lmdb").exists():
-        say(f"{human(drop_lmdbs(folder))} of disk given back")
+        say(f"removed its LMDBs: {human(drop_lmdbs(folder))}")
 
 
 def require_one_recipe(run: Path, recipe: Recipe) -> None:

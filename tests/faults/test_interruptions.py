@@ -81,7 +81,7 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, w
     process.kill()
     process.wait()
     try:
-        with pytest.raises(UserError, match="nobody else works in"):
+        with pytest.raises(UserError, match="no other process uses"):
             train_fold(fold, TrainOptions(source_weights))
     finally:
         os.kill(caffe, signal.SIGCONT)
