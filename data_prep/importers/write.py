@@ -148,10 +148,10 @@ def summary(found: Gathered, out: Path) -> list[str]:
     lines = list(map(printable, lines))
     if any(count < LEAST for count in _labels(found).values()):
         # too few to train on; a net can score them
-        return [*lines, f"next: label more cells, or tools/classify.py --csv {out / 'cells.csv'} --net NET"]
+        return [*lines, f"Next: label more cells, or tools/classify.py --csv {out / 'cells.csv'} --net NET"]
     if any(one.by for one in found.cells):  # labelled in a gallery, of a net that can learn from it
-        return [*lines, f"next: tools/train.py --from NET --data {out} --profile quick"]
-    return [*lines, f"next: tools/cross_validate.py --data {out} --profile quick --protocol field"]
+        return [*lines, f"Next: tools/train.py --from NET --data {out} --profile quick"]
+    return [*lines, f"Next: tools/cross_validate.py --data {out} --profile quick --protocol field"]
 
 
 def _labels(found: Gathered) -> dict[str, int]:

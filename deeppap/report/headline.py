@@ -48,7 +48,7 @@ def headline(run: Run) -> Headline:
 def _text(metric: str, limits: Interval) -> str:
     if limits is None or limits == TOO_FEW:
         return limits or "no interval"
-    return " to ".join(metric_text(metric, limit) for limit in limits)
+    return f"95 %: {' to '.join(metric_text(metric, limit) for limit in limits)}"
 
 
 def _verdict(run: Run, auc: float | None, limits: Interval) -> str:
@@ -80,4 +80,4 @@ def _caveat(run: Run) -> str:
         return f"Caution: {kept_of_nets(external)[0]}."
     if same := [fold for fold in run.folds if fold.not_adapted]:
         return f"Caution: {where(run.result, same)}{kept(0)}."
-    return f"Note: {run.notes[-1]}."
+    return f"{capital(run.notes[-1])}."
