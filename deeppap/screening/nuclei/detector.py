@@ -4,7 +4,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from skimage.feature import peak_local_max
 from skimage.morphology import reconstruction
 
 from deeppap.engines.device import Device
@@ -14,7 +13,16 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.screening.nuclei.nucleus import Nucleus, require_field
 from deeppap.screening.nuclei.outlines import nucleus_of, outline_at, within_border
 from deeppap.screening.nuclei.regions import WORK_MPP as REGION_MPP
-from deeppap.screening.nuclei.regions import absorbance, darkness, fill_blocks, rescale, rescale_points, smooth
+from deeppap.screening.nuclei.regions import (
+    absorbance,
+    background_of,
+    darkness,
+    fill_blocks,
+    peaks,
+    rescale,
+    rescale_points,
+    smooth,
+)
 
 DEPLOY = ROOT / "prototxt/nucleus_fcn/deploy.prototxt"
 WEIGHTS = ROOT / "models/nucleus_fcn/nucleus_fcn.caffemodel"  # shipped; its readme says what it was trained on
@@ -80,6 +88,7 @@ class NucleusDetector:
             For an image of another type or shape, and for a pixel size that no microscope has.
         """
         require_field(image, mpp)
+        background = background_of(image) if background is None else background
         absorbed = rescale(absorbance(image, background), mpp, WORK_MPP)
         places, heights = maxima(self.map(absorbed), self.confidence)
         centres = rescale_points(places, absorbed.shape, image.shape)
@@ -108,17 +117,31 @@ class NucleusDetector:
 def maxima(prob: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     """Places, float64 (N, 2) of x, y in pixels of the net's input, and heights, float64 (N,), highest first."""
     smoothed = cv2.GaussianBlur(prob, (0, 0), SMOOTH)
-    # a maximum stands if no higher one floods it above its valley
-    standing = reconstruction(VALLEY * smoothed, smoothed) <= VALLEY * smoothed
-    peaks = peak_local_max(smoothed, min_distance=APART, threshold_abs=least, exclude_border=False)
-    peaks = peaks[standing[tuple(peaks.T)]]
-    heights = smoothed[tuple(peaks.T)].astype(np.float64)
-    order = np.lexsort((peaks[:, 1], peaks[:, 0], -heights))
+    found = peaks(smoothed, APART, least)
+    found = found[_standing(smoothed, found, least)]
+    heights = smoothed[tuple(found.T)].astype(np.float64)
+    order = np.lexsort((found[:, 1], found[:, 0], -heights))
     places = [
         (column + _vertex(smoothed[row], column), row + _vertex(smoothed[:, column], row))
-        for row, column in peaks[order].tolist()
+        for row, column in found[order].tolist()
     ]
     return STRIDE * np.array(places).reshape(-1, 2) + (STRIDE - 1) / 2, heights[order]
+
+
+def _standing(smoothed: np.ndarray, found: np.ndarray, least: float) -> np.ndarray:
+    """Whether each maximum, int (N, 2), stands, bool (N,): no higher one floods it above its valley."""
+    # a flood from one to another stays within what is higher than the lowest valley
+    _, numbers, boxes, _ = cv2.connectedComponentsWithStats((smoothed > VALLEY * least).astype(np.uint8))
+    own = numbers[tuple(found.T)]
+    standing = np.ones(len(found), bool)
+    for number in np.flatnonzero(np.bincount(own, minlength=1) > 1):
+        left, top, width, height, _ = boxes[number]
+        box = slice(top, top + height), slice(left, left + width)
+        here = np.where(numbers[box] == number, smoothed[box], 0)
+        inside = own == number
+        flooded = reconstruction(VALLEY * here, here) <= VALLEY * here
+        standing[inside] = flooded[tuple((found[inside] - (top, left)).T)]
+    return standing
 
 
 def _vertex(line: np.ndarray, at: int) -> float:

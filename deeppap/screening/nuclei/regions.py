@@ -1,13 +1,13 @@
 """Dark regions of the size of a nucleus, at every threshold: the candidates for a nucleus's outline."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy.ndimage import binary_fill_holes
-from skimage.feature import peak_local_max
+from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 from skimage.segmentation import watershed
 
@@ -26,7 +26,6 @@ PAD = 8  # pixels round the image and round a region's box: room for the ring ab
 FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
 SPLIT_BELOW = 0.93  # solidity under which a region may be several nuclei that touch
-NARROW = 0.7  # a waist below this share of the nuclei's own width is no nucleus's shape: they are several
 ALIKE = 0.05  # log of area: a region closer than this to another one in the same box is the same region
 PIECES = 6  # more than that is no clump of nuclei
 LEAST_SOLID = 0.80  # a region of a lower solidity is no nucleus
@@ -49,7 +48,7 @@ def _light(image: np.ndarray) -> np.ndarray:
     Haematoxylin absorbs both. Eosin absorbs green alone, light green and the blue of cytoplasm red alone, and blood
     and orange G blue alone: none of them is dark here.
     """
-    return image if image.ndim == 2 else np.maximum(image[..., 1], image[..., 2])
+    return image if image.ndim == 2 else cv2.max(cv2.extractChannel(image, 1), cv2.extractChannel(image, 2))
 
 
 def darkness(image: np.ndarray, background: float | None = None) -> np.ndarray:
@@ -163,21 +162,19 @@ def candidates_about(channel: np.ndarray, seeds: np.ndarray) -> Iterator[tuple[i
         for index, (row, column) in enumerate(places.tolist()):
             top, left = max(0, row - half), max(0, column - half)
             window = np.ascontiguousarray(image[top : row + half + 1, left : column + half + 1])
-            near = places - (top, left)
-            near = near[((near >= 0) & (near < window.shape)).all(axis=1)]
-            for region in _about(window, levels, (row - top, column - left), (top, left), near):
-                inside = near + (top - region.top, left - region.left)
-                inside = inside[((inside >= 0) & (inside < region.mask.shape)).all(axis=1)]
-                if region.mask[row - region.top, column - region.left] and region.mask[tuple(inside.T)].sum() == 1:
-                    yield index, region
+            others = np.delete(places, index, axis=0) - (top, left)
+            others = others[((others >= 0) & (others < window.shape)).all(axis=1)]
+            for region in _about(window, levels, (row - top, column - left), (top, left), others):
+                yield index, region
 
 
 def _about(
-    window: np.ndarray, levels: tuple[int, ...], seed: tuple[int, int], corner: tuple[int, int], near: np.ndarray
+    window: np.ndarray, levels: tuple[int, ...], seed: tuple[int, int], corner: tuple[int, int], others: np.ndarray
 ) -> Iterator[Region]:
-    """What is connected to a seed above each level of a window, uint8 (h, w), if it may be a nucleus or a few.
+    """What is connected to a seed above each level of a window, uint8 (h, w), if it may be a nucleus without others.
 
-    `seed` and `near`, all seeds (M, 2) of the window, are rows and columns in it; `corner` is its own in the field.
+    `seed` and `others`, the other seeds (M, 2) of the window, are rows and columns in it; `corner` is its own in the
+    field.
     """
     height, width = window.shape
     row, column = seed
@@ -196,9 +193,32 @@ def _about(
         if area < smallest:
             break  # and smaller still from here on
         cut = min(x, y) == 0 or x + wide == width or y + high == height
-        if not cut and area <= 2 * largest and area >= FULL * wide * high:
-            several = np.count_nonzero(component[tuple(near.T)]) > 1
-            yield from _region(component, [*box, area], corner, seen, several)
+        if cut or area > 2 * largest or area < FULL * wide * high:
+            continue
+        # of the field, not of a window, whose corner a rounded seed may move
+        key = ((x + corner[1]) // 2, (y + corner[0]) // 2, wide // 2, high // 2, round(math.log(area) / ALIKE))
+        if key in seen:
+            continue  # a region like this one was there before
+        seen.add(key)
+        part = component[y : y + high, x : x + wide]
+        top, left = y + corner[0] - PAD, x + corner[1] - PAD
+        held = others[component[others[:, 0], others[:, 1]] > 0] - (y, x)
+        if not len(held):
+            if area <= largest:
+                yield Region(_with_room(part), top, left)
+        elif area >= 2 * smallest and _solidity(part.astype(bool)) < SPLIT_BELOW:
+            mask = _with_room(part)
+            piece = _piece(mask, (row - y + PAD, column - x + PAD), held + PAD)
+            if piece is not None and smallest <= np.count_nonzero(piece) <= largest:
+                yield Region(piece, top, left, mask)
+
+
+def _with_room(part: np.ndarray) -> np.ndarray:
+    """A mask, bool, of a component's box with PAD pixels about it."""
+    height, width = part.shape
+    mask = np.zeros((height + 2 * PAD, width + 2 * PAD), bool)
+    mask[PAD:-PAD, PAD:-PAD] = part
+    return mask
 
 
 def _thresholds(channel: np.ndarray) -> tuple[tuple[np.ndarray, tuple[int, ...]], ...]:
@@ -207,53 +227,36 @@ def _thresholds(channel: np.ndarray) -> tuple[tuple[np.ndarray, tuple[int, ...]]
     return tuple((np.pad(image, PAD), levels) for image, levels in both)
 
 
-def _region(
-    component: np.ndarray, found: Sequence[int], corner: tuple[int, int], seen: set[tuple], split: bool
-) -> Iterator[Region]:
-    """A component, uint8 (h, w) with OpenCV's box and area in `found`, as a region if none in `seen` is like it.
+def _piece(mask: np.ndarray, seed: tuple[int, int], others: np.ndarray) -> np.ndarray | None:
+    """The nucleus about a seed, bool (h, w), of several that touch in a region, split at its waists.
 
-    With `split` also the nuclei that touch in it. `corner` is the row and column of the component's array.
+    None if the region has one middle or too many, or if that nucleus holds one of the `others` (M, 2) as well.
     """
-    left, top, width, height, area = found
-    # of the field, not of a window, whose corner a rounded seed may move
-    key = ((left + corner[1]) // 2, (top + corner[0]) // 2, width // 2, height // 2, round(math.log(area) / ALIKE))
-    if key in seen:
-        return
-    seen.add(key)
-    smallest, largest = (size / WORK_MPP**2 for size in AREAS)
-    mask = np.zeros((height + 2 * PAD, width + 2 * PAD), bool)
-    mask[PAD:-PAD, PAD:-PAD] = component[top : top + height, left : left + width]
-    top, left = top + corner[0] - PAD, left + corner[1] - PAD
-    pieces, waist = [], 1.0
-    if split and area >= 2 * smallest and _solidity(mask) < SPLIT_BELOW:
-        pieces, waist = _split(mask)
-    if area <= largest and waist > NARROW:
-        yield Region(mask, top, left)
-    for piece in pieces:
-        if smallest <= np.count_nonzero(piece) <= largest:
-            yield Region(piece, top, left, mask)
-
-
-def _split(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
-    """The nuclei that touch in a region, each bool (h, w), split at its waists, and the width of the widest waist.
-
-    That width is a share of the smaller nucleus's beside it. A region with one middle gives no nuclei and 1.
-    """
-    depth = cv2.GaussianBlur(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3), (0, 0), 1)
-    apart, deep = int(APART / WORK_MPP), DEEP / WORK_MPP
-    highest = depth == cv2.dilate(depth, np.ones((2 * apart + 1, 2 * apart + 1), np.uint8))
-    if np.count_nonzero(highest & (depth > deep)) < 2:  # the usual case, found far faster than by peak_local_max
-        return [], 1.0
-    middles = peak_local_max(depth, min_distance=apart, threshold_abs=deep, exclude_border=False)
+    depth = cv2.GaussianBlur(cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 3), (0, 0), 1)
+    middles = peaks(depth, int(APART / WORK_MPP), DEEP / WORK_MPP)
     if not 2 <= len(middles) <= PIECES:
-        return [], 1.0
+        return None
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(middles.T)] = np.arange(1, len(middles) + 1)
     pieces = watershed(-depth, markers, mask=mask)
-    seam = cv2.morphologyEx(pieces.astype(np.int16), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    seam &= cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    waist = float(depth[seam].max(initial=0) / depth[tuple(middles.T)].min())
-    return [pieces == number for number in range(1, len(middles) + 1)], waist
+    own = pieces[seed]
+    return None if (pieces[tuple(others.T)] == own).any() else pieces == own
+
+
+def peaks(height: np.ndarray, apart: int, least: float) -> np.ndarray:
+    """Places, int (N, 2) of row, column, higher than all within `apart` pixels and than `least`, highest first.
+
+    Of equals that are nearer than that, the first counts.
+    """
+    highest = height == cv2.dilate(height, np.ones((2 * apart + 1, 2 * apart + 1), np.uint8))
+    found = np.argwhere(highest & (height > least))
+    found = found[np.argsort(-height[tuple(found.T)], kind="stable")]
+    dropped: set[int] = set()
+    if len(found) > 1:
+        for first, second in sorted(cKDTree(found).query_pairs(apart - 0.5, p=np.inf)):
+            if first not in dropped:
+                dropped.add(second)
+    return np.delete(found, list(dropped), axis=0)
 
 
 def outline_of(mask: np.ndarray) -> np.ndarray:
@@ -264,7 +267,7 @@ def outline_of(mask: np.ndarray) -> np.ndarray:
 
 def _solidity(mask: np.ndarray) -> float:
     """A region's share of its convex hull, 0..1, both counted in pixels."""
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(max(contours, key=len))
     pixels = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1  # Pick's formula, approximately
     return min(1.0, np.count_nonzero(mask) / pixels)
@@ -285,7 +288,7 @@ def measure(region: Region, padded: np.ndarray) -> np.ndarray | None:
     solid = _solidity(region.mask)
     if solid < LEAST_SOLID:
         return None
-    mask, around = region.mask.astype(np.uint8), region.cut(padded)
+    mask, around = region.mask.view(np.uint8), region.cut(padded)
     inside = cv2.mean(around, mask)[0]
     ring = np.sort(around[_ring(region)])
     mean, low, high = ring.mean(), float(ring[len(ring) // 10]), float(ring[9 * len(ring) // 10])
@@ -297,7 +300,7 @@ def measure(region: Region, padded: np.ndarray) -> np.ndarray | None:
 
 def _ring(region: Region) -> np.ndarray:
     """The ring about a region, bool (h, w), without its blurred edge and without the nuclei that it touches."""
-    mask = region.mask.astype(np.uint8)
+    mask = region.mask.view(np.uint8)
     ring = cv2.dilate(mask, RING) > cv2.dilate(mask, GAP)
     return ring if region.clump is None else ring & ~region.clump
 

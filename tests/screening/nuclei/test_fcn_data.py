@@ -5,10 +5,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from skimage.feature import peak_local_max
+from skimage.morphology import reconstruction
 
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.errors import UserError
-from deeppap.screening.nuclei.detector import STRIDE, NucleusDetector, maxima
+from deeppap.screening.nuclei.detector import APART, SMOOTH, STRIDE, VALLEY, NucleusDetector, maxima
 from deeppap.screening.nuclei.fcn_data import (
     BETWEEN,
     CROP,
@@ -170,6 +172,22 @@ def test_places_are_between_pixels_and_highest_first():
 def test_one_maximum_a_nucleus(places, least, count):
     found, heights = maxima(bumps(*places), least)
     assert (found.shape, heights.shape) == ((count, 2), (count,))
+
+
+@pytest.mark.parametrize("least", [0.05, 0.4])
+def test_maxima_are_those_of_the_definition(least):
+    """It is computed only where maxima share a hill; here, for the whole map."""
+    noise = np.random.default_rng(2).random((200, 240), np.float32)
+    prob = np.clip(8 * (cv2.GaussianBlur(noise, (0, 0), 3) - 0.47), 0, 1)  # hills with several tops, and bare ground
+    smoothed = cv2.GaussianBlur(prob, (0, 0), SMOOTH)
+    standing = reconstruction(VALLEY * smoothed, smoothed) <= VALLEY * smoothed
+    tops = peak_local_max(smoothed, min_distance=APART, threshold_abs=least, exclude_border=False)
+    expected = tops[standing[tuple(tops.T)]]
+    assert 20 < len(expected) < len(tops)
+    places, heights = maxima(prob, least)
+    assert heights.tolist() == sorted(smoothed[tuple(expected.T)].tolist(), reverse=True)
+    rounded = np.rint((places - (STRIDE - 1) / 2) / STRIDE).astype(int)[:, ::-1]
+    assert sorted(map(tuple, rounded.tolist())) == sorted(map(tuple, expected.tolist()))
 
 
 def test_target_map_is_read_back_as_its_points():
