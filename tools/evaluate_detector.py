@@ -72,6 +72,9 @@ def main() -> None:
     for one in sets:
         print(f"{one.name} at {one.mpp:g} um a pixel")
         print(report(results[one.name], one.mpp))
+    if len(sets) > 1 and len({(one.mpp, one.fields[0].mask_path is None) for one in sets}) == 1:
+        print("all folders together")
+        print(report([result for one in sets for result in results[one.name]], sets[0].mpp))
     if args.out:
         write_evaluation(args.out, sets, results)
         print(f"{args.out} written")

@@ -3,6 +3,7 @@
 Points are matched by the protocol of Cervix93, masks by their areas; every nucleus and every mark is used once.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,15 +192,27 @@ def _text(value: float | None) -> str:
     return "nan" if value is None else f"{value:.3f}"
 
 
-def detect_all(detector: NucleusDetector, sets: Sequence[FieldSet], radius: float = RADIUS) -> dict[str, list[Matched]]:
-    """What a detector found in every field, by set."""
+def detect_all(
+    detector: NucleusDetector,
+    sets: Sequence[FieldSet],
+    radius: float = RADIUS,
+    say: Callable[[str], None] = print,
+) -> dict[str, list[Matched]]:
+    """What a detector found in every field, by set; says how long it took, without reading and matching."""
     results: dict[str, list[Matched]] = {}
+    seconds = pixels = 0.0
     with progress(total=sum(len(s.fields) for s in sets), desc="detect", unit="field") as bar:
         for one in sets:
             for field in one.fields:
-                found = detector.detect(field.image(), one.mpp)
+                image = field.image()
+                start = time.process_time()
+                found = detector.detect(image, one.mpp)
+                seconds += time.process_time() - start
+                pixels += image.shape[0] * image.shape[1]
                 results.setdefault(one.name, []).append(match(field, found, radius))
                 bar.update()
+    if pixels:
+        say(f"detected in {1e6 * seconds / pixels:.3f} s of processor time a megapixel")
     return results
 
 
@@ -260,7 +273,7 @@ def cross_validate(
         train, test = split_sets(sets, fold, folds, training[2])
         say(f"fold {fold} of {folds}: {sum(len(s.fields) for s in train)} fields to train on")
         weights = train_fcn(folder / f"fold{fold}", TrainRequest(train, *training), say)
-        for name, found in detect_all(NucleusDetector(weights, confidence), test, radius).items():
+        for name, found in detect_all(NucleusDetector(weights, confidence), test, radius, say).items():
             results.setdefault(name, []).extend(found)
     return results
 

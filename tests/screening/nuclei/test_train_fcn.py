@@ -143,7 +143,7 @@ def test_truncated_weights_are_refused(trained, tmp_path):
         NucleusDetector(cut)
 
 
-def test_evaluation_writes_pictures_and_scores(checkout, folder, trained):
+def test_evaluation_writes_pictures_and_scores(checkout, folder, trained, tmp_path):
     words = ["--fields", folder, "--mpp", MPP, "--out", "runs/evaluation"]
     done = run_tool(checkout, "evaluate_detector", *words)
     out = checkout / "runs/evaluation"
@@ -153,7 +153,11 @@ def test_evaluation_writes_pictures_and_scores(checkout, folder, trained):
     assert cv2.imread(str(out / "drawn/frame001.png")).shape == (480, 640, 3)
     rows = (out / "detections.csv").read_text().splitlines()
     assert len(rows) == 1 + scores["hits"] + scores["missed"] + scores["false"]
-    run_tool(checkout, "evaluate_detector", *words)  # replaces an older evaluation
+    again = shutil.copytree(folder, tmp_path / "again")
+    done = run_tool(checkout, "evaluate_detector", "--fields", folder, again, *words[2:])  # replaces the older one
+    assert done.stdout.split("all folders together\n")[1].startswith("6 fields, 72 nuclei marked")
+    seconds = float(re.search(r"detected in (\S+) s of processor time a megapixel", done.stdout)[1])
+    assert 0 < seconds < 1000
     done = run_tool(checkout, "evaluate_detector", *words[:-1], trained, status=2)  # and nothing else
     assert "a file that it did not write" in done.stderr
 
