@@ -113,10 +113,7 @@ class Dataset:
     def seen_at(self, pixel_um: float | None) -> "Dataset":
         """The same cells at another pixel size in micrometres, or at the one they have if it is None.
 
-        Raises
-        ------
-        UserError
-            If the images state no pixel size.
+        Raises UserError if the images state no pixel size.
         """
         if pixel_um is None:
             return self

@@ -181,10 +181,7 @@ class ClassTable:
         `NAME=CLASS` separated by commas. CLASS is a known class; or `normal`, `abnormal` or `neither`, which keep
         the name and give it that label; or `-`, which leaves the cells of this name out.
 
-    Raises
-    ------
-    FieldError
-        Where `said` is not of that form.
+    Raises FieldError where `said` is not of that form.
     """
 
     def __init__(self, said: str = ""):
@@ -213,10 +210,7 @@ class ClassTable:
     def find(self, name: str) -> CellClass | None:
         """The class of a name in the data; None where its cells are to be left out.
 
-        Raises
-        ------
-        KeyError
-            For a name that neither the table nor the user knows.
+        Raises KeyError for a name that neither the table nor the user knows.
         """
         key = _key(name)
         if key in self.said:

@@ -127,10 +127,7 @@ def make_split(dataset: Dataset, protocol: str, seed: int) -> SplitRecord:
     seed : int
         The same seed gives the same folds on any machine with the pinned scikit-learn.
 
-    Raises
-    ------
-    UserError
-        For an option out of range, and for too few cells or groups.
+    Raises UserError for an option out of range, and for too few cells or groups.
     """
     if not 0 <= seed < SEEDS:
         raise FieldError("seed", f"0 to {SEEDS - 1}", f"{seed}", "Choose another seed.")
@@ -184,10 +181,7 @@ def inner_split(
 ) -> tuple[list[Cell], list[Cell]]:
     """Carve a validation set (one fifth) out of training cells, by the same protocol; each part has both labels.
 
-    Raises
-    ------
-    UserError
-        As `inner_folds` does, and where every fifth would leave one part without a label.
+    Raises UserError as `inner_folds` does, and where every fifth would leave one part without a label.
     """
     _require_inner_groups(cells, protocol)
     for fold in (set(fold) for folds in _dealt(cells, protocol, seed, by_class) for fold in folds):
@@ -202,10 +196,7 @@ def inner_split(
 def inner_folds(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool = False) -> list[list[str]]:
     """Training cells dealt to five folds of ids, by the same protocol.
 
-    Raises
-    ------
-    UserError
-        For too few groups or cells.
+    Raises UserError for too few groups or cells.
     """
     _require_inner_groups(cells, protocol)
     return next(_dealt(cells, protocol, seed, by_class))
@@ -239,10 +230,7 @@ def nested_subsets(cells: Sequence[Cell], shares: Sequence[int], seed: int) -> l
 
     The same seed gives the same parts; a smaller part lies inside a larger one. Each holds cells of both labels.
 
-    Raises
-    ------
-    UserError
-        Where no order of the groups brings both labels into the smallest part.
+    Raises UserError where no order of the groups brings both labels into the smallest part.
     """
     names = sorted({_group(cell) for cell in cells})
     draws = rng(seed, "nested subsets")

@@ -56,10 +56,7 @@ class GeoJson:
 def open_geojson(text: bytes | bytearray, where: str) -> GeoJson | None:
     """A FeatureCollection, QuPath's bare list, or a feature alone; None for JSON of another kind.
 
-    Raises
-    ------
-    UserError
-        For a list that is damaged or too long, and a feature that is too long.
+    Raises UserError for a list that is damaged or too long, and a feature that is too long.
     """
     first = SPACES.match(text).end()
     if text[first : first + 1] == b"[":
@@ -120,10 +117,7 @@ def _spans(text: bytes | bytearray, where: str, begin: int) -> "tuple[array[int]
 def read_bounded(path: Path, opened: IO[bytes], most: int, head: int | None = None) -> bytearray:
     """All that a file holds, unpacked; or its first `head` bytes.
 
-    Raises
-    ------
-    UserError
-        If that is more than `most` bytes; no more of it is unpacked.
+    Raises UserError if that is more than `most` bytes; no more of it is unpacked.
     """
     text = bytearray()
     # block by block: reading all at once holds it twice
@@ -139,10 +133,7 @@ def read_bounded(path: Path, opened: IO[bytes], most: int, head: int | None = No
 def read_geojson(path: Path) -> bytearray:
     """The text of a file, which may be gzipped.
 
-    Raises
-    ------
-    UserError
-        For a file that is missing, damaged or too large.
+    Raises UserError for a file that is missing, damaged or too large.
     """
     try:
         with open_regular(path) as raw:

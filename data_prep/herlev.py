@@ -23,10 +23,7 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
     allow_partial : bool
         Accept other counts than 74/70/98/182/146/197/150 and missing class folders.
 
-    Raises
-    ------
-    UserError
-        For any file, mask or class folder that is missing, extra or damaged; nothing is skipped.
+    Raises UserError for any file, mask or class folder that is missing, extra or damaged; nothing is skipped.
     """
     _require_class_folders(root, allow_partial)
     drawn = is_phantom(root)

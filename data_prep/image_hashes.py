@@ -31,10 +31,7 @@ def pixel_sha256(image: np.ndarray) -> str:
 def image_hashes(dataset: Dataset) -> dict[str, Path]:
     """Every image of a data set by the checksum of its pixels; each is read once, and none is kept.
 
-    Raises
-    ------
-    UserError
-        If two of its sets share an image: folds would train on it in one set and test it in the other.
+    Raises UserError if two of its sets share an image: folds would train on it in one set and test it in the other.
     """
     found: dict[str, tuple[Path, str]] = {}
     for path, name in sorted({(cell.image, cell.set_name) for cell in dataset.cells}):
@@ -54,10 +51,7 @@ def write_images(path: Path, dataset: Dataset) -> None:
 def read_images(path: Path) -> set[str]:
     """The checksums in a file that `write_images` wrote.
 
-    Raises
-    ------
-    UserError
-        For a line that does not begin with one.
+    Raises UserError for a line that does not begin with one.
     """
     expected, do = "one sha256 of an image's pixels a line", "Remove it and run tools/build_lmdb.py again."
     data = read_file(path, expected, MAX_BYTES, do)
@@ -97,10 +91,7 @@ def write_fold_images(target: Path, parts: dict[str, list[Cell]], known: Mapping
 def fold_images(fold: Path) -> list[Row]:
     """Read a fold's rows.
 
-    Raises
-    ------
-    UserError
-        If the file is missing or is none that `write_fold_images` wrote.
+    Raises UserError if the file is missing or is none that `write_fold_images` wrote.
     """
     path = fold / FOLD_IMAGES
     if not path.exists():

@@ -83,10 +83,7 @@ def describe(pictures: Iterator[tuple[str, np.ndarray]]) -> Pictures:
 def audit_fold(fold: Path) -> list[Leak]:
     """Compare a fold's training LMDB with its validation LMDB: by cell, by pixels, by perceptual hash.
 
-    Raises
-    ------
-    UserError
-        If an LMDB is not the one that was written; nothing is read from it then.
+    Raises UserError if an LMDB is not the one that was written; nothing is read from it then.
     """
     record = FoldRecord.read(fold)
     for name in LMDBS:

@@ -37,10 +37,7 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     `pixel_um` (optional) the side of a pixel in micrometres; cells are seen at that of the first line. Other columns
     are passed over.
 
-    Raises
-    ------
-    UserError
-        Naming the line, for every value that cannot be used: all of them at once.
+    Raises UserError naming the line, for every value that cannot be used: all of them at once.
     """
     path = Path(path)
     cells: list[Cell] = []

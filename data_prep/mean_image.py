@@ -47,10 +47,7 @@ def write_mean(path: Path, mean: np.ndarray) -> None:
 def read_mean(path: Path, sha256: str | None = None) -> np.ndarray:
     """Read a mean image, float32 (3, 256, 256), BGR; `sha256` is of the file's bytes, where it is known.
 
-    Raises
-    ------
-    UserError
-        If the file is no BlobProto, has another size, or values that no mean of 8-bit images has.
+    Raises UserError if the file is no BlobProto, has another size, or values that no mean of 8-bit images has.
     """
     blob = read_binary(path, "BlobProto", DO, sha256)
     shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)

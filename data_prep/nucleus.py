@@ -28,11 +28,8 @@ def _marked(mask: np.ndarray) -> np.ndarray:
 def centroid(path: Path, image_shape: tuple[int, int]) -> tuple[float, float]:
     """Centroid (x, y) of all nucleus pixels, 0-based, sub-pixel (paper: "Patch extraction").
 
-    Raises
-    ------
-    UserError
-        If the mask has another size than its image, no nucleus, or nothing else. A mask of numbers is refused too if
-        its background is marked, or if it holds several nuclei or a cell's cytoplasm.
+    Raises UserError if the mask has another size than its image, no nucleus, or nothing else. A mask of numbers is
+    refused too if its background is marked, or if it holds several nuclei or a cell's cytoplasm.
     """
     mask = read_mask(path)
     nucleus = _marked(mask)
@@ -76,10 +73,7 @@ def flat_numbers(mask: np.ndarray) -> list[int]:
 def one_piece(where: str | Path, mask: np.ndarray, number: int) -> np.ndarray:
     """The pixels, bool (H, W), of one nucleus in a mask of numbers, without specks that lie apart.
 
-    Raises
-    ------
-    UserError
-        If the number is that of several nuclei, or of a region about another number.
+    Raises UserError if the number is that of several nuclei, or of a region about another number.
     """
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((mask == number).astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]

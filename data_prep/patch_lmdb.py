@@ -111,10 +111,7 @@ def write_patch_lmdb(
 
     `regions` are those of the source's cells, where they have been cut for other LMDBs too.
 
-    Raises
-    ------
-    UserError
-        If the disk fills up. The caller gives a partial path and renames it when all is complete.
+    Raises UserError if the disk fills up. The caller gives a partial path and renames it when all is complete.
     """
     if regions is None:
         with cut_regions(source.cells, path.parent, workers, source.reach) as regions:

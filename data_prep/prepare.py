@@ -89,10 +89,7 @@ def _set_records(dataset: Dataset, paths: Sequence[Path]) -> tuple[SetRecord, ..
 def output_records(dataset: Dataset) -> list[OutputRecord]:
     """One output for each class of the data set.
 
-    Raises
-    ------
-    UserError
-        For a class that some cells call normal and others not: its output could be neither.
+    Raises UserError for a class that some cells call normal and others not: its output could be neither.
     """
     names = Counter(one.name for one in dataset.classes)
     for name, labels in names.items():

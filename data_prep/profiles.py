@@ -108,10 +108,8 @@ def _tables() -> dict[str, _Table]:
 def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
     """Read one profile, with the training views of a data set's view plan.
 
-    Raises
-    ------
-    UserError
-        For a profile that does not exist or is malformed, and for rotations that would tell the classes apart.
+    Raises UserError for a profile that does not exist or is malformed, and for rotations that would tell the classes
+    apart.
     """
     known = _tables()
     if name not in known:

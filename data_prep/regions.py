@@ -89,10 +89,7 @@ def cut_regions(cells: Sequence[Cell], folder: Path, workers: int, reach: int = 
 
     The system keeps as much of the file in memory as it has to spare, so that memory bounds no number of cells.
 
-    Raises
-    ------
-    UserError
-        For an image that cannot be read, or a disk that fills up.
+    Raises UserError for an image that cannot be read, or a disk that fills up.
     """
     unique = list({cell.id: cell for cell in cells}.values())
     groups = [list(group) for _, group in groupby(by_image(unique), key=lambda cell: cell.image)]

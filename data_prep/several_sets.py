@@ -14,10 +14,7 @@ def together(sets: Sequence[Dataset]) -> Dataset:
 
     Two sets of one name are told apart by a number.
 
-    Raises
-    ------
-    UserError
-        If a set states its pixel size and another does not.
+    Raises UserError if a set states its pixel size and another does not.
     """
     pixel_um = next((one.pixel_um for one in sets if one.pixel_um is not None), None)
     names = _names(sets)

@@ -80,10 +80,7 @@ def gather(
     look : callable, optional
         Is handed each cell with its image, while that is decoded.
 
-    Raises
-    ------
-    UserError
-        For all mistakes of all sources at once.
+    Raises UserError for all mistakes of all sources at once.
     """
     table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
     known_images = KnownImages()

@@ -71,10 +71,7 @@ class ImageIndex:
         A path beside `near` is taken before all others, then one below a folder that was given; else the name counts,
         without folders of another machine.
 
-        Raises
-        ------
-        UserError
-            Where there is none, or several of which none is nearer to `near`.
+        Raises UserError where there is none, or several of which none is nearer to `near`.
         """
         # labels may come from Windows
         name = name.replace("\\", "/")

@@ -146,10 +146,7 @@ def in_words(error: Exception) -> str:
 def numbers(where: str, values: Sequence, count: int, what: str) -> list[float]:
     """`count` finite numbers, from text or JSON.
 
-    Raises
-    ------
-    UserError
-        Naming what was expected; true, infinity and text that is no number are none.
+    Raises UserError naming what was expected; true, infinity and text that is no number are none.
     """
     try:
         found = [float(value) for value in values if not isinstance(value, bool)]

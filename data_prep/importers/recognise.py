@@ -15,10 +15,7 @@ READERS: tuple[ModuleType, ...] = (json_files, voc, table, yolo, class_folders, 
 def read_labels(source: Source) -> list[Labelled]:
     """Every labelled object, in any known format; what is wrong with one of them is noted in `source.mistakes`.
 
-    Raises
-    ------
-    UserError
-        Where there is no such file, or labels in no known format.
+    Raises UserError where there is no such file, or labels in no known format.
     """
     reader, files = _recognise(source)
     found: list[Labelled] = []

@@ -126,10 +126,7 @@ def all_blobs(net: Message, weights: Path, data: np.ndarray) -> dict[str, np.nda
 def probe_net(deploy: Path | Deploy) -> dict[str, dict[str, list]]:
     """Shapes of a net as Caffe builds it: `params`, a list of shapes by layer, and `blobs`, a shape by name.
 
-    Raises
-    ------
-    UserError
-        For a net that `read_deploy` refuses, and with Caffe's own reason if Caffe does.
+    Raises UserError for a net that `read_deploy` refuses, and with Caffe's own reason if Caffe does.
     """
     deploy = read_deploy(deploy)
     # a process costs a second, and one command asks about the same net several times

@@ -67,10 +67,7 @@ class Deploy:
 def read_deploy(deploy: "Path | Deploy") -> Deploy:
     """Read and check a deploy prototxt; one that was read before is handed back.
 
-    Raises
-    ------
-    UserError
-        Naming the layer of a net from elsewhere that is not allowed.
+    Raises UserError naming the layer of a net from elsewhere that is not allowed.
     """
     if isinstance(deploy, Deploy):
         return deploy
@@ -86,10 +83,8 @@ def read_deploy(deploy: "Path | Deploy") -> Deploy:
 def crop_and_classes(deploy: Deploy, blobs: Shapes) -> tuple[int, int]:
     """The side of the input of a net that scores crops, and the number of its outputs; `blobs` are its shapes.
 
-    Raises
-    ------
-    UserError
-        For a net without an input `data` of square BGR crops of a view, or without an output `prob` of two at least.
+    Raises UserError for a net without an input `data` of square BGR crops of a view, or without an output `prob` of
+    two at least.
     """
     found = [blobs.get(name, []) for name in ("data", "prob")]
     (data, prob), side = found, found[0][-1:]

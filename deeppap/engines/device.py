@@ -110,10 +110,7 @@ def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", p
     Call it once a command, before Caffe is imported or started. The default is the first GPU if Caffe was built for
     CUDA, else the CPU.
 
-    Raises
-    ------
-    FieldError
-        If this machine lacks the GPU, TF32, the engine or the precision.
+    Raises FieldError if this machine lacks the GPU, TF32, the engine or the precision.
     """
     require_engine(engine, precision)
     if gpu == "none" and _build_installed("cpu"):
@@ -136,10 +133,7 @@ def resolve(gpu: str | None = None, tf32: bool = False, engine: str = "caffe", p
 def adopt(device: Device) -> Device:
     """A device that another process resolved, for this worker: its GPU is the first one that this process sees.
 
-    Raises
-    ------
-    FieldError
-        If this machine lacks it.
+    Raises FieldError if this machine lacks it.
     """
     # CUDA_VISIBLE_DEVICES gives each worker one card, which is then number 0 there
     gpu = None if device.gpu is None else "0"

@@ -83,19 +83,13 @@ class Engine(ABC):
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop), mean subtracted, BGR.
 
-        Raises
-        ------
-        UserError
-            Where they are not finite.
+        Raises UserError where they are not finite.
         """
 
     def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and of the same pass a layer's output for each crop, float32 (N, C): feature maps as their means.
 
-        Raises
-        ------
-        UserError
-            Where the engine does not show its layers, or the net has none of that name.
+        Raises UserError where the engine does not show its layers, or the net has none of that name.
         """
         # an exported graph has one output: only Caffe keeps every blob of a pass
         found = f"{self.name}, which gives probabilities alone"
@@ -121,11 +115,8 @@ def open_engine(
 ) -> Engine:
     """The engine that a device names, with a net's weights in it; `sha256` is of their bytes, where it is known.
 
-    Raises
-    ------
-    UserError
-        If the engine is unknown or not installed, or lacks that precision here; for a net that may not be built, and
-        weights that are not its own.
+    Raises UserError if the engine is unknown or not installed, or lacks that precision here; for a net that may not
+    be built, and weights that are not its own.
     """
     # TF32 is how a GPU computes in float32, not a precision that an engine is asked for
     require_engine(device.engine, "float32" if device.precision == "tf32" else device.precision)

@@ -33,10 +33,7 @@ def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet
     do : str
         What the user can do where the weights are not the net's.
 
-    Raises
-    ------
-    UserError
-        For weights that are missing, cut short or of another net, and an engine that is not installed.
+    Raises UserError for weights that are missing, cut short or of another net, and an engine that is not installed.
     """
     require_engine(device.engine, "float32")
     # Caffe would end the process at other weights, or go on with random values

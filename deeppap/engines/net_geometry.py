@@ -82,10 +82,7 @@ def window_of(layer: Message) -> Window:
 def net_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
     """Shapes of a net's blobs, by name, and of its parameters, a list by layer, as Caffe makes them.
 
-    Raises
-    ------
-    UserError
-        For a layer that is not known here.
+    Raises UserError for a layer that is not known here.
     """
     blobs: Shapes = {}
     params: dict[str, list[list[int]]] = {}
@@ -154,10 +151,7 @@ def _pooled(length: int, window: Window) -> int:
 def receptive_fields(net: Message, blob: str) -> ReceptiveFields:
     """Where the units of a blob look, if only convolutions and poolings lead to it from the input `data`.
 
-    Raises
-    ------
-    UserError
-        For another kind of blob.
+    Raises UserError for another kind of blob.
     """
     # walked from the blob down, since a layer names what it takes and not who takes it
     steps: list[tuple[int, float]] = []  # from the blob down to the input: stride, centre of the first window

@@ -50,10 +50,7 @@ def net_graph(
     sha256 : str, optional
         Of the weights' bytes, where it is known.
 
-    Raises
-    ------
-    UserError
-        For a layer that cannot be exported, or weights that do not belong to the net.
+    Raises UserError for a layer that cannot be exported, or weights that do not belong to the net.
     """
     net = with_named_outputs(deploy, input_shape)
     blobs, params = net_shapes(net)

@@ -49,10 +49,7 @@ def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None
     sha256 : str, optional
         Of the weights' bytes, where it is known.
 
-    Raises
-    ------
-    UserError
-        If the net cannot be exported, or its graph does not give what Caffe gives.
+    Raises UserError if the net cannot be exported, or its graph does not give what Caffe gives.
     """
     extra("onnx", "exporting a net", "engines")
     from deeppap.engines.onnx_graph import net_graph
@@ -85,10 +82,7 @@ def compared_mark(deploy: Deploy, sha256: str) -> Path:
 def compare_layers(model: Message, deploy: Path | Deploy, weights: Path, data: np.ndarray) -> list[LayerDifference]:
     """Compare all layers with Caffe's for one batch of the net's input, float32 (N, C, H, W).
 
-    Raises
-    ------
-    UserError
-        Naming the first layer that differs by more than 1e-5 of its range.
+    Raises UserError naming the first layer that differs by more than 1e-5 of its range.
     """
     from deeppap.engines.onnx_graph import with_named_outputs
 

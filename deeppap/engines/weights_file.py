@@ -39,10 +39,8 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
     sha256 : str, optional
         Of the file's bytes, where it is known.
 
-    Raises
-    ------
-    UserError
-        For a file of other bytes, and naming the layers that are missing, twice there, misshapen or not finite.
+    Raises UserError for a file of other bytes, and naming the layers that are missing, twice there, misshapen or not
+    finite.
     """
     net = read_binary(path, "NetParameter", do, sha256)
     _require_one_meaning(path, net, do)

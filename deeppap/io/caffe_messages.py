@@ -85,10 +85,7 @@ def data_layer(net: Message, phase: int) -> Message:
 def read_prototxt(path: Path, message: str) -> Message:
     """Read a prototxt: `message` is NetParameter or SolverParameter.
 
-    Raises
-    ------
-    UserError
-        With the line and column of a syntax error or an unknown field.
+    Raises UserError with the line and column of a syntax error or an unknown field.
     """
     expected = f"a {message} prototxt"
     data = read_file(path, expected, MAX_TEXT, "Give the right file.")
@@ -137,10 +134,7 @@ def read_binary(path: Path, message: str, do: str, sha256: str | None = None) ->
     sha256 : str, optional
         Of the file's bytes: those that are checked are then those that are parsed.
 
-    Raises
-    ------
-    UserError
-        For a file that is missing, damaged, changed, or of far more parts than any net has.
+    Raises UserError for a file that is missing, damaged, changed, or of far more parts than any net has.
     """
     expected, kind = f"a {message} file", getattr(caffe_pb2(), message)
     data = read_file(path, expected, MAX_BINARY, do)

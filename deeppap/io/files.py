@@ -107,10 +107,7 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
 
     The partial path does not exist when it is yielded: the body creates a file or a folder there.
 
-    Raises
-    ------
-    UserError
-        If the disk has less than `need_bytes` free or fills up while the body writes.
+    Raises UserError if the disk has less than `need_bytes` free or fills up while the body writes.
     """
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -185,10 +182,7 @@ def write_arrays(final: Path, arrays: "dict[str, np.ndarray]") -> None:
 def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
     """All arrays of an .npz file, by name; nothing is unpickled.
 
-    Raises
-    ------
-    UserError
-        If it is damaged, holds anything but plain arrays, or unpacks to more than `MAX_ARRAYS` bytes.
+    Raises UserError if it is damaged, holds anything but plain arrays, or unpacks to more than `MAX_ARRAYS` bytes.
     """
     from numpy.lib import format as npy  # here, so that a tool's --help does not wait for it
 
@@ -223,10 +217,7 @@ def write_json(final: Path, value: Any) -> None:
 def read_file(path: Path, expected: str, limit: int, do: str) -> bytes:
     """Read a whole file of at most `limit` bytes, unpacked if its name ends in .gz.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, unreadable or larger; `expected` and `do` are parts of its line.
+    Raises UserError if the file is missing, unreadable or larger; `expected` and `do` are parts of its line.
     """
     path, data = Path(path), b""
     try:

@@ -52,10 +52,7 @@ def open_header(file: IO[bytes], size: int) -> Header | None:
     The plug-ins of Pillow are called one by one: Image.open has a bound on pixels that anybody may set, and tries
     every format that it knows.
 
-    Raises
-    ------
-    DamagedError
-        If the header is cut short, or claims what the file cannot hold.
+    Raises DamagedError if the header is cut short, or claims what the file cannot hold.
     """
     start = file.read(8)
     file.seek(0)
@@ -180,11 +177,8 @@ def decode_jpeg(data: bytes, sizes: Sequence[tuple[int, int]], model: str | None
 
     It must be of one of some `sizes`, (width, height); `model` is what its colours must be stored as, such as RGB.
 
-    Raises
-    ------
-    DamagedError
-        For another size, which takes no memory, for other colours, and where libjpeg warns, as of data that end
-        early: it goes on with what it makes up.
+    Raises DamagedError for another size, which takes no memory, for other colours, and where libjpeg warns, as of
+    data that end early: it goes on with what it makes up.
     """
     import simplejpeg
 

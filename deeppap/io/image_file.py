@@ -59,11 +59,9 @@ def _say_once(line: str) -> None:
 def read_image(path: Path) -> np.ndarray:
     """Read a colour image, uint8 (H, W, 3), BGR as Caffe's; an alpha channel that is opaque throughout is dropped.
 
-    Raises
-    ------
-    UserError
-        For a missing, empty, cut or damaged file; for one that is grey, palette, CMYK, with an alpha channel that
-        hides anything, or 16-bit; for one that claims more than it holds; and for pixels that are all the same.
+    Raises UserError for a missing, empty, cut or damaged file; for one that is grey, palette, CMYK, with an alpha
+    channel that hides anything, or 16-bit; for one that claims more than it holds; and for pixels that are all the
+    same.
     """
     return _sound(path, _read(path, (COLOUR, ALPHA)))
 

@@ -62,10 +62,7 @@ def time_limit(seconds: int) -> Iterator[None]:
 def extra(module: str, use: str, target: str) -> ModuleType:
     """Import a module that `make TARGET` installs.
 
-    Raises
-    ------
-    UserError
-        If it is not installed, or does not load; `use` says what it is for.
+    Raises UserError if it is not installed, or does not load; `use` says what it is for.
     """
     expected = f"this package, for {use}"
     try:

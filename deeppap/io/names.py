@@ -14,10 +14,8 @@ FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would compute, quot
 def require_printable(name: str, where: str | Path, what: str = "a name") -> str:
     """Return a name, or refuse it: it could forge or clear lines of every list, or is not UTF-8.
 
-    Raises
-    ------
-    UserError
-        For control characters, line ends, escapes, characters without a shape, and bytes that are not UTF-8.
+    Raises UserError for control characters, line ends, escapes, characters without a shape, and bytes that are not
+    UTF-8.
     """
     if not name.isprintable():
         raise UserError(where, f"{what} of printable characters", name[:100], "Rename it.")

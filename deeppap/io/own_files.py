@@ -19,10 +19,7 @@ DO = "Give another `out`, or move it away."
 def require_own(folder: Path, names: Iterable[str]) -> None:
     """Refuse if a file that will be written under `folder` would replace somebody else's, or reach it through a link.
 
-    Raises
-    ------
-    UserError
-        Naming the file.
+    Raises UserError naming the file.
     """
     # all names are looked at before the first file is written: nothing is half replaced
     known = _read(folder)

@@ -93,10 +93,7 @@ def histories(solver: Message) -> int:
 def read_training(files: dict[str, Path], outputs: int) -> TrainingPrototxt:
     """Read and check the files of `training_prototxt`, whose nets must have so many outputs.
 
-    Raises
-    ------
-    UserError
-        For a field that a training or its scores could not keep, and for files that do not fit together.
+    Raises UserError for a field that a training or its scores could not keep, and for files that do not fit together.
     """
     solver = read_prototxt(files["solver"], "SolverParameter")
     train_val, deploy = (read_prototxt(files[name], "NetParameter") for name in ("train_val", "deploy"))
