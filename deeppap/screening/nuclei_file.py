@@ -1,6 +1,5 @@
 """Nuclei that a person set or corrected: QuPath's GeoJSON, or a CSV with x and y."""
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -102,7 +101,7 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
     for number, raw in enumerate(_features(path, image), 1):
         where = f"{path}, feature {number}"
         try:
-            feature = _decoded(raw)
+            feature = msgspec.json.decode(raw, type=_Feature)
         except (ValueError, RecursionError) as error:
             expected = "a Point, MultiPoint or Polygon, one nucleus each"
             raise UserError(where, expected, str(error)[:120], DO) from None
@@ -132,14 +131,6 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
         else:
             raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
     centres.require_pixels()
-
-
-def _decoded(raw: bytes) -> _Feature:
-    try:
-        return msgspec.json.decode(raw, type=_Feature)
-    except msgspec.DecodeError:
-        # NaN, which QuPath writes for a measurement that it could not make, is no JSON; Python's own reader takes it
-        return msgspec.convert(json.loads(raw), _Feature)
 
 
 def _class_of(where: str, properties: _Properties | None) -> str:

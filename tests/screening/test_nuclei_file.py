@@ -134,7 +134,7 @@ def test_hole_is_filled_and_direction_does_not_matter(tmp_path):
         ({"type": "Feature", "geometry": None}, "found none"),
         (feature("Polygon", [SQUARE], id="PathCellObject"), "a nucleus in every cell"),
         (feature("Polygon", [SQUARE], properties={"objectType": "tile"}), "a tile or a TMA core"),
-        ("text", "a list of GeoJSON features"),
+        ("text", "Expected `object`, got `str`"),
     ],
 )
 def test_feature_that_is_no_nucleus_is_named(tmp_path, wrong, said):

@@ -33,7 +33,7 @@ def refused(*arguments, **options):
         ("coco.json", '{"images": [{"id": 7}], "annotations": []}', "no file_name"),
         ("coco.json", '{"images": 5, "annotations": []}', "a list of images, found 5"),
         ("coco.json", '{"images": [], "annotations": [7]}', "a value of another kind"),
-        ("field.geojson", '{"type": "FeatureCollection", "features": [{"geometry": }]}', "line 1, column 14"),
+        ("field.geojson", '{"type": "FeatureCollection", "features": [{"geometry": }]}', "byte 56"),
         ("data.yaml", "names: [a, {", "line 1"),
         ("data.yaml", "names: words", "found words"),
         ("data.yaml", "names: {one: 1}", "numbers and names"),
