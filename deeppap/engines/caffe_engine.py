@@ -10,10 +10,10 @@ import numpy as np
 from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import CaffeNet, probe_net
-from deeppap.engines.crops import CROPS, CropEngine, corners
+from deeppap.engines.crops import CROPS, corners
 from deeppap.engines.deploy import Deploy, crop_and_classes, read_deploy
 from deeppap.engines.device import Device
-from deeppap.engines.engine import ViewInput
+from deeppap.engines.engine import Engine, ViewInput
 from deeppap.io.errors import UserError
 
 CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
@@ -21,7 +21,7 @@ GPU_BATCH = 1000  # one cell of the paper
 VIEWS, NEGATED_MEAN, MIRROR, LAYER_MEANS = "views", "negated_mean", "mirror", "layer_means"
 
 
-class CaffeEngine(CropEngine):
+class CaffeEngine(Engine):
     """Runs a net with pycaffe, on the CPU or a GPU.
 
     Parameters
@@ -102,7 +102,6 @@ class CaffeEngine(CropEngine):
 class CaffeViews(ViewInput):
     """Takes views, float32 (V, 3, 256, 256); it shares the weights of its engine, which goes on taking crops."""
 
-    dtype = np.float32
     ahead = True  # Caffe holds Python's lock while it computes, and a GPU leaves the cores free
 
     def __init__(self, engine: CaffeEngine, mean: np.ndarray, crops: int):

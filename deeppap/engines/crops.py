@@ -1,11 +1,8 @@
-"""Crops of a view, as Caffe's Data layer makes them (paper: "multiple crop testing"), and engines that take them."""
+"""Crops of a view, as Caffe's Data layer makes them (paper: "multiple crop testing")."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
-
-from deeppap.engines.engine import Engine, ViewInput
 
 CROPS = 10  # centre and four corners, each with its mirror (paper: Nc)
 
@@ -55,49 +52,3 @@ def crop_views(
             part = centred[:, row : row + crop, column : column + crop]
             target[...] = part[..., ::-1] if index % 2 else part
     return out.reshape(-1, 3, crop, crop)
-
-
-class CropEngine(Engine):
-    """An engine that takes crops: of whole views, they are cut into its own memory by all cores."""
-
-    def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
-        """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""
-        return CroppedInput(self, mean, crops)
-
-    def in_batches(self, forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray) -> np.ndarray:
-        """What `forward` gives for one batch after another, float32 (N, K)."""
-        # 1.5 million values a crop: the 1000 crops of a paper's cell would take 6 GB at once
-        parts = [forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
-        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
-
-
-def cut_into(view: np.ndarray, place: np.ndarray, mean: np.ndarray) -> None:
-    """Cut a view's crops, mean subtracted, into `place`, float32 (crops, 3, crop, crop)."""
-    crop_views(view[None], mean, place.shape[-1], len(place), place)
-
-
-class CroppedInput(ViewInput):
-    """Views on their way into an engine that takes crops."""
-
-    dtype = np.float32
-
-    def __init__(self, engine: Engine, mean: np.ndarray, crops: int):
-        self.engine, self.crops = engine, crops
-        # whole views in a batch: a view's crops are averaged together
-        self.at_once = max(1, engine.batch // crops)
-        self.shape = (crops, 3, engine.crop, engine.crop)
-        self.fill = partial(cut_into, mean=mean)
-
-    def memory(self, count: int) -> np.ndarray:
-        """Room in the engine's own input."""
-        return self.engine.room(count * self.crops).reshape(count, *self.shape)
-
-    def __call__(self, memory: np.ndarray) -> np.ndarray:
-        """Probabilities of every view's crops, float32 (count, crops, K)."""
-        prob = self.engine(memory.reshape(-1, *self.shape[1:]))
-        return prob.reshape(len(memory), self.crops, -1)
-
-    def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        """As a call, and the layer's output for each view's centre crop, float32 (count, C)."""
-        prob, shown = self.engine.with_layer(memory.reshape(-1, *self.shape[1:]), layer)
-        return prob.reshape(len(memory), self.crops, -1), shown[:: self.crops]

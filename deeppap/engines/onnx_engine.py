@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deeppap.engines.crops import CropEngine
 from deeppap.engines.deploy import Deploy
 from deeppap.engines.device import CUDA, Device, import_openvino, uses_gpu
+from deeppap.engines.engine import Engine
 from deeppap.engines.onnx_proof import proven_graph
 from deeppap.io.errors import FieldError
 from deeppap.io.machine import wanted_threads
@@ -21,7 +21,7 @@ BATCH = 50  # crops; larger ones are no faster
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names; by default it takes bfloat16 on a CPU with AMX
 
 
-class OnnxEngine(CropEngine):
+class OnnxEngine(Engine):
     """An engine that runs the net's ONNX graph.
 
     Parameters

@@ -7,7 +7,8 @@ from data_prep.classes import PLAIN
 from data_prep.mean_image import read_mean
 from data_prep.views import SIZE, Grid, View
 from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
-from deeppap.engines.crops import CropEngine, CroppedInput, crop_views
+from deeppap.engines.crops import crop_views
+from deeppap.engines.engine import CroppedInput, Engine
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
 from deeppap.scoring.fill_views import filled_ahead, filled_in_turn
@@ -143,7 +144,7 @@ def test_of_views_a_layer_gives_the_centre_crops_means(random_engine, views, lay
 
 
 def test_a_missing_layer_and_an_engine_that_shows_none_are_refused(random_engine, views):
-    class Other(CropEngine):
+    class Other(Engine):
         name, batch, crop = "other", 4, 227
 
         def __call__(self, crops):

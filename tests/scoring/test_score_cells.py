@@ -9,7 +9,8 @@ import pytest
 from data_prep.classes import PLAIN, SEVEN
 from data_prep.dataset import open_dataset
 from data_prep.views import Grid, shifted
-from deeppap.engines.crops import CropEngine, crop_views
+from deeppap.engines.crops import crop_views
+from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, of_data_set, of_pixels, render_views
 from deeppap.scoring.classify import Listed, cells_in_csv, with_pixels
@@ -20,7 +21,7 @@ GRID = Grid(10, 10)
 MEAN = np.full((3, 256, 256), 100, np.float32)
 
 
-class Recorder(CropEngine):
+class Recorder(Engine):
     """Probabilities from each crop's own pixels; keeps what it was given."""
 
     crop, batch = 227, 50
