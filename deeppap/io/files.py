@@ -5,19 +5,16 @@ import gzip
 import hashlib
 import io
 import json
-import math
 import os
 import re
 import secrets
 import shutil
-import socket
 import stat
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -29,9 +26,7 @@ if TYPE_CHECKING:
 PACKED = ".gz"  # results/ keeps its large files gzipped, in a quarter of the room
 FULL = (errno.ENOSPC, errno.EDQUOT)  # of a disk, or of what a user may have of it
 BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)  # what reading a damaged one raises
-BOOT = Path("/proc/sys/kernel/random/boot_id")
-SILENT = 7 * 86400  # seconds after which a partial file of another machine counts as left there
-_WRITTEN: set[Path] = set()  # partial paths that this process writes now
+SILENT = 7 * 86400  # seconds after which nobody writes a partial file any more
 MAX_ARRAYS = 200_000_000  # bytes of an .npz file, unpacked; a reference of 4,096 outputs takes 67 MB
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
@@ -42,39 +37,14 @@ def partial_path(final: Path) -> Path:
 
 
 def own_partial(final: Path) -> Path:
-    """A partial path that nobody else writes; what others left of `final` when they died is removed.
-
-    Its name says where it is written: the numbers of processes differ between machines and between containers.
-    """
-    here = _place()
-    left = re.compile(rf"\.{re.escape(final.name)}\.(\w{{8}})\.(\d+)\.\w{{8}}\.(partial|old)")
-    for path in sorted(final.parent.iterdir()):  # .old before .partial
-        found = left.fullmatch(path.name)
-        if not found or path.with_suffix(".partial") in _WRITTEN or not _is_left(path, found[1] == here, int(found[2])):
-            continue
-        if found[3] == "old" and not os.path.lexists(final):
-            path.rename(final)  # killed between the two renames of a folder
-        else:
-            remove(path)
-    return final.with_name(f".{final.name}.{here}.{os.getpid()}.{secrets.token_hex(4)}.partial")
-
-
-@lru_cache(maxsize=1)
-def _place() -> str:
-    """Eight letters for this machine since it started and, in a container, for that."""
-    parts = [socket.gethostname()]
-    with suppress(OSError):  # elsewhere than on Linux
-        parts += [BOOT.read_text(), os.readlink("/proc/self/ns/pid")]  # noqa: PTH115 (names no path)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-
-
-def _is_left(path: Path, here: bool, process: int) -> bool:
-    """Whether nobody writes a partial path any more."""
-    if here:  # one of this very number, but not in _WRITTEN, is of a process that had the number before
-        return process == os.getpid() or not Path(f"/proc/{process}").exists()
-    with suppress(FileNotFoundError):
-        return time.time() - path.lstat().st_mtime > SILENT
-    return False
+    """A partial path that nobody else writes; what others left of `final` when they died is removed a week later."""
+    left = re.compile(rf"\.{re.escape(final.name)}\.\w{{8}}\.(partial|old)")
+    for path in final.parent.iterdir():
+        # by age alone: the numbers of processes differ between machines and between containers
+        with suppress(FileNotFoundError):
+            if left.fullmatch(path.name) and time.time() - path.lstat().st_mtime > SILENT:
+                remove(path)
+    return final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
 
 
 def remove(path: Path) -> None:
@@ -113,7 +83,6 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     require_space(final.parent, need_bytes)
     partial = own_partial(final)
-    _WRITTEN.add(partial)
     try:
         yield partial
         # on the disk before it has its name: after a power cut a name must not lead to an empty file
@@ -127,7 +96,6 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
             raise disk_full(final, need_bytes) from error
         raise
     finally:
-        _WRITTEN.discard(partial)
         if os.path.lexists(partial):  # false for a name that is too long, where remove would raise again
             remove(partial)
 
@@ -184,29 +152,21 @@ def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
 
     Raises UserError if it is damaged, holds anything but plain arrays, or unpacks to more than `MAX_ARRAYS` bytes.
     """
-    from numpy.lib import format as npy  # here, so that a tool's --help does not wait for it
+    import numpy as np  # here, so that a tool's --help does not wait for it
 
-    found = {}
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            # what a zip file says of itself; `archive.read` stops there too
+            # what a zip file says of itself; reading a member stops there too
             if (size := sum(member.file_size for member in archive.infolist())) > MAX_ARRAYS:
                 raise UserError(path, f"{expected} of at most {human(MAX_ARRAYS)}", human(size), do)
-            for name in archive.namelist():
-                data = io.BytesIO(archive.read(name))
-                read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-                shape, _, kind = read_header[npy.read_magic(data)](data)
-                # a header may claim any shape, and memory would be taken for it
-                if kind.itemsize * math.prod(shape) != len(data.getbuffer()) - data.tell():
-                    raise ValueError(f"{name} is not as long as it says")
-                data.seek(0)
-                found[name.removesuffix(".npy")] = npy.read_array(data, allow_pickle=False)
-    except (*BROKEN, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, NotImplementedError) as error:
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: np.asarray(arrays[name]) for name in arrays.files}
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file can raise anything in the two parsers; a false shape MemoryError
         shown = " ".join(str(error).split())[:80] or "an empty file"
         raise UserError(path, expected, shown, do) from None
-    except (RuntimeError, SyntaxError) as error:  # encrypted; a header that is no Python literal
-        raise UserError(path, expected, str(error)[:80], do) from None
-    return found
 
 
 def write_json(final: Path, value: Any) -> None:
