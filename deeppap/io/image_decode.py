@@ -94,16 +94,10 @@ def _decode_png(file: IO[bytes]) -> np.ndarray:
 
     opened().verify()  # the checksum of every chunk, which loading the pixels leaves out
     _require_all_rows(file)
-    file.seek(0)
     image = opened()
-    pixels = _pixels(image)
-    hidden = image.info.get("transparency")
-    if hidden is None or image.mode == "P":
-        return pixels
-    # a colour that is named as transparent is an alpha channel of 0 where a pixel has it
-    shown = (pixels != (hidden[::-1] if isinstance(hidden, tuple) else hidden)).reshape(*pixels.shape[:2], -1).any(2)
-    colours = pixels if pixels.ndim == 3 else cv2.merge([pixels] * 3)
-    return np.dstack([colours, shown.astype(np.uint8) * 255])
+    # a colour that is named as transparent becomes an alpha channel of 0 where a pixel has it
+    hidden = "transparency" in image.info and image.mode in ("1", "L", "RGB")
+    return _pixels(image.convert("RGBA") if hidden else image)
 
 
 def _require_all_rows(file: IO[bytes]) -> None:
