@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,44 +59,26 @@ def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
     return cell, view
 
 
-class _Renderer:
-    """Renders chunks of records; all its threads share the neighbourhoods that were cut."""
-
-    def __init__(self, source: Source, region: Regions):
-        self.source, self.region = source, region
-
-    def __call__(self, chunk: tuple[np.ndarray, np.ndarray]) -> tuple[list[bytes], np.ndarray]:
-        """Serialized datums of a chunk of cells and views, and the sum of its views, uint16 (3, 256, 256)."""
-        source, (cells, views) = self.source, chunk
-        datums, total = [], np.zeros((3, SIZE, SIZE), np.uint16)  # 64 x 255 fits
-        message = caffe_pb2().Datum(channels=3, height=SIZE, width=SIZE)
-        for cell, index in zip(cells.tolist(), views.tolist(), strict=True):
-            item = source.cells[cell]
-            region, centre = self.region(item)
-            how = source.purpose, source.grids[cell], index, source.seed, source.border, source.jitter
-            view = plan_view(item.id, *how)
-            image = render(region, centre, view)
-            # Caffe's Datum is planes of B, G and R, OpenCV's image pixels of three
-            planes = np.stack(cv2.split(image))
-            total += planes
-            # the label that is trained on, which a control has dealt anew; the views follow the cell's own
-            message.label = int(source.labels[cell])
-            if source.encoding == "png":
-                message.encoded = True
-                message.data = cv2.imencode(".png", image)[1].tobytes()
-            else:
-                message.data = planes.tobytes()
-            datums.append(message.SerializeToString())
-        return datums, total
-
-
-def _rendered(source: Source, chunks: list, workers: int, regions: Regions) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Rendered chunks in order.
-
-    Threads, not processes: OpenCV, NumPy and LMDB all let go of Python's lock, and a view need not be copied twice.
-    """
-    cv2.setNumThreads(1)  # each worker is one thread
-    return in_order(_Renderer(source, regions), chunks, workers)
+def _render_chunk(
+    source: Source, region: Regions, chunk: tuple[np.ndarray, np.ndarray]
+) -> tuple[list[bytes], np.ndarray]:
+    """Serialized datums of a chunk of cells and views, and the sum of its views, uint16 (3, 256, 256)."""
+    datums, total = [], np.zeros((3, SIZE, SIZE), np.uint16)  # 64 x 255 fits
+    message = caffe_pb2().Datum(channels=3, height=SIZE, width=SIZE)
+    for cell, index in zip(*(part.tolist() for part in chunk), strict=True):
+        item = source.cells[cell]
+        how = source.purpose, source.grids[cell], index, source.seed, source.border, source.jitter
+        image = render(*region(item), plan_view(item.id, *how))
+        # Caffe's Datum is planes of B, G and R, OpenCV's image pixels of three
+        planes = np.stack(cv2.split(image))
+        total += planes
+        # the label that is trained on, which a control has dealt anew; the views follow the cell's own
+        message.label = int(source.labels[cell])
+        message.data = planes.tobytes()
+        if source.encoding == "png":
+            message.encoded, message.data = True, cv2.imencode(".png", image)[1].tobytes()
+        datums.append(message.SerializeToString())
+    return datums, total
 
 
 def write_patch_lmdb(
@@ -119,10 +102,13 @@ def write_patch_lmdb(
     # the order is drawn before anything is rendered, so any number of workers gives the same bytes
     cell, view = order(source, shuffled)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]
+    # threads, not processes: OpenCV, NumPy and LMDB let go of Python's lock, and a view need not be copied twice
+    cv2.setNumThreads(1)  # each worker is one thread
+    rendered = in_order(partial(_render_chunk, source, regions), chunks, workers)
     bar = progress(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05)
     with _new_lmdb(path, len(cell)) as environment, bar:
         index = 0
-        for (cells, _), (datums, total) in zip(chunks, _rendered(source, chunks, workers, regions), strict=True):
+        for (cells, _), (datums, total) in zip(chunks, rendered, strict=True):
             with environment.begin(write=True) as transaction:
                 for one, datum in zip(cells.tolist(), datums, strict=True):
                     # append: keys come in order, and pages are filled without a search
