@@ -1,17 +1,46 @@
 """How a spreadsheet wrote a CSV: with commas, semicolons or tabs, and with points or commas in its numbers."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from deeppap.io.errors import UserError
+from deeppap.io.errors import CHECK_PATH, UserError
+from deeppap.io.names import unquoted
 
 SEPARATORS = ",;\t"
 LINE_LIMIT = 100_000  # characters
 LONGEST = 1000  # characters of a heading that are looked at
-NUMBERS = ("nucleus_x", "nucleus_y", "pixel_um")
+
+
+def csv_lines(path: Path, name: Callable[[str], str]) -> Iterator[tuple[int, list[str], str]]:
+    """(line, values, separator) of a UTF-8 CSV, its header first, with columns called by `name`.
+
+    Empty lines are skipped, and empty values at the end of a line that has more of them than the header are cut off.
+
+    Raises UserError if there is no such file, or none of text in columns.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader, separator = sniffed_rows(file)
+            header = [name(text) for text in next(reader, [])]
+            yield 1, header, separator
+            for line in reader:
+                values = without_blanks([unquoted(value.strip()) for value in line], len(header))
+                if any(values):
+                    yield reader.line_num, values, separator
+    except FileNotFoundError:
+        raise UserError(path, "a CSV file", "no such file", CHECK_PATH) from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+
+
+def without_blanks(row: list[str], least: int = 0) -> list[str]:
+    """A row without the empty values that spreadsheets leave at its end, beyond the `least` that there are columns."""
+    while len(row) > least and not row[-1]:
+        row = row[:-1]
+    return row
 
 
 def sniffed_rows(file: TextIO) -> tuple[Any, str]:
@@ -38,13 +67,8 @@ def separator_of(heading: str) -> str:
         return SEPARATORS[0]
 
 
-def with_points(row: dict[str, str], separator: str) -> dict[str, str]:
-    """The row with decimal points in its numbers; commas are decimal ones only where they separate nothing."""
-    return {name: with_point(value, separator) if name in NUMBERS else value for name, value in row.items()}
-
-
 def with_point(number: str, separator: str) -> str:
-    """The same of one number."""
+    """A number with a decimal point; commas are decimal ones only where they separate nothing."""
     return number if separator == "," else number.replace(",", ".")
 
 

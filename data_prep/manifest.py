@@ -1,6 +1,5 @@
 """Reader of a manifest: anyone's own cells in a CSV file (the paper's HEMLBC comes in this shape)."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,18 +8,18 @@ from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.classes import LABELS, NEITHER, known_class
-from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_points
+from data_prep.csv_dialect import Centres, csv_lines, names_of, with_point, without_blanks
 from data_prep.nucleus import centroid
 from data_prep.pixel_size import PIXEL_RANGE
-from deeppap.io.errors import CHECK_PATH, Mistakes, UserError
+from deeppap.io.errors import Mistakes, UserError
 from deeppap.io.image_file import image_size, missing_image_advice
-from deeppap.io.names import require_printable, unquoted
+from deeppap.io.names import require_printable
 
 NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
 CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills decides its label
 COLUMNS = {"image", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", *CLASS_COLUMNS}
 LIKE = 0.85  # from 0 to 1: how near the name of a column must be to that of a known one
-FIELD_LIMIT = 10_000  # characters; longer ones are no path and no number
+DECIMAL = {"nucleus_x", "nucleus_y", "pixel_um"}
 
 
 def read_manifest(path: Path, own: bool = False) -> Dataset:
@@ -162,43 +161,25 @@ def manifest_rows(
     `required` names other columns than a data set's, for lists of cells without labels. A line of another number of
     values is refused, or passed over and noted where there are `mistakes` to note it in.
     """
-    csv.field_size_limit(FIELD_LIMIT)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader, separator = sniffed_rows(file)
-            header = _without_blanks([name.strip().lower() for name in next(reader, [])])
-            _require_columns(path, header, required)
-            for cells in reader:
-                row = _without_blanks([unquoted(value.strip()) for value in cells], len(header))
-                where = f"{path}, line {reader.line_num}"
-                if any(row) and len(row) != len(header):
-                    _refuse(UserError(where, f"{len(header)} values", f"{len(row)}", "Correct the line."), mistakes)
-                elif any(row):
-                    named = dict(zip(header, row, strict=True))
-                    try:
-                        for name in COLUMNS & named.keys():  # other columns are passed over, as is what is in them
-                            require_printable(named[name], where, name)
-                    except UserError as error:
-                        _refuse(error, mistakes)
-                        continue
-                    yield reader.line_num, with_points(named, separator)
-    except FileNotFoundError:
-        raise UserError(path, "a manifest", "no such file", CHECK_PATH) from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
-
-
-def _without_blanks(row: list[str], least: int = 0) -> list[str]:
-    """A row without the empty values that spreadsheets leave at its end, beyond the `least` that there are columns."""
-    while len(row) > least and not row[-1]:
-        row = row[:-1]
-    return row
-
-
-def _refuse(error: UserError, mistakes: Mistakes | None) -> None:
-    if mistakes is None:
-        raise error
-    mistakes.add(error)
+    lines = csv_lines(path, lambda name: name.strip().lower())
+    _, names, separator = next(lines)
+    header = without_blanks(names)
+    _require_columns(path, header, required)
+    for line, values, _ in lines:
+        values = without_blanks(values, len(header))
+        where = f"{path}, line {line}"
+        try:
+            if len(values) != len(header):
+                raise UserError(where, f"{len(header)} values", f"{len(values)}", "Correct the line.")
+            row = dict(zip(header, values, strict=True))
+            for name in COLUMNS & row.keys():  # other columns are passed over, as is what is in them
+                require_printable(row[name], where, name)
+        except UserError as error:
+            if mistakes is None:
+                raise
+            mistakes.add(error)
+            continue
+        yield line, row | {name: with_point(row[name], separator) for name in DECIMAL & row.keys()}
 
 
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:

@@ -3,18 +3,16 @@
 Points are pixel centres, counted from 0, as in a manifest. Boxes are counted from the corner of the first pixel.
 """
 
-import csv
 import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import sniffed_rows, with_point
+from data_prep.csv_dialect import csv_lines, with_point
 from data_prep.importers import cric
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
 from deeppap.io.errors import UserError
-from deeppap.io.names import unquoted
 
 NAME = "CSV"
 SUFFIXES = (".csv", ".tsv")
@@ -150,26 +148,17 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
 
     pandas and R write the number of a row first: under an empty name, or R under none at all.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader, separator = sniffed_rows(file)
-            header = [_name(name) for name in next(reader, [])]
-            # nothing tells which of two columns of one name is meant, so that neither is recognised
-            header = [f"{name} (twice)" if name and header.count(name) > 1 else name for name in header]
-            for number, values in enumerate(reader):
-                if number == 0 and len(values) == len(header) + 1 and "" not in header:
-                    header = ["", *header]
-                values = [unquoted(value.strip()) for value in values]
-                # spreadsheets end lines with empty cells
-                while len(values) > len(header) and not values[-1]:
-                    values.pop()
-                row = dict(zip(header, values, strict=False))
-                if len(values) != len(header):
-                    row[None] = len(values)
-                if any(values):
-                    yield reader.line_num, row, separator
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+    lines = csv_lines(path, _name)
+    _, header, separator = next(lines)
+    # nothing tells which of two columns of one name is meant, so that neither is recognised
+    header = [f"{name} (twice)" if name and header.count(name) > 1 else name for name in header]
+    for number, (line, values, _) in enumerate(lines):
+        if number == 0 and len(values) == len(header) + 1 and "" not in header:
+            header = ["", *header]
+        row = dict(zip(header, values, strict=False))
+        if len(values) != len(header):
+            row[None] = len(values)
+        yield line, row, separator
 
 
 def _name(text: str) -> str:

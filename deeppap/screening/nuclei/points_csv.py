@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_point
-from data_prep.manifest import FIELD_LIMIT
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, open_text
 from deeppap.io.names import unquoted
@@ -38,7 +37,6 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
         For a file without these columns, one of boxes or of shares of the image, and naming the line that has no
         numbers or too few values.
     """
-    csv.field_size_limit(FIELD_LIMIT)
     try:
         with open_text(path, "utf-8-sig") as file:
             reader, separator = sniffed_rows(file)
