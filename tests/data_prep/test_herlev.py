@@ -31,13 +31,6 @@ def test_counts_of_table_1(real):
 
 
 @pytest.mark.herlev
-def test_a_naive_glob_counts_every_cell_twice(real, herlev):
-    naive = [p for p in herlev.glob("*/*") if p.suffix.lower() == ".bmp"]
-    assert len(naive) == 1834
-    assert not [cell for cell in real.cells if cell.image.stem.lower().endswith("-d")]
-
-
-@pytest.mark.herlev
 def test_centroids_classes_and_groups_of_the_real_set(real, herlev):
     checksums = herlev / "checksums.csv"
     if not checksums.exists():

@@ -86,12 +86,3 @@ def test_mapping_the_file_anew_changes_nothing(source, written, tmp_path, monkey
     write_patch_lmdb(tmp_path / "often", source, True, 1)
     assert sha256_file(tmp_path / "often/data.mdb") == sha256_file(tmp_path / "once/data.mdb")
     assert [d for _, d in read_datums(tmp_path / "often")] == [d for _, d in read_datums(written)]
-
-
-def test_another_seed_gives_other_views_in_another_order(source, written, tmp_path):
-    write_patch_lmdb(tmp_path / "other", source._replace(seed=8), True, 1)
-    first, second = read_datums(written), read_datums(tmp_path / "other")
-    assert [key for key, _ in first] != [key for key, _ in second]
-    assert {d.data for _, d in first} & {d.data for _, d in second} == set()
-    write_patch_lmdb(tmp_path / "same", source, True, 1)
-    assert sha256_file(tmp_path / "same/data.mdb") == sha256_file(written / "data.mdb")

@@ -47,14 +47,6 @@ def same_angles(profile):
     return shares(profile.train[0]) == shares(profile.train[1])
 
 
-@pytest.mark.parametrize("plan", ["unbalanced", "balanced"])
-@pytest.mark.parametrize("name", known_profiles())
-def test_both_classes_are_turned_alike(name, plan):
-    profile = read_profile(name, plan)
-    assert set(shares(profile.train[0])) == set(shares(profile.train[1]))
-    assert same_angles(profile)
-
-
 def write(monkeypatch, tmp_path, normal, abnormal):
     text = profiles.FILE.read_text(encoding="utf-8")
     start = text.index("[smallest]")
@@ -96,11 +88,6 @@ def test_herlev_classes_have_about_as_many_views_each(name):
 
 def test_test_views_are_a_hundred_for_every_profile():
     assert {read_profile(name).test for name in known_profiles()} == {Grid(10, 10)}
-
-
-def test_an_unknown_profile_is_refused():
-    with pytest.raises(UserError, match="profile: expected one of paper, short, .*smallest"):
-        read_profile("huge")
 
 
 def views(profile, labels):

@@ -61,20 +61,6 @@ def test_corner_crops_and_their_mirrors(view, mean, tmp_path):
     assert theirs == set(ours)
 
 
-def test_random_crops_are_where_caffe_says(view, mean, tmp_path):
-    """A training crop at 227 is a plain window of the view minus its mean, at an offset of 0 to 29."""
-    source = write_datums(tmp_path / "lmdb", [raw_datum(view)])
-    caffe.set_random_seed(1)
-    centred = view.transpose(2, 0, 1).astype(np.float32) - mean
-    windows = np.lib.stride_tricks.sliding_window_view(centred[0], 227, axis=1)[:, :, :8]
-    for crop in forward(data_net(tmp_path, source, mean, 227, 8, mirror=False, train=True)):
-        rows, columns = np.nonzero((windows == crop[0, 0, :8]).all(axis=2))
-        assert len(rows) == 1
-        row, column = rows[0], columns[0]
-        assert max(row, column) <= 29
-        assert np.array_equal(centred[:, row : row + 227, column : column + 227], crop)
-
-
 def test_ten_crops_in_order(view):
     zero = np.zeros((3, 256, 256), np.float32)
     crops = crop_views(view[None], zero, 227)

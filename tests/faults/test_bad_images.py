@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from data_prep.dataset import open_dataset
-from data_prep.nucleus import centroid
 from data_prep.patch_lmdb import Source, write_patch_lmdb
 from data_prep.views import Grid
 from deeppap.io.errors import UserError
@@ -160,10 +159,3 @@ def test_a_sparse_file_of_a_terabyte_is_not_read(tmp_path):
         with pytest.raises(UserError, match="1,099,511,627,776 bytes"):
             read(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
-
-
-def test_a_centre_needs_a_mask_of_its_images_size(tmp_path):
-    (tmp_path / "m.bmp").write_bytes(filled_bmp(30, 20, (0, 0, 255)))
-    assert centroid(tmp_path / "m.bmp", (20, 30)) == (14.5, 10)
-    with pytest.raises(UserError, match="20 x 30, found 30 x 20"):
-        centroid(tmp_path / "m.bmp", (30, 20))

@@ -24,7 +24,6 @@ from deeppap.engines.weights_file import check_weights
 from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import read_json
-from deeppap.io.image_file import MAX_PIXELS, image_size, read_image, read_mask
 from deeppap.records import ScoreRecord, SplitRecord
 from deeppap.scoring.ood import OODReference
 from deeppap.scoring.open_nets import SUMS, open_release
@@ -32,7 +31,6 @@ from deeppap.scoring.score_files import read_scores, read_views
 from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.training.caffe_log import read_lines
 from tests.support.checkout import ROOT
-from tests.support.fault_tools import bmp
 from tests.support.pictures import plain
 from tests.support.records import fold_record, run_record
 from tests.support.synthetic_run import model_record, score_record
@@ -192,17 +190,6 @@ def test_damaged_files(folder, name, data):
 
 
 @fuzz
-@given(st.one_of(damaged(MANIFEST), st.text(max_size=80).map(lambda t: MANIFEST + t.encode("utf-8", "replace"))))
-def test_what_is_read_of_a_damaged_manifest_can_be_used(folder, data):
-    (folder / "cells.csv").write_bytes(data)
-    dataset = value_or_refusal(read_manifest, folder / "cells.csv")
-    for cell in dataset.cells if dataset else ():
-        assert cell.label in (0, 1) and all(-0.5 <= place <= SIDE - 0.5 for place in cell.centre)
-        assert cell.image.resolve().is_relative_to(folder.resolve())
-    assert not dataset or len({cell.id for cell in dataset.cells}) == len(dataset.cells)
-
-
-@fuzz
 @given(data=st.data())
 def test_scores_and_the_reference_of_their_net(folder, data):
     """Files that name another one, or that are no text."""
@@ -214,25 +201,6 @@ def test_scores_and_the_reference_of_their_net(folder, data):
     OODReference("conv3", "a" * 64, ones, ones, np.eye(4, dtype=np.float32), ones, held_out=9).write(folder)
     (folder / "ood_reference.npz").write_bytes(data.draw(damaged((folder / "ood_reference.npz").read_bytes())))
     value_or_refusal(OODReference.read, folder)
-
-
-GOOD_BMP = bmp(9, 7, pixels=np.random.default_rng(1).bytes(28 * 7))
-
-
-@fuzz
-@given(st.one_of(damaged(GOOD_BMP), damaged(bmp(9, 7, 8)), st.binary(max_size=200).map(b"BM".__add__)))
-@example(bmp(9, 7, claim=(2**30, 2**30)))
-@example(bmp(9, 7, claim=(9, -(2**31))))
-def test_bmp_files(tmp_path, data):
-    path = tmp_path / "x.BMP"
-    path.write_bytes(data)
-    size = value_or_refusal(image_size, path)
-    image = value_or_refusal(read_image, path)
-    value_or_refusal(read_mask, path)
-    if image is not None:
-        assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
-        assert size == image.shape[:2], "the header and the pixels disagree"
-        assert image.shape[0] * image.shape[1] <= MAX_PIXELS
 
 
 @pytest.mark.parametrize("text", ['{"seed": ' + "1" * 5000 + "}", "[" * 100_000])

@@ -8,7 +8,6 @@ import pytest
 
 from data_prep.importers.gather import gather
 from data_prep.nucleus import centroid
-from deeppap.io.errors import UserError
 from deeppap.screening.nuclei.detector import NucleusDetector
 from tests.support import label_files as files
 
@@ -65,14 +64,6 @@ def test_class_folders(tmp_path):
         (kind, (60.0, 30.0), None) for kind in ("HSIL", "LSIL", "NILM")
     ]
     assert [len(where) for where in found.left_out.values()] == [1]
-
-
-@pytest.mark.parametrize("name", ["two\nlines.png", "no\udc80utf8.png"])
-def test_a_name_that_no_list_can_hold(tmp_path, name):
-    picture(tmp_path / "NILM" / "a.png", 60, 30)
-    (tmp_path / "NILM/a.png").rename(tmp_path / "NILM" / name)
-    with pytest.raises(UserError, match="printable"):
-        gather([tmp_path])
 
 
 def test_a_drawn_herlev(phantom):
