@@ -47,7 +47,11 @@ def sniffed_rows(file: TextIO) -> tuple[Any, str]:
     """A csv.reader over all of a file, its header first, and what separates the values."""
     lines = _lines(file)
     first = next(lines, "")
-    separator = separator_of(first)
+    # told from the first line alone: an image's name may hold any of them
+    try:
+        separator = csv.Sniffer().sniff(first[:LONGEST].strip(), SEPARATORS).delimiter
+    except csv.Error:  # one column
+        separator = SEPARATORS[0]
     return csv.reader(chain([first], lines), delimiter=separator, strict=True), separator
 
 
@@ -57,14 +61,6 @@ def _lines(file: TextIO) -> Iterator[str]:
         if len(line) == LINE_LIMIT:
             raise csv.Error(f"a line of {LINE_LIMIT:,} characters or more")
         yield line
-
-
-def separator_of(heading: str) -> str:
-    """What separates the values, told from the first line alone: an image's name may hold any of them."""
-    try:
-        return csv.Sniffer().sniff(heading[:LONGEST].strip(), SEPARATORS).delimiter
-    except csv.Error:  # one column
-        return SEPARATORS[0]
 
 
 def with_point(number: str, separator: str) -> str:

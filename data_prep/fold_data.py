@@ -144,7 +144,10 @@ def build_fold(
     """Build a fold's data under `target`; what is there and whole is kept. Returns one line for the user."""
     key = fold_key(split, fold, run, profile)
     train, validation = sources(dataset, split, fold, run, profile)
-    _require_same_data(target, key)
+    # other data must not take the place of a fold's own, whose net would have no mean image any more
+    for known in (FoldRecord.read_if_there(target), ModelRecord.read_if_there(target)):
+        if known:
+            _require_key(target, known.fold_sha, key)
     # else given back, or giving it back was cut short: build again
     if is_built(target):
         verify_fold(target)
@@ -157,7 +160,7 @@ def build_fold(
         remove(target / name)
         remove(partial_path(target / name))
     require_space(target, need_bytes(train, validation))
-    lmdbs, known = _write_lmdbs(target, train, validation, workers)
+    lmdbs, checksums = _write_lmdbs(target, train, validation, workers)
     record = FoldRecord(
         fold=fold,
         fold_sha=key,
@@ -170,17 +173,13 @@ def build_fold(
         train_labels=views_by_label(train, len(outputs_of(run))),
     )
     (target / "snapshots").mkdir(exist_ok=True)
-    write_fold_images(target, parts_of(dataset, split, fold, run), known)
+    write_fold_images(target, parts_of(dataset, split, fold, run), checksums)
     sync(target)
     # after all else: a fold is complete if it has a record
     record.write(target)
-    return _built(target, record)
-
-
-def _built(target: Path, record: FoldRecord) -> str:
-    train, validation = record.train_lmdb, record.val_lmdb
-    size = human(train.bytes + validation.bytes)
-    return f"{target}: {train.entries:,} training and {validation.entries:,} validation views, {size}"
+    size = human(record.train_lmdb.bytes + record.val_lmdb.bytes)
+    views = f"{record.train_lmdb.entries:,} training and {record.val_lmdb.entries:,} validation views"
+    return f"{target}: {views}, {size}"
 
 
 def _write_lmdbs(
@@ -244,13 +243,6 @@ def verify_fold(target: Path, key: str | None = None) -> FoldRecord:
         do = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
         raise UserError(mean, "the mean image of this fold's training views", "another one", do)
     return record
-
-
-def _require_same_data(target: Path, key: str) -> None:
-    """Refuse to build other data in the place of a fold's own, whose net would have no mean image any more."""
-    for record in (FoldRecord.read_if_there(target), ModelRecord.read_if_there(target)):
-        if record:
-            _require_key(target, record.fold_sha, key)
 
 
 def _require_key(target: Path, known: str, key: str) -> None:

@@ -102,19 +102,17 @@ def _with_groups_moved(cells: Sequence[Cell], folds: list[list[str]]) -> list[li
                 inside[fold] += has[name][label]
             if inside[number]:
                 continue
+            # a fold keeps every label that the moved group takes out of it
+            others = {fold: [name for name, at in place.items() if at == fold] for fold in place.values()}
             ready = [
                 name
                 for name, fold in place.items()
-                if has[name][label] and all(_left(place, has, fold, name, other) for other in has[name])
+                if has[name][label]
+                and all(any(has[one][kind] for one in others[fold] if one != name) for kind in has[name])
             ]
             if ready:
                 place[min(ready, key=lambda name: (has[name].total(), name))] = number
     return [sorted(cell.id for cell in cells if place[cell.group] == number) for number in range(len(folds))]
-
-
-def _left(place: dict[str, int], has: dict[str, Counter], fold: int, without: str, label: int) -> bool:
-    """Whether a fold still has cells of a label without one of its groups."""
-    return any(has[name][label] for name, at in place.items() if at == fold and name != without)
 
 
 def make_split(dataset: Dataset, protocol: str, seed: int) -> SplitRecord:

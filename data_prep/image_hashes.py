@@ -94,17 +94,15 @@ def fold_images(fold: Path) -> list[Row]:
     Raises UserError if the file is missing or is none that `write_fold_images` wrote.
     """
     path = fold / FOLD_IMAGES
-    if not path.exists():
-        raise UserError(path, "which images the fold was trained on", "no such file", DO)
     text = read_file(path, "which images the fold was trained on", MAX_BYTES, DO).decode("utf-8", "replace")
     try:
-        header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
-    except csv.Error as error:
-        raise UserError(path, f"columns {', '.join(COLUMNS)}", f"{error}", DO) from None
-    wrong = [row for row in rows if len(row) != len(COLUMNS) or row[1] not in PARTS or len(row[2]) != 64]
-    if header != COLUMNS or wrong or not rows:
+        header, *rows = map(tuple, csv.reader(io.StringIO(text, newline="")))
+    except (csv.Error, ValueError):  # no line at all
+        header, rows = (), []
+    whole = all(len(row) == len(COLUMNS) and row[1] in PARTS and len(row[2]) == 64 for row in rows)
+    if header != tuple(COLUMNS) or not rows or not whole:
         raise UserError(path, f"columns {', '.join(COLUMNS)}", "something else", DO)
-    return [(cell, part, value) for cell, part, value in rows]
+    return rows
 
 
 def seen_images(fold: Path) -> set[str]:

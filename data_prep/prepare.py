@@ -70,6 +70,7 @@ def prepare_run(
 def dataset_record(dataset: Dataset, paths: Sequence[Path], dataset_sha: str) -> DatasetRecord:
     """What a run keeps of its data set; `paths` are those of its sets, in the order of their names."""
     facts = {name: getattr(dataset, name) for name in ("name", "view_plan", "pixel_um", "paper", "phantom")}
+    sets = [(one, str(path.absolute())) for one, path in zip(dataset.sets(), paths, strict=False)]
     return DatasetRecord(
         **facts,
         path=" + ".join(str(path.absolute()) for path in paths),
@@ -77,13 +78,8 @@ def dataset_record(dataset: Dataset, paths: Sequence[Path], dataset_sha: str) ->
         cells=len(dataset.cells),
         labels=counts(dataset.cells),
         resampled_um=dataset.resampled_um(),
-        sets=_set_records(dataset, paths) if dataset.set_names else (),
+        sets=tuple(SetRecord(name=o.name, path=p, cells=len(o.cells), labels=counts(o.cells)) for o, p in sets),
     )
-
-
-def _set_records(dataset: Dataset, paths: Sequence[Path]) -> tuple[SetRecord, ...]:
-    pairs = zip(dataset.sets(), (str(path.absolute()) for path in paths), strict=True)
-    return tuple(SetRecord(name=o.name, path=p, cells=len(o.cells), labels=counts(o.cells)) for o, p in pairs)
 
 
 def output_records(dataset: Dataset) -> list[OutputRecord]:

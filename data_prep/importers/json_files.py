@@ -26,7 +26,9 @@ DO = "Export it again."
 
 def label_files(source: Source, files: list[Path]) -> list[Path]:
     """The files that look like labels; others, such as a program's settings, are passed over."""
-    return [path for path in files if _is_json(path) and any(LIKELY.search(head) for _, head in _texts(path, HEAD))]
+    endings = (*SUFFIXES, ".zip")
+    written = [path for path in files if path.name.lower().removesuffix(".gz").endswith(endings)]
+    return [path for path in written if any(LIKELY.search(head) for _, head in _texts(path, HEAD))]
 
 
 def read(path: Path, source: Source) -> Iterator[Labelled]:
@@ -48,18 +50,9 @@ def _format_of(name: str, data: Any) -> Any:
     for known in FORMATS:
         if known.matches(data):
             return known
+    found = f"an object with {', '.join(map(str, list(data)[:5]))}" if isinstance(data, dict) else type(data).__name__
     expected = f"labels as written by {', '.join(one.NAME for one in FORMATS)}"
-    raise UserError(name, expected, f"other JSON ({_outline(data)})", "Export it in one of these formats.")
-
-
-def _outline(data: Any) -> str:
-    if isinstance(data, dict):
-        return "an object with " + ", ".join(map(str, list(data)[:5])) if data else "an empty object"
-    return f"a list of {len(data)}" if isinstance(data, list) else type(data).__name__
-
-
-def _is_json(path: Path) -> bool:
-    return path.name.lower().removesuffix(".gz").endswith((*SUFFIXES, ".zip"))
+    raise UserError(name, expected, f"other JSON ({found})", "Export it in one of these formats.")
 
 
 def _texts(path: Path, head: int | None = None) -> Iterator[tuple[str, bytearray]]:

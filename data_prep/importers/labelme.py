@@ -36,7 +36,10 @@ def _place(where: str, shape: dict) -> dict:
     if kind == "point":
         return {"centre": tuple(points[0].tolist())}
     if kind == "mask":
-        return _of_mask(where, shape["mask"], points[0] + HALF)
+        # a picture, in base64, of the mask's box alone; its first pixel is the image's at the first point
+        picture = decode_mask(where, base64.b64decode(shape["mask"]))
+        drawn = picture > 0 if picture.ndim == 2 else (picture > 0).any(axis=2)
+        return masked(where, drawn, *np.rint(points[0] + HALF).astype(int).tolist())
     if kind == "circle" and len(points) == 2:  # its centre, and a point on the circle
         radius = math.dist(*points)
         box = Box(*(points[0] - radius).tolist(), *(points[0] + radius).tolist())
@@ -46,10 +49,3 @@ def _place(where: str, shape: dict) -> dict:
     if kind in POLYGONS:
         return outlined(where, [points])
     raise UserError(where, "a point, polygon, rectangle, circle or mask", f"{kind}"[:40], "Draw one, or delete it.")
-
-
-def _of_mask(where: str, text: str, corner: np.ndarray) -> dict:
-    """A mask is a picture, in base64, of its box alone; its first pixel is the image's pixel `corner`."""
-    picture = decode_mask(where, base64.b64decode(text))
-    drawn = picture > 0 if picture.ndim == 2 else (picture > 0).any(axis=2)
-    return masked(where, drawn, *np.rint(corner).astype(int).tolist())

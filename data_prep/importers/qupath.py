@@ -32,7 +32,9 @@ def matches(data: Any) -> bool:
 
 def read(data: GeoJson, name: str, path: Path, source: Source) -> Iterator[Labelled]:
     """The objects of one image; the image has the file's name, unless the collection names it."""
-    image = source.images.find(data.image or _image_name(Path(name)), path)
+    # field.png.geojson, field.geojson and field.geojson.gz belong to field.png
+    stem = Path(name).name.removesuffix(".gz").removesuffix(".geojson").removesuffix(".json")
+    image = source.images.find(data.image or stem, path)
     for number, feature in enumerate(_flat(map(_decoded, data)), 1):
         where = f"{name}, object {number}"
         with source.reading(where, "a GeoJSON feature"):
@@ -47,12 +49,6 @@ def _decoded(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         return error
-
-
-def _image_name(path: Path) -> str:
-    """`field.png.geojson`, `field.geojson` and `field.geojson.gz` belong to field.png."""
-    name = path.name.removesuffix(".gz")
-    return name.removesuffix(".geojson").removesuffix(".json")
 
 
 def _flat(features: Iterable) -> Iterator[Any]:

@@ -27,17 +27,16 @@ class KnownImages:
 
     def unify(self, objects: list[Labelled]) -> None:
         """Give the objects of one source the images of earlier sources, where the bytes are the same."""
-        images = {one.image: self._earlier(one.image) for one in objects}
+        images: dict[Path, Path] = {}
+        for path in dict.fromkeys(one.image for one in objects):
+            earlier = self.of_size[path.stat().st_size]
+            images[path] = next((other for other in earlier if sha256_file(other) == sha256_file(path)), path)
         for one in objects:
             one.image = images[one.image]
-        for path in images.values():
-            alike = self.of_size[path.stat().st_size]
-            if path not in alike:
+        # only now: two images of one source stay two, even if they are copies
+        for path in dict.fromkeys(images.values()):
+            if path not in (alike := self.of_size[path.stat().st_size]):
                 alike.append(path)
-
-    def _earlier(self, path: Path) -> Path:
-        alike = self.of_size[path.stat().st_size]
-        return next((other for other in alike if sha256_file(other) == sha256_file(path)), path)
 
 
 def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:

@@ -66,7 +66,10 @@ def net_graph(
     taken = {name for layer in net.layer for name in layer.bottom}
     inputs = [layer.top[0] for layer in net.layer if layer.type == "Input"]
     outputs = [layer.top[0] for layer in net.layer if layer.top[0] not in taken]
-    inputs, outputs = ([_description(name, blobs) for name in names] for names in (inputs, outputs))
+    inputs, outputs = (
+        [helper.make_tensor_value_info(name, FLOAT, ["N", *blobs[name][1:]]) for name in names]
+        for names in (inputs, outputs)
+    )
     return model_of(helper.make_graph(build.nodes, net.name or "net", inputs, outputs, build.values))
 
 
@@ -96,10 +99,6 @@ def with_named_outputs(deploy: Path | Deploy, input_shape: list[int] | None = No
         renamed |= {name: layer.name if name in in_place else name for name in layer.top}
         layer.top[:] = [renamed[name] for name in layer.top]
     return net
-
-
-def _description(name: str, blobs: Shapes) -> Message:
-    return helper.make_tensor_value_info(name, FLOAT, ["N", *blobs[name][1:]])
 
 
 def _add_layer(layer: Message, arrays: list[np.ndarray], blobs: Shapes, build: Builder) -> None:

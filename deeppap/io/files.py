@@ -64,13 +64,6 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync(written: Path) -> None:
-    """A new file, or a new folder with all that is in it."""
-    for path in [*written.rglob("*"), written] if written.is_dir() else [written]:
-        if path.exists() and not path.is_symlink():
-            sync(path)
-
-
 @contextmanager
 def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     """Yield a partial path; on success it takes the name `final`, on failure it is removed.
@@ -86,7 +79,9 @@ def complete_or_absent(final: Path, need_bytes: int = 0) -> Iterator[Path]:
     try:
         yield partial
         # on the disk before it has its name: after a power cut a name must not lead to an empty file
-        _sync(partial)
+        for path in [*partial.rglob("*"), partial] if partial.is_dir() else [partial]:
+            if path.exists() and not path.is_symlink():
+                sync(path)
         _take_name(partial, final)
         sync(final.parent)
     except OSError as error:

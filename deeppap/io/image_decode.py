@@ -158,12 +158,12 @@ def _jpeg(file: IO[bytes], size: int) -> Header:
     image = JpegImageFile(file)
     _require_room(image.size, image.width * image.height, JPEG_PIXELS * size)
     kind = KINDS.get(image.mode, f"an image of the kind {image.mode}")
-    return Header(*image.size, kind, partial(_decode_jpeg_file, file, image.size))
 
+    def decode() -> np.ndarray:
+        file.seek(0)
+        return decode_jpeg(file.read(), [image.size])
 
-def _decode_jpeg_file(file: IO[bytes], size: tuple[int, int]) -> np.ndarray:
-    file.seek(0)
-    return decode_jpeg(file.read(), [size])
+    return Header(*image.size, kind, decode)
 
 
 def decode_jpeg(data: bytes, sizes: Sequence[tuple[int, int]], model: str | None = None) -> np.ndarray:
