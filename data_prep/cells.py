@@ -14,81 +14,35 @@ PHANTOM_FILE = "phantom.json"  # tools/make_phantom.py writes it into a set's fo
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One cell of a data set (paper: "Herlev Dataset", Table 1).
+    """One cell of a data set (paper: "Herlev Dataset", Table 1)."""
 
-    Attributes
-    ----------
-    id : str
-        Unique within its data set; Herlev's is the stem of the file name.
-    image : Path
-        The cell's colour image.
-    label : int
-        0 normal, 1 abnormal, 2 neither: no net of two classes takes such a cell.
-    kind : str
-        Name of its class; "normal" or "abnormal" where a data set names no other.
-    centre : (float, float)
-        Nucleus centre in pixels, 0-based, x is the column; sub-pixel.
-    group : str or None
-        Cells of one group (Herlev: the field number) may have been captured together.
-    pixel_um : float or None
-        Side of a pixel of its image in micrometres, one for all cells of an image; None where nobody says.
-    scale : float
-        By how much a net sees its image enlarged (data_prep.pixel_size).
-    set_name : str
-        Which of several sets it comes from; "" where there is one.
-    """
-
-    id: str
-    image: Path
-    label: int
-    kind: str
-    centre: tuple[float, float]
-    group: str | None
-    pixel_um: float | None = None
-    scale: float = 1.0
-    set_name: str = ""
+    id: str  # unique within its data set; Herlev's is the stem of the file name
+    image: Path  # in colour
+    label: int  # 0 normal, 1 abnormal, 2 neither: no net of two classes takes such a cell
+    kind: str  # name of its class; "normal" or "abnormal" where a data set names no other
+    centre: tuple[float, float]  # of the nucleus in pixels, 0-based, x is the column; sub-pixel
+    group: str | None  # cells of one group (Herlev: the field number) may have been captured together
+    pixel_um: float | None = None  # side of a pixel of its image in micrometres; None where nobody says
+    scale: float = 1.0  # by how much a net sees its image enlarged (data_prep.pixel_size)
+    set_name: str = ""  # which of several sets it comes from
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Cells, and all that differs between data sets; nothing after the reader asks which one it is.
-
-    Attributes
-    ----------
-    name : str
-    root : Path
-    cells : tuple of Cell
-        Sorted by id, so that no directory order reaches anything after it.
-    view_plan : str
-        The training views' key in profiles.toml: "unbalanced" gives normal cells more of them (paper: "Patch
-        extraction"), "balanced" all cells as many.
-    pixel_um : float or None
-        Side of a pixel in micrometres, as a net sees these cells; None where nobody says.
-    masks : mapping of str to Path
-        Cell id to the mask with that cell's nucleus, for the cells that have one.
-    paper : str or None
-        Where the paper has figures of this very set: their key in reporting/paper.json.
-    phantom : bool
-        Whether the cells were drawn by a program: no figure of them is a result.
-    own : bool
-        Whether it was opened for a net that tells its own classes apart: only then are cells of neither label in it.
-    left_out : mapping of str to int
-        How many cells of each class are neither normal nor abnormal, and therefore not in it.
-    set_names : tuple of str
-        Of the sets that it is made of, in their order; empty where it is one.
-    """
+    """Cells, and all that differs between data sets; nothing after the reader asks which one it is."""
 
     name: str
     root: Path
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...]  # sorted by id, so that no directory order reaches anything after it
+    # the training views' key in profiles.toml: "unbalanced" gives normal cells more of them (paper: "Patch extraction")
     view_plan: str = "balanced"
-    pixel_um: float | None = None
-    masks: Mapping[str, Path] = field(default_factory=dict)
-    paper: str | None = None
-    phantom: bool = False
-    own: bool = False
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    set_names: tuple[str, ...] = ()
+    pixel_um: float | None = None  # side of a pixel in micrometres, as a net sees these cells; None where nobody says
+    masks: Mapping[str, Path] = field(default_factory=dict)  # by cell id, for the cells that have one
+    paper: str | None = None  # where the paper has figures of this very set: their key in reporting/paper.json
+    phantom: bool = False  # whether the cells were drawn by a program: no figure of them is a result
+    own: bool = False  # whether a net is to tell its own classes apart: only then are cells of neither label in it
+    left_out: Mapping[str, int] = field(default_factory=dict)  # cells that are neither, by class, where not in it
+    set_names: tuple[str, ...] = ()  # of the sets that it is made of, in their order; empty where it is one
 
     def __post_init__(self):
         object.__setattr__(self, "cells", tuple(sorted(self.cells, key=lambda cell: cell.id)))

@@ -33,22 +33,7 @@ Grids = dict[int, Grid]  # by label: normal, abnormal, and if the net tells them
 
 @dataclass(frozen=True)
 class Profile:
-    """The numbers of one profile; 0 for `batch_size` and `epochs` means those of the prototxt.
-
-    Attributes
-    ----------
-    adapt_epochs, adapt_batch : int
-        The same for prototxt/adapt.
-    least_iterations : int
-        Of a training; a small set gets more views until it has them.
-    balance : bool
-        Whether the smaller class gets more views until both have as many.
-    jitter : Jitter
-        How much the stain and the scale of training views vary.
-    train_of_sets : dict of str to Grids
-        The training views of each set by its name, if the data set is made of several. Both classes of each set get
-        about as many views: otherwise what tells a set, such as its colour, would tell the class.
-    """
+    """The numbers of one profile; 0 for `batch_size` and `epochs` means those of the prototxt."""
 
     name: str
     train: Grids
@@ -58,11 +43,13 @@ class Profile:
     crops: int
     batch_size: int
     epochs: int
-    adapt_epochs: int = 0
+    adapt_epochs: int = 0  # the same for prototxt/adapt
     adapt_batch: int = 0
-    least_iterations: int = 0
-    balance: bool = False
-    jitter: Jitter = NO_JITTER
+    least_iterations: int = 0  # of a training; a small set gets more views until it has them
+    balance: bool = False  # whether the smaller class gets more views until both have as many
+    jitter: Jitter = NO_JITTER  # of training views
+    # by the name of a set, if there are several: both classes of each get about as many views, since otherwise what
+    # tells a set, such as its colour, would tell the class
     train_of_sets: dict[str, Grids] = field(default_factory=dict)
 
     def grid_of(self, cell: Cell) -> Grid:

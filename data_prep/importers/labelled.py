@@ -41,54 +41,24 @@ class Box(NamedTuple):
 
 @dataclass
 class Labelled:
-    """One labelled object of an image.
+    """One labelled object of an image."""
 
-    Attributes
-    ----------
-    where : str
-        The file, with line or object, for messages.
-    image : Path
-    kind : str
-        The class as the source names it; empty where it names none.
-    centre : (float, float) or None
-        The nucleus centre (x, y); None where only a box is known.
-    box : Box or None
-        Where there is no `centre`: what the nucleus lies in. Else for the checks alone.
-    area : float or None
-        Of the nucleus in pixels, where its outline or mask is known.
-    group, id : str or None
-    pixel_um : float or None
-        Side of a pixel in micrometres, where the source states it.
-    centre_from : str
-        Where the centre is from: "point", "outline", "mask", or of a box "middle" or "detector".
-    whole_cell : bool
-        The box is that of a cell, not of a nucleus: its middle is no nucleus centre.
-    label : str
-        "normal", "abnormal" or "neither", where the source says so beside the class.
-    by, at : str
-        Who labelled it and when (ISO 8601, UTC), where the source says so.
-    round : int
-        Place of the source among all sources.
-    known : CellClass or None
-        What `kind` means; set once the reader has ended.
-    """
-
-    where: str
+    where: str  # the file, with line or object, for messages
     image: Path
-    kind: str
-    centre: tuple[float, float] | None
-    box: Box | None = None
-    area: float | None = None
+    kind: str  # the class as the source names it; empty where it names none
+    centre: tuple[float, float] | None  # of the nucleus, (x, y); None where only a box is known
+    box: Box | None = None  # without a centre what the nucleus lies in; else for the checks alone
+    area: float | None = None  # of the nucleus in pixels, where its outline or mask is known
     group: str | None = None
     id: str | None = None
-    pixel_um: float | None = None
-    centre_from: str = "point"
-    whole_cell: bool = False
-    label: str = ""
-    by: str = ""
+    pixel_um: float | None = None  # side of a pixel in micrometres, where the source states it
+    centre_from: str = "point"  # or "outline", "mask", and of a box "middle" or "detector"
+    whole_cell: bool = False  # the box is that of a cell, not of a nucleus: its middle is no nucleus centre
+    label: str = ""  # normal, abnormal or neither, where the source says so beside the class
+    by: str = ""  # who labelled it, and when (ISO 8601, UTC), where the source says so
     at: str = ""
-    round: int = 0
-    known: CellClass | None = None
+    round: int = 0  # place of the source among all sources
+    known: CellClass | None = None  # what `kind` means; set once the reader has ended
 
 
 @dataclass

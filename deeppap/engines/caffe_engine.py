@@ -22,18 +22,9 @@ VIEWS, NEGATED_MEAN, MIRROR, LAYER_MEANS = "views", "negated_mean", "mirror", "l
 
 
 class CaffeEngine(Engine):
-    """Runs a net with pycaffe, on the CPU or a GPU.
+    """Runs a net with pycaffe, on the CPU or a GPU: a deploy prototxt of input `data` and output `prob`, and its model.
 
-    Parameters
-    ----------
-    deploy : Path or Deploy
-        The deploy prototxt: input `data`, output `prob`.
-    model : Path
-        The .caffemodel of that net.
-    batch : int, optional
-        Crops at once.
-    sha256 : str, optional
-        Of the model's bytes, where it is known.
+    `batch` is how many crops it takes at once; `sha256` is of the model's bytes, where it is known.
     """
 
     name = "caffe"

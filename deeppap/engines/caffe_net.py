@@ -31,19 +31,9 @@ class CaffeNet:
     Caffe has one mode, CPU or GPU, for all nets of a thread, and any part of a program may change it. So the mode is
     set again before each pass.
 
-    Parameters
-    ----------
-    net : Path, Deploy or NetParameter
-        A message is built as it is: it was made here, of a net that `read_deploy` has read.
-    gpu : int, optional
-        Number of the GPU; the CPU by default.
-    weights : Path, optional
-        A .caffemodel of the net. Caffe never reads it: it would end the process at some, and go on with random values
-        at others.
-    sha256 : str, optional
-        Of the bytes of `weights`.
-    do : str
-        What to do about other weights.
+    A net that is a message is built as it is: it was made here, of one that `read_deploy` has read. Caffe never reads
+    the .caffemodel `weights`, whose bytes have `sha256`: it would end the process at some, and go on with random values
+    at others. `do` says what to do about other weights.
     """
 
     def __init__(

@@ -32,20 +32,12 @@ DO = "Take a net of this project. A net of your own is scored in the checkout wh
 
 @dataclass(frozen=True)
 class Deploy:
-    """A net that may be built.
+    """A net that may be built: a NetParameter."""
 
-    Attributes
-    ----------
-    path : Path
-        Where it was read; nothing reads it again.
-    message : NetParameter
-    shapes : tuple or None
-        Of its blobs, by name, and of its parameters, a list by layer. None if this checkout's own net has a layer
-        that only Caffe knows.
-    """
-
-    path: Path
+    path: Path  # where it was read; nothing reads it again
     message: Message = field(repr=False)
+    # of its blobs, by name, and of its parameters, a list by layer; None if this checkout's own net has a layer that
+    # only Caffe knows
     shapes: tuple[Shapes, dict[str, list[list[int]]]] | None = field(repr=False)
 
     @property

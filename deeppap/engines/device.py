@@ -22,27 +22,13 @@ CUDA = "CUDAExecutionProvider"  # ONNX Runtime's name for a GPU
 
 @dataclass(frozen=True)
 class Device:
-    """What a command runs its nets on.
+    """What a command runs its nets on."""
 
-    Attributes
-    ----------
-    gpu : str or None
-        A GPU's number, or "all"; None for the CPU.
-    tf32 : bool
-        Whether a GPU may round to TF32.
-    engine : str
-        What scores, one of `ENGINES`. Caffe alone trains.
-    precision : str
-        Of the engine that scores.
-    without_gpu : bool
-        Whether no engine may use a GPU.
-    """
-
-    gpu: str | None = None
-    tf32: bool = False
-    engine: str = "caffe"
-    precision: str = "float32"
-    without_gpu: bool = False
+    gpu: str | None = None  # a GPU's number, or "all"; None for the CPU
+    tf32: bool = False  # whether a GPU may round to TF32
+    engine: str = "caffe"  # what scores, one of ENGINES; Caffe alone trains
+    precision: str = "float32"  # of the engine that scores
+    without_gpu: bool = False  # whether no engine may use a GPU
 
     @property
     def arguments(self) -> list[str]:

@@ -16,29 +16,16 @@ Fill = Callable[[np.ndarray, np.ndarray], None]
 
 
 class ViewInput(ABC):
-    """An engine made ready for the views of one training set: their mean image and their number of crops.
+    """An engine made ready for the views of one training set: their mean image and their number of crops."""
 
-    Attributes
-    ----------
-    at_once : int
-        Views that it takes at once.
-    crops : int
-        Crops of each view that it scores (paper: Nc).
-    ahead : bool
-        Whether the next views are rendered by other processes while these are scored; else by all cores in between.
-    shape, dtype
-        Of one view's place in the input's memory.
-    fill : callable
-        `fill(view, place)` puts one view, uint8 (256, 256, 3) BGR, into its place; safe in threads, and where
-        `ahead` is true in other processes.
-    """
-
-    at_once: int
-    crops: int
-    shape: tuple[int, ...]
+    at_once: int  # views that it takes at once
+    crops: int  # of each view that it scores (paper: Nc)
+    shape: tuple[int, ...]  # of one view's place in the input's memory
     dtype = np.float32
+    # fill(view, place) puts one view, uint8 (256, 256, 3) BGR, into its place; safe in threads, and if `ahead` is true
+    # in other processes
     fill: Fill
-    ahead = False
+    ahead = False  # whether other processes render the next views meanwhile; else all cores do in between
 
     def memory(self, count: int) -> np.ndarray:
         """Room for `count` views, (count, *shape), until the next call: what is made there need not be copied."""
@@ -57,29 +44,15 @@ class ViewInput(ABC):
 
 
 class Engine(ABC):
-    """A net that is run.
+    """A net that is run."""
 
-    Attributes
-    ----------
-    name, precision : str
-        As the user chooses them, such as "caffe" and "float32"; recorded with every score.
-    hardware : str
-        The processor or the card that it computes on.
-    model : Path
-        The .caffemodel whose weights it has.
-    batch : int
-        Crops that it takes at once.
-    crop, classes : int
-        Side of its input in pixels, and its number of outputs.
-    """
-
-    name: str
+    name: str  # as the user chooses them, such as "caffe" and "float32"; recorded with every score
     precision: str
-    hardware: str
-    model: Path
-    batch: int
-    crop: int
-    classes: int
+    hardware: str  # the processor or the card that it computes on
+    model: Path  # the .caffemodel whose weights it has
+    batch: int  # crops that it takes at once
+    crop: int  # side of its input in pixels
+    classes: int  # outputs
 
     @abstractmethod
     def __call__(self, crops: np.ndarray) -> np.ndarray:

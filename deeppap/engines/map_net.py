@@ -28,11 +28,6 @@ def installed_engine() -> Device:
 def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet:
     """A net whose layers keep their sizes in proportion, with weights in it; it computes in float32.
 
-    Parameters
-    ----------
-    do : str
-        What the user can do where the weights are not the net's.
-
     Raises UserError for weights that are missing, cut short or of another net, and an engine that is not installed.
     """
     require_engine(device.engine, "float32")

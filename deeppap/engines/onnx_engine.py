@@ -22,15 +22,7 @@ HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names; by default i
 
 
 class OnnxEngine(Engine):
-    """An engine that runs the net's ONNX graph.
-
-    Parameters
-    ----------
-    deploy, model, sha256
-        As Caffe takes them.
-    batch : int, optional
-        Crops at once.
-    """
+    """An engine that runs the net's ONNX graph; it takes what `CaffeEngine` takes."""
 
     def __init__(
         self,

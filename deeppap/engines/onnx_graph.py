@@ -43,12 +43,8 @@ def net_graph(
 ) -> Message:
     """The net as an ONNX ModelProto; its batch is free, every other size fixed.
 
-    Parameters
-    ----------
-    input_shape : list of int, optional
-        Channels, height and width, for a net that takes another size than its prototxt says.
-    sha256 : str, optional
-        Of the weights' bytes, where it is known.
+    `input_shape` is channels, height and width, for a net that takes another size than its prototxt says; `sha256` is
+    of the weights' bytes, where it is known.
 
     Raises UserError for a layer that cannot be exported, or weights that do not belong to the net.
     """

@@ -44,10 +44,7 @@ class LayerDifference:
 def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> bytes:
     """The net as ONNX. Where Caffe is installed, each net is compared with it once on this machine.
 
-    Parameters
-    ----------
-    sha256 : str, optional
-        Of the weights' bytes, where it is known.
+    `sha256` is of the weights' bytes, where it is known.
 
     Raises UserError if the net cannot be exported, or its graph does not give what Caffe gives.
     """

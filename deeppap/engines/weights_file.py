@@ -32,12 +32,8 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
     """Read a .caffemodel and require that it holds `expected` layers whole, in shape and finite.
 
     A file cut at a message boundary parses, with layers missing; Caffe would then train those from
-    random values without a word. Other layers than the expected ones may be there.
-
-    Parameters
-    ----------
-    sha256 : str, optional
-        Of the file's bytes, where it is known.
+    random values without a word. Other layers than the expected ones may be there. `sha256` is of the file's bytes,
+    where it is known.
 
     Raises UserError for a file of other bytes, and naming the layers that are missing, twice there, misshapen or not
     finite.

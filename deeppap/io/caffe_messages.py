@@ -125,14 +125,9 @@ def prototxt_file(message: Message) -> Iterator[Path]:
 
 
 def read_binary(path: Path, message: str, do: str, sha256: str | None = None) -> Message:
-    """Read a binary message: NetParameter, SolverState or BlobProto.
+    """Read a binary message: NetParameter, SolverState or BlobProto; `do` says what to do about a wrong file.
 
-    Parameters
-    ----------
-    do : str
-        What to do about a wrong file.
-    sha256 : str, optional
-        Of the file's bytes: those that are checked are then those that are parsed.
+    `sha256` is of the file's bytes: those that are checked are then those that are parsed.
 
     Raises UserError for a file that is missing, damaged, changed, or of far more parts than any net has.
     """
