@@ -85,13 +85,11 @@ def _boxes(objects: Sequence[Labelled], sizes: np.ndarray, source: Source) -> It
         do = "If x and y are a box's middle, not its upper left corner, add `xy_is_centre`."
         yield UserError(objects[given[int(beyond.argmax())]].where, expected, found, do)
     pointed = [k for k in given if objects[k].centre_from == "point" and objects[k].centre]
-    corners = [_is_corner(objects[k]) for k in pointed]
-    if len(corners) > 1 and all(corners):
+    centres = np.array([objects[k].centre for k in pointed]).reshape(-1, 2)
+    sides = np.array([objects[k].box for k in pointed]).reshape(-1, 2, 2)
+    # on the left or the right side, and on the upper or the lower one
+    corners = (np.abs(centres[:, None] - sides).min(axis=1) <= 1).all(axis=1)
+    if len(corners) > 1 and corners.all():
         expected, found = "points inside their boxes", f"all {len(corners)} on a corner"
         do = "They are the boxes' corners, not nuclei: leave those columns out, and the boxes are used."
         yield UserError(source.path, expected, found, do)
-
-
-def _is_corner(one: Labelled) -> bool:
-    (x, y), (left, top, right, bottom) = one.centre, one.box
-    return min(abs(x - left), abs(x - right)) <= 1 and min(abs(y - top), abs(y - bottom)) <= 1

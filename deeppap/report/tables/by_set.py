@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.several_sets import SEPARATOR
+from data_prep.dataset import SEPARATOR
 from deeppap.report.runs import Run, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, with_interval
 from deeppap.stats.baselines import judged_baseline, judged_net
