@@ -50,35 +50,16 @@ class Gathered:
 
 
 def gather(
-    paths: Sequence[Path],
-    images: Sequence[Path] = (),
-    classes: str = "",
-    mpp: float | None = None,
-    find_nucleus: FindNuclei | None = None,
-    xy_is_centre: bool = False,
-    reviewed: bool = False,
-    look: Callable[[np.ndarray, Labelled], None] | None = None,
+    paths: Sequence[Path],  # files or folders of labels, each in a format of its own
+    images: Sequence[Path] = (),  # folders of the images, or images; else they are beside the labels
+    classes: str = "",  # see ClassTable
+    mpp: float | None = None,  # micrometres a pixel, of all images
+    find_nucleus: FindNuclei | None = None,  # where a box, or a picture of one cell, is all there is
+    xy_is_centre: bool = False,  # in tables of boxes, x and y are the middle and not the upper left corner
+    reviewed: bool = False,  # a person has looked at all objects: a net's class that was left is a label too
+    look: Callable[[np.ndarray, Labelled], None] | None = None,  # is handed each cell while its image is decoded
 ) -> Gathered:
     """Read all labels and decide about each.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files or folders of labels, each in a format of its own.
-    images : sequence of Path
-        Folders of the images, or images; else they are beside the labels.
-    classes : str
-        See `ClassTable`.
-    mpp : float, optional
-        Micrometres a pixel, of all images.
-    find_nucleus : callable, optional
-        Finds nuclei where a box, or a picture of one cell, is all there is.
-    xy_is_centre : bool
-        In tables of boxes, x and y are the middle and not the upper left corner.
-    reviewed : bool
-        A person has looked at every object of what `screen` wrote: a net's class that was left is a label too.
-    look : callable, optional
-        Is handed each cell with its image, while that is decoded.
 
     Raises UserError for all mistakes of all sources at once.
     """

@@ -1,6 +1,7 @@
 """Which places of a crop speak for a class: a layer's gradient times its activation, by Caffe's own backward pass."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import numpy as np
 from scipy.special import logsumexp
@@ -34,7 +35,7 @@ class CaffeAttribution:
     def __init__(self, engine: CaffeEngine, outputs: Sequence[int], layer: str = LAYER):
         engine.require_layer(layer)
         self.engine, self.outputs, self.layer = engine, list(outputs), layer
-        message = engine.deploy.copy()
+        message = deepcopy(engine.deploy.message)
         self.fields = receptive_fields(message, layer)
         message.force_backward = True  # Caffe passes nothing back in a net without a loss otherwise
         layers = message.layer

@@ -7,6 +7,7 @@ belong to its user, who may give them any layer that Caffe has.
 
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,12 +49,6 @@ class Deploy:
     def is_as_written(self, sha256: str) -> bool:
         """Whether a record's digest is of this net; of a net of own classes it is of two outputs, as in prototxt/."""
         return sha256 in (self.sha256, _digest(_with_outputs(self.message, 2)))
-
-    def copy(self) -> Message:
-        """The net's message, to be changed."""
-        copy = type(self.message)()
-        copy.CopyFrom(self.message)
-        return copy
 
 
 def read_deploy(deploy: "Path | Deploy") -> Deploy:
@@ -184,8 +179,7 @@ def _work(layer: Message, below: list[list[int]], shape: list[int], weights: lis
 
 def _with_outputs(net: Message, outputs: int) -> Message:
     """A copy with so many outputs of the last layer: their number is the data set's, and no other part is."""
-    copy = type(net)()
-    copy.CopyFrom(net)
+    copy = deepcopy(net)
     for layer in [layer for layer in copy.layer if layer.type == "InnerProduct"][-1:]:
         layer.inner_product_param.num_output = outputs
     return copy

@@ -4,6 +4,7 @@ It needs no Caffe, and knows the layers of this project's nets: `deeppap.engines
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def with_named_outputs(deploy: Path | Deploy, input_shape: list[int] | None = No
     A layer that did writes a blob of its own, named as the layer is. The one input gets another shape if one is given.
     """
     deploy = read_deploy(deploy)
-    net = deploy.copy()
+    net = deepcopy(deploy.message)
     inputs = [layer for layer in net.layer if layer.type == "Input"]
     if len(inputs) != 1 or len(inputs[0].top) != 1:
         raise UserError(deploy.path, "one Input layer with one top", str(len(inputs)), "Give a deploy prototxt.")

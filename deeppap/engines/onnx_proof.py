@@ -5,6 +5,7 @@ No graph is kept in a file: one that lies beside weights from elsewhere would be
 
 import os
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +100,7 @@ def compare_layers(model: Message, deploy: Path | Deploy, weights: Path, data: n
 
 def _with_all_outputs(model: Message) -> Message:
     """A copy of a model that gives the output of every node."""
-    copy = type(model)()
-    copy.CopyFrom(model)
+    copy = deepcopy(model)
     # ONNX Runtime hands out nothing but declared outputs
     named = {value.name for value in copy.graph.output}
     for node in copy.graph.node:

@@ -1,5 +1,7 @@
 """The net with its input made ready inside: views in, their probabilities out (paper: "multiple crop testing")."""
 
+from copy import deepcopy
+
 import numpy as np
 from google.protobuf.message import Message
 from onnx import helper
@@ -75,8 +77,7 @@ def _crops(build: Builder, mean: np.ndarray, crop: int, count: int) -> str:
 
 
 def _renamed(node: Message, old: str, new: str) -> Message:
-    copy = type(node)()
-    copy.CopyFrom(node)
+    copy = deepcopy(node)
     copy.name = new if node.name == old else node.name
     for names in (copy.input, copy.output):
         names[:] = [new if name == old else name for name in names]

@@ -21,24 +21,15 @@ def one_line(error: Exception) -> str:
 class UserError(Exception):
     """Something a person can put right; tools print it as one line and exit with 2.
 
-    Parameters
-    ----------
-    where : str or Path
-        The file or folder at fault; a parameter has `FieldError`.
-    expected, found : str
-        What should have been there, and what was.
-    do : str
-        What to do about it.
+    `where` is the file or folder at fault (a parameter has `FieldError`), `expected` and `found` what should have been
+    there and what was, `do` what to do about it.
     """
+
+    field: str | None = None  # the parameter at fault, such as "views"
 
     def __init__(self, where: str | Path, expected: str, found: str, do: str):
         self.where, self.expected, self.found, self.do = str(where), expected, found, do
         super().__init__(where, expected, found, do)
-
-    @property
-    def field(self) -> str | None:
-        """The parameter at fault, such as "views"; None where a file or a folder is."""
-        return None
 
     def __str__(self) -> str:
         return printable(f"{self.where}: expected {self.expected}, found {self.found}. {self.do}")

@@ -8,6 +8,7 @@ default value (`REFUSED`). docs/reference/solver.md has the same table for reade
 import math
 import re
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,8 +113,7 @@ def refused_fields(message: Message) -> Iterator[tuple[str, str]]:
     for field, value in message.ListFields():
         is_one = field.label != field.LABEL_REPEATED and field.message_type is None
         if field.name in reasons and not (is_one and value == field.default_value):
-            only = type(message)()
-            only.CopyFrom(message)
+            only = deepcopy(message)
             for other, _ in message.ListFields():
                 if other.name != field.name:
                     only.ClearField(other.name)
@@ -246,8 +246,7 @@ def _computing(layers: Iterable[Message]) -> dict[str, Message]:
     for layer in layers:
         if not layer.bottom or layer.type in ("Input", "Dropout", "Accuracy", "Softmax") or layer.type.endswith("Loss"):
             continue
-        kept[layer.name] = copy = type(layer)()
-        copy.CopyFrom(layer)
+        kept[layer.name] = copy = deepcopy(layer)
         for field in ("param", "include", "exclude", "phase", "propagate_down", "loss_weight"):
             copy.ClearField(field)
         for field, value in copy.ListFields():
