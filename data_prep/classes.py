@@ -175,11 +175,8 @@ def class_text(kind: str, outputs: Sequence[CellClass]) -> str | int:
 class ClassTable:
     """The classes of one data set: the table above, with what a user said of his own names.
 
-    Parameters
-    ----------
-    said : str
-        `NAME=CLASS` separated by commas. CLASS is a known class; or `normal`, `abnormal` or `neither`, which keep
-        the name and give it that label; or `-`, which leaves the cells of this name out.
+    `said` is `NAME=CLASS` separated by commas. CLASS is a known class; or `normal`, `abnormal` or `neither`, which keep
+    the name and give it that label; or `-`, which leaves the cells of this name out.
 
     Raises FieldError where `said` is not of that form.
     """

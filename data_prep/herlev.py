@@ -14,14 +14,9 @@ PIXEL_UM = 0.201  # side of a pixel (paper: "Herlev Dataset")
 
 
 def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
-    """Read a Herlev-shaped folder: seven class folders of `<stem>.BMP` with `<stem>-d.bmp`.
+    """Read a Herlev-shaped folder: seven class folders of `<stem>.BMP` with `<stem>-d.bmp`, in any case.
 
-    Parameters
-    ----------
-    root : Path
-        The folder that holds the class folders; the case of the extensions does not matter.
-    allow_partial : bool
-        Accept other counts than 74/70/98/182/146/197/150 and missing class folders.
+    `allow_partial` accepts other counts than 74/70/98/182/146/197/150 and missing class folders.
 
     Raises UserError for any file, mask or class folder that is missing, extra or damaged; nothing is skipped.
     """

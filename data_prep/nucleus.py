@@ -88,13 +88,9 @@ def one_piece(where: str | Path, mask: np.ndarray, number: int) -> np.ndarray:
     return nucleus
 
 
-def area(path: Path) -> int:
-    """Nucleus area in pixels."""
-    return int(nucleus_pixels(path).sum())
-
-
 def nucleus_areas(dataset: Dataset) -> dict[str, float] | None:
     """Nucleus area in pixels, as a net sees them, by cell id; None unless every cell has a mask."""
     if any(cell.id not in dataset.masks for cell in dataset.cells):
         return None
-    return {cell.id: area(dataset.masks[cell.id]) * cell.scale**2 for cell in dataset.cells}
+    areas = {cell.id: int(nucleus_pixels(dataset.masks[cell.id]).sum()) for cell in dataset.cells}
+    return {cell.id: areas[cell.id] * cell.scale**2 for cell in dataset.cells}

@@ -37,14 +37,10 @@ def plain(name: str) -> str:
 
 
 class ImageIndex:
-    """The images under some folders.
+    """The images under some folders, or single images.
 
-    Parameters
-    ----------
-    images : sequence of Path
-        Folders, or single images. An image that an earlier one has is not looked for in the later ones.
-    labels : Path, optional
-        The folder of the labels, which may have the images too; it is the last one, or the only one.
+    An image that an earlier folder has is not looked for in the later ones. That of the labels, which may have the
+    images too, is the last one, or the only one.
     """
 
     def __init__(self, images: Sequence[Path], labels: Path | None = None):

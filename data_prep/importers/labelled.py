@@ -139,11 +139,7 @@ def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     """What outlines tell, as arguments of `Labelled`; holes count as filled, several outlines as one object.
 
     Four corners with upright sides are a box: what a rectangle tool draws says where a cell is, not where its nucleus.
-
-    Parameters
-    ----------
-    rings : sequence of ndarray, float64 (N, 2)
-        Corners in pixel-centre coordinates.
+    `rings` are corners in pixel-centre coordinates, each float64 (N, 2).
     """
     every = np.concatenate(rings)
     box = Box(*every.min(axis=0).tolist(), *every.max(axis=0).tolist())
