@@ -8,7 +8,7 @@ from data_prep.mean_image import read_mean
 from data_prep.views import SIZE, Grid, View
 from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
 from deeppap.engines.crops import crop_views
-from deeppap.engines.engine import CroppedInput, Engine
+from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
 from deeppap.scoring.fill_views import filled_ahead, filled_in_turn
@@ -33,11 +33,6 @@ def random_engine(net_shapes, tmp_path_factory):
     return CaffeEngine(DEPLOY, weights, batch=4)
 
 
-@pytest.fixture(scope="module")
-def crops():
-    return np.random.default_rng(4).normal(0, 40, (9, 3, 227, 227)).astype(np.float32)
-
-
 @pytest.fixture
 def views(rng):
     return rng.integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
@@ -48,13 +43,6 @@ def filled(ready, views):
     for view, place in zip(views, memory, strict=True):
         ready.fill(view, place)
     return memory
-
-
-@pytest.mark.parametrize("batch", [1, 4, 9, 50])
-def test_batch_size_does_not_matter(engine, crops, batch, monkeypatch):
-    expected = engine(crops)
-    monkeypatch.setattr(engine, "batch", batch)
-    assert np.abs(engine(crops) - expected).max() <= 1e-6
 
 
 def test_it_is_the_net_that_was_validated(trained_fold, engine):
@@ -110,13 +98,6 @@ def test_worker_processes_fill_what_threads_fill(engine, dataset):
     views = np.concatenate([memory for _, memory in seen[1]])
     by_hand = np.concatenate([render_views(cell.cell, [v for _, v in cell.views]) for cell in cells])
     assert np.array_equal(views.transpose(0, 2, 3, 1), by_hand)
-
-
-def test_crops_are_cut_into_the_nets_own_memory(engine, views):
-    ready = CroppedInput(engine, MEAN, 4)
-    memory = filled(ready, views)
-    assert np.array_equal(memory.reshape(12, 3, 227, 227), crop_views(views, MEAN, 227, 4))
-    assert np.shares_memory(memory, engine.net.blobs["data"].data)
 
 
 @pytest.mark.parametrize("layer", ["conv3", "pool5", "fc7_t"])
