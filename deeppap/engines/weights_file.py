@@ -35,11 +35,9 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
     random values without a word. Other layers than the expected ones may be there. `sha256` is of the file's bytes,
     where it is known.
 
-    Raises UserError for a file of other bytes, and naming the layers that are missing, twice there, misshapen or not
-    finite.
+    Raises UserError for a file of other bytes, and naming the layers that are missing, misshapen or not finite.
     """
     net = read_binary(path, "NetParameter", do, sha256)
-    _require_one_meaning(path, net, do)
     # by name, as Caffe copies weights: a layer that is called otherwise would keep its random values
     have = layers_of(net)
     missing = [name for name in expected if name not in have]
@@ -59,16 +57,6 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
                 bad = int((~np.isfinite(values)).sum())
                 raise UserError(path, f"finite numbers in {name}", f"{bad} that are NaN or infinite", do)
     return net
-
-
-def _require_one_meaning(path: Path, net: Message, do: str) -> None:
-    """Each layer once, in one format: which of two copies counts would depend on who reads the file."""
-    if len(net.layers) and len(net.layer):
-        raise UserError(path, "layers in one format", "those of 2014 (`layers`) and today's (`layer`)", do)
-    names = [layer.name for layer in [*net.layers, *net.layer] if layer.blobs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(path, "each layer once", f"{', '.join(twice[:12])} twice", do)
 
 
 def _trim(shape: list[int]) -> list[int]:
