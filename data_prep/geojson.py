@@ -6,7 +6,6 @@ A file of a whole slide has millions of numbers, which would take many times the
 import gzip
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,20 +27,12 @@ DO = "Export it again."
 NO_NUMBER = re.compile(rb"(?<=[:,\[\s])-?(NaN|Infinity)(?=[,\]}\s])")
 
 
-class _Collection(msgspec.Struct):
-    """A collection, its features as they are written; or a feature alone."""
+class GeoJson(msgspec.Struct):
+    """The features of a file, not yet decoded."""
 
     type: str = ""
     features: list[msgspec.Raw] | None = None
-    image: Any = None  # its name, in files of ours
-
-
-@dataclass(frozen=True)
-class GeoJson:
-    """The features of a file, not yet decoded."""
-
-    features: list[msgspec.Raw]
-    image: str | None = None  # which the features are of, in files of ours
+    image: Any = None  # name of the one that the features are of, in files of ours
 
     def __iter__(self) -> Iterator[bytes]:
         """The text of each feature."""
@@ -65,13 +56,14 @@ def open_geojson(text: bytes | bytearray, where: str) -> GeoJson | None:
         raise UserError(where, f"at most {MOST_FEATURES:,} features", "more", "Export fewer at once.")
     if any(memoryview(one).nbytes > LONGEST for one in found.features):
         raise UserError(where, f"features of at most {human(LONGEST)}", "a longer one", "Export the nuclei alone.")
-    return GeoJson(found.features, found.image if isinstance(found.image, str) else None)
+    found.image = found.image if isinstance(found.image, str) else None
+    return found
 
 
-def _decoded(text: bytes | bytearray) -> _Collection:
+def _decoded(text: bytes | bytearray) -> GeoJson:
     listed = text.lstrip()[:1] == b"["
     try:
-        found = msgspec.json.decode(text, type=list[msgspec.Raw] if listed else _Collection)
+        found = msgspec.json.decode(text, type=list[msgspec.Raw] if listed else GeoJson)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
@@ -79,7 +71,7 @@ def _decoded(text: bytes | bytearray) -> _Collection:
             raise
         return _decoded(NO_NUMBER.sub(b"null", text))
     if listed:
-        return _Collection(features=found)
+        return GeoJson(features=found)
     if found.type == "Feature":
         found.features = [msgspec.Raw(bytes(text))]
     return found
