@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
 def shared_mark(folder: Path) -> Iterator[str]:
     """A file by which a worker knows that it sees the driver's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    mark = own_partial(folder.absolute() / "driver")  # those of drivers that were killed are removed
+    mark = own_partial(folder.absolute() / "driver")  # what drivers that were killed left is removed a week later
     mark.touch()
     try:
         yield str(mark)
