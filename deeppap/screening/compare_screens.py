@@ -48,16 +48,17 @@ def compare_screens(before: Path, after: Path) -> list[str]:
     # each by its own threshold
     limits = [ScreenRecord.read(folder).settings.threshold for folder in (before, after)]
     then, later = was >= limits[0], now >= limits[1]
+    change = np.abs(now - was)
     lines = [
         f"{len(ids):,} cells are in both; {len(old) - len(ids):,} only in {before}, {len(new) - len(ids):,} in {after}",
-        f"abnormal from P(abnormal) {limits[0]:g} on before, {limits[1]:g} after",
+        f"a cell is abnormal from P(abnormal) {limits[0]:g} on before, from {limits[1]:g} on after",
         f"normal before and after: {np.sum(~then & ~later):,}",
         f"abnormal before and after: {np.sum(then & later):,}",
         f"normal before, abnormal after: {np.sum(~then & later):,}",
         f"abnormal before, normal after: {np.sum(then & ~later):,}",
-        f"median change of P(abnormal): {np.median(now - was):+.3f}; of its size: {np.median(np.abs(now - was)):.3f}",
+        f"median change of P(abnormal): {np.median(now - was):+.3f}; without its sign: {np.median(change):.3f}",
     ]
-    most = np.argsort(-np.abs(now - was), kind="stable")[:SHOWN]
+    most = np.argsort(-change, kind="stable")[:SHOWN]
     pictures = {**_pictures(before), **_pictures(after)}
     rows = [
         {

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from deeppap.io.errors import UserError
+from deeppap.io.html import data_uri, render
 from deeppap.screening.compare_screens import compare_screens
 from deeppap.screening.outputs.tables import writing_tables
 from deeppap.screening.results import ImageResult, ScreenRecord
+from tests.support.browser import TOO_WIDE
 from tests.support.checkout import run_tool
 from tests.support.screening import cell_at, plain_settings, plan_of
 
@@ -42,6 +44,25 @@ def test_cells_that_changed_side_are_counted_and_shown_first(checkout, tmp_path)
     assert ['class="changed"' in row for row in rows] == [True, True, False, False]
     assert "0.800" in rows[0] and "0.100" in rows[0] and "30, 20" in rows[0]
     assert sum("<img" in row for row in rows) == 1
+
+
+# numbers that a narrow page broke into several lines
+BROKEN = """() => [...document.querySelectorAll('td.score, td:last-child')].filter((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getClientRects().length !== 1;
+}).map((cell) => cell.textContent)"""
+
+
+def test_a_phone_breaks_no_number(tmp_path, opened):
+    name = "8d62bc0267b58954ef9fa8e355d6ec22.png"
+    row = {"image": name, "place": "1054, 314", "scores": [("0.478", "#f00"), ("0.218", "#00f")], "changed": True}
+    rows = [{**row, "picture": data_uri(b"", "image/jpeg")}]
+    page = render("screening/outputs/changed.html", title="T", lines=["a: 1"], rows=rows, before="a", after="b")
+    (tmp_path / "changed.html").write_text(page)
+    view = opened(tmp_path / "changed.html", 390)
+    assert view.evaluate(BROKEN) == [] and view.evaluate(TOO_WIDE) == []
+    assert view.locator("td.score").count() == 2 and view.get_attribute("td.image", "title") == name
 
 
 def test_each_screening_is_counted_by_its_own_threshold(tmp_path):
