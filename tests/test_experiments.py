@@ -53,8 +53,7 @@ def test_out_of_distribution_prints_every_kind(trained_fold, phantom, checkout):
     assert all(" 2 cells " in row for row in rows[:-1])
 
 
-def test_heatmaps_prints_every_layer_and_covering(trained_fold, checkout):
-    words = ["--net", trained_fold, "--cells", 1, "--views", 2, "--cover", 1]
+def test_heatmaps_prints_every_layer(trained_fold, checkout):
+    words = ["--net", trained_fold, "--cells", 1, "--views", 2]
     rows = [row.split(" | ") for row in run_script("heatmaps", *words, place=checkout).splitlines()]
-    assert [row[0] for row in rows[1:]] == ["evidence of conv3", "evidence of conv5", "covering 24 x 24 pixels"]
-    assert int(rows[3][-1]) > int(rows[1][-1]) == 4
+    assert [row[:2] for row in rows[1:]] == [["conv3", "1"], ["conv5", "1"]]

@@ -10,7 +10,7 @@ from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.net_geometry import receptive_fields
 
-# steadier than conv5, and pass for pass better than covering parts of the cell: docs/explanation/heatmaps.md
+# steadier than conv5: docs/explanation/heatmaps.md
 LAYER = "conv3"
 
 
@@ -59,11 +59,6 @@ class CaffeAttribution:
             maps.append((blob.data * blob.diff).sum(axis=1))
             log_odds.append(odds)
         return np.concatenate(maps), np.concatenate(log_odds)
-
-    def log_odds(self, crops: np.ndarray) -> np.ndarray:
-        """The log-odds alone, without the backward pass: float64 (N,)."""
-        starts = range(0, len(crops), self.batch)
-        return np.concatenate([self._forward(crops[start : start + self.batch])[1] for start in starts])
 
     def _forward(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The gradient of the log-odds in the logits, (N, K), and the log-odds, (N,)."""
