@@ -121,7 +121,8 @@ def _share(process: psutil.Process) -> int:
 
 def synthetic_cells(args: argparse.Namespace) -> Dataset:
     """Drawn cells, the same every time and for all benchmarks."""
-    make_phantom(args.folder / "phantom", 20 if args.smallest else 60)
+    if not (args.folder / "phantom").exists():
+        make_phantom(args.folder / "phantom", 20 if args.smallest else 60)
     return open_dataset(args.folder / "phantom")
 
 

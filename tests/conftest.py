@@ -83,13 +83,13 @@ def shared(tmp_path_factory):
 @pytest.fixture(scope="session")
 def phantom(shared):
     """A Herlev-shaped folder of 40 drawn cells."""
-    return shared("drawn", lambda folder: make_phantom(folder / "phantom", CELLS, workers=1)) / "phantom"
+    return shared("drawn", lambda folder: make_phantom(folder / "phantom", CELLS)) / "phantom"
 
 
 @pytest.fixture(scope="session")
 def other_phantom(shared):
     """Another laboratory's cells: a phantom of another seed, which shares no picture with the first."""
-    return shared("other", lambda folder: make_phantom(folder / "other", CELLS, seed=2, workers=1)) / "other"
+    return shared("other", lambda folder: make_phantom(folder / "other", CELLS, seed=2)) / "other"
 
 
 @pytest.fixture(scope="session")

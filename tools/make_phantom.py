@@ -31,7 +31,6 @@ def main() -> None:
     parser.add_argument(
         "--slide", type=at_least_one, metavar="PIXELS", help="a slide of this side, with --fields fields on it"
     )
-    parser.add_argument("--workers", type=at_least_one, help="processes (default: one per core)")
     args = parser.parse_args()
     if args.slide or args.fields is not None:
         _draw_fields(args)
@@ -41,9 +40,9 @@ def main() -> None:
     from deeppap.phantom.cell_set import make_phantom, make_phantom_manifest
 
     if args.manifest:
-        print(make_phantom_manifest(args.out, args.cells, args.seed, args.workers))
+        print(make_phantom_manifest(args.out, args.cells, args.seed))
     else:
-        counts = make_phantom(args.out, args.cells, args.seed, args.workers)
+        counts = make_phantom(args.out, args.cells, args.seed)
         for entry, count in zip(CLASSES, counts, strict=True):
             print(f"{count:5d}  {entry.folder}")
         print(f"{sum(counts):5d}  cells in {args.out}")

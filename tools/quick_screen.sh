@@ -14,7 +14,7 @@ if [ -z "$net" ]; then
   net=runs/screen-smallest/fold0
   echo "NET is not set: training the smallest net on synthetic cells, to show that everything runs. Its scores mean nothing."
   if [ ! -f "$net/model.json" ]; then
-    tools/make_phantom.py data/phantom_40 --cells 40
+    [ -d data/phantom_40 ] || tools/make_phantom.py data/phantom_40 --cells 40
     tools/cross_validate.py --data data/phantom_40 --profile smallest --folds 0 --run screen-smallest --from-scratch
   fi
   # synthetic cells state no pixel size

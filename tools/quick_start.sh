@@ -18,7 +18,7 @@ elif [ -d data/herlev ]; then
 else
   data=data/phantom${CELLS:+_$CELLS}
   echo "HERLEV is not set: drawing synthetic cells for a trial. No figure from them is a result."
-  tools/make_phantom.py "$data" ${CELLS:+--cells "$CELLS"}
+  [ -d "$data" ] || tools/make_phantom.py "$data" ${CELLS:+--cells "$CELLS"}
 fi
 
 reference=models/bvlc_reference_caffenet/bvlc_reference_caffenet.caffemodel

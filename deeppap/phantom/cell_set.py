@@ -4,12 +4,9 @@ A phantom is a drawing. A net learns from it as from a data set, but no figure o
 """
 
 import json
-import multiprocessing
 import os
-import signal
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +16,7 @@ import numpy as np
 from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, NUCLEUS
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.files import complete_or_absent, require_space
-from deeppap.io.machine import usable_cores
+from deeppap.io.files import complete_or_absent
 from deeppap.io.progress import progress
 from deeppap.phantom.cell import HE, HE_BACKGROUND, PAP, PAP_BACKGROUND, draw_cell
 
@@ -32,9 +28,6 @@ SLIDES = 8  # of each label, as in HEMLBC
 FIELD_CELLS = 917 / 323
 NEW_FRAME = (538 - 323) / (917 - 323)
 FIRST_FIELD = {0: 153_900_000, 1: 148_490_000}
-
-_VERSION = 1  # raise it when the drawings change: an older folder is then not taken for this phantom
-_IN_PROCESS = 48  # below this number of cells, starting workers takes longer than drawing
 
 # second entry of the seed sequences; a cell of class k uses k, which is below 100
 _FIELDS, _TINTS, _SLIDES, _SHUFFLE = 100, 101, 102, 103
@@ -54,19 +47,17 @@ class Place(NamedTuple):
     field: int
 
 
-def make_phantom(out: Path, cells: int | None = None, seed: int = 1, workers: int | None = None) -> list[int]:
+def make_phantom(out: Path, cells: int | None = None, seed: int = 1) -> list[int]:
     """Draw a set in Herlev's shape: seven class folders of `<stem>.BMP` and `<stem>-d.bmp` (paper: Table 1).
 
     Parameters
     ----------
     out : Path
-        The folder to make. A folder that already holds this phantom is left as it is.
+        The folder to make.
     cells : int, optional
         Number of cells, at least 14. Default: Herlev's 917.
     seed : int
-        The same seed gives the same bytes for any number of workers.
-    workers : int, optional
-        Number of processes. Default: one for each core.
+        The same seed gives the same bytes.
 
     Returns
     -------
@@ -76,16 +67,18 @@ def make_phantom(out: Path, cells: int | None = None, seed: int = 1, workers: in
     Raises
     ------
     UserError
-        If an argument is out of range, the folder holds something else, or the disk is full.
+        If an argument is out of range, the folder exists, or the disk is full.
     """
-    workers = _check(cells, seed, workers)
+    _check(cells, seed)
     counts = class_counts(cells)
-    jobs = [(place, seed) for place in places(counts, seed)]
-    _write_set(Path(out), {"shape": "herlev", "counts": counts, "seed": seed}, _herlev_cell, jobs, workers)
+    folders = [entry.folder for entry in CLASSES]
+    with _new_set(out, {"shape": "herlev", "counts": counts, "seed": seed}, folders) as partial:
+        for place in _drawing(places(counts, seed)):
+            _draw_herlev_cell(partial, place, seed)
     return counts
 
 
-def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1, workers: int | None = None) -> Path:
+def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1) -> Path:
     """Draw a set in HEMLBC's shape (paper: "HEMLBC Dataset"): `images/` and a manifest, no masks.
 
     Arguments and errors are those of `make_phantom`. `cells` is even, half of them normal; default: 1,978.
@@ -95,16 +88,19 @@ def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1, wo
     Path
         `cells.csv`: image, label, nucleus_x, nucleus_y (pixels, 0-based), group (the slide).
     """
-    workers = _check(cells, seed, workers)
+    _check(cells, seed)
     cells = MANIFEST_CELLS if cells is None else cells
     if cells % 2:
         raise FieldError("cells", "an even number (half normal, half abnormal)", f"{cells}", f"Use {cells + 1}.")
     # shuffled, so that the order of the files does not tell the label
     order = np.random.default_rng(np.random.SeedSequence((seed, _SHUFFLE))).permutation(cells)
-    jobs = [(int(at) % 2, int(at) // 2, f"{name:05d}", seed) for name, at in enumerate(order, 1)]
     about = {"shape": "manifest", "counts": [cells // 2, cells // 2], "seed": seed}
-    _write_set(Path(out), about, _manifest_cell, jobs, workers)
-    return Path(out) / "cells.csv"
+    rows = ["image,label,nucleus_x,nucleus_y,group"]
+    with _new_set(out, about, ["images"]) as partial:
+        for name, at in enumerate(_drawing(order.tolist()), 1):
+            rows.append(_draw_manifest_cell(partial, at % 2, at // 2, f"{name:05d}", seed))
+        (partial / "cells.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return out / "cells.csv"
 
 
 def class_counts(cells: int | None) -> list[int]:
@@ -153,84 +149,39 @@ def _number(cells: list[tuple[int, int]], field: int, rng: np.random.Generator) 
     return named
 
 
-def _check(cells: int | None, seed: int, workers: int | None) -> int:
-    """Check the arguments' ranges and return the number of workers."""
+def _check(cells: int | None, seed: int) -> None:
+    """Check the arguments' ranges."""
     if cells is not None and not SMALLEST <= cells <= LARGEST:
         raise FieldError("cells", f"{SMALLEST} to {LARGEST}", f"{cells}", "Choose a number in that range.")
     if not 0 <= seed < 2**63:
         raise FieldError("seed", "0 or a positive whole number", f"{seed}", "Choose another seed.")
-    if workers is not None and not 1 <= workers <= 256:
-        raise FieldError("workers", "1 to 256", f"{workers}", "Leave it out to use every core.")
-    return workers or usable_cores()
 
 
-def _write_set(out: Path, about: dict, draw: Callable, jobs: list[tuple], workers: int) -> None:
-    """Write the whole folder or nothing. A folder that already holds this set is left as it is."""
-    out = Path(os.path.normpath(out.absolute()))  # "." has no name of its own
-    about = {"drawing": _VERSION, **about}
+@contextmanager
+def _new_set(out: Path, about: dict, folders: list[str]) -> Iterator[Path]:
+    """A partial folder for a set, with these folders in it; it gets its name with all its files or not at all."""
+    require_new(out)
+    with complete_or_absent(out) as partial:
+        for name in folders:
+            (partial / name).mkdir(parents=True)
+        yield partial
+        write_about(partial, {"drawing": 1, **about})
+
+
+def require_new(out: Path) -> None:
+    """Refuse a place where something is."""
     if os.path.lexists(out):
-        _require_same(out, about)
-        print(f"{out}: already this phantom, left as it is")
-        return
-    try:
-        with complete_or_absent(out) as partial:
-            require_space(out.parent, _need_bytes(about))
-            for name in [entry.folder for entry in CLASSES] if about["shape"] == "herlev" else ["images"]:
-                (partial / name).mkdir(parents=True)
-            rows = _draw_all(draw, [(str(partial), *job) for job in jobs], workers)
-            if about["shape"] == "manifest":
-                lines = ["image,label,nucleus_x,nucleus_y,group", *rows]
-                (partial / "cells.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-            (partial / "README.txt").write_text(README, encoding="utf-8")
-            (partial / PHANTOM_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise UserError(out, "a folder that can be made", f"{error.strerror}", "Choose another place.") from None
+        raise UserError(out, "a new name", "one that is there", "Choose another; this one is not touched.")
 
 
-def _require_same(out: Path, about: dict) -> None:
-    """Refuse a folder that does not hold exactly this phantom."""
-    try:
-        found = json.loads((out / PHANTOM_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    # the record alone is not trusted: images may have been deleted since
-    if found == about:
-        images = sum(path.suffix in (".BMP", ".png") for path in out.glob("*/*"))
-        if images == sum(about["counts"]):
-            return
-        what = f"this phantom with {images} of its {sum(about['counts'])} images"
-    else:
-        what = "another phantom" if isinstance(found, dict) else "something else"
-    raise UserError(out, "no such folder, or this phantom", what, "Choose another folder; this one is not touched.")
+def write_about(folder: Path, about: dict) -> None:
+    """What makes a folder known as a phantom, to programs and to people."""
+    (folder / PHANTOM_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
+    (folder / "README.txt").write_text(README, encoding="utf-8")
 
 
-def _need_bytes(about: dict) -> int:
-    """The size of the uncompressed images and masks, plus a quarter."""
-    styles, layers = (PAP, 2) if about["shape"] == "herlev" else (HE, 1)
-    pixels = sum(n * style.height * style.width for n, style in zip(about["counts"], styles, strict=True))
-    return int(pixels * 3 * layers * 1.25)
-
-
-def _draw_all(draw: Callable, jobs: list[tuple], workers: int) -> list[str]:
-    """Run every job; what each returned, in the order of the jobs."""
-    bar = {"total": len(jobs), "desc": "drawing", "unit": "cell"}
-    if workers == 1 or len(jobs) < _IN_PROCESS:
-        return [draw(job) for job in progress(jobs, **bar)]
-    # spawned, not forked: OpenCV's threads do not survive a fork
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker)
-    try:
-        return list(progress(pool.map(draw, jobs, chunksize=8), **bar))
-    except BrokenProcessPool:
-        do = "Use fewer; memory may be short."
-        raise FieldError("workers", f"{workers} running workers", "one was killed", do) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
-    cv2.setNumThreads(1)
+def _drawing(cells: list) -> Iterable:
+    return progress(cells, desc="drawing", unit="cell")
 
 
 def _tint(*key: int) -> np.ndarray:
@@ -239,31 +190,25 @@ def _tint(*key: int) -> np.ndarray:
     return rng.normal(1, 0.05) * rng.normal(1, 0.025, 3)
 
 
-def _herlev_cell(job: tuple[str, Place, int]) -> str:
+def _draw_herlev_cell(folder: Path, place: Place, seed: int) -> None:
     """Draw one cell of a Herlev-shaped set: a pure function of seed, class and number."""
-    folder, place, seed = job
     rng = np.random.default_rng(np.random.SeedSequence((seed, place.class7, place.index)))
     image, mask = draw_cell(PAP[place.class7], rng, PAP_BACKGROUND, _tint(seed, _TINTS, place.field))
-    stem = Path(folder) / CLASSES[place.class7].folder / place.stem
-    _write_image(stem.with_name(f"{stem.name}.BMP"), image)
-    _write_image(stem.with_name(f"{stem.name}-d.bmp"), mask)
-    return place.stem
+    stem = folder / CLASSES[place.class7].folder / place.stem
+    write_image(stem.with_name(f"{stem.name}.BMP"), image)
+    write_image(stem.with_name(f"{stem.name}-d.bmp"), mask)
 
 
-def _manifest_cell(job: tuple[str, int, int, str, int]) -> str:
+def _draw_manifest_cell(folder: Path, label: int, index: int, name: str, seed: int) -> str:
     """Draw one cell of a manifest's set; its row of cells.csv."""
-    folder, label, index, name, seed = job
     slide = label * SLIDES + index % SLIDES
     rng = np.random.default_rng(np.random.SeedSequence((seed, _SLIDES, label, index)))
     image, mask = draw_cell(HE[label], rng, HE_BACKGROUND, _tint(seed, _SLIDES, slide))
     y, x = np.nonzero((mask == NUCLEUS).all(axis=2))
-    _write_image(Path(folder) / "images" / f"{name}.png", image)
+    write_image(folder / "images" / f"{name}.png", image)
     return f"images/{name}.png,{label},{x.mean():.3f},{y.mean():.3f},slide{slide + 1:02d}"
 
 
-def _write_image(path: Path, image: np.ndarray) -> None:
+def write_image(path: Path, image: np.ndarray) -> None:
     """Write an RGB image. OpenCV's own writer returns False on a full disk; Python's raises."""
-    ok, data = cv2.imencode(path.suffix.lower(), image[:, :, ::-1])
-    if not ok:
-        raise RuntimeError(f"OpenCV cannot encode {path.suffix}")
-    path.write_bytes(data)
+    path.write_bytes(cv2.imencode(path.suffix.lower(), image[:, :, ::-1])[1])

@@ -1,20 +1,18 @@
 """Drawn fields: cells laid out on a slide, with the true centres of their nuclei."""
 
 import csv
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from data_prep.cells import PHANTOM_FILE
 from data_prep.herlev_classes import CLASSES, CYTOPLASM, NUCLEUS
-from deeppap.io.errors import FieldError, UserError
-from deeppap.io.files import complete_or_absent, require_space
+from deeppap.io.errors import FieldError
+from deeppap.io.files import complete_or_absent
 from deeppap.io.progress import progress
 from deeppap.phantom.cell import PAP, PAP_BACKGROUND, draw_cell, texture
-from deeppap.phantom.cell_set import README
+from deeppap.phantom.cell_set import require_new, write_about, write_image
 
 FIELD_MPP = 0.201  # micrometres a pixel: Herlev's, in which the cells' sizes are given
 SIZE = (960, 1280)  # height and width of a field, as of a usual camera
@@ -55,23 +53,20 @@ def make_fields(out: Path, fields: int, cells: int | None = None, seed: int = 1)
     for name, value, most in (("fields", fields, MOST_FIELDS), ("cells", cells, MOST_CELLS)):
         if not 0 < value <= most:
             raise FieldError(name, f"1 to {most}", f"{value}", "Choose a number in that range.")
-    if out.exists():
-        raise UserError(out, "no such folder", "one that is there", "Choose another; this one is not touched.")
+    require_new(out)
     rows = []
     with complete_or_absent(out) as partial:
-        require_space(out.parent, fields * SIZE[0] * SIZE[1] * 3)
         partial.mkdir()
         for number in progress(range(fields), desc="drawing", unit="field"):
             name = f"field_{number:02d}.png"
             image, drawn = field_of(seed, number, cells)
-            (partial / name).write_bytes(cv2.imencode(".png", image[:, :, ::-1])[1])
+            write_image(partial / name, image)
             rows += [[name, f"{x:.3f}", f"{y:.3f}", CLASSES[class7].name] for x, y, class7 in drawn]
         with (partial / "nuclei.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([["image", "nucleus_x", "nucleus_y", "label"], *rows])
         about = {"shape": "fields", "fields": fields, "cells": len(rows), "seed": seed, "um_per_pixel": FIELD_MPP}
-        (partial / PHANTOM_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
-        (partial / "README.txt").write_text(README, encoding="utf-8")
+        write_about(partial, about)
     return len(rows)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deeppap.io.errors import FieldError, UserError
+from deeppap.io.errors import FieldError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.progress import progress
 from deeppap.phantom.cell import PAP_BACKGROUND
+from deeppap.phantom.cell_set import require_new
 from deeppap.phantom.field import FIELD_MPP, field_of
 
 TILE = 256  # pixels, as scanners write
@@ -109,8 +110,7 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
         raise FieldError("slide", f"{BLOCK} to {LARGEST} pixels", f"{side}", "Choose a number in that range.")
     if not 1 <= fields <= most:
         raise FieldError("fields", f"1 to {most} on such a slide", f"{fields}", "Choose a number in that range.")
-    if out.exists():
-        raise UserError(out, "no such file", "one that is there", "Choose another name; this one is not touched.")
+    require_new(out)
     slide = MadeSlide(side, fields, seed)
     with complete_or_absent(out) as partial:
         _write(partial, slide)

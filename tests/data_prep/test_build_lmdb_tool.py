@@ -26,7 +26,7 @@ def test_as_written(place, tmp_path, monkeypatch):
     assert (paper := "abnormal = [10, 10], normal = [20, 14]") in text
     (tmp_path / "profiles.toml").write_text(text.replace(paper, "abnormal = [10, 1], normal = [20, 1]", 1))
     monkeypatch.setattr(profiles, "FILE", tmp_path / "profiles.toml")
-    make_phantom(tmp_path / "phantom", 14, workers=1)
+    make_phantom(tmp_path / "phantom", 14)
     run_tool(place, "build_lmdb", "--fold", "3", herlev=tmp_path / "phantom")
     fold = place / "runs/phantom-cell-paper/fold3"
     assert (place / "data/fold").is_symlink()

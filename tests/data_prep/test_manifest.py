@@ -261,6 +261,6 @@ def test_data_sets_are_found_in_folders(folder, tmp_path, monkeypatch):
         == open_dataset(folder).dataset_sha()
         == read_manifest(path).dataset_sha()
     )
-    drawn = open_dataset(make_phantom_manifest(tmp_path / "hemlbc", 20, workers=1).parent)
+    drawn = open_dataset(make_phantom_manifest(tmp_path / "hemlbc", 20).parent)
     assert (counts(drawn.cells), drawn.name) == ((10, 10), "hemlbc")
     assert None not in {c.group for c in drawn.cells}

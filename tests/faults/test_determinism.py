@@ -20,7 +20,7 @@ COMMAND = ("--fold", "1", "--profile", "smallest", "--run", "run")
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     root = tmp_path_factory.mktemp("cells") / "phantom"
-    make_phantom(root, 20, workers=1)
+    make_phantom(root, 20)
     return root
 
 

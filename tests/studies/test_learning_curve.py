@@ -19,7 +19,7 @@ CELLS = 24  # enough for five folds of whole slides, and for a part of them
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory, trained_fold):
-    folder = make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", CELLS, seed=4, workers=1)
+    folder = make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", CELLS, seed=4)
     asked = ["--data", folder, "--profile", "smallest", "--protocol", "field", "--shares", 40, "--seeds", 1]
     return [*asked, "--from", trained_fold, "--from-scratch", "--gpu", "none", "--workers", 1]
 
