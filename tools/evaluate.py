@@ -10,7 +10,6 @@ from deeppap.cli.options import (
     add_device_options,
     add_engine_options,
     add_net_option,
-    at_least_one,
     device_of,
 )
 from deeppap.cli.tool import ToolParser, run
@@ -22,8 +21,8 @@ EPILOG = """\
 
 The numbers of views and crops are those of the run's profile (paper: 100 views x 10 crops), unless they are given.
 Files in the fold's folder: scores.csv, scores.json (how the scores were made) and view_scores.csv. If --views, --crops,
---snapshot, --engine or --force differ from the run's own, the files get other names, such as
-scores-views1-crops10.csv. The report reads only the run's own scores.
+--snapshot or --engine differ from the run's own, the files get other names, such as scores-views1-crops10.csv. The
+report reads only the run's own scores.
 """
 
 
@@ -38,8 +37,6 @@ def main() -> None:
     parser.add_argument("--snapshot", type=Path, metavar="FILE", help="another .caffemodel than the selected one")
     add_device_options(parser)
     add_engine_options(parser)
-    parser.add_argument("--batch", type=at_least_one, help="crops per batch (default: chosen by the engine)")
-    parser.add_argument("--force", action="store_true", help="continue if parts do not fit together; print which")
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.records.run_folder import find_fold
@@ -49,8 +46,8 @@ def main() -> None:
 
     device = device_of(args)
     print(device.describe())
-    model = TrainedModel.open(find_fold(args.net), args.snapshot, args.force)
-    options = EvaluateOptions(args.views, args.crops, args.shift, args.batch, args.force)
+    model = TrainedModel.open(find_fold(args.net), args.snapshot)
+    options = EvaluateOptions(args.views, args.crops, args.shift)
     scores = evaluate_fold(model, device, options)
     print(summary(model.run, scores))
     if model.doubt:

@@ -14,7 +14,6 @@ from deeppap.cli.options import (
     add_device_options,
     add_engine_options,
     add_nets_option,
-    at_least_one,
     device_of,
     plain_name,
 )
@@ -54,7 +53,6 @@ def main() -> None:
     parser.add_argument("--run", type=plain_name, help="folder in runs/ (default: named after the set and the nets)")
     add_device_options(parser)
     add_engine_options(parser)
-    parser.add_argument("--batch", type=at_least_one, help="crops per batch (default: chosen by the engine)")
     args = parser.parse_args()
     # imported here so that --help does not wait for them
     from deeppap.report.report import default_out, write_report
@@ -70,12 +68,10 @@ def main() -> None:
     models = [model for net in args.net for model in open_nets(net, print)]
     if not args.screen and (args.detector or args.confidence is not None):
         raise FieldError("detector", "`screen`, which detects", "marked cells", "Give `screen`, or leave it out.")
-    if args.screen and args.batch:
-        raise FieldError("batch", "none with `screen`", f"{args.batch}", "Leave it out: a tile is scored at once.")
     if args.screen:
         judge_screening(args, models, device)
         return
-    options = ExternalOptions(args.views, args.crops, args.mpp, device, args.batch, args.run)
+    options = ExternalOptions(args.views, args.crops, args.mpp, device, args.run)
     result = load_run(validate(args.manifest, models, options))
     # performance, confusion matrix, right cells per class; the thresholds that the nets' own held-back cells chose
     runs = named([result])

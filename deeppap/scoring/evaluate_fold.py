@@ -13,15 +13,14 @@ from data_prep.views import PATCH
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError
 from deeppap.io.files import sha256_file
-from deeppap.io.progress import progress
 from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord
 from deeppap.records.provenance import machine
 from deeppap.records.run_folder import locked
 from deeppap.scoring.cell_views import cells_of_data_set
-from deeppap.scoring.score_cells import CellScore, score_cells
+from deeppap.scoring.score_cells import CellScore, all_scores, judged_cells, score_cells
 from deeppap.scoring.score_files import scores_name, write_scores, write_view_scores
 from deeppap.scoring.thresholds import add_thresholds
-from deeppap.scoring.trained_model import Mismatches, TrainedModel
+from deeppap.scoring.trained_model import TrainedModel
 from deeppap.stats.evidence_of_learning import doubt
 
 MAX_CENTRE_SHIFT = PATCH // 2  # pixels; farther out the nucleus would no longer be in its patch
@@ -35,8 +34,6 @@ class EvaluateOptions:
     views: int | None = None
     crops: int | None = None
     shift: int = 0
-    batch: int | None = None
-    force: bool = False
 
     def __post_init__(self):
         if not 0 <= self.shift <= MAX_CENTRE_SHIFT:
@@ -62,22 +59,20 @@ def evaluate_fold(
     UserError
         For a count out of range, or a data set that is not the one the run was built from.
     """
-    folder, mismatches = model.folder, Mismatches(options.force, say)
+    folder = model.folder
     with locked(folder):
         choice, crops = model.views(options.views), model.crops(options.crops)
-        cells = model.fold_cells(mismatches)["test"]
-        engine = model.engine(device, options.batch)
+        cells = model.fold_cells()["test"]
+        engine = model.engine(device)
         say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
         scored = score_cells(
             engine.view_input(model.mean, crops), cells_of_data_set(cells, choice, options.shift), model.outputs
         )
         start = time.perf_counter()
-        # the cells come image by image
-        bar = progress(scored, total=len(cells), desc="score", unit="cell")
-        scores = sorted(bar, key=lambda score: score.cell.id)
+        scores = all_scores(scored, len(cells), "score")
         seconds = time.perf_counter() - start
 
-        suffix = file_suffix(model, choice.count, crops, device, mismatches.overridden)
+        suffix = file_suffix(model, choice.count, crops, device)
         if not options.shift:
             write_view_scores(folder / f"view_scores{suffix}.csv", scores)
         path = folder / scores_name(options.shift, suffix)
@@ -103,7 +98,7 @@ def evaluate_fold(
         record.write_beside(path)
         say(f"{path} written")
         if path.name == scores_name():
-            add_thresholds(model, device, options.batch, say)
+            add_thresholds(model, device, say)
         return scores
 
 
@@ -111,10 +106,8 @@ def _doubt(model: TrainedModel, scores: Sequence[CellScore]) -> str | None:
     """What the scores of a fold's test cells say against its net."""
     outputs = class_labels([score.cell for score in scores], model.run)
     probs = np.array([score.prob for score in scores])
-    judged = [score for score in scores if score.cell.label < 2]  # its order is that of normal and abnormal cells
-    labels, groups = [score.cell.label for score in judged], [score.cell.group for score in judged]
-    values = [score.score for score in judged]
-    return doubt(labels, values, outputs, probs, model.record.train_labels, None if None in groups else groups)
+    labels, values, groups = judged_cells(scores)
+    return doubt(labels, values, outputs, probs, model.record.train_labels, groups)
 
 
 def precision_of(device: Device) -> str:
@@ -122,7 +115,7 @@ def precision_of(device: Device) -> str:
     return "tf32" if device.scores_in_tf32 else device.precision
 
 
-def file_suffix(model: TrainedModel, views: int, crops: int, device: Device, forced: bool = False) -> str:
+def file_suffix(model: TrainedModel, views: int, crops: int, device: Device) -> str:
     """'' for scores made as the run's own, else what tells the names of their files apart from those."""
     parts = []
     if (views, crops) != (model.profile.test_views, model.profile.crops):
@@ -133,8 +126,6 @@ def file_suffix(model: TrainedModel, views: int, crops: int, device: Device, for
         parts.append(device.engine)
     if precision_of(device) not in _own_precisions(model.run):
         parts.append(precision_of(device))
-    if forced or model.forced:
-        parts.append("forced")
     return "".join(f"-{part}" for part in parts)
 
 

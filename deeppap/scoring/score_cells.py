@@ -10,6 +10,7 @@ from data_prep.cells import Cell
 from data_prep.classes import ABNORMAL, NEITHER, NORMAL, THRESHOLD, CellClass, outputs_with
 from data_prep.views import View
 from deeppap.engines.engine import ViewInput
+from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import CellViews
 from deeppap.scoring.fill_views import filled_ahead, filled_in_turn
 
@@ -130,6 +131,20 @@ def score_cells(
         return
     for score, features in scores_with_layer(view_input, cells, outputs, reference.layer):
         yield replace(score, ood_score=reference.score(features))
+
+
+def all_scores(scored: Iterable[CellScore], cells: int, what: str) -> list[CellScore]:
+    """The scores of so many cells in the order of the cells' ids, with a bar of progress that says `what` is done."""
+    # they come image by image
+    return sorted(progress(scored, total=cells, desc=what, unit="cell"), key=lambda score: score.cell.id)
+
+
+def judged_cells(scores: Sequence[CellScore]) -> tuple[list[int], list[float], list[str] | None]:
+    """Labels, scores and groups of the normal and abnormal cells; no groups if one of these cells has none."""
+    judged = [score for score in scores if score.cell.label < 2]  # the others have no place in the order
+    groups = [score.cell.group for score in judged]
+    labels, values = [score.cell.label for score in judged], [score.score for score in judged]
+    return labels, values, None if None in groups else groups
 
 
 def scores_with_layer(

@@ -17,14 +17,13 @@ from data_prep.cells import Cell
 from data_prep.classes import THRESHOLD
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.progress import progress
 from deeppap.records import ScoreRecord, ThresholdRecord
 from deeppap.records.record import write_record
 from deeppap.records.run_folder import locked
 from deeppap.records.structs import SENSITIVITIES
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.open_nets import SUMS
-from deeppap.scoring.score_cells import CellScore, score_cells
+from deeppap.scoring.score_cells import CellScore, all_scores, score_cells
 from deeppap.scoring.score_files import read_scores, scores_name, write_scores
 from deeppap.stats.operating_point import needed, operating_point
 
@@ -76,10 +75,10 @@ def rounded_down(value: float) -> float:
 def ensure_thresholds(model: "TrainedModel", device: Device, say: Callable[[str], None]) -> None:
     """Score the inner cells of a fold whose own scores are there, unless its record has thresholds already."""
     with locked(model.folder):
-        add_thresholds(model, device, None, say)
+        add_thresholds(model, device, say)
 
 
-def add_thresholds(model: "TrainedModel", device: Device, batch: int | None, say: Callable[[str], None]) -> None:
+def add_thresholds(model: "TrainedModel", device: Device, say: Callable[[str], None]) -> None:
     """As `ensure_thresholds`, by who holds the fold's folder; inner_scores.csv keeps the scores of inner cells.
 
     The inner cells have as many views and crops as the test cells had. A run whose test cells choose the snapshot has
@@ -94,7 +93,7 @@ def add_thresholds(model: "TrainedModel", device: Device, batch: int | None, say
     if model.run.select == "last":
         found = choose(test.labels, test.scores)
     else:
-        inner = _score_inner(model, parts["inner"], record, device, batch, say)
+        inner = _score_inner(model, parts["inner"], record, device, say)
         values = np.array([score.score for score in inner])
         found = choose(np.array([score.cell.label for score in inner]), values, test.scores[test.labels == 1])
     write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
@@ -109,15 +108,13 @@ def _score_inner(
     cells: Sequence[Cell],
     record: ScoreRecord,
     device: Device,
-    batch: int | None,
     say: Callable[[str], None],
 ) -> list[CellScore]:
     """Score the inner cells as the record says that the test cells were scored, and keep the scores."""
     say(f"{model.folder}: {len(cells)} inner cells x {record.views} views x {record.crops} crops, for the thresholds")
-    ready = model.engine(device, batch).view_input(model.mean, record.crops)
+    ready = model.engine(device).view_input(model.mean, record.crops)
     scored = score_cells(ready, cells_of_data_set(cells, model.views(record.views)), model.outputs)
-    bar = progress(scored, total=len(cells), desc="inner cells", unit="cell")
-    scores = sorted(bar, key=lambda score: score.cell.id)
+    scores = all_scores(scored, len(cells), "inner cells")
     write_scores(model.folder / FILE, scores)
     return scores
 
@@ -176,10 +173,7 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
 
     `asked` is a name in SENSITIVITIES, a number, or None for the paper's threshold.
 
-    Raises
-    ------
-    UserError
-        If the nets have no threshold of that name.
+    UserError if the nets have no threshold of that name.
     """
     if asked is None:
         return THRESHOLD, f"threshold {THRESHOLD:g}, the paper's"

@@ -28,28 +28,6 @@ from deeppap.scoring.score_files import scores_name
 from deeppap.training.snapshots import foreign, kept_because, list_snapshots
 
 
-class Mismatches:
-    """What becomes of parts that do not fit together: an error, or with `force` a printed line.
-
-    Attributes
-    ----------
-    overridden : bool
-        Whether `force` had to override anything.
-    """
-
-    def __init__(self, force: bool, say: Callable[[str], None]):
-        self.force, self.say = force, say
-        self.overridden = False
-
-    def add(self, where: str | Path, expected: str, found: str) -> None:
-        """Raise an error, or print it if forced."""
-        error = UserError(where, expected, found, "Use what belongs to this fold, or `force`.")
-        if not self.force:
-            raise error
-        self.overridden = True
-        self.say(f"force overrides: {error}")
-
-
 @dataclass(frozen=True)
 class TrainedModel:
     """A fold's net, ready to score.
@@ -77,8 +55,6 @@ class TrainedModel:
         Of the training views (paper: "Convolutional Neural Networks", input).
     own : bool
         Whether the weights are those that the fold selects, not others that were asked for.
-    forced : bool
-        Whether `force` had to override anything.
     """
 
     folder: Path
@@ -93,14 +69,12 @@ class TrainedModel:
     mean_file: Path
     mean: np.ndarray = field(repr=False)
     own: bool = True
-    forced: bool = False
 
     @classmethod
     def open(
         cls,
         folder: Path | str,
         weights: Path | None = None,
-        force: bool = False,
         say: Callable[[str], None] = print,
     ) -> "TrainedModel":
         """Open a fold's net and refuse what does not belong to it: the mean, the data or the weights of another.
@@ -111,8 +85,6 @@ class TrainedModel:
             A fold's folder, such as runs/herlev-cell-paper/fold3.
         weights : path, optional
             Another .caffemodel than the selected one.
-        force : bool
-            Print what does not fit together and go on.
 
         Raises
         ------
@@ -124,22 +96,21 @@ class TrainedModel:
         record, home = FoldRecord.read(folder), folder.resolve().parent
         run = RunRecord.read(home)
         split = SplitRecord.read(home)
-        mismatches = Mismatches(force, say)
-        _require_one_fold(folder, record, run, split, mismatches)
+        _require_one_fold(folder, record, run, split)
         if weights is None:
-            path, origin = _selected_weights(folder, record, mismatches, say)
+            path, origin = _selected_weights(folder, record, say)
         else:
-            path, origin = _chosen_weights(weights, record, mismatches), None
+            path, origin = _chosen_weights(weights, record), None
         resolved = inside(folder, "deploy.prototxt")  # missing if Caffe was started by hand
         deploy = read_deploy(resolved if resolved.exists() else prototxt_folder(run.classes) / resolved.name)
         recipe = origin.recipe if origin else None
         if recipe is not None and not deploy.is_as_written(recipe.deploy):
-            mismatches.add(deploy.path, f"the net of the training, {recipe.deploy[:12]}", "another one")
+            raise _foreign(deploy.path, f"the net of the training, {recipe.deploy[:12]}", "another one")
         sha = sha256_file(path)
         # the mean of another fold shifts every input a little: scores would be wrong and look right
         mean_file, mean_sha = mean_of(folder, path, sha)
         if mean_file.name != MEAN and not (mean_file.is_file() and sha256_file(mean_file) == mean_sha):
-            mismatches.add(mean_file, "the mean image of the source that was kept", "none, or another one")
+            raise _foreign(mean_file, "the mean image of the source that was kept", "none, or another one")
         return cls(
             folder=folder,
             run=run,
@@ -151,9 +122,8 @@ class TrainedModel:
             weights=path,
             weights_sha=sha,
             mean_file=mean_file,
-            mean=read_mean(mean_file, None if force else mean_sha),
+            mean=read_mean(mean_file, mean_sha),
             own=weights is None or _is_selected(folder, sha),
-            forced=mismatches.overridden,
         )
 
     @property
@@ -246,15 +216,12 @@ class TrainedModel:
         least = 0 if self.run.dataset.phantom else LEAST_CELLS
         return find_reference(self.folder, self.weights_sha, engine, say, least)
 
-    def fold_cells(self, mismatches: Mismatches | None = None) -> dict[str, list[Cell]]:
+    def fold_cells(self) -> dict[str, list[Cell]]:
         """The cells of the fold, from the data set that its run was built from, by the part they play.
 
         "train"; "inner", held back from training to choose the snapshot by, may be empty; "test".
 
-        Raises
-        ------
-        UserError
-            If the data set is missing or another one now.
+        UserError if the data set is missing or another one now.
         """
         # imported here: only the fold's own cells need the readers of data sets
         from data_prep.dataset import reopened
@@ -263,8 +230,7 @@ class TrainedModel:
         dataset = reopened(self.run)
         if dataset.dataset_sha() != self.split.dataset_sha:
             found = "another, or a changed one"
-            mismatches = mismatches or Mismatches(False, print)
-            mismatches.add(self.run.dataset.path, "the data set this run was built from", found)
+            raise _foreign(self.run.dataset.path, "the data set this run was built from", found)
         return parts_of(dataset, self.split, self.record.fold, self.run)
 
     def crops(self, count: int | None = None) -> int:
@@ -287,31 +253,33 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
     return source, pixels
 
 
-def _require_one_fold(
-    folder: Path, record: FoldRecord, run: RunRecord, split: SplitRecord, mismatches: Mismatches
-) -> None:
+def _foreign(where: str | Path, expected: str, found: str) -> UserError:
+    return UserError(where, expected, found, "Use what belongs to this fold.")
+
+
+def _require_one_fold(folder: Path, record: FoldRecord, run: RunRecord, split: SplitRecord) -> None:
     """Refuse a fold's folder whose record or mean image belongs to another split, fold, seed or profile."""
     if record.split_sha != split.split_sha:
-        mismatches.add(folder / FoldRecord.FILE, "data of this run's split", "another split's")
+        raise _foreign(folder / FoldRecord.FILE, "data of this run's split", "another split's")
     if record.fold_sha != key_of(folder, run, split):
         expected = "this run's data of this fold"
-        mismatches.add(folder / FoldRecord.FILE, expected, "those of another fold, seed or profile")
+        raise _foreign(folder / FoldRecord.FILE, expected, "those of another fold, seed or profile")
     if sha256_file(inside(folder, MEAN)) != record.mean_sha:
-        mismatches.add(folder / MEAN, "the mean image of this fold's training views", "another one")
+        raise _foreign(folder / MEAN, "the mean image of this fold's training views", "another one")
 
 
-def _chosen_weights(weights: Path, record: FoldRecord, mismatches: Mismatches) -> Path:
+def _chosen_weights(weights: Path, record: FoldRecord) -> Path:
     """Weights that the user names; `record` is the fold's."""
     home = weights.resolve().parent.parent
     origin = FoldRecord.read_if_there(home)
     own = origin is not None and origin.fold_sha == record.fold_sha
     if not own:
         found = "one of another fold, split or seed" if origin else "one of unknown origin"
-        mismatches.add(weights, "a model trained on this fold", found)
+        raise _foreign(weights, "a model trained on this fold", found)
     if not weights.is_file():
         raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
     if own and not _is_selected(home, sha256_file(weights)):
-        _require_own(weights, home, mismatches)
+        _require_own(weights, home)
     return weights
 
 
@@ -321,24 +289,22 @@ def _is_selected(fold: Path, weights_sha: str) -> bool:
     return model is not None and weights_sha == model.weights_sha
 
 
-def _require_own(snapshot: Path, fold: Path, mismatches: Mismatches) -> None:
+def _require_own(snapshot: Path, fold: Path) -> None:
     found = foreign(snapshot, fold)
     if found is not None:
-        mismatches.add(snapshot, "a snapshot trained on this fold", found)
+        raise _foreign(snapshot, "a snapshot trained on this fold", found)
 
 
-def _selected_weights(
-    folder: Path, record: FoldRecord, mismatches: Mismatches, say: Callable[[str], None]
-) -> tuple[Path, ModelRecord | None]:
+def _selected_weights(folder: Path, record: FoldRecord, say: Callable[[str], None]) -> tuple[Path, ModelRecord | None]:
     """The model that tools/train.py selected, and its record; the newest snapshot if Caffe was started by hand."""
     model = ModelRecord.read_if_there(folder)
     if model is not None:
         snapshot = model.weights_in(folder)
         if model.fold_sha != record.fold_sha:
             found = "one of another fold, split or seed"
-            mismatches.add(folder / ModelRecord.FILE, "a model trained on this fold", found)
+            raise _foreign(folder / ModelRecord.FILE, "a model trained on this fold", found)
         if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
-            mismatches.add(snapshot, "the model that tools/train.py selected", "none, or a changed one")
+            raise _foreign(snapshot, "the model that tools/train.py selected", "none, or a changed one")
         return snapshot, model
     snapshots = [snapshot.model for snapshot in list_snapshots(folder / "snapshots") if snapshot.model.exists()]
     if not snapshots:
@@ -346,7 +312,7 @@ def _selected_weights(
         # of snapshot_format HDF5, by a caffe train that was started by hand
         found = "HDF5 alone, which does not say what it was trained on" if [*folder.glob("snapshots/*.h5")] else "none"
         raise UserError(folder / "snapshots", "a trained model", found, do)
-    _require_own(snapshots[0], folder, mismatches)
+    _require_own(snapshots[0], folder)
     unfinished = (folder / Recipe.FILE).exists()
     reason = "the training has not ended" if unfinished else "no model was selected by tools/train.py"
     say(f"{reason}; taking the newest snapshot {snapshots[0].name}")

@@ -1,7 +1,7 @@
 """External validation: score labelled cells that the nets were not trained on, as a run that the report can read."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,14 +26,13 @@ from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file
-from deeppap.io.progress import progress
 from deeppap.records import ExternalRecord, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.provenance import machine
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
 from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels
 from deeppap.scoring.evaluate_fold import file_suffix, precision_of
 from deeppap.scoring.ood import share_line
-from deeppap.scoring.score_cells import CellScore, averaged, score_cells
+from deeppap.scoring.score_cells import CellScore, all_scores, averaged, judged_cells, score_cells
 from deeppap.scoring.score_files import scores_name, write_ood, write_scores, write_view_scores
 from deeppap.scoring.thresholds import of_nets
 from deeppap.scoring.trained_model import TrainedModel
@@ -55,7 +54,6 @@ class ExternalOptions:
     crops: int | None = None
     mpp: float | None = None
     device: Device = Device()
-    batch: int | None = None
     name: str | None = None
 
 
@@ -99,11 +97,8 @@ def validate(
 ) -> Path:
     """Score every cell of a data set with each net, average the scores, and return the run's folder.
 
-    Raises
-    ------
-    UserError
-        If the set shares an image with the training data, if a pixel size is missing or out of range, or if the nets
-        do not belong to one training.
+    UserError if the set shares an image with the training data, if a pixel size is missing or out of range, or if the
+    nets do not belong to one training.
     """
     require_one_training(models)
     opened = open_dataset(path, allow_partial=True, own=models[0].run.classes == "own")
@@ -122,11 +117,11 @@ def validate(
     # one net after another, so that one engine at a time takes memory
     each = []
     for number, model in enumerate(models, 1):
-        engine = model.engine(options.device, options.batch)
+        engine = model.engine(options.device)
         ready, known = engine.view_input(model.mean, crops), model.ood_reference(engine.name, say)
         jobs = score_cells(ready, cells_of(dataset, choice), model.outputs, known)
-        each.append(list(_progress(jobs, len(dataset.cells), f"net {number} of {len(models)}")))
-    scores = sorted(averaged(each), key=lambda score: score.cell.id)
+        each.append(all_scores(jobs, len(dataset.cells), f"net {number} of {len(models)}"))
+    scores = list(averaged(each))
     if line := share_line(score.out_of_distribution for score in scores):
         say(line)
     write_external(folder, found, scores)
@@ -140,10 +135,7 @@ def score_source(
 
     The views are those of the run, so that only the net differs. Scores that exist are kept.
 
-    Raises
-    ------
-    UserError
-        If the source was trained on an image of these cells, or the run's data set cannot be read.
+    UserError if the source was trained on an image of these cells, or the run's data set cannot be read.
     """
     record, split = RunRecord.read(run), SplitRecord.read(run)
     profile, data = run_profile(record), record.dataset
@@ -163,13 +155,8 @@ def score_source(
     say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
     ready = model.engine(device).view_input(model.mean, profile.crops)
     jobs = score_cells(ready, cells_of_data_set(cells, choice), model.outputs)
-    scores = sorted(_progress(jobs, len(cells), "score"), key=lambda score: score.cell.id)
-    write_external(folder, found, scores)
+    write_external(folder, found, all_scores(jobs, len(cells), "score"))
     return folder
-
-
-def _progress(jobs: Iterable[CellScore], cells: int, what: str) -> Iterable[CellScore]:
-    return progress(jobs, total=cells, desc=what, unit="cell")
 
 
 def require_one_training(models: Sequence[TrainedModel]) -> None:
@@ -228,10 +215,7 @@ def training_images(run: Path) -> set[str]:
 def as_seen(dataset: Dataset, run: RunRecord, mpp: float | None) -> Dataset:
     """A data set as the nets of a run see it; `mpp` is its pixel size in micrometres, if the user gave it.
 
-    Raises
-    ------
-    UserError
-        If only one of both pixel sizes is known, and the user gave it or could.
+    UserError if only one of both pixel sizes is known, and the user gave it or could.
     """
     require_pixel_um("mpp", mpp)
     trained = run.dataset.pixel_um
@@ -319,9 +303,6 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
     """The record of the scores; of several nets `weights_sha` and `fold_sha` are digests over all of them."""
     folds = [model.record.fold_sha for model in found.models]
     one = len(found.models) == 1
-    judged = [score for score in scores if score.cell.label < 2]  # those that are neither have no place in the order
-    labels, groups = [score.cell.label for score in judged], [score.cell.group for score in judged]
-    order = doubt_of_order(labels, [score.score for score in judged], None if None in groups else groups)
     return ScoreRecord(
         cells=len(scores),
         views=found.choice.count,
@@ -335,6 +316,6 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
         weights_sha=found.weights_shas[0] if one else digest(found.weights_shas),
         fold_sha=folds[0] if one else digest(folds),
         csv_sha=sha256_file(path),
-        doubt=order,
+        doubt=doubt_of_order(*judged_cells(scores)),
         thresholds=of_nets(found.models) or None,
     )

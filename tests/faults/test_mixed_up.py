@@ -1,4 +1,4 @@
-"""Parts of different folds, splits, seeds and data sets are refused by their sha; --force names what it overrides."""
+"""Parts of different folds, splits, seeds and data sets are refused by their sha."""
 
 import json
 import shutil
@@ -9,10 +9,9 @@ from data_prep.fold_data import verify_fold
 from data_prep.prepare import expected_key, prepare_fold
 from deeppap.io.errors import UserError
 from deeppap.records import FoldRecord, ModelRecord, Request
-from deeppap.scoring.trained_model import Mismatches, TrainedModel
+from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import gaussian_weights
-from tests.support.checkout import run_tool
 from tests.support.records import change, move_dataset
 
 
@@ -59,10 +58,9 @@ def test_a_whole_fold_of_another_run_or_number_stops_training(untrained, other_f
     assert caught.value.where.startswith(str(fold))
 
 
-def open_with(fold, model=None, force=False):
+def open_with(fold, model=None):
     said = []
-    opened = TrainedModel.open(fold, model, force, said.append)
-    return opened.fold_cells(Mismatches(force, said.append))["test"], said
+    return TrainedModel.open(fold, model, said.append).fold_cells()["test"], said
 
 
 @pytest.fixture
@@ -71,12 +69,9 @@ def scorable(copy_of, trained_fold):
 
 
 def is_refused(fold, where, **options):
-    """Opening is refused for a file; with `force` the file is named and the fold opened."""
-    with pytest.raises(UserError, match="force") as caught:
+    with pytest.raises(UserError) as caught:
         open_with(fold, **options)
     assert caught.value.where == str(where)
-    _, said = open_with(fold, force=True, **options)
-    assert any(f"{where}: expected" in line for line in said), said
 
 
 def test_a_whole_fold_is_opened(scorable):
@@ -88,9 +83,7 @@ def test_a_whole_fold_is_opened(scorable):
 def test_a_mean_of_another_fold(scorable, other_folds, kind):
     is_refused(scorable, exchange(scorable, other_folds[kind], "mean.binaryproto"))
     exchange(scorable, other_folds[kind], "fold.json")
-    with pytest.raises(UserError) as caught:
-        open_with(scorable)
-    assert caught.value.where == str(scorable / "fold.json")
+    is_refused(scorable, scorable / "fold.json")
 
 
 def test_a_snapshot_of_another_fold(scorable, other_folds):
@@ -120,9 +113,7 @@ def test_a_data_set_that_changed_or_moved(scorable, phantom, tmp_path):
     move_dataset(scorable.parent, root)
     is_refused(scorable, root)
     move_dataset(scorable.parent, tmp_path / "gone/cells.csv")
-    with pytest.raises(UserError) as caught:
-        open_with(scorable)
-    assert caught.value.where == str(tmp_path / "gone/cells.csv")
+    is_refused(scorable, tmp_path / "gone/cells.csv")
 
 
 def test_a_split_that_somebody_edited(scorable):
@@ -131,21 +122,9 @@ def test_a_split_that_somebody_edited(scorable):
     folds = split["folds"]
     folds[0][0], folds[1][0] = folds[1][0], folds[0][0]
     path.write_text(json.dumps(split))
-    with pytest.raises(UserError) as caught:
-        open_with(scorable)
-    assert caught.value.where == str(path)
+    is_refused(scorable, path)
 
 
 def test_a_folder_that_is_not_a_fold_of_its_run(scorable):
     with pytest.raises(UserError, match="fold0 to fold4"):
         expected_key(scorable.rename(scorable.parent / "copy_of_fold0"))
-
-
-def test_force_of_the_tool_names_what_it_overrides(copy_of, trained_fold, other_folds, refused):
-    place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb", "*.csv")
-    exchange(fold, other_folds["another fold"], "mean.binaryproto")
-    words = ("--net", fold, "--views", "1", "--crops", "1", "--gpu", "none")
-    assert "mean.binaryproto" in refused(place, "evaluate", *words)
-    assert not (fold / "scores.csv").exists()
-    assert "mean.binaryproto" in run_tool(place, "evaluate", *words, "--force").stdout
-    assert [path.name for path in fold.glob("scores*.csv")] == ["scores-views1-crops1-forced.csv"]
