@@ -23,27 +23,3 @@ from deeppap.records.structs import (
     ThresholdRecord,
     WeightsRecord,
 )
-
-__all__ = [
-    "BlendRecord",
-    "BlendTry",
-    "DatasetRecord",
-    "ExternalRecord",
-    "FoldRecord",
-    "LmdbRecord",
-    "Machine",
-    "ModelRecord",
-    "NetRecord",
-    "Options",
-    "OutputRecord",
-    "Recipe",
-    "Request",
-    "RunRecord",
-    "ScoreRecord",
-    "SetRecord",
-    "SourceDataset",
-    "SourceRecord",
-    "SplitRecord",
-    "ThresholdRecord",
-    "WeightsRecord",
-]

@@ -42,31 +42,22 @@ def default_name(run: RunRecord) -> str:
 
     A selection other than the paper's is always named, so that no name ever changes what it stands for.
     """
-    parts = [run.dataset.name, run.protocol, run.profile]
-    if run.classes != 2:
-        parts.append(f"{run.classes}class")
-    if run.select != "paper":
-        parts.append(run.select)
-    if run.border != "constant":
-        parts.append(run.border)
-    if run.control:
-        parts.append(run.control)
-    if run.engine != "caffe":
-        parts.append(run.engine)
-    if run.precision != "float32":
-        parts.append(run.precision)
-    if run.seed != 1:
-        parts.append(f"seed{run.seed}")
-    return "-".join(parts)
+    differs = [
+        (f"{run.classes}class", run.classes != 2),
+        (run.select, run.select != "paper"),
+        (run.border, run.border != "constant"),
+        (run.control, run.control is not None),
+        (run.engine, run.engine != "caffe"),
+        (run.precision, run.precision != "float32"),
+        (f"seed{run.seed}", run.seed != 1),
+    ]
+    return "-".join([run.dataset.name, run.protocol, run.profile, *(name for name, named in differs if named)])
 
 
 def open_run(wanted: RunRecord, name: str | None = None, runs: Path = RUNS) -> RunRecord:
     """Make the folder of a run, or find it again, and return its record.
 
-    Raises
-    ------
-    UserError
-        If the folder holds a run with other options or another data set.
+    UserError if the folder holds a run with other options or another data set.
     """
     folder = runs / (name or default_name(wanted))
     old = RunRecord.read_if_there(folder)
@@ -143,11 +134,8 @@ def note_tf32(run: Path) -> None:
 def make_current(fold: Path) -> None:
     """Point data/fold at a finished fold, in one step.
 
-    Raises
-    ------
-    UserError
-        If a process reads the fold that data/fold points to now. Caffe opens the link anew for each snapshot, so a
-        moved link would put them into another fold.
+    UserError if a process reads the fold that data/fold points to now. Caffe opens the link anew for each snapshot, so
+    a moved link would put them into another fold.
     """
     CURRENT.parent.mkdir(exist_ok=True)
     if CURRENT.exists() and not CURRENT.is_symlink():

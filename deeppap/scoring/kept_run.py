@@ -22,7 +22,7 @@ from deeppap.io.files import packed, write_bytes, write_text
 from deeppap.io.names import CsvWriter
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.record import Record, without_paths
-from deeppap.scoring.results import CELL, CellRow, FoldResult, RunResult, cell_of_row, classes_of, judged
+from deeppap.scoring.results import CELL, SHIFTS, CellRow, FoldResult, RunResult, cell_of_row, classes_of, fold_result
 from deeppap.scoring.score_files import (
     VIEW,
     ViewScores,
@@ -40,7 +40,6 @@ from deeppap.training.caffe_log import LogRecord
 SCORES, VIEWS, CURVE = "scores.csv.gz", "views.csv.gz", "curve.csv"
 POINT = ["fold", "iteration", "loss", "lr", "val_loss", "val_accuracy"]
 ANSWERS = ("label", "class7", "chance")  # of a baseline: columns such as nucleus_area:label
-SHIFTS = (0, 5, 10)
 
 
 class KeptFold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,10 +98,7 @@ def write_kept_run(run: RunResult, out: Path) -> None:
 def read_kept_run(folder: Path) -> RunResult:
     """Read a kept run.
 
-    Raises
-    ------
-    UserError
-        If a file is missing or malformed, or the scores are not those of the split.
+    UserError if a file is missing or malformed, or the scores are not those of the split.
     """
     kept, split = KeptRun.read(folder), SplitRecord.read(folder)
     outputs = outputs_of(kept.run)
@@ -152,14 +148,14 @@ def _fold_result(
             do = f"Keep the run again with {KeptRun.MADE_BY}."
             raise UserError(folder / SCORES, f"scores of fold {kept.fold}, shift {shift}", f"none of {lost}", do)
         numbers[shift] = np.array([values[cell, shift] for cell in ids])
-    arrays, keep = judged(ids, cells, classes, numbers[0])
-    return FoldResult(
+    return fold_result(
+        ids,
+        cells,
+        classes,
+        numbers,
+        None,
         fold=kept.fold,
         folder=folder / f"fold{kept.fold}",  # there is none: its other files were not kept
-        **arrays,
-        views=None,
-        shift5=numbers[5][keep, 0] if 5 in numbers else None,
-        shift10=numbers[10][keep, 0] if 10 in numbers else None,
         model=kept.model,
         begun=kept.begun,
         made=kept.made,

@@ -17,6 +17,7 @@ from deeppap.scoring.score_files import Scores, ViewScores
 from deeppap.training.caffe_log import LogRecord, parse
 
 MADE_BY = "tools/cross_validate.py"
+SHIFTS = (0, 5, 10)  # pixels (paper: Table 3)
 CELL = ["id", "class7", "class_name", "label", "group", "x", "y"]  # columns of cells.csv
 
 
@@ -193,10 +194,7 @@ class RunResult:
 def load_run(path: Path) -> RunResult:
     """Read a run folder, or one kept in results/; folds without scores.csv are `missing_folds`.
 
-    Raises
-    ------
-    UserError
-        If a file is missing or malformed, or scores do not belong to the run's split.
+    UserError if a file is missing or malformed, or scores do not belong to the run's split.
     """
     from deeppap.scoring.kept_run import is_kept, read_kept_run  # it gives a RunResult too
 
@@ -250,62 +248,60 @@ def classes_of(run: RunRecord, cells: dict[str, CellRow]) -> tuple[CellClass, ..
     return outputs if run.classes != 2 and set(found) <= set(outputs) else found
 
 
-def judged(
-    ids: Sequence[str], cells: dict[str, CellRow], classes: Sequence[CellClass], numbers: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray]:
-    """A FoldResult's arrays from score, spread and probabilities (n, 2 + K) of cells; which of them it keeps (n,)."""
+def fold_result(
+    ids: Sequence[str],
+    cells: dict[str, CellRow],
+    classes: Sequence[CellClass],
+    numbers: dict[int, np.ndarray],
+    views: ViewScores | None,
+    **facts: Any,
+) -> FoldResult:
+    """A fold from the score, spread and probabilities of its cells by shift, (n, 2 + K) each, and their views."""
     place = {(one.name, LABELS.index(one.label)): index for index, one in enumerate(classes)}
     labels = np.array([cells[cell].label for cell in ids], np.int64)
     kinds = np.array([place[cells[cell].class_name, cells[cell].label] for cell in ids], np.int64)
     # cells that are neither have no place in sensitivity or AUC, but in what is said of each class
     keep = labels < 2
-    scores, spread, probs = numbers[:, 0], numbers[:, 1], numbers[:, 2:]
+    scores, spread, probs = numbers[0][:, 0], numbers[0][:, 1], numbers[0][:, 2:]
     arrays = {"labels": labels, "kinds": kinds, "scores": scores, "spread": spread, "probs": probs}
-    of_judged = {name: array[keep] for name, array in arrays.items()}
-    kept = tuple(cell for cell, keeps in zip(ids, keep, strict=True) if keeps)
-    return of_judged | {"ids": kept, "every": Every(tuple(ids), kinds, scores, probs)}, keep
-
-
-def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
-    ids, outputs = sorted(ids), outputs_of(run)
-    scores = score_files.read_scores(folder / "scores.csv", ids, outputs)
-    if not run.control:  # a control may have been scored against labels shuffled on purpose
-        _check_labels(folder / "scores.csv", ids, scores, cells, outputs)
-    numbers = np.column_stack([scores.scores, scores.spread, scores.probs])
-    arrays, keep = judged(ids, cells, classes_of(run, cells), numbers)
-    views, log, model = folder / "view_scores.csv", folder / "train.log", ModelRecord.read_if_there(folder)
     return FoldResult(
-        fold=fold,
-        folder=folder,
-        **arrays,
-        views=ViewScores(*(a[keep] for a in score_files.read_views(views, ids))) if views.exists() else None,
-        shift5=_shifted_scores(folder, 5, ids, outputs, keep),
-        shift10=_shifted_scores(folder, 10, ids, outputs, keep),
-        model=model,
-        begun=None if model else Recipe.read_if_there(folder),
-        made=_made(folder, model),
-        log=parse(log) if log.exists() else None,
+        ids=tuple(cell for cell, keeps in zip(ids, keep, strict=True) if keeps),
+        **{name: array[keep] for name, array in arrays.items()},
+        every=Every(tuple(ids), kinds, scores, probs),
+        views=ViewScores(*(array[keep] for array in views)) if views else None,
+        shift5=numbers[5][keep, 0] if 5 in numbers else None,
+        shift10=numbers[10][keep, 0] if 10 in numbers else None,
+        **facts,
     )
 
 
-def _made(folder: Path, model: ModelRecord | None) -> dict[int, ScoreRecord]:
-    """The records of a fold's score files; scores that do not belong to theirs or to the fold's net are refused."""
-    records = {}
-    for shift in (0, 5, 10):
+def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: dict[str, CellRow]) -> FoldResult:
+    ids, outputs, model = sorted(ids), outputs_of(run), ModelRecord.read_if_there(folder)
+    numbers, made = {}, {}
+    for shift in SHIFTS:
         path = folder / score_files.scores_name(shift)
-        if not path.exists():
-            continue
-        records[shift] = ScoreRecord.beside(path)
-        if (wrong := records[shift].mismatch(path, shift, model)) is not None:
-            raise _wrong(path, "this fold's own scores", wrong)
-    return records
-
-
-def _shifted_scores(
-    folder: Path, pixels: int, ids: list[str], outputs: Sequence[CellClass], keep: np.ndarray
-) -> np.ndarray | None:
-    path = folder / score_files.scores_name(pixels)
-    return score_files.read_scores(path, ids, outputs).scores[keep] if path.exists() else None
+        if path.exists():
+            scores = score_files.read_scores(path, ids, outputs)
+            if not shift and not run.control:  # a control may have been scored against labels shuffled on purpose
+                _check_labels(path, ids, scores, cells, outputs)
+            numbers[shift] = np.column_stack([scores.scores, scores.spread, scores.probs])
+            made[shift] = ScoreRecord.beside(path)
+            if (wrong := made[shift].mismatch(path, shift, model)) is not None:
+                raise _wrong(path, "this fold's own scores", wrong)
+    views, log = folder / "view_scores.csv", folder / "train.log"
+    return fold_result(
+        ids,
+        cells,
+        classes_of(run, cells),
+        numbers,
+        score_files.read_views(views, ids) if views.exists() else None,
+        fold=fold,
+        folder=folder,
+        model=model,
+        begun=None if model else Recipe.read_if_there(folder),
+        made=made,
+        log=parse(log) if log.exists() else None,
+    )
 
 
 def _check_labels(

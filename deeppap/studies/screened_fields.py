@@ -9,11 +9,10 @@ import numpy as np
 from data_prep.image_hashes import require_no_shared_image, source_images
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent
-from deeppap.io.names import CsvWriter
 from deeppap.records.run_folder import RUNS
 from deeppap.report.screened import write_screened_report
 from deeppap.report.table import Table
+from deeppap.scoring.score_files import write_rows
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.nuclei.evaluation import field_hashes, seen_in_training
 from deeppap.screening.nuclei.fields import read_fields
@@ -23,7 +22,7 @@ from deeppap.screening.results import parts_of
 from deeppap.screening.screen_images import plan_images, screen_images
 from deeppap.studies.external import require_one_training, training_images
 
-COLUMNS = ("image", "x", "y", "class", "outcome", "p_abnormal")
+COLUMNS = ["image", "x", "y", "class", "outcome", "p_abnormal"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,7 @@ def validate_screening(
 
     The folder in runs/ holds `screen/` (all that tools/screen.py writes), marks.csv, tables/, figures/ and report.html.
 
-    Raises
-    ------
-    UserError
-        For fields without classes, or that the nets or the net that they were adapted from learned from.
+    UserError for fields without classes, or that the nets or the net that they were adapted from learned from.
     """
     require_one_training(models)
     fields = read_fields(folder)
@@ -95,10 +91,9 @@ def validate_screening(
 
 def _write_marks(path: Path, outcomes: Sequence[FieldOutcome]) -> None:
     """A row for each mark: its class, and what became of it."""
-    with complete_or_absent(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        rows = CsvWriter(file)
-        rows.writerow(COLUMNS)
-        for one in outcomes:
-            for f in one.findings:
-                score = f"{f.score:.6f}" if np.isfinite(f.score) else ""
-                rows.writerow([one.field.path.name, f"{f.x:.2f}", f"{f.y:.2f}", f.label, f.outcome, score])
+    rows = []
+    for one in outcomes:
+        for f in one.findings:
+            score = f"{f.score:.6f}" if np.isfinite(f.score) else ""
+            rows.append([one.field.path.name, f"{f.x:.2f}", f"{f.y:.2f}", f.label, f.outcome, score])
+    write_rows(path, COLUMNS, rows)
