@@ -60,10 +60,7 @@ tables again. What each file holds: `deeppap/scoring/kept_run.py`.
 def keep(folder: Path, out: Path) -> None:
     """Write a run's kept files to `out`, complete or absent; an older copy of the same run is replaced.
 
-    Raises
-    ------
-    UserError
-        If the run has no scores, takes more than 1 MB, or `out` holds anything else.
+    UserError if the run has no scores, takes more than 1 MB, or `out` holds anything else.
     """
     result = load_run(folder)
     if not result.folds or is_kept(folder):

@@ -25,10 +25,7 @@ def certificate_file() -> Path:
 def make_certificate() -> Path:
     """Make the certificate unless there is one that is not too old; only its owner may read the folder.
 
-    Raises
-    ------
-    UserError
-        If others may enter the folder.
+    UserError if others may enter the folder.
     """
     path = certificate_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,10 +43,7 @@ def make_certificate() -> Path:
 def find_certificate() -> Path:
     """The certificate that a scheduler of this user was started with.
 
-    Raises
-    ------
-    UserError
-        If there is none, or if others may enter its folder.
+    UserError if there is none, or if others may enter its folder.
     """
     path = certificate_file()
     if not path.is_file():

@@ -110,10 +110,7 @@ class Jobs:
 
         A job whose workers died may be the victim of another job there: it is tried once more, alone.
 
-        Raises
-        ------
-        UserError
-            If there is no worker, none that can do the work, or no scheduler any more.
+        UserError if there is no worker, none that can do the work, or no scheduler any more.
         """
         self.count = len(jobs)
         self._run(jobs, alone=False)

@@ -100,10 +100,7 @@ def make_slide(out: Path, side: int, fields: int = 40, seed: int = 1) -> MadeSli
 
     Memory use does not grow with the slide: each tile is written as soon as it is encoded.
 
-    Raises
-    ------
-    UserError
-        If a number is out of range, or the file exists.
+    UserError if a number is out of range, or the file exists.
     """
     most = (side // BLOCK) ** 2
     if not BLOCK <= side <= LARGEST:

@@ -37,10 +37,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def read(cls, folder: Path) -> Self:
         """Read and validate the folder's record.
 
-        Raises
-        ------
-        UserError
-            Naming the file and the field that is missing, unknown, or of another type or range.
+        UserError naming the file and the field that is missing, unknown, or of another type or range.
         """
         return read_record(folder / cls.FILE, cls, cls.MADE_BY)
 

@@ -57,10 +57,7 @@ def cells_in_image(
 def scale_to(where: Path | str, training_um: float | None, own_um: float | None) -> float:
     """By how much an image is enlarged to the pixels of a net's training; as it is where that size is unknown.
 
-    Raises
-    ------
-    UserError
-        If the training set states a pixel size and the image does not.
+    UserError if the training set states a pixel size and the image does not.
     """
     require_pixel_um("mpp", own_um)
     if training_um is None:

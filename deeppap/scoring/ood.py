@@ -87,10 +87,7 @@ class OODReference:
     def read(cls, folder: Path) -> "OODReference | None":
         """Read what `write` wrote; None if there is none.
 
-        Raises
-        ------
-        UserError
-            For a damaged file.
+        UserError for a damaged file.
         """
         path = inside(folder, FILE)
         if not path.exists():

@@ -35,10 +35,7 @@ def of_each(models: Sequence[TrainedModel], name: str) -> tuple[str, ...]:
 def open_release(folder: Path, say: Callable[[str], None] = print) -> list[TrainedModel]:
     """The nets of a release, every file of it checked by its sum first.
 
-    Raises
-    ------
-    UserError
-        Naming what is missing or changed, what lies there and was not released, or the line that is no sum.
+    UserError naming what is missing or changed, what lies there and was not released, or the line that is no sum.
     """
     sums = _read_sums(folder)
     _require_nothing_else(folder, sums)

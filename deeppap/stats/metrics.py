@@ -35,10 +35,7 @@ def binary_metrics(
 
     A score at or above the threshold is abnormal. A metric that one class alone leaves undefined is None.
 
-    Raises
-    ------
-    ValueError
-        For labels other than 0 and 1, scores outside [0, 1] or not a number, or no cells.
+    ValueError for labels other than 0 and 1, scores outside [0, 1] or not a number, or no cells.
     """
     truth, score = checked(labels, scores)
     # both labels are named, or one class alone would give a matrix of one cell

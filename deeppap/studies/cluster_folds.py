@@ -37,10 +37,7 @@ def fold_on_worker(where: str, request: Request, fold: int, options: CrossValida
 def folds_on(client: "Client", say: Callable[[str], None] = print) -> Callable:
     """What `cross_validate` does its folds by, on a cluster.
 
-    Raises
-    ------
-    UserError
-        Naming the folds that were given up, once all others are done.
+    UserError naming the folds that were given up, once all others are done.
     """
 
     def run_folds(run: Path, request: Request, options: CrossValidateOptions, folds: Sequence[int]) -> None:

@@ -82,11 +82,8 @@ class Point:
 def learning_curve(request: Request, options: CurveOptions, say: Callable[[str], None] = print) -> Path:
     """Do the points that are missing and return the run folder that holds all of them; a second call goes on.
 
-    Raises
-    ------
-    UserError
-        As a cross-validation does, and if a part of the training cells would lack a label, or if a point that exists
-        was trained with something else.
+    UserError as a cross-validation does, and if a part of the training cells would lack a label, or if a point that
+    exists was trained with something else.
     """
     # the test fold must not choose the snapshot, and a small part has no cells to hold back
     request = fitted_to(options.source, replace(request, select="last"))
