@@ -2,8 +2,11 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from msgspec.structs import replace
@@ -234,9 +237,19 @@ def write_synthetic_run(
     `dataset` "herlev" or a name with "phantom" has the seven classes, unless it ends in "manifest";
     any other has only normal and abnormal. The same arguments give the same bytes.
     """
-    rng = np.random.default_rng(seed)
-    folder = Path(folder)
-    folder.mkdir(parents=True)
+    scored = tuple(range(folds)) if isinstance(folds, int) else tuple(folds)
+    made = _written(scored, classes, protocol, dataset, shift, cells, seed)
+    return Path(shutil.copytree(Path(made.name) / "run", folder))
+
+
+@cache
+def _written(
+    folds: tuple[int, ...], classes: int, protocol: str, dataset: str, shift: bool, cells: int, seed: int
+) -> TemporaryDirectory:
+    """A folder with that run in it; writing it takes longer than many tests of it."""
+    rng, place = np.random.default_rng(seed), TemporaryDirectory()
+    folder = Path(place.name) / "run"
+    folder.mkdir()
     seven = (dataset == "herlev" or "phantom" in dataset) and not dataset.endswith("manifest")
     rows = _cells(rng, cells, seven)
     parts = _folds(rows, protocol)
@@ -245,10 +258,10 @@ def write_synthetic_run(
     columns = ["id", "class7", "class_name", "label", "group", "x", "y"]
     _write_csv(folder / "cells.csv", columns, [[cell[c] for c in columns] for cell in rows])
     _write_json(folder / "baselines.json", _baselines(rows, parts))
-    for fold in range(folds) if isinstance(folds, int) else folds:
+    for fold in folds:
         inside = [cell for cell in rows if cell["id"] in set(parts[fold])]
         _write_fold(folder / f"fold{fold}", rng, inside, classes, shift)
-    return folder
+    return place
 
 
 def _baselines(rows: list[dict], parts: list[list[str]]) -> dict:
