@@ -38,12 +38,6 @@ def test_both_means_are_of_the_same_crops(trained_fold, dataset):
         assert value == pytest.approx(softmax(fc8.mean(axis=0))[1], abs=1e-6)
 
 
-def test_softmax_or_fc8_prints_both_means(trained_fold, checkout):
-    printed = run_script("softmax_or_fc8", "--net", trained_fold, "--views", 1, place=checkout)
-    assert [line.split(",")[0].split()[2] for line in printed.splitlines()[:2]] == ["softmax", "fc8"]
-    assert printed.splitlines()[2].startswith("8 cells; ")
-
-
 def test_out_of_distribution_prints_every_kind(trained_fold, phantom, checkout):
     words = ["--net", trained_fold, "--cells", 2, "--views", 1, "--fields", phantom]
     rows = run_script("out_of_distribution", *words, place=checkout).splitlines()

@@ -1,4 +1,4 @@
-"""Baselines on cells made so that the answer is known, and on Herlev's real names."""
+"""Baselines on cells made so that the answer is known."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,6 @@ import pytest
 
 from data_prep.cells import Cell, Dataset
 from data_prep.classes import LABELS, SEVEN
-from data_prep.herlev_classes import CLASSES
 from deeppap.stats.baselines import (
     all_baselines,
     background_colour,
@@ -135,45 +134,6 @@ def test_a_net_is_judged_in_the_same_form():
     found = judged_net(labels, probs[:, 3:].sum(axis=1), probs, class7, None)
     assert (found["acc"], found["class_acc"]) == (1.0, 0.5)
     assert judged_net(labels, probs[:, 3:].sum(axis=1), probs, None, None)["class_acc"] is None
-
-
-@pytest.fixture(scope="module")
-def named(herlev):
-    """Herlev's cells by name alone; no image is opened."""
-    cells = []
-    for index, known in enumerate(CLASSES):
-        for path in (herlev / known.folder).iterdir():
-            if path.suffix.lower() == ".bmp" and not path.stem.endswith("-d"):
-                cells.append(cell(path.stem, known.label, index, path.stem.split("-")[0]))
-    return tuple(sorted(cells))
-
-
-def folds_of(cells, protocol):
-    """A data set's folds without its images' checksums, which make_split would read."""
-    from data_prep.folds import inner_folds
-
-    return inner_folds(cells, protocol, 1)
-
-
-@pytest.mark.herlev
-def test_herlevs_names_tell_the_class_under_the_papers_folds(named):
-    folds = folds_of(named, "cell")
-    found, first = file_name(named, folds), file_name(named, folds, leading=1)
-    two, seven = accuracy(found, named)
-    assert two >= 0.997  # 99.8-100 % over five seeds
-    assert 0.86 <= seven <= 0.89
-    assert accuracy(first, named)[1] == pytest.approx(0.83, abs=0.02)
-    assert sibling_share(named, folds)["share"] == pytest.approx(0.84, abs=0.01)
-    assert accuracy(majority(named, folds), named)[0] == 675 / 917
-
-
-@pytest.mark.herlev
-def test_herlevs_names_tell_the_class_even_by_field(named):
-    folds = folds_of(named, "field")
-    two, seven = accuracy(file_name(named, folds), named)
-    assert two >= 0.999
-    assert seven == pytest.approx(0.63, abs=0.03)
-    assert sibling_share(named, folds)["share"] == 0
 
 
 def test_a_forest_learns_from_a_pictures_colour():
