@@ -1,4 +1,4 @@
-"""Screening a synthetic slide: cells a second by engine, what Dask adds, and the share of each step.
+"""Screening a synthetic slide: cells and megapixels a second by engine, what Dask adds, and the share of each step.
 
     .venv/bin/python benchmarks/screen.py
 
@@ -84,12 +84,14 @@ def main(args) -> None:
                 settings = settings_of([TrainedModel.open(model, say=lambda line: None)], device, **choice)
                 ((plan, tiles),) = plan_images([slide], args.folder / "screen", settings)
                 pairs, found = [(plan, tile) for tile in tiles[: 1 if args.smallest else None]], []
+                pixels = sum(tile.width * tile.height for _, tile in pairs)
                 run_here(pairs, found.append)
                 name = f"{device.engine} {device.precision}, {views} x {crops}"
                 tasks = {f"{name}, {way}": task(run, pairs, Path(plan.parts)) for way, run in runs.items()}
                 seconds = alternate(tasks, min(args.rounds, 3))  # one round of all takes minutes
                 for way, values in seconds.items():
                     show(way, [sum(found) / s for s in values], "cells/s")
+                    show(way, [pixels / 1e6 / s for s in values], "megapixels/s")
                     show(f"{way}, {SLIDE:,} cells", [SLIDE / sum(found) * s / 3600 for s in values], "h")
                 longer = ratios(seconds[f"{name}, 1 worker(s)"], seconds[f"{name}, plain"])
                 show(f"{name}, Dask's 1 worker over plain", [100 * (ratio - 1) for ratio in longer], "% longer")
