@@ -80,7 +80,8 @@ screen: caffe slides
 
 # needs a machine with nothing else to do; takes about an hour
 bench: caffe engines slides cluster
-	for script in build_lmdb score screen slides; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
+	for script in build_lmdb forward score screen slides; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 faults: caffe
 	$(BIN)/python -m pytest tests/faults

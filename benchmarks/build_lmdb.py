@@ -1,24 +1,28 @@
-"""Building LMDBs: views a second by encoding and workers, growth with views, and peak memory.
+"""Building LMDBs: views a second by encoding and workers, growth with views, peak memory, the mean image.
 
     .venv/bin/python benchmarks/build_lmdb.py
 
-Each LMDB holds views of synthetic cells and is built as tools/build_lmdb.py does, its checksum included. Memory is the
-sum of the shares (PSS) of all processes of tools/build_lmdb.py.
+Each LMDB holds views of synthetic cells and is built as tools/build_lmdb.py does, its checksum included. The mean image
+is added up while views are rendered; Caffe's own program reads the LMDB once more. Memory is the sum of the shares
+(PSS) of all processes of tools/build_lmdb.py.
 """
 
 import csv
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-from rounds import GRID, alternate, memory_of, options, show, synthetic_cells, timed
+import numpy as np
+from rounds import GRID, alternate, memory_of, options, ratios, show, synthetic_cells, timed
 
 from data_prep.cells import Dataset
-from data_prep.mean_image import MeanImage
-from data_prep.patch_lmdb import Source, write_patch_lmdb
+from data_prep.mean_image import MeanImage, read_mean
+from data_prep.patch_lmdb import CHUNK, Source, write_patch_lmdb
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.files import sha256_file
 from deeppap.io.machine import usable_cores
+from deeppap.training.run_caffe import caffe_program
 
 
 class Build:
@@ -29,7 +33,7 @@ class Build:
         labels = [cell.label for cell in dataset.cells]
         grids, each = [GRID] * len(labels), [indices] * len(labels)
         self.source = Source(dataset.cells, labels, "train", grids, each, 1, encoding)
-        self.path, self.workers = path, workers
+        self.path, self.workers, self.mean = path, workers, MeanImage()
 
     def __call__(self) -> float:
         """Build it and return the seconds."""
@@ -37,7 +41,8 @@ class Build:
         return timed(self._build)()
 
     def _build(self) -> None:
-        self.records = write_patch_lmdb(self.path, self.source, True, self.workers, MeanImage())
+        self.mean = MeanImage()
+        self.records = write_patch_lmdb(self.path, self.source, True, self.workers, self.mean)
         data = self.path / "data.mdb"
         sha256_file(data)  # fold.json keeps it, so it is part of building
         self.bytes = data.stat().st_size
@@ -53,6 +58,29 @@ def speed(args, dataset: Dataset) -> None:
         built = builds[name]
         show(f"{name}, {built.bytes / built.records:,.0f} bytes a view", seconds, "s")
         show(name, [built.records / s for s in seconds], "views/s")
+
+
+def mean_image(args, dataset: Dataset) -> None:
+    """Adding up views in memory over Caffe's second pass through the LMDB."""
+    mean_file = args.folder / "mean.binaryproto"
+    build = Build(args.folder / "lmdb", dataset, 120 if args.smallest else 3000, "raw", 1)
+    build()
+    planes = np.random.default_rng(1).integers(0, 256, (CHUNK, 3, 256, 256), np.uint8)
+
+    def ours() -> None:
+        again = MeanImage()
+        for first in range(0, build.records, CHUNK):
+            total = np.zeros((3, 256, 256), np.uint16)
+            for index in range(min(CHUNK, build.records - first)):
+                total += planes[index]
+            again.add(total, CHUNK)
+
+    theirs = [Path(caffe_program()).with_name("compute_image_mean"), build.path, mean_file]
+    tasks = {"ours": timed(ours), "Caffe": timed(lambda: subprocess.run(theirs, check=True, capture_output=True))}
+    seconds = alternate(tasks, args.rounds)
+    show("mean image, ours over compute_image_mean", ratios(seconds["ours"], seconds["Caffe"]), "of its time")
+    apart = np.abs(read_mean(mean_file) - build.mean.value()).max()
+    show("mean image, largest difference", [float(apart)], "grey levels")
 
 
 def memory(args, dataset: Dataset) -> None:
@@ -87,4 +115,5 @@ if __name__ == "__main__":
     chosen = options(__doc__)
     cells = synthetic_cells(chosen)
     speed(chosen, cells)
+    mean_image(chosen, cells)
     memory(chosen, cells)
