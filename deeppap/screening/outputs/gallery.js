@@ -229,6 +229,7 @@ const ORDERS = {
   highest: (cell) => -cell.score,
   uncertain: (cell) => Math.abs(cell.score - data.threshold),
   chosen: (cell) => cell.rank,
+  random: (cell) => parseInt(cell.id.slice(0, 8), 16),  // an id is a hash of the place
 };
 
 function filter() {

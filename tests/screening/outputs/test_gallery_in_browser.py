@@ -71,7 +71,7 @@ def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path
 
 
 def test_orders_filters_and_the_dialog(page, opened):
-    path, _ = page
+    path, cells = page
     view = opened(path)
 
     def scores():
@@ -89,6 +89,9 @@ def test_orders_filters_and_the_dialog(page, opened):
     assert scores() == [0.52, 0.3, 0.8, 0.1, 0.95]
     view.select_option("#order", "chosen")
     assert scores() == [0.52, 0.1]
+    view.select_option("#order", "random")
+    by_id = [cell.score for cell in sorted(cells, key=lambda cell: cell.id)]
+    assert scores() == by_id and by_id not in ([*SCORES], [*SCORES[::-1]])
     view.select_option("#order", "highest")
     view.select_option("#ood", "only")
     assert scores() == [0.1]

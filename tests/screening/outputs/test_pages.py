@@ -56,6 +56,21 @@ def data_of(text):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
 
 
+def test_the_random_order_is_offered_where_all_cells_are_shown(tmp_path):
+    """Of the highest scores alone a random order would be no sample of the cells."""
+    plan = plan_of(tmp_path / "field.png")
+    cv2.imwrite(plan.image, field())
+    result = ImageResult.of(plan)
+    result.add(Part(CELLS, ()))
+    offered = []
+    for shown in (CELLS, CELLS[:2]):
+        gallery = Gallery(plain_settings())
+        gallery.add_image(plan, FieldImage(plan.image), shown)
+        gallery.write(tmp_path / "gallery.html", [result])
+        offered.append('<option value="random">' in (tmp_path / "gallery.html").read_text(encoding="utf-8"))
+    assert offered == [True, False]
+
+
 def picture(uri):
     assert uri.startswith("data:image/jpeg;base64,")
     return cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
