@@ -2,16 +2,18 @@
 
     .venv/bin/python experiments/adapting_study.py --from runs/herlev-field-quick-inner/fold0 --data my_cells/cells.csv
 
-A third of the groups is held back. Of the other cells so many are chosen at random as a person would have labelled
-(--cells). From these, `train --from` holds a fifth back to test and of the rest a fifth to choose by. The net as it is,
-and each adapted net, score the cells of the groups that were held back. A row a net is printed and added to
-adapting_study.csv. An interrupted study goes on with the same command. The lists of cells are written beside the
-manifest.
+A third of the groups is held back. Of the other cells so many are labelled as --cells says: random ones, or those that
+the gallery shows first in one of its orders (--orders). From these, `train --from` holds a fifth back to test and of
+the rest a fifth to choose by. The net as it is, and each adapted net, score the cells of the groups that were held
+back. A row a net is printed and added to adapting_study.csv. An interrupted study goes on with the same command. The
+lists of cells are written beside the manifest.
 """
 
 import argparse
 import csv
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,40 +25,79 @@ from deeppap.records import Request
 from deeppap.records.run_folder import RUNS, fold_folder
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
+from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.outputs.tables import Choice, highest, most_uncertain
 from deeppap.stats.metrics import binary_metrics
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.studies.external import ExternalOptions, validate
 from deeppap.training.source import open_source
 
+RANDOM = "random"
+GALLERY = {"choose": Choice, "uncertain": most_uncertain, "highest": highest}  # its orders; `choose` is "worth a label"
+SCREENED = 5  # of the groups but one of so many, another one for each seed: the orders have nothing random
 HELD_BACK = 3  # one group of so many
 SEVERE = ("HSIL", "SCC")
 SPECIFICITY = 0.85  # at which the severe cells are counted
 OUT = Path("adapting_study.csv")
-COLUMNS = ("labelled", "seed", "kept", "auc", "severe_at_spec85", "sens", "spec", "cells", "abnormal")
+COLUMNS = ("order", "labelled", "seed", "kept", "auc", "severe_at_spec85", "sens", "spec", "cells", "abnormal")
 
 
-def split_of(manifest: Path, count: int, seed: int) -> tuple[Path, Path]:
-    """The lists of the cells that are labelled, `count` of them, and of those that are held back; beside `manifest`."""
+def held_back(groups: Iterable[str]) -> set[str]:
+    """The groups that judge, the same for every number of cells: otherwise the rows could not be compared."""
+    names = sorted(set(groups))
+    return set(np.random.default_rng(0).permutation(names)[: len(names) // HELD_BACK])
+
+
+def labelled_cells(
+    groups: Sequence[str], count: int, seed: int, order: str = RANDOM, cells: Sequence[ScreenedCell] = ()
+) -> list[int]:
+    """Which cells a person labels, `count` of them: random ones, or the first ones in an order of the gallery.
+
+    An order asks for the screened `cells`, one for each of `groups`. It has nothing random. So each seed leaves out
+    another fifth of the groups, as if a person had not screened them.
+    """
+    rng = np.random.default_rng(seed)
+    if order == RANDOM:
+        return rng.permutation(len(groups))[:count].tolist()
+    names = sorted(set(groups))
+    left_out = set(rng.permutation(names)[: len(names) // SCREENED])
+    gallery, places = GALLERY[order](count), {}
+    for place, (group, cell) in enumerate(zip(groups, cells, strict=True)):
+        if group not in left_out:
+            gallery.add(cell)
+            places[cell.id] = place
+    return [places[cell.id] for cell in gallery.cells()]
+
+
+def read_manifest(manifest: Path) -> tuple[list[dict], list[dict]]:
+    """The rows of the cells that may be labelled, and of those that are held back."""
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    groups = sorted({row["group"] for row in rows})
-    # the same groups for every number of cells, or the rows could not be compared
-    held = set(np.random.default_rng(0).permutation(groups)[: len(groups) // HELD_BACK])
-    open_to_all = [row for row in rows if row["group"] not in held]
-    chosen = np.random.default_rng(seed).permutation(len(open_to_all))[:count]
-    parts = {
-        f"labelled_{count}_{seed}": [open_to_all[place] for place in sorted(chosen)],
-        "held_back": [row for row in rows if row["group"] in held],
-    }
-    paths = []
-    for name, cells in parts.items():
-        path = manifest.with_name(f"{name}.csv")
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(cells)
-        paths.append(path)
-    return paths[0], paths[1]
+    held = held_back(row["group"] for row in rows)
+    return [row for row in rows if row["group"] not in held], [row for row in rows if row["group"] in held]
+
+
+def listed(manifest: Path, name: str, rows: Sequence[dict]) -> Path:
+    """A list of some of a manifest's cells, beside it."""
+    path = manifest.with_name(f"{name}.csv")
+    write(path, list(rows[0]), rows)
+    return path
+
+
+def screened(rows: Sequence[dict], folder: Path) -> list[ScreenedCell]:
+    """The cells of a manifest with the scores of a run of `tools/validate.py`, as a screening would have them."""
+    run, path = load_run(folder), folder / "fold0" / "ood.csv"
+    scores, ood = dict(zip(run.ids, run.pooled("scores"), strict=True)), {}
+    if path.exists():  # ONNX Runtime tells nothing of it
+        with path.open(newline="", encoding="utf-8") as file:
+            ood = {row["id"]: float(row["ood_score"]) for row in csv.DictReader(file)}
+    centres = ((row["id"], float(row["nucleus_x"]), float(row["nucleus_y"]), row["image"]) for row in rows)
+    return [as_screened(image, x, y, scores[cell], ood.get(cell, math.nan)) for cell, x, y, image in centres]
+
+
+def as_screened(image: str, x: float, y: float, score: float, ood_score: float) -> ScreenedCell:
+    """A cell of a manifest as the gallery orders it: no order asks for its area, its confidence or its spread."""
+    return ScreenedCell(image, x, y, math.nan, math.nan, float(score), math.nan, float(ood_score))
 
 
 def figures(folder: Path) -> dict[str, float | int | None]:
@@ -77,29 +118,35 @@ def severe_found(labels: np.ndarray, names: np.ndarray, scores: np.ndarray) -> f
     return float((severe > limit).mean()) if len(severe) else None
 
 
-def judged(name: str, held: Path, fold: Path, args: argparse.Namespace) -> dict:
-    """The figures of a net on the held-back cells, scored unless they are."""
+def judged(name: str, cells: Path, fold: Path, args: argparse.Namespace) -> Path:
+    """The run of a net's scores of a list of cells, which are scored unless they are."""
     options = ExternalOptions(args.views, args.crops, None, resolve(args.gpu), name=name)
     if not (RUNS / name / "run.json").exists():
-        validate(held, [TrainedModel.open(fold)], options)
-    return figures(RUNS / name)
+        validate(cells, [TrainedModel.open(fold)], options)
+    return RUNS / name
 
 
 def study(args: argparse.Namespace) -> list[dict]:
-    """All rows: the net as it is, then each number of labelled cells and seed."""
+    """All rows: the net as it is, then each order, number of labelled cells and seed."""
     source, tag = open_source(args.source), args.run
-    rows = [{"labelled": 0, **judged(f"{tag}-before", split_of(args.data, 1, 1)[1], source.fold, args)}]
-    for count in args.cells:
-        for seed in args.seeds:
-            labelled, held = split_of(args.data, count, seed)
-            request = Request(data=(str(labelled),), profile=args.profile, protocol="field", seed=seed)
-            name = f"{tag}-{count}-{seed}"
-            options = CrossValidateOptions(source=source, folds=[0], device=resolve(args.gpu), name=name)
-            fold = fold_folder(cross_validate(request, options), 0)
-            blend = TrainedModel.open(fold).origin.blend
-            found = judged(f"{name}-judged", held, fold, args)
-            rows.append({"labelled": count, "seed": seed, "kept": blend and blend.share, **found})
-            write(OUT, COLUMNS, rows)
+    ready, held = read_manifest(args.data)
+    held_list, groups = listed(args.data, "held_back", held), [row["group"] for row in ready]
+    rows = [{"labelled": 0, **figures(judged(f"{tag}-before", held_list, source.fold, args))}]
+    cells = []
+    if set(args.orders) != {RANDOM}:
+        cells = screened(ready, judged(f"{tag}-screened", listed(args.data, "screened", ready), source.fold, args))
+    for order, count, seed in itertools.product(args.orders, args.cells, args.seeds):
+        part = "" if order == RANDOM else f"{order}-"
+        chosen = sorted(labelled_cells(groups, count, seed, order, cells))
+        labelled = listed(args.data, f"labelled_{part}{count}_{seed}", [ready[place] for place in chosen])
+        request = Request(data=(str(labelled),), profile=args.profile, protocol="field", seed=seed)
+        name = f"{tag}-{part}{count}-{seed}"
+        options = CrossValidateOptions(source=source, folds=[0], device=resolve(args.gpu), name=name)
+        fold = fold_folder(cross_validate(request, options), 0)
+        blend = TrainedModel.open(fold).origin.blend
+        found = figures(judged(f"{name}-judged", held_list, fold, args))
+        rows.append({"order": order, "labelled": count, "seed": seed, "kept": blend and blend.share, **found})
+        write(OUT, COLUMNS, rows)
     write(OUT, COLUMNS, rows)
     return rows
 
@@ -120,6 +167,10 @@ def main() -> None:
         "--data", type=Path, required=True, help="a manifest with groups, as tools/import_labels.py writes"
     )
     parser.add_argument("--cells", type=whole_numbers, default=[25, 100, 400], help="numbers of labelled cells")
+    orders = [RANDOM, *GALLERY]
+    parser.add_argument(
+        "--orders", nargs="+", choices=orders, default=[RANDOM], help="how the labelled cells are chosen"
+    )
     parser.add_argument("--seeds", type=whole_numbers, default=[1], help="of the choice of cells and of the trainings")
     parser.add_argument("--profile", default="quick")
     parser.add_argument("--views", type=int, default=3, help="views of each cell that is judged")
