@@ -36,7 +36,7 @@ STEPS = {
     "read": ("tile_pixels.py", "for_detector"),
     "detect": ("detector.py", "detect"),
     "views and crops": ("fill_views.py", "filled_in_turn"),
-    "score": ("crops.py", "__call__"),
+    "score": ("engine.py", "__call__"),
     "write": ("parts.py", "write_part"),
 }
 
