@@ -38,7 +38,7 @@ SHOWN = {  # runs in README's table
     "cric-external-herlev-field-medium": "external: 472 nuclei of CRIC, the five nets of whole fields averaged",
     "cric-external-herlev-field-quick": "external: 2,814 nuclei of CRIC, one `quick` net of Herlev",
     "cric-116-field-quick-inner": "CRIC, whole fields kept together, one fold of `quick`",
-    "herlev-cric-field-quick-inner": "Herlev and CRIC, whole fields kept together, one fold of `quick`",
+    "herlev-cric-field-short-jitter-last": "Herlev and CRIC, whole fields kept together: the net that is included",
 }
 BASELINES = {
     "file_name": "numbers in the file name, no pixels",
