@@ -75,7 +75,7 @@ results: caffe
 	$(BIN)/python experiments/keep_results.py
 
 # find, score and show the nuclei of synthetic fields, or of IMAGE
-screen: caffe slides
+screen: score
 	tools/quick_screen.sh
 
 # needs a machine with nothing else to do; takes about an hour
