@@ -167,7 +167,7 @@ def class_table(scores: Sequence[CellScore]) -> Table:
         recall = percent(sum(s.most_likely == one.name for s in cells) / len(cells))
         rows.append([*row, one.label, recall] if told else row)
     columns = ["class", "right", "cells", "%", *(["side", "most likely is it (%)"] if told else [])]
-    return Table("classes", "Right per class: called normal, abnormal or neither as it is", columns, rows)
+    return Table("classes", "Right per class: called normal, abnormal or neither, as labelled", columns, rows)
 
 
 def _class_line(scores: Sequence[CellScore]) -> str | None:

@@ -38,8 +38,8 @@ def test_a_fold_in_use_is_refused_with_the_process_that_uses_it(untrained, phant
     place, fold = untrained
     with locked(fold):
         line = refused(place, "build_lmdb", "--fold", "0", "--profile", "smallest", herlev=phantom)
-        assert f"process {os.getpid()} at work" in line
-        with pytest.raises(UserError, match=f"process {os.getpid()} at work"):
+        assert f"process {os.getpid()} using it" in line
+        with pytest.raises(UserError, match=f"process {os.getpid()} using it"):
             train_fold(fold, TrainOptions(None))
 
 

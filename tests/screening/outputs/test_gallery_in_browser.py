@@ -129,6 +129,7 @@ def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
     view.keyboard.press("u")
     assert view.inner_text("#state .label") == "" and view.locator(".key[aria-pressed=true]").count() == 0
     view.keyboard.press("Escape")
+    view.wait_for_selector("#desk .key")  # the keys go back when the browser says that the field is closed
     assert view.locator("#desk .key:visible").count() == view.locator(".key").count()
     view.locator("#desk .key", has_text="normal").first.click()
     assert view.inner_text("#progress").startswith("2 labelled")
