@@ -51,6 +51,7 @@ def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path
         view.keyboard.press(key)
     # 0.95 abnormal, 0.8 HSIL, 0.52 normal against the net, 0.3 junk, 0.1 normal and undone
     assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+    view.wait_for_timeout(500)  # the browser takes in what a page keeps a moment later, on a busy machine
     view.reload()
     assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
     rows = saved(view)
