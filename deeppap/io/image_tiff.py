@@ -24,6 +24,11 @@ AGAIN = "Get this file again from where it came."
 LEFT_OUT = "a segment that was left out"  # in a sparse file, where the scanner took no picture
 MODELS = {"RGB": "RGB", "YCBCR": "YCbCr", "MINISBLACK": "Gray"}  # TIFF's name of a colour model, and libjpeg's
 JPEG, JPEG2000 = (7,), (33004, 33005, 34712)
+# tags of whole numbers on which the pixels hang; the first ones have one number alone
+SINGLE = {256, 257, 259, 262, 277, 278, 284, 317, 322, 323}
+WHOLE = SINGLE | {258, 273, 279, 324, 325}
+WHOLE_TYPES = (1, 3, 4, 16)  # TIFF's bytes, shorts, longs and BigTIFF's longs
+TAGS_OF_PIXELS, BY_WINDOWS = range(254, 1024), (769, 770, 771)  # Windows writes three of its own among TIFF's
 ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # the marker that tells libjpeg which colours are stored; 1 byte follows
 
 
@@ -98,6 +103,7 @@ class TiffImage:
             _require_few_directories(path, self.file)
             self._levels = _levels(path, self.file)
             page = self._levels[0].page
+            _require_sound_tags(path, page)
             self.kind = _kind(path, page, len(self._levels[0].planes))
             self._require_whole()
             self.pixel_size: PixelSize = tiff_pixel_size(self.file, page)
@@ -202,8 +208,9 @@ class TiffImage:
         return pixels
 
     def _require_whole(self) -> None:
-        """Refuse segments that are too many, too few, or beyond the file's end."""
+        """Refuse segments that are too many, too few, beyond the file's end, or over one another."""
         for page, planes in self._levels:
+            _require_apart(self.path, page, planes)
             wide, high = _segment_size(page)
             expected = -(-page.imagewidth // wide) * -(-page.imagelength // high)
             several = page.samplesperpixel if page.planarconfig != 1 else 1
@@ -215,6 +222,43 @@ class TiffImage:
                 if lost:
                     found = f"one cut short: {lost} of {len(offsets)} segments lie beyond its end"
                     raise UserError(self.path, "a whole TIFF file", found, AGAIN)
+
+
+def _require_sound_tags(path: Path, page) -> None:
+    """Refuse a directory with an entry that tifffile passed over: without the predictor all pixels are others."""
+    import tifffile
+
+    file, wide = page.parent.filehandle, 8 if page.parent.is_bigtiff else 2
+    file.seek(page.offset)
+    entries = int.from_bytes(file.read(wide), "little" if page.parent.byteorder == "<" else "big")
+    found = [f"{entries} entries, {sum(1 for _ in page.tags)} of them readable"]
+    wrong = entries != sum(1 for _ in page.tags)
+    for tag in page.tags:
+        numbers = tag.code not in WHOLE or (tag.dtype in WHOLE_TYPES and (tag.count == 1 or tag.code not in SINGLE))
+        known = tag.code in tifffile.TIFF.TAGS or tag.code not in TAGS_OF_PIXELS or tag.code in BY_WINDOWS
+        if not (numbers and known):
+            wrong = True
+            found.append(f"tag {tag.code} of type {int(tag.dtype)} with {tag.count} values")
+    if wrong:
+        raise UserError(path, "a whole TIFF file", f"a directory with {found[-1]}", AGAIN)
+
+
+def _require_apart(path: Path, page, planes: list) -> None:
+    """Refuse segments that lie over one another or over the directory: a wrong place gives another picture."""
+    pairs = {pair for offsets, counts in planes for pair in zip(offsets, counts, strict=False) if pair[1]}
+    begin, count = np.array(sorted(pairs), np.float64).reshape(-1, 2).T
+    end = begin + count
+    wide = 8 if page.parent.is_bigtiff else 4  # bytes of an offset
+    entries = len(page.tags) * (4 + 2 * wide)
+    blocks = [(0, 2 * wide), (page.offset, page.offset + wide + entries)]
+    blocks += [(t.valueoffset, t.valueoffset + t.valuebytecount) for t in page.tags if t.valuebytecount > wide]
+    # no other segment begins before the end of one, and none holds a part of a block
+    over = (begin[1:] < end[:-1]).any()
+    for first, last in blocks:
+        at = np.searchsorted(end, first, "right")
+        over = over or (at < len(begin) and begin[at] < last)
+    if over:
+        raise UserError(path, "a whole TIFF file", "segments that lie over one another or over its directory", AGAIN)
 
 
 def bare_glass(scanned: np.ndarray) -> np.ndarray:
