@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import csv_lines, with_point
+from data_prep.csv_dialect import csv_lines, with_point, without_blanks
 from data_prep.importers import cric
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
 from deeppap.io.errors import UserError
@@ -89,7 +89,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
         where = f"{path}, line {line}"
         with source.reading(where, "an object"):
             if None in row:
-                raise UserError(where, f"{len(row) - 1} values", f"{row[None]}", "Correct the line.")
+                raise UserError(where, "a value under each name", row[None], "Correct the line.")
             numbered = {name: with_point(value, separator) for name, value in row.items()}
             pixel = numbered.get(columns.pixel)
             about = {
@@ -144,7 +144,7 @@ def _place(where: str, row: dict[str, str], columns: Columns, source: Source) ->
 
 
 def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
-    """(line, row, separator) of a table; a row of another number of values has them counted under None.
+    """(line, row, separator) of a table; a row of another number of values says so under None.
 
     pandas and R write the number of a row first: under an empty name, or R under none at all.
     """
@@ -155,9 +155,12 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
     for number, (line, values, _) in enumerate(lines):
         if number == 0 and len(values) == len(header) + 1 and "" not in header:
             header = ["", *header]
-        row = dict(zip(header, values, strict=False))
-        if len(values) != len(header):
-            row[None] = len(values)
+        # a spreadsheet leaves empty names at the end of a header
+        names = without_blanks(header)
+        values = without_blanks(values, len(names))
+        row = dict.fromkeys(names, "") | dict(zip(names, values, strict=False))
+        if len(values) != len(names):
+            row[None] = f"{len(values)}, where the first line has {len(names)} names"
         yield line, row, separator
 
 

@@ -249,3 +249,15 @@ def test_labels_of_several_images_are_not_all_taken_for_the_one_image_given(tmp_
         labels.write_text("image,nucleus_x,nucleus_y,class\n" + "".join(f"{name},30,20,NILM\n" for name in names))
         mistakes = refused([labels], [tmp_path / "images/a.png"])
         assert mistakes and all("the image that it names" in str(mistake) for mistake in mistakes)
+
+
+def test_a_spreadsheet_leaves_empty_names_behind_the_header(tmp_path, points):
+    (x, y), *_ = points
+    for number, line in enumerate(
+        (f"field.png,HSIL,{x},{y}", f"field.png,HSIL,{x},{y},,", f"field.png,HSIL,{x},{y},,,,")
+    ):
+        (tmp_path / "cells.csv").write_text(f"image,class,x,y,,\n{line}\n")
+        assert len(gather([tmp_path]).cells) == 1, number
+    (tmp_path / "cells.csv").write_text(f"image,class,x,y,group\nfield.png,HSIL,{x}\n")
+    (mistake,) = refused([tmp_path])
+    assert "line 2" in str(mistake) and "found 3" in str(mistake) and "5 names" in str(mistake)
