@@ -156,7 +156,12 @@ def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
                 raise UserError(path, f"{expected} of at most {human(MAX_ARRAYS)}", human(size), do)
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
-                return {name: np.asarray(arrays[name]) for name in arrays.files}
+                found = {name: arrays[name] for name in arrays.files}
+                if any(
+                    isinstance(one, bytes) for one in found.values()
+                ):  # what NumPy gives of a member of another kind
+                    raise UserError(path, expected, "a member that is no array", do)
+                return found
     except UserError:
         raise
     except Exception as error:  # a damaged file can raise anything in the two parsers; a false shape MemoryError

@@ -120,6 +120,10 @@ def test_arrays_are_bounded_and_as_long_as_they_say(tmp_path, monkeypatch):
     for header in ({"shape": (10**13,)}, {"shape": (2**62, 4)}, {"shape": (-1,)}, {"descr": "|O"}):
         with pytest.raises(UserError, match="expected arrays"):
             read_arrays(npz(path, **header), "arrays", "Nothing.")
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("a", b"hello")
+    with pytest.raises(UserError, match="no array"):
+        read_arrays(path, "arrays", "Nothing.")
     monkeypatch.setattr(files, "MAX_ARRAYS", 100)
     with pytest.raises(UserError, match="at most 100 B"):
         read_arrays(npz(path), "arrays", "Nothing.")
