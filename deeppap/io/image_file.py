@@ -25,6 +25,7 @@ FIELDS = "If it is a slide, export fields of it as images and use those. Otherwi
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
 # what these begin with, from so many bytes on
 FOREIGN = ((0, b"GIF8", "GIF"), (8, b"WEBP", "WebP"), (4, b"jP  ", "JPEG 2000"), (4, b"ftyp", "HEIC or AVIF"))
+OTHERS = (".gif", ".webp", ".jp2", ".j2k", ".heic", ".avif")  # names of images that are not read
 SIDECAR = "._"  # of a Mac: what its other systems keep beside a file, under the file's name
 LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers
 FORMS = ("NFC", "NFD")  # an accented letter as one sign, or as a letter and its accent: what Macs give to files
@@ -42,12 +43,14 @@ def missing_image_advice(path: Path) -> str:
 def files_of(folder: Path) -> list[Path]:
     """What lies in a folder of images, sorted, without hidden files and those that systems leave.
 
-    One line tells of what a Mac left.
+    A line tells of what a Mac left, and one of images of formats that are not read.
     """
     found = sorted(folder.iterdir())
     kept = [path for path in found if not path.name.startswith(SIDECAR)]
     if len(kept) < len(found):
         _say_once(f"{folder}: passed over {len(found) - len(kept)} file(s) called {SIDECAR}*, which a Mac left there")
+    if others := [path.name for path in kept if path.suffix.lower() in OTHERS]:
+        _say_once(f"{folder}: passed over {len(others)} image(s) of formats that are not read, such as {others[0]}")
     return [path for path in kept if not path.name.startswith(".") and path.name.lower() not in LITTER]
 
 

@@ -64,7 +64,7 @@ def scale_to(where: Path | str, training_um: float | None, own_um: float | None)
         return 1.0
     if own_um is None:
         do = "Give `mpp`, or a list with the column pixel_um."
-        raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none stated", do)
+        raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none given", do)
     return own_um / training_um
 
 

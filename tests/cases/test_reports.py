@@ -201,6 +201,9 @@ def test_sidecars_of_macs_are_passed_over(tmp_path, capsys):
     assert [field.path for field in read_fields(tmp_path)] == [own]
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "1 file" in said
+    (tmp_path / "field_02.WebP").touch()
+    assert find_images([tmp_path]) == [own]
+    assert "field_02.WebP" in capsys.readouterr().err
 
 
 def disc(value: int, radius: int, mask: np.ndarray | None = None, at=(62, 60)) -> np.ndarray:
