@@ -17,17 +17,18 @@ LONGEST = 1000  # characters of a heading that are looked at
 def csv_lines(path: Path, name: Callable[[str], str]) -> Iterator[tuple[int, list[str], str]]:
     """(line, values, separator) of a UTF-8 CSV, its header first, with columns called by `name`.
 
-    Empty lines are skipped, and empty values at the end of a line that has more of them than the header are cut off.
+    Empty lines are skipped. Empty names at the end of the header are cut off, and so are empty values at the end of a
+    line that has more values than the header has names.
 
     Raises UserError if there is no such file, or none of text in columns.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader, separator = sniffed_rows(file)
-            header = [name(text) for text in next(reader, [])]
+            header = _without_blanks([name(text) for text in next(reader, [])])
             yield 1, header, separator
             for line in reader:
-                values = without_blanks([unquoted(value.strip()) for value in line], len(header))
+                values = _without_blanks([unquoted(value.strip()) for value in line], len(header))
                 if any(values):
                     yield reader.line_num, values, separator
     except FileNotFoundError:
@@ -36,7 +37,7 @@ def csv_lines(path: Path, name: Callable[[str], str]) -> Iterator[tuple[int, lis
         raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
 
 
-def without_blanks(row: list[str], least: int = 0) -> list[str]:
+def _without_blanks(row: list[str], least: int = 0) -> list[str]:
     """A row without the empty values that spreadsheets leave at its end, beyond the `least` that there are columns."""
     while len(row) > least and not row[-1]:
         row = row[:-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.classes import LABELS, NEITHER, known_class
-from data_prep.csv_dialect import Centres, csv_lines, names_of, with_point, without_blanks
+from data_prep.csv_dialect import Centres, csv_lines, names_of, with_point
 from data_prep.nucleus import centroid
 from data_prep.pixel_size import PIXEL_RANGE
 from deeppap.io.errors import Mistakes, UserError
@@ -162,11 +162,9 @@ def manifest_rows(
     values is refused, or passed over and noted where there are `mistakes` to note it in.
     """
     lines = csv_lines(path, lambda name: name.strip().lower())
-    _, names, separator = next(lines)
-    header = without_blanks(names)
+    _, header, separator = next(lines)
     _require_columns(path, header, required)
     for line, values, _ in lines:
-        values = without_blanks(values, len(header))
         where = f"{path}, line {line}"
         try:
             if len(values) != len(header):

@@ -74,9 +74,10 @@ def _render_chunk(
         total += planes
         # the label that is trained on, which a control has dealt anew; the views follow the cell's own
         message.label = int(source.labels[cell])
-        message.data = planes.tobytes()
         if source.encoding == "png":
             message.encoded, message.data = True, cv2.imencode(".png", image)[1].tobytes()
+        else:
+            message.data = planes.tobytes()
         datums.append(message.SerializeToString())
     return datums, total
 

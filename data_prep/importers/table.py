@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import csv_lines, with_point, without_blanks
+from data_prep.csv_dialect import csv_lines, with_point
 from data_prep.importers import cric
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
 from deeppap.io.errors import UserError
@@ -155,12 +155,9 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
     for number, (line, values, _) in enumerate(lines):
         if number == 0 and len(values) == len(header) + 1 and "" not in header:
             header = ["", *header]
-        # a spreadsheet leaves empty names at the end of a header
-        names = without_blanks(header)
-        values = without_blanks(values, len(names))
-        row = dict.fromkeys(names, "") | dict(zip(names, values, strict=False))
-        if len(values) != len(names):
-            row[None] = f"{len(values)}, where the first line has {len(names)} names"
+        row = dict.fromkeys(header, "") | dict(zip(header, values, strict=False))
+        if len(values) != len(header):
+            row[None] = f"{len(values)}, where the first line has {len(header)} names"
         yield line, row, separator
 
 

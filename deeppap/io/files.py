@@ -157,9 +157,8 @@ def read_arrays(path: Path, expected: str, do: str) -> "dict[str, np.ndarray]":
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 found = {name: arrays[name] for name in arrays.files}
-                if any(
-                    isinstance(one, bytes) for one in found.values()
-                ):  # what NumPy gives of a member of another kind
+                # what NumPy gives of a member of another kind
+                if any(isinstance(one, bytes) for one in found.values()):
                     raise UserError(path, expected, "a member that is no array", do)
                 return found
     except UserError:
