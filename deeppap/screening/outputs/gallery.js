@@ -345,7 +345,7 @@ at("out").addEventListener("click", () => zoomBy(0.5));
 at("close").addEventListener("click", () => one.close());
 one.addEventListener("close", () => {
   inField = false;
-  at("saving").before(at("keys"));
+  at("bar").append(at("keys"));
   if (current >= 0) buttons[shown[current]].focus();
 });
 at("filter").addEventListener("input", filter);

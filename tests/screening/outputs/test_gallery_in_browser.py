@@ -130,10 +130,32 @@ def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
     view.keyboard.press("u")
     assert view.inner_text("#state .label") == "" and view.locator(".key[aria-pressed=true]").count() == 0
     view.keyboard.press("Escape")
-    view.wait_for_selector("#desk .key")  # the keys go back when the browser says that the field is closed
-    assert view.locator("#desk .key:visible").count() == view.locator(".key").count()
-    view.locator("#desk .key", has_text="normal").first.click()
+    view.wait_for_selector("#bar .key")  # the keys go back when the browser says that the field is closed
+    assert view.locator("#bar .key:visible").count() == view.locator(".key").count()
+    view.locator("#bar .key", has_text="normal").first.click()
     assert view.inner_text("#progress").startswith("2 labelled")
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_the_keys_stay_in_sight_and_cover_no_current_cell(tmp_path, opened, width):
+    plan = plan_of(tmp_path / "field.png")
+    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    cells = [cell_at(60 + 4 * k, 60 + k, k / 120) for k in range(120)]
+    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
+    gallery.add_image(plan, FieldImage(plan.image), cells)
+    gallery.write(tmp_path / "gallery.html", [result])
+    view = opened(tmp_path / "gallery.html", width)
+    view.focus(".cell >> nth=0")
+    for key in ("End", "a", *["ArrowUp"] * 4):
+        view.keyboard.press(key)
+        keys, cell = view.locator("#keys").bounding_box(), view.locator(".cell:focus").bounding_box()
+        assert keys["y"] >= 0
+        assert keys["y"] + keys["height"] <= cell["y"]
+        assert cell["y"] + cell["height"] <= 900
+    assert view.evaluate("scrollY") > 300
+    assert view.locator("#progress").bounding_box()["y"] < 300
+    view.locator("#undo").click()
+    assert view.inner_text("#progress") == "0 labelled"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
