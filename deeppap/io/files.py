@@ -37,12 +37,18 @@ def partial_path(final: Path) -> Path:
 
 
 def own_partial(final: Path) -> Path:
-    """A partial path that nobody else writes; what others left of `final` when they died is removed a week later."""
+    """A partial path that nobody else writes; what others left of `final` when they died is cleared up.
+
+    Of a folder that was to be replaced, the older one is put back, or removed if the new one is there.
+    """
     left = re.compile(rf"\.{re.escape(final.name)}\.\w{{8}}\.(partial|old)")
     for path in final.parent.iterdir():
-        # by age alone: the numbers of processes differ between machines and between containers
         with suppress(FileNotFoundError):
-            if left.fullmatch(path.name) and time.time() - path.lstat().st_mtime > SILENT:
+            found = left.fullmatch(path.name)
+            if found and found[1] == "old" and not os.path.lexists(final):
+                path.rename(final)
+            # by age alone: the numbers of processes differ between machines and between containers
+            elif found and (found[1] == "old" or time.time() - path.lstat().st_mtime > SILENT):
                 remove(path)
     return final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
 

@@ -87,6 +87,32 @@ def test_a_folder_is_replaced_without_ever_being_half_removed(tmp_path, monkeypa
     assert (report / "page").read_text() == "new"
 
 
+def test_a_folder_that_stepped_aside_is_put_back_by_the_next_run(tmp_path, monkeypatch):
+    """Killed between the two renames of a replacement; the next run fails, the one after it does not."""
+    report = tmp_path / "report"
+
+    def write(text):
+        with complete_or_absent(report) as partial:
+            partial.mkdir()
+            (partial / "page").write_text(text)
+
+    def killed_at_the_second(path, to, real=Path.rename):
+        if path != report:
+            raise SystemExit("kill -9")
+        return real(path, to)
+
+    write("old")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Path, "rename", killed_at_the_second)
+        write("new")
+    assert not report.exists() and len(leftovers(tmp_path)) == 1
+    with pytest.raises(ZeroDivisionError), complete_or_absent(report):
+        raise ZeroDivisionError
+    assert (report / "page").read_text() == "old" and not leftovers(tmp_path)
+    write("newest")
+    assert (report / "page").read_text() == "newest" and not leftovers(tmp_path)
+
+
 def test_two_writers_share_no_partial_file_and_do_not_remove_each_others(tmp_path):
     target = tmp_path / "run.json"
     with complete_or_absent(target) as first, complete_or_absent(target) as second:
