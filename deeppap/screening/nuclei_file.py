@@ -1,5 +1,6 @@
 """Nuclei that a person set or corrected: QuPath's GeoJSON, or a CSV with x and y."""
 
+import codecs
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,6 +52,7 @@ class _Properties(msgspec.Struct, rename="camel"):
     # both as `qupath` reads them: QuPath's versions write them differently
     classification: Any = None
     measurements: Any = None
+    child_objects: Any = None
 
 
 class _Feature(msgspec.Struct):
@@ -105,15 +107,19 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
         except (ValueError, RecursionError) as error:
             expected = "a Point, MultiPoint or Polygon, one nucleus each"
             raise UserError(where, expected, str(error)[:120], DO) from None
-        types = feature.properties or _Properties()
-        types = (types.object_type, types.older_type, feature.id)
+        properties = feature.properties or _Properties()
+        if properties.child_objects:
+            # a cell's spots, or the cells of a region: which of them are the nuclei is not known
+            do = "Export the nuclei alone, without the objects that hold them."
+            raise UserError(where, "nuclei alone", "an object with others inside it (childObjects)", do)
+        types = (properties.object_type, properties.older_type, feature.id)
         if any(one in NO_CELLS for one in types):
             raise UserError(where, "nuclei alone", "a tile or a TMA core", "Export the nuclei alone.")
         if feature.nucleus is None and any(one in CELLS for one in types):
             # the middle of a cell is not that of its nucleus
             do = "Delete that cell, or detect its nucleus in QuPath, and export again."
             raise UserError(where, "a nucleus in every cell", "a cell without one", do)
-        kind = _class_of(where, feature.properties)
+        kind = _class_of(where, properties)
         if kind.endswith("*"):
             # Region*, Ignore*: QuPath's classes for what is no object
             raise UserError(where, "nuclei alone", f"an object of QuPath's class {kind}", "Export the nuclei alone.")
@@ -133,10 +139,10 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
     centres.require_pixels()
 
 
-def _class_of(where: str, properties: _Properties | None) -> str:
+def _class_of(where: str, properties: _Properties) -> str:
     """The class that a person gave an object; "" where it has none, or the one that `screen` gave it."""
     try:
-        kind = kind_of(properties.classification) if properties else ""
+        kind = kind_of(properties.classification)
         return "" if kind and kind.casefold() == net_call(properties.measurements) else kind
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(where, "QuPath's classification and measurements", str(error)[:80], DO) from None
@@ -144,7 +150,10 @@ def _class_of(where: str, properties: _Properties | None) -> str:
 
 def _features(path: Path, image: str) -> GeoJson:
     """The features of a file, not yet decoded."""
-    found = open_geojson(read_geojson(path), str(path))
+    text = read_geojson(path)
+    if text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise UserError(path, "GeoJSON in UTF-8", "a file in UTF-16", "Save it again as UTF-8.")
+    found = open_geojson(text, str(path))
     if found is None:
         raise UserError(path, "GeoJSON of features", "no list of features", DO)
     if found.image not in (None, image):

@@ -134,6 +134,7 @@ def test_hole_is_filled_and_direction_does_not_matter(tmp_path):
         ({"type": "Feature", "geometry": None}, "found none"),
         (feature("Polygon", [SQUARE], id="PathCellObject"), "a nucleus in every cell"),
         (feature("Polygon", [SQUARE], properties={"objectType": "tile"}), "a tile or a TMA core"),
+        (feature("Polygon", [SQUARE], properties={"childObjects": [feature("Point", [1, 2])]}), "others inside it"),
         ("text", "Expected `object`, got `str`"),
     ],
 )
@@ -154,8 +155,14 @@ def test_other_text_is_refused(tmp_path, text):
     assert len(str(caught.value)) < 500
 
 
+def test_utf_16_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "nuclei.geojson").write_text(json.dumps([feature("Point", [5, 5])]), encoding="utf-16")
+    with pytest.raises(UserError, match="found a file in UTF-16. Save it again as UTF-8"):
+        read(tmp_path / "nuclei.geojson")
+
+
 def test_bytes_that_are_no_text_and_missing_or_truncated_files_are_refused(tmp_path):
-    (tmp_path / "nuclei.geojson").write_bytes(b"\xff\xfe\x00[")
+    (tmp_path / "nuclei.geojson").write_bytes(b"\xff\x00[")
     whole = gzip.compress(json.dumps({"features": [feature("Point", [5, 5])]}).encode())
     (tmp_path / "cut.geojson.gz").write_bytes(whole[:-12])
     for name in ("nuclei.geojson", "cut.geojson.gz", "none.geojson"):
