@@ -38,7 +38,7 @@ def caffe_forward(model: Path, _threads: int) -> Run:
 
     def forward(batch: int) -> np.ndarray:
         if len(engine.net.blobs["data"].data) != batch:
-            engine.room(batch)[...] = data[:batch]
+            engine.net.input("data", (batch, *INPUT))[...] = data[:batch]
         return engine.net.forward()
 
     return forward

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle, islice
 
+import numpy as np
 from rounds import DEPLOY, FLAT_MEAN, GRID, SLIDE, alternate, options, random_net, ratios, show, synthetic_cells, timed
 
 from data_prep.classes import PLAIN
@@ -40,12 +41,11 @@ def devices() -> list[Device]:
 
 def bare(engine: Engine, crops: int) -> tuple[Callable[[], None], int]:
     """Passes of the engine alone, and how many crops they are: whole batches, at least as many as are scored."""
-    engine.room(engine.batch)[...] = 1
-    passes = -(-crops // engine.batch)
+    data, passes = np.ones((engine.batch, 3, engine.crop, engine.crop), np.float32), -(-crops // engine.batch)
 
     def run() -> None:
         for _ in range(passes):
-            engine(engine.room(engine.batch))
+            engine(data)
 
     return run, passes * engine.batch
 

@@ -66,18 +66,12 @@ class CaffeEngine(Engine):
                 self.deploy.path, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt."
             )
 
-    def room(self, count: int) -> np.ndarray:
-        """The net's own input, float32 (count, 3, crop, crop), valid until the next call: crops need no copy."""
-        return self.net.input("data", (count, 3, self.crop, self.crop))
-
     def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
         """An input for whole views: on a GPU they are cropped there, else by NumPy."""
         return super().view_input(mean, crops) if self.net.gpu is None else CaffeViews(self, mean, crops)
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
-        data = self.room(len(crops))
-        if crops.ctypes.data != data.ctypes.data:  # else the crops were made in the net's input
-            data[...] = crops
+        self.net.input("data", crops.shape)[...] = crops
         return self.net.forward()
 
     def activations(self, crop: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -28,7 +28,7 @@ class ViewInput(ABC):
     ahead = False  # whether other processes render the next views meanwhile; else all cores do in between
 
     def memory(self, count: int) -> np.ndarray:
-        """Room for `count` views, (count, *shape), until the next call: what is made there need not be copied."""
+        """Room for `count` views, (count, *shape), until the next call."""
         return np.empty((count, *self.shape), self.dtype)
 
     @abstractmethod
@@ -76,10 +76,6 @@ class Engine(ABC):
             raise UserError(self.model, "finite probabilities", "NaN: its training diverged", "Train again.")
         return prob
 
-    def room(self, count: int) -> np.ndarray:
-        """Memory for crops, float32 (count, 3, crop, crop), until the next call; the engine's own where it has one."""
-        return np.empty((count, 3, self.crop, self.crop), np.float32)
-
     def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
         """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""
         return CroppedInput(self, mean, crops)
@@ -92,7 +88,7 @@ class Engine(ABC):
 
 
 class CroppedInput(ViewInput):
-    """Views on their way into an engine: all cores cut their crops into the engine's own memory."""
+    """Views on their way into an engine: all cores cut their crops into one memory."""
 
     def __init__(self, engine: Engine, mean: np.ndarray, crops: int):
         self.engine, self.crops = engine, crops
@@ -100,10 +96,13 @@ class CroppedInput(ViewInput):
         self.at_once = max(1, engine.batch // crops)
         self.shape = (crops, 3, engine.crop, engine.crop)
         self.fill = partial(_cut_into, mean=mean)
+        self._memory = super().memory(0)
 
     def memory(self, count: int) -> np.ndarray:
-        """Room in the engine's own input."""
-        return self.engine.room(count * self.crops).reshape(count, *self.shape)
+        """The same memory each time: new memory for so many pixels costs more than the crops."""
+        if len(self._memory) < count:
+            self._memory = super().memory(count)
+        return self._memory[:count]
 
     def __call__(self, memory: np.ndarray) -> np.ndarray:
         """Probabilities of every view's crops, float32 (count, crops, K)."""
@@ -132,10 +131,8 @@ def open_engine(
     # TF32 is how a GPU computes in float32, not a precision that an engine is asked for
     require_engine(device.engine, "float32" if device.precision == "tf32" else device.precision)
     # imported here, since each engine's packages may be missing
-    if device.engine == "openvino":
-        from deeppap.engines.onnx_engine import OpenVinoEngine as Kind
-    elif device.engine == "onnxruntime":
-        from deeppap.engines.onnx_engine import OnnxRuntimeEngine as Kind
-    else:
+    if device.engine == "caffe":
         from deeppap.engines.caffe_engine import CaffeEngine as Kind
+    else:
+        from deeppap.engines.onnx_engine import OnnxEngine as Kind
     return Kind(deploy, model, device, batch, sha256)

@@ -1,7 +1,6 @@
 """A fully convolutional net, from a picture of any size to a map, run by any engine."""
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,10 @@ from google.protobuf.message import Message
 from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.device import Device, require_engine
 from deeppap.engines.net_geometry import net_shapes
-from deeppap.engines.onnx_engine import onnxruntime_session, openvino_request
+from deeppap.engines.onnx_engine import Run, graph_runner
 from deeppap.engines.weights_file import check_weights
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.machine import extra
-
-MapNet = Callable[[np.ndarray], np.ndarray]  # float32 (1, C, H, W) to float32 (1, K, h, w), in new memory
 
 
 def installed_engine() -> Device:
@@ -25,8 +22,8 @@ def installed_engine() -> Device:
     return Device(engine=names[0] if names else "caffe", without_gpu=True)
 
 
-def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet:
-    """A net whose layers keep their sizes in proportion, with weights in it; it computes in float32.
+def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> Run:
+    """A net whose layers keep their sizes in proportion, with weights in it: (1, C, H, W) to (1, K, h, w), float32.
 
     Raises UserError for weights that are missing, cut short or of another net, and an engine that is not installed.
     """
@@ -41,16 +38,7 @@ def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet
             return net.forward()
 
         return by_caffe
-    graph = _of_any_size(deploy, weights)
-    if device.engine == "onnxruntime":
-        session = onnxruntime_session(graph, device)
-        return lambda data: session.run(None, {"data": data})[0]
-    request = openvino_request(graph, "float32")
-
-    def by_openvino(data: np.ndarray) -> np.ndarray:
-        return next(iter(request.infer({"data": data}).values())).copy()
-
-    return by_openvino
+    return graph_runner(_of_any_size(deploy, weights), device, "float32")
 
 
 def _of_any_size(deploy: Path, weights: Path) -> bytes:

@@ -42,8 +42,8 @@ class LayerDifference:
         return f"{self.layer:12} {self.largest:.2e} of {self.range:.4g} ({self.share:.1e})"
 
 
-def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> bytes:
-    """The net as ONNX. Where Caffe is installed, each net is compared with it once on this machine.
+def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> tuple[bytes, int, int]:
+    """The net as ONNX, the side of its input, and its outputs; compared with Caffe, if installed, once on this machine.
 
     `sha256` is of the weights' bytes, where it is known.
 
@@ -60,7 +60,7 @@ def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None
     # made anew in a second; a file beside the weights could be anybody's
     model = net_graph(deploy, weights, sha256=sha256)
     ends = {value.name: value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)}
-    crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
+    crop, classes = crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
     mark = compared_mark(deploy, sha256)
     # where no Caffe is installed (make score) there is nothing to compare with
     if caffe_select() is not None and not mark.exists():
@@ -68,7 +68,7 @@ def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None
         compare_layers(model, deploy, weights, seeded_crops(CROPS, shape))
         with suppress(OSError):  # a home that cannot be written to: it is compared each time
             write_text(mark, "")
-    return model.SerializeToString()
+    return model.SerializeToString(), crop, classes
 
 
 def compared_mark(deploy: Deploy, sha256: str) -> Path:

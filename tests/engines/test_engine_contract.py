@@ -100,14 +100,6 @@ def cores_of(task):
         return None
 
 
-def test_crops_made_in_its_own_memory(engine, crops):
-    expected = engine(crops)
-    for count in (9, 3, 9):
-        room = engine.room(count)
-        room[...] = crops[:count]
-        assert np.abs(engine(room) - expected[:count]).max() <= ALLOWED[engine.precision]
-
-
 @pytest.mark.parametrize("count", [1, 3])
 def test_views(engine, rng, count):
     mean = rng.uniform(0, 255, (3, 256, 256)).astype(np.float32)
