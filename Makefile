@@ -81,7 +81,7 @@ screen: score
 # needs a machine with nothing else to do; takes about an hour
 bench: caffe engines slides cluster
 	$(BIN)/python -m pip install -q -r requirements-bench.txt || echo "PyTorch could not be installed: measuring without it"
-	for script in build_lmdb forward score screen slides; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in forward score screen; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 faults: caffe
 	$(BIN)/python -m pytest tests/faults

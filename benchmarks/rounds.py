@@ -4,12 +4,11 @@ import argparse
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import psutil
 
 from data_prep.cells import Dataset
 from data_prep.dataset import open_dataset
@@ -94,29 +93,6 @@ def show(name: str, values: Sequence[float], unit: str) -> None:
     """Print one figure: the median of its rounds, the lowest and the highest."""
     middle, low, high = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in (median(values), min(values), max(values)))
     print(f"{name:64} {middle:>9} {unit}" + (f"  ({low} - {high})" if len(values) > 1 else ""))
-
-
-def memory_of(command: list, place: Path, every: float) -> Iterator[dict[int, int]]:
-    """Run a command in `place`; until it ends, its processes' shares of memory in bytes, by number, its own first.
-
-    They are read `every` so many seconds: a longer pause slows a long command down less.
-    """
-    with (place / "log.txt").open("wb") as log:
-        process = psutil.Popen([str(word) for word in command], cwd=place, stdout=log, stderr=log)
-        while process.poll() is None:
-            yield {one.pid: _share(one) for one in [process, *process.children(recursive=True)]}
-            time.sleep(every)
-    if process.returncode:
-        raise RuntimeError((place / "log.txt").read_text(errors="replace")[-500:])
-
-
-def _share(process: psutil.Process) -> int:
-    """A process's share of memory (PSS), in bytes; 0 once it has ended."""
-    # not the resident size: processes map the same libraries
-    try:
-        return process.memory_full_info().pss
-    except psutil.Error:
-        return 0
 
 
 def synthetic_cells(args: argparse.Namespace) -> Dataset:
