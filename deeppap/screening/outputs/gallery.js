@@ -281,6 +281,7 @@ function show(place) {
   at("small").src = field.picture;
   at("spot").style.left = `${(100 * (cell.x + 0.5)) / field.width}%`;
   at("spot").style.top = `${(100 * (cell.y + 0.5)) / field.height}%`;
+  at("map").classList.toggle("left", cell.x > field.width / 2);  // it must not cover a cell in the corner
   if (!one.open) {
     one.querySelector("header").after(at("keys"));  // one row of keys, here while the field is open
     one.showModal();

@@ -187,6 +187,7 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         title="Screened images",
         rows=rows,
         cells=sum(row.result.cells for row in rows),
+        abnormal=sum(row.result.abnormal for row in rows),
         warned=sum(bool(row.result.warnings()) for row in rows),
         banners=banners(settings, [row.result for row in rows]),
         thresholds=thresholds,

@@ -166,6 +166,24 @@ def test_the_facts_of_the_field_view_are_not_squeezed(page, opened, width):
     assert view.evaluate(INSIDE, "#one") == []
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_small_map_does_not_cover_a_cell_in_a_corner(tmp_path, opened, width):
+    plan = plan_of(tmp_path / "field.png")
+    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
+    gallery.add_image(plan, FieldImage(plan.image), [cell_at(585, 385, 0.9), cell_at(15, 385, 0.8)])
+    gallery.write(tmp_path / "gallery.html", [result])
+    view = opened(tmp_path / "gallery.html", width)
+    view.click(".cell >> nth=0")
+    view.keyboard.press("+")
+    view.keyboard.press("+")
+    for _ in range(2):
+        nucleus, small = view.locator("#outline").bounding_box(), view.locator("#map").bounding_box()
+        assert nucleus["y"] > small["y"]  # as low as the map, but not behind it
+        assert nucleus["x"] > small["x"] + small["width"] or nucleus["x"] + nucleus["width"] < small["x"]
+        view.keyboard.press("ArrowRight")
+
+
 def test_one_view_has_no_spread(tmp_path, opened):
     plan = plan_of(tmp_path / "field.png")
     cv2.imwrite(plan.image, plain((400, 600, 3), 200))
@@ -226,6 +244,7 @@ def summary(tmp_path_factory):
 def test_a_heading_sorts_the_summary(summary, opened):
     view = opened(summary)
     assert "t learned nothing" in view.inner_text(".banner")
+    assert view.locator("p > strong").all_inner_texts()[-2:] == ["5", "4"]  # cells, and those called abnormal
     for heading, wanted in (
         ("cells", ["field 9.png", "field 10.png", "empty.png"]),
         ("cells", ["empty.png", "field 10.png", "field 9.png"]),
