@@ -43,15 +43,7 @@ class _Version(argparse.Action):
 
 
 class ToolParser(argparse.ArgumentParser):
-    """What each tool parses its command line with.
-
-    Parameters
-    ----------
-    description : str
-        The first lines of the help: what the tool is for.
-    epilog : str
-        The last lines, printed as they are: first the commonest call.
-    """
+    """What each tool parses its command line with; `epilog` is printed as it is, the commonest call first."""
 
     # of the tool that runs in this process: parameter -> option, by which `with_options` translates a message
     options: dict[str, str] = {}

@@ -38,19 +38,10 @@ def connected(where: str, workers: int | None = None, cards: Sequence[str] = ())
     Everything is encrypted, and both ends show a certificate: whoever can talk to a scheduler or a worker can run any
     program as the user who started it, and on a shared machine every user reaches its ports.
 
-    Parameters
-    ----------
-    where : str
-        "local", an address such as tls://10.0.0.1:8786, or a scheduler file.
-    workers : int, optional
-        Processes of "local"; by default one a card if there are `cards`, else one a core.
-    cards : sequence of str
-        CUDA_VISIBLE_DEVICES of each worker of "local".
+    `where` is "local", an address such as tls://10.0.0.1:8786, or a scheduler file. `workers` are the processes of
+    "local", by default one a card if there are `cards` (CUDA_VISIBLE_DEVICES of each), else one a core.
 
-    Raises
-    ------
-    UserError
-        If Dask is not installed or nobody answers there.
+    Raises UserError if Dask is not installed or nobody answers there.
     """
     distributed = require_dask()
     # an ExitStack: the cluster is closed even if the client cannot be made

@@ -17,19 +17,9 @@ LAYER = "conv3"
 class CaffeAttribution:
     """Attribution maps of crops: each unit's activation times the gradient of the log-odds, summed over a layer's maps.
 
-    The layers above are linear piece by piece, so a crop's map adds up to its log-odds, but for what biases add.
-
-    Parameters
-    ----------
-    engine : CaffeEngine
-        Its weights are shared, and it goes on scoring.
-    outputs : sequence of int
-        The log-odds are those of these outputs against all others, such as the abnormal ones.
-
-    Attributes
-    ----------
-    fields : ReceptiveFields
-        Where the units of the maps look in a crop.
+    The layers above are linear piece by piece, so a crop's map adds up to its log-odds, but for what biases add. The
+    engine's weights are shared, and it goes on scoring. The log-odds are those of `outputs`, such as the abnormal ones,
+    against all others. `fields` is where the units of the maps look in a crop.
     """
 
     def __init__(self, engine: CaffeEngine, outputs: Sequence[int], layer: str = LAYER):

@@ -22,7 +22,6 @@ from deeppap.io.errors import UserError
 
 TEST = 1  # a Phase of caffe.proto
 PROBE = ("-P", "-m", "deeppap.engines.caffe_net")  # -P: a file named caffe.py in the working folder is not imported
-_shapes_of: dict[str, str] = {}  # by the digest of a net, so that a process asks once about each
 
 
 class CaffeNet:
@@ -119,14 +118,9 @@ def probe_net(deploy: Path | Deploy) -> dict[str, dict[str, list]]:
     Raises UserError for a net that `read_deploy` refuses, and with Caffe's own reason if Caffe does.
     """
     deploy = read_deploy(deploy)
-    # a process costs a second, and one command asks about the same net several times
-    if deploy.sha256 not in _shapes_of:
-        _shapes_of[deploy.sha256] = _ask_caffe(deploy)
-    # parsed anew: what one caller changes must not reach the next
-    return json.loads(_shapes_of[deploy.sha256])
-
-
-def _ask_caffe(deploy: Deploy) -> str:
+    if deploy.shapes is not None:  # a process costs a second
+        blobs, params = deploy.shapes
+        return {"params": params, "blobs": blobs}
     environment = {**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"}
     if (Path(sys.prefix) / "lib/caffe/cpu").is_dir():  # it starts faster than the CUDA build
         environment["CAFFE_BUILD"] = "cpu"
@@ -134,7 +128,7 @@ def _ask_caffe(deploy: Deploy) -> str:
         done = subprocess.run([sys.executable, *PROBE, file], capture_output=True, text=True, env=environment)
     if done.returncode:
         raise UserError(deploy.path, "a net that Caffe can build", caffe_reason(done.stderr), "Correct the prototxt.")
-    return done.stdout.splitlines()[-1]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def caffe_reason(stderr: str) -> str:

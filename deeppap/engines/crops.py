@@ -23,26 +23,14 @@ def seeded_crops(count: int, shape: Sequence[int]) -> np.ndarray:
 def crop_views(
     views: np.ndarray, mean: np.ndarray, crop: int, count: int = CROPS, into: np.ndarray | None = None
 ) -> np.ndarray:
-    """Subtract the mean and cut the first `count` crops of each view: each place, then its mirror.
+    """All crops of the first view, then of the second, and so on, float32 (V * count, 3, crop, crop).
 
-    Parameters
-    ----------
-    views : ndarray, uint8 (V, 256, 256, 3), BGR
-    mean : ndarray, float32 (3, 256, 256), BGR
-        Subtracted before cropping, pixel by pixel in float32, as Caffe's data transformer does.
-    crop : int
-        Side of the net's input (227).
-    into : ndarray, float32 (at least V * count, 3, crop, crop), optional
-        Memory to use again: new memory for so many pixels costs more than the crops themselves.
-
-    Returns
-    -------
-    ndarray, float32 (V * count, 3, crop, crop)
-        All crops of the first view, then of the second, and so on; the first is the centre crop.
+    Of each view, uint8 (256, 256, 3) BGR, they are the first `count`: the centre, its mirror, each corner and its
+    mirror. The mean, float32 (3, 256, 256) BGR, is subtracted before, pixel by pixel in float32, as Caffe's data
+    transformer does. `into` is memory to use again, float32 (V * count, 3, crop, crop).
     """
-    if into is None:
-        into = np.empty((len(views) * count, 3, crop, crop), np.float32)
-    out = into[: len(views) * count].reshape(len(views), count, 3, crop, crop)
+    out = np.empty((len(views) * count, 3, crop, crop), np.float32) if into is None else into
+    out = out.reshape(len(views), count, 3, crop, crop)
     places = corners(views.shape[1], crop)
     for view, crops in zip(views, out, strict=True):
         # the whole view at once: the ten crops overlap, and each pixel is subtracted from once

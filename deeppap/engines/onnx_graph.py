@@ -39,17 +39,14 @@ class Builder:
         return name
 
 
-def net_graph(
-    deploy: Path | Deploy, weights: Path, input_shape: list[int] | None = None, sha256: str | None = None
-) -> Message:
+def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> Message:
     """The net as an ONNX ModelProto; its batch is free, every other size fixed.
 
-    `input_shape` is channels, height and width, for a net that takes another size than its prototxt says; `sha256` is
-    of the weights' bytes, where it is known.
+    `sha256` is of the weights' bytes, where it is known.
 
     Raises UserError for a layer that cannot be exported, or weights that do not belong to the net.
     """
-    net = with_named_outputs(deploy, input_shape)
+    net = with_named_outputs(deploy)
     blobs, params = net_shapes(net)
     stored = layers_of(check_weights(weights, params, "Give the model that belongs to this net.", sha256))
     build = Builder()
@@ -76,18 +73,16 @@ def model_of(graph: Message) -> Message:
     return helper.make_model(graph, producer_name=PRODUCER, opset_imports=[opset], ir_version=IR)
 
 
-def with_named_outputs(deploy: Path | Deploy, input_shape: list[int] | None = None) -> Message:
+def with_named_outputs(deploy: Path | Deploy) -> Message:
     """A deploy net whose layers never work in place, so that each output has a name and can be compared.
 
-    A layer that did writes a blob of its own, named as the layer is. The one input gets another shape if one is given.
+    A layer that did writes a blob of its own, named as the layer is.
     """
     deploy = read_deploy(deploy)
     net = deepcopy(deploy.message)
     inputs = [layer for layer in net.layer if layer.type == "Input"]
     if len(inputs) != 1 or len(inputs[0].top) != 1:
         raise UserError(deploy.path, "one Input layer with one top", str(len(inputs)), "Give a deploy prototxt.")
-    if input_shape:
-        inputs[0].input_param.shape[0].dim[1:] = input_shape
     # Caffe lets ReLU and Dropout write over their input; in ONNX a name is given once
     renamed: dict[str, str] = {}  # a blob of the prototxt: its latest name
     for layer in net.layer:

@@ -84,7 +84,7 @@ def compare_layers(model: Message, deploy: Path | Deploy, weights: Path, data: n
     """
     from deeppap.engines.onnx_graph import with_named_outputs
 
-    net = with_named_outputs(deploy, list(data.shape[1:]))
+    net = with_named_outputs(deploy)
     expected = all_blobs(net, weights, data)
     outputs = run_onnx(_with_all_outputs(model), data)
     differences = []

@@ -15,21 +15,10 @@ BEFORE_FIRST = -(2**31)  # where a slice that runs backwards ends
 
 
 def views_graph(net: Message, mean: np.ndarray, crops: int = CROPS) -> Message:
-    """A ModelProto that does all that scoring does after rendering.
+    """A ModelProto that does all that scoring does after rendering, with the first `crops` of each view.
 
-    Parameters
-    ----------
-    net : ModelProto
-        Of `net_graph`: one input of crops (N, 3, crop, crop), one output of probabilities (N, K).
-    mean : ndarray, float32 (3, size, size), BGR
-    crops : int
-        Of each view, the first ones of deeppap.engines.crops.
-
-    Returns
-    -------
-    ModelProto
-        From `views`, uint8 (N, size, size, 3), BGR, to `prob`, float32 (N, K), the mean over a view's crops, and
-        `crop_prob`, float32 (N, crops, K).
+    `net` is of `net_graph`, `mean` float32 (3, size, size), BGR. It takes `views`, uint8 (N, size, size, 3), BGR, and
+    gives `prob`, float32 (N, K), the mean over a view's crops, and `crop_prob`, float32 (N, crops, K).
     """
     inner, size = net.graph, mean.shape[-1]
     data, prob = inner.input[0].name, inner.output[0].name

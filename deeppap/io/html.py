@@ -22,20 +22,11 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def render(template: str, script: str | None = None, **values: Any) -> str:
-    """The text of a template filled with `values`.
+    """The text of a template, named by its path below the package, filled with `values`.
 
-    Parameters
-    ----------
-    template : str
-        Its path below the package. Values are HTML-escaped unless it ends in `.md`; characters that cannot be
-        printed are written out in both. A value of type `Markup` is taken as it is.
-    script : str or None
-        Path below the package of the one script that the page may run; `base.html` places it at the end of the body.
-
-    Raises
-    ------
-    jinja2.UndefinedError
-        If the template uses a value that is not given.
+    Values are HTML-escaped unless the path ends in `.md`; characters that cannot be printed are written out in both. A
+    value of type `Markup` is taken as it is. `script` is the path of the one script that the page may run; `base.html`
+    places it at the end of the body.
     """
     text = source(script) if script else None
     return _environment().get_template(template).render(script=text, policy=_policy(text), **values)

@@ -80,14 +80,8 @@ class TiffImage:
     """A TIFF whose segments (tiles or strips) are decoded one by one.
 
     Of a stack of pictures the first is taken; red, green and blue in planes or directories of their own are put
-    together. Orientation tags are not applied.
-
-    Attributes
-    ----------
-    levels : list of (width, height)
-        The full size first, then its smaller copies.
-    kind : str
-        COLOUR, ALPHA, GREY, or what else it is, in words; all but the first three are for masks alone.
+    together. Orientation tags are not applied. `levels` are (width, height), the full size first, then its smaller
+    copies. `kind` is COLOUR, ALPHA, GREY, or what else it is, in words; all but the first three are for masks alone.
     """
 
     def __init__(self, path: Path):

@@ -16,44 +16,22 @@ ROSE, LILAC = (202, 158, 178), (184, 160, 192)
 
 
 class Style(NamedTuple):
-    """How one class is drawn. Lengths are in pixels, areas are fractions of the image's area.
+    """How one class is drawn. Lengths are in pixels, areas are fractions of the image's area."""
 
-    Attributes
-    ----------
-    height, width : int
-        Medians of the image's size.
-    nucleus, spread : float
-        Median area of the nucleus, and the standard deviation of its logarithm.
-    cell : float
-        Area of nucleus and cytoplasm together.
-    rough, stretch : float
-        Irregularity of the nucleus' outline, and standard deviation of the logarithm of its axes' ratio.
-    colour : (int, int, int)
-        The nucleus' mean colour, RGB.
-    grain, contrast : float
-        Size (pixels) and contrast (grey levels) of the chromatin texture.
-    stains : tuple of (colour, weight)
-        The cytoplasm's colours and how often each occurs.
-    rim, border : float
-        Width of the unlabelled rim, relative to the cell; share of nuclei that touch the image's border.
-    folded : bool
-        Whether the cytoplasm is flat and creased, as in superficial cells.
-    """
-
-    height: int
+    height: int  # median of the image's, as is the width
     width: int
-    nucleus: float
-    spread: float
-    cell: float
-    rough: float
-    stretch: float
-    colour: tuple[int, int, int]
-    grain: float
-    contrast: float
-    stains: tuple[tuple[tuple[int, int, int], float], ...]
-    rim: float
-    border: float
-    folded: bool
+    nucleus: float  # median area of the nucleus
+    spread: float  # the standard deviation of its logarithm
+    cell: float  # area of nucleus and cytoplasm together
+    rough: float  # irregularity of the nucleus' outline
+    stretch: float  # standard deviation of the logarithm of its axes' ratio
+    colour: tuple[int, int, int]  # the nucleus' mean, RGB
+    grain: float  # size of the chromatin texture
+    contrast: float  # of that texture, in grey levels
+    stains: tuple[tuple[tuple[int, int, int], float], ...]  # the cytoplasm's colours and how often each occurs
+    rim: float  # width of the unlabelled rim, relative to the cell
+    border: float  # share of nuclei that touch the image's border
+    folded: bool  # whether the cytoplasm is flat and creased, as in superficial cells
 
 
 _SUPERFICIAL = ((PINK, 0.75), (GREEN, 0.25))
@@ -100,23 +78,9 @@ class Layout(NamedTuple):
 def draw_cell(
     style: Style, rng: np.random.Generator, background: Colour, tint: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one cell of a class.
+    """Draw one cell of a class: image and mask, both (H, W, 3) uint8, RGB; the mask has herlev_classes' five colours.
 
-    Parameters
-    ----------
-    style : Style
-        The class.
-    rng : numpy.random.Generator
-        The only source of randomness: one generator gives one cell.
-    background : (float, float, float)
-        The empty slide's colour, RGB.
-    tint : (3,) float array
-        The field's stain and light: a factor for each channel.
-
-    Returns
-    -------
-    image, mask : (H, W, 3) uint8, RGB
-        The mask holds herlev_classes' five colours and no other.
+    `background` is the empty slide's colour, RGB; `tint` the field's stain and light, a factor for each channel.
     """
     layout, specks, mask = draw_mask(style, rng)
     canvas = _slide(style, rng, layout, background)

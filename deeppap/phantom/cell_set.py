@@ -50,24 +50,10 @@ class Place(NamedTuple):
 def make_phantom(out: Path, cells: int | None = None, seed: int = 1) -> list[int]:
     """Draw a set in Herlev's shape: seven class folders of `<stem>.BMP` and `<stem>-d.bmp` (paper: Table 1).
 
-    Parameters
-    ----------
-    out : Path
-        The folder to make.
-    cells : int, optional
-        Number of cells, at least 14. Default: Herlev's 917.
-    seed : int
-        The same seed gives the same bytes.
+    `cells` are at least 14; None takes Herlev's 917. The same seed gives the same bytes. Returns the number of cells
+    in each of the seven classes.
 
-    Returns
-    -------
-    list of int
-        The number of cells in each of the seven classes.
-
-    Raises
-    ------
-    UserError
-        If an argument is out of range, the folder exists, or the disk is full.
+    Raises UserError if an argument is out of range, the folder exists, or the disk is full.
     """
     _check(cells, seed)
     counts = class_counts(cells)
@@ -81,12 +67,8 @@ def make_phantom(out: Path, cells: int | None = None, seed: int = 1) -> list[int
 def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1) -> Path:
     """Draw a set in HEMLBC's shape (paper: "HEMLBC Dataset"): `images/` and a manifest, no masks.
 
-    Arguments and errors are those of `make_phantom`. `cells` is even, half of them normal; default: 1,978.
-
-    Returns
-    -------
-    Path
-        `cells.csv`: image, label, nucleus_x, nucleus_y (pixels, 0-based), group (the slide).
+    Arguments and errors are those of `make_phantom`. `cells` is even, half of them normal; default: 1,978. Returns
+    `cells.csv`: image, label, nucleus_x, nucleus_y (pixels, 0-based), group (the slide).
     """
     _check(cells, seed)
     cells = MANIFEST_CELLS if cells is None else cells

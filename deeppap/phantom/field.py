@@ -37,17 +37,10 @@ class FieldCell(NamedTuple):
 def make_fields(out: Path, fields: int, cells: int | None = None, seed: int = 1) -> int:
     """Draw `fields` fields of up to `cells` cells: `field_NN.png`, and `nuclei.csv` with the true centres.
 
-    `nuclei.csv` has the columns image, nucleus_x, nucleus_y (pixels, 0-based) and label. A pixel is 0.201 um.
+    `nuclei.csv` has the columns image, nucleus_x, nucleus_y (pixels, 0-based) and label. A pixel is 0.201 um. Returns
+    the number of cells in all fields.
 
-    Returns
-    -------
-    int
-        The number of cells in all fields.
-
-    Raises
-    ------
-    UserError
-        If a number is out of range, the folder exists, or the disk is full.
+    Raises UserError if a number is out of range, the folder exists, or the disk is full.
     """
     cells = CELLS if cells is None else cells
     for name, value, most in (("fields", fields, MOST_FIELDS), ("cells", cells, MOST_CELLS)):
@@ -76,21 +69,10 @@ def field_of(seed: int, number: int, cells: int, size: tuple[int, int] = SIZE) -
 
 
 def draw_field(size: tuple[int, int], cells: int, rng: np.random.Generator) -> tuple[np.ndarray, list[FieldCell]]:
-    """Draw a field.
+    """A field of `size` (height, width) in pixels of 0.201 um, (H, W, 3) uint8, RGB, and its cells.
 
-    Parameters
-    ----------
-    size : (int, int)
-        Height and width in pixels of 0.201 um.
-    cells : int
-        The number of cells; fewer are drawn where no room is left.
-
-    Returns
-    -------
-    image : (H, W, 3) uint8, RGB
-    cells : list of FieldCell
-        The cells that were drawn. Cells overlap as on a slide; no cell covers another cell's nucleus, and each lies
-        wholly inside the field.
+    Fewer are drawn where no room is left. Cells overlap as on a slide; no cell covers another cell's nucleus, and each
+    lies wholly inside the field.
     """
     canvas = np.empty((*size, 3), np.float32)
     canvas[:] = PAP_BACKGROUND

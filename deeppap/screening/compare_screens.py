@@ -26,17 +26,9 @@ def is_screen(folder: Path) -> bool:
 def compare_screens(before: Path, after: Path) -> list[str]:
     """Compare the scores of the cells that both screenings have, and write changed.html into `after`.
 
-    Cells are the same if their ids are: the same place in an image of the same name.
+    Cells are the same if their ids are: the same place in an image of the same name. Returns the lines for the user.
 
-    Returns
-    -------
-    list of str
-        The lines for the user.
-
-    Raises
-    ------
-    UserError
-        If the images differ, or no cell is in both.
+    Raises UserError if the images differ, or no cell is in both.
     """
     _require_same_images(before, after)
     old, new = _cells(before), _cells(after)

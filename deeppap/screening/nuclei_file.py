@@ -71,10 +71,7 @@ def read_nuclei(
     full image, counted as QuPath does, from the corner of the pixel `origin`. A CSV's `x` and `y` are pixel centres,
     0-based, as in cells.csv; if it has a column `image`, the rows of other images are skipped.
 
-    Raises
-    ------
-    UserError
-        Naming the feature or the line, for every one that cannot be used; none is skipped.
+    Raises UserError naming the feature or the line, for every one that cannot be used; none is skipped.
     """
     name = path.name.lower().removesuffix(".gz")
     found = []

@@ -62,10 +62,7 @@ def file_facts(path: Path) -> str:
 def image_sha256(path: Path, facts: str) -> str:
     """Of an image's bytes, while its files are as `facts` says; of a slide in many files, of all of them.
 
-    Raises
-    ------
-    UserError
-        If it is replaced meanwhile.
+    Raises UserError if it is replaced meanwhile.
     """
     # a .mrxs is a list of names: its pixels lie in the files of a folder beside it
     others = [[p.name, sha256_file(p)] for p in companions(path) if p.is_file()]
@@ -100,10 +97,7 @@ def close_image() -> None:
 def planned_image(plan: "ImagePlan") -> OpenImage:
     """The open image of a plan.
 
-    Raises
-    ------
-    UserError
-        If its bytes are not those that were planned.
+    Raises UserError if its bytes are not those that were planned.
     """
     image, path = open_image(plan.image), Path(plan.image)
     if image.facts != plan.facts and image_sha256(path, image.facts) != plan.image_sha:

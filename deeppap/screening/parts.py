@@ -57,10 +57,7 @@ def write_part(path: Path, key: str, tile: Box, part: Part) -> None:
 def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = ABNORMAL) -> Part:
     """Read a part back; a cell is called abnormal from `threshold` on.
 
-    Raises
-    ------
-    UserError
-        If it is damaged, or was made for another image, tile, model or settings than its name says.
+    Raises UserError if it is damaged, or was made for another image, tile, model or settings than its name says.
     """
     _, parquet = require_parquet()
     do = "Remove it and run the same command again."

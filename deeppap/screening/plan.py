@@ -137,11 +137,8 @@ def settings_of(
 
     `threshold` is as in `require_threshold`. `say` gets a line if cells cannot be compared with the training cells.
 
-    Raises
-    ------
-    UserError
-        For a count out of range, weights that are not the detector's, or a net whose run
-        does not state the pixel size it was trained at.
+    Raises UserError for a count out of range, weights that are not the detector's, or a net whose run does not state
+    the pixel size it was trained at.
     """
     model = models[0]
     # reports a mistake before any work; a GPU is left to the process that detects
@@ -203,10 +200,8 @@ def plan_image(
     `mpp`, micrometres a pixel, takes the place of what the file states. `nuclei` is a person's GeoJSON or CSV of
     nuclei, which are then not detected.
 
-    Raises
-    ------
-    UserError
-        For an image without a pixel size, too small, or grey for a net of colour; and whatever is wrong with `nuclei`.
+    Raises UserError for an image without a pixel size, too small, or grey for a net of colour; and whatever is wrong
+    with `nuclei`.
     """
     slide = image.slide
     width, height = slide.levels[0]

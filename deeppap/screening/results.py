@@ -39,24 +39,12 @@ ANOTHER = "Give another `out`, or remove that folder."
 
 @dataclass(frozen=True)
 class Outputs:
-    """How results are written.
+    """How results are written."""
 
-    Attributes
-    ----------
-    gzipped : bool
-        Write .geojson.gz.
-    shown : int
-        Cells in a gallery, those with the highest scores.
-    choose : int
-        Further cells in the gallery, which are worth a label: see `Choice`.
-    score_colours : bool
-        See `feature`.
-    """
-
-    gzipped: bool = False
-    shown: int = SHOWN
-    choose: int = CHOSEN
-    score_colours: bool = False
+    gzipped: bool = False  # write .geojson.gz
+    shown: int = SHOWN  # cells in a gallery, those with the highest scores
+    choose: int = CHOSEN  # further cells in the gallery, which are worth a label: see `Choice`
+    score_colours: bool = False  # see `feature`
 
 
 class ImageResult(msgspec.Struct):
@@ -166,10 +154,7 @@ class ScreenRecord(Record, frozen=True):
 def require_nothing_overwritten(out: Path, images: Sequence[Path], nuclei: Path | None) -> None:
     """Refuse if a result would replace what is read, or a file that no screening wrote.
 
-    Raises
-    ------
-    UserError
-        Naming the file.
+    Raises UserError naming the file.
     """
     names = result_names(images)
     written = {(out / name).resolve() for name in names}
@@ -259,10 +244,7 @@ def write_results(
     All parts of `work` exist, but for those of `failed`, which the results name. Several images have a gallery each,
     too, and a row in summary.html.
 
-    Raises
-    ------
-    UserError
-        If an image is no longer the one that was screened; then there are no results.
+    Raises UserError if an image is no longer the one that was screened; then there are no results.
     """
     # written anew as a whole: results of two calls side by side could not be told apart
     plans = [plan for plan, _ in work]

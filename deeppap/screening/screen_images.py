@@ -41,22 +41,12 @@ def screen_images(
 ) -> list[ImageResult]:
     """Screen images and write all results into `out`; what an interrupted call finished is not done again.
 
-    Parameters
-    ----------
-    mpp : float, optional
-        Micrometres a pixel of all images, instead of what their files state.
-    nuclei : Path, optional
-        Nuclei that a person set in the one image.
-    overwrite : bool
-        Whether results of another net may be replaced.
-    run : callable, optional
-        Runs tiles elsewhere than in this process, as `run_here` does. It returns the reason for each that was given
-        up: the results name those, and the same call again tries them once more.
+    `mpp` are micrometres a pixel of all images, instead of what their files state; `nuclei` are those that a person set
+    in the one image; with `overwrite`, results of another net may be replaced. `run` runs tiles elsewhere than in this
+    process, as `run_here` does. It returns the reason for each that was given up: the results name those, and the same
+    call again tries them once more.
 
-    Raises
-    ------
-    UserError
-        See `plan_image` and `deeppap.screening.results`; and if another process is at work in `out`.
+    Raises UserError: see `plan_image` and `deeppap.screening.results`; and if another process is at work in `out`.
     """
     require_nothing_overwritten(out, paths, nuclei)
     # a folder that was there before is somebody's, and is left as it was
@@ -93,10 +83,7 @@ def plan_images(
     The pixel size that one image states may be replaced by `mpp`; among several a contradiction is most likely a
     mistake, and refused.
 
-    Raises
-    ------
-    UserError
-        If an image cannot be screened; of several images, a `ListError` that names each such image.
+    Raises UserError if an image cannot be screened; of several images, a `ListError` that names each such image.
     """
     work, unusable = [], []
     for path in paths:

@@ -4,7 +4,6 @@ import caffe
 import numpy as np
 import pytest
 
-from deeppap.engines import caffe_net
 from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
 from deeppap.engines.caffe_net import CaffeNet, all_blobs, probe_net
 from deeppap.engines.device import Device
@@ -18,33 +17,14 @@ DEPLOY = ROOT / "prototxt/deploy.prototxt"
 NETS = [ROOT / "prototxt" / folder / "deploy.prototxt" for folder in ("", "seven_class", "nucleus_fcn")]
 
 
-def test_the_shapes_are_pycaffes():
-    net = caffe.Net(str(DEPLOY), caffe.TEST)
-    found = probe_net(DEPLOY)
-    assert found["params"] == {name: [list(b.data.shape) for b in blobs] for name, blobs in net.params.items()}
-    assert found["blobs"] == {name: list(blob.data.shape) for name, blob in net.blobs.items()}
-
-
 @pytest.mark.parametrize("deploy", NETS, ids=lambda path: path.parent.name)
-def test_without_caffe_the_shapes_are_the_same(deploy):
-    blobs, params = net_shapes(read_prototxt(deploy, "NetParameter"))
-    expected = probe_net(deploy)
-    assert params == expected["params"]
+def test_the_shapes_are_pycaffes(deploy):
+    net, found = caffe.Net(str(deploy), caffe.TEST), probe_net(deploy)
+    assert found["params"] == {name: [list(b.data.shape) for b in blobs] for name, blobs in net.params.items()}
     # Caffe adds a blob for each layer that reads another's output beside others
-    assert blobs == {name: shape for name, shape in expected["blobs"].items() if "_split_" not in name}
-
-
-def test_a_net_is_asked_about_once_by_its_text(tmp_path, monkeypatch):
-    monkeypatch.setattr(caffe_net, "_shapes_of", {})
-    copy = tmp_path / "copy.prototxt"
-    copy.write_bytes(DEPLOY.read_bytes())
-    found = probe_net(DEPLOY)
-    found["params"].clear()  # what a caller does to it is its own
-    monkeypatch.setattr(caffe_net, "PROBE", ("-c", "raise SystemExit(1)"))
-    assert probe_net(copy)["params"]
-    copy.write_text(copy.read_text().replace("num_output: 1024", "num_output: 512"))
-    with pytest.raises(UserError):
-        probe_net(copy)
+    expected = {name: list(blob.data.shape) for name, blob in net.blobs.items() if "_split_" not in name}
+    assert found["blobs"] == expected
+    assert net_shapes(read_prototxt(deploy, "NetParameter")) == (found["blobs"], found["params"])
 
 
 @pytest.fixture

@@ -133,15 +133,6 @@ def test_a_net_of_the_project_is_exported_whole(folder, tmp_path):
     assert classes is None or last[1].dim_value == classes
 
 
-def test_the_detectors_net_takes_a_field_of_another_size(tmp_path):
-    deploy = ROOT / "prototxt/nucleus_fcn/deploy.prototxt"
-    weights = caffe_weights(tmp_path / "random.caffemodel", deploy)
-    model = net_graph(deploy, weights, [3, 92, 140])
-    assert compare_layers(model, deploy, weights, np.abs(data((1, 3, 92, 140))))[-1].layer == "prob"
-    size = [dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim][1:]
-    assert size == [1, 46, 70]
-
-
 @pytest.fixture
 def comparisons(monkeypatch, tmp_path):
     """The weights that were compared with Caffe, in a cache of the test's own."""

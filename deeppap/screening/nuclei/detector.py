@@ -41,30 +41,16 @@ VALLEY = 0.9  # of the lower maximum: if the way to a higher one stays above tha
 class NucleusDetector:
     """Finds nuclei with NucleusFCN.
 
-    Parameters
-    ----------
-    weights : Path or None
-        A .caffemodel of tools/train_detector.py; None takes the shipped one.
-    confidence : float or None
-        Maxima below it are left out, 0 to 1; None takes the detector's own.
-    device : Device or None
-        The engine that runs the net, and on what; None takes the CPU with an engine that is installed.
+    `weights` are a .caffemodel of tools/train_detector.py, or None for the shipped one. Maxima below `confidence`, 0 to
+    1, are left out; None takes the detector's own. `device` has the engine that runs the net, and on what; None takes
+    the CPU with an engine that is installed.
 
-    Raises
-    ------
-    UserError
-        For a confidence out of range, and weights that are missing, cut short or of another net.
-
-    Attributes
-    ----------
-    work_mpp : float
-        Micrometres of the pixels that it works on; images of that size are not resampled.
-    margin_um : float
-        How far from a tile's edge a nucleus must lie to be found as in the whole image.
+    Raises UserError for a confidence out of range, and weights that are missing, cut short or of another net.
     """
 
-    work_mpp = WORK_MPP
-    # what the net sees to each side, 24, and as far as a neighbour that shares an outline may lie, 16
+    work_mpp = WORK_MPP  # images of that pixel size are not resampled
+    # how far from a tile's edge a nucleus must lie to be found as in the whole image: what the net sees to each side,
+    # 24, and as far as a neighbour that shares an outline may lie, 16
     margin_um = 60.0
 
     def __init__(self, weights: Path | None = None, confidence: float | None = None, device: Device | None = None):
@@ -82,10 +68,7 @@ class NucleusDetector:
         `background` is the grey value of empty glass (`regions.background_of`), which the tiles of one slide share;
         None takes the image's own. An image without nuclei gives an empty list.
 
-        Raises
-        ------
-        UserError
-            For an image of another type or shape, and for a pixel size that no microscope has.
+        Raises UserError for an image of another type or shape, and for a pixel size that no microscope has.
         """
         require_field(image, mpp)
         background = background_of(image) if background is None else background

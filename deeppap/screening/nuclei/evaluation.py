@@ -231,10 +231,7 @@ def seen_in_training(weights: Path, hashes: Mapping[str, Path]) -> str:
 def unseen(weights: Path, sets: Sequence[FieldSet]) -> list[FieldSet]:
     """The sets without the fields that a detector was trained on, by the list beside its weights.
 
-    Raises
-    ------
-    UserError
-        If it was trained on every field of a set.
+    Raises UserError if it was trained on every field of a set.
     """
     learned = _learned_from(weights)
     left = [replace(s, fields=[f for f in s.fields if pixel_sha256(f.image()) not in learned]) for s in sets]
@@ -261,12 +258,8 @@ def cross_validate(
 ) -> dict[str, list[Matched]]:
     """What nets found in the fields that they were not trained on, by set; one net a fold, trained in `folder`.
 
-    Every field is kept whole and is judged once. A second call finds the nets that are trained already.
-
-    Parameters
-    ----------
-    training : (int, int or None, int, Path or None)
-        TrainRequest's crops, iterations, seed and teacher; the seed splits the fields as well.
+    Every field is kept whole and is judged once. A second call finds the nets that are trained already. `training` has
+    TrainRequest's crops, iterations, seed and teacher; the seed splits the fields as well.
     """
     results: dict[str, list[Matched]] = {}
     for fold in range(folds):
@@ -289,10 +282,7 @@ def require_foldable(weights: Path | None, folds: int) -> None:
 def write_evaluation(out: Path, sets: Sequence[FieldSet], results: dict[str, list[Matched]]) -> None:
     """Write a folder: <set>/<field>.png, detections.csv and scores.json; complete or not at all.
 
-    Raises
-    ------
-    UserError
-        If the folder holds anything but an older evaluation.
+    Raises UserError if the folder holds anything but an older evaluation.
     """
     require_all_own(out)
     with complete_or_absent(out) as partial:

@@ -89,11 +89,8 @@ def tidy(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Loose marks made fit to train on: CRIC leaves nuclei unmarked, and its marks lie beside the centres.
 
-    Returns
-    -------
-    (ndarray, ndarray, ndarray)
-        The marks moved to the middle of their regions, float64 (N, 2), the nuclei's radii in micrometres, float64
-        (N,), and where the teacher finds nuclei without a mark, uint8 (H, W) 0 or UNKNOWN.
+    Returns the marks moved to the middle of their regions, float64 (N, 2), the nuclei's radii in micrometres, float64
+    (N,), and where the teacher finds nuclei without a mark, uint8 (H, W) 0 or UNKNOWN.
     """
     middles, radii, scores = outlined(image, mpp, points)
     near = np.linalg.norm(middles - points, axis=1) * mpp <= MOVED
@@ -219,10 +216,7 @@ def write_crops(
 
     `teacher` are the weights of the detector that finds what incomplete marks leave out; None takes the shipped ones.
 
-    Raises
-    ------
-    UserError
-        If the disk fills up. The caller gives a partial folder and renames it when all is complete.
+    Raises UserError if the disk fills up. The caller gives a partial folder and renames it when all is complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, count * CROP_BYTES)

@@ -59,10 +59,7 @@ class FieldSet:
 def open_sets(folders: Sequence[Path], sizes: Sequence[float], incomplete: Sequence[str] = ()) -> list[FieldSet]:
     """One set a folder; one pixel size for all, or one for each; `incomplete` names the folders with incomplete marks.
 
-    Raises
-    ------
-    UserError
-        For a number of pixel sizes that fits no folder, and a name in `incomplete` that is no folder's.
+    Raises UserError for a number of pixel sizes that fits no folder, and a name in `incomplete` that is no folder's.
     """
     if len(sizes) not in (1, len(folders)):
         do = "Give `mpp` once for all, or once for each folder, in their order."
@@ -88,10 +85,7 @@ def open_sets(folders: Sequence[Path], sizes: Sequence[float], incomplete: Seque
 def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tuple[list[FieldSet], list[FieldSet]]:
     """The training and the test fields of one fold, every group of fields whole, every set split by itself.
 
-    Raises
-    ------
-    UserError
-        If a set has fewer groups of fields than there are folds.
+    Raises UserError if a set has fewer groups of fields than there are folds.
     """
     train, test = [], []
     for one in sets:
@@ -109,10 +103,7 @@ def split_sets(sets: Sequence[FieldSet], fold: int, folds: int, seed: int) -> tu
 def read_fields(folder: Path) -> list[Field]:
     """Every field of a folder that has points or a mask, by name; other images are ignored.
 
-    Raises
-    ------
-    UserError
-        For a folder without such fields, and for points that cannot be read or lie outside their image.
+    Raises UserError for a folder without such fields, and for points that cannot be read or lie outside their image.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -31,11 +31,8 @@ class CsvPoint(NamedTuple):
 def read_points(path: Path) -> Iterator[CsvPoint]:
     """The points of a CSV, which may end in .gz; empty lines are skipped.
 
-    Raises
-    ------
-    UserError
-        For a file without these columns, one of boxes or of shares of the image, and naming the line that has no
-        numbers or too few values.
+    Raises UserError for a file without these columns, one of boxes or of shares of the image, and naming the line that
+    has no numbers or too few values.
     """
     try:
         with open_text(path, "utf-8-sig") as file:

@@ -87,10 +87,8 @@ class TrainRequest:
 def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = print) -> Path:
     """Train to the end, from the newest whole snapshot if there is one; returns the .caffemodel in `folder`.
 
-    Raises
-    ------
-    UserError
-        For fields without nuclei, a folder that holds another training, and with Caffe's own reason if it fails.
+    Raises UserError for fields without nuclei, a folder that holds another training, and with Caffe's own reason if it
+    fails.
     """
     require_nuclei(request.sets)
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,10 +20,7 @@ PIECES = {".dcm": (".dcm",), ".vms": (".jpg", ".jpeg", ".opt"), ".vmu": (".ngr",
 def open_slide(path: Path) -> Slide:
     """Open a field image or a slide.
 
-    Raises
-    ------
-    UserError
-        For a file that is missing, of another format, cut short, or of a kind that cannot be screened.
+    Raises UserError for a file that is missing, of another format, cut short, or of a kind that cannot be screened.
     """
     path = Path(path)
     if not path.is_file():
@@ -55,11 +52,8 @@ def companions(path: Path) -> list[Path]:
 def find_images(paths: list[Path]) -> list[Path]:
     """The images that were named, and those of the folders that were named.
 
-    Raises
-    ------
-    UserError
-        For a folder without images, for two images whose results would lie in one folder, and for a name that no
-        table can hold.
+    Raises UserError for a folder without images, for two images whose results would lie in one folder, and for a name
+    that no table can hold.
     """
     found = []
     for path in paths:

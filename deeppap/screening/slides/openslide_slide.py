@@ -125,10 +125,8 @@ class OpenSlideSlide:
 def probe(path: Path, size: int, changed: int) -> None:
     """Open a slide in a process of its own first: GLib ends the process where a slide asks for absurd memory.
 
-    Raises
-    ------
-    UserError
-        If that process ended so, or took too long. `size` and `changed` are the file's, so that one probe is enough.
+    Raises UserError if that process ended so, or took too long. `size` and `changed` are the file's, so that one probe
+    is enough.
     """
     command = [sys.executable, "-c", PROBE, str(path)]
     try:

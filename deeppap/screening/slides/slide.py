@@ -99,10 +99,7 @@ def read_pieces(
 def one_pixel_size(path: Path, stated: PixelSize) -> tuple[float | None, str]:
     """The pixel size that a file states, None if no microscope has it, and what it states, in words.
 
-    Raises
-    ------
-    UserError
-        If pixels are not square: views are cut by one size.
+    Raises UserError if pixels are not square: views are cut by one size.
     """
     low, high = PIXEL_SIZES
     x, y, words = stated
