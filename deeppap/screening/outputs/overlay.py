@@ -1,14 +1,17 @@
 """overlay.png: a field with every nucleus ringed in its score's colour, a scale bar and a legend."""
 
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from deeppap.io.files import write_bytes
 from deeppap.screening.cells import ABNORMAL, COLOURS, ScreenedCell, legend
 
-FONT, WHITE, BLACK = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255), (20, 20, 20)
+WHITE, BLACK = (255, 255, 255), (20, 20, 20)
+FONT_SIZE = 13
 RING = 7.0  # micrometres: a ring's radius if there is no outline
 SMALLEST = 2  # pixels of a ring's radius on a slide made small
 STRIP = 66  # pixels below the picture for scale bar and legend
@@ -69,7 +72,7 @@ class Overlay:
             cv2.circle(strip, (at + 8, 23), 8, colour[::-1], thick, cv2.LINE_AA)
             at = _write(strip, scores, at + 22, 28) + 16
         found = f"{self.cells} cells, {self.abnormal} with P(abnormal) of {self.threshold:g} or more (thick)."
-        _write(strip, f"{found} Not a medical device.", 10, 58)
+        _write(strip, f"Not a medical device. {found}", 10, 58)
         return strip
 
 
@@ -77,11 +80,21 @@ def scale_bar(pixels: int, mpp: float) -> tuple[int, str]:
     """The longest round length that takes at most a fifth of a picture's width: in pixels, and in words."""
     longest = pixels * mpp / 5
     micrometres = max([length for length in LENGTHS if length <= longest], default=LENGTHS[0])
-    words = f"{micrometres} um" if micrometres < 1000 else f"{micrometres // 1000} mm"
+    words = f"{micrometres} µm" if micrometres < 1000 else f"{micrometres // 1000} mm"
     return max(1, round(micrometres / mpp)), words
 
 
 def _write(picture: np.ndarray, words: str, x: int, y: int) -> int:
-    """Write words and return the column where they end."""
-    cv2.putText(picture, words, (x, y), FONT, 0.45, BLACK, 1, cv2.LINE_AA)
-    return x + cv2.getTextSize(words, FONT, 0.45, 1)[0][0]
+    """Write words on the line `y` and return the column where they end."""
+    written = Image.fromarray(picture)
+    ImageDraw.Draw(written).text((x, y), words, BLACK, font(), anchor="ls")
+    picture[:] = np.asarray(written)
+    return x + round(font().getlength(words))
+
+
+@cache
+def font() -> ImageFont.FreeTypeFont:
+    """A font with a µ: those of OpenCV and Pillow have none."""
+    from matplotlib import get_data_path  # a tenth of a second that only pictures need
+
+    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", FONT_SIZE)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeppap.screening.cells import COLOURS, colour_of
-from deeppap.screening.outputs.overlay import STRIP, Overlay, scale_bar
+from deeppap.screening.outputs.overlay import STRIP, Overlay, font, scale_bar
 from tests.support.screening import cell_at
 
 
@@ -49,12 +49,17 @@ def test_strip_has_a_legend_and_a_scale_bar(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "mpp", "words"), [(1280, 0.2, "50 um"), (2048, 10, "2 mm"), (100, 0.05, "1 um"), (2000, 0.5, "200 um")]
+    ("pixels", "mpp", "words"), [(1280, 0.2, "50 µm"), (2048, 10, "2 mm"), (100, 0.05, "1 µm"), (2000, 0.5, "200 µm")]
 )
 def test_scale_bar_states_its_length(pixels, mpp, words):
     length, found = scale_bar(pixels, mpp)
     assert found == words
     assert length <= pixels / 5
+
+
+def test_the_font_has_every_letter_of_the_scale_bar():
+    absent = bytes(font().getmask("\ufffe"))
+    assert all(bytes(font().getmask(letter)) != absent for letter in "0123456789µm")
 
 
 def test_five_colours_that_the_colour_blind_tell_apart():
