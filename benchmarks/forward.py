@@ -10,6 +10,7 @@ Libraries and precisions that this machine does not have are left out; PyTorch i
 import importlib.util
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
@@ -188,45 +189,26 @@ def is_here(name: str, package: str) -> bool:
     return True
 
 
-class OwnProcess:
+def own_process(make: Callable[[Path, int], Run], model: Path, threads: int) -> ProcessPoolExecutor:
     """Something measured in a process of its own, so that libraries do not share threads."""
-
-    def __init__(self, make: Callable[[Path, int], Run], model: Path, threads: int):
-        context = get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, make, model, threads), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def __call__(self, batch: int) -> np.ndarray:
-        """What one run on `batch` crops gives."""
-        self.pipe.send(batch)
-        return self.pipe.recv()
-
-    def close(self) -> None:
-        """End the process."""
-        self.pipe.send(0)
-        self.process.join()
+    return ProcessPoolExecutor(1, get_context("spawn"), begin, (make, model, threads))
 
 
-def serve(pipe, make: Callable[[Path, int], Run], model: Path, threads: int) -> None:
-    """Run whatever comes through the pipe, in the new process."""
+def begin(make: Callable[[Path, int], Run], model: Path, threads: int) -> None:
+    """Make ready what `run_once` runs, in the new process."""
+    global made
     os.environ.update(OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")  # before any library is loaded
-    run = make(model, threads)
-    while batch := pipe.recv():
-        pipe.send(run(batch))
+    made = make(model, threads)
 
 
-def side_by_side(processes: list[OwnProcess], batch: int) -> Task:
+def run_once(batch: int) -> np.ndarray:
+    """What one run on `batch` crops gives."""
+    return made(batch)
+
+
+def side_by_side(processes: list[ProcessPoolExecutor], batch: int) -> Task:
     """Runs all of them at once, each on `batch` crops; seconds for the work of one."""
-
-    def all_at_once() -> None:
-        for one in processes:
-            one.pipe.send(batch)
-        for one in processes:
-            one.pipe.recv()
-
-    task = timed(all_at_once)
+    task = timed(lambda: [done.result() for done in [one.submit(run_once, batch) for one in processes]])
     return lambda: task() / len(processes)
 
 
@@ -234,14 +216,10 @@ def compare(args, kinds: dict, batches: tuple[int, ...], rounds: int, title: str
     """Speed of every library over Caffe's, batch after batch; of forward passes also how far probabilities differ."""
     model, cores = random_net(args.folder), usable_cores()
     with ExitStack() as stack:
-
-        def start(make: Callable, threads: int) -> OwnProcess:
-            process = OwnProcess(make, model, threads)
-            stack.callback(process.close)
-            return process
-
-        running = {name: start(make, cores) for name, (make, package) in kinds.items() if is_here(name, package)}
-        single = [start(caffe_forward, 1) for _ in range(cores)] if kinds is FORWARD else []
+        here = {name: make for name, (make, package) in kinds.items() if is_here(name, package)}
+        running = {name: stack.enter_context(own_process(make, model, cores)) for name, make in here.items()}
+        ones = range(cores if kinds is FORWARD else 0)
+        single = [stack.enter_context(own_process(caffe_forward, model, 1)) for _ in ones]
         for batch in batches:
             tasks = {name: side_by_side([one], batch) for name, one in running.items()}
             if single and batch == batches[-1]:
@@ -252,7 +230,7 @@ def compare(args, kinds: dict, batches: tuple[int, ...], rounds: int, title: str
                 if name != "Caffe":
                     show(f"{title} of {batch}, {name} over Caffe", ratios(seconds["Caffe"], values), "x")
         if kinds is FORWARD:
-            reference, *others = ((name, one(batches[-1])) for name, one in running.items())
+            reference, *others = ((name, one.submit(run_once, batches[-1]).result()) for name, one in running.items())
             for name, found in others:
                 show(f"{name} and Caffe, largest difference", [float(np.abs(found - reference[1]).max())], "")
 

@@ -64,27 +64,21 @@ class MadeSlide:
         small = [cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for image in self.images]
         block = BLOCK // shrink
         across = _tiles_across(self.side // shrink)
-        per_block, per_tile = block // TILE, TILE // block
+        blocks, parts = max(1, TILE // block), max(1, block // TILE)  # along a tile, and tiles along a block
 
         # keyed by the fields' numbers: a slide has far fewer different tiles than tiles
         @lru_cache(maxsize=4096)
-        def tile_of_one_block(kind: int, row: int, column: int) -> bytes:
-            return _jpeg(small[kind][row * TILE :, column * TILE :][:TILE, :TILE])
-
-        @lru_cache(maxsize=4096)
-        def tile_of_many_blocks(kinds: bytes) -> bytes:
-            grid = np.frombuffer(kinds, np.uint8).reshape(per_tile, per_tile)
-            return _jpeg(np.vstack([np.hstack([small[kind] for kind in row]) for row in grid]))
+        def tile(kinds: bytes, row: int, column: int) -> bytes:
+            grid = np.frombuffer(kinds, np.uint8).reshape(blocks, blocks)
+            image = np.vstack([np.hstack([small[kind] for kind in line]) for line in grid])
+            return _jpeg(image[row * TILE :, column * TILE :][:TILE, :TILE])
 
         for row in range(across):
             for column in range(across):
-                if block >= TILE:
-                    kind = int(self.grid[row // per_block, column // per_block])
-                    yield tile_of_one_block(kind, row % per_block, column % per_block)
-                else:
-                    kinds = self.grid[row * per_tile :, column * per_tile :][:per_tile, :per_tile]
-                    kinds = np.pad(kinds, [(0, per_tile - n) for n in kinds.shape])  # glass beyond the edge
-                    yield tile_of_many_blocks(kinds.tobytes())
+                top, left = row // parts * blocks, column // parts * blocks
+                kinds = self.grid[top : top + blocks, left : left + blocks]
+                kinds = np.pad(kinds, [(0, blocks - n) for n in kinds.shape])  # glass beyond the edge
+                yield tile(kinds.tobytes(), row % parts, column % parts)
 
 
 def _tiles_across(side: int) -> int:

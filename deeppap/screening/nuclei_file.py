@@ -73,9 +73,8 @@ def read_nuclei(
 
     Raises UserError naming the feature or the line, for every one that cannot be used; none is skipped.
     """
-    name = path.name.lower().removesuffix(".gz")
     found = []
-    read, begin = (_csv, (0, 0)) if name.endswith(".csv") else (_geojson, origin)
+    read, begin = (_csv, (0, 0)) if path.suffix.lower() == ".csv" else (_geojson, origin)
     for where, one in read(path, image, mpp):
         nucleus = one.moved(*begin)
         if not (-0.5 <= nucleus.x <= size[0] - 0.5 and -0.5 <= nucleus.y <= size[1] - 0.5):

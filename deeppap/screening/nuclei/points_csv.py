@@ -1,16 +1,13 @@
 """Nuclei as points in a CSV with the columns x and y, or nucleus_x and nucleus_y, as spreadsheets write it."""
 
-import csv
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import Centres, names_of, sniffed_rows, with_point
+from data_prep.csv_dialect import Centres, csv_lines, names_of, with_point
 from deeppap.io.errors import UserError
-from deeppap.io.files import BROKEN, open_text
-from deeppap.io.names import unquoted
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
 # columns that only a table of boxes has, whatever else their names hold: width, box_w, x2, xmax
@@ -29,42 +26,33 @@ class CsvPoint(NamedTuple):
 
 
 def read_points(path: Path) -> Iterator[CsvPoint]:
-    """The points of a CSV, which may end in .gz; empty lines are skipped.
+    """The points of a CSV; empty lines are skipped.
 
     Raises UserError for a file without these columns, one of boxes or of shares of the image, and naming the line that
     has no numbers or too few values.
     """
-    try:
-        with open_text(path, "utf-8-sig") as file:
-            reader, separator = sniffed_rows(file)
-            header = [name.strip().lower() for name in next(reader, [])]
-            names = next((pair for pair in XY if set(pair) <= set(header)), None)
-            if names is None:
-                expected = "columns x and y, or nucleus_x and nucleus_y"
-                raise UserError(path, expected, names_of(header), "Name them in the first line.")
-            if len(set(header)) < len(header):
-                twice = next(name for name in header if header.count(name) > 1)
-                raise UserError(
-                    path, "columns of different names", f"{twice or 'no name'} twice", "Rename one of them."
-                )
-            if names == XY[0] and sum(SIDE.fullmatch(name) is not None for name in header) >= 2:
-                do = "Import them by tools/import_labels.py, or give each nucleus' centre as nucleus_x and nucleus_y."
-                raise UserError(path, "the centres of nuclei", "boxes, whose x and y may be a corner's", do)
-            centres = Centres(path)
-            for row in filter(any, reader):
-                where = f"{path}, line {reader.line_num}"
-                if len(row) != len(header):
-                    raise UserError(where, f"{len(header)} values", f"{len(row)}", "Correct the line.")
-                cell = dict(zip(header, (unquoted(value.strip()) for value in row), strict=True))
-                x, y = (_number(where, with_point(cell[name], separator)) for name in names)
-                centres.add(x, y)
-                label = cell.get("bethesda") or cell.get("label")
-                yield CsvPoint(where, x, y, cell.get("image"), label, cell.get("group"))
-            centres.require_pixels()
-    except OSError as error:
-        raise UserError(path, "a CSV file", error.strerror or str(error), "Check the path.") from None
-    except (*BROKEN, csv.Error, UnicodeDecodeError) as error:
-        raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+    lines = csv_lines(path, lambda name: name.strip().lower())
+    _, header, separator = next(lines)
+    names = next((pair for pair in XY if set(pair) <= set(header)), None)
+    if names is None:
+        expected = "columns x and y, or nucleus_x and nucleus_y"
+        raise UserError(path, expected, names_of(header), "Name them in the first line.")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise UserError(path, "columns of different names", f"{twice or 'no name'} twice", "Rename one of them.")
+    if names == XY[0] and sum(SIDE.fullmatch(name) is not None for name in header) >= 2:
+        do = "Import them by tools/import_labels.py, or give each nucleus' centre as nucleus_x and nucleus_y."
+        raise UserError(path, "the centres of nuclei", "boxes, whose x and y may be a corner's", do)
+    centres = Centres(path)
+    for number, values, _ in lines:
+        where = f"{path}, line {number}"
+        if len(values) != len(header):
+            raise UserError(where, f"{len(header)} values", f"{len(values)}", "Correct the line.")
+        cell = dict(zip(header, values, strict=True))
+        x, y = (_number(where, with_point(cell[name], separator)) for name in names)
+        centres.add(x, y)
+        yield CsvPoint(where, x, y, cell.get("image"), cell.get("bethesda") or cell.get("label"), cell.get("group"))
+    centres.require_pixels()
 
 
 def _number(where: str, text: str) -> float:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import files_of, is_tiff
+from deeppap.io.image_file import files_of, is_tiff, read_field
 from deeppap.io.names import require_printable
-from deeppap.screening.slides.field_image import FieldImage
-from deeppap.screening.slides.slide import Slide
+from deeppap.screening.slides.slide import Box, Damage, Slide
 
 OPENSLIDE = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".tf8", *OPENSLIDE)
@@ -15,6 +16,22 @@ PARTS, RECORD = "parts", "screen.json"
 RESULTS = ("cells.csv", "cells.parquet", "gallery.html", "summary.html", RECORD)
 # slides that come in many files: the extension of the one that is named, and those of the others
 PIECES = {".dcm": (".dcm",), ".vms": (".jpg", ".jpeg", ".opt"), ".vmu": (".ngr", ".jpg", ".jpeg", ".opt")}
+
+
+class FieldImage:
+    """A PNG, BMP or JPEG, decoded whole. These formats state no pixel size that can be trusted."""
+
+    mpp, stated, origin = None, "none", (0, 0)
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.image = read_field(path)
+        height, width = self.image.shape[:2]
+        self.levels, self.colour = [(width, height)], self.image.ndim == 3
+
+    def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:
+        """See `Slide.read`; a decoded image has no damage."""
+        return self.image[box.y : box.bottom, box.x : box.right], []
 
 
 def open_slide(path: Path) -> Slide:

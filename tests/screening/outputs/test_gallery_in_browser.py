@@ -8,7 +8,7 @@ import pytest
 from deeppap.screening.outputs.pages import Gallery, write_summary
 from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
-from deeppap.screening.slides.field_image import FieldImage
+from deeppap.screening.slides.open_slide import FieldImage
 from tests.support.browser import INSIDE, TOO_WIDE, WITHOUT_NAME, until
 from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of

@@ -13,7 +13,7 @@ from deeppap.screening.cells import COLOURS
 from deeppap.screening.outputs.pages import FEW, Gallery, write_summary
 from deeppap.screening.parts import Part
 from deeppap.screening.results import ImageResult
-from deeppap.screening.slides.field_image import FieldImage
+from deeppap.screening.slides.open_slide import FieldImage
 from deeppap.screening.slides.slide import Box, Damage
 from tests.support.pictures import plain
 from tests.support.screening import cell_at, plain_settings, plan_of

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
-from deeppap.screening.slides.field_image import FieldImage
-from deeppap.screening.slides.open_slide import companions, find_images, open_slide
+from deeppap.screening.slides.open_slide import FieldImage, companions, find_images, open_slide
 from tests.support.pictures import plain
 
 
