@@ -176,7 +176,7 @@ def trials(args: argparse.Namespace) -> list[dict]:
     before, before_held = (scores(head, first_layer(head, inputs)) for inputs in (own, own_held))
     new, new_held = (features(model, cells, mean, rng)[0] for cells in (others, held))
     old, old_held = (first_layer(head, inputs) for inputs in (new, new_held))
-    reference = model.ood_reference("caffe", print)
+    reference = model.ood_reference(print)
     ood = [reference.score(of_cell) if reference else np.nan for of_cell in maps]
     screened = [
         as_screened(cell.image.name, *cell.centre, score, unlike)

@@ -88,7 +88,7 @@ def screened(rows: Sequence[dict], folder: Path) -> list[ScreenedCell]:
     """The cells of a manifest with the scores of a run of `tools/validate.py`, as a screening would have them."""
     run, path = load_run(folder), folder / "fold0" / "ood.csv"
     scores, ood = dict(zip(run.ids, run.pooled("scores"), strict=True)), {}
-    if path.exists():  # ONNX Runtime tells nothing of it
+    if path.exists():  # a net of few cells has no reference
         with path.open(newline="", encoding="utf-8") as file:
             ood = {row["id"]: float(row["ood_score"]) for row in csv.DictReader(file)}
     centres = ((row["id"], float(row["nucleus_x"]), float(row["nucleus_y"]), row["image"]) for row in rows)

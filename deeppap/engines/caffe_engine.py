@@ -11,10 +11,9 @@ from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import CaffeNet, probe_net
 from deeppap.engines.crops import CROPS, corners
-from deeppap.engines.deploy import Deploy, crop_and_classes, read_deploy
+from deeppap.engines.deploy import Deploy, crop_and_classes, read_deploy, require_blob
 from deeppap.engines.device import Device
 from deeppap.engines.engine import Engine, ViewInput
-from deeppap.io.errors import UserError
 
 CPU_BATCH = 50  # crops; larger ones are no faster on the CPU
 GPU_BATCH = 1000  # one cell of the paper
@@ -48,23 +47,14 @@ class CaffeEngine(Engine):
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
         return self.in_batches(self._forward, crops)
 
-    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means."""
-        self.require_layer(layer)
-        # an empty array in front: no crops give no rows, with as many columns as ever
-        prob = [np.empty((0, self.classes), np.float32)]
-        features = [self.net.channel_means(layer)[:0]]
-        for start in range(0, len(crops), self.batch):
-            prob.append(self._forward(crops[start : start + self.batch]))
-            features.append(self.net.channel_means(layer))
-        return self.finite(np.concatenate(prob)), np.concatenate(features)
+    def show(self, layer: str) -> None:
+        """See `Engine.show`: Caffe keeps every blob of a pass."""
+        require_blob(self.deploy, layer)
+        self.layer = layer
 
-    def require_layer(self, layer: str) -> None:
-        """UserError if the net has no blob of that name."""
-        if layer not in self.net.blobs:
-            raise UserError(
-                self.deploy.path, f"a blob {layer}", ", ".join(self.net.blobs), "Give ConvNet-T's prototxt."
-            )
+    def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.forward_with_layer`."""
+        return self._forward(crops), self.net.channel_means(self.layer)
 
     def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
         """An input for whole views: on a GPU they are cropped there, else by NumPy."""
@@ -125,7 +115,7 @@ class CaffeViews(ViewInput):
     def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and the layer's means for each view's centre crop: those come first in this net."""
         if self.layer != layer:
-            self.engine.require_layer(layer)
+            require_blob(self.engine.deploy, layer)
             self.layer, self.net = layer, None  # frees the memory of the old net before a new one is loaded
             self.net = self._load()
         prob = self(memory)

@@ -80,6 +80,13 @@ def crop_and_classes(deploy: Deploy, blobs: Shapes) -> tuple[int, int]:
     return side[0], prob[1]
 
 
+def require_blob(deploy: Deploy, name: str) -> None:
+    """UserError if a net has no blob of that name."""
+    blobs = dict.fromkeys(top for layer in deploy.message.layer for top in layer.top)
+    if name not in blobs:
+        raise UserError(deploy.path, f"a blob {name}", ", ".join(blobs), "Give ConvNet-T's prototxt.")
+
+
 def allowed_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
     """The shapes of a net's blobs and parameters; ValueError with the reason if it is not allowed."""
     # the formats of 2014 and before (`layers`, `input_dim`) would be upgraded by Caffe after this check

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from deeppap.io.errors import FieldError
-from deeppap.io.machine import wanted_threads
+from deeppap.io.machine import extra, wanted_threads
 from deeppap.records.provenance import machine
 
 # every engine with its precisions; Caffe is the reference that the others are compared with
@@ -151,15 +151,19 @@ def require_engine(engine: str, precision: str) -> None:
 def uses_gpu(engine: str) -> bool:
     """Whether an engine uses a GPU if there is one. ONNX Runtime does only with its GPU package."""
     if engine == "onnxruntime":
-        import onnxruntime
-
-        return CUDA in onnxruntime.get_available_providers()
+        return CUDA in import_onnxruntime().get_available_providers()
     return engine == "caffe"
 
 
 def has_bfloat16() -> bool:
     """Whether OpenVINO computes in bfloat16 on this processor."""
     return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import ONNX Runtime without its telemetry, which would tell Microsoft of every session."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded; a later call comes too late
+    return extra("onnxruntime", "running a net as ONNX", "engines")
 
 
 def import_openvino() -> ModuleType:

@@ -10,7 +10,7 @@ import numpy as np
 from deeppap.engines.crops import CROPS, crop_views
 from deeppap.engines.deploy import Deploy
 from deeppap.engines.device import Device, require_engine
-from deeppap.io.errors import FieldError, UserError
+from deeppap.io.errors import UserError
 
 Fill = Callable[[np.ndarray, np.ndarray], None]
 
@@ -39,7 +39,7 @@ class ViewInput(ABC):
     def with_layer(self, memory: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and of the same pass a layer's output for each view's centre crop, float32 (count, C).
 
-        A layer of feature maps gives each map's mean; UserError of an engine that does not show its layers.
+        A layer of feature maps gives each map's mean.
         """
 
 
@@ -61,14 +61,23 @@ class Engine(ABC):
         Raises UserError where they are not finite.
         """
 
-    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        """As a call, and of the same pass a layer's output for each crop, float32 (N, C): feature maps as their means.
+    @abstractmethod
+    def show(self, layer: str) -> None:
+        """Make ready to give a blob's means too; UserError if the net has no blob of that name."""
 
-        Raises UserError where the engine does not show its layers, or the net has none of that name.
+    @abstractmethod
+    def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (N, K) of one batch, and the means (N, C) of the blob that `show` named; float32."""
+
+    def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means.
+
+        Raises UserError if the net has no blob of that name.
         """
-        # an exported graph has one output: only Caffe keeps every blob of a pass
-        found = f"{self.name}, which gives probabilities alone"
-        raise FieldError("engine", f"an engine that shows the layer {layer}", found, "Use caffe.")
+        self.show(layer)
+        parts = [self.forward_with_layer(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
+        prob, means = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return self.finite(prob), means
 
     def finite(self, prob: np.ndarray) -> np.ndarray:
         """The same probabilities, refused where they are none: finite weights can still overflow."""

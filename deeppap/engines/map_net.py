@@ -1,6 +1,7 @@
 """A fully convolutional net, from a picture of any size to a map, run by any engine."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from google.protobuf.message import Message
 from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.device import Device, require_engine
 from deeppap.engines.net_geometry import net_shapes
-from deeppap.engines.onnx_engine import Run, graph_runner
+from deeppap.engines.onnx_engine import graph_runner
 from deeppap.engines.weights_file import check_weights
 from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.machine import extra
+
+MapNet = Callable[[np.ndarray], np.ndarray]  # (1, C, H, W) to (1, K, h, w), float32
 
 
 def installed_engine() -> Device:
@@ -22,7 +25,7 @@ def installed_engine() -> Device:
     return Device(engine=names[0] if names else "caffe", without_gpu=True)
 
 
-def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> Run:
+def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet:
     """A net whose layers keep their sizes in proportion, with weights in it: (1, C, H, W) to (1, K, h, w), float32.
 
     Raises UserError for weights that are missing, cut short or of another net, and an engine that is not installed.
@@ -38,7 +41,8 @@ def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> Run:
             return net.forward()
 
         return by_caffe
-    return graph_runner(_of_any_size(deploy, weights), device, "float32")
+    run = graph_runner(_of_any_size(deploy, weights), device, "float32")
+    return lambda data: run(data)[0]
 
 
 def _of_any_size(deploy: Path, weights: Path) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.engines.deploy import Deploy
-from deeppap.engines.device import CUDA, Device, import_openvino, uses_gpu
+from deeppap.engines.device import CUDA, Device, import_onnxruntime, import_openvino, uses_gpu
 from deeppap.engines.engine import Engine
 from deeppap.engines.onnx_proof import proven_graph
 from deeppap.io.errors import FieldError
@@ -14,7 +14,7 @@ from deeppap.io.machine import wanted_threads
 
 BATCH = 50  # crops; larger ones are no faster
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names; by default it takes bfloat16 on a CPU with AMX
-Run = Callable[[np.ndarray], np.ndarray]  # one batch, float32, to its output in new memory
+Run = Callable[[np.ndarray], list[np.ndarray]]  # one batch, float32, to the graph's outputs in new memory
 
 
 class OnnxEngine(Engine):
@@ -29,22 +29,33 @@ class OnnxEngine(Engine):
         sha256: str | None = None,
     ):
         self.name, self.model, self.precision, self.batch = device.engine, model, device.precision, batch or BATCH
-        graph, self.crop, self.classes = proven_graph(deploy, model, sha256)
-        self.hardware, self.run = device.scores_on, graph_runner(graph, device, device.precision)
+        self.device, self.hardware, self.net, self.shown = device, device.scores_on, (deploy, model, sha256), None
+        graph, self.crop, self.classes = proven_graph(*self.net)
+        self.run = graph_runner(graph, device, device.precision)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
-        return self.in_batches(self.run, crops)
+        return self.in_batches(lambda batch: self.run(batch)[0], crops)
+
+    def show(self, layer: str) -> None:
+        """See `Engine.show`: a graph has no outputs but those that it was made with."""
+        if self.shown != layer:
+            self.run = graph_runner(proven_graph(*self.net, layer)[0], self.device, self.precision)
+            self.shown = layer
+
+    def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.forward_with_layer`."""
+        prob, means = self.run(crops)
+        return prob, means
 
 
 def graph_runner(graph: bytes, device: Device, precision: str) -> Run:
-    """A graph of one input and one output, opened by the engine that the device names."""
+    """A graph of one input, opened by the engine that the device names."""
     return _onnxruntime(graph, device) if device.engine == "onnxruntime" else _openvino(graph, precision)
 
 
 def _onnxruntime(graph: bytes, device: Device) -> Run:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = wanted_threads()
     # between two batches the cores render views, so idle threads must not spin
@@ -57,7 +68,7 @@ def _onnxruntime(graph: bytes, device: Device) -> Run:
     if on_gpu and CUDA not in session.get_providers():
         raise FieldError("gpu", "a GPU that onnxruntime can use", "none", "Give none.")
     name = session.get_inputs()[0].name
-    return lambda data: session.run(None, {name: data})[0]
+    return lambda data: session.run(None, {name: data})
 
 
 def _openvino(graph: bytes, precision: str) -> Run:
@@ -71,10 +82,10 @@ def _openvino(graph: bytes, precision: str) -> Run:
     }
     request = core.compile_model(core.read_model(graph), "CPU", options).create_infer_request()
 
-    def run(data: np.ndarray) -> np.ndarray:
+    def run(data: np.ndarray) -> list[np.ndarray]:
         data = np.ascontiguousarray(data)  # a variable keeps it alive: the request only borrows the memory
         request.set_input_tensor(openvino.Tensor(data, shared_memory=True))
         request.infer()
-        return request.get_output_tensor(0).data.copy()
+        return [output.data.copy() for output in request.output_tensors]
 
     return run

@@ -11,13 +11,14 @@ import numpy as np
 from google.protobuf.message import Message
 from onnx import helper, numpy_helper
 
-from deeppap.engines.deploy import Deploy, read_deploy
+from deeppap.engines.deploy import Deploy, read_deploy, require_blob
 from deeppap.engines.net_geometry import Shapes, net_shapes, window_of
 from deeppap.engines.weights_file import blob_array, check_weights, layers_of
 from deeppap.io.errors import UserError
 
 OPSET, IR = 17, 8  # of 2022, so that every runtime of today reads it
 PRODUCER = "deeppap-caffe"
+MEANS = "layer_means"  # the output that has a blob's means
 FLOAT, UINT8 = 1, 2  # onnx.TensorProto's numbers
 
 
@@ -39,10 +40,11 @@ class Builder:
         return name
 
 
-def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> Message:
+def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None, shown: str | None = None) -> Message:
     """The net as an ONNX ModelProto; its batch is free, every other size fixed.
 
-    `sha256` is of the weights' bytes, where it is known.
+    `sha256` is of the weights' bytes, where it is known. `shown` is a blob whose means over its maps the graph gives
+    too.
 
     Raises UserError for a layer that cannot be exported, or weights that do not belong to the net.
     """
@@ -60,11 +62,29 @@ def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -
     taken = {name for layer in net.layer for name in layer.bottom}
     inputs = [layer.top[0] for layer in net.layer if layer.type == "Input"]
     outputs = [layer.top[0] for layer in net.layer if layer.top[0] not in taken]
+    if shown is not None:
+        outputs.append(_add_means(_latest_name(deploy, net, shown), blobs, build))
     inputs, outputs = (
         [helper.make_tensor_value_info(name, FLOAT, ["N", *blobs[name][1:]]) for name in names]
         for names in (inputs, outputs)
     )
     return model_of(helper.make_graph(build.nodes, net.name or "net", inputs, outputs, build.values))
+
+
+def _latest_name(deploy: Path | Deploy, net: Message, blob: str) -> str:
+    """What the last output that a deploy net writes into a blob is called in `with_named_outputs` of it."""
+    deploy = read_deploy(deploy)
+    require_blob(deploy, blob)
+    layers = zip(deploy.message.layer, net.layer, strict=True)
+    return [named.top[0] for layer, named in layers if blob in layer.top][-1]
+
+
+def _add_means(name: str, blobs: Shapes, build: Builder) -> str:
+    """Add what averages maps, and return the name of its output (N, C)."""
+    blobs[MEANS] = blobs[name][:2]
+    if len(blobs[name]) == 2:  # no maps
+        return build.node("Identity", [name], MEANS)
+    return build.node("ReduceMean", [name], MEANS, axes=[2, 3], keepdims=0)
 
 
 def model_of(graph: Message) -> Message:

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from deeppap.engines.caffe_net import all_blobs
 from deeppap.engines.crops import seeded_crops
 from deeppap.engines.deploy import Deploy, crop_and_classes, read_deploy
-from deeppap.engines.device import caffe_select
+from deeppap.engines.device import caffe_select, import_onnxruntime
 from deeppap.io.errors import UserError
 from deeppap.io.files import digest, sha256_file, write_text
 from deeppap.io.machine import extra
@@ -42,10 +42,12 @@ class LayerDifference:
         return f"{self.layer:12} {self.largest:.2e} of {self.range:.4g} ({self.share:.1e})"
 
 
-def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> tuple[bytes, int, int]:
+def proven_graph(
+    deploy: Path | Deploy, weights: Path, sha256: str | None = None, shown: str | None = None
+) -> tuple[bytes, int, int]:
     """The net as ONNX, the side of its input, and its outputs; compared with Caffe, if installed, once on this machine.
 
-    `sha256` is of the weights' bytes, where it is known.
+    `sha256` is of the weights' bytes, where it is known. `shown` is a blob whose means the graph gives too.
 
     Raises UserError if the net cannot be exported, or its graph does not give what Caffe gives.
     """
@@ -58,7 +60,7 @@ def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None
             raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
         sha256 = sha256_file(weights)
     # made anew in a second; a file beside the weights could be anybody's
-    model = net_graph(deploy, weights, sha256=sha256)
+    model = net_graph(deploy, weights, sha256=sha256, shown=shown)
     ends = {value.name: value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)}
     crop, classes = crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
     mark = compared_mark(deploy, sha256)
@@ -112,7 +114,7 @@ def _with_all_outputs(model: Message) -> Message:
 
 def run_onnx(model: Message, data: np.ndarray) -> dict[str, np.ndarray]:
     """All outputs of a model for its one input, by ONNX Runtime on the CPU, without its optimizations."""
-    onnxruntime = extra("onnxruntime", "comparing an exported net with Caffe", "engines")
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])

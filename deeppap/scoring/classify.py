@@ -180,7 +180,7 @@ def score_given(
     for model in models:
         engine = model.engine(device)
         ready = engine.view_input(model.mean, model.crops())
-        known = model.ood_reference(engine.name, say)
+        known = model.ood_reference(say)
         # generators: the nets advance cell by cell, so no net's scores are held for a whole list
         of_nets.append(score_cells(ready, with_pixels(cells, choice), model.outputs, known))
     return (replace(score, threshold=threshold) for score in averaged(of_nets))

@@ -114,15 +114,12 @@ def _damaged(path: Path, found: str) -> UserError:
 
 
 def find_reference(
-    folder: Path, weights_sha: str, engine: str, say: Callable[[str], None], least: int = LEAST_CELLS
+    folder: Path, weights_sha: str, say: Callable[[str], None], least: int = LEAST_CELLS
 ) -> OODReference | None:
-    """The reference of a fold's net; None, and one line why, if this engine or this net has none.
+    """The reference of a fold's net; None, and one line why, if this net has none.
 
     A limit that fewer than `least` held-out cells have set is none.
     """
-    if engine != "caffe":
-        say(f"{COLUMN}: unknown, since the engine {engine} gives probabilities alone; use caffe")
-        return None
     reference = OODReference.read(folder)
     if reference is None or reference.weights_sha != weights_sha:
         reason = "is missing" if reference is None else "belongs to another net"

@@ -208,13 +208,13 @@ class TrainedModel:
         cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in pairs]
         engine = engine or self.engine()
         ready = engine.view_input(self.mean, self.crops(crops))
-        return list(score_cells(ready, cells, self.outputs, self.ood_reference(engine.name)))
+        return list(score_cells(ready, cells, self.outputs, self.ood_reference()))
 
-    def ood_reference(self, engine: str, say: Callable[[str], None] = lambda _: None) -> OODReference | None:
-        """What tells cells out of distribution; None, and a line why, if there is none for this net and engine."""
+    def ood_reference(self, say: Callable[[str], None] = lambda _: None) -> OODReference | None:
+        """What tells cells out of distribution; None, and a line why, if there is none for this net."""
         # synthetic cells are few, and only show that the programs run
         least = 0 if self.run.dataset.phantom else LEAST_CELLS
-        return find_reference(self.folder, self.weights_sha, engine, say, least)
+        return find_reference(self.folder, self.weights_sha, say, least)
 
     def fold_cells(self) -> dict[str, list[Cell]]:
         """The cells of the fold, from the data set that its run was built from, by the part they play.

@@ -147,7 +147,7 @@ def settings_of(
     if not TILES[0] <= tile <= TILES[1]:
         raise FieldError("tile", f"{TILES[0]} to {TILES[1]} pixels", f"{tile}", f"Leave it out for {TILE}.")
     views = min(VIEWS, model.profile.test.views) if views is None else views
-    known = [model.ood_reference(device.engine, say) for model in models]
+    known = [model.ood_reference(say) for model in models]
     limit, said = require_threshold(models, threshold)
     if threshold:
         say(said)

@@ -118,7 +118,7 @@ def validate(
     each = []
     for number, model in enumerate(models, 1):
         engine = model.engine(options.device)
-        ready, known = engine.view_input(model.mean, crops), model.ood_reference(engine.name, say)
+        ready, known = engine.view_input(model.mean, crops), model.ood_reference(say)
         jobs = score_cells(ready, cells_of(dataset, choice), model.outputs, known)
         each.append(all_scores(jobs, len(dataset.cells), f"net {number} of {len(models)}"))
     scores = list(averaged(each))

@@ -68,6 +68,17 @@ def test_it_scores_as_caffe(engine, reference, crops):
     assert len(np.unique(prob[:, 1])) == 9  # it does look at the crop
 
 
+@pytest.mark.parametrize("layer", ["conv3", "pool5", "fc7_t"])
+def test_a_layers_means_come_with_the_scores(engine, reference, crops, layer):
+    prob, means = engine.with_layer(crops, layer)
+    expected = reference.with_layer(crops, layer)[1]
+    assert np.abs(prob - engine(crops)).max() <= ALLOWED[engine.precision]
+    assert (means.shape, means.dtype) == (expected.shape, np.float32)
+    np.testing.assert_allclose(means, expected, rtol=0, atol=ALLOWED[engine.precision] * expected.max())
+    with pytest.raises(UserError, match="blob conv9"):
+        engine.with_layer(crops, "conv9")
+
+
 def test_neither_order_nor_number_of_crops_matters(engine, crops):
     expected = engine(crops)
     assert np.array_equal(engine(crops), expected)
@@ -84,7 +95,7 @@ def test_no_thread_is_bound_to_one_core(engine, crops):
             seen.extend(cores for task in TASKS.iterdir() if (cores := cores_of(task)))
             time.sleep(0.001)
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     for _ in range(3):
         engine(crops)
@@ -149,7 +160,7 @@ def test_a_missing_package_caffe_or_bfloat16_is_refused(monkeypatch):
         require_engine("openvino", "bfloat16")
 
 
-WITHOUT_TELEMETRY = """
+WITHOUT_OPENVINOS = """
 import multiprocessing, sys
 started = []
 multiprocessing.Process.start = started.append
@@ -161,11 +172,23 @@ assert [name for name, module in sys.modules.items() if "openvino_telemetry" in 
 """
 
 
-def test_openvino_sends_no_telemetry(tmp_path):
+WITHOUT_ONNXRUNTIMES = """
+from pathlib import Path
+from deeppap.engines.device import Device
+from deeppap.engines.engine import open_engine
+net = Path("models/herlev_cric/fold0")
+weights = next(net.glob("snapshots/*.caffemodel"))
+open_engine(net / "deploy.prototxt", weights, Device(engine="onnxruntime", without_gpu=True))
+"""
+
+
+@pytest.mark.parametrize(("package", "code"), [("openvino", WITHOUT_OPENVINOS), ("onnxruntime", WITHOUT_ONNXRUNTIMES)])
+def test_an_engine_sends_no_telemetry(package, code, tmp_path):
     """A user's machine must not tell anybody that it scored a cell."""
-    if importlib.util.find_spec("openvino") is None:
+    if importlib.util.find_spec(package) is None:
         pytest.skip("the engines are not installed: make engines")
-    words = [sys.executable, "-c", WITHOUT_TELEMETRY]
-    done = subprocess.run(words, env={"HOME": str(tmp_path)}, capture_output=True, text=True)
+    words = [sys.executable, "-c", code]
+    paths = {"HOME": str(tmp_path), "DEEPPAP_CACHE": str(tmp_path.with_name("compared"))}
+    done = subprocess.run(words, env=paths, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []  # it would keep a user's number in the home folder

@@ -24,7 +24,7 @@ def model():
 def test_it_has_what_a_user_asks_of_it(model):
     assert model.run.dataset.pixel_um == 0.201
     assert [one.sensitivity for one in model.thresholds] == [0.95, 0.99]
-    assert model.ood_reference("caffe")
+    assert model.ood_reference()
     # no path of the machine that trained it
     assert not re.findall(r"(?<![\w.<>])/\w+/", (NET / "run.json").read_text(encoding="utf-8"))
 

@@ -84,14 +84,13 @@ def test_the_file_comes_back_and_damage_is_named(rng, tmp_path):
 def test_a_missing_reference_has_one_line_that_says_why(trained_fold, tmp_path):
     said = []
     model = TrainedModel.open(trained_fold)
-    assert find_reference(trained_fold, model.weights_sha, "caffe", said.append, 32) and not said
-    assert model.ood_reference("caffe", said.append) and not said  # a phantom needs no hundred
-    assert find_reference(trained_fold, "0" * 64, "caffe", said.append) is None
-    assert find_reference(tmp_path, model.weights_sha, "caffe", said.append) is None
-    assert find_reference(trained_fold, model.weights_sha, "openvino", said.append) is None
+    assert find_reference(trained_fold, model.weights_sha, said.append, 32) and not said
+    assert model.ood_reference(said.append) and not said  # a phantom needs no hundred
+    assert find_reference(trained_fold, "0" * 64, said.append) is None
+    assert find_reference(tmp_path, model.weights_sha, said.append) is None
     # 27 cells once made a hundred per cent out of distribution fall to none
-    assert find_reference(trained_fold, model.weights_sha, "caffe", said.append) is None
-    for line, word in zip(said, ("another net", "missing", "openvino", "32 cells"), strict=True):
+    assert find_reference(trained_fold, model.weights_sha, said.append) is None
+    for line, word in zip(said, ("another net", "missing", "32 cells"), strict=True):
         assert line.startswith("out_of_distribution: unknown") and word in line
 
 
@@ -125,9 +124,7 @@ def test_the_scores_are_those_without_a_reference(trained_fold, dataset):
     cells = [of_data_set(cell, model.views()) for cell in dataset.cells[:3]]
     ready = model.engine().view_input(model.mean, model.crops())
     plain = score_cells(ready, cells, model.outputs)
-    for score, checked in zip(
-        plain, score_cells(ready, cells, model.outputs, model.ood_reference("caffe")), strict=True
-    ):
+    for score, checked in zip(plain, score_cells(ready, cells, model.outputs, model.ood_reference()), strict=True):
         assert np.array_equal(score.prob, checked.prob)
         assert (score.ood_score, checked.ood_score > 0) == (None, True)
 
