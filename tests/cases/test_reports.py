@@ -9,7 +9,6 @@ import struct
 import zlib
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -285,26 +284,6 @@ def test_lists_of_nuclei(tmp_path, report):
                 way()
         else:
             assert way() == report.right
-
-
-def test_a_cell_without_nucleus_is_named(tmp_path):
-    """QuPath's cells may have lost theirs: the middle of a cell is not that of its nucleus."""
-
-    def square(x: float, y: float, side: float) -> dict:
-        corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side), (x, y)]
-        return {"type": "Polygon", "coordinates": [corners]}
-
-    cells = [
-        {"type": "Feature", "geometry": square(x, y, 60), "nucleusGeometry": square(x + 5, y + 5, 20)}
-        for x, y in ((10, 10), (90, 10), (60, 110))
-    ]
-    for cell in cells:
-        cell["properties"] = {"objectType": "cell"}
-    del cells[1]["nucleusGeometry"]
-    path: Path = tmp_path / "cells.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": cells}))
-    with pytest.raises(UserError, match="feature 2: .* a cell without one"):
-        read_nuclei(path, "truth.png", (256, 200), 0.25)
 
 
 SIZE = (600, 400)

@@ -4,10 +4,10 @@ import pytest
 
 from data_prep.classes import PLAIN
 from data_prep.prepare import prepare_fold
-from deeppap.cli.options import add_run_options, add_source_options, profiles, requested, source_of
+from deeppap.cli.options import add_run_options, add_source_options, requested, source_of
 from deeppap.cli.tool import ToolParser
 from deeppap.records import FoldRecord, Request, RunRecord, SplitRecord
-from deeppap.records.structs import CAVEAT, ENCODINGS, PROTOCOLS
+from deeppap.records.structs import CAVEAT
 from deeppap.report.table import summary
 from deeppap.scoring.score_cells import CellScore
 from deeppap.training.train_fold import TrainOptions, train_fold
@@ -39,13 +39,6 @@ def test_every_option_reaches_the_request():
     asked = {"data": ("d", "e"), "profile": "paper", "protocol": "field", "select": "last", "classes": 7}
     found = parsed(*words.split(), *["--control", "shuffle", "--encoding", "png", "--seed", "3", "--allow-partial"])
     assert found == Request(**asked, control="shuffle", pixel_um=0.2, encoding="png", seed=3, allow_partial=True)
-
-
-def test_the_choices_are_those_of_the_library():
-    assert {"paper", "quick", "smallest"} <= set(profiles())
-    for option, values in (("protocol", PROTOCOLS), ("encoding", ENCODINGS), ("profile", profiles())):
-        for value in values:
-            assert getattr(parsed(f"--{option}", value), option) == value
 
 
 def test_a_net_starts_from_one_of_three(trained_fold, source_weights, capsys):

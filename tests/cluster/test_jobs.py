@@ -168,12 +168,6 @@ def test_dask_settings_of_the_users_that_do_not_work_are_one_line(tmp_path, sett
     assert said in done.stderr
 
 
-def test_without_dask_one_line_says_what_to_do(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UserError, match="distributed: .* make cluster"):
-        require_dask()
-
-
 def test_without_a_cluster_no_card_is_looked_for():
     def cards():
         raise AssertionError("nvidia-smi was started for nothing")

@@ -43,14 +43,6 @@ def test_centre_crop_of_the_test_phase(view, mean, tmp_path, encoded):
     assert ours.tobytes() == theirs.tobytes()
 
 
-def test_mirrored_centre_crop(view, mean, tmp_path):
-    """Where mirror is true Caffe mirrors at random in the TEST phase too: both, and nothing else, come up."""
-    source = write_datums(tmp_path / "lmdb", [raw_datum(view)])
-    caffe.set_random_seed(1)
-    theirs = {crop.tobytes() for crop in forward(data_net(tmp_path, source, mean, 227, 24, mirror=True))}
-    assert theirs == {crop.tobytes() for crop in crop_views(view[None], mean, 227, 2)}
-
-
 def test_corner_crops_and_their_mirrors(view, mean, tmp_path):
     """In the TRAIN phase Caffe crops at random; at 255 of 256 pixels every crop is one of the four corners."""
     source = write_datums(tmp_path / "lmdb", [raw_datum(view)])
@@ -71,12 +63,6 @@ def test_ten_crops_in_order(view):
         part = planes[:, row : row + 227, column : column + 227]
         assert np.array_equal(crops[2 * index], part)
         assert np.array_equal(crops[2 * index + 1], part[:, :, ::-1])
-
-
-def test_fewer_crops_are_the_first_ones_of_each_view(rng, mean):
-    views = rng.integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
-    every = crop_views(views, mean, 227).reshape(3, 10, 3, 227, 227)
-    assert np.array_equal(crop_views(views, mean, 227, 4), every[:, :4].reshape(-1, 3, 227, 227))
 
 
 def test_the_net_is_scored_on_what_it_was_validated_on(built_fold, tmp_path):

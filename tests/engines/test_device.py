@@ -11,7 +11,6 @@ from deeppap.engines.device import Device, adopt, gpus_for_workers, resolve
 from deeppap.io.errors import UserError
 from deeppap.training.resolve import data_layer, share_batch
 from tests.support.caffe_nets import hand_written
-from tests.support.checkout import run_tool
 
 
 @pytest.fixture
@@ -120,15 +119,6 @@ def test_without_caffe_the_device_says_so(monkeypatch):
     assert not module.cuda_build_chosen()
     text = Device(engine="openvino").describe()
     assert "no Caffe" in text and "openvino" in text
-
-
-def test_tools_refuse_a_missing_gpu_in_one_line(checkout):
-    if module.cuda_build_chosen():
-        pytest.skip("this machine has a GPU")
-    for words in (["--gpu", "0"], ["--gpu", "none", "--tf32"]):
-        done = run_tool(checkout, "train", "--from-scratch", *words, status=2)
-        assert done.stderr.count("\n") == 1
-        assert words[-1].removeprefix("0") in done.stderr
 
 
 def test_gpus_share_the_batch_of_the_prototxt():

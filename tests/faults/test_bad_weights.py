@@ -7,7 +7,6 @@ import pytest
 
 from data_prep.mean_image import read_mean
 from deeppap.engines import deploy
-from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.caffe_net import probe_net
 from deeppap.io import caffe_messages
 from deeppap.io.caffe_messages import (
@@ -117,33 +116,6 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path):
         file.truncate(MAX_BINARY + 1)
     with pytest.raises(UserError, match="at most 600.0 MB"):
         read_binary(path, "NetParameter", "Nothing.")
-
-
-@pytest.mark.parametrize("fault", ["cut at a message boundary", "conv3 renamed", "NaN inside", "0 bytes"])
-def test_a_wrong_model_never_reaches_the_scorer(trained_model, tmp_path, fault):
-    path = tmp_path / "model.caffemodel"
-    shutil.copy(trained_model, path)
-    change, words = FAULTS[fault]
-    change(path)
-    words = "fc8_t" if "boundary" in fault else words  # of a whole net another layer is last
-    with pytest.raises(UserError, match=words):
-        CaffeEngine(DEPLOY, path)
-
-
-def test_weights_that_overflow_give_no_score(trained_model, tmp_path):
-    path = tmp_path / "diverged.caffemodel"
-    shutil.copy(trained_model, path)
-
-    def grow(layers):
-        for name in ("fc6_t", "fc7_t", "fc8_t"):
-            values = np.array(layers[name].blobs[0].data, np.float32) * np.float32(1e18)
-            layers[name].blobs[0].data[:] = values.tolist()
-
-    changed(path, grow)
-    crops = np.random.default_rng(1).normal(0, 50, (1, 3, 227, 227)).astype(np.float32)
-    with pytest.raises(UserError, match="finite probabilities, found NaN") as caught:
-        CaffeEngine(DEPLOY, path)(crops)
-    assert caught.value.where == str(path)
 
 
 def test_the_tool_refuses_wrong_weights(untrained, source_weights, tmp_path, refused):

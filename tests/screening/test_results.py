@@ -76,39 +76,23 @@ def test_results_of_other_images_are_not_lost(settings, images, tmp_path):
     assert [result.image for result in ScreenRecord.read(out).images] == ["a.png", "b.png", "c.png"]
 
 
-def test_scores_of_another_net_are_replaced_only_if_asked(settings, images, tmp_path):
-    out, other = tmp_path / "out", replace(settings, weights_sha="0" * 64)
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"weights_sha": "0" * 64}, f"net {'0' * 12}, found .* net "),
+        ({"confidence": 0.9}, "another detector, confidence or list"),
+        ({"threshold": 0.9}, "results at threshold 0.9"),
+    ],
+)
+def test_results_of_other_settings_are_replaced_only_if_asked(settings, images, tmp_path, changed, said):
+    out, other = tmp_path / "out", replace(settings, **changed)
     screen_images(images[:1], out, settings, MPP)
     before = files(out), (out / "screen.json").read_bytes()
-    with pytest.raises(UserError, match=f"net {'0' * 12}, found .* net {settings.weights_sha[:12]}.*`overwrite`"):
+    with pytest.raises(UserError, match=f"{said}.*`overwrite`"):
         screen_images(images[:1], out, other, MPP)
     assert (files(out), (out / "screen.json").read_bytes()) == before
     screen_images(images[:1], out, other, MPP, overwrite=True)
-    assert ScreenRecord.read(out).settings.weights_sha == other.weights_sha
-
-
-def test_nuclei_of_another_confidence_replace_the_results_only_if_asked(settings, images, tmp_path):
-    out, other = tmp_path / "out", replace(settings, confidence=0.9)
-    screen_images(images[:1], out, settings, MPP)
-    before = (out / "screen.json").read_bytes()
-    with pytest.raises(UserError, match="another detector, confidence or list.*`overwrite`"):
-        screen_images(images[:1], out, other, MPP)
-    assert (out / "screen.json").read_bytes() == before
-    screen_images(images[:1], out, other, MPP, overwrite=True)
-    assert ScreenRecord.read(out).settings.confidence == 0.9
-
-
-@pytest.mark.parametrize("name", ["cells.csv", "gallery.html", "a/cells.geojson", "a/worst.geojson.gz", "parts/x"])
-def test_file_that_no_screening_wrote_is_not_replaced(settings, images, tmp_path, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text("mine")
-    if name == "parts/x":  # what lies beside our own stays
-        screen_images(images[:1], tmp_path, settings, MPP)
-        assert (tmp_path / name).read_text() == "mine"
-        return
-    with pytest.raises(UserError, match="a file that it did not write"):
-        screen_images(images[:1], tmp_path, settings, MPP)
-    assert (tmp_path / name).read_text() == "mine"
+    assert ScreenRecord.read(out).settings == other
 
 
 @pytest.mark.parametrize("name", ["cells.csv", "a/cells.geojson"])

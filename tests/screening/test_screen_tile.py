@@ -6,18 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.phantom.field import field_of
-from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening import screen_tile
-from deeppap.screening.nuclei.detector import DEPLOY
 from deeppap.screening.open_image import open_image
 from deeppap.screening.plan import plan_image, settings_of
 from deeppap.screening.screen_tile import cells_of
-from tests.support.caffe_nets import gaussian_weights
 from tests.support.drawn_field import draw_field
 from tests.support.pictures import plain
 from tests.support.screening import MPP, plain_settings, settings_for, write_pyramid, write_tiff
@@ -50,12 +46,6 @@ def few(tmp_path_factory, pixels):
     return path
 
 
-@pytest.fixture(scope="module")
-def fcn_weights(tmp_path_factory):
-    """A net that nobody trained: it finds maxima all over the field."""
-    return gaussian_weights(tmp_path_factory.mktemp("fcn") / "fcn.caffemodel", probe_net(DEPLOY)["params"], std=0.3)
-
-
 def planned(path, settings, parts, mpp=MPP, nuclei=None):
     """A plan and its tiles."""
     image = open_image(str(path))
@@ -83,15 +73,6 @@ def test_tiling_changes_nothing(tmp_path, trained_fold, field, mpp):
     for _, found, own in results[:-1]:
         assert found == expected
         assert own == pytest.approx(scores, abs=1e-5)
-
-
-def test_tiling_changes_nothing_for_the_net_that_detects(tmp_path, trained_fold, few, fcn_weights):
-    settings = settings_for(trained_fold, detector=fcn_weights, confidence=0.25)
-    results = [rows(few, settings, tmp_path, 0.2534, side) for side in (256, 2048)]
-    (_, found, own), (_, expected, scores) = results
-    assert len(expected) > 20
-    assert found == expected
-    assert own == pytest.approx(scores, abs=1e-4)
 
 
 def test_tiling_changes_nothing_on_a_real_smear(tmp_path, trained_fold, real_fields):
@@ -166,9 +147,3 @@ def test_other_weights_than_planned_are_refused(copy_of, trained_fold, tmp_path)
     weights.write_bytes(b"newer")
     with pytest.raises(UserError, match="fcn.caffemodel: .* as they were"):
         screen_tile._detector(plain_settings(detector=str(weights), detector_sha="0" * 64))
-
-
-def test_other_training_cells_than_planned_are_refused(evaluated_fold, field, tmp_path):
-    plan, tiles = planned(field, replace(settings_for(evaluated_fold, confidence=0.2), ood_sha="0" * 64), tmp_path)
-    with pytest.raises(UserError, match=f"{OOD_FILE}: .* as they were"):
-        cells_of(plan, tiles[0])

@@ -137,26 +137,6 @@ def test_folder_replaces_an_older_one(evaluated, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    "held",
-    [
-        ("scores.json",),  # of a trained fold
-        ("scores.json", "snapshots/net_iter_1.caffemodel"),
-        ("scores.json", "detections.csv", "set/f.png", "set/notes.txt"),
-        ("scores.json", "detections.csv", "mine.txt"),
-        ("pictures/a.png",),
-    ],
-)
-def test_other_folder_is_left_alone(evaluated, tmp_path, held):
-    out = tmp_path / "out"
-    for name in held:
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text("mine")
-    with pytest.raises(UserError, match="did not write"):
-        write_evaluation(out, *evaluated)
-    assert files(out) == sorted(held)
-
-
 def test_fields_of_the_training_are_told_from_unseen_ones(tmp_path):
     fields = read_fields(write_fields(tmp_path / "drawn", 3))
     whole, weights = FieldSet(fields, MPP), tmp_path / "nucleus_fcn.caffemodel"

@@ -4,7 +4,6 @@ import gzip
 import json
 import uuid
 
-import numpy as np
 import pytest
 
 from deeppap.screening.outputs.geojson import feature, writing_geojson
@@ -79,19 +78,3 @@ def test_file_is_one_collection_and_the_same_bytes_each_time(tmp_path, count):
     assert gzipped == (tmp_path / "two.geojson.gz").read_bytes()
     read = json.loads(one)
     assert (read["type"], len(read["features"])) == ("FeatureCollection", count)
-
-
-@pytest.mark.parametrize("gzipped", [False, True])
-def test_unfinished_file_is_absent(tmp_path, gzipped):
-    with pytest.raises(RuntimeError), writing_geojson(tmp_path / "cells.geojson", "a.png", gzipped) as write:
-        write(cell_at(1, 1))
-        raise RuntimeError
-    assert not list(tmp_path.iterdir())
-
-
-def test_coordinates_are_counted_from_the_origin():
-    for outline in (cell_at(1, 1).outline, None):
-        cell = cell_at(1100.25, 1050.5, outline=outline)
-        whole, part = (feature(cell, origin=origin)["geometry"]["coordinates"] for origin in ((0, 0), (1000, 900)))
-        moved = np.array(part).reshape(-1, 2) + (1000, 900)
-        assert moved == pytest.approx(np.array(whole).reshape(-1, 2), abs=0.01)

@@ -148,12 +148,6 @@ def test_warnings(tmp_path, made):
     assert "<strong>1</strong> could not be screened" in pages[1]
 
 
-def test_no_cell(tmp_path, made):
-    text, _ = made((plan_of(tmp_path / "field.png"), field(), []))
-    assert data_of(text)["cells"] == []
-    assert "No nucleus was found" in text
-
-
 def test_large_image_is_held_by_the_surroundings_of_its_cells(tmp_path, made):
     plan = plan_of(tmp_path / "large.png", (2600, 1700))
     cells = [cell_at(1300, 800, 0.9), cell_at(3, 1699, 0.8)]

@@ -45,20 +45,6 @@ def test_a_threshold_of_the_users_own_is_in_the_tables(tmp_path):
     assert [row["threshold"] for row in table] == [0.25, 0.7, 0.75]
 
 
-def test_no_cells(tmp_path):
-    with writing_tables(tmp_path, "caffe float32", "ab"):
-        pass
-    assert (tmp_path / "cells.csv").read_text() == ",".join(COLUMNS) + "\n"
-    assert parquet.read_table(tmp_path / "cells.parquet").column_names == list(COLUMNS)
-
-
-def test_interruption_leaves_neither(tmp_path):
-    with pytest.raises(KeyboardInterrupt), writing_tables(tmp_path, "caffe float32", "ab") as write:
-        write(CELLS[0])
-        raise KeyboardInterrupt
-    assert not list(tmp_path.iterdir())
-
-
 def test_highest_scores_and_of_equal_ones_the_first_by_place():
     cells = [cell_at(x, y, round(score / 10, 1)) for x in range(5) for y in range(5) for score in (x, 9, y)]
     expected = sorted(cells, key=lambda c: (-c.score, c.image, c.y, c.x))

@@ -1,7 +1,5 @@
 """Which files are images, which names cannot stand side by side, and fields that are decoded whole."""
 
-import struct
-
 import cv2
 import numpy as np
 import pytest
@@ -72,17 +70,3 @@ def test_bytes_that_a_camera_appended_are_ignored(tmp_path, rng, suffix, after):
     wanted = FieldImage(path).image
     path.write_bytes(path.read_bytes() + after)
     assert np.array_equal(FieldImage(path).image, wanted)
-
-
-@pytest.mark.parametrize("keep", [0.5, 0.99])
-def test_end_of_a_thumbnail_is_not_the_end_of_its_jpeg(tmp_path, rng, keep):
-    path, small = tmp_path / "field.jpg", tmp_path / "small.jpg"
-    cv2.imwrite(str(path), image(rng, (300, 400, 3)))
-    cv2.imwrite(str(small), image(rng, (8, 8, 3)))
-    whole, inside = path.read_bytes(), b"Exif\0\0" + small.read_bytes()
-    whole = whole[:2] + b"\xff\xe1" + struct.pack(">H", len(inside) + 2) + inside + whole[2:]
-    path.write_bytes(whole)
-    assert FieldImage(path).levels == [(400, 300)]
-    path.write_bytes(whole[: int(keep * len(whole))] + b"\0" * 128)
-    with pytest.raises(UserError, match="field.jpg"):
-        FieldImage(path)

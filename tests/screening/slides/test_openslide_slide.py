@@ -109,14 +109,3 @@ def test_a_slide_that_ends_its_library_ends_a_probe(svs, monkeypatch, code, foun
     with pytest.raises(UserError, match=found) as caught:
         open_slide(svs)
     assert str(caught.value).isprintable()
-
-
-def test_jpeg_data_that_go_on_after_a_fault_are_damage(svs):
-    import tifffile
-
-    with tifffile.TiffFile(svs) as file:
-        place, count = file.pages[0].dataoffsets[6], file.pages[0].databytecounts[6]
-    data = bytearray(svs.read_bytes())
-    data[place + count // 2 : place + count // 2 + 60] = bytes(60)
-    svs.write_bytes(data)
-    assert open_slide(svs).read(Box(0, 0, 640, 480))[1]

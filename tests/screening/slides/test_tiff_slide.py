@@ -6,7 +6,6 @@ import weakref
 import numpy as np
 import pytest
 
-from deeppap.io.errors import UserError
 from deeppap.screening.slides.slide import Box
 from deeppap.screening.slides.tiff_slide import TiffSlide
 from tests.support.drawn_field import draw_field
@@ -20,19 +19,7 @@ def image():
     return draw_field()[0]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"rowsperstrip": 7},
-        {"tile": (64, 64)},
-        {"tile": (128, 64), "compression": "deflate", "predictor": True},
-        {"tile": (64, 64), "compression": "lzw", "bigtiff": True},
-        {"tile": (64, 64), "compression": "zstd"},
-        {"compression": "deflate", "rowsperstrip": 50},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("options", [{"rowsperstrip": 7}, {"tile": (128, 64), "compression": "deflate"}], ids=str)
 @pytest.mark.parametrize("grey", [False, True])
 def test_box_equals_image(tmp_path, image, options, grey):
     pixels = image[..., 1] if grey else image
@@ -43,14 +30,6 @@ def test_box_equals_image(tmp_path, image, options, grey):
         found, damages = slide.read(box)
         assert np.array_equal(found, pixels[box.y : box.bottom, box.x : box.right])
         assert damages == []
-
-
-@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000"])
-def test_lossy_compression(tmp_path, image, compression):
-    path = write_tiff(tmp_path / "field.tif", image, tile=(128, 128), compression=compression)
-    found, damages = TiffSlide(path).read(BOXES[1])
-    assert damages == []
-    assert np.abs(found.astype(int) - image[90:260, 100:300]).mean() < 3
 
 
 def test_cache_is_freed_with_its_slide(tmp_path, image):
@@ -88,18 +67,6 @@ def test_corrupt_tile_is_reported_and_the_rest_is_read(tmp_path, image, compress
     assert np.array_equal(found, whole)
     assert slide.read(Box(256, 0, 100, 100))[1] == []
     assert slide.read(Box(0, 127, 129, 2))[1] == damages
-
-
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9])
-@pytest.mark.parametrize("options", [{"tile": (64, 64)}, {}, {"compression": "jpeg", "tile": (64, 64)}], ids=str)
-def test_truncated_or_random_file_is_refused(tmp_path, image, rng, share, options):
-    path = write_tiff(tmp_path / "slide.tif", image, **options)
-    data = path.read_bytes()
-    for content in (data[: int(len(data) * share)], data[: int(300 * share)] + rng.bytes(300)):
-        path.write_bytes(content)
-        with pytest.raises(UserError, match="slide.tif") as caught:
-            TiffSlide(path)
-        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("grey", [False, True])
