@@ -15,6 +15,5 @@ if [ -z "$image" ]; then
   options+=(--mpp 0.201 --confidence 0.2)
 fi
 
-# the engine that needs no build of Caffe
 # shellcheck disable=SC2086
-tools/screen.py "$image" --net "${NET:-models/herlev_cric}" --engine openvino "${options[@]}" ${OPTIONS:-}
+tools/screen.py "$image" --net "${NET:-models/herlev_cric}" "${options[@]}" ${OPTIONS:-}

@@ -248,7 +248,9 @@ def add_device_options(parser: ToolParser) -> None:
 
 def add_engine_options(parser: ToolParser) -> None:
     """What computes the scores; `device_of` reads it."""
-    parser.add_argument("--engine", choices=ENGINES, default=DEFAULTS.engine, help="what computes the scores")
+    from deeppap.engines.device import default_engine
+
+    parser.add_argument("--engine", choices=ENGINES, default=default_engine(), help="what computes the scores")
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),

@@ -46,16 +46,15 @@ def test_other_engines_score_without_caffe(python, copy_of, trained_fold, phanto
         "classify": (image, "--centre", "40,40", "--views", "1"),
         "screen": (image, "--mpp", "0.201", "--training-mpp", "0.201", "--views", "1", "--out", "screened"),
     }[tool]
-    done = run(python, place, tool, *words, "--net", fold, "--engine", "onnxruntime")
+    done = run(python, place, tool, *words, "--net", fold)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("tool", ["evaluate", "train"])
-def test_what_needs_caffe_says_so_in_one_line(python, copy_of, trained_fold, tool):
+@pytest.mark.parametrize(("tool", "option"), [("evaluate", "--engine=caffe"), ("train", "--from-scratch")])
+def test_what_needs_caffe_says_so_in_one_line(python, copy_of, trained_fold, tool, option):
     place, fold = copy_of(trained_fold, "scores*", "view_scores*", "model.json")
-    words = ["--from-scratch"] if tool == "train" else []
-    done = run(python, place, tool, "--net", fold, *words)
+    done = run(python, place, tool, "--net", fold, option)
     assert done.returncode == 2
     assert "make caffe" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
