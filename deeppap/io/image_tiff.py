@@ -2,7 +2,6 @@
 
 import logging
 import re
-import zlib
 from collections.abc import Callable
 from functools import cached_property
 from io import BytesIO
@@ -39,16 +38,6 @@ class _Codec(NamedTuple):
     most: int
 
 
-def _deflate(data: bytes, count: int) -> bytes:
-    stream = zlib.decompressobj()
-    found = stream.decompress(data, count + 1)
-    if not stream.eof:  # the checksum comes last
-        found += stream.decompress(stream.unconsumed_tail, 1)
-    if not stream.eof:
-        raise DamagedError("deflated data without their end")
-    return found
-
-
 def _by(name: str) -> Callable[[bytes, int], bytes]:
     def unpack(data: bytes, count: int) -> bytes:
         import imagecodecs
@@ -61,8 +50,8 @@ def _by(name: str) -> Callable[[bytes, int], bytes]:
 CODECS = {
     1: _Codec(lambda data, count: data[: max(count, len(data) - 3)], 1),  # filled up to four bytes by some
     5: _Codec(_by("lzw"), 4096),
-    8: _Codec(_deflate, 1032),
-    32946: _Codec(_deflate, 1032),
+    8: _Codec(_by("zlib"), 1032),
+    32946: _Codec(_by("zlib"), 1032),
     32773: _Codec(_by("packbits"), 64),
     34925: _Codec(_by("lzma"), 10_000),
     50000: _Codec(_by("zstd"), 50_000),

@@ -36,8 +36,8 @@ def test_a_benchmark_prints_its_figures(name, folder):
     found = figures(name, folder)
     assert all(any(wanted in one for one in found) for wanted in SCRIPTS[name]), found
     for one, value in found.items():
-        if "% longer" in one or "over plain" in one:
-            continue  # either may be faster at so small a size
+        if "% longer" in one or "over plain" in one or "bfloat16 and Caffe" in one:
+            continue  # either may be faster at so small a size; bfloat16 is far less exact
         if "largest difference" in one:
             assert value < 1e-5
         else:

@@ -5,10 +5,9 @@ A new report is one more row: what it is, where the like was first met, a functi
 
 import csv
 import json
-import struct
-import zlib
 from collections.abc import Callable
-from io import BytesIO
+from functools import partial
+from io import BytesIO, StringIO
 from typing import NamedTuple
 
 import cv2
@@ -29,6 +28,7 @@ from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.slides.open_slide import find_images, open_slide
 from tests.support import label_files as files
 from tests.support.drawn_field import draw_field
+from tests.support.pictures import encoded, png_bytes, tiff_bytes
 
 PICTURE = np.ascontiguousarray(draw_field()[0][:200, :256])  # BGR
 RGB = np.ascontiguousarray(PICTURE[..., ::-1])
@@ -47,26 +47,15 @@ class Report(NamedTuple):
 
 
 def tiff(pixels=RGB, **options):
-    def make() -> bytes:
-        out = BytesIO()
-        own = {name: options[name] for name in ("ome", "imagej") if name in options}
-        given = {"photometric": "rgb", "metadata": None, **{k: v for k, v in options.items() if k not in own}}
-        tifffile.imwrite(out, pixels, **given, **own)
-        return out.getvalue()
-
-    return make
+    return partial(tiff_bytes, pixels, **options)
 
 
 def sized(x: float, y: float, unit: str):
     return {"resolution": (x, y), "resolutionunit": unit}
 
 
-def png(pixels: np.ndarray):
-    return lambda: cv2.imencode(".png", pixels)[1].tobytes()
-
-
 def jpeg(spoil: Callable[[bytearray], bytes]):
-    return lambda: bytes(spoil(bytearray(cv2.imencode(".jpg", PICTURE)[1].tobytes())))
+    return lambda: bytes(spoil(bytearray(encoded(".jpg", PICTURE))))
 
 
 def zeroed(data: bytearray) -> bytes:
@@ -153,7 +142,7 @@ PICTURES = [
     Report("OME, 0.8 % from square", "Bio-Formats", described(ome("0.25", "0.252")), 0.25),
     Report("OME, not square", "Bio-Formats", described(ome("0.25", "0.26")), "0.25 x 0.26"),
     *[Report(f"OME of {text}", "scripts", described(ome(text, text)), None) for text in ("nan", "1e999", "-1", "0")],
-    Report("grey", "microscopes", png(PICTURE[..., 1]), None, False),
+    Report("grey", "microscopes", partial(encoded, ".png", PICTURE[..., 1]), None, False),
 ]
 
 
@@ -191,7 +180,7 @@ def test_a_pyramid_whose_small_copy_is_blank_is_a_picture(tmp_path):
 
 
 def test_sidecars_of_macs_are_passed_over(tmp_path, capsys):
-    (tmp_path / "field_01.png").write_bytes(cv2.imencode(".png", PICTURE)[1].tobytes())
+    (tmp_path / "field_01.png").write_bytes(encoded(".png", PICTURE))
     (tmp_path / "._field_01.png").write_bytes(b"\0\5\x16\7" + bytes(4092))
     own = tmp_path / "field_01.png"
     for listed in (find_images([tmp_path]), list(walk(tmp_path)), find_images([tmp_path])):
@@ -233,8 +222,6 @@ def test_masks(tmp_path, report):
 
 
 def table(header: list[str], rows: list[list]) -> bytes:
-    from io import StringIO
-
     out = StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows([header, *rows])
     return out.getvalue().encode()
@@ -289,23 +276,11 @@ def test_lists_of_nuclei(tmp_path, report):
 SIZE = (600, 400)
 
 
-def png_of_rows(width: int, high: int, rows: int) -> bytes:
-    """A PNG whose header claims `high` rows and whose pixels are `rows`, every checksum right."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    pixels = np.random.default_rng(1).integers(0, 256, (rows, width * 3), np.uint8)
-    raw = b"".join(b"\0" + row.tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, high, 8, 2, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
 @pytest.mark.parametrize(("claimed", "refused"), [(40, False), (60, True), (30, True)])
 def test_a_png_has_as_many_rows_as_it_says(tmp_path, claimed, refused):
     path = tmp_path / "a.png"
-    path.write_bytes(png_of_rows(50, claimed, 40))
+    rows = np.random.default_rng(1).integers(0, 256, (40, 150), np.uint8)
+    path.write_bytes(png_bytes(50, claimed, b"".join(b"\0" + row.tobytes() for row in rows)))
     if refused:
         with pytest.raises(UserError, match=r"a\.png"):
             read_image(path)

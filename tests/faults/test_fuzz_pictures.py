@@ -10,16 +10,15 @@ import resource
 import time
 import zlib
 from collections import Counter
-from io import BytesIO
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
-import tifffile
 
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size, read_field, read_image, read_mask
+from tests.support.pictures import encoded, tiff_bytes
 
 MUTATIONS = int(os.environ.get("PICTURE_MUTATIONS", "40"))
 SLOWEST, MEMORY = 30, 1 << 20  # seconds of one file, and kB that all may add to the process
@@ -30,15 +29,11 @@ PICTURE = np.dstack([COLUMNS * 7 + 40, ROWS * 9 + 30, (COLUMNS + ROWS) * 5 + 20]
 
 
 def written(suffix: str, *options: int) -> bytes:
-    return cv2.imencode(suffix, PICTURE, list(options))[1].tobytes()
+    return encoded(suffix, PICTURE, *options)
 
 
 def tiff(**options) -> bytes:
-    out = BytesIO()
-    own = {name: options.pop(name) for name in ("bigtiff", "byteorder", "ome") if name in options}
-    given = {"photometric": "rgb", "metadata": None, "rowsperstrip": 7, **options}
-    tifffile.imwrite(out, np.ascontiguousarray(PICTURE[..., ::-1]), **given, **own)
-    return out.getvalue()
+    return tiff_bytes(PICTURE[..., ::-1], **{"rowsperstrip": 7, **options})
 
 
 class Kind(NamedTuple):

@@ -4,7 +4,6 @@ import json
 import struct
 import subprocess
 import sys
-import zlib
 from io import BytesIO
 
 import cv2
@@ -13,6 +12,7 @@ import pytest
 import tifffile
 
 from tests.support.checkout import ROOT
+from tests.support.pictures import png_bytes, tiff_bytes
 
 MEMORY, SECONDS = 150_000, 20  # kB more than after the imports, and how long one file may take
 PICTURE = np.random.default_rng(1).integers(0, 256, (20, 24, 3), np.uint8)
@@ -36,14 +36,8 @@ for path in sys.argv[1:]:
 """
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def png(width: int, height: int, depth: int = 8, kind: int = 2) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
-    rows = chunk(b"IDAT", zlib.compress(bytes(100_000)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + rows + chunk(b"IEND", b"")
+    return png_bytes(width, height, bytes(100_000), depth, kind)
 
 
 def jpeg(height: int, width: int) -> bytes:
@@ -64,9 +58,7 @@ def many_scans() -> bytes:
 
 def tiff(changes: dict[int, tuple] | None = None, pixels=PICTURE, **options) -> bytes:
     """A TIFF, some tags of which are given other types, counts and values."""
-    out = BytesIO()
-    tifffile.imwrite(out, pixels, **{"photometric": "rgb", "metadata": None, **options})
-    data = bytearray(out.getvalue())
+    data = bytearray(tiff_bytes(pixels, **options))
     with tifffile.TiffFile(BytesIO(data)) as file:
         places = {tag.code: tag.offset for tag in file.pages[0].tags}
     for code, (kind, count, value) in (changes or {}).items():

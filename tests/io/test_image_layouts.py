@@ -1,12 +1,12 @@
 """Every format in the layouts that its library writes: the same pixels and the same size by every way of reading."""
 
 import struct
+from functools import partial
 from io import BytesIO
 
 import cv2
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image, PngImagePlugin
 
 from data_prep.importers.image_index import ImageIndex
@@ -16,6 +16,7 @@ from deeppap.screening.nuclei.fields import Field
 from deeppap.screening.slides.open_slide import open_slide
 from deeppap.screening.slides.slide import Box
 from tests.support.drawn_field import draw_field
+from tests.support.pictures import encoded, png_bytes, tiff_bytes
 
 PICTURE = np.ascontiguousarray(draw_field()[0][200:283, 300:417])  # BGR, of sides that no block divides
 HEIGHT, WIDTH = PICTURE.shape[:2]
@@ -34,27 +35,17 @@ def pillow(kind: str, **options):
 
 def interlaced() -> bytes:
     """Adam7: no library here writes it, so its seven passes are laid one after another."""
-    import zlib
-
-    rows = b""
-    for x, y, dx, dy in [
-        *[(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-    ]:
-        rows += b"".join(b"\0" + row.tobytes() for row in RGB[y::dy, x::dx])
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = [row for x, y, dx, dy in passes for row in RGB[y::dy, x::dx]]
+    return png_bytes(WIDTH, HEIGHT, b"".join(b"\0" + row.tobytes() for row in rows), interlaced=1)
 
 
 def png(*options):
-    return lambda: cv2.imencode(".png", PICTURE, list(options))[1].tobytes()
+    return partial(encoded, ".png", PICTURE, *options)
 
 
 def opaque(suffix: str):
-    return lambda: cv2.imencode(suffix, np.dstack([PICTURE, np.full((HEIGHT, WIDTH), 255, np.uint8)]))[1].tobytes()
+    return partial(encoded, suffix, np.dstack([PICTURE, np.full((HEIGHT, WIDTH), 255, np.uint8)]))
 
 
 def png_information() -> bytes:
@@ -64,7 +55,7 @@ def png_information() -> bytes:
 
 
 def jpeg(*options):
-    return lambda: cv2.imencode(".jpg", PICTURE, list(options))[1].tobytes()
+    return partial(encoded, ".jpg", PICTURE, *options)
 
 
 def bmp(header: int, down: bool = False):
@@ -86,21 +77,11 @@ def bmp(header: int, down: bool = False):
 
 
 def tiff(pixels=RGB, **options):
-    def write() -> bytes:
-        out = BytesIO()
-        own = {name: options.pop(name) for name in ("bigtiff", "byteorder", "ome", "imagej") if name in options}
-        tifffile.imwrite(out, pixels, **{"photometric": "rgb", "metadata": None, **options}, **own)
-        return out.getvalue()
-
-    return write
+    return partial(tiff_bytes, pixels, **options)
 
 
 def cv_tiff(compression: int):
-    return lambda: cv2.imencode(".tiff", PICTURE, [cv2.IMWRITE_TIFF_COMPRESSION, compression])[1].tobytes()
-
-
-def zstack() -> bytes:
-    return tiff(np.stack([RGB, RGB[::-1], RGB[:, ::-1]]), ome=True, metadata={"axes": "ZYXS"})()
+    return partial(encoded, ".tiff", PICTURE, cv2.IMWRITE_TIFF_COMPRESSION, compression)
 
 
 TILE = {"tile": (32, 48)}
@@ -123,7 +104,7 @@ SAME = {  # pixels as they were drawn
     "png rotated by EXIF": pillow("PNG", exif=ROTATED),
     **{f"bmp header {n}": bmp(n) for n in (12, 40, 52, 56, 64, 108, 124)},
     "bmp top-down": bmp(40, True),
-    "bmp by OpenCV": lambda: cv2.imencode(".bmp", PICTURE)[1].tobytes(),
+    "bmp by OpenCV": partial(encoded, ".bmp", PICTURE),
     "bmp by Pillow": pillow("BMP"),
     "tif strip": tiff(),
     **{f"tif strips of {n}": tiff(rowsperstrip=n) for n in (1, 7, 83)},
@@ -146,7 +127,7 @@ SAME = {  # pixels as they were drawn
     **{f"tif by libtiff, {n}": cv_tiff(n) for n in (1, 5, 8, 32773, 32946)},
     "tif opaque alpha": opaque(".tiff"),
     "tif by Pillow": pillow("TIFF", compression="tiff_lzw"),
-    "ome z-stack": zstack,
+    "ome z-stack": tiff(np.stack([RGB, RGB[::-1], RGB[:, ::-1]]), ome=True, metadata={"axes": "ZYXS"}),
     "ome channels": tiff(PLANES, ome=True, photometric="minisblack", metadata={"axes": "CYX"}),
     "imagej": tiff(RGB, imagej=True),
     "imagej channels": tiff(PLANES, imagej=True, photometric="minisblack", metadata={"axes": "CYX"}),
@@ -175,7 +156,7 @@ LOSSY |= {
 def with_alpha(suffix: str):
     alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
     alpha[7, 9] = 254  # one pixel that is almost opaque
-    return lambda: cv2.imencode(suffix, np.dstack([PICTURE, alpha]))[1].tobytes()
+    return partial(encoded, suffix, np.dstack([PICTURE, alpha]))
 
 
 def animation() -> bytes:
@@ -202,15 +183,15 @@ def pillow_image(mode: str, kind: str):
 
 REFUSED = {
     "png palette": (pillow_image("P", "PNG"), "palette"),
-    "png 16 bits": (lambda: cv2.imencode(".png", PICTURE.astype(np.uint16) * 257)[1].tobytes(), "16 bits"),
+    "png 16 bits": (partial(encoded, ".png", PICTURE.astype(np.uint16) * 257), "16 bits"),
     "png alpha": (with_alpha(".png"), "opaque"),
     "png grey and alpha": (pillow_image("LA", "PNG"), "alpha"),
     "png animated": (animation, "animation"),
-    "png of one value": (lambda: cv2.imencode(".png", np.full((9, 9, 3), 7, np.uint8))[1].tobytes(), "one value"),
+    "png of one value": (partial(encoded, ".png", np.full((9, 9, 3), 7, np.uint8)), "one value"),
     "jpeg CMYK": (pillow_image("CMYK", "JPEG"), "CMYK"),
     "jpeg CMYK without Adobe's marker": (without_adobe, "CMYK"),
     "bmp palette": (pillow_image("P", "BMP"), "palette"),
-    "bmp 32 bits": (lambda: cv2.imencode(".bmp", np.dstack([PICTURE, PICTURE[..., :1]]))[1].tobytes(), "32 bits"),
+    "bmp 32 bits": (partial(encoded, ".bmp", np.dstack([PICTURE, PICTURE[..., :1]])), "32 bits"),
     "png that is a GIF": (pillow_image("P", "GIF"), "a GIF"),
     "png that is a WebP": (pillow_image("RGB", "WEBP"), "a WebP"),
     "png that is a JPEG 2000": (pillow_image("RGB", "JPEG2000"), "a JPEG 2000"),
