@@ -94,13 +94,6 @@ def tissue_of(x, y, size):
     return find_tissue(small, 50_000, 50_000)
 
 
-def test_only_tiles_with_tissue_are_searched():
-    tissue = tissue_of(100, 300, 40)
-    boxes = tiles_of(50_000, 50_000, 2048, tissue)
-    assert 0 < len(boxes) <= 16
-    assert min(b.x for b in boxes) <= 10_000 <= 14_000 <= max(b.right for b in boxes)
-
-
 def test_cell_of_one_pixel_and_all_of_a_field_are_searched():
     found = tissue_of(250, 20, 1).at(np.array([25_050.0, 40_000.0]), np.array([2_050.0, 40_000.0]))
     assert found.tolist() == [True, False]

@@ -112,14 +112,6 @@ def test_results_do_not_go_among_a_slides_own_data(tmp_path):
     require_nothing_overwritten(tmp_path / "out", [tmp_path / "slide.mrxs"], None)
 
 
-def test_interrupted_writing_is_completed(settings, images, tmp_path):
-    out = tmp_path / "out"
-    screen_images(images[:1], out, settings, MPP, keep_parts=True)
-    (out / "screen.json").unlink()
-    screen_images(images[:1], out, settings, MPP)
-    assert (out / "screen.json").exists() and not (out / "parts").exists()
-
-
 def test_given_nuclei_are_named(settings, images, tmp_path):
     (tmp_path / "mine.csv").write_text("x,y\n150,150\n")
     (result,) = screen_images(images[:1], tmp_path / "out", settings, MPP, tmp_path / "mine.csv")

@@ -16,7 +16,7 @@ from deeppap.screening.plan import plan_image, settings_of
 from deeppap.screening.screen_tile import cells_of
 from tests.support.drawn_field import draw_field
 from tests.support.pictures import plain
-from tests.support.screening import MPP, plain_settings, settings_for, write_pyramid, write_tiff
+from tests.support.screening import MPP, plain_settings, settings_for
 from tests.support.second_net import second_net
 
 pytest.importorskip("pyarrow", reason="make slides")
@@ -83,16 +83,6 @@ def test_tiling_changes_nothing_on_a_real_smear(tmp_path, trained_fold, real_fie
     assert tiles > whole
     assert len(expected) >= 5, image
     assert found == expected
-
-
-def test_file_format_changes_nothing(tmp_path, trained_fold, few):
-    settings, pixels = settings_for(trained_fold, confidence=0.2), cv2.imread(str(few))
-    _, expected, expected_scores = rows(few, settings, tmp_path)
-    assert len(expected) > 3
-    for path in (write_tiff(tmp_path / "b.tif", pixels, rowsperstrip=50), write_pyramid(tmp_path / "c.tif", pixels)):
-        _, found, scores = rows(path, settings, tmp_path, None)
-        assert found == expected
-        assert np.array_equal(scores, expected_scores)
 
 
 def test_cell_scores_as_one_given_by_hand_and_as_the_model_scores_it(tmp_path, trained_fold, few):

@@ -23,7 +23,6 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.results import ScreenRecord
 from deeppap.screening.screen_images import screen_images
 from deeppap.screening.slides.open_slide import RESULTS
-from deeppap.studies.release import release
 from tests.support.checkout import run_tool, tool_environment
 from tests.support.pictures import plain
 from tests.support.records import change_scores
@@ -129,12 +128,6 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     page = (out / "gallery.html").read_text()
     assert line in page and page.count('"called":"abnormal"') == above
     assert f'"threshold":{middle}' in page
-    other = run_tool(checkout, "screen", *words, "--threshold", 0.9, status=2).stderr
-    assert "expected results at threshold 0.9" in other
-    words[0] = folder  # a net that held no cells back has none
-    refused = run_tool(checkout, "screen", *words, "--threshold", "sens99", status=2).stderr
-    assert refused.startswith("--threshold: expected") or "--threshold" in refused
-    assert refused.count("\n") == 1
 
 
 def test_cells_out_of_distribution_are_marked_everywhere(screened, pixels, evaluated_fold):
@@ -218,25 +211,13 @@ def test_corrupt_tile_is_reported_and_the_rest_is_screened(checkout, screened, p
     (image,) = ScreenRecord.read(tmp_path / "out").images
     assert [damage.box[:2] for damage in image.unreadable] == [(256, 128)]
     assert 'class="warning">field.tif' in (tmp_path / "out/gallery.html").read_text()
-    whole = {(row["x"], row["y"]) for row in rows_of(screened[0])}
-    found = {(row["x"], row["y"]) for row in rows_of(tmp_path / "out")}
+    whole, found = (
+        [(float(row["x"]), float(row["y"])) for row in rows_of(out)] for out in (screened[0], tmp_path / "out")
+    )
+    assert not any(256 <= x < 384 and 128 <= y < 256 for x, y in found)
     # the detector's net sees far, so the damage may move a nucleus beyond it by a hundredth of a pixel
-    kept = np.array(sorted((float(x), float(y)) for x, y in found))
-    for x, y in ((float(x), float(y)) for x, y in whole):
-        near = 100 < x < 540 and y < 410
-        assert near or np.abs(kept - (x, y)).max(axis=1).min() < 0.05
-    assert not any(256 <= float(x) < 384 and 128 <= float(y) < 256 for x, y in found)
-
-
-def test_release_is_checked_and_scores_as_its_fold(checkout, evaluated_fold, folder, options, by_net, tmp_path):
-    made = release(evaluated_fold.parent, tmp_path / "net", [0], onnx=False, say=lambda _: None)
-    words = [folder / "field.png", "--mpp", MPP]
-    run_tool(checkout, "screen", *words, "--net", made, *options, "--out", tmp_path / "a")
-    run_tool(checkout, "screen", *words, *by_net, "--out", tmp_path / "b")
-    assert (tmp_path / "a/cells.csv").read_bytes() == (tmp_path / "b/cells.csv").read_bytes()
-    (made / "fold0/model.json").write_text("{}")
-    done = run_tool(checkout, "screen", *words, "--net", made, *options, "--out", tmp_path / "c", status=2)
-    assert "model.json" in done.stderr and not (tmp_path / "c").exists()
+    far = [place for place in whole if not (100 < place[0] < 540 and place[1] < 410)]
+    assert far and all(np.abs(np.array(found) - place).max(axis=1).min() < 0.05 for place in far)
 
 
 def write(folder, shape, value=200):
@@ -288,17 +269,6 @@ def test_all_unusable_images_are_named_before_any_is_screened(trained_fold, fold
     assert line.startswith("all 2 images: expected") and "`mpp`" in line
     with pytest.raises(FieldError, match="mpp: .* found 7"):
         screen_images(images, tmp_path / "out", settings, 7)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [(["--mpp", MPP, "--tile", 10], "--tile"), (["--mpp", MPP, "--shown", 0], "--shown"), ([], "--mpp")],
-)
-def test_mistake_is_one_line(checkout, by_net, tmp_path, words, said):
-    write(tmp_path, (300, 300, 3))
-    done = run_tool(checkout, "screen", tmp_path / "bad.png", *by_net, *words, "--out", tmp_path / "out", status=2)
-    assert re.search(said, done.stderr) and done.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
 
 
 def test_grey_is_scored_if_asked(trained_fold, pixels, tmp_path):

@@ -93,22 +93,6 @@ def test_other_classes_or_prototxt_are_another_training(tmp_path, monkeypatch):
     assert record() != before
 
 
-@pytest.mark.parametrize(
-    ("options", "found"),
-    [
-        (["--fields", "nowhere", "--mpp", "0.25"], "no such folder"),
-        (["--fields", "{folder}", "--mpp", "0.25", "--training-crops", "0"], "--training-crops"),
-        (["--fields", "{folder}", "--mpp", "25"], "--mpp: "),
-        (["--fields", "{folder}", "--mpp", "0.25", "--incomplete", "x"], "--incomplete"),
-    ],
-)
-def test_mistake_is_one_line_and_leaves_nothing(checkout, folder, options, found):
-    words = [word.format(folder=folder) for word in options]
-    done = run_tool(checkout, "train_detector", *words, "--out", "runs/mistake", status=2)
-    assert found in done.stderr and done.stderr.count("\n") == 1
-    assert not (checkout / "runs/mistake").exists()
-
-
 def test_training_goes_on_from_the_newest_whole_snapshot(tmp_path, folder, monkeypatch):
     request = TrainRequest([FieldSet(read_fields(folder), MPP)], 32, 6)
 
@@ -160,15 +144,3 @@ def test_every_fold_is_trained_and_every_field_judged_once(checkout, folder):
     done = run_tool(checkout, "evaluate_detector", *words, "--runs", "runs/folds")
     assert "3 fields, 36 nuclei marked" in done.stdout
     assert len(list((checkout / "runs/folds").glob("fold*/nucleus_fcn.caffemodel"))) == 3
-
-
-@pytest.mark.parametrize(
-    ("options", "found"),
-    [
-        (["--fold-count", "3", "--detector", "x"], "--fold-count: "),
-        (["--fold-count", "4"], "at least 4 fields"),
-    ],
-)
-def test_mistake_in_an_evaluation_is_one_line(checkout, folder, options, found):
-    done = run_tool(checkout, "evaluate_detector", "--fields", folder, "--mpp", MPP, *options, status=2)
-    assert re.search(found, done.stderr) and done.stderr.count("\n") == 1

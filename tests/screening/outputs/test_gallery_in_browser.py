@@ -184,17 +184,6 @@ def test_the_small_map_does_not_cover_a_cell_in_a_corner(tmp_path, opened, width
         view.keyboard.press("ArrowRight")
 
 
-def test_one_view_has_no_spread(tmp_path, opened):
-    plan = plan_of(tmp_path / "field.png")
-    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
-    result, gallery = ImageResult.of(plan), Gallery(plain_settings(views=1))
-    gallery.add_image(plan, FieldImage(plan.image), [cell_at(100, 60, spread=0.0)])
-    gallery.write(tmp_path / "gallery.html", [result])
-    view = opened(tmp_path / "gallery.html")
-    view.click(".cell")
-    assert "P(abnormal) 0.700 (abnormal)" in view.inner_text("#facts")
-
-
 def test_the_gallery_of_one_image_shares_its_labels_with_that_of_all(tmp_path, opened):
     plans, all_cells = [plan_of(tmp_path / f"{name}.png", image_sha=name * 64) for name in "ab"], []
     whole, results = Gallery(plain_settings(), 2), []
