@@ -37,6 +37,8 @@ from deeppap.scoring.score_files import scores_name, write_ood, write_scores, wr
 from deeppap.scoring.thresholds import of_nets
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.stats.evidence_of_learning import doubt_of_order
+from deeppap.stats.intervals import TOO_FEW, interval
+from deeppap.stats.metrics import binary_metrics
 from deeppap.training.source import SourceNet
 
 EXTERNAL = "external"  # in the place of a protocol: no cell was held out
@@ -124,8 +126,27 @@ def validate(
     scores = list(averaged(each))
     if line := share_line(score.out_of_distribution for score in scores):
         say(line)
+    for line in auc_by_mark(scores):
+        say(line)
     write_external(folder, found, scores)
     return folder
+
+
+def auc_by_mark(scores: Sequence[CellScore]) -> Iterator[str]:
+    """A line for the cells that are out of distribution, and one for the others: the AUC, with an interval by groups.
+
+    Nothing if either part lacks a label.
+    """
+    lines = []
+    for marked, words in ((False, "not out of distribution"), (True, "out of distribution")):
+        labels, values, groups = judged_cells([score for score in scores if score.out_of_distribution is marked])
+        if len(set(labels)) < 2:
+            return
+        auc = binary_metrics(labels, values)["auc"]
+        limits = interval(labels, values, "auc", groups)
+        spread = f" ({limits[0]:.3f}-{limits[1]:.3f})" if limits and limits != TOO_FEW else ""
+        lines.append(f"AUC of the {len(labels):,} cells that are {words}: {auc:.3f}{spread}")
+    yield from lines
 
 
 def score_source(

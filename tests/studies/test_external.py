@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from deeppap.studies.external import (
     External,
     ExternalOptions,
     as_seen,
+    auc_by_mark,
     require_one_training,
     require_replaceable,
     validate,
@@ -69,6 +71,19 @@ def test_a_set_is_scored_by_image_and_reported(checkout, trained_fold, tmp_path,
     # nobody knows the phantom's pixel size
     done = run_tool(checkout, "validate", manifest, *words, "--mpp", "0.247", status=2)
     assert "--mpp: expected a net whose" in done.stderr
+
+
+def test_the_auc_is_told_apart_by_the_mark():
+    def scored(label, score, mark, number):
+        cell = SimpleNamespace(label=label, group=f"g{number}")
+        return SimpleNamespace(cell=cell, score=score, out_of_distribution=mark)
+
+    known = [scored(n % 2, 0.9 * (n % 2), False, n) for n in range(20)]
+    foreign = [scored(n % 2, 0.5, True, n) for n in range(10)]
+    first, second = auc_by_mark(known + foreign)
+    assert "20 cells" in first and "1.000" in first
+    assert "10 cells" in second and "0.500" in second
+    assert not list(auc_by_mark(known)) and not list(auc_by_mark(known + foreign[::2]))
 
 
 def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, phantom, tmp_path):
