@@ -5,13 +5,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.options import (
-    add_count_options,
-    add_device_options,
-    add_engine_options,
-    add_net_option,
-    device_of,
-)
+from deeppap.cli.options import add_count_options, add_device_options, add_engine_options, add_net_option, device_of
 from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\

@@ -15,16 +15,7 @@ import msgspec
 
 from deeppap.cli.tool import ToolParser
 from deeppap.io.machine import usable_cores
-from deeppap.records.structs import (
-    BORDERS,
-    CLASSES,
-    CONTROLS,
-    ENCODINGS,
-    PROTOCOLS,
-    SELECTIONS,
-    SENSITIVITIES,
-    Request,
-)
+from deeppap.records.structs import BORDERS, CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, SENSITIVITIES, Request
 
 if TYPE_CHECKING:
     from deeppap.engines.device import Device

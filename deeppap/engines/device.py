@@ -12,11 +12,7 @@ from deeppap.io.machine import extra, wanted_threads
 from deeppap.records.provenance import machine
 
 # every engine with its precisions; Caffe is the reference that the others are compared with
-ENGINES = {
-    "caffe": ("float32",),
-    "openvino": ("float32", "bfloat16"),
-    "onnxruntime": ("float32",),
-}
+ENGINES = {"caffe": ("float32",), "openvino": ("float32", "bfloat16"), "onnxruntime": ("float32",)}
 CUDA = "CUDAExecutionProvider"  # ONNX Runtime's name for a GPU
 
 

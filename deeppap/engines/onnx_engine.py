@@ -21,12 +21,7 @@ class OnnxEngine(Engine):
     """An engine that runs the net's ONNX graph; it takes what `CaffeEngine` takes."""
 
     def __init__(
-        self,
-        deploy: Path | Deploy,
-        model: Path,
-        device: Device,
-        batch: int | None = None,
-        sha256: str | None = None,
+        self, deploy: Path | Deploy, model: Path, device: Device, batch: int | None = None, sha256: str | None = None
     ):
         self.name, self.model, self.precision, self.batch = device.engine, model, device.precision, batch or BATCH
         self.device, self.hardware, self.net, self.shown = device, device.scores_on, (deploy, model, sha256), None

@@ -5,7 +5,7 @@ A phantom is a drawing. A net learns from it as from a data set, but no figure o
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +59,7 @@ def make_phantom(out: Path, cells: int | None = None, seed: int = 1) -> list[int
     counts = class_counts(cells)
     folders = [entry.folder for entry in CLASSES]
     with _new_set(out, {"shape": "herlev", "counts": counts, "seed": seed}, folders) as partial:
-        for place in _drawing(places(counts, seed)):
+        for place in progress(places(counts, seed), desc="drawing", unit="cell"):
             _draw_herlev_cell(partial, place, seed)
     return counts
 
@@ -79,7 +79,7 @@ def make_phantom_manifest(out: Path, cells: int | None = None, seed: int = 1) ->
     about = {"shape": "manifest", "counts": [cells // 2, cells // 2], "seed": seed}
     rows = ["image,label,nucleus_x,nucleus_y,group"]
     with _new_set(out, about, ["images"]) as partial:
-        for name, at in enumerate(_drawing(order.tolist()), 1):
+        for name, at in enumerate(progress(order.tolist(), desc="drawing", unit="cell"), 1):
             rows.append(_draw_manifest_cell(partial, at % 2, at // 2, f"{name:05d}", seed))
         (partial / "cells.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return out / "cells.csv"
@@ -160,10 +160,6 @@ def write_about(folder: Path, about: dict) -> None:
     """What makes a folder known as a phantom, to programs and to people."""
     (folder / PHANTOM_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
     (folder / "README.txt").write_text(README, encoding="utf-8")
-
-
-def _drawing(cells: list) -> Iterable:
-    return progress(cells, desc="drawing", unit="cell")
 
 
 def _tint(*key: int) -> np.ndarray:

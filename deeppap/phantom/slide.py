@@ -113,10 +113,7 @@ def _write(path: Path, slide: MadeSlide) -> None:
 
     levels = slide.levels()
     total = sum(_tiles_across(slide.side // shrink) ** 2 for shrink in levels)
-    with (
-        tifffile.TiffWriter(path, bigtiff=True) as writer,
-        progress(total=total, desc="writing", unit="tile") as bar,
-    ):
+    with tifffile.TiffWriter(path, bigtiff=True) as writer, progress(total=total, desc="writing", unit="tile") as bar:
         for shrink in levels:
             side = slide.side // shrink
             per_centimetre = 1e4 / (FIELD_MPP * shrink)

@@ -18,10 +18,10 @@ from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.nuclei.nucleus import Nucleus
 from deeppap.screening.slides.slide import Box, Damage
 
-CELL = ("x", "y", "area_um2", "confidence", "score", "spread", "ood_score")
-NAMED = ("label", "kind", "p_kind", "given")
-NUCLEUS = ("x", "y", "area_um2", "confidence")
-GIVEN = ("given",)
+SCORED = ("score", "spread", "ood_score", "outline", "label", "kind", "p_kind", "given")
+CELL = ("x", "y", "area_um2", "confidence", *SCORED)
+NUCLEUS = ("x", "y", "area_um2", "confidence", "outline", "given")
+TEXTS = ("label", "kind", "given")
 METADATA = b"screening"  # the key of a part's own facts in the file
 
 
@@ -51,7 +51,7 @@ def require_parquet():
 def write_part(path: Path, key: str, tile: Box, part: Part) -> None:
     """Write a tile's part; `key` names the plan that it belongs to."""
     record = msgspec.json.encode(PartRecord(key, tile, part.damages, part.skipped))
-    _write(path, _table(part.cells, CELL, NAMED).replace_schema_metadata({METADATA: record}))
+    _write(path, _table(part.cells, CELL).replace_schema_metadata({METADATA: record}))
 
 
 def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = ABNORMAL) -> Part:
@@ -65,7 +65,7 @@ def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = AB
         # a mapped file that another process shortens would kill this one
         table = parquet.read_table(path, memory_map=False)
         record = msgspec.json.decode(table.schema.metadata[METADATA], type=PartRecord)
-        cells = [ScreenedCell(image, *row, threshold) for row in _rows(table, CELL, NAMED)]
+        cells = [ScreenedCell(image, *row, threshold) for row in _rows(table, CELL)]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:  # msgspec's are ValueErrors
         raise UserError(path, "a tile's cells", f"{type(error).__name__}: {error}"[:120], do) from None
     if record.key != key or record.tile != tile:
@@ -78,7 +78,7 @@ def write_nuclei(path: Path, nuclei: Iterable[Nucleus], size: tuple[int, int]) -
     # as precise as a detector's centres are kept
     places = {(round(n.y, 2), round(n.x, 2)): n for n in nuclei}
     ordered = [Nucleus(x, y, n.area_um2, n.confidence, n.outline, n.given) for (y, x), n in sorted(places.items())]
-    table = _table(ordered, NUCLEUS, GIVEN)
+    table = _table(ordered, NUCLEUS)
     columns, rows = pixels_of(size, np.array([n.x for n in ordered]), np.array([n.y for n in ordered]))
     _write(path, table.append_column("column", [columns]).append_column("row", [rows]))
 
@@ -87,7 +87,7 @@ def nuclei_inside(path: Path, tile: Box) -> list[Nucleus]:
     """The nuclei of a file that a tile owns; the others are not held in memory."""
     _, parquet = require_parquet()
     inside = [("column", ">=", tile.x), ("column", "<", tile.right), ("row", ">=", tile.y), ("row", "<", tile.bottom)]
-    return [Nucleus(*row) for row in _rows(parquet.read_table(path, filters=inside), NUCLEUS, GIVEN)]
+    return [Nucleus(*row) for row in _rows(parquet.read_table(path, filters=inside), NUCLEUS)]
 
 
 def pixels_of(size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,24 +100,25 @@ def pixels_of(size: tuple[int, int], x: np.ndarray, y: np.ndarray) -> tuple[np.n
     return columns.astype(np.int64), rows.astype(np.int64)
 
 
-def _table(items: Sequence[Any], names: Sequence[str], more: Sequence[str] = ()):
-    """A table of what cells or nuclei hold under `names` and `more`, and their outlines, each flat."""
+def _table(items: Sequence[Any], names: Sequence[str]):
+    """A table of what cells or nuclei hold under `names`; each outline is flat."""
     pyarrow, _ = require_parquet()
-    columns = {name: pyarrow.array([getattr(item, name) for item in items], pyarrow.float64()) for name in names}
-    for name in more:
-        kind = pyarrow.float64() if name == "p_kind" else pyarrow.string()
-        columns[name] = pyarrow.array([getattr(item, name) for item in items], kind)
-    outlines = [None if item.outline is None else np.asarray(item.outline, np.float32).ravel() for item in items]
-    columns["outline"] = pyarrow.array(outlines, pyarrow.list_(pyarrow.float32()))
+    kinds = {"outline": pyarrow.list_(pyarrow.float32()), **dict.fromkeys(TEXTS, pyarrow.string())}
+    columns = {}
+    for name in names:
+        values = [getattr(item, name) for item in items]
+        if name == "outline":
+            values = [None if one is None else np.asarray(one, np.float32).ravel() for one in values]
+        columns[name] = pyarrow.array(values, kinds.get(name, pyarrow.float64()))
     return pyarrow.table(columns)
 
 
-def _rows(table, names: Sequence[str], more: Sequence[str] = ()) -> list[tuple]:
-    """The values of `names`, the outline, and `more` of each row."""
-    flat = table["outline"].to_pylist()
-    outlines = [None if values is None else np.array(values, np.float32).reshape(-1, 2) for values in flat]
-    columns = [*(table[name].to_pylist() for name in names), outlines, *(table[name].to_pylist() for name in more)]
-    return list(zip(*columns, strict=True))
+def _rows(table, names: Sequence[str]) -> list[tuple]:
+    """The values of `names` of each row."""
+    columns = {name: table[name].to_pylist() for name in names}
+    flat = columns["outline"]
+    columns["outline"] = [None if one is None else np.array(one, np.float32).reshape(-1, 2) for one in flat]
+    return list(zip(*columns.values(), strict=True))
 
 
 def _write(path: Path, table) -> None:

@@ -96,12 +96,7 @@ PICTURES = [
     Report(
         "z-stack of channels as planes",
         "Bio-Formats",
-        tiff(
-            np.stack([PLANES, PLANES[:, ::-1]]),
-            ome=True,
-            photometric="minisblack",
-            metadata={"axes": "ZCYX", **OME},
-        ),
+        tiff(np.stack([PLANES, PLANES[:, ::-1]]), ome=True, photometric="minisblack", metadata={"axes": "ZCYX", **OME}),
         0.25,
     ),
     Report(

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from data_prep.classes import PLAIN
 from data_prep.mean_image import read_mean
 from data_prep.views import SIZE, Grid, View
 from deeppap.engines.caffe_engine import CaffeEngine, CaffeViews
@@ -11,7 +10,6 @@ from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_data_set, render_views
 from deeppap.scoring.fill_views import filled_ahead, filled_in_turn
-from deeppap.scoring.score_cells import score_cells
 from deeppap.training.caffe_log import parse
 from tests.support.caffe_nets import gaussian_weights, pixels, read_datums
 from tests.support.checkout import ROOT
@@ -65,18 +63,6 @@ def test_crops_made_in_the_net_are_those_of_numpy_to_the_bit(engine, views, rng,
     assert np.array_equal(in_net, cut)
     # BLAS may add up another batch in another order
     np.testing.assert_allclose(found, engine(cut).reshape(3, crops, -1), rtol=0, atol=1e-6)
-
-
-def test_cells_score_the_same_by_crops_and_by_views(engine, dataset, rng):
-    mean = rng.uniform(0, 255, (3, SIZE, SIZE)).astype(np.float32)
-    cells = [of_data_set(cell, ViewChoice(Grid(10, 10), 3, 1)) for cell in dataset.cells[:2]]
-    ready = CaffeViews(engine, mean, 2)
-    ready.at_once = 2  # a cell takes more than one batch, and a batch holds views of two cells
-    by_crops = score_cells(engine.view_input(mean, 2), cells, PLAIN)
-    for plain, other in zip(by_crops, score_cells(ready, cells, PLAIN), strict=True):
-        assert plain.cell == other.cell
-        np.testing.assert_allclose(plain.prob, other.prob, rtol=0, atol=1e-7)
-        np.testing.assert_allclose(plain.centre_scores, other.centre_scores, rtol=0, atol=1e-7)
 
 
 def test_worker_processes_fill_what_threads_fill(engine, dataset):

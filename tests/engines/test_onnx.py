@@ -67,18 +67,6 @@ def test_a_layer_gives_what_caffes_gives(name, differences):
     assert differences[name].range > 0
 
 
-def test_layers_of_two_inputs_and_in_place(tmp_path):
-    net = """
-      layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-              convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }
-      layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
-      layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
-      layer { name: "out" type: "Concat" bottom: "conv" bottom: "data" top: "out" }"""
-    deploy, weights = write_net(tmp_path, net)
-    found = compare_layers(net_graph(deploy, weights), deploy, weights, data((2, 4, 13, 11)))
-    assert [difference.layer for difference in found] == ["conv", "relu", "drop", "out"]
-
-
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -13,10 +13,7 @@ from deeppap.screening.slides.open_slide import open_slide
 def test_what_is_missing_is_named_with_its_command(tmp_path, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "slide.svs").write_bytes(b"II*\0")
-    calls = {
-        "pyarrow": [require_parquet],
-        "openslide": [lambda: open_slide(tmp_path / "slide.svs")],
-    }
+    calls = {"pyarrow": [require_parquet], "openslide": [lambda: open_slide(tmp_path / "slide.svs")]}
     for call in calls[module]:
         with pytest.raises(UserError, match=f"^{module}: expected this package, .* Run: make slides$"):
             call()

@@ -146,8 +146,7 @@ def test_feature_that_is_no_nucleus_is_named(tmp_path, wrong, said):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "5", "{}", '{"features": []}', '{"features": [{"type": "Feature"', "[" * 200_000, "PK\x03\x04"],
+    "text", ["", "5", "{}", '{"features": []}', '{"features": [{"type": "Feature"', "[" * 200_000, "PK\x03\x04"]
 )
 def test_other_text_is_refused(tmp_path, text):
     with pytest.raises(UserError, match="nuclei.geojson") as caught:

@@ -193,10 +193,7 @@ def _text(value: float | None) -> str:
 
 
 def detect_all(
-    detector: NucleusDetector,
-    sets: Sequence[FieldSet],
-    radius: float = RADIUS,
-    say: Callable[[str], None] = print,
+    detector: NucleusDetector, sets: Sequence[FieldSet], radius: float = RADIUS, say: Callable[[str], None] = print
 ) -> dict[str, list[Matched]]:
     """What a detector found in every field, by set; says how long it took, without reading and matching."""
     results: dict[str, list[Matched]] = {}

@@ -12,7 +12,7 @@ from scipy import ndimage
 from data_prep.nucleus import require_background
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.image_file import files_of, read_field, read_mask
-from deeppap.screening.nuclei.points_csv import read_points
+from deeppap.screening.nuclei.points_csv import CsvPoint, read_points
 from deeppap.screening.slides.slide import require_pixel_size
 
 IMAGES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -154,25 +154,18 @@ def _read_row_col(path: Path) -> np.ndarray:
 
 def _by_one_csv(path: Path, images: list[Path]) -> list[Field]:
     known = {image.name: image for image in images}
-    points: dict[str | None, list] = {}
-    labels: dict[str | None, list[str]] = {}
-    groups: dict[str | None, str] = {}
+    points: dict[str, list[CsvPoint]] = {}
     for point in read_points(path):
         if point.image not in known:
             missing = (point.image or "nothing")[:80]
             raise UserError(point.where, "an image of this folder", missing, "Add it, or correct the name.")
-        points.setdefault(point.image, []).append((point.x, point.y))
-        labels.setdefault(point.image, []).append(point.label or "")
-        groups[point.image] = point.group or ""
-    return [
-        Field(
-            known[name],
-            _require_inside(path, np.array(points[name]), known[name]),
-            tuple(labels[name]),
-            group=groups[name],
-        )
-        for name in sorted(points)
-    ]
+        points.setdefault(point.image, []).append(point)
+    fields = []
+    for name, own in sorted(points.items()):
+        places = _require_inside(path, np.array([(point.x, point.y) for point in own]), known[name])
+        labels = tuple(point.label or "" for point in own)
+        fields.append(Field(known[name], places, labels, group=own[-1].group or ""))
+    return fields
 
 
 def _require_inside(where: Path, points: np.ndarray, image: Path) -> np.ndarray:

@@ -92,9 +92,9 @@ def fill_blocks(channel: np.ndarray, block: int) -> np.ndarray:
     return cv2.copyMakeBorder(channel, 0, -height % block, 0, -width % block, cv2.BORDER_REPLICATE)
 
 
-def smooth_darkness(image: np.ndarray, mpp: float, background: float | None = None) -> np.ndarray:
+def smooth_darkness(image: np.ndarray, mpp: float) -> np.ndarray:
     """A field's darkness at WORK_MPP without the grain of its pixels, uint8 (H, W)."""
-    return smooth(rescale(darkness(image, background), mpp, WORK_MPP))
+    return smooth(rescale(darkness(image), mpp, WORK_MPP))
 
 
 def smooth(channel: np.ndarray) -> np.ndarray:
@@ -158,7 +158,9 @@ def candidates_about(channel: np.ndarray, seeds: np.ndarray) -> Iterator[tuple[i
     """
     half = round(WINDOW / WORK_MPP)
     places = seeds + PAD
-    for image, levels in _thresholds(channel):
+    # over its surroundings and over glass, both with room about them
+    for image, levels in ((_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
+        image = np.pad(image, PAD)
         for index, (row, column) in enumerate(places.tolist()):
             top, left = max(0, row - half), max(0, column - half)
             window = np.ascontiguousarray(image[top : row + half + 1, left : column + half + 1])
@@ -200,31 +202,17 @@ def _about(
         if key in seen:
             continue  # a region like this one was there before
         seen.add(key)
-        part = component[y : y + high, x : x + wide]
+        part = component[y : y + high, x : x + wide].astype(bool)
         top, left = y + corner[0] - PAD, x + corner[1] - PAD
         held = others[component[others[:, 0], others[:, 1]] > 0] - (y, x)
         if not len(held):
             if area <= largest:
-                yield Region(_with_room(part), top, left)
-        elif area >= 2 * smallest and _solidity(part.astype(bool)) < SPLIT_BELOW:
-            mask = _with_room(part)
+                yield Region(np.pad(part, PAD), top, left)
+        elif area >= 2 * smallest and _solidity(part) < SPLIT_BELOW:
+            mask = np.pad(part, PAD)
             piece = _piece(mask, (row - y + PAD, column - x + PAD), held + PAD)
             if piece is not None and smallest <= np.count_nonzero(piece) <= largest:
                 yield Region(piece, top, left, mask)
-
-
-def _with_room(part: np.ndarray) -> np.ndarray:
-    """A mask, bool, of a component's box with PAD pixels about it."""
-    height, width = part.shape
-    mask = np.zeros((height + 2 * PAD, width + 2 * PAD), bool)
-    mask[PAD:-PAD, PAD:-PAD] = part
-    return mask
-
-
-def _thresholds(channel: np.ndarray) -> tuple[tuple[np.ndarray, tuple[int, ...]], ...]:
-    """A field over its surroundings and over glass, both with room about them, and the thresholds of each."""
-    both = (_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)
-    return tuple((np.pad(image, PAD), levels) for image, levels in both)
 
 
 def _piece(mask: np.ndarray, seed: tuple[int, int], others: np.ndarray) -> np.ndarray | None:

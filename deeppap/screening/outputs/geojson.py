@@ -58,12 +58,7 @@ def feature(
     }
     if kind == "annotation":
         properties["name"] = f"P(abnormal) {cell.score:.3f}"
-    return {
-        "type": "Feature",
-        "id": cell.id_as(kind),
-        "geometry": _geometry(cell, *origin),
-        "properties": properties,
-    }
+    return {"type": "Feature", "id": cell.id_as(kind), "geometry": _geometry(cell, *origin), "properties": properties}
 
 
 def _geometry(cell: ScreenedCell, left: int, top: int) -> dict:

@@ -93,8 +93,7 @@ def test_scores_are_pooled_over_fields():
 
 
 @pytest.mark.parametrize(
-    ("labels", "abnormal"),
-    [(("", "", ""), None), (("NILM", "HSIL", ""), (1, 1)), (("", "", "HSIL"), (0, 1))],
+    ("labels", "abnormal"), [(("", "", ""), None), (("NILM", "HSIL", ""), (1, 1)), (("", "", "HSIL"), (0, 1))]
 )
 def test_mark_without_a_class_is_not_abnormal(labels, abnormal):
     field = field_of("f.png", [(100, 100), (200, 100), (300, 100)], labels)
