@@ -41,7 +41,7 @@ def main() -> None:
             print(line)
         print(f"the cells that changed most: {after / PAGE}")
         label = f"label cells in {after / 'gallery.html'}"
-        print(f"Next: {label}, then tools/import_labels.py labels.csv --images IMAGES --out my_cells")
+        print(f"Next: {label}, then tools/import_labels.py ~/Downloads/labels.csv --images IMAGES --out my_cells")
         return
     from deeppap.report.runs import named
     from deeppap.report.tables.comparison import adapting, comparison

@@ -60,7 +60,7 @@ def _draw_fields(args: argparse.Namespace) -> None:
 
         count = make_fields(args.out, args.fields, args.cells, args.seed)
     print(f"{count:5d}  cells in {args.out}")
-    print(f"Next: tools/screen.py {args.out} --net RUN/foldK --mpp 0.201 --training-mpp 0.201")
+    print(f"Next: tools/screen.py {args.out} --mpp 0.201 --net models/herlev_cric")
 
 
 if __name__ == "__main__":

@@ -116,17 +116,18 @@ def main() -> int:
             to_stderr(f"!! {line}")
     if len(results) > 1:
         print(f"total of {len(results)} images: {counts_text(results)}")
-    print(f"abnormal: P(abnormal) of {short(settings.threshold)} or more; not a medical device")
+    called = f"A cell is called abnormal if its score, P(abnormal), is {short(settings.threshold)} or more."
+    print(f"{called} This is not a medical device.")
     if any(result.out_of_distribution for result in results):
-        print("out of distribution: such scores mean little (docs/explanation/out-of-distribution.md)")
+        print("Scores of cells out of distribution mean little (docs/explanation/out-of-distribution.md).")
     if len(results) > 1:
-        print(f"one row per image: {out / 'summary.html'}")
-    print(f"cells, to look at and to label: {out / 'gallery.html'}")
+        print(f"overview of the images: {out / 'summary.html'}")
+    print(f"cells to look at and to label: {out / 'gallery.html'}")
     # labels.csv names images without their folders: another folder may have an image of the same name
     alone = len(args.image) == 1 or len({path.parent for path in images}) > 1
     given = args.image if alone else [images[0].parent]
     words = " ".join(f"--images {shlex.quote(str(path))}" for path in given)
-    print(f"Next: label cells there, then tools/import_labels.py labels.csv {words} --out my_cells")
+    print(f"Next: label cells there, then tools/import_labels.py ~/Downloads/labels.csv {words} --out my_cells")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 

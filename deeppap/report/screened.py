@@ -73,6 +73,17 @@ def false_calls_table(outcomes: Sequence[FieldOutcome]) -> Table:
     return Table("false_calls", "Cells called abnormal where none is marked", columns, rows, [note])
 
 
+def headline(sensitivity: Table, false_calls: Table) -> list[tuple[str, str, str]]:
+    """The figures that answer first: name, value, and interval or why there is none."""
+    said = {}
+    for row in sensitivity.rows:
+        if row[0] == "all abnormal":
+            said |= {"Abnormal cells found, %": row[3], "Found and called abnormal, %": row[5]}
+    said["False calls a field"] = false_calls.rows[-1][2]
+    parts = {name: text.partition(" (") for name, text in said.items()}
+    return [(name, value, limits.rstrip(")")) for name, (value, _, limits) in parts.items()]
+
+
 def froc_of(outcomes: Sequence[FieldOutcome]) -> Froc:
     """The FROC curve of all fields together."""
     unit = units_of([group_of(one) for one in outcomes], len(outcomes))
@@ -180,6 +191,6 @@ def write_screened_report(
         png, _ = save(drawn, folder / "figures", each.name)
         figures.append((each, data_uri(png.read_bytes(), "image/png"), ""))
     _pixels.cache_clear()
-    page = render(TEMPLATE, title=title, tables=tables, figures=figures, facts=facts)
+    page = render(TEMPLATE, title=title, tables=tables, figures=figures, facts=facts, headline=headline(*tables[:2]))
     write_text(folder / "report.html", page)
     return tables

@@ -79,7 +79,7 @@ def validate_screening(
         ("fields", f"{folder}: {len(fields)}, {options.mpp:g} um a pixel"),
         ("nets", ", ".join(str(model.folder) for model in models)),
         ("views and crops", f"{settings.views} x {settings.crops}"),
-        ("detector", f"{settings.detector}, sha256 {settings.detector_sha[:12]}"),
+        ("detector", f"{Path(settings.detector).name}, sha256 {settings.detector_sha[:12]}"),
     ]
     if line := seen_in_training(Path(settings.detector), hashes):
         say(f"!! {line} !!")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 
@@ -39,6 +40,9 @@ def test_every_mark_is_asked_for_and_the_report_tells(checkout, trained_fold, dr
     assert "Cells called abnormal where none is marked" in done.stdout
     page = (out / "report.html").read_text()
     assert page.count("data:image/png") == 2
+    # the share of abnormal cells that were found stands first
+    abnormal = next(row for row in table["rows"] if row[0] == "all abnormal")
+    assert re.search(r"<dd>(.*?)</dd>", page)[1] == f"{100 * abnormal[2] / abnormal[1]:.1f}"
     assert (out / "screen/gallery.html").is_file()
 
 
