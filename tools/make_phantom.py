@@ -10,11 +10,11 @@ from deeppap.cli.options import at_least_one
 from deeppap.cli.tool import ToolParser, run
 
 EPILOG = """\
-  tools/make_phantom.py data/phantom               917 cells in the seven folders of Herlev's classes
-  tools/make_phantom.py data/small --cells 60
-  tools/make_phantom.py data/hemlbc --manifest     1,978 cells and cells.csv
-  tools/make_phantom.py data/fields --fields 3     3 fields of up to 24 cells, 0.201 um per pixel, and nuclei.csv
-  tools/make_phantom.py data/slide.tif --slide 20000 --fields 40     a pyramidal TIFF of 20,000 x 20,000 pixels
+  tools/make_phantom.py data/phantom             917 cells in the seven folders of Herlev's classes.
+  tools/make_phantom.py data/small --cells 60    60 cells in these folders.
+  tools/make_phantom.py data/hemlbc --manifest   1,978 cells and cells.csv.
+  tools/make_phantom.py data/fields --fields 3   3 fields of up to 24 cells, 0.201 um per pixel, and nuclei.csv.
+  tools/make_phantom.py data/slide.tif --slide 20000 --fields 40   A pyramidal TIFF of 20,000 x 20,000 pixels.
 
 These are drawings: no figure obtained from them is a result. An existing folder is not changed.
 """
