@@ -20,18 +20,10 @@ T = TypeVar("T")
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A record that lies in a folder under a fixed name.
+    """A record that lies in a folder under a fixed name."""
 
-    Attributes
-    ----------
-    FILE : str
-        Name of the file.
-    MADE_BY : str
-        The tool that writes it, for error messages.
-    """
-
-    FILE: ClassVar[str]
-    MADE_BY: ClassVar[str]
+    FILE: ClassVar[str]  # its name
+    MADE_BY: ClassVar[str]  # the tool that writes it, for error messages
 
     @classmethod
     def read(cls, folder: Path) -> Self:

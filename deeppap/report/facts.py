@@ -92,10 +92,7 @@ def _pairs(values: dict[str, Any]) -> str:
 def differences(path: Path = DIFFERENCES) -> Table:
     """The table in docs/explanation/what-differs.md.
 
-    Raises
-    ------
-    UserError
-        If the file is not there or a row has not as many entries as the heading.
+    Raises UserError if the file is not there or a row has not as many entries as the heading.
     """
     do = "Get it again from the project's sources."
     try:

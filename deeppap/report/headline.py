@@ -16,19 +16,10 @@ CHANCE = 0.5  # AUC of a coin
 
 @dataclass(frozen=True)
 class Headline:
-    """What stands at the top of a page for one run.
-
-    Attributes
-    ----------
-    label : str
-    figures : list of (str, str, str)
-        Name, value, and 95 % interval or why there is none.
-    verdict, caveat : str
-        A sentence each.
-    """
+    """What stands at the top of a page for one run."""
 
     label: str
-    figures: list[tuple[str, str, str]]
+    figures: list[tuple[str, str, str]]  # name, value, and 95 % interval or why there is none
     verdict: str
     caveat: str
 

@@ -38,10 +38,7 @@ class Curve(NamedTuple):
 def read_curve(home: Path, before: str) -> Curve:
     """All points of a curve that have scores; `before` is the folder of the source net's own.
 
-    Raises
-    ------
-    UserError
-        If there is none.
+    Raises UserError if there is none.
     """
     points, runs = [], []
     for folder in sorted(home.iterdir()):

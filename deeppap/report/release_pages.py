@@ -35,10 +35,7 @@ from deeppap.training.snapshots import kept_because
 def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     """The card of one fold's net in a release of that name: front matter as Caffe's download tool reads it, Markdown.
 
-    Raises
-    ------
-    UserError
-        If the snapshot is not the one that was selected and scored.
+    Raises UserError if the snapshot is not the one that was selected and scored.
     """
     _require_weights(fold)
     run, model = Run(result, result.name), fold.model

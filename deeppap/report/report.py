@@ -64,10 +64,7 @@ def write_report(results: Sequence[RunResult], out: Path, show_progress: bool = 
     Path
         The page.
 
-    Raises
-    ------
-    UserError
-        If `out` holds anything but an older report, or there is no run.
+    Raises UserError if `out` holds anything but an older report, or there is no run.
     """
     if not results:
         raise UserError("report", "at least one run", "none", "Name a run's folder.")

@@ -27,36 +27,19 @@ T = TypeVar("T")
 
 
 class Run:
-    """A run in a report.
-
-    Attributes
-    ----------
-    label : str
-        What tables call it: its folder's name, numbered if two share it.
-    notes : list of str
-        What must be known before one of its figures is used.
-    title : str
-        The label, and which folds its figures are of.
-    classes : tuple of CellClass
-        Of its cells, in order.
-    has_seven, says_classes : bool
-        Whether they are Herlev's seven; whether the net's outputs are they, and more than normal and abnormal.
-    labels, scores, probs, kinds, groups : ndarray
-        Of all scored normal and abnormal cells, fold after fold, if there are any; `kinds` are places in `classes`,
-        `groups` is None if the data set has none.
-    view_folds : tuple of FoldResult
-        The folds that have kept the scores of their views.
-    """
+    """A run in a report."""
 
     def __init__(self, result: RunResult, label: str):
+        # tables call it by its folder's name, numbered if two share it
         self.result, self.label = result, label
         self.record, self.folds = result.record, result.folds
         self.notes = run_notes(result)  # once: they count cells and siblings
-
         self.title = f"{label}, {result.fold_text()}"
+        # of all scored normal and abnormal cells, fold after fold; groups are None if the data set has none
         if self.folds:
-            self.labels, self.scores, self.probs = map(result.pooled, ("labels", "scores", "probs"))
-            self.kinds = result.pooled("kinds")
+            self.labels, self.scores, self.probs, self.kinds = map(
+                result.pooled, ("labels", "scores", "probs", "kinds")
+            )
             self.groups = result.groups()
         self.classes, self.has_seven, self.says_classes = result.classes, result.has_seven, result.says_classes
         self.view_folds = result.folds_with("views")

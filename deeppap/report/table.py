@@ -27,32 +27,15 @@ NAMES = {"sens": "Sens", "spec": "Spec", "acc": "Acc", "hmean": "H-mean", "f": "
 
 @dataclass
 class Table:
-    """Rows of text and numbers under named columns.
+    """Rows of text and numbers under named columns."""
 
-    Attributes
-    ----------
-    name : str
-        File stem, such as `table3`.
-    title : str
-        One line, with the paper's table number where there is one.
-    columns : list of str
-    rows : list of list
-        One entry per column: str, int, float or None (printed as "-").
-    notes : list of str
-        What a reader must know before using a figure.
-    of_runs : list of str
-        The notes of its runs, with the runs that each holds for.
-    data : dict
-        The same figures as plain numbers at full precision, for the JSON file alone.
-    """
-
-    name: str
-    title: str
+    name: str  # of its files, such as `table3`
+    title: str  # with the paper's table number where there is one
     columns: list[str]
-    rows: Rows
-    notes: list[str] = field(default_factory=list)
-    of_runs: list[str] = field(default_factory=list)
-    data: dict[str, Any] = field(default_factory=dict)
+    rows: Rows  # of str, int, float or None, which is printed as "-"
+    notes: list[str] = field(default_factory=list)  # what a reader must know before using a figure
+    of_runs: list[str] = field(default_factory=list)  # the notes of its runs, with the runs that each holds for
+    data: dict[str, Any] = field(default_factory=dict)  # the same figures at full precision, for the JSON file alone
 
     def __post_init__(self):
         # a row that is short would shift its figures under other headings

@@ -93,10 +93,7 @@ def cells_in_csv(
     mpp : float, optional
         The same of the images; without it their own, in the column `pixel_um`.
 
-    Raises
-    ------
-    UserError
-        With all mistakes of the list.
+    Raises UserError with all mistakes of the list.
     """
     mistakes = Mistakes()
     errors: list[tuple[int, UserError]] = []  # with their lines: they are found line by line, then image by image

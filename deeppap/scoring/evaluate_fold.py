@@ -54,10 +54,7 @@ def evaluate_fold(
     list of CellScore
         In the order of the cells' ids.
 
-    Raises
-    ------
-    UserError
-        For a count out of range, or a data set that is not the one the run was built from.
+    Raises UserError for a count out of range, or a data set that is not the one the run was built from.
     """
     folder = model.folder
     with locked(folder):

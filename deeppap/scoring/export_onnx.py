@@ -25,10 +25,8 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     views : ndarray, uint8 (V, 256, 256, 3), BGR
         Rendered views of real cells, on which both graphs are compared with Caffe.
 
-    Raises
-    ------
-    UserError
-        If the net cannot be exported, or a layer's output lies too far from Caffe's; no file is then written.
+    Raises UserError if the net cannot be exported, or a layer's output lies too far from Caffe's; no file is then
+    written.
     """
     onnx = extra("onnx", "exporting a net", "engines")
     from deeppap.engines.onnx_graph import net_graph

@@ -23,21 +23,13 @@ EACH = 2  # right cells and wrong cells of each label in the file, at most
 
 
 class HeatMap(NamedTuple):
-    """How much each pixel of a cell adds to its score.
+    """How much each pixel of a cell adds to its score, mean over views and crops.
 
-    Attributes
-    ----------
-    region : ndarray, uint8 (H, W, 3), BGR
-        The cell's neighbourhood, all that its views can reach.
-    heat : ndarray, float32 (H, W)
-        Mean over views and crops at each of its pixels: above 0 for abnormal, below for normal. The sum over pixels is
-        the mean log-odds of abnormal, but for the biases' share.
-    log_odds : float
-        Mean over views and crops.
+    The sum of `heat` is the mean log-odds of abnormal, but for the biases' share.
     """
 
-    region: np.ndarray
-    heat: np.ndarray
+    region: np.ndarray  # uint8 (H, W, 3) BGR: the cell's neighbourhood, all that its views can reach
+    heat: np.ndarray  # float32 (H, W), of each of these pixels: above 0 for abnormal, below for normal
     log_odds: float
 
 

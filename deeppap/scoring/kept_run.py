@@ -53,21 +53,14 @@ class KeptFold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeptRun(Record, frozen=True, kw_only=True):
-    """The records of a run and of its folds.
-
-    Attributes
-    ----------
-    run : RunRecord
-    folds : list of KeptFold
-    baselines : dict or None
-        baselines.json; predictions and chances are replaced by True, since scores.csv.gz has them.
-    """
+    """The records of a run and of its folds."""
 
     FILE: ClassVar[str] = "run.json"
     MADE_BY: ClassVar[str] = "experiments/keep_results.py"
 
     run: RunRecord
     folds: list[KeptFold]
+    # baselines.json; predictions and chances are replaced by True, since scores.csv.gz has them
     baselines: dict[str, dict[str, Any]] | None
 
 
@@ -102,10 +95,10 @@ def read_kept_run(folder: Path) -> RunResult:
     """
     kept, split = KeptRun.read(folder), SplitRecord.read(folder)
     outputs = outputs_of(kept.run)
+    names = ["score", "spread", *prob_columns(outputs)]
     rows = read_rows(folder / SCORES, _columns(outputs, kept.baselines))
     cells: dict[str, CellRow] = {}
     values: dict[tuple[str, int], list[float]] = {}
-    names = ["score", "spread", *prob_columns(outputs)]
     for line, row in rows:
         where = f"{folder / SCORES}:{line}"
         cells[row["id"]] = cell_of_row(where, row)
@@ -117,50 +110,17 @@ def read_kept_run(folder: Path) -> RunResult:
     logs = _read_curve(folder / CURVE)
     folds, classes = [], classes_of(kept.run, cells)
     for one in kept.folds:
-        fold = _fold_result(folder, one, sorted(split.folds[one.fold]), cells, classes, values)
-        folds.append(replace(fold, views=views.get(one.fold), log=logs.get(one.fold)))
-    scored = [fold.fold for fold in folds]
-    return RunResult(
-        name=folder.resolve().name,
-        folder=folder,
-        record=kept.run,
-        split=split,
-        cells=cells,
-        folds=tuple(folds),
-        missing_folds=tuple(k for k in range(len(split.folds)) if k not in scored),
-        baselines=_baselines(kept, [row for _, row in rows]),
-    )
-
-
-def _fold_result(
-    folder: Path,
-    kept: KeptFold,
-    ids: list[str],
-    cells: dict[str, CellRow],
-    classes: Sequence[CellClass],
-    values: dict[tuple[str, int], list[float]],
-) -> FoldResult:
-    """A fold as its own folder would give it, but for views and log."""
-    numbers = {}
-    for shift in kept.made:
-        lost = next((cell for cell in ids if (cell, shift) not in values), None)
-        if lost is not None:
+        ids = sorted(split.folds[one.fold])
+        if lost := next(((shift, cell) for shift in one.made for cell in ids if (cell, shift) not in values), None):
             do = f"Keep the run again with {KeptRun.MADE_BY}."
-            raise UserError(folder / SCORES, f"scores of fold {kept.fold}, shift {shift}", f"none of {lost}", do)
-        numbers[shift] = np.array([values[cell, shift] for cell in ids])
-    return fold_result(
-        ids,
-        cells,
-        classes,
-        numbers,
-        None,
-        fold=kept.fold,
-        folder=folder / f"fold{kept.fold}",  # there is none: its other files were not kept
-        model=kept.model,
-        begun=kept.begun,
-        made=kept.made,
-        log=None,
-    )
+            raise UserError(folder / SCORES, f"scores of fold {one.fold}, shift {lost[0]}", f"none of {lost[1]}", do)
+        numbers = {shift: np.array([values[cell, shift] for cell in ids]) for shift in one.made}
+        facts = {name: getattr(one, name) for name in ("fold", "model", "begun", "made")}
+        # there is no such folder: the fold's other files were not kept
+        facts |= {"folder": folder / f"fold{one.fold}", "log": logs.get(one.fold)}
+        folds.append(replace(fold_result(ids, cells, classes, numbers, None, **facts), views=views.get(one.fold)))
+    baselines = _baselines(kept, [row for _, row in rows])
+    return RunResult(folder.resolve().name, folder, kept.run, split, cells, tuple(folds), baselines)
 
 
 def _columns(outputs: Sequence[CellClass], baselines: dict[str, dict[str, Any]] | None) -> list[str]:
@@ -180,18 +140,12 @@ def _score_rows(run: RunResult, baselines: dict[str, dict[str, Any]] | None) -> 
     number = {one.name: index for index, one in enumerate(SEVEN)} if run.has_seven else {}
     # neighbouring rows are alike, so the file compresses well
     for cell in sorted(run.cells.values(), key=lambda cell: (fold_of.get(cell.id, -1), cell.id)):
-        fold = fold_of.get(cell.id, "")
-        facts = [
-            cell.id,
-            number.get(cell.class_name),
-            cell.class_name,
-            cell.label,
-            cell.group,
-            *map(as_text, cell.centre),
-        ]
+        fold, kind = fold_of.get(cell.id, ""), cell.class_name
+        facts = [cell.id, number.get(kind), kind, cell.label, cell.group, *map(as_text, cell.centre)]
         answers = []
-        for name in _predicted(baselines):
-            answers += _answer(run.baselines[name], cell.id)
+        for one in (run.baselines[name] for name in _predicted(baselines)):
+            # there is none for a cell that is left out
+            answers += [*one["predictions"].get(cell.id, ["", ""]), one.get("chances", {}).get(cell.id, "")]
         for shift, numbers in scores.get(fold, {}).items():
             yield [fold, shift, *facts, *map(as_text, numbers[cell.id]), *answers]
         if fold not in scores:
@@ -203,15 +157,8 @@ def _scores_of(fold: FoldResult, outputs: Sequence[CellClass]) -> dict[int, dict
     found = {}
     for shift in sorted(fold.made):
         scores = read_scores(fold.folder / scores_name(shift), list(fold.every.ids), outputs)
-        numbers = np.column_stack([scores.scores, scores.spread, scores.probs])
-        found[shift] = dict(zip(fold.every.ids, numbers, strict=True))
+        found[shift] = dict(zip(fold.every.ids, scores.numbers, strict=True))
     return found
-
-
-def _answer(baseline: dict[str, Any], cell: str) -> list:
-    label, kind = baseline["predictions"].get(cell, ["", ""])  # there is none for a cell that is left out
-    chance = baseline.get("chances", {}).get(cell, "")
-    return [label, kind, chance]
 
 
 def _baselines(kept: KeptRun, rows: Sequence[dict[str, str]]) -> dict[str, Any] | None:
@@ -221,15 +168,13 @@ def _baselines(kept: KeptRun, rows: Sequence[dict[str, str]]) -> dict[str, Any] 
     found = {}
     for name, one in kept.baselines.items():
         found[name] = dict(one)
+        label, kind, chance = (f"{name}:{part}" for part in ANSWERS)
+        answered = [row for row in rows if row.get(label)]
         if "predictions" in one:
-            answered = {row["id"]: row for row in rows if row[f"{name}:label"]}
-            class7 = {cell: row[f"{name}:class7"] for cell, row in answered.items()}
-            found[name]["predictions"] = {
-                cell: [int(row[f"{name}:label"]), int(class7[cell]) if class7[cell] else None]
-                for cell, row in answered.items()
-            }
+            kinds = {row["id"]: int(row[kind]) if row[kind] else None for row in answered}
+            found[name]["predictions"] = {row["id"]: [int(row[label]), kinds[row["id"]]] for row in answered}
         if "chances" in one:
-            found[name]["chances"] = {cell: float(row[f"{name}:chance"]) for cell, row in answered.items()}
+            found[name]["chances"] = {row["id"]: float(row[chance]) for row in answered}
     return found
 
 

@@ -45,52 +45,25 @@ class Every(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold's normal and abnormal cells and their scores; an array has one entry a cell, in the order of `ids`.
+    """One fold's normal and abnormal cells and their scores; an array has one entry a cell, in the order of `ids`."""
 
-    Attributes
-    ----------
-    fold : int
-        0-based number.
-    folder : Path
-    ids : tuple of str
-        Sorted.
-    labels, kinds : int64 (n,)
-        0 normal, 1 abnormal; the place of each cell's class in the run's `classes`.
-    scores, spread : float64 (n,)
-        Mean P(abnormal) over views and crops (paper: "Testing"), and its standard deviation over views.
-    probs : float64 (n, K)
-        Mean probability of each class.
-    every : Every
-        The same of all the fold's cells.
-    views : ViewScores or None
-    shift5, shift10 : float64 (n,) or None
-        Scores with every true centre moved by up to 5 or 10 px (paper: Table 3).
-    model : ModelRecord or None
-        None for a snapshot that no rule selected, and for an external set.
-    begun : Recipe or None
-        What a training by tools/train.py that has not ended started with.
-    made : dict of int to ScoreRecord
-        By shift, how those scores were made.
-    log : LogRecord or None
-        What Caffe's log says of the training.
-    """
-
-    fold: int
+    fold: int  # counted from 0
     folder: Path
-    ids: tuple[str, ...]
-    labels: np.ndarray
-    kinds: np.ndarray
-    scores: np.ndarray
-    spread: np.ndarray
-    probs: np.ndarray
+    ids: tuple[str, ...]  # sorted
+    labels: np.ndarray  # int64 (n,): 0 normal, 1 abnormal
+    kinds: np.ndarray  # int64 (n,): places of the cells' classes in the run's `classes`
+    scores: np.ndarray  # float64 (n,): mean P(abnormal) over views and crops (paper: "Testing")
+    spread: np.ndarray  # float64 (n,): its standard deviation over views
+    probs: np.ndarray  # float64 (n, K): mean probability of each class
     every: Every
     views: ViewScores | None
+    # float64 (n,): scores with every true centre moved by up to 5 or 10 px (paper: Table 3)
     shift5: np.ndarray | None
     shift10: np.ndarray | None
-    model: ModelRecord | None
-    begun: Recipe | None
-    made: dict[int, ScoreRecord]
-    log: LogRecord | None
+    model: ModelRecord | None  # None for a snapshot that no rule selected, and for an external set
+    begun: Recipe | None  # what a training by tools/train.py that has not ended started with
+    made: dict[int, ScoreRecord]  # how the scores were made, by shift
+    log: LogRecord | None  # what Caffe's log says of the training
 
     @property
     def recipe(self) -> Recipe | None:
@@ -132,13 +105,17 @@ class RunResult:
     split: SplitRecord
     cells: dict[str, CellRow]
     folds: tuple[FoldResult, ...]
-    missing_folds: tuple[int, ...]
     baselines: dict[str, Any] | None
 
     @property
     def n_folds(self) -> int:
         """Folds of the split, scored or not."""
         return len(self.split.folds)
+
+    @property
+    def missing_folds(self) -> tuple[int, ...]:
+        """Folds of the split without scores."""
+        return tuple(sorted(set(range(self.n_folds)) - {fold.fold for fold in self.folds}))
 
     @property
     def outputs(self) -> tuple[CellClass, ...]:
@@ -192,7 +169,7 @@ class RunResult:
 
 
 def load_run(path: Path) -> RunResult:
-    """Read a run folder, or one kept in results/; folds without scores.csv are `missing_folds`.
+    """Read a run folder, or one kept in results/.
 
     UserError if a file is missing or malformed, or scores do not belong to the run's split.
     """
@@ -208,20 +185,15 @@ def load_run(path: Path) -> RunResult:
     record, split = RunRecord.read(folder), SplitRecord.read(folder)
     # the run's own list, not the data set: a run is read after its images are gone
     cells = read_cells(folder / "cells.csv")
-    _check_split(folder / SplitRecord.FILE, split.folds, cells)
+    if strange := next((cell for fold in split.folds for cell in fold if cell not in cells), None):
+        raise _wrong(folder / SplitRecord.FILE, "ids that are in cells.csv", f"{strange!r}")
     scored = [k for k in range(len(split.folds)) if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, record, split.folds[k], cells) for k in scored)
-    missing = tuple(k for k in range(len(split.folds)) if k not in scored)
-    return RunResult(
-        name=folder.resolve().name,
-        folder=folder,
-        record=record,
-        split=split,
-        cells=cells,
-        folds=folds,
-        missing_folds=missing,
-        baselines=_baselines(folder / "baselines.json"),
-    )
+    path = folder / "baselines.json"
+    baselines = read_json(path, MADE_BY) if path.exists() else None
+    if not isinstance(baselines, dict | None):
+        raise _wrong(path, "a JSON object", type(baselines).__name__)
+    return RunResult(folder.resolve().name, folder, record, split, cells, folds, baselines)
 
 
 def read_cells(path: Path) -> dict[str, CellRow]:
@@ -262,12 +234,15 @@ def fold_result(
     kinds = np.array([place[cells[cell].class_name, cells[cell].label] for cell in ids], np.int64)
     # cells that are neither have no place in sensitivity or AUC, but in what is said of each class
     keep = labels < 2
-    scores, spread, probs = numbers[0][:, 0], numbers[0][:, 1], numbers[0][:, 2:]
-    arrays = {"labels": labels, "kinds": kinds, "scores": scores, "spread": spread, "probs": probs}
+    every = Every(tuple(ids), kinds, numbers[0][:, 0], numbers[0][:, 2:])
     return FoldResult(
         ids=tuple(cell for cell, keeps in zip(ids, keep, strict=True) if keeps),
-        **{name: array[keep] for name, array in arrays.items()},
-        every=Every(tuple(ids), kinds, scores, probs),
+        labels=labels[keep],
+        kinds=kinds[keep],
+        scores=every.scores[keep],
+        spread=numbers[0][keep, 1],
+        probs=every.probs[keep],
+        every=every,
         views=ViewScores(*(array[keep] for array in views)) if views else None,
         shift5=numbers[5][keep, 0] if 5 in numbers else None,
         shift10=numbers[10][keep, 0] if 10 in numbers else None,
@@ -284,24 +259,15 @@ def _load_fold(folder: Path, fold: int, run: RunRecord, ids: list[str], cells: d
             scores = score_files.read_scores(path, ids, outputs)
             if not shift and not run.control:  # a control may have been scored against labels shuffled on purpose
                 _check_labels(path, ids, scores, cells, outputs)
-            numbers[shift] = np.column_stack([scores.scores, scores.spread, scores.probs])
+            numbers[shift] = scores.numbers
             made[shift] = ScoreRecord.beside(path)
             if (wrong := made[shift].mismatch(path, shift, model)) is not None:
                 raise _wrong(path, "this fold's own scores", wrong)
-    views, log = folder / "view_scores.csv", folder / "train.log"
-    return fold_result(
-        ids,
-        cells,
-        classes_of(run, cells),
-        numbers,
-        score_files.read_views(views, ids) if views.exists() else None,
-        fold=fold,
-        folder=folder,
-        model=model,
-        begun=None if model else Recipe.read_if_there(folder),
-        made=made,
-        log=parse(log) if log.exists() else None,
-    )
+    path, log = folder / "view_scores.csv", folder / "train.log"
+    views = score_files.read_views(path, ids) if path.exists() else None
+    facts = {"fold": fold, "folder": folder, "model": model, "made": made}
+    facts |= {"begun": None if model else Recipe.read_if_there(folder), "log": parse(log) if log.exists() else None}
+    return fold_result(ids, cells, classes_of(run, cells), numbers, views, **facts)
 
 
 def _check_labels(
@@ -311,19 +277,6 @@ def _check_labels(
         known = cells[cell]
         if (known.label, str(class_text(known.class_name, outputs))) != (label, kind):
             raise _wrong(path, f"label and class of {cell} as in cells.csv", f"label {label}, class {kind or 'none'}")
-
-
-def _check_split(path: Path, folds: list[list[str]], cells: dict[str, CellRow]) -> None:
-    strange = [cell for fold in folds for cell in fold if cell not in cells]
-    if strange:
-        raise _wrong(path, "ids that are in cells.csv", f"{strange[0]!r}")
-
-
-def _baselines(path: Path) -> dict[str, Any] | None:
-    value = read_json(path, MADE_BY) if path.exists() else None
-    if not isinstance(value, dict | None):
-        raise _wrong(path, "a JSON object", type(value).__name__)
-    return value
 
 
 def _wrong(where: str | Path, expected: str, found: str) -> UserError:

@@ -25,13 +25,11 @@ TOLERANCE = 1e-4  # scores are means of float32 probabilities
 
 
 class Scores(NamedTuple):
-    """scores.csv as arrays, one entry per cell in the order of the ids asked for; `classes` as the file has them."""
+    """scores.csv with an entry a cell, in the order of the ids asked for; `classes` as the file has them."""
 
     labels: np.ndarray
     classes: list[str]
-    scores: np.ndarray
-    spread: np.ndarray
-    probs: np.ndarray
+    numbers: np.ndarray  # float64 (n, 2 + K): score, spread, and the probability of each output
 
 
 class ViewScores(NamedTuple):
@@ -70,8 +68,7 @@ def prob_columns(outputs: Sequence[CellClass]) -> list[str]:
 
 def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Scores:
     """Read scores.csv of a net with these outputs; it must hold exactly the cells `ids`."""
-    names = prob_columns(outputs)
-    kind = columns(outputs)[1]
+    names, kind = prob_columns(outputs), columns(outputs)[1]
     of_cell: dict[str, tuple[int, str, list[float]]] = {}
     for line, row in read_rows(path, columns(outputs)):
         where = f"{path}:{line}"
@@ -85,13 +82,7 @@ def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Sco
     rows = [of_cell[cell] for cell in ids]
     # the shape is given for a fold without a cell, whose array would have no columns
     numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + len(outputs))
-    return Scores(
-        labels=np.array([label for label, _, _ in rows], np.int64),
-        classes=[name for _, name, _ in rows],
-        scores=numbers[:, 0],
-        spread=numbers[:, 1],
-        probs=numbers[:, 2:],
-    )
+    return Scores(np.array([label for label, _, _ in rows], np.int64), [name for _, name, _ in rows], numbers)
 
 
 def _check_row(where: str, values: list[float], outputs: Sequence[CellClass]) -> None:
@@ -142,11 +133,11 @@ def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]
     for line, row in rows:
         if len(row) != len(columns):
             raise UserError(f"{path}:{line}", f"{len(columns)} values", f"{len(row)}", DO)
-    texts = [k for k, name in enumerate(columns) if name in TEXTS]
-    for line, row in rows:
-        for k in texts:
-            row[k] = require_printable(unquoted(row[k]), f"{path}:{line}", columns[k])
-    return [(line, dict(zip(columns, row, strict=True))) for line, row in rows]
+    found = [(line, dict(zip(columns, row, strict=True))) for line, row in rows]
+    for name in [name for name in TEXTS if name in columns]:
+        for line, row in found:
+            row[name] = require_printable(unquoted(row[name]), f"{path}:{line}", name)
+    return found
 
 
 def number(where: str, name: str, text: str) -> float:

@@ -90,12 +90,13 @@ def add_thresholds(model: "TrainedModel", device: Device, say: Callable[[str], N
         return
     parts = model.fold_cells()
     test = read_scores(path, [cell.id for cell in parts["test"]], model.outputs)
+    tested = test.numbers[:, 0]
     if model.run.select == "last":
-        found = choose(test.labels, test.scores)
+        found = choose(test.labels, tested)
     else:
         inner = _score_inner(model, parts["inner"], record, device, say)
         values = np.array([score.score for score in inner])
-        found = choose(np.array([score.cell.label for score in inner]), values, test.scores[test.labels == 1])
+        found = choose(np.array([score.cell.label for score in inner]), values, tested[test.labels == 1])
     write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
     for name, one in zip(SENSITIVITIES, found, strict=False):  # none is found without both labels
         say(f"{name}: {text(one)}")

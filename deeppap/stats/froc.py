@@ -13,27 +13,13 @@ from deeppap.stats.intervals import Interval, bootstrap_interval
 
 @dataclass(frozen=True)
 class Froc:
-    """What a FROC curve is made of.
+    """What a FROC curve is made of."""
 
-    Attributes
-    ----------
-    marks : ndarray
-        The score of each abnormal mark, float64 (A,); -inf if it was not found.
-    mark_unit : ndarray
-        The unit of each, int64 (A,).
-    false : ndarray
-        The score of each detection that hit no abnormal mark, float64 (F,).
-    false_unit : ndarray
-        int64 (F,).
-    fields : ndarray
-        Fields of each unit, int64 (U,).
-    """
-
-    marks: np.ndarray
-    mark_unit: np.ndarray
-    false: np.ndarray
-    false_unit: np.ndarray
-    fields: np.ndarray
+    marks: np.ndarray  # float64 (A,): the score of each abnormal mark; -inf if it was not found
+    mark_unit: np.ndarray  # int64 (A,)
+    false: np.ndarray  # float64 (F,): the score of each detection that hit no abnormal mark
+    false_unit: np.ndarray  # int64 (F,)
+    fields: np.ndarray  # int64 (U,): of each unit
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """False calls a field and sensitivity at every threshold, float64 (T,) each, from the strictest."""

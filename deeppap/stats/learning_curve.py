@@ -12,26 +12,13 @@ METRICS = ("sens", "spec", "auc")
 
 
 class CurvePoint(NamedTuple):
-    """One net and its scores on the one test fold.
-
-    Attributes
-    ----------
-    seed, share : int
-        Of its part of the training cells: the seed, and the share of the groups in percent.
-    start : str
-        What it was trained from.
-    cells, abnormal : int
-        How many cells it learned from, and how many of these are abnormal.
-    labels, scores : (n,)
-        Of the test cells, in one order for all points.
-    groups : (n,) or None
-    """
+    """One net and its scores on the one test fold, whose cells have one order for all points."""
 
     seed: int
-    share: int
-    start: str
-    cells: int
-    abnormal: int
+    share: int  # of the groups, in percent
+    start: str  # what it was trained from
+    cells: int  # that it learned from
+    abnormal: int  # of these
     labels: np.ndarray
     scores: np.ndarray
     groups: Groups

@@ -61,19 +61,11 @@ class ExternalOptions:
 
 @dataclass(frozen=True)
 class External:
-    """A data set, the nets that score it, and how.
-
-    Attributes
-    ----------
-    dataset_sha : str
-        Of the whole data set, by which the report finds its images again; `dataset` may be a part of it.
-    mpp : float or None
-        The images' pixel size, if the user gave it.
-    """
+    """A data set, the nets that score it, and how; `mpp` is the images' pixel size, if the user gave it."""
 
     dataset: Dataset
     path: Path
-    dataset_sha: str
+    dataset_sha: str  # of the whole set, by which the report finds its images again; `dataset` may be a part of it
     models: list[TrainedModel]
     choice: ViewChoice
     crops: int

@@ -39,10 +39,8 @@ def release(
     onnx : bool
         Whether to write ONNX graphs too. They are compared with Caffe on views of each net's own test cells.
 
-    Raises
-    ------
-    UserError
-        If a fold is missing or does not fit together, if `out` exists, or if the data set is needed and not there.
+    Raises UserError if a fold is missing or does not fit together, if `out` exists, or if the data set is needed and
+    not there.
     """
     result = load_run(run)
     _require_scored(result, range(result.n_folds) if folds is None else folds)

@@ -18,10 +18,8 @@ TIMEOUT = 30  # seconds without a byte
 def download(target: Path, urls: Sequence[str], sha1: str, size: int = SIZE) -> str:
     """Fetch a file of `size` bytes from the first address that has it; returns one line for the user.
 
-    Raises
-    ------
-    UserError
-        If a file of another sha1 lies at `target`, or no address gives the right one. Nothing is left behind.
+    Raises UserError if a file of another sha1 lies at `target`, or no address gives the right one. Nothing is left
+    behind.
     """
     if target.exists():
         found = sha256_file(target, "sha1")

@@ -119,10 +119,7 @@ def is_tested(log: Path, iteration: int) -> bool:
 def require_finished(fold: Path, schedule: Schedule) -> None:
     """Require the last snapshot and its test: Caffe ends well also where it was asked to stop before.
 
-    Raises
-    ------
-    UserError
-        With the iteration at which Caffe stopped.
+    Raises UserError with the iteration at which Caffe stopped.
     """
     log, end = fold / "train.log", schedule.max_iter
     there = [snapshot.iteration for snapshot in list_snapshots(fold / "snapshots") if snapshot.model.exists()]

@@ -81,25 +81,13 @@ def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = N
 
 @dataclass(frozen=True)
 class SourceNet:
-    """A trained net of which all eight layers are copied.
-
-    Attributes
-    ----------
-    fold, weights : Path
-        The folder of its fold, and its .caffemodel.
-    run : RunRecord
-        Of its run.
-    origin : SourceRecord
-        What an adapted net remembers of it.
-    seen : frozenset of str
-        Checksums of the images it has learned from, those of its own source included.
-    """
+    """A trained net of which all eight layers are copied."""
 
     fold: Path
     weights: Path
     run: RunRecord
-    origin: SourceRecord
-    seen: frozenset[str]
+    origin: SourceRecord  # what an adapted net remembers of it
+    seen: frozenset[str]  # checksums of the images it has learned from, those of its own source included
 
     @property
     def name(self) -> str:
@@ -110,10 +98,7 @@ class SourceNet:
 def open_source(given: Path | str) -> SourceNet:
     """Find a trained fold by its folder, or by a .caffemodel among its snapshots.
 
-    Raises
-    ------
-    UserError
-        For what is no trained fold, or weights that are not that fold's.
+    Raises UserError for what is no trained fold, or weights that are not that fold's.
     """
     given = Path(given)
     fold = given.resolve().parent.parent if given.suffix == SUFFIX else given

@@ -61,10 +61,7 @@ class TrainOptions:
 def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = print) -> ModelRecord:
     """Train a fold to its end, from the newest whole snapshot if there is one.
 
-    Raises
-    ------
-    UserError
-        For a fold, weights or prototxt that do not fit, before Caffe starts.
+    Raises UserError for a fold, weights or prototxt that do not fit, before Caffe starts.
     """
     with locked(fold) as lock:
         run = RunRecord.read(fold.parent)

@@ -95,7 +95,7 @@ def test_a_metric_that_a_fold_lacks_is_a_mean_over_the_others(runs):
     one = replace(first, ids=ids, shift5=None, shift10=None, **arrays)
     table = table3(named([replace(runs["field"], folds=(one, others[0]))]))
     assert entry(table, "field: mean", "Sens (%)").endswith("(of 1)")
-    table = table3(named([replace(runs["field"], folds=(one,), missing_folds=(1, 2, 3, 4))]))
+    table = table3(named([replace(runs["field"], folds=(one,))]))
     assert entry(table, "field: pooled, fold 0", "Sens (%)") == "-"
 
 
@@ -361,7 +361,7 @@ def test_only_what_repeats_the_papers_run_is_placed_in_its_interval(whole):
         replace(whole, record=changed(record, control="shuffle")),
         replace(whole, record=changed(record, protocol="field")),
         replace(whole, record=changed(record, dataset=changed(record.dataset, paper=None))),
-        replace(whole, folds=whole.folds[:4], missing_folds=(4,)),
+        replace(whole, folds=whole.folds[:4]),
         replace(whole, folds=(adapted, *whole.folds[1:])),
     ]
     assert [len(placed(run)) for run in (whole, *others)] == [1, *[0] * len(others)]

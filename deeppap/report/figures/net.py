@@ -22,23 +22,12 @@ LAYERS = ("pool1", "pool2", "pool5")
 
 
 class Course(NamedTuple):
-    """The course of one fold's training by epoch.
-
-    Attributes
-    ----------
-    fold : int
-    train : float64 (n, 2)
-        Middle of a stretch of iterations, in epochs, and the mean training loss over it.
-    validation : float64 (m, 3)
-        Epoch, loss, accuracy on the validation patches.
-    chosen : float or None
-        Epoch of the snapshot that was scored; None if no snapshot was, as of a mean with the source.
-    """
+    """The course of one fold's training by epoch."""
 
     fold: int
-    train: np.ndarray
-    validation: np.ndarray
-    chosen: float | None
+    train: np.ndarray  # float64 (n, 2): middle of a stretch of iterations, and the mean training loss over it
+    validation: np.ndarray  # float64 (m, 3): epoch, loss, accuracy on the validation patches
+    chosen: float | None  # of the snapshot that was scored; None if none was, as of a mean with the source
 
 
 @style.plot("fig5-learning", "Learning (paper: Fig. 5)")
@@ -196,10 +185,7 @@ def read_net_arrays(run: Run) -> dict[str, np.ndarray]:
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a file, by name; nothing is ever unpickled.
 
-    Raises
-    ------
-    UserError
-        Where it holds anything but plain arrays.
+    Raises UserError where it holds anything but plain arrays.
     """
     return read_arrays(path, "plain arrays", "Remove it; the report does without.")
 

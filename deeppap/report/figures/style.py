@@ -55,26 +55,13 @@ class LeftOutError(Exception):
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure of the report.
+    """A figure of the report."""
 
-    Attributes
-    ----------
-    name : str
-        File stem, unique in a report.
-    title : str
-        Begins with the paper's figure number where there is one.
-    caption : str
-    draw : callable
-        Gives the Figure, or raises `LeftOutError`.
-    photo : bool
-        Whether it is made of the cells' own pictures: these are embedded as JPEG, others as SVG.
-    """
-
-    name: str
+    name: str  # of its files
     title: str
     caption: str
-    draw: Callable[..., Figure]
-    photo: bool = False
+    draw: Callable[..., Figure]  # raises LeftOutError if there is nothing to draw
+    photo: bool = False  # whether it is made of the cells' own pictures: these are embedded as JPEG, others as SVG
 
 
 def plot(name: str, title: str, photo: bool = False) -> Callable[[Callable[..., Figure]], Plot]:

@@ -202,10 +202,7 @@ def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]]:
 def of_baseline(run: Run, name: str) -> dict[str, Any] | None:
     """A baseline's metrics on the very cells that the run has scored; None if the run has skipped it.
 
-    Raises
-    ------
-    UserError
-        If baselines.json lacks a prediction for one of the run's cells.
+    Raises UserError if baselines.json lacks a prediction for one of the run's cells.
     """
     entry = _entry(run, name)
     kinds = run.kinds if run.has_seven or run.says_classes else None
