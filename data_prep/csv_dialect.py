@@ -14,11 +14,12 @@ LINE_LIMIT = 100_000  # characters
 LONGEST = 1000  # characters of a heading that are looked at
 
 
-def csv_lines(path: Path, name: Callable[[str], str]) -> Iterator[tuple[int, list[str], str]]:
+def csv_lines(path: Path, name: Callable[[str], str], row_names: bool = False) -> Iterator[tuple[int, list[str], str]]:
     """(line, values, separator) of a UTF-8 CSV, its header first, with columns called by `name`.
 
     Empty lines are skipped. Empty names at the end of the header are cut off, and so are empty values at the end of a
-    line that has more values than the header has names.
+    line that has more values than the header has names. With `row_names` the column that R writes before all others
+    gets its empty name.
 
     Raises UserError if there is no such file, or none of text in columns.
     """
@@ -26,15 +27,33 @@ def csv_lines(path: Path, name: Callable[[str], str]) -> Iterator[tuple[int, lis
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader, separator = sniffed_rows(file)
             header = _without_blanks([name(text) for text in next(reader, [])])
+            lines = ((reader.line_num, [unquoted(value.strip()) for value in line]) for line in reader if any(line))
+            if row_names and "" not in header:
+                header, lines = _with_row_names(header, lines)
             yield 1, header, separator
-            for line in reader:
-                values = _without_blanks([unquoted(value.strip()) for value in line], len(header))
+            for number, values in lines:
+                values = _without_blanks(values, len(header))
                 if any(values):
-                    yield reader.line_num, values, separator
-    except FileNotFoundError:
-        raise UserError(path, "a CSV file", "no such file", CHECK_PATH) from None
+                    yield number, values, separator
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(path, "a CSV file", "a folder" if path.is_dir() else "no such file", CHECK_PATH) from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(path, "a UTF-8 CSV file", str(error), "Save it again as CSV, UTF-8.") from None
+
+
+def _with_row_names(header: list[str], lines: Iterator) -> tuple[list[str], Iterator]:
+    """The header, with an empty name before the others where R numbered the lines, and all lines."""
+    first = []
+    for line in lines:
+        first.append(line)
+        # one value more than names, and empty: R's last column, or a separator too many
+        if len(line[1]) != len(header) + 1 or line[1][-1]:
+            break
+    values = [values for _, values in first]
+    counted = [row[0] for row in values] == [f"{number}" for number in range(1, len(values) + 1)]
+    if values and len(values[-1]) == len(header) + 1 and (values[-1][-1] or counted and not header[0].endswith("id")):
+        header = ["", *header]
+    return header, chain(first, lines)
 
 
 def _without_blanks(row: list[str], least: int = 0) -> list[str]:

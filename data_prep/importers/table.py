@@ -148,13 +148,11 @@ def rows(path: Path) -> Iterator[tuple[int, dict, str]]:
 
     pandas and R write the number of a row first: under an empty name, or R under none at all.
     """
-    lines = csv_lines(path, _name)
+    lines = csv_lines(path, _name, row_names=True)
     _, header, separator = next(lines)
     # nothing tells which of two columns of one name is meant, so that neither is recognised
     header = [f"{name} (twice)" if name and header.count(name) > 1 else name for name in header]
-    for number, (line, values, _) in enumerate(lines):
-        if number == 0 and len(values) == len(header) + 1 and "" not in header:
-            header = ["", *header]
+    for line, values, _ in lines:
         row = dict.fromkeys(header, "") | dict(zip(header, values, strict=False))
         if len(values) != len(header):
             row[None] = f"{len(values)}, where the first line has {len(header)} names"

@@ -19,11 +19,8 @@ Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 def accuracy_by_views(folds: Folds, groups: Groups = None, draws: int = DRAWS, seed: int = 0) -> list[dict[str, Any]]:
     """Accuracy when only some views of each cell are averaged, drawn anew for every cell `draws` times.
 
-    Returns
-    -------
-    list of dict
-        For each count below all that the cells have, and for all, {"views", "acc", "std", "interval"}: mean over the
-        draws, sample standard deviation (0 for all views) and the mean's interval over cells.
+    For each count below all that the cells have, and for all, {"views", "acc", "std", "interval"}: mean over the draws,
+    sample standard deviation (0 for all views) and the mean's interval over cells.
     """
     total = min(scores.shape[1] for _, scores in folds)
     # the same draws serve all counts: a cell's first five views are among its first ten
@@ -74,14 +71,8 @@ def metrics_by_angle(
 ) -> list[dict[str, Any]]:
     """Every metric with only the views of one rotation angle averaged: {"angle", "views", sens, spec, ...}.
 
-    A net that learned the angle in place of the cell shows it here: its figures change with the angle.
-
-    Parameters
-    ----------
-    labels : int64 (n,)
-        Of all cells.
-    scores, angles : list of float64
-        A row per cell and a column per view, (n_k, V_k) for each fold, in the order of `labels`.
+    A net that learned the angle in place of the cell shows it here: its figures change with the angle. `labels` are of
+    all cells; `scores` and `angles` have a row a cell and a column a view, (n_k, V_k) for each fold, in that order.
     """
     rows = []
     # folds may have drawn other numbers of views, so their arrays are not stacked

@@ -22,11 +22,7 @@ BINS = 10
 def calibration_curve(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.ndarray]:
     """Cells in ten equal steps of the score; a score of 1 is in the last.
 
-    Returns
-    -------
-    dict of ndarray
-        One entry per bin that holds a cell: count (int64), score (mean P(abnormal)), abnormal (share of abnormal
-        cells).
+    One entry per bin that holds a cell: count (int64), score (mean P(abnormal)), abnormal (share of abnormal cells).
     """
     truth, score = checked(labels, scores)
     place = _bin(score)

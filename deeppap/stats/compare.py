@@ -24,11 +24,8 @@ def compare(
 ) -> dict[str, Any]:
     """Both tests of two scores (n,) of the same cells.
 
-    Returns
-    -------
-    dict
-        cells, groups (None without), only_first, only_second (cells that one side alone has right), p_right, auc
-        (first, second), difference, interval (95 %) and p_auc; the last four are None with one class alone.
+    cells, groups (None without), only_first, only_second (cells that one side alone has right), p_right, auc (first,
+    second), difference, interval (95 %) and p_auc; the last four are None with one class alone.
     """
     truth, one = checked(labels, first)
     _, two = checked(labels, second)
@@ -85,19 +82,20 @@ def delong(truth: np.ndarray, first: np.ndarray, second: np.ndarray, unit: np.nd
     if truth.min() == truth.max():
         return dict.fromkeys(("auc", "difference", "interval", "p_auc"))
     places = [_placements(truth, scores) for scores in (first, second)]
-    areas = [float(abnormal.mean()) for abnormal, _ in places]
+    areas = tuple(float(abnormal.mean()) for abnormal, _ in places)
     gap = areas[0] - areas[1]
+    found = {"auc": areas, "difference": gap, "interval": None, "p_auc": None}
     if too_few(truth, unit, "auc"):
-        return {"auc": tuple(areas), "difference": gap, "interval": TOO_FEW, "p_auc": None}
+        return found | {"interval": TOO_FEW}
     abnormal, normal = (places[0][side] - places[1][side] for side in (0, 1))
     # rounding can take a variance of nothing below zero
     error = float(np.sqrt(max(0.0, _variance(abnormal, normal, gap, truth, unit))))
     if error < 1e-12 and (abnormal.any() or normal.any()):  # they differ, and yet nothing varies: not known
-        return {"auc": tuple(areas), "difference": gap, "interval": None, "p_auc": None}
+        return found
     p = float(2 * norm.sf(abs(gap) / error)) if error >= 1e-12 else 1.0  # the two order all cells alike
     # DeLong's interval is symmetric: it is that of a normal distribution
     half = float(norm.ppf(0.975)) * error
-    return {"auc": tuple(areas), "difference": gap, "interval": (gap - half, gap + half), "p_auc": p}
+    return found | {"interval": (gap - half, gap + half), "p_auc": p}
 
 
 def _placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,18 +38,8 @@ def doubt(
 ) -> str | None:
     """What speaks against a net by its test cells, and what to do; None if nothing does.
 
-    Parameters
-    ----------
-    labels, scores : (n,)
-        0 normal, 1 abnormal; P(abnormal).
-    outputs : int (n,)
-        The right output of the net: the label, or the class of seven.
-    probs : float (n, K)
-        Probability of each output.
-    trained : int (K,)
-        Training views of each output.
-    groups : (n,) or None
-        Name of each cell's group.
+    `outputs` (n,) are the right ones, of the label or the class of seven; `probs` (n, K) are what the net gave;
+    `trained` (K,) counts the training views of each output.
     """
     # the loss is asked first: it is known for any number of cells, the area's interval is not
     loss, constant = weighted_loss(np.asarray(outputs), np.asarray(probs), np.asarray(trained))

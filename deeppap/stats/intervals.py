@@ -9,7 +9,16 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from scipy.stats import binomtest, bootstrap
 
-from deeppap.stats.metrics import METRICS, THRESHOLD, binary_metrics, checked, mean_and_std, right
+from deeppap.stats.metrics import (
+    METRICS,
+    THRESHOLD,
+    binary_metrics,
+    checked,
+    mean_and_std,
+    of_counts,
+    outcomes,
+    right,
+)
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -41,19 +50,11 @@ def units_of(groups: Groups, cells: int) -> np.ndarray:
 def bootstrap_interval(figure: Callable[[np.ndarray], np.ndarray], unit: np.ndarray, seed: int = 0) -> Interval:
     """The bootstrap interval of any figure, whole units drawn with replacement.
 
-    BCa; percentiles where BCa does not hold (a figure that is undefined in some resamples, or many units).
+    `figure` takes how often each unit was drawn, int64 (R, units), and gives its values, float64 (R,), NaN where
+    undefined. `unit` is the unit of each cell, int64 (cells,), as from `units_of`.
 
-    Parameters
-    ----------
-    figure : callable
-        Takes how often each unit was drawn, int64 (R, units); gives its values, float64 (R,), NaN where undefined.
-    unit : ndarray
-        The unit of each cell, int64 (cells,), as from `units_of`.
-
-    Returns
-    -------
-    tuple, TOO_FEW or None
-        None if the figure is undefined in all resamples, or the same in all: a width of 0 is no evidence of certainty.
+    BCa; percentiles where BCa does not hold (a figure that is undefined in some resamples, or many units). None if the
+    figure is undefined in all resamples, or the same in all: a width of 0 is no evidence of certainty.
     """
     # an empty selection, such as a class without a cell, has no units
     units = int(unit.max()) + 1 if len(unit) else 0
@@ -149,8 +150,8 @@ def interval(
     if metric == "auc":
         return bootstrap_interval(lambda draws: _auc(truth, score, draws[:, unit]), unit, seed)
     # four counts a group are enough for every share: a resample is one product of matrices
-    counts = sums_by_unit(_outcomes(truth, score, threshold), unit)
-    return bootstrap_interval(lambda draws: _measure(draws @ counts, metric), unit, seed)
+    counts = sums_by_unit(outcomes(truth, score, threshold), unit)
+    return bootstrap_interval(lambda draws: of_counts(draws @ counts, metric), unit, seed)
 
 
 def too_few(truth: np.ndarray, unit: np.ndarray, metric: str) -> bool:
@@ -168,17 +169,14 @@ def weighted(truth: np.ndarray, score: np.ndarray, weights: np.ndarray, metric: 
     """A metric of cells counted `weights` (R, n) times: float64 (R,), NaN where undefined."""
     if metric == "auc":
         return _auc(truth, score, weights)
-    return _measure(weights @ _outcomes(truth, score, THRESHOLD), metric)
+    return of_counts(weights @ outcomes(truth, score, THRESHOLD), metric)
 
 
 def summary(folds: Sequence[tuple[np.ndarray, np.ndarray]], groups: Groups = None) -> dict[str, dict]:
     """The figures of the paper's Tables 3 and 5 from (labels, scores) of each fold.
 
-    Returns
-    -------
-    dict
-        "folds": a list of metrics, one a fold; "over_folds": their mean and deviation by metric; "pooled": the metrics
-        of all cells; "interval": those of the pooled metrics, by `groups`, one name a cell of all folds.
+    "folds": a list of metrics, one a fold; "over_folds": their mean and deviation by metric; "pooled": the metrics of
+    all cells; "interval": those of the pooled metrics, by `groups`, one name a cell of all folds.
     """
     each = [binary_metrics(*fold) for fold in folds]
     truth, score = (np.concatenate(parts) for parts in zip(*folds, strict=True))
@@ -188,27 +186,6 @@ def summary(folds: Sequence[tuple[np.ndarray, np.ndarray]], groups: Groups = Non
         "pooled": binary_metrics(truth, score),
         "interval": {name: interval(truth, score, name, groups) for name in METRICS},
     }
-
-
-def _outcomes(truth: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
-    """Each cell as one of tp, fn, fp, tn: float64 (n, 4) of zeros and ones."""
-    abnormal, called = truth == 1, score >= threshold
-    kinds = (abnormal & called, abnormal & ~called, ~abnormal & called, ~abnormal & ~called)
-    return np.column_stack(kinds).astype(np.float64)
-
-
-def _measure(counts: np.ndarray, metric: str) -> np.ndarray:
-    """A metric from counts (R, 4) of tp, fn, fp, tn: float64 (R,), NaN where undefined."""
-    tp, fn, fp, tn = counts.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if metric == "acc":
-            return (tp + tn) / (tp + fn + fp + tn)
-        if metric == "f":
-            return 2 * tp / (2 * tp + fp + fn)
-        sens, spec = tp / (tp + fn), tn / (tn + fp)
-        if metric == "hmean":
-            return np.where(sens + spec == 0, 0.0, 2 * sens * spec / (sens + spec))
-        return {"sens": sens, "spec": spec}[metric]
 
 
 def _auc(truth: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:

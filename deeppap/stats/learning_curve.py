@@ -69,7 +69,7 @@ def levels(points: Sequence[CurvePoint]) -> list[Level]:
                 cells=float(np.mean([net.cells for net in nets])),
                 abnormal=float(np.mean([net.abnormal for net in nets])),
                 values={metric: _mean(values) for metric, values in each.items()},
-                # all nets have tested the same cells: the first one's groups are those of all
+                # all nets have tested the same cells, so the groups are the first one's
                 limits={metric: _limits(nets[0], metric, _mean_over(nets, metric)) for metric in METRICS},
                 each=each,
             )

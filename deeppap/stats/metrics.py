@@ -1,10 +1,10 @@
-"""The paper's measures (paper: "Evaluation Methods"); scikit-learn counts."""
+"""The paper's measures (paper: "Evaluation Methods")."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from data_prep.classes import THRESHOLD
 
@@ -38,22 +38,36 @@ def binary_metrics(
     ValueError for labels other than 0 and 1, scores outside [0, 1] or not a number, or no cells.
     """
     truth, score = checked(labels, scores)
-    # both labels are named, or one class alone would give a matrix of one cell
-    counts = confusion_matrix(truth, score >= threshold, labels=[0, 1])
-    result = from_counts(*(int(v) for v in counts.ravel()))
+    counts = outcomes(truth, score, threshold).sum(axis=0, keepdims=True)
+    values = {metric: float(of_counts(counts, metric)[0]) for metric in METRICS[:-1]}
     # scikit-learn warns and returns NaN for one class
     both = 0 < truth.sum() < len(truth)
+    result = {metric: None if np.isnan(value) else value for metric, value in values.items()}
     return result | {"auc": float(roc_auc_score(truth, score)) if both else None}
 
 
-def from_counts(tn: int, fp: int, fn: int, tp: int) -> dict[str, float | None]:
-    """All metrics that need only the four counts.
+def outcomes(truth: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
+    """Each cell as one of tp, fn, fp, tn: float64 (n, 4) of zeros and ones."""
+    abnormal, called = truth == 1, score >= threshold
+    kinds = (abnormal & called, abnormal & ~called, ~abnormal & called, ~abnormal & ~called)
+    return np.column_stack(kinds).astype(np.float64)
+
+
+def of_counts(counts: np.ndarray, metric: str) -> np.ndarray:
+    """A metric from counts (R, 4) of tp, fn, fp, tn: float64 (R,), NaN where undefined.
 
     H-mean = 2 Sens Spec / (Sens + Spec) and F = 2 TP / (2 TP + FP + FN), as in the paper.
     """
-    sens, spec = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
-    acc, f = _ratio(tp + tn, tp + tn + fp + fn), _ratio(2 * tp, 2 * tp + fp + fn)
-    return {"sens": sens, "spec": spec, "acc": acc, "hmean": _hmean(sens, spec), "f": f}
+    tp, fn, fp, tn = counts.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if metric == "acc":
+            return (tp + tn) / (tp + fn + fp + tn)
+        if metric == "f":
+            return 2 * tp / (2 * tp + fp + fn)
+        sens, spec = tp / (tp + fn), tn / (tn + fp)
+        if metric == "hmean":
+            return np.where(sens + spec == 0, 0.0, 2 * sens * spec / (sens + spec))
+        return {"sens": sens, "spec": spec}[metric]
 
 
 def mean_and_std(values: Sequence[float | None]) -> dict[str, Any]:
@@ -67,13 +81,3 @@ def mean_and_std(values: Sequence[float | None]) -> dict[str, Any]:
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction as the paper prints it: 0.98222 is 98.2; None is a dash."""
     return "-" if value is None else f"{100 * value:.{digits}f}"
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _hmean(sens: float | None, spec: float | None) -> float | None:
-    if sens is None or spec is None:
-        return None
-    return 2 * sens * spec / (sens + spec) if sens + spec else 0.0

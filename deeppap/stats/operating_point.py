@@ -18,13 +18,9 @@ def operating_point(
 ) -> dict[str, Any] | None:
     """The highest threshold at which at least `sensitivity` of the abnormal cells are called abnormal.
 
-    The threshold is chosen on the very scores it is judged by, so its specificity is a little too good.
-
-    Returns
-    -------
-    dict or None
-        threshold, sens, spec (fractions) and the counts missed, abnormal, false_alarms, normal; None if there are no
-        normal or no abnormal cells.
+    The threshold is chosen on the very scores it is judged by, so its specificity is a little too good. Gives
+    threshold, sens, spec (fractions) and the counts missed, abnormal, false_alarms, normal; None if there are no normal
+    or no abnormal cells.
     """
     truth, score = checked(labels, scores)
     abnormal, normal = score[truth == 1], score[truth == 0]
@@ -33,15 +29,9 @@ def operating_point(
     threshold = float(np.sort(abnormal)[len(abnormal) - needed(sensitivity, len(abnormal))])
     # equal scores at the threshold are called abnormal together, so sens may be above what was asked
     metrics = binary_metrics(truth, score, threshold)
-    return {
-        "threshold": threshold,
-        "sens": metrics["sens"],
-        "spec": metrics["spec"],
-        "missed": int((abnormal < threshold).sum()),
-        "abnormal": len(abnormal),
-        "false_alarms": int((normal >= threshold).sum()),
-        "normal": len(normal),
-    }
+    missed, alarms = int((abnormal < threshold).sum()), int((normal >= threshold).sum())
+    counts = {"missed": missed, "abnormal": len(abnormal), "false_alarms": alarms, "normal": len(normal)}
+    return {"threshold": threshold, "sens": metrics["sens"], "spec": metrics["spec"], **counts}
 
 
 def needed(sensitivity: float, abnormal: int) -> int:

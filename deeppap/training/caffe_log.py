@@ -1,7 +1,6 @@
 """Reading the log that `caffe train` writes."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,14 +67,6 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def read_lines(lines: Iterable[str]) -> LogRecord:
-    """Parse a log's lines."""
-    reader = LogReader()
-    for line in lines:
-        reader.feed(line)
-    return reader.record()
 
 
 def parse(path: Path) -> LogRecord:

@@ -78,7 +78,8 @@ def resolve_solver(
     solver: Message, net: Message, record: FoldRecord, profile: Profile, adapting: bool = False
 ) -> Schedule:
     """Fill in a fold's numbers; the hand-written solver says how many epochs each stage takes."""
-    images = _images(solver, net)
+    # Caffe adds up the gradients of `iter_size` batches before it changes a weight
+    images = data_layer(net, TRAIN).data_param.batch_size * solver.iter_size
     epoch = math.ceil(record.train_lmdb.entries / images)
     epochs = epochs_of(profile, solver, adapting)
     # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
@@ -86,11 +87,6 @@ def resolve_solver(
     solver.test_interval = solver.snapshot = epoch
     solver.display = max(1, min(solver.display, epoch // 10))
     return Schedule(epoch, epochs, images, histories=histories(solver), diff=solver.snapshot_diff)
-
-
-def _images(solver: Message, net: Message) -> int:
-    """Images of one iteration: Caffe adds up the gradients of `iter_size` batches before it changes a weight."""
-    return data_layer(net, TRAIN).data_param.batch_size * solver.iter_size
 
 
 def _fit_rates(solver: Message, max_iter: int, fit: Callable[[int], int]) -> None:

@@ -53,12 +53,8 @@ def train(
     `hold` is the descriptor of the fold's lock: if we are killed, Caffe still holds it while it writes its snapshot.
     On Ctrl-C, SIGTERM or SIGHUP Caffe is asked to stop, writes a snapshot, and KeyboardInterrupt goes on.
 
-    Raises
-    ------
-    InterruptionError
-        If a signal stopped Caffe alone, as a cluster's scheduler may do that signals every process of a job.
-    UserError
-        With Caffe's own reason, if it ends in an error.
+    Raises InterruptionError if a signal stopped Caffe alone, as a cluster's scheduler may do that signals every process
+    of a job, and UserError with Caffe's own reason if it ends in an error.
     """
     command = [caffe_program(), "train", "-sigint_effect", "stop", "-sighup_effect", "stop", *arguments]
     # Caffe's reason for ending stands in its last lines, and nowhere else

@@ -123,12 +123,10 @@ def require_finished(fold: Path, schedule: Schedule) -> None:
     """
     log, end = fold / "train.log", schedule.max_iter
     there = [snapshot.iteration for snapshot in list_snapshots(fold / "snapshots") if snapshot.model.exists()]
-    if end in there and is_tested(log, end):
-        return
-    found = "its last test cut short" if end in there else f"the newest snapshot at {max(there, default=0):,}"
-    raise UserError(
-        log, f"a training that has reached iteration {end:,}", found, "Run the same command again to continue."
-    )
+    if end not in there or not is_tested(log, end):
+        found = "its last test cut short" if end in there else f"the newest snapshot at {max(there, default=0):,}"
+        do = "Run the same command again to continue."
+        raise UserError(log, f"a training that has reached iteration {end:,}", found, do)
 
 
 def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shapes: Shapes | None = None) -> ModelRecord:

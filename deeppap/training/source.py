@@ -1,7 +1,7 @@
 """What a training starts from: CaffeNet's weights, a trained ConvNet-T to adapt, or nothing."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,8 @@ from data_prep.image_hashes import (
     seen_images,
 )
 from data_prep.pixel_size import same_pixel
-from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes, check_weights
-from deeppap.io.caffe_messages import ROOT, prototxt_folder, read_prototxt
+from deeppap.io.caffe_messages import ROOT, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
@@ -37,43 +36,33 @@ SUFFIX = ".caffemodel"
 GIVE_FOLD = "Give a fold's folder that tools/train.py has trained, such as runs/herlev-cell-paper/fold0."
 
 
-def find_weights(given: str | None) -> Path | None:
-    """What was given, else the environment's WEIGHTS, else where download_weights puts them, else None."""
-    given = given or os.environ.get("WEIGHTS")
-    if given:
-        return Path(given)
-    return next((path for path in PLACES if path.exists()), None)
-
-
 def require_weights(given: str | None) -> Path:
-    """As `find_weights`, but none is an error: a training never starts from scratch by accident."""
-    path = find_weights(given)
-    if path is None:
+    """What was given, else the environment's WEIGHTS, else where download_weights puts them.
+
+    UserError if there are none: a training never starts from scratch by accident.
+    """
+    given = given or os.environ.get("WEIGHTS") or next((path for path in PLACES if path.exists()), None)
+    if given is None:
         raise UserError(REFERENCE, "the source net's weights", "none", f"{GET_WEIGHTS} Or use `from_scratch`.")
-    return path
+    return Path(given)
 
 
-def transferred_layers(layers: Iterable[str]) -> list[str]:
-    """The layers that come from the source net: Caffe copies weights by name, whatever the learning rates."""
-    source = read_prototxt(ROOT / "prototxt/caffenet/deploy.prototxt", "NetParameter")
-    return [name for name in layers if name in {layer.name for layer in source.layer}]
-
-
-def check_source_weights(path: Path, classes: int = 2, shapes: Shapes | None = None) -> None:
+def check_source_weights(path: Path, shapes: Shapes) -> None:
     """Require conv1 to conv5 whole in `path`, and none of the new layers (paper: "Transfer learning").
 
-    `shapes` are those of the net's parameters, which Caffe is asked for without them.
+    `shapes` are those of the net's parameters.
     """
-    shapes = shapes or probe_net(prototxt_folder(classes) / "deploy.prototxt")["params"]
     sha1 = facts()["sha1"]
     # a file of that name and other bytes is a cut download, or weights that would be reported as CaffeNet's
     if path.name == REFERENCE and path.is_file() and (found := sha256_file(path, "sha1")) != sha1:
         raise UserError(path, f"sha1 {sha1}", found, f"{GET_WEIGHTS} A file of other weights needs another name.")
-    transferred = transferred_layers(shapes)
-    net = check_weights(path, {name: shapes[name] for name in transferred}, GET_WEIGHTS)
+    # Caffe copies weights by the names of the layers, whatever the learning rates
+    source = read_prototxt(ROOT / "prototxt/caffenet/deploy.prototxt", "NetParameter")
+    transferred = shapes.keys() & {layer.name for layer in source.layer}
+    net = check_weights(path, {name: blobs for name, blobs in shapes.items() if name in transferred}, GET_WEIGHTS)
     names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
     # a file that holds the new layers too is a snapshot: `-weights` would copy them without a word
-    new = sorted((set(shapes) - set(transferred)) & names)
+    new = sorted((shapes.keys() - transferred) & names)
     if new:
         found = f"a snapshot of ConvNet-T itself, with {', '.join(new)}"
         raise UserError(path, "the source net's weights", found, "To go on with a run, run tools/train.py without it.")

@@ -12,19 +12,11 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import remove, require_space, sha256_file
 from deeppap.io.pinned import REFERENCE
-from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord
+from deeppap.records import ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
 from deeppap.training.caffe_log import LogReader
 from deeppap.training.learning_page import LearningPage
-from deeppap.training.resolve import (
-    Schedule,
-    difference,
-    net_shapes,
-    recipe_of,
-    recorded,
-    require_same,
-    resolve_fold,
-)
+from deeppap.training.resolve import difference, net_shapes, recipe_of, recorded, require_same, resolve_fold
 from deeppap.training.run_caffe import train
 from deeppap.training.snapshots import (
     PRUNING,
@@ -66,11 +58,13 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
     with locked(fold) as lock:
         run = RunRecord.read(fold.parent)
         profile = run_profile(run)
-        _require_file(options.weights)
+        if options.weights and not options.weights.is_file():
+            raise UserError(options.weights, "the source net's weights", "no such file", CHECK_PATH)
         recipe, adapting = options.recipe(run.classes, profile), options.source is not None
         # the same command again is no second training: a study goes on where it was interrupted
         if (model := ModelRecord.read_if_there(fold)) is not None:
-            _finished(fold, model, recipe, say)
+            _require_selected(fold, model, recipe)
+            say(f"{fold} is already trained: iteration {model.iteration} selected")
             if (fold / "snapshots" / PRUNING).exists():  # killed before all were removed
                 prune(fold / "snapshots", Path(model.snapshot))
             return model
@@ -82,11 +76,17 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if options.source:
             check_source(options.source, fold, run, shapes, say)
         schedule = resolve_fold(fold, record, run, profile, options.device.count, adapting)
-        start, arguments = _start(fold, options, run.classes, shapes, schedule.histories, recipe, say)
+        start, arguments = _start(fold, options, shapes, schedule.histories, recipe, say)
         # weights and, in the solver's state, one value more for each history; Caffe cuts a file short on a full disk
         copies = 1 + schedule.histories + schedule.diff
         require_space(fold, copies * WEIGHTS_BYTES * schedule.snapshots_after(start))
-        _say_plan(fold, record, schedule, run, profile, adapting, say)
+        say(f"{fold}: {record.train_lmdb.entries:,} views, {schedule.describe()}, select {run.select}")
+        # a fold of Herlev whose fields are kept together has 252 iterations by quick, which is enough
+        # an adapted net has learned before
+        if not adapting and 0 < schedule.max_iter < ENOUGH * profile.least_iterations:
+            say(too_few(schedule.max_iter, profile, run.dataset.view_plan))
+        if caveat := run.selection_caveat:
+            say(f"note: {caveat}")
         # killed between its last snapshot and its last test, a training still owes that test
         if start < schedule.max_iter or not is_tested(fold / "train.log", start):
             if options.device.tf32:
@@ -123,24 +123,6 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         return model
 
 
-def _say_plan(
-    fold: Path,
-    record: FoldRecord,
-    schedule: Schedule,
-    run: RunRecord,
-    profile: Profile,
-    adapting: bool,
-    say: Callable[[str], None],
-) -> None:
-    say(f"{fold}: {record.train_lmdb.entries:,} views, {schedule.describe()}, select {run.select}")
-    # a fold of Herlev whose fields are kept together has 252 iterations by quick, which is enough
-    # an adapted net has learned before
-    if not adapting and 0 < schedule.epochs * schedule.iterations_per_epoch < ENOUGH * profile.least_iterations:
-        say(too_few(schedule.max_iter, profile, run.dataset.view_plan))
-    if caveat := run.selection_caveat:
-        say(f"note: {caveat}")
-
-
 def too_few(iterations: int, profile: Profile, view_plan: str) -> str:
     """A line for a training that is shorter than its profile wants: few cells in Herlev's shape, or an uneven fold."""
     more = "build another run of them as a manifest, which gets more views"
@@ -163,37 +145,33 @@ def lost_by_adapting(model: ModelRecord) -> str | None:
     return f"adapting has gained nothing on the validation cells: {then} before, {now} after; {do}"
 
 
-def _require_file(weights: Path | None) -> None:
-    if weights and not weights.is_file():
-        raise UserError(weights, "the source net's weights", "no such file", CHECK_PATH)
-
-
-def _finished(fold: Path, model: ModelRecord, recipe: Recipe, say: Callable[[str], None]) -> ModelRecord:
+def _require_selected(fold: Path, model: ModelRecord, recipe: Recipe) -> None:
     snapshot, record = model.weights_in(fold), fold / ModelRecord.FILE
     if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
         do = f"Remove {record} and run tools/train.py again."
         raise UserError(snapshot, "the selected model", "none, or a changed one", do)
     again = f"Remove {record} and {fold / 'snapshots'} to train it anew, or build another run."
     require_same(fold, recipe, again)
-    say(f"{fold} is already trained: iteration {model.iteration} selected")
-    return model
 
 
 def _start(
-    fold: Path, options: TrainOptions, classes: int, shapes: dict, histories: int, recipe: Recipe, say: Callable
+    fold: Path, options: TrainOptions, shapes: dict, histories: int, recipe: Recipe, say: Callable
 ) -> tuple[int, list[str]]:
     """Where training starts, as an iteration and Caffe's arguments."""
     snapshot, passed = newest_complete(fold / "snapshots", shapes, histories)
     for line in passed:
         say(line)
     if snapshot:
-        _require_own(fold, snapshot.model, recipe)
+        if (found := foreign(snapshot.model, fold, by_hand=False)) is not None:
+            do = "Move the snapshots away and run the same command again; tools/evaluate.py scores them as they are."
+            raise UserError(snapshot.model, "a snapshot that tools/train.py trained on this fold", found, do)
+        require_same(fold, recipe, "Ask for the same again, or move the snapshots away to start anew.")
         say(f"resuming from iteration {snapshot.iteration}: a continuation, not a repetition of an unbroken run")
         return snapshot.iteration, ["-snapshot", str(snapshot.state)]
     # left by a training that never reached a snapshot: its log would be read as this one's
     remove(fold / "train.log")
     remove(fold / SOURCE_IMAGES)
-    arguments = _source(fold, options, classes, shapes, say)
+    arguments = _source(fold, options, shapes, say)
     recipe.write(fold)
     # pooled scores of nets that were trained differently mean little; here it is said, `cross_validate` refuses
     for other in sorted(fold.parent.glob("fold*")):
@@ -203,7 +181,7 @@ def _start(
     return 0, arguments
 
 
-def _source(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: Callable) -> list[str]:
+def _source(fold: Path, options: TrainOptions, shapes: dict, say: Callable) -> list[str]:
     """What the net's layers begin as, in Caffe's arguments."""
     if options.source:
         write_source_images(fold, options.source.seen)
@@ -212,15 +190,7 @@ def _source(fold: Path, options: TrainOptions, classes: int, shapes: dict, say: 
     if options.weights is None:
         say("!! no source weights: every layer starts from Gaussian random values; this is not transfer learning !!")
         return []
-    check_source_weights(options.weights, classes, shapes)
+    check_source_weights(options.weights, shapes)
     if options.weights.name != REFERENCE:
         say(f"note: the training starts from {options.weights.name}. This is fine; the paper used {REFERENCE}")
     return ["-weights", str(options.weights)]
-
-
-def _require_own(fold: Path, snapshot: Path, recipe: Recipe) -> None:
-    """Refuse to go on from a snapshot of other data, or of a training with other means."""
-    do = "Move the snapshots away and run the same command again; tools/evaluate.py scores them as they are."
-    if (found := foreign(snapshot, fold, by_hand=False)) is not None:
-        raise UserError(snapshot, "a snapshot that tools/train.py trained on this fold", found, do)
-    require_same(fold, recipe, "Ask for the same again, or move the snapshots away to start anew.")

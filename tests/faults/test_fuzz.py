@@ -29,7 +29,7 @@ from deeppap.scoring.ood import OODReference
 from deeppap.scoring.open_nets import SUMS, open_release
 from deeppap.scoring.score_files import read_scores, read_views
 from deeppap.screening.nuclei_file import read_nuclei
-from deeppap.training.caffe_log import read_lines
+from deeppap.training.caffe_log import LogReader
 from tests.support.checkout import ROOT
 from tests.support.pictures import plain
 from tests.support.records import fold_record, run_record
@@ -239,7 +239,10 @@ LINES = st.one_of(
 @fuzz
 @given(st.lists(LINES, max_size=12))
 def test_caffes_log(lines):
-    record = read_lines(lines)
+    reader = LogReader()
+    for line in lines:
+        reader.feed(line)
+    record = reader.record()
     for rows in (record.train, record.test):
         assert [row[0] for row in rows] == sorted({row[0] for row in rows})
         assert all(isinstance(value, float) for row in rows for value in row[1:])

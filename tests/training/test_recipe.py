@@ -13,7 +13,7 @@ from deeppap.studies.cross_validate import require_one_recipe
 from deeppap.training import resolve
 from deeppap.training import source as module
 from deeppap.training.resolve import difference, recipe_of, recorded
-from deeppap.training.source import check_source_weights, find_weights, require_weights
+from deeppap.training.source import check_source_weights, require_weights
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import edit_once, gaussian_weights
 from tests.support.synthetic_run import model_record
@@ -106,7 +106,7 @@ def test_a_training_is_resumed_with_what_it_started_with(copy_of, trained_fold, 
 def test_other_layers_of_the_source_net_may_be_there(tmp_path, net_shapes):
     shapes = {name: net_shapes[name] for name in net_shapes if name.startswith("conv")}
     shapes |= {"fc6": [[4, 4], [4]], "fc8": [[1000, 4], [1000]]}
-    check_source_weights(gaussian_weights(tmp_path / "w.caffemodel", shapes), 2, net_shapes)
+    check_source_weights(gaussian_weights(tmp_path / "w.caffemodel", shapes), net_shapes)
 
 
 def test_weights_in_the_format_of_2014_are_accepted(source_weights, tmp_path, net_shapes):
@@ -121,20 +121,19 @@ def test_weights_in_the_format_of_2014_are_accepted(source_weights, tmp_path, ne
             kept.blobs.add(**dict(zip(names, shape, strict=True))).data.extend(blob.data)
     path = tmp_path / "old.caffemodel"
     path.write_bytes(old.SerializeToString())
-    check_source_weights(path, 2, net_shapes)
+    check_source_weights(path, net_shapes)
 
 
 def test_real_weights_are_accepted(caffenet_weights, net_shapes):
-    check_source_weights(caffenet_weights, 2, net_shapes)
+    check_source_weights(caffenet_weights, net_shapes)
 
 
 def test_where_weights_are_found(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "PLACES", (tmp_path / "one", tmp_path / "two"))
-    assert find_weights(None) is None
     with pytest.raises(UserError, match="from_scratch"):
         require_weights(None)
     (tmp_path / "two").write_bytes(b"")
-    assert find_weights(None) == tmp_path / "two"
+    assert require_weights(None) == tmp_path / "two"
     monkeypatch.setenv("WEIGHTS", "elsewhere")
-    assert str(find_weights(None)) == "elsewhere"
-    assert str(find_weights("given")) == "given"
+    assert str(require_weights(None)) == "elsewhere"
+    assert str(require_weights("given")) == "given"
