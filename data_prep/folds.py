@@ -116,14 +116,9 @@ def _with_groups_moved(cells: Sequence[Cell], folds: list[list[str]]) -> list[li
 
 
 def make_split(dataset: Dataset, protocol: str, seed: int) -> SplitRecord:
-    """Deal a data set's cells to folds.
+    """Deal a data set's cells to folds: `cell` as the paper, `field` with all cells of one group in one fold.
 
-    Parameters
-    ----------
-    protocol : {"cell", "field"}
-        `cell` is the paper's; `field` keeps all cells of one group in one fold.
-    seed : int
-        The same seed gives the same folds on any machine with the pinned scikit-learn.
+    The same seed gives the same folds on any machine with the pinned scikit-learn.
 
     Raises UserError for an option out of range, and for too few cells or groups.
     """
@@ -181,8 +176,7 @@ def inner_split(
 
     Raises UserError as `inner_folds` does, and where every fifth would leave one part without a label.
     """
-    _require_inner_groups(cells, protocol)
-    for fold in (set(fold) for folds in _dealt(cells, protocol, seed, by_class) for fold in folds):
+    for fold in (set(fold) for folds in _inner_dealt(cells, protocol, seed, by_class) for fold in folds):
         parts = [c for c in cells if c.id not in fold], [c for c in cells if c.id in fold]
         if all({cell.label for cell in part} >= {0, 1} for part in parts):
             return parts
@@ -196,16 +190,16 @@ def inner_folds(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool 
 
     Raises UserError for too few groups or cells.
     """
-    _require_inner_groups(cells, protocol)
-    return next(_dealt(cells, protocol, seed, by_class))
+    return next(_inner_dealt(cells, protocol, seed, by_class))
 
 
-def _require_inner_groups(cells: Sequence[Cell], protocol: str) -> None:
+def _inner_dealt(cells: Sequence[Cell], protocol: str, seed: int, by_class: bool) -> Iterator[list[list[str]]]:
     groups = {cell.group for cell in cells}
     if protocol == "field" and len(groups) < FOLDS:
         expected = f"at least {FOLDS} groups among the training cells, to hold a fifth of them back"
         do = "Give more groups, or use `select` last, or paper."
         raise FieldError("select", expected, str(len(groups)), do)
+    return _dealt(cells, protocol, seed, by_class)
 
 
 def train_test_cells(dataset: Dataset, split: SplitRecord, fold: int) -> tuple[list[Cell], list[Cell]]:

@@ -54,10 +54,9 @@ def prepare_run(
     wanted = new_run(request, dataset_record(dataset, paths, split.dataset_sha), outputs, *jitter)
     if require:
         require(wanted)
-    name = name or f"{default_name(wanted)}{suffix}"
-    folder = runs / name
+    folder = runs / (name or f"{default_name(wanted)}{suffix}")
     with locked(folder, wait=True):  # two folds of one run may start at once
-        run = open_run(wanted, name, runs)
+        run = open_run(wanted, folder)
         # an external validation refuses images that the nets were trained on, even under other names
         if not (folder / IMAGES).exists():
             write_images(folder / IMAGES, dataset)

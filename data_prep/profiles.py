@@ -107,20 +107,16 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
         raise UserError(FILE, f"normal and abnormal in {name}.{view_plan}", ", ".join(grids), f"Correct {FILE.name}.")
     train = {0: Grid(*grids["normal"]), 1: Grid(*grids["abnormal"])}
     _require_same_angles(f"{FILE.name}, {name}.{view_plan}", train[0], train[1])
+    counts = ("validation_views", "test_views", "crops", "batch_size", "epochs", "least_iterations")
     return Profile(
         name=name,
         train=train,
         test=Grid(*values.test),
-        validation_views=values.validation_views,
-        test_views=values.test_views,
-        crops=values.crops,
-        batch_size=values.batch_size,
-        epochs=values.epochs,
         adapt_epochs=values.adapting.epochs,
         adapt_batch=values.adapting.batch_size,
-        least_iterations=values.least_iterations,
         balance=view_plan == "balanced" and values.balance,
         jitter=Jitter(values.stain_jitter, values.scale_jitter),
+        **{count: getattr(values, count) for count in counts},
     )
 
 
@@ -129,12 +125,12 @@ def _require_same_angles(where: str, normal: Grid, abnormal: Grid) -> None:
     # n rotations lie, modulo 90 degrees, at the multiples of 360 / lcm(n, 4) degrees, each as often
     steps = [math.lcm(grid.rotations, 4) // 4 for grid in (normal, abnormal)]
     if steps[0] != steps[1]:
-        raise UserError(
-            where,
-            "rotations of both classes at the same angles modulo 90 degrees, or the net learns the angle",
-            f"{normal.rotations} of normal cells ({steps[0]} angles) and {abnormal.rotations} of abnormal ({steps[1]})",
-            "Choose numbers with the same least common multiple with 4, such as 20 and 10, or 3 and 3.",
+        expected = "rotations of both classes at the same angles modulo 90 degrees, or the net learns the angle"
+        found = (
+            f"{normal.rotations} of normal cells ({steps[0]} angles) and {abnormal.rotations} of abnormal ({steps[1]})"
         )
+        do = "Choose numbers with the same least common multiple with 4, such as 20 and 10, or 3 and 3."
+        raise UserError(where, expected, found, do)
 
 
 def batch_and_epochs(profile: Profile, classes: int, adapting: bool = False) -> tuple[int, int]:

@@ -15,13 +15,7 @@ MOST_LINES = 5  # of one kind of mistake, with what the rest have in common said
 
 
 def check(objects: Sequence[Labelled], source: Source) -> None:
-    """Note in `source.mistakes` what cannot be meant.
-
-    Parameters
-    ----------
-    objects : sequence of Labelled
-        Of one source; with a centre, or with a box alone.
-    """
+    """Note in `source.mistakes` what cannot be meant of its objects, which have a centre or a box alone."""
     sizes = [source.images.size(one.image)[::-1] for one in objects]  # (width, height)
     if not objects or _are_fractions(objects, sizes, source):
         return

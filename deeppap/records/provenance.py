@@ -47,23 +47,17 @@ def _version(package: str) -> str:
 
 def machine() -> Machine:
     """Processor, cores and system of the computer that runs this."""
-    models = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return Machine(
-        processor=models[0] if models else platform.machine(), cores=usable_cores(), system=platform.platform()
-    )
-
-
-def _cpuinfo() -> list[str]:
     path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text().splitlines() if path.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    processor = models[0] if models else platform.machine()
+    return Machine(processor=processor, cores=usable_cores(), system=platform.platform())
 
 
 def _commit() -> str:
-    here = Path(__file__).parent
+    command = ["git", "describe", "--always", "--dirty"]
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()

@@ -54,12 +54,11 @@ def default_name(run: RunRecord) -> str:
     return "-".join([run.dataset.name, run.protocol, run.profile, *(name for name, named in differs if named)])
 
 
-def open_run(wanted: RunRecord, name: str | None = None, runs: Path = RUNS) -> RunRecord:
+def open_run(wanted: RunRecord, folder: Path) -> RunRecord:
     """Make the folder of a run, or find it again, and return its record.
 
     UserError if the folder holds a run with other options or another data set.
     """
-    folder = runs / (name or default_name(wanted))
     old = RunRecord.read_if_there(folder)
     if old is None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,18 +168,11 @@ def is_read(lmdb: Path) -> bool:
 def find_fold(given: Path | str | None) -> Path:
     """The fold's folder: what was given, else the current one; of a run's folder the folds are named."""
     fold = Path(given) if given else CURRENT
-    if not (fold / FoldRecord.FILE).exists():
-        raise _no_fold(fold, given is not None)
-    return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
-
-
-def _no_fold(path: Path, given: bool) -> UserError:
-    expected = "a fold that tools/build_lmdb.py made"
-    folds = sorted(str(record.parent) for record in path.glob(f"fold*/{FoldRecord.FILE}"))
-    if folds:
-        return UserError(path, expected, "a whole run", f"Give one of its folds: {', '.join(folds)}.")
-    if given and not path.exists():
-        return UserError(path, expected, "no such folder", CHECK_PATH)
-    return UserError(
-        path, expected, "none", "Name one with `net`, such as RUN/fold3, or run tools/build_lmdb.py first."
-    )
+    if (fold / FoldRecord.FILE).exists():
+        return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
+    found, do = "none", "Name one with `net`, such as RUN/fold3, or run tools/build_lmdb.py first."
+    if folds := sorted(str(record.parent) for record in fold.glob(f"fold*/{FoldRecord.FILE}")):
+        found, do = "a whole run", f"Give one of its folds: {', '.join(folds)}."
+    elif given is not None and not fold.exists():
+        found, do = "no such folder", CHECK_PATH
+    raise UserError(fold, "a fold that tools/build_lmdb.py made", found, do)

@@ -233,12 +233,10 @@ class SplitRecord(Record, frozen=True, kw_only=True):
         cls, protocol: str, seed: int, dataset_sha: str, folds: list[list[str]], left_out: list[str] | None = None
     ) -> Self:
         """A split with its checksum."""
+        facts = {"protocol": protocol, "seed": seed, "folds": folds}
+        facts |= {} if left_out is None else {"left_out": left_out}
         # hashed under the name that the field had in the first release, so that fold_sha keeps its value
-        body = {"protocol": protocol, "seed": seed, "dataset_fingerprint": dataset_sha, "folds": folds}
-        if left_out is not None:
-            body["left_out"] = left_out
-        facts = {"protocol": protocol, "seed": seed, "dataset_sha": dataset_sha, "folds": folds, "left_out": left_out}
-        return cls(**facts, split_sha=digest(body))
+        return cls(**facts, dataset_sha=dataset_sha, split_sha=digest({**facts, "dataset_fingerprint": dataset_sha}))
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from deeppap.io.errors import UserError
 from deeppap.report.figures.style import DIAGONAL, NARROW, curve_style, log_ticks, new_figure, plot, save
 from deeppap.report.runs import Run, notes_held
-from deeppap.report.table import Table, metric_text, range_text
+from deeppap.report.table import Table, gain_text, metric_text, range_text
 from deeppap.scoring.results import RunResult, load_run
 from deeppap.stats.learning_curve import METRICS, CurvePoint, Gain, Level, gains, levels
 from deeppap.stats.metrics import binary_metrics
@@ -83,7 +83,9 @@ def curve_table(curve: Curve) -> Table:
     fold = curve.runs[0].folds[0]
     title = f"Learning curve: {len(fold.ids)} test cells of fold {fold.fold}, never trained on"
     data = {"levels": [level._asdict() for level in found], "gains": [gain._asdict() for gain in gained.values()]}
-    return Table("learning_curve", title, COLUMNS, rows, list(NOTES), _notes(curve), {**data, "before": before})
+    holds = notes_held(zip(points, curve.runs, strict=True))
+    of_runs = [f"{_whose(members, points)}{note}" for note, members in holds.items()]
+    return Table("learning_curve", title, COLUMNS, rows, list(NOTES), of_runs, {**data, "before": before})
 
 
 def _row(level: Level, gain: Gain | None) -> list:
@@ -92,24 +94,12 @@ def _row(level: Level, gain: Gain | None) -> list:
     auc = texts["auc"] + (f" ({range_text(limits, 3)})" if limits else "")
     each = ", ".join(metric_text("auc", value) for value in level.each["auc"])
     counts = [level.share, round(level.cells), round(level.abnormal)]
-    gained = _gain(gain) if gain else None
+    gained = gain_text("auc", (gain.value, gain.limits)) if gain else None
     return [STARTS.get(level.start, level.start), *counts, texts["sens"], texts["spec"], auc, each, gained]
 
 
-def _gain(gain: Gain) -> str:
-    if gain.limits is None:
-        return f"{gain.value:+.3f}"
-    between = gain.limits if isinstance(gain.limits, str) else " to ".join(f"{limit:+.3f}" for limit in gain.limits)
-    return f"{gain.value:+.3f} ({between})"
-
-
-def _notes(curve: Curve) -> list[str]:
-    """What must be said of the nets, each with those it holds for: all, all of one start, or some."""
-    holds = notes_held(zip(curve.points, curve.runs, strict=True))
-    return [f"{_whose(members, curve.points)}{note}" for note, members in holds.items()]
-
-
 def _whose(members: Sequence[CurvePoint], points: Sequence[CurvePoint]) -> str:
+    """The nets that a note holds for: all, all of one start, or some."""
     if len(members) == len(points):
         return ""
     start = members[0].start

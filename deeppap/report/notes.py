@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from deeppap.records import ExternalRecord, Recipe, ScoreRecord, WeightsRecord
+from deeppap.records import ExternalRecord, Recipe, ScoreRecord
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.stats.baselines import sibling_share
 from deeppap.stats.metrics import percent
@@ -92,17 +92,12 @@ def _chain(recipe: Recipe | None) -> list[str]:
     if recipe is None:
         return ["not recorded"]
     if recipe.source is None:
-        return [_file(recipe.weights)]
+        start = recipe.weights
+        return [f"{start.name}, sha256 {start.weights_sha[:12]}" if start else "none: Gaussian values in every layer"]
     source, data = recipe.source, recipe.source.dataset
     net = f"ConvNet-T of {source.run}, fold {source.fold}, sha256 {source.weights_sha[:12]}"
     of = f"trained on {data.name} ({data.cells} cells, {data.dataset_sha[:12]})"
     return [f"{net}, {of}", *_chain(source.recipe)]
-
-
-def _file(weights: WeightsRecord | None) -> str:
-    if weights is None:
-        return "none: Gaussian values in every layer"
-    return f"{weights.name}, sha256 {weights.weights_sha[:12]}"
 
 
 def _weights_note(fold: FoldResult) -> str:

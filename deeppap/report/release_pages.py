@@ -12,11 +12,10 @@ from markupsafe import Markup
 from data_prep.classes import ABNORMAL, LABELS, outputs_with
 from data_prep.mean_image import MEAN, SOURCE_MEAN
 from data_prep.profiles import run_profile
-from deeppap.io.errors import UserError, printable
+from deeppap.io.errors import printable
 from deeppap.io.files import sha256_file
 from deeppap.io.html import render
 from deeppap.io.pinned import caffe_commit
-from deeppap.records import RunRecord
 from deeppap.records.record import without_paths
 from deeppap.records.structs import CLASSIFY_VIEWS, SENSITIVITIES
 from deeppap.report.facts import SELECTIONS
@@ -33,11 +32,7 @@ from deeppap.training.snapshots import kept_because
 
 
 def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
-    """The card of one fold's net in a release of that name: front matter as Caffe's download tool reads it, Markdown.
-
-    Raises UserError if the snapshot is not the one that was selected and scored.
-    """
-    _require_weights(fold)
+    """The card of a fold's net in a release of that name, Markdown, with the front matter that Caffe's tool reads."""
     run, model = Run(result, result.name), fold.model
     record, mean = run.record, fold.folder / (SOURCE_MEAN if model.source_mean_sha else MEAN)
     title = f"ConvNet-T, {record.dataset.name}, {record.protocol} protocol, profile {record.profile}, fold {fold.fold}"
@@ -50,6 +45,8 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
     # a run's figures are of five nets; a user downloads one
     rows.append([f"these weights alone, fold {fold.fold}", len(fold.ids), *values])
     beside, each_set = baselines([run]), by_set([run])
+    # of a path outside the project only the last name is kept, as it may name a person
+    tool, *words = without_paths(record).command
     name_of = {share: name for name, share in SENSITIVITIES.items()}
     return render(
         "report/templates/model_card.md",
@@ -78,7 +75,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         selection=SELECTIONS[model.select],
         made=made(fold.made[0]),
         thresholds=[(name_of[one.sensitivity], text(one)) for one in fold.made[0].thresholds or ()],
-        command=_command(record),
+        command=printable(shlex.join([f"tools/{Path(tool).name}", *words])),
         metrics=_table(table.columns, rows),
         each_set=each_set and _table(each_set.columns[1:], [row[1:] for row in each_set.text_rows()]),
         baselines=_table(beside.columns[1:], [row[1:] for row in beside.text_rows()]),
@@ -114,22 +111,6 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
 
 def _outputs(result: RunResult) -> list[str]:
     return [f"{printable(one.name)} ({one.label})" for one in result.outputs]
-
-
-def _command(record: RunRecord) -> str:
-    """The command of a run; of a path outside the project only the last name is kept, as it may name a person."""
-    tool, *rest = without_paths(record).command
-    return printable(shlex.join([f"tools/{Path(tool).name}", *rest]))
-
-
-def _require_weights(fold: FoldResult) -> None:
-    """That the weights are those which the fold's rule selected; that these were scored is checked when it is read."""
-    model = fold.model
-    there = model and model.weights_in(fold.folder)
-    if not there or not there.is_file() or sha256_file(there) != model.weights_sha:
-        found = "another file" if there and there.is_file() else "no such file"
-        path = there or fold.folder / "model.json"
-        raise UserError(path, "the weights that model.json names", found, "Train the fold again.")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:

@@ -55,14 +55,9 @@ def default_out(runs: Sequence[RunResult]) -> Path:
 
 
 def write_report(results: Sequence[RunResult], out: Path, show_progress: bool = False) -> Path:
-    """Write report.html, tables/ and figures/ into the folder `out`, complete or not at all.
+    """Write report.html, tables/ and figures/ into the folder `out`, complete or not at all; returns the page.
 
     An older report there is replaced. The same runs give the same bytes.
-
-    Returns
-    -------
-    Path
-        The page.
 
     Raises UserError if `out` holds anything but an older report, or there is no run.
     """

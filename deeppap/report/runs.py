@@ -166,14 +166,8 @@ def table_of_runs(
 ) -> Table | None:
     """A table with some rows a run; None if no run has any.
 
-    Parameters
-    ----------
-    build : callable
-        Gives a run's rows and the same figures for JSON; None to leave the run out.
-    notes : iterable of str
-        The table's own, before those of its runs.
-    cited : list of list
-        Rows of other people's figures, before the runs'.
+    `build` gives a run's rows and the same figures for JSON; None to leave the run out. The table's own `notes` come
+    before those of its runs, and `cited` rows, other people's, before theirs.
     """
     rows, data, shown = [], {}, []
     for run in runs:

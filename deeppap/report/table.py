@@ -119,6 +119,24 @@ def with_interval(value: float | None, limits: Interval, digits: int | None = No
     return text if value is None or limits is None else f"{text} ({range_text(limits, digits)})"
 
 
+def metric_interval(metric: str, value: float | None, limits: Interval) -> str:
+    """A metric with its interval, as the paper prints it."""
+    return with_interval(value, limits, 3 if metric == "auc" else None)
+
+
+def gain_text(metric: str, gain: tuple[float, Interval] | None) -> str:
+    """By how much a metric is better, with the interval of that: AUC as such, the others in percentage points."""
+    if gain is None:
+        return "-"
+    value, limits = gain
+    between = limits if isinstance(limits, str) else " to ".join(_signed(metric, limit) for limit in limits or ())
+    return f"{_signed(metric, value)} ({between})" if between else _signed(metric, value)
+
+
+def _signed(metric: str, value: float) -> str:
+    return f"{value:+.3f}" if metric == "auc" else f"{100 * value:+.1f}"
+
+
 def summary(run: RunRecord, scores: Sequence[CellScore]) -> str:
     """Sens, Spec, Acc, H-mean, F, AUC of one fold, and how many cells of each class are right."""
     judged = [s for s in scores if s.cell.label < 2]

@@ -86,12 +86,8 @@ def cells_in_csv(
     Each image is read here, so that all mistakes are known before the first score. The pixels of the cells are kept
     up to `held_bytes`, by default a quarter of the memory. An image is only read again for cells beyond that.
 
-    Parameters
-    ----------
-    training_um : float, optional
-        Side of a pixel at which the net learned, in micrometres; the images are resampled to it.
-    mpp : float, optional
-        The same of the images; without it their own, in the column `pixel_um`.
+    The images are resampled to `training_um`, the side of a pixel at which the net learned, in micrometres. `mpp` is
+    that of the images; without it their own, in the column `pixel_um`.
 
     Raises UserError with all mistakes of the list.
     """

@@ -47,12 +47,8 @@ def evaluate_fold(
     """Score a fold's test cells and write scores.csv, its record scores.json, and view_scores.csv.
 
     Shifted centres have scores_shift<d>.csv and its record alone. Scores that are not made as the run's own (other
-    counts, weights or engine) have names that say so, such as scores-views1-crops10.csv.
-
-    Returns
-    -------
-    list of CellScore
-        In the order of the cells' ids.
+    counts, weights or engine) have names that say so, such as scores-views1-crops10.csv. Returns the scores in the
+    order of the cells' ids.
 
     Raises UserError for a count out of range, or a data set that is not the one the run was built from.
     """

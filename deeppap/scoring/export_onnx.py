@@ -20,10 +20,7 @@ USE = "research only; this is not a medical device"
 def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable[[str], None] = print) -> list[Path]:
     """Write `<out>/crops.onnx` (data -> prob) and `<out>/views.onnx` (whole views -> prob).
 
-    Parameters
-    ----------
-    views : ndarray, uint8 (V, 256, 256, 3), BGR
-        Rendered views of real cells, on which both graphs are compared with Caffe.
+    Both graphs are compared with Caffe on `views` of real cells, uint8 (V, 256, 256, 3), BGR.
 
     Raises UserError if the net cannot be exported, or a layer's output lies too far from Caffe's; no file is then
     written.

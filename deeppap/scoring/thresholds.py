@@ -38,12 +38,8 @@ BELOW = 2.5  # abnormal cells that must lie below a threshold, or it hangs on on
 def choose(labels: np.ndarray, scores: np.ndarray, tested: np.ndarray | None = None) -> tuple[ThresholdRecord, ...]:
     """The thresholds that cells held back from training choose; none if a label is missing among them.
 
-    Parameters
-    ----------
-    labels, scores : ndarray, int64 and float64 (n,)
-        Of the cells that choose; those that are neither normal nor abnormal have no say.
-    tested : ndarray, float64 (m,), optional
-        Scores of abnormal test cells, which say what a threshold is worth. None if the test cells themselves choose.
+    Those of `labels` and `scores` (n,) that are neither normal nor abnormal have no say. `tested` (m,) are the scores
+    of abnormal test cells, which say what a threshold is worth; None if the test cells themselves choose.
     """
     labels, scores = labels[labels < 2], scores[labels < 2]
     found = []

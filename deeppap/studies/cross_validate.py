@@ -7,7 +7,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from data_prep.cells import Cell
 from data_prep.fold_data import build_fold, drop_lmdbs, key_of, parts_of
 from data_prep.folds import split_lines
 from data_prep.prepare import class_lines, prepare_run
@@ -72,7 +71,10 @@ def cross_validate(
     require = partial(require_same_outputs, options.source) if options.source else None
     folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix, require=require)
     ready = Prepared(dataset, split, run, run_profile(run))
-    folds = _folds(options.folds, len(split.folds))
+    count = len(split.folds)
+    folds = sorted(set(range(count) if options.folds is None else options.folds))
+    if strange := set(folds) - set(range(count)):
+        raise FieldError("folds", f"numbers from 0 to {count - 1}", f"{min(strange)}", "Folds are counted from 0.")
     # before any work: a fold of another recipe would make the run's mean meaningless
     require_one_recipe(folder, options.training.recipe(run.classes, ready.profile))
     cells = {fold: parts_of(dataset, split, fold, run) for fold in folds} if options.source else {}
@@ -84,9 +86,11 @@ def cross_validate(
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
-        if options.source and run.select == "inner":
-            lines += [too_few_inner(cells[fold]["inner"], fold) for fold in missing]
-        for line in [*filter(None, dict.fromkeys(lines)), *split_lines(dataset, split), *view_changes(run), plan]:
+        for fold in missing if options.source and run.select == "inner" else ():
+            # its training would be in vain
+            if few := too_few(*(sum(cell.label == label for cell in cells[fold]["inner"]) for label in (1, 0))):
+                lines.append(f"!! fold {fold}: {few}. The source will be kept: label more cells first !!")
+        for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds
     ensure_baselines(folder / "baselines.json", dataset, split)
@@ -97,13 +101,6 @@ def cross_validate(
         say(f"-- fold {fold} of {len(split.folds)}: {fold_folder(folder, fold)}")
         one_fold(fold_folder(folder, fold), ready, fold, options, say)
     return folder
-
-
-def too_few_inner(cells: Sequence[Cell], fold: int) -> str:
-    """A line if a fold's inner cells cannot judge an adapted net, so that its training would be in vain; else ""."""
-    abnormal, normal = (sum(cell.label == label for cell in cells) for label in (1, 0))
-    few = too_few(abnormal, normal)
-    return f"!! fold {fold}: {few}. The source will be kept: label more cells first !!" if few else ""
 
 
 def one_fold(
@@ -138,15 +135,6 @@ def require_one_recipe(run: Path, recipe: Recipe) -> None:
 def to_score(folder: Path, shift: int = 0) -> str | None:
     """Why a fold is not done yet; None if its own scores are there."""
     return stale_reason(folder, shift) if (folder / ModelRecord.FILE).exists() else NO_SCORES
-
-
-def _folds(wanted: Sequence[int] | None, count: int) -> list[int]:
-    if wanted is None:
-        return list(range(count))
-    for fold in wanted:
-        if not 0 <= fold < count:
-            raise FieldError("folds", f"numbers from 0 to {count - 1}", str(fold), "Folds are counted from 0.")
-    return sorted(set(wanted))
 
 
 def _evaluate(folder: Path, options: CrossValidateOptions, say: Callable[[str], None]) -> None:

@@ -1,7 +1,6 @@
 """External validation: score labelled cells that the nets were not trained on, as a run that the report can read."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -180,24 +179,20 @@ def require_one_training(models: Sequence[TrainedModel]) -> None:
             if value != own[what]:
                 do = "Give folds of one training only."
                 raise UserError(model.folder, f"{what} {own[what]} as in {first.folder}", f"{value}", do)
-    repeated = [name for name, count in Counter(map(_identity, models)).items() if count > 1]
-    if repeated:
-        raise FieldError("net", "every net once", f"the weights {repeated[0][0][:12]} twice", "Give each net once.")
-
-
-def _identity(model: TrainedModel) -> tuple[str, str]:
-    """What no two nets of a study share: weights; folds that kept their source have the same, and count once each."""
-    kept = model.origin is not None and model.origin.source_mean_sha is not None
-    return model.weights_sha, model.record.fold_sha if kept else ""
+    seen = set()
+    for model in models:
+        # folds that kept their source have the same weights
+        kept = model.origin is not None and model.origin.source_mean_sha is not None
+        net = model.weights_sha, model.record.fold_sha if kept else ""
+        if net in seen:
+            raise FieldError("net", "every net once", f"the weights {net[0][:12]} twice", "Give each net once.")
+        seen.add(net)
 
 
 def _training(model: TrainedModel) -> dict[str, object]:
     """What the nets of one study have in common."""
-    run = model.run
-    facts = {
-        name: getattr(run, name)
-        for name in ("classes", "outputs", "profile", "border", "seed", "protocol", "select", "control")
-    }
+    run, names = model.run, ("classes", "outputs", "profile", "border", "seed", "protocol", "select", "control")
+    facts = {name: getattr(run, name) for name in names}
     facts |= {"dataset_sha": run.dataset.dataset_sha, "pixel_um": run.dataset.pixel_um}
     # None if Caffe was started by hand
     source, recipe = (model.origin.source, model.origin.recipe) if model.origin else (None, None)
@@ -209,9 +204,12 @@ def _training(model: TrainedModel) -> dict[str, object]:
 def require_new_images(dataset: Dataset, models: Sequence[TrainedModel]) -> None:
     """Refuse a data set that shares an image with what the nets, or the nets they were adapted from, learned from."""
     # by pixels, not by bytes: the same picture may have been saved in another format
-    images = image_hashes(dataset)
-    runs = {model.folder.resolve().parent for model in models}
-    for run in sorted(runs):
+    require_unseen(image_hashes(dataset), models)
+
+
+def require_unseen(images: Mapping[str, Path], models: Sequence[TrainedModel]) -> None:
+    """The same of images by the checksums of their pixels."""
+    for run in sorted({model.folder.resolve().parent for model in models}):
         require_no_shared_image(training_images(run), images, run)
     for model in models:
         require_no_shared_image(source_images(model.folder), images, model.folder)
@@ -255,12 +253,13 @@ def require_replaceable(folder: Path, found: External) -> None:
     if not folder.exists():
         return
     old = RunRecord.read(folder)
-    if old.protocol != EXTERNAL:
-        raise UserError(folder, "a new folder or an older validation", "another run", ANOTHER)
-    if old.dataset.dataset_sha != found.dataset_sha:
-        raise UserError(folder, "a new folder or an older validation of this set", "another set's", ANOTHER)
-    if old.net_shas != found.weights_shas:
-        raise UserError(folder, "a new folder or an older validation of these nets", "other nets'", ANOTHER)
+    for same, of, what in (
+        (old.protocol == EXTERNAL, "", "another run"),
+        (old.dataset.dataset_sha == found.dataset_sha, " of this set", "another set's"),
+        (old.net_shas == found.weights_shas, " of these nets", "other nets'"),
+    ):
+        if not same:
+            raise UserError(folder, f"a new folder or an older validation{of}", what, ANOTHER)
 
 
 def write_external(folder: Path, found: External, scores: Sequence[CellScore]) -> None:

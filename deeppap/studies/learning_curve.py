@@ -104,7 +104,9 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
             say(estimate(f"{len(missing)} net(s)", parts, points[0].ready.run.classes, options.device))
         for number, point in enumerate(missing, 1):
             say(f"-- {number} of {len(missing)}: {point.describe(options.fold)}")
-            _prepare(point)
+            with locked(point.folder, wait=True):
+                open_run(point.ready.run, point.folder)
+                freeze(point.folder, point.ready.dataset, point.ready.split)
             folder = fold_folder(point.folder, options.fold)
             one_fold(folder, point.ready, options.fold, options.training(point.start), say)
         # the source by itself is the curve's beginning: no cell of the laboratory's own
@@ -143,13 +145,6 @@ def _part_of(
 
 def _labels(cells: Sequence[Cell]) -> tuple[int, ...]:
     return tuple(math.ceil(count * FOLDS / (FOLDS - 1)) for count in counts(cells))
-
-
-def _prepare(point: Point) -> None:
-    """Make a point's run folder, or find it again."""
-    with locked(point.folder, wait=True):
-        open_run(point.ready.run, point.folder.name, point.home)
-        freeze(point.folder, point.ready.dataset, point.ready.split)
 
 
 def _require_part(point: Point) -> None:

@@ -8,13 +8,13 @@ from data_prep.image_hashes import FOLD_IMAGES, IMAGES, SOURCE_IMAGES
 from data_prep.mean_image import MEAN
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file, write_text
-from deeppap.records import RunRecord
+from deeppap.records import ModelRecord, RunRecord
 from deeppap.records.record import without_paths
 from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.open_nets import SUMS
-from deeppap.scoring.results import FoldResult, RunResult, load_run
+from deeppap.scoring.results import FoldResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
 
@@ -32,21 +32,23 @@ def release(
 ) -> Path:
     """Write a release folder, complete or not at all. It is a run folder with only what scoring needs.
 
-    Parameters
-    ----------
-    folds : sequence of int, optional
-        The folds whose nets are released; by default all of them.
-    onnx : bool
-        Whether to write ONNX graphs too. They are compared with Caffe on views of each net's own test cells.
+    By default the nets of all `folds` are released. `onnx` graphs are compared with Caffe on views of each net's own
+    test cells.
 
     Raises UserError if a fold is missing or does not fit together, if `out` exists, or if the data set is needed and
     not there.
     """
     result = load_run(run)
-    _require_scored(result, range(result.n_folds) if folds is None else folds)
+    wanted = range(result.n_folds) if folds is None else folds
+    if (missing := sorted(set(wanted) - {fold.fold for fold in result.folds})) or not wanted:
+        found = f"none of fold {','.join(map(str, missing))}"
+        do = "Run tools/cross_validate.py to its end, or name the folds with `folds`."
+        raise UserError(result.folder, "scores of every fold", found, do)
     if out.exists():
         raise UserError(out, "a new folder", "one that exists", "Remove it, or give another `out`.")
-    chosen = [fold for fold in result.folds if folds is None or fold.fold in folds]
+    chosen = [fold for fold in result.folds if fold.fold in wanted]
+    for fold in chosen:
+        ModelRecord.read(fold.folder)  # a net of `caffe train` that was started by hand has none
     models = [TrainedModel.open(fold.folder, say=say) for fold in chosen]
     with complete_or_absent(out) as partial:
         partial.mkdir(parents=True)
@@ -59,16 +61,10 @@ def release(
             if onnx:
                 export_onnx(model, proof_views(model), partial / fold.folder.name / "onnx", say)
         write_text(partial / "readme.md", release_page(result, [fold.fold for fold in chosen], out.name, onnx))
-        write_text(partial / SUMS, _sums(partial))
+        files = sorted(path for path in partial.rglob("*") if path.is_file())
+        # as sha256sum writes and checks them
+        write_text(partial / SUMS, "".join(f"{sha256_file(path)}  {path.relative_to(partial)}\n" for path in files))
     return out
-
-
-def _require_scored(result: RunResult, wanted: Sequence[int]) -> None:
-    missing = sorted(set(wanted) - {fold.fold for fold in result.folds})
-    if missing or not wanted:
-        found = f"none of fold {','.join(map(str, missing))}"
-        do = "Run tools/cross_validate.py to its end, or name the folds with `folds`."
-        raise UserError(result.folder, "scores of every fold", found, do)
 
 
 def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:
@@ -83,9 +79,3 @@ def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:
             shutil.copyfile(model.folder / name, out / name)
     without_paths(fold.model).write(out)
     without_paths(fold.made[0]).write_beside(out / scores_name())
-
-
-def _sums(folder: Path) -> str:
-    """The checksums of all files, as sha256sum writes and checks them."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return "".join(f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files)

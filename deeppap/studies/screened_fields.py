@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.image_hashes import require_no_shared_image, source_images
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.records.run_folder import RUNS
@@ -16,11 +15,11 @@ from deeppap.scoring.score_files import write_rows
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.nuclei.evaluation import field_hashes, seen_in_training
 from deeppap.screening.nuclei.fields import read_fields
-from deeppap.screening.outcomes import FieldOutcome, outcome_of
+from deeppap.screening.outcomes import outcome_of
 from deeppap.screening.plan import settings_of
 from deeppap.screening.results import parts_of
 from deeppap.screening.screen_images import plan_images, screen_images
-from deeppap.studies.external import require_one_training, training_images
+from deeppap.studies.external import require_one_training, require_unseen
 
 COLUMNS = ["image", "x", "y", "class", "outcome", "p_abnormal"]
 
@@ -60,10 +59,7 @@ def validate_screening(
         do = "Give nuclei.csv with a column bethesda or label."
         raise UserError(folder, "marks with classes", "points or masks alone", do)
     hashes = field_hashes(fields)
-    for model in models:
-        run = model.folder.resolve().parent
-        require_no_shared_image(training_images(run), hashes, run)
-        require_no_shared_image(source_images(model.folder), hashes, model.folder)
+    require_unseen(hashes, models)
     counts = (options.views, options.crops, False, options.confidence, options.training_mpp)
     settings = settings_of(models, options.device, options.detector, *counts, say=say)
     run = models[0].folder.resolve().parent.name
@@ -84,16 +80,11 @@ def validate_screening(
     if line := seen_in_training(Path(settings.detector), hashes):
         say(f"!! {line} !!")
         facts.append(("warning", line))
-    _write_marks(out / "marks.csv", outcomes)
-    tables = write_screened_report(out, f"{folder.resolve().name}, screened", outcomes, options.mpp, facts)
-    return out / "report.html", tables
-
-
-def _write_marks(path: Path, outcomes: Sequence[FieldOutcome]) -> None:
-    """A row for each mark: its class, and what became of it."""
     rows = []
     for one in outcomes:
         for f in one.findings:
             score = f"{f.score:.6f}" if np.isfinite(f.score) else ""
             rows.append([one.field.path.name, f"{f.x:.2f}", f"{f.y:.2f}", f.label, f.outcome, score])
-    write_rows(path, COLUMNS, rows)
+    write_rows(out / "marks.csv", COLUMNS, rows)
+    tables = write_screened_report(out, f"{folder.resolve().name}, screened", outcomes, options.mpp, facts)
+    return out / "report.html", tables

@@ -57,8 +57,8 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
     finally:
         remove(trial)
     share = chosen(labels, found)
-    tried = [_tried(one, labels, scores) for one, scores in found.items()]
-    record = BlendRecord(share=share, abnormal=int(labels.sum()), normal=int((labels == 0).sum()), tried=tuple(tried))
+    tried = tuple(_tried(one, labels, scores) for one, scores in found.items())
+    record = BlendRecord(share=share, abnormal=int(labels.sum()), normal=int((labels == 0).sum()), tried=tried)
     if share == 1:
         return msgspec.structs.replace(model, blend=record)
     if share:
@@ -111,8 +111,7 @@ def _tried(share: float, labels: np.ndarray, scores: np.ndarray) -> BlendTry:
     """How well a net orders the inner cells; its loss has both labels in equal parts."""
     right = np.where(labels == 1, scores, 1 - scores).clip(1e-7)
     losses = [float(-np.log(right[labels == label]).mean()) for label in (0, 1) if (labels == label).any()]
-    one = len(losses) < 2
-    auc = None if one else float(roc_auc_score(labels, scores))
+    auc = float(roc_auc_score(labels, scores)) if len(losses) == 2 else None
     return BlendTry(share=share, auc=auc, loss=float(np.mean(losses)))
 
 

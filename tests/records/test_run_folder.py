@@ -92,16 +92,16 @@ def test_a_name_differs_wherever_the_options_do():
 
 
 def test_a_data_set_that_moved_is_opened_where_it_is_now(tmp_path):
-    before = open_run(run_record(), None, tmp_path)
+    before = open_run(run_record(), tmp_path)
     moved = run_record({"path": "/elsewhere"})
-    assert open_run(moved, None, tmp_path) == replace(before, dataset=moved.dataset)
-    assert RunRecord.read(tmp_path / "mine-cell-paper") == replace(before, dataset=moved.dataset)
+    assert open_run(moved, tmp_path) == replace(before, dataset=moved.dataset)
+    assert RunRecord.read(tmp_path) == replace(before, dataset=moved.dataset)
 
 
 def test_another_data_set_or_option_is_refused_by_name(tmp_path):
-    open_run(run_record(), "r", tmp_path)
+    open_run(run_record(), tmp_path)
     with pytest.raises(UserError, match="expected seed 1, cells 3, found seed 2, cells 4"):
-        open_run(run_record({"cells": 4}, seed=2), "r", tmp_path)
+        open_run(run_record({"cells": 4}, seed=2), tmp_path)
 
 
 def test_tf32_is_noted(tmp_path):

@@ -27,7 +27,8 @@ def roc(runs: Sequence[Run]) -> Figure:
     figure = style.new_figure(style.WIDE, 3.6, layout="constrained")
     whole, corner = figure.subplots(1, 2)
     span = 0.1
-    for number, run in enumerate(_with_both(runs)):
+    judged = [run for run in runs if run.folds and 0 < run.labels.sum() < len(run.labels)]
+    for number, run in enumerate(_some(judged, "no run has both normal and abnormal cells")):
         points, best = roc_points(run.labels, run.scores), operating_point(run.labels, run.scores)
         look, false_rate = style.curve_style(number), 1 - best["spec"]
         # a quarter more than the farthest operating point is away
@@ -48,11 +49,18 @@ def roc(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def _with_both(runs: Sequence[Run]) -> list[Run]:
-    found = [run for run in runs if run.folds and 0 < run.labels.sum() < len(run.labels)]
-    if not found:
-        raise style.LeftOutError("no run has both normal and abnormal cells")
-    return found
+def _some(runs: list[Run], why: str) -> list[Run]:
+    if not runs:
+        raise style.LeftOutError(why)
+    return runs
+
+
+def _scored(runs: Sequence[Run]) -> list[Run]:
+    return _some([run for run in runs if run.folds], "no fold is scored")
+
+
+def _with_views(runs: Sequence[Run]) -> list[Run]:
+    return _some([run for run in runs if run.view_folds], "no run has view_scores.csv")
 
 
 @style.plot("calibration", "Calibration")
@@ -68,9 +76,8 @@ def calibration(runs: Sequence[Run]) -> Figure:
         bins = calibration_curve(run.labels, run.scores)
         look = style.point_style(number, len(bins["score"]))
         above.plot(bins["score"], bins["abnormal"], label=style.clean(run.label, 40), **look)
-        for x, limits in zip(
-            bins["score"], calibration_curve_intervals(run.labels, run.scores, run.groups), strict=True
-        ):
+        intervals = calibration_curve_intervals(run.labels, run.scores, run.groups)
+        for x, limits in zip(bins["score"], intervals, strict=True):
             if isinstance(limits, tuple):
                 above.plot((x, x), limits, color=look["color"], linewidth=1)
         below.plot(bins["score"], bins["count"], **look)
@@ -86,20 +93,6 @@ def calibration(runs: Sequence[Run]) -> Figure:
     below.yaxis.set_major_formatter("{x:g}")
     below.yaxis.set_minor_formatter("")
     return figure
-
-
-def _scored(runs: Sequence[Run]) -> list[Run]:
-    found = [run for run in runs if run.folds]
-    if not found:
-        raise style.LeftOutError("no fold is scored")
-    return found
-
-
-def _with_views(runs: Sequence[Run]) -> list[Run]:
-    found = [run for run in runs if run.view_folds]
-    if not found:
-        raise style.LeftOutError("no run has view_scores.csv")
-    return found
 
 
 @style.plot("views", "Accuracy against the number of views")

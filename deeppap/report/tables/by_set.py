@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.dataset import SEPARATOR
 from deeppap.report.runs import Run, interval_notes, table_of_runs
-from deeppap.report.table import Rows, Table, with_interval
+from deeppap.report.table import Rows, Table, metric_interval
 from deeppap.stats.baselines import judged_baseline, judged_net
 from deeppap.stats.metrics import METRICS
 
@@ -39,8 +39,7 @@ def _rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
         net = judged_net(labels, run.scores[inside], run.probs[inside], None, groups)
         ids = [cell for cell, own in zip(run.result.ids, inside, strict=True) if own]
         looks = {baseline: _auc(run, baseline, ids, labels, groups) for baseline in LOOKS}
-        figures = [with_interval(net[m], net["interval"][m], None) for m in ("acc", "sens", "spec")]
-        figures.append(with_interval(net["auc"], net["interval"]["auc"], 3))
+        figures = [metric_interval(m, net[m], net["interval"][m]) for m in ("acc", "sens", "spec", "auc")]
         beside = [None if auc is None else f"{auc:.3f}" for auc in looks.values()]
         rows.append([run.title, name, len(labels), int(labels.sum()), *figures, *beside])
         data[name] = {"net": {metric: net[metric] for metric in METRICS}, "looks": looks}

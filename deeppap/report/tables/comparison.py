@@ -10,7 +10,7 @@ from data_prep.cells import Dataset
 from data_prep.classes import CellClass
 from deeppap.io.errors import UserError
 from deeppap.report.runs import BY_CELL, BY_GROUP, Run, common_cells, interval_notes, table_notes, table_of_runs
-from deeppap.report.table import Rows, Table, with_interval
+from deeppap.report.table import Rows, Table, gain_text, metric_interval
 from deeppap.report.tables.performance import COLUMNS
 from deeppap.stats.baselines import answers_of, judged_baseline, judged_net
 from deeppap.stats.compare import compare, gain
@@ -103,10 +103,10 @@ def adapting(runs: Sequence[Run]) -> Table | None:
     for found in adapted_runs(runs):
         adapted = found.nets[-1].label
         for net in found.nets:
-            values = [_with_interval(metric, net.values[metric], net.limits[metric]) for metric in METRICS]
+            values = [metric_interval(metric, net.values[metric], net.limits[metric]) for metric in METRICS]
             rows.append([f"{net.label} ({net.kind})" if net.kind else net.label, found.cells, *values])
         for other, gains in found.gains.items():
-            rows.append([f"{adapted}: gain over {other}", found.cells, *[_gain(m, gains[m]) for m in METRICS]])
+            rows.append([f"{adapted}: gain over {other}", found.cells, *[gain_text(m, gains[m]) for m in METRICS]])
         nets = {net.label: {"kind": net.kind, "values": net.values, "interval": net.limits} for net in found.nets}
         data[adapted] = {"cells": found.cells, "groups": found.groups, "nets": nets, "gains": found.gains}
     notes = [
@@ -116,24 +116,6 @@ def adapting(runs: Sequence[Run]) -> Table | None:
     ]
     title = "Adapting a trained net: before and after, on the same cells"
     return Table("adapting", title, COLUMNS, rows, notes, table_notes(runs), {"runs": data}) if rows else None
-
-
-def _with_interval(metric: str, value: float | None, limits: Interval) -> str:
-    return with_interval(value, limits, 3 if metric == "auc" else None)
-
-
-def _gain(metric: str, found: tuple[float, Interval] | None) -> str:
-    if found is None:
-        return "-"
-    value, limits = found
-    if limits is None:
-        return _signed(metric, value)
-    between = limits if isinstance(limits, str) else " to ".join(_signed(metric, limit) for limit in limits)
-    return f"{_signed(metric, value)} ({between})"
-
-
-def _signed(metric: str, value: float) -> str:
-    return f"{value:+.3f}" if metric == "auc" else f"{100 * value:+.1f}"
 
 
 def comparison(runs: Sequence[Run]) -> Table | None:
@@ -146,11 +128,10 @@ def comparison(runs: Sequence[Run]) -> Table | None:
             label = f"{first.label} | {second.label}"
             data[label] = compare(cells.labels, *cells.scores, cells.groups)
             rows.append([label, *tested(data[label])])
-    title = "Runs compared on the same cells"
-    of_runs = table_notes([run for run in runs if run.folds])
-    return (
-        Table("comparison", title, ["runs", *TESTS], rows, list(TEST_NOTES), of_runs, {"runs": data}) if rows else None
-    )
+    if not rows:
+        return None
+    title, of_runs = "Runs compared on the same cells", table_notes([run for run in runs if run.folds])
+    return Table("comparison", title, ["runs", *TESTS], rows, list(TEST_NOTES), of_runs, {"runs": data})
 
 
 def tested(found: Mapping[str, Any]) -> list:
@@ -236,11 +217,9 @@ def _entry(run: Run, name: str) -> Mapping[str, Any] | None:
 
 def against_baselines(runs: Sequence[Run]) -> Table | None:
     """One row for each baseline of each run: tests on the same cells, which intervals side by side are not."""
-    columns = ["run", "against", *TESTS]
-    for old, new in (("right: first only", "right: the net only"), ("second only", "the other only")):
-        columns[columns.index(old)] = new
-    columns[columns.index("AUC first")], columns[columns.index("second")] = "AUC the net", "other"
-    title = "The net against each baseline"
+    of_net = {"right: first only": "right: the net only", "second only": "the other only"}
+    of_net |= {"AUC first": "AUC the net", "second": "other"}
+    columns, title = ["run", "against", *(of_net.get(name, name) for name in TESTS)], "The net against each baseline"
     return table_of_runs("against_baselines", title, columns, runs, _against_rows, TEST_NOTES)
 
 
@@ -275,5 +254,5 @@ def baselines_alone(
 
 
 def _judged(metrics: Mapping[str, Any]) -> list[str]:
-    names = {"acc": None, "sens": None, "spec": None, "auc": 3, "class_acc": None}
-    return [with_interval(metrics[name], metrics["interval"][name], digits) for name, digits in names.items()]
+    names = ("acc", "sens", "spec", "auc", "class_acc")
+    return [metric_interval(name, metrics[name], metrics["interval"][name]) for name in names]
