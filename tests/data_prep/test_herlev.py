@@ -10,7 +10,6 @@ from data_prep.herlev import read_herlev
 from data_prep.herlev_classes import BACKGROUND, CLASSES, CYTOPLASM, NUCLEUS, UNLABELLED
 from data_prep.nucleus import centroid, nucleus_areas
 from deeppap.io.errors import UserError
-from deeppap.phantom.cell_set import class_counts
 
 
 def kinds(dataset):
@@ -52,14 +51,6 @@ def test_fields_of_the_real_set(real):
         labels.setdefault(cell.group, set()).add(cell.label)
     assert len(labels) == 323
     assert all(len(found) == 1 for found in labels.values())
-
-
-def test_label_is_abnormal_from_the_fourth_class_on(dataset):
-    assert [known.label for known in CLASSES] == [0, 0, 0, 1, 1, 1, 1]
-    folders = {known.name: known for known in CLASSES}
-    assert all(cell.label == folders[cell.kind].label for cell in dataset.cells)
-    assert all(cell.image.parent.name == folders[cell.kind].folder for cell in dataset.cells)
-    assert kinds(dataset) == class_counts(40)
 
 
 def test_case_of_extensions_does_not_matter(phantom, tmp_path):

@@ -2,11 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep import patch_lmdb
 from data_prep.classes import SEVEN
 from data_prep.patch_lmdb import Source, order, write_patch_lmdb
 from data_prep.views import Grid, plan_view, render
-from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from tests.support.caffe_nets import pixels, read_datums
 
@@ -68,21 +66,3 @@ def test_training_records_are_shuffled_and_others_are_not(source):
     assert changes > 15  # of 53; about 24 are expected of a shuffled row, 1 of a sorted one
     plain = order(source, shuffled=False)[0].tolist()
     assert plain == sorted(plain)
-
-
-def test_any_number_of_workers_gives_the_same_bytes(source, tmp_path):
-    # 54 views are one chunk; several chunks make the workers overtake each other
-    few = source._replace(indices=[(range(9), range(3))[cell.label] for cell in source.cells])
-    more = few._replace(cells=[*few.cells] * 4, labels=[*few.labels] * 4)
-    for workers in (1, 3):
-        write_patch_lmdb(tmp_path / f"{workers}", more, True, workers)
-    assert sha256_file(tmp_path / "1/data.mdb") == sha256_file(tmp_path / "3/data.mdb")
-
-
-def test_mapping_the_file_anew_changes_nothing(source, written, tmp_path, monkeypatch):
-    monkeypatch.setattr(patch_lmdb, "CHUNK", 4)
-    write_patch_lmdb(tmp_path / "once", source, True, 1)
-    monkeypatch.setattr(patch_lmdb, "MAPPED", 2)
-    write_patch_lmdb(tmp_path / "often", source, True, 1)
-    assert sha256_file(tmp_path / "often/data.mdb") == sha256_file(tmp_path / "once/data.mdb")
-    assert [d for _, d in read_datums(tmp_path / "often")] == [d for _, d in read_datums(written)]

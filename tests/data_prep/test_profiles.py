@@ -1,6 +1,5 @@
 """Profiles: no rotation tells the class, and small sets and the smaller class of a manifest get more views."""
 
-import math
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -10,10 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep import profiles
-from data_prep.cells import Cell, Dataset
-from data_prep.classes import LABELS
-from data_prep.fold_data import sources, views_in
-from data_prep.folds import make_split
 from data_prep.prepare import prepare_fold
 from data_prep.profiles import (
     batch_and_epochs,
@@ -164,16 +159,3 @@ def test_a_fold_is_built_with_the_views_that_were_said(tmp_path):
     assert max(made) <= 1.1 * min(made)
     keys = Counter(key[9:] for key, _ in read_datums(fold / "train_lmdb"))
     assert {name: train[int(name.startswith("abnormal"))].views for name in keys} == keys
-
-
-@pytest.mark.parametrize("select", ["paper", "inner"])
-def test_every_fold_of_57_and_415_cells_comes_out_even(tmp_path, select):
-    (tmp_path / "a.png").write_bytes(b"one image for all")
-    cells = [Cell(f"{i:03d}", tmp_path / "a.png", int(i >= 57), LABELS[i >= 57], (0, 0), None) for i in range(57 + 415)]
-    dataset = Dataset("mine", tmp_path, tuple(cells))
-    split, config = make_split(dataset, "cell", 1), run_record(DATA, profile="quick", select=select)
-    for fold in range(5):
-        train, _ = sources(dataset, split, fold, config, run_profile(config))
-        counts = Counter(cell.label for cell in train.cells)
-        assert max(views(run_profile(config), counts)) <= 1.1 * min(views(run_profile(config), counts))
-        assert math.ceil(views_in(train) / 32) * 3 >= 300

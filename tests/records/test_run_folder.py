@@ -1,13 +1,12 @@
 """Records: written, read back and refused by field; where they come from; and how a run is found again."""
 
 import json
-from importlib.metadata import PackageNotFoundError
 
 import pytest
 from msgspec.structs import replace
 
 from deeppap.io.errors import UserError
-from deeppap.records import FoldRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, provenance
+from deeppap.records import Recipe, RunRecord, ScoreRecord, SplitRecord, provenance
 from deeppap.records.run_folder import default_name, new_run, note_tf32, open_run
 from tests.support.records import rewrite, run_record
 from tests.support.synthetic_run import model_record, recipe, write_synthetic_run
@@ -36,17 +35,10 @@ def test_not_a_number_is_kept_as_unknown(tmp_path):
     ("field", "value"),
     [
         ("classes", 3),
-        ("select", "best"),
         ("seed", "1"),
-        ("dataset", None),
-        ("command", "tools/train.py"),
         ("other", 1),
         ("dataset.pixel_um", 0),
-        ("dataset.pixel_um", "0.2"),
-        ("dataset.pixel_um", True),
-        ("dataset.labels", [1]),
         ("dataset.labels", [1, 2.5]),
-        ("dataset.labels", {"normal": 1}),
         ("dataset.dataset_sha", "f" * 63),
         ("dataset.cells", -1),
     ],
@@ -61,13 +53,6 @@ def test_a_wrong_field_is_refused_by_file_and_field(tmp_path, field, value):
     with pytest.raises(UserError, match=rf"run\.json: .*`?{name}") as caught:
         RunRecord.read(tmp_path)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["[]", "", "{", '{"a": NaN}', "\xff", "[" * 10**5])
-def test_what_is_no_record_is_refused(tmp_path, text):
-    (tmp_path / "fold.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"fold\.json: .* Remove it"):
-        FoldRecord.read(tmp_path)
 
 
 def test_a_missing_record_names_the_tool_that_makes_it(tmp_path):
@@ -146,33 +131,14 @@ def test_scores_of_another_net_or_fold_do_not_match(run):
     assert "other scores" in record.mismatch(run / "cells.csv", 0, model)
 
 
-def test_opencv_without_a_window_is_opencv_too(monkeypatch):
-    def found(name):
-        if name == "opencv-python":
-            raise PackageNotFoundError(name)
-        return "5.0" if name == "opencv-python-headless" else "1.0"
-
-    monkeypatch.setattr(provenance, "version", found)
-    assert provenance.provenance()["versions"]["opencv-python"] == "5.0"
-
-
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [
-        ("deeppap/a.py", True),
-        ("prototxt/solver.prototxt", True),
-        ("profiles.toml", True),
-        ("data_prep/b.py", True),
-        ("tools/c.py", False),
-    ],
-)
-def test_what_changes_a_folds_figures_makes_another_version(tmp_path, monkeypatch, name, changes):
-    for file in ("deeppap/a.py", "prototxt/solver.prototxt", "profiles.toml", "data_prep/b.py", "tools/c.py"):
+def test_what_changes_a_folds_figures_makes_another_version(tmp_path, monkeypatch):
+    files = ("deeppap/a.py", "prototxt/solver.prototxt", "profiles.toml", "data_prep/b.py", "tools/c.py")
+    for file in files:
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text("one")
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     digest = provenance.code_digest.__wrapped__
-    before = digest()
-    (tmp_path / name).write_text("two")
-    assert (digest() != before) is changes
-    assert digest() == digest()
+    for file in files:
+        before = digest()
+        (tmp_path / file).write_text("two")
+        assert (digest() != before) is (file != "tools/c.py")

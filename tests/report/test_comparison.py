@@ -136,24 +136,15 @@ def test_a_run_that_shares_no_cell_does_not_hide_the_others(three):
     assert [net.label for net in found.nets] == ["before", "adapted"]
 
 
-def baselines_of(grouped):
-    """A data set of 40 cells with its baselines, and the table of them."""
-    cells = [
-        Cell(f"{i:02d}-1", Path("none"), i % 2, LABELS[i % 2], (0.0, 0.0), str(i // 4) if grouped else None)
-        for i in range(40)
-    ]
-    dataset = Dataset("made", Path("none"), tuple(cells))
-    folds = [[c.id for c in cells[k::5]] for k in range(5)]
-    areas = {c.id: 100 + 60 * c.label + 7 * (i * 31 % 17) for i, c in enumerate(cells)}
-    found = all_baselines(dataset, folds, areas)
-    table = baselines_alone(dataset, found, "cell")
-    (area,) = [row for row in table.rows if row[0].startswith("nucleus area")]
-    return dataset.by_id(), found["nucleus_area"]["chances"], table, area
-
-
 def test_a_data_sets_baselines_have_intervals_by_group():
-    cells, chances, table, area = baselines_of(grouped=True)
-    truth, groups = ([getattr(cells[name], field) for name in chances] for field in ("label", "group"))
+    place = Path("none")
+    cells = [Cell(f"{i:02d}-1", place, i % 2, LABELS[i % 2], (0.0, 0.0), str(i // 4)) for i in range(40)]
+    dataset = Dataset("made", place, tuple(cells))
+    areas = {c.id: 100 + 60 * c.label + 7 * (i * 31 % 17) for i, c in enumerate(cells)}
+    found = all_baselines(dataset, [[c.id for c in cells[k::5]] for k in range(5)], areas)
+    table, chances = baselines_alone(dataset, found, "cell"), found["nucleus_area"]["chances"]
+    (area,) = [row for row in table.rows if row[0].startswith("nucleus area")]
+    truth, groups = ([getattr(dataset.by_id()[name], field) for name in chances] for field in ("label", "group"))
     scores = list(chances.values())
     for column, name, digits in ((1, "acc", None), (2, "sens", None), (3, "spec", None), (4, "auc", 3)):
         value = binary_metrics(truth, scores)[name]

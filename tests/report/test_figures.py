@@ -9,7 +9,6 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from data_prep.classes import LABELS
-from deeppap.io.errors import UserError
 from deeppap.report.figures import curves, net
 from deeppap.report.figures.mosaic import Picture, Row, flow
 from deeppap.report.figures.style import KIND_BACKGROUNDS, LeftOutError, save
@@ -88,26 +87,6 @@ def test_confusion_writes_counts_and_takes_an_empty_class(result):
         assert f"{(said_of_last == answer).sum()}\n{(said_of_last == answer).mean():.0%}" in said
 
 
-@pytest.mark.parametrize(
-    ("plot", "runs"),
-    [
-        (curves.roc, True),
-        (curves.calibration, True),
-        (curves.accuracy_against_views, True),
-        (curves.by_angle, True),
-        (curves.scores_by_class, False),
-        (curves.confusion, False),
-        (net.learning, False),
-        (net.filters, False),
-        (net.activations, False),
-    ],
-)
-def test_a_run_without_scores_leaves_a_figure_out(tmp_path, plot, runs):
-    (run,) = named([load_run(write_synthetic_run(tmp_path / "new", cells=35, folds=0, classes=7))])
-    with pytest.raises(LeftOutError):
-        plot.draw([run] if runs else run)
-
-
 def test_learning_means_the_training_loss_over_each_epoch(result):
     course = net.read_course(result.folds[0])
     assert course.validation[:, 0].tolist() == [0, 1, 2, 3, 4]
@@ -136,13 +115,6 @@ def test_a_training_interrupted_in_its_first_epoch_shows_the_validation_that_its
     assert net.read_course(result.folds[0]) is None  # nobody says how long an epoch is
 
 
-@pytest.mark.parametrize("train", [[], [(0, 0.7)], [(0, 0.7), (5, float("nan"))]])
-def test_learning_takes_short_logs(train):
-    rows = net._smoothed(np.array(train, float).reshape(-1, 2))
-    assert rows.shape[1] == 2
-    assert len(rows) <= len(train)
-
-
 def test_filters_before_and_after_share_a_scale(result, run):
     before = RNG.normal(0, 0.1, (96, 3, 11, 11))
     with_arrays(result.folds[0], conv1_before=before, conv1_after=before * 2)
@@ -165,12 +137,6 @@ def test_arrays_of_another_shape_leave_a_figure_out(result, run, arrays):
     for plot in (net.filters, net.activations):
         with pytest.raises(LeftOutError):
             plot.draw(run)
-
-
-def test_a_file_that_holds_no_arrays_is_named(result, run):
-    (result.folds[0].folder / net.FILE).write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(UserError, match=net.FILE):
-        net.filters.draw(run)
 
 
 def test_flow_keeps_one_scale_and_stays_on_the_page():

@@ -6,7 +6,6 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import ModelRecord, RunRecord, SetRecord, ThresholdRecord
 from deeppap.records.structs import CLASSIFY_VIEWS, BlendRecord, BlendTry
@@ -137,16 +136,6 @@ def test_profile_selection_and_control(make):
     assert "Profile `paper` (the paper's counts)" in text
     assert "chosen on the cells that it is judged by" not in text
     assert "A control run" in text
-
-
-def test_changed_weights_are_refused(make):
-    run = make(folds=2)
-    (run / "fold0" / WEIGHTS).write_bytes(b"others")
-    with pytest.raises(UserError, match=r"convnet_t_iter_60.caffemodel: .*another file"):
-        card(run)
-    (run / "fold1" / WEIGHTS).unlink()
-    with pytest.raises(UserError, match=r"convnet_t_iter_60.caffemodel: .*no such file"):
-        card(run, 1)
 
 
 def test_an_adapted_net_shows_its_chain(make):

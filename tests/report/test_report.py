@@ -13,7 +13,7 @@ import pytest
 from deeppap.io.errors import UserError
 from deeppap.io.own_files import LIST
 from deeppap.records import SplitRecord
-from deeppap.report import facts, notes, report
+from deeppap.report import facts, report
 from deeppap.report.figures import all_figures
 from deeppap.report.report import default_out, write_report
 from deeppap.report.runs import named
@@ -172,14 +172,6 @@ def test_same_runs_give_the_same_bytes(whole, without_pictures, tmp_path):
     assert report._draw(plots[-1], tmp_path / "a") == report._draw(plots[-1], tmp_path / "b")
 
 
-def test_the_notes_of_a_run_are_made_once(bare, tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr("deeppap.report.runs.run_notes", lambda run: calls.append(run) or notes.run_notes(run))
-    no_figures(monkeypatch)
-    write_report([bare], tmp_path / "out")
-    assert len(calls) == 1
-
-
 def test_without_the_data_set_the_report_says_so(without_pictures):
     said = Page(without_pictures[1].read_text(encoding="utf-8")).text()
     gone, right = (said.count(f": {why}.") for why in (GONE, "no scored cell was misclassified"))
@@ -239,13 +231,9 @@ def test_a_failure_leaves_nothing(bare, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bare", "out"]
 
 
-def test_differences_are_read_from_the_docs(tmp_path):
+def test_differences_are_read_from_the_docs():
     columns, rows = facts.differences().columns, facts.differences().rows
     assert columns == ["What", "The paper", "Here"] and len(rows) >= 10 and all(all(row) for row in rows)
-    broken = tmp_path / "x.md"
-    broken.write_text("| a | b |\n|---|---|\n| only one |\n")
-    with pytest.raises(UserError, match="equal rows"):
-        facts.differences(broken)
 
 
 def test_the_tool_writes_it_or_names_what_is_wrong(bare, tmp_path, monkeypatch):

@@ -58,20 +58,6 @@ def test_a_wrong_centre_is_one_line(checkout, trained_fold, dataset, centre, sai
     assert done.stderr.count("\n") == 1
 
 
-def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset, tmp_path):
-    """Its views follow from the pixels and the centre alone."""
-    first, second = dataset.cells[:2]
-    for name, cell in (("a.BMP", first), ("b.BMP", second), ("copy.BMP", first)):
-        (tmp_path / name).write_bytes(cell.image.read_bytes())
-    places = [("a.BMP", first), ("b.BMP", second), ("copy.BMP", first), ("a.BMP", first)]
-    lines = [f"{name},{cell.centre[0]:g},{cell.centre[1]:g}" for name, cell in places]
-    listing = tmp_path / "cells.csv"
-    listing.write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    options = ("--views", "3", "--net", trained_fold, "--gpu", "none")
-    scores = [row["score"] for row in rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)]
-    assert scores[0] == scores[2] == scores[3] != scores[1]
-
-
 @pytest.mark.parametrize("doubt", ["this net has learned nothing", None])
 def test_the_stored_doubt_is_printed_on_stderr(copy_of, evaluated_fold, dataset, doubt):
     place, fold = copy_of(evaluated_fold, "*_lmdb")
@@ -136,19 +122,6 @@ def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset)
     assert "found no such folder. Check the path." in done.stderr
     done = run_tool(checkout, "classify", "nowhere.png", *words[1:], trained_fold, status=2)
     assert "nowhere.png: expected an image file, found no such file. Check the path." in done.stderr
-
-
-def test_another_engine_gives_the_same_scores(checkout, trained_fold, dataset, tmp_path, monkeypatch):
-    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
-    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path))
-    fold, cell = trained_fold, dataset.cells[0]
-    words = (cell.image, "--centre", "20,20", "--views", "2", "--net", fold, "--gpu", "none")
-    caffe, other = (
-        rows_of(run_tool(checkout, "classify", *words, "--engine", engine).stdout)[0]
-        for engine in ("caffe", "onnxruntime")
-    )
-    assert float(other["score"]) == pytest.approx(float(caffe["score"]), abs=1e-5)
-    assert list(tmp_path.glob("compared/*"))  # it was not Caffe that scored twice
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):

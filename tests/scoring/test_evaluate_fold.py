@@ -22,7 +22,6 @@ from deeppap.scoring.evaluate_fold import (
     precision_of,
     stale_reason,
 )
-from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import run_tool
 from tests.support.records import change_scores
@@ -175,12 +174,6 @@ def test_foreign_scores_are_stale(scored):
     assert stale_reason(scored, 5) == NO_SCORES
     shutil.copy(scored / "scores.csv", scored / "scores_shift5.csv")
     assert "does not say how it was made" in stale_reason(scored, 5)
-
-
-def test_a_run_is_read_with_its_own_scores_alone(scored):
-    evaluate(scored, views=1)
-    (fold,) = load_run(scored.parent).folds
-    assert fold.made[0].views == 2 and fold.views.scores.shape[1] == 2
 
 
 OTHERS = [(engine, precision) for engine, many in ENGINES.items() if engine != "caffe" for precision in many]

@@ -91,12 +91,6 @@ def test_optional_files_may_be_absent(run):
     assert found.fold_text(found.folds_with("shift5")) == "folds 0,2,3,4 of 5"
 
 
-def test_a_manifest_set_has_no_seven_classes(tmp_path):
-    found = load_run(write_synthetic_run(tmp_path / "r", dataset="mine", cells=35))
-    assert not found.has_seven
-    assert found.classes == PLAIN
-
-
 @pytest.mark.parametrize("name", ["scores.csv", "scores_shift5.csv"])
 @pytest.mark.parametrize(
     ("column", "value", "word"),
@@ -148,11 +142,6 @@ def test_a_malformed_file_is_refused(run, change, word):
     refused(run, "scores.csv", word)
 
 
-def test_bytes_that_are_no_text_are_refused(run):
-    (run / "fold0/scores.csv").write_bytes(b"\xff\xfe\x00")
-    refused(run, "scores.csv")
-
-
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -173,11 +162,6 @@ def test_malformed_view_scores_are_refused(run, change, word):
 def test_a_split_of_other_cells_is_refused(run):
     SplitRecord.of("cell", 1, "f" * 64, [["stranger"]]).write(run)
     refused(run, "split.json", "stranger")
-
-
-def test_scores_of_another_fold_are_refused(run):
-    (run / "fold0/scores.csv").write_bytes((run / "fold1/scores.csv").read_bytes())
-    refused(run, "cells of this fold")
 
 
 def test_no_run_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from data_prep.profiles import read_profile
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, Recipe, SplitRecord
-from deeppap.training.caffe_log import LogReader, parse, read_lines
+from deeppap.training.caffe_log import LogReader, LogRecord, parse
 from tests.support.checkout import run_tool
 
 
@@ -72,37 +72,30 @@ I1123 00:33:50.7 20348 solver.cpp:414]     Test net output #0: accuracy = 0.75
 REST = "I1123 00:33:50.7 20348 solver.cpp:414]     Test net output #1: loss = 0.85571 (* 1 = 0.85571 loss)\n"
 
 
-def test_rows():
-    found = read_lines((LOG + REST).splitlines())
-    assert found.train == [(0, 0.774019, 0.01), (20, 5e-05, 0.001)]
-    assert found.test == [(0, 0.703112, 0.25), (40, 0.85571, 0.75)]
+AGAIN = LOG.replace("loss = 5e-05", "loss = 0.5").replace("0.703112", "0.6") + REST.replace("0.85571", "0.7")
+TRAIN, TEST = [(0, 0.774019, 0.01), (20, 5e-05, 0.001)], [(0, 0.703112, 0.25), (40, 0.85571, 0.75)]
 
 
-def test_a_test_cut_short_is_left_out():
-    assert read_lines(LOG.splitlines()).test == [(0, 0.703112, 0.25)]
+@pytest.mark.parametrize(
+    ("text", "train", "test"),
+    [
+        (LOG + REST, TRAIN, TEST),
+        (LOG, TRAIN, TEST[:1]),  # a test that was cut short is left out
+        (LOG.replace("I1123", "I20261123"), TRAIN, TEST[:1]),
+        (f"\udcff Iteration x, loss = 1\n{LOG}Iteration 3 (1), loss = 1.2.3e\n\x00", TRAIN, TEST[:1]),
+        # a resumed training replaces what it says again
+        (LOG + REST + AGAIN, [TRAIN[0], (20, 0.5, 0.001)], [(0, 0.6, 0.25), (40, 0.7, 0.75)]),
+    ],
+)
+def test_a_log_is_read_by_iteration(tmp_path, text, train, test):
+    (tmp_path / "train.log").write_text(text, errors="surrogateescape")
+    assert parse(tmp_path / "train.log") == LogRecord(train, test)
 
 
-def test_a_resumed_run_replaces_what_it_says_again():
-    again = LOG.replace("loss = 5e-05", "loss = 0.5").replace("0.703112", "0.6")
-    found = read_lines((LOG + REST + again + REST.replace("0.85571", "0.7")).splitlines())
-    assert found.train[1] == (20, 0.5, 0.001)
-    assert found.test == [(0, 0.6, 0.25), (40, 0.7, 0.75)]
-
-
-def test_divergence_is_read_as_it_is_written():
-    found = read_lines(LOG.replace("loss = 5e-05", "loss = nan").replace("0.703112", "-nan").splitlines())
-    assert math.isnan(found.train[1][1])
-    assert math.isnan(found.test[0][1])
-
-
-def test_the_years_of_newer_logs_do_not_matter():
-    assert read_lines(LOG.replace("I1123", "I20261123").splitlines()) == read_lines(LOG.splitlines())
-
-
-def test_other_bytes_do_no_harm(tmp_path):
-    path = tmp_path / "train.log"
-    path.write_bytes(b"\xff\xfe Iteration x, loss = 1\n" + LOG.encode() + b"Iteration 3 (1), loss = 1.2.3e\n\x00")
-    assert parse(path).train == read_lines(LOG.splitlines()).train
+def test_divergence_is_read_as_it_is_written(tmp_path):
+    (tmp_path / "train.log").write_text(LOG.replace("loss = 5e-05", "loss = nan").replace("0.703112", "-nan"))
+    found = parse(tmp_path / "train.log")
+    assert math.isnan(found.train[1][1]) and math.isnan(found.test[0][1])
 
 
 @pytest.mark.parametrize(("index", "news"), [(1, None), (3, ("test", 0)), (5, ("train", 0)), (6, None)])

@@ -63,17 +63,6 @@ def test_a_pixel_size_that_the_lines_contradict_is_said(tmp_path, mpp, warned):
     assert any("0.25 um a pixel" in line for line in found.warnings) == warned
 
 
-def test_decimal_commas_of_a_spreadsheet_are_read(tmp_path):
-    points = files.drawn(tmp_path)
-    rows = [["field.png", *map(str, points[k]), "0.25"] for k in range(3)]
-    lines = [f"{image};{';'.join(numbers).replace('.', ',')};HSIL" for image, *numbers in rows]
-    text = "\n".join(["image;x;y;pixel_um;class", *lines])
-    (tmp_path / "labels.csv").write_text(text)
-    found = gather([tmp_path / "labels.csv"])
-    assert {one.pixel_um for one in found.cells} == {0.25}
-    assert set(kinds_of(found)) == {tuple(points[k]) for k in range(3)}
-
-
 def test_the_nets_own_call_is_known_by_the_threshold_that_it_was_made_at(tmp_path):
     files.drawn(tmp_path)
     cells = [cell_at(50 + 40 * k, 60, score, outline=None, threshold=0.3) for k, score in enumerate((0.35, 0.2, 0.4))]
