@@ -22,12 +22,9 @@ SEPARATOR = ":"  # between the name of a set and an id or a group
 def find_data(given: Sequence[str] | None) -> list[Path]:
     """The data sets' paths: what was given, else the environment's HERLEV, else data/herlev."""
     paths = [Path(path) for path in given or [os.environ.get("HERLEV") or DEFAULT]]
-    for path in paths:
-        if not path.exists():
-            do = CHECK_PATH
-            if not given:
-                do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
-            raise UserError(path, "a Herlev folder or a manifest CSV", "nothing there", do)
+    if lost := next((path for path in paths if not path.exists()), None):
+        do = "Give `data`, set HERLEV, put the set there, or draw one with tools/make_phantom.py."
+        raise UserError(lost, "a Herlev folder or a manifest CSV", "nothing there", CHECK_PATH if given else do)
     return paths
 
 
@@ -92,10 +89,9 @@ def _named(cell: Cell, name: str) -> Cell:
 def reopened(run: RunRecord) -> Dataset:
     """The data set at the place where a run was built from it, the same or another one, as the run's net sees it."""
     paths = [Path(path) for path in run.dataset.paths]
-    for path in paths:
-        if not path.exists():
-            do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as before."
-            raise UserError(path, "the data set this run was built from", "no such file or folder", do)
+    if lost := next((path for path in paths if not path.exists()), None):
+        do = "Put it back, or name its new place once: tools/build_lmdb.py with `data`, `run` and all as before."
+        raise UserError(lost, "the data set this run was built from", "no such file or folder", do)
     return as_recorded(open_datasets(paths, run.allow_partial, run.classes == "own"), run.dataset)
 
 

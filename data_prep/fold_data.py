@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from data_prep.cells import Cell, Dataset
 from data_prep.classes import outputs_of
 from data_prep.folds import inner_split, train_test_cells
@@ -15,15 +17,7 @@ from data_prep.regions import cut_regions, region_bytes
 from data_prep.views import NO_JITTER, rng, spread
 from deeppap.io.caffe_messages import training_prototxt, written_outputs
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.files import (
-    digest,
-    human,
-    partial_path,
-    remove,
-    require_space,
-    sha256_file,
-    sync,
-)
+from deeppap.io.files import digest, human, partial_path, remove, require_space, sha256_file, sync
 from deeppap.io.training_prototxt import read_training
 from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, SplitRecord
 from deeppap.records.run_folder import is_read
@@ -86,14 +80,6 @@ def sources(dataset: Dataset, split: SplitRecord, fold: int, run: RunRecord, pro
 def views_in(source: Source) -> int:
     """How many views a source makes."""
     return sum(map(len, source.indices))
-
-
-def views_by_label(source: Source, classes: int) -> list[int]:
-    """How many views a source makes of each label that it writes."""
-    counts = [0] * classes
-    for label, indices in zip(source.labels, source.indices, strict=True):
-        counts[label] += len(indices)
-    return counts
 
 
 def need_bytes(*parts: Source) -> int:
@@ -170,7 +156,9 @@ def build_fold(
         train_cells=len(train.cells),
         val_cells=len(validation.cells),
         validation_views=len(validation.indices[0]),
-        train_labels=views_by_label(train, len(outputs_of(run))),
+        train_labels=np.bincount(train.labels, list(map(len, train.indices)), len(outputs_of(run)))
+        .astype(int)
+        .tolist(),
     )
     (target / "snapshots").mkdir(exist_ok=True)
     write_fold_images(target, parts_of(dataset, split, fold, run), checksums)

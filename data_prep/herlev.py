@@ -39,16 +39,8 @@ def read_herlev(root: Path, allow_partial: bool = False) -> Dataset:
         _require_counts(root, cells)
     if not cells:
         raise UserError(root, "cell images", "none", "Point `data` at the folder that holds the class folders.")
-    return Dataset(
-        name="phantom" if drawn else "herlev",
-        root=root,
-        cells=tuple(cells),
-        view_plan="unbalanced",
-        pixel_um=pixel_um,
-        masks=masks,
-        paper=None if drawn else "herlev",
-        phantom=drawn,
-    )
+    paper = None if drawn else "herlev"
+    return Dataset(paper or "phantom", root, tuple(cells), "unbalanced", pixel_um, masks, paper, phantom=drawn)
 
 
 def _require_class_folders(root: Path, allow_partial: bool) -> None:
@@ -63,9 +55,8 @@ def _require_class_folders(root: Path, allow_partial: bool) -> None:
         raise UserError(root, expected, "neither", do)
     extra, missing = sorted(folders - known), sorted(known - folders)
     if extra:
-        raise UserError(
-            root / extra[0], f"only the class folders {', '.join(sorted(known))}", "this one", "Move it away."
-        )
+        expected = f"only the class folders {', '.join(sorted(known))}"
+        raise UserError(root / extra[0], expected, "this one", "Move it away.")
     if missing and not allow_partial:
         raise UserError(root, f"class folders {', '.join(missing)}", "none of that name", "Get the whole set again.")
 
@@ -82,9 +73,8 @@ def _image_mask_pairs(folder: Path) -> list[tuple[Path, Path]]:
     for stem in sorted(images.keys() ^ masks.keys()):
         if stem in images:
             raise UserError(images[stem], f"its mask {stem}-d.bmp beside it", "none", "Get the mask again.")
-        raise UserError(
-            masks[stem], f"its image {stem}.BMP beside it", "none", "Get the image again or move the mask away."
-        )
+        do = "Get the image again or move the mask away."
+        raise UserError(masks[stem], f"its image {stem}.BMP beside it", "none", do)
     return [(images[stem], masks[stem]) for stem in sorted(images)]
 
 

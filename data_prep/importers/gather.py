@@ -13,7 +13,7 @@ from data_prep.importers import conventions, cric
 from data_prep.importers.image_index import SUMMARY, ImageIndex
 from data_prep.importers.labelled import Labelled, Source
 from data_prep.importers.recognise import read_labels
-from data_prep.importers.rounds import KnownImages, one_for_each_nucleus
+from data_prep.importers.rounds import one_for_each_nucleus, unify_images
 from deeppap.io.errors import FieldError, Mistakes, UserError
 from deeppap.io.image_file import read_image
 from deeppap.io.names import require_printable
@@ -64,7 +64,7 @@ def gather(
     Raises UserError for all mistakes of all sources at once.
     """
     table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
-    known_images = KnownImages()
+    known_images: dict[int, list[Path]] = defaultdict(list)
     for number, path in enumerate(paths):
         labels = path if path.is_dir() else None if images else path.parent
         index = ImageIndex(images, labels)
@@ -79,7 +79,7 @@ def gather(
             conventions.check(objects, source)
             for one in objects:
                 one.round = number
-            known_images.unify(objects)
+            unify_images(objects, known_images)
             found.cells += objects
             found.sources.append(source)
     found.cells = _classified(found.cells, table, found, mistakes)
@@ -162,11 +162,10 @@ def _placed(
             nuclei = find_nucleus(image, boxes[0].pixel_um) if find_nucleus and boxes else np.empty((0, 2))
             for one in boxes:
                 _find_centre(one, nuclei, found)
-            objects = [one for one in objects if one.centre is not None]
-            for one in objects:
-                if look:
-                    look(image, one)
-            kept += objects
+            placed = [one for one in objects if one.centre is not None]
+            for one in placed if look else ():
+                look(image, one)
+            kept += placed
     return kept
 
 

@@ -96,9 +96,8 @@ class ImageIndex:
         stem = plain(PurePosixPath(file).stem if is_image(Path(file)) else file)
         known = [self.others.get(plain(file)), *(self.others.get(f"{stem}{suffix}") for suffix in NO_IMAGES)]
         if found := next(filter(None, known), None):
-            return (
-                f"{found.name} is there, but not read: convert it to PNG or TIFF. Of a slide, export fields as images."
-            )
+            do = "convert it to PNG or TIFF. Of a slide, export fields as images."
+            return f"{found.name} is there, but not read: {do}"
         if not self.root_of:
             return "There are no images here: give their folder with `images`."
         close = get_close_matches(plain(file), list(self.by_name), 1)

@@ -44,9 +44,8 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
     if mask.ndim == 3:
         mask = nucleus_pixels(path).astype(np.uint8)  # Herlev's colours
     if mask.dtype.kind not in "iu" or not mask.any():
-        raise UserError(
-            path, "a mask with nuclei", f"colours, or {mask.dtype} without any", "Save the label map itself."
-        )
+        found = f"colours, or {mask.dtype} without any"
+        raise UserError(path, "a mask with nuclei", found, "Save the label map itself.")
     image = _image_of(path, source)
     height, width = source.images.size(image)
     if mask.shape != (height, width):

@@ -16,27 +16,21 @@ SAME = 2.0  # pixels: two labels so close are of one nucleus
 Pairs = dict[tuple[str, str], list[tuple[str, str]]]  # (person, person) -> their classes of the same cells
 
 
-class KnownImages:
-    """The images of earlier sources, by their bytes: each round may have a folder of copies.
+def unify_images(objects: list[Labelled], of_size: dict[int, list[Path]]) -> None:
+    """Give the objects of one source the images of earlier sources, where the bytes are the same.
 
-    Only files of the same size are read.
+    Each round may have a folder of copies. `of_size` has the images so far by their size in bytes: only such are read.
     """
-
-    def __init__(self):
-        self.of_size: dict[int, list[Path]] = defaultdict(list)
-
-    def unify(self, objects: list[Labelled]) -> None:
-        """Give the objects of one source the images of earlier sources, where the bytes are the same."""
-        images: dict[Path, Path] = {}
-        for path in dict.fromkeys(one.image for one in objects):
-            earlier = self.of_size[path.stat().st_size]
-            images[path] = next((other for other in earlier if sha256_file(other) == sha256_file(path)), path)
-        for one in objects:
-            one.image = images[one.image]
-        # only now: two images of one source stay two, even if they are copies
-        for path in dict.fromkeys(images.values()):
-            if path not in (alike := self.of_size[path.stat().st_size]):
-                alike.append(path)
+    images: dict[Path, Path] = {}
+    for path in dict.fromkeys(one.image for one in objects):
+        earlier = of_size[path.stat().st_size]
+        images[path] = next((other for other in earlier if sha256_file(other) == sha256_file(path)), path)
+    for one in objects:
+        one.image = images[one.image]
+    # only now: two images of one source stay two, even if they are copies
+    for path in dict.fromkeys(images.values()):
+        if path not in (alike := of_size[path.stat().st_size]):
+            alike.append(path)
 
 
 def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:

@@ -61,8 +61,8 @@ def columns_of(header: list[str]) -> Columns:
     """Understand a header."""
     have = frozenset(header)
     one = [next((name for name in names if name in have), None) for names in (IMAGE, KIND, GROUP, IDENTITY, PIXEL)]
-    sides, corner = (next((names for names in known if have.issuperset(names)), None) for known in (SIDES, CORNER))
-    points = next((names for names in [*POINTS, *QUPATH] if have.issuperset(names)), None)
+    known = ([*POINTS, *QUPATH], SIDES, CORNER)
+    points, sides, corner = (next((names for names in some if have.issuperset(names)), None) for some in known)
     if points == ("x", "y") and corner and set(points) < set(corner):
         points = None  # the box's, not the nucleus'
     return Columns(*one, points, sides, corner, have)
