@@ -9,12 +9,11 @@ import lmdb
 import numpy as np
 
 from data_prep.cells import Dataset
-from data_prep.fold_data import LMDBS, verify_lmdb
+from data_prep.fold_data import LMDBS, verify_fold
 from data_prep.image_hashes import pixel_sha256
 from data_prep.patch_lmdb import decoded
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.image_file import read_image
-from deeppap.records import FoldRecord
 
 SIDE = 16  # of a perceptual hash: 16 x 16 comparisons
 # bits of 256 in which two hashes of one picture may differ; measured on Herlev: a copy with noise, JPEG or another
@@ -85,9 +84,7 @@ def audit_fold(fold: Path) -> list[Leak]:
 
     Raises UserError if an LMDB is not the one that was written; nothing is read from it then.
     """
-    record = FoldRecord.read(fold)
-    for name in LMDBS:
-        verify_lmdb(fold / name, getattr(record, name))
+    verify_fold(fold)
     return compare(*(describe(read_views(fold / name)) for name in LMDBS))
 
 

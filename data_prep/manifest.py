@@ -107,7 +107,9 @@ class _Rows:
         """The image and the nucleus centre in it."""
         image = inside(self.folder, row["image"], where)
         if image not in self.sizes:
-            self.sizes[image] = size_of(image, where)
+            if not image.is_file():
+                raise UserError(where, "an image file", f"no file {image}", missing_image_advice(image))
+            self.sizes[image] = image_size(image)
         if row.get("mask"):
             return image, centroid(inside(self.folder, row["mask"], where), self.sizes[image])
         return image, centre_of(row, self.sizes[image], where)
@@ -200,13 +202,6 @@ def inside(folder: Path, relative: str, where: str) -> Path:
     if not named or not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(where, f"a path inside {folder}", relative or "nothing", "Put the file beside the manifest.")
     return path
-
-
-def size_of(image: Path, where: str) -> tuple[int, int]:
-    """Height and width of an image that must be there."""
-    if not image.is_file():
-        raise UserError(where, "an image file", f"no file {image}", missing_image_advice(image))
-    return image_size(image)
 
 
 def class_of(row: dict[str, str], where: str) -> tuple[int, str]:

@@ -124,12 +124,7 @@ def write_cells(path: Path, dataset: Dataset) -> None:
 
 
 def prepare_fold(
-    request: Request,
-    fold: int,
-    workers: int,
-    name: str | None,
-    runs: Path = RUNS,
-    say: Callable[[str], None] = print,
+    request: Request, fold: int, workers: int, name: str | None, runs: Path = RUNS, say: Callable[[str], None] = print
 ) -> tuple[Path, str]:
     """Build one fold of a run; says first what its plan is, and returns its folder and a line for the user."""
     if not 0 <= fold < FOLDS:

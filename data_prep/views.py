@@ -66,13 +66,7 @@ def rng(seed: int, *names: str | int) -> np.random.Generator:
 
 
 def plan_view(
-    cell_id: str,
-    purpose: str,
-    grid: Grid,
-    index: int,
-    seed: int,
-    border: str = "constant",
-    jitter: Jitter = NO_JITTER,
+    cell_id: str, purpose: str, grid: Grid, index: int, seed: int, border: str = "constant", jitter: Jitter = NO_JITTER
 ) -> View:
     """The view number `index` of a cell: rotation index // Nt, a translation of its own."""
     # seeded by name and number: a view is the same whichever others are rendered
@@ -134,12 +128,7 @@ def patch_to_image(centre: tuple[float, float], view: View) -> np.ndarray:
     cos, sin = (view.scale * round(part, 15) for part in (math.cos(radians), math.sin(radians)))
     # shift, then turn back about the nucleus
     x0, y0 = view.dx - (PATCH - 1) / 2, view.dy - (PATCH - 1) / 2
-    return np.array(
-        [
-            [cos, -sin, centre[0] + cos * x0 - sin * y0],
-            [sin, cos, centre[1] + sin * x0 + cos * y0],
-        ]
-    )
+    return np.array([[cos, -sin, centre[0] + cos * x0 - sin * y0], [sin, cos, centre[1] + sin * x0 + cos * y0]])
 
 
 def render(image: np.ndarray, centre: tuple[float, float], view: View) -> np.ndarray:

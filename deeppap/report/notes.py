@@ -67,11 +67,6 @@ def weights_of(fold: FoldResult) -> str:
     return ", from ".join(_chain(fold.recipe))
 
 
-def scored_how(run: RunResult) -> list[str]:
-    """How the scores at the true centres were made, once for each way."""
-    return list(dict.fromkeys(made(fold.made[0]) for fold in run.folds))
-
-
 def made(record: ScoreRecord) -> str:
     """How scores were made: views and crops, engine and precision."""
     return f"{record.views} views x {record.crops} crops by {record.engine} in {record.precision}"

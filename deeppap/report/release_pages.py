@@ -19,7 +19,7 @@ from deeppap.io.pinned import caffe_commit
 from deeppap.records.record import without_paths
 from deeppap.records.structs import CLASSIFY_VIEWS, SENSITIVITIES
 from deeppap.report.facts import SELECTIONS
-from deeppap.report.notes import made, scored_how, weights_of
+from deeppap.report.notes import made, weights_of
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
 from deeppap.report.tables.by_set import by_set
@@ -97,7 +97,7 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
         folds=folds,
         absent=[fold.fold for fold in run.folds if fold.fold not in folds],
         metrics=_table(["cells", *METRICS], [row]),
-        made="; ".join(scored_how(result)),
+        made="; ".join(dict.fromkeys(made(fold.made[0]) for fold in result.folds)),
         usual_views=CLASSIFY_VIEWS,
         views=sorted({fold.made[0].views for fold in run.folds}),
         onnx=onnx,

@@ -77,8 +77,11 @@ def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Sco
         values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
         _check_row(where, values, outputs)
         of_cell[row["id"]] = (integer(where, "label", row["label"], len(LABELS)), row[kind], values)
+    if strange := sorted(of_cell.keys() - set(ids)):
+        raise UserError(path, "only cells of this fold of split.json", strange[0], DO)
     # a missing cell would change every figure of the fold without a word
-    _same_ids(path, set(of_cell), set(ids))
+    if lost := sorted(set(ids) - of_cell.keys()):
+        raise UserError(path, f"all {len(set(ids))} cells of the fold", f"{len(of_cell)}, without {lost[0]}", DO)
     rows = [of_cell[cell] for cell in ids]
     # the shape is given for a fold without a cell, whose array would have no columns
     numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + len(outputs))
@@ -164,14 +167,6 @@ def integer(where: str, name: str, text: str, below: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < below):
         raise UserError(where, f"{name} from 0 to {below - 1}", repr(text)[:40], DO)
     return int(text)
-
-
-def _same_ids(path: Path, present: set[str], expected: set[str]) -> None:
-    if strange := sorted(present - expected):
-        raise UserError(path, "only cells of this fold of split.json", strange[0], DO)
-    if lost := sorted(expected - present):
-        have = f"{len(present)}, without {lost[0]}"
-        raise UserError(path, f"all {len(expected)} cells of the fold", have, DO)
 
 
 def as_text(value: float) -> str:

@@ -101,11 +101,7 @@ def add_thresholds(model: "TrainedModel", device: Device, say: Callable[[str], N
 
 
 def _score_inner(
-    model: "TrainedModel",
-    cells: Sequence[Cell],
-    record: ScoreRecord,
-    device: Device,
-    say: Callable[[str], None],
+    model: "TrainedModel", cells: Sequence[Cell], record: ScoreRecord, device: Device, say: Callable[[str], None]
 ) -> list[CellScore]:
     """Score the inner cells as the record says that the test cells were scored, and keep the scores."""
     say(f"{model.folder}: {len(cells)} inner cells x {record.views} views x {record.crops} crops, for the thresholds")
@@ -156,15 +152,6 @@ def is_uncertain(one: ThresholdRecord) -> bool:
     return one.abnormal * (1 - one.sensitivity) < BELOW - 1e-9
 
 
-def _how_to_get(model: "TrainedModel") -> str:
-    """What to do for a net that could have thresholds and has none."""
-    if (model.folder.parent / SUMS).exists():  # a release has no inner cells to score
-        return "Give a number."
-    # by another engine than the run's own, the scores would be others beside them
-    own = f"--engine {model.run.engine} --precision {model.run.precision}"
-    return f"Run tools/evaluate.py --net {model.folder} {own}, or give a number."
-
-
 def require_threshold(models: Sequence["TrainedModel"], asked: str | float | None) -> tuple[float, str]:
     """The threshold that a user asks for, and the same in words.
 
@@ -186,7 +173,11 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
                 f"`select` {model.run.select} in {model.folder}",
                 "Give a number, or train with `select` inner.",
             )
-        do = _how_to_get(model)
+        # by another engine than the run's own, the scores would be others beside them
+        own = f"--engine {model.run.engine} --precision {model.run.precision}"
+        do = f"Run tools/evaluate.py --net {model.folder} {own}, or give a number."
+        if (model.folder.parent / SUMS).exists():  # a release has no inner cells to score
+            do = "Give a number."
         raise UserError(model.folder, "scores of held-back cells of both labels, to choose a threshold by", "none", do)
     made = models[0].test_record
     return found.threshold, f"{asked}: {text(found, len(models))}. Chosen at {made.views} views x {made.crops} crops"

@@ -9,16 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from scipy.stats import binomtest, bootstrap
 
-from deeppap.stats.metrics import (
-    METRICS,
-    THRESHOLD,
-    binary_metrics,
-    checked,
-    mean_and_std,
-    of_counts,
-    outcomes,
-    right,
-)
+from deeppap.stats.metrics import METRICS, THRESHOLD, binary_metrics, checked, mean_and_std, of_counts, outcomes, right
 
 LEVEL = 0.95
 RESAMPLES = 2000

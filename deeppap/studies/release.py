@@ -24,11 +24,7 @@ IF_THERE = (OOD_FILE, FOLD_IMAGES, SOURCE_IMAGES)
 
 
 def release(
-    run: Path,
-    out: Path,
-    folds: Sequence[int] | None = None,
-    onnx: bool = True,
-    say: Callable[[str], None] = print,
+    run: Path, out: Path, folds: Sequence[int] | None = None, onnx: bool = True, say: Callable[[str], None] = print
 ) -> Path:
     """Write a release folder, complete or not at all. It is a run folder with only what scoring needs.
 

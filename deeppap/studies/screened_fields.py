@@ -42,10 +42,7 @@ class ScreenedOptions:
 
 
 def validate_screening(
-    folder: Path,
-    models: Sequence[TrainedModel],
-    options: ScreenedOptions,
-    say: Callable[[str], None] = print,
+    folder: Path, models: Sequence[TrainedModel], options: ScreenedOptions, say: Callable[[str], None] = print
 ) -> tuple[Path, list[Table]]:
     """Screen a folder of marked fields, match its marks, and write the report; returns its page and tables.
 

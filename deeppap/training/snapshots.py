@@ -138,7 +138,12 @@ def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shape
     """
     snapshots = {s.iteration: s for s in list_snapshots(fold / "snapshots") if s.model.exists()}
     tests = {iteration: (loss, accuracy) for iteration, loss, accuracy in parse(fold / "train.log").test}
-    iteration = _choice(rule, schedule, set(snapshots), tests)
+    if rule == "last":
+        iteration = schedule.max_iter if schedule.max_iter in snapshots else None
+    else:
+        # iteration 0 is tested too and has no snapshot; of two equal losses the first counts
+        known = [i for i in sorted(tests) if i in snapshots and not math.isnan(tests[i][0])]
+        iteration = min(known, key=lambda i: tests[i][0], default=None)
     if iteration is None:
         found = f"snapshots {sorted(snapshots)} and tests {sorted(tests)}"
         raise UserError(fold, "a snapshot with a validation loss in train.log", found, "Run tools/train.py again.")
@@ -162,15 +167,6 @@ def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shape
         fold_sha=fold_sha,
         recipe=recipe,
     )
-
-
-def _choice(rule: str, schedule: Schedule, there: set[int], tests: dict[int, tuple[float, float]]) -> int | None:
-    """The iteration that a rule takes, of those whose snapshots are there."""
-    if rule == "last":
-        return schedule.max_iter if schedule.max_iter in there else None
-    # iteration 0 is tested too and has no snapshot
-    known = [i for i in tests if i in there and not math.isnan(tests[i][0])]
-    return min(known, key=lambda i: (tests[i][0], i), default=None)
 
 
 def kept(share: float) -> str:

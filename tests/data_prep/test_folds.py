@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from data_prep.cells import Cell, Dataset
 from data_prep.classes import LABELS
-from data_prep.folds import (
-    inner_split,
-    make_split,
-    nested_subsets,
-    split_lines,
-    train_test_cells,
-)
+from data_prep.folds import inner_split, make_split, nested_subsets, split_lines, train_test_cells
 from data_prep.herlev_classes import CLASSES
 from deeppap.io.errors import UserError
 

@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 
 from data_prep import profiles
 from data_prep.prepare import prepare_fold
-from data_prep.profiles import (
-    batch_and_epochs,
-    fit_views,
-    iterations,
-    read_profile,
-    run_profile,
-    view_changes,
-)
+from data_prep.profiles import batch_and_epochs, fit_views, iterations, read_profile, run_profile, view_changes
 from data_prep.views import Grid, plan_view
 from deeppap.cli.options import profiles as known_profiles
 from deeppap.io.errors import UserError

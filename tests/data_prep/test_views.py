@@ -11,18 +11,7 @@ from hypothesis import strategies as st
 from data_prep.cells import Cell
 from data_prep.profiles import read_profile
 from data_prep.stain import STAINS, Stain, restain
-from data_prep.views import (
-    MAX_SHIFT,
-    Grid,
-    Jitter,
-    View,
-    neighbourhood,
-    plan_view,
-    reach_at,
-    render,
-    shifted,
-    spread,
-)
+from data_prep.views import MAX_SHIFT, Grid, Jitter, View, neighbourhood, plan_view, reach_at, render, shifted, spread
 from deeppap.records.structs import BORDERS
 
 NORMAL, ABNORMAL = Grid(20, 14), Grid(10, 10)

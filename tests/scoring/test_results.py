@@ -147,10 +147,7 @@ def test_a_malformed_file_is_refused(run, change, word):
     [
         (lambda lines: lines.pop(50), "views"),
         (lambda lines: lines.__setitem__(50, lines[49]), "twice"),
-        (
-            lambda lines: lines.__setitem__(50, "stranger" + lines[50][lines[50].index(",") :]),
-            "cell of this fold",
-        ),
+        (lambda lines: lines.__setitem__(50, "stranger" + lines[50][lines[50].index(",") :]), "cell of this fold"),
         (lambda lines: lines.__setitem__(slice(1, None), [""]), "views"),
     ],
 )

@@ -41,13 +41,7 @@ def test_majority_is_of_the_training_cells():
     cells = [cell("a", 0), cell("b", 0), cell("c", 1), cell("d", 0), cell("e", 1)]
     found = majority(cells, [["a", "b"], ["c", "d", "e"]])
     # without a and b: one normal, two abnormal; without c, d and e: all normal
-    assert found["predictions"] == {
-        "a": [1, None],
-        "b": [1, None],
-        "c": [0, None],
-        "d": [0, None],
-        "e": [0, None],
-    }
+    assert found["predictions"] == {"a": [1, None], "b": [1, None], "c": [0, None], "d": [0, None], "e": [0, None]}
     assert accuracy(found, cells)[0] == 1 / 5
 
 

@@ -24,9 +24,7 @@ def opened(browser):
 
     def open_page(path, width=1280, dark=False):
         context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            accept_downloads=True,
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", accept_downloads=True
         )
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))

@@ -13,15 +13,7 @@ from msgspec.structs import replace
 
 from data_prep.herlev_classes import CLASSES
 from deeppap.io.files import sha256_file
-from deeppap.records import (
-    DatasetRecord,
-    ModelRecord,
-    Recipe,
-    RunRecord,
-    ScoreRecord,
-    SplitRecord,
-    WeightsRecord,
-)
+from deeppap.records import DatasetRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, WeightsRecord
 from deeppap.scoring.score_files import scores_name
 from tests.support.records import MACHINE
 

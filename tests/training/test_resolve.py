@@ -108,11 +108,7 @@ def test_the_length_of_an_adapting_follows_the_number_of_views(tmp_path, views, 
 
 @pytest.mark.parametrize(
     ("schedule", "start", "left"),
-    [
-        (Schedule(9, 3, 16), 0, 3),
-        (Schedule(9, 3, 16), 10, 2),
-        (Schedule(9, 3, 16), 27, 0),
-    ],
+    [(Schedule(9, 3, 16), 0, 3), (Schedule(9, 3, 16), 10, 2), (Schedule(9, 3, 16), 27, 0)],
 )
 def test_a_resumed_training_writes_the_snapshots_that_are_left(schedule, start, left):
     assert schedule.snapshots_after(start) == left

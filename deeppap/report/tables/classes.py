@@ -10,14 +10,7 @@ from data_prep.classes import LABELS, PLAIN, SEVEN, CellClass, grades_of
 from deeppap.report.paper import paper
 from deeppap.report.runs import Run, interval_notes, table_notes, table_of_runs
 from deeppap.report.table import Rows, Table, range_text, with_interval
-from deeppap.stats.by_class import (
-    class_errors,
-    class_wrong,
-    confusion,
-    most_likely,
-    right_per_class,
-    share_intervals,
-)
+from deeppap.stats.by_class import class_errors, class_wrong, confusion, most_likely, right_per_class, share_intervals
 from deeppap.stats.intervals import Interval, interval, share_interval, wilson
 from deeppap.stats.metrics import THRESHOLD, mean_and_std, percent, right
 

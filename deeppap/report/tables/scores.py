@@ -64,6 +64,7 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
     if not all(chosen) or (not run.record.external and any(one.by == "test" for same in chosen for one in same)):
         return None
     rows, data = [], []
+    each = " or more a net" if len(run.folds) > 1 or len(run.record.net_shas) > 1 else ""
     kinds = [(f"sensitivity {100 * same[0].sensitivity:.0f} %", same) for same in zip(*chosen, strict=True)]
     for name, same in [("the paper", None), *kinds]:
         limits = [one.threshold for one in same] if same else [THRESHOLD] * len(run.folds)
@@ -72,7 +73,7 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
         shares = [with_interval(found[m], interval(run.labels, calls, m, run.groups)) for m in ("sens", "spec")]
         missed, alarms = int((calls[run.labels == 1] == 0).sum()), int(calls[run.labels == 0].sum())
         at = short(min(limits)) + (f" to {short(max(limits))}" if min(limits) < max(limits) else "")
-        rests = f"{min(one.abnormal for one in same)} abnormal cells{_each(run)}" if same else None
+        rests = f"{min(one.abnormal for one in same)} abnormal cells{each}" if same else None
         if same and any(map(is_uncertain, same)):
             rests += ", uncertain"
         if same and all(one.specificity == 0 for one in same):
@@ -80,12 +81,6 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
         rows.append([run.title, name, at, *shares, missed, alarms, rests])
         data.append({"chosen for": name, "thresholds": limits, **found, "missed": missed, "false_alarms": alarms})
     return rows, data
-
-
-def _each(run: Run) -> str:
-    """What a number of held-back cells is of, if there are several nets."""
-    several = len(run.folds) > 1 or len(run.record.net_shas) > 1
-    return " or more a net" if several else ""
 
 
 def calibration(runs: Sequence[Run]) -> Table | None:
