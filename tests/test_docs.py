@@ -47,12 +47,6 @@ def help_of(tool):
     return (TOOLS / tool).with_suffix(".md").read_text(encoding="utf-8")
 
 
-def test_there_is_something_to_check():
-    tools = {tool for tool, _ in commands(OWN_CELLS)}
-    assert {"build_lmdb.py", "cross_validate.py", "classify.py", "release.py"} <= tools
-    assert ["--data", "my_cells/cells.csv", "--profile", "quick", "--fold", "0"] in [w for _, w in commands(OWN_CELLS)]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_line_exists_and_has_its_options(page):
     for tool, words in commands(page):

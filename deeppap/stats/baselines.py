@@ -181,8 +181,6 @@ def _predict_all(
         inside = set(fold)
         train = [by_id[cell] for other in folds for cell in other if cell not in inside]
         test = [by_id[cell] for cell in fold]
-        if not train or not test:
-            raise ValueError("a fold with no training or no test cells")
         predicted, chance = predict(train, np.array([target(cell) for cell in train]), test)
         targets |= dict(zip(fold, predicted.tolist(), strict=True))
         chance = predicted if chance is None else chance

@@ -139,12 +139,6 @@ def test_an_inner_split_leaves_both_labels_on_both_sides(cells, seed):
     assert [{cell.label for cell in part} for part in parts] == [{0, 1}, {0, 1}]
 
 
-def test_an_inner_split_that_cannot_have_both_labels_is_refused(cells):
-    train = of_groups([20] * 5, [0, 1, 0, 1, 0], cells.cells[0].image)
-    with pytest.raises(UserError, match="select: expected a fifth of the training cells with both labels"):
-        inner_split(train, "field", 1)
-
-
 def test_a_fold_without_cells_is_refused(cells):
     few = of_groups([28, 26, 31, 49, 50], [0, 1, 0, 1, 0], cells.cells[0].image)
     with pytest.raises(UserError, match="protocol: expected groups that fill 5 folds, found a fold without"):

@@ -80,14 +80,6 @@ def test_a_long_name_is_shortened_in_the_middle_and_whole_on_the_page(shown):
     assert figure.get_label() and all(name in drawn for name in figure.get_label().split(", "))
 
 
-def test_heat_maps_stand_beside_their_cells(shown):
-    run, pictures = shown
-    figure = photos.heatmaps.draw(run, pictures)
-    assert len(figure.axes) == 3
-    first = figure.axes[0].get_images()[0].get_array()
-    assert first.shape[1] % 2 == 1  # a cell, a gap of three pixels, the same cell again
-
-
 def test_heat_maps_of_other_cells_are_left_out(shown):
     run, pictures = shown
     path = run.folds[0].folder / photos.HEATMAPS

@@ -11,7 +11,7 @@ from data_prep.views import Grid, neighbourhood
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
 from deeppap.scoring.cell_views import ViewChoice
-from deeppap.scoring.classify import cells_in_csv, cells_in_image, require_writable, with_pixels
+from deeppap.scoring.classify import cells_in_csv, cells_in_image, with_pixels
 from tests.support.checkout import run_tool
 from tests.support.pictures import plain
 from tests.support.records import change_scores
@@ -122,14 +122,6 @@ def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset)
     assert "found no such folder. Check the path." in done.stderr
     done = run_tool(checkout, "classify", "nowhere.png", *words[1:], trained_fold, status=2)
     assert "nowhere.png: expected an image file, found no such file. Check the path." in done.stderr
-
-
-def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):
-    (tmp_path / "file").touch()
-    for out in (tmp_path / "file/scores.csv", tmp_path / "file/folder/scores.csv"):
-        with pytest.raises(UserError, match="a place where a file can be written"):
-            require_writable(out, [])
-    require_writable(tmp_path / "new/folder/scores.csv", [])
 
 
 @pytest.mark.parametrize("kept", [True, False])

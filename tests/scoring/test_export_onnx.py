@@ -7,11 +7,8 @@ import pytest
 
 pytest.importorskip("onnx", reason="the engines are not installed: make engines")
 
-from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
-from deeppap.scoring.cell_views import of_data_set
 from deeppap.scoring.export_onnx import export_onnx, proof_views
-from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import run_tool
 
@@ -45,30 +42,6 @@ def test_the_files_say_what_they_are(exported, model, name):
     assert json.loads(facts["classes"]) == ["normal", "abnormal"]
     assert (facts["model_sha256"], facts["mean_sha256"]) == (model.weights_sha, model.record.mean_sha)
     assert "research only" in facts["use"] and "phantom" in facts["trained_on"]
-
-
-def test_the_graph_of_views_alone_gives_a_cells_score(exported, model, dataset):
-    import onnxruntime
-
-    from deeppap.scoring.cell_views import render_views
-
-    session = onnxruntime.InferenceSession(str(exported[0] / "views.onnx"), providers=["CPUExecutionProvider"])
-    cell = dataset.cells[5]
-    choice = model.views(3)
-    views = render_views(cell, [view for _, view in choice.of(cell.id)])
-    (expected,) = score_cells(
-        model.engine().view_input(model.mean, model.crops()), [of_data_set(cell, choice)], model.outputs
-    )
-    found = session.run(["prob"], {"views": views})[0].mean(axis=0)
-    assert found == pytest.approx(expected.prob, abs=1e-5)
-
-
-def test_the_graph_of_crops_takes_caffes_input(exported, model, rng):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(exported[0] / "crops.onnx"), providers=["CPUExecutionProvider"])
-    crops = crop_views(rng.integers(0, 256, (2, 256, 256, 3), np.uint8), model.mean, 227, 3)
-    assert np.abs(session.run(["prob"], {"data": crops})[0] - model.engine()(crops)).max() < 1e-5
 
 
 def test_a_graph_that_differs_takes_no_name(model, rng, tmp_path, monkeypatch):

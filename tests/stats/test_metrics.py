@@ -181,19 +181,6 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error([0, 1], [0.0, 1.0]) == 0.0
 
 
-def test_every_figure_is_resampled_by_group():
-    labels, scores = ordered(1)
-    groups = np.arange(120)
-    alone, copied = (
-        calibration_intervals(np.repeat(labels, k), np.repeat(scores, k), np.repeat(groups, k)) for k in (1, 4)
-    )
-    found = calibration_summary(labels, scores)
-    assert alone.keys() == found.keys()
-    for name in found:
-        assert copied[name] == pytest.approx(alone[name], abs=1e-12), name
-        assert name == "ece" or alone[name][0] < found[name] < alone[name][1]
-
-
 def test_the_calibration_error_of_each_resample_is_that_of_its_cells():
     """SciPy's own interval of the error of the cells in the groups drawn, each drawn set put together by hand."""
     labels, scores = ordered(5, 90)

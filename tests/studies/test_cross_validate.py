@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 
 import cv2
 import numpy as np
@@ -96,26 +95,6 @@ def test_a_fold_trained_otherwise_stops_the_next(cross_validated, place):
     done = run_tool(place, "cross_validate", *scratch, "--folds", "2", status=2)
     assert "fold1: " in done.stderr and "weights " in done.stderr
     assert not (place / "runs/herlev-cell-smallest/fold2").exists()
-
-
-@pytest.mark.slow
-def test_another_engine_is_another_run_whose_own_scores_it_makes(cross_validated, place):
-    pytest.importorskip("onnxruntime", reason="the engines are not installed: make engines")
-    first, _, words = cross_validated
-    words = [*words, "--folds", "1", "--workers", "1", "--engine", "onnxruntime"]
-    done = run_tool(place, "cross_validate", *words, "--run", first.name, status=2)
-    assert "engine onnxruntime" in done.stderr
-    # the same net, since only the scores are the engine's
-    fold = place / "runs/herlev-cell-smallest-onnxruntime/fold1"
-    shutil.copytree(first / "fold1", fold, ignore=shutil.ignore_patterns("*scores*"))
-    run_tool(place, "cross_validate", *words)
-    record = ScoreRecord.beside(fold / "scores.csv")
-    assert (record.engine, record.precision) == ("onnxruntime", "float32")
-    assert "onnxruntime" in (fold.parent / "report/report.html").read_text()
-    # Caffe's of this net are not the run's own
-    run_tool(place, "evaluate", "--net", fold, "--gpu", "none")
-    assert (fold / "scores-caffe.csv").exists()
-    assert ScoreRecord.beside(fold / "scores.csv") == record
 
 
 @pytest.mark.parametrize("folds", ["5", "0, x"])

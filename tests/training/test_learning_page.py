@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deeppap.training.caffe_log import LogReader
-from deeppap.training.learning_page import NAME, LearningPage, ticks
+from deeppap.training.learning_page import NAME, LearningPage
 from deeppap.training.resolve import Schedule
 from tests.support.browser import TOO_WIDE
 
@@ -53,22 +53,6 @@ def test_axes_have_round_ticks(tmp_path, reader):
     ]
     shares = [text for *_, side, text in texts.findall(accuracy) if side == "end"]
     assert shares == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
-
-
-@pytest.mark.parametrize(
-    ("top", "whole", "wanted"),
-    [
-        (0.743, False, [0, 0.2, 0.4, 0.6]),
-        (1.3, False, [0, 0.25, 0.5, 0.75, 1, 1.25]),
-        (1e-6, False, [0, 2e-7, 4e-7, 6e-7, 8e-7, 1e-6]),
-        (315, True, [0, 50, 100, 150, 200, 250, 300]),
-        (38250, True, [0, 10000, 20000, 30000]),
-        (1, True, [0, 1]),
-        (3, True, [0, 1, 2, 3]),
-    ],
-)
-def test_ticks_are_round(top, whole, wanted):
-    assert ticks(top, whole) == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from data_prep.profiles import read_profile
 from deeppap.io.caffe_messages import read_prototxt
-from deeppap.training.resolve import Schedule, data_layer, resolve_fold
+from deeppap.training.resolve import data_layer, resolve_fold
 from tests.support.caffe_nets import hand_written, read_datums
 from tests.support.records import fold_record, run_record
 
@@ -85,16 +85,6 @@ def test_validation_covers_the_lmdb_exactly_once(trained_fold):
     assert solver.test_iter[0] * batch == len(read_datums(trained_fold / "val_lmdb"))
 
 
-@pytest.mark.parametrize("adapting", [False, True])
-@pytest.mark.parametrize("classes", [2, 7])
-def test_a_net_has_as_many_outputs_as_its_run(tmp_path, classes, adapting):
-    resolve_fold(tmp_path, PAPER_FOLD, replace(RUN, classes=classes), read_profile("quick"), 0, adapting)
-    for name in ("train_val", "deploy"):
-        net = read_prototxt(tmp_path / f"{name}.prototxt", "NetParameter")
-        outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.type == "InnerProduct"]
-        assert outputs == [1024, 256, classes]
-
-
 @pytest.mark.parametrize(("views", "epochs", "length", "interval"), [(3200, 0, 200, 50), (9001, 2, 282, 141)])
 def test_the_length_of_an_adapting_follows_the_number_of_views(tmp_path, views, epochs, length, interval):
     """A number of iterations that was the same for all sets was a tenth of what 2,250 cells want."""
@@ -104,15 +94,6 @@ def test_the_length_of_an_adapting_follows_the_number_of_views(tmp_path, views, 
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     assert (solver.max_iter, solver.test_interval, solver.snapshot) == (length, interval, interval)
     assert (schedule.batch_size, schedule.snapshots) == (64, length // interval)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "start", "left"),
-    [(Schedule(9, 3, 16), 0, 3), (Schedule(9, 3, 16), 10, 2), (Schedule(9, 3, 16), 27, 0)],
-)
-def test_a_resumed_training_writes_the_snapshots_that_are_left(schedule, start, left):
-    assert schedule.snapshots_after(start) == left
-    assert schedule.snapshots == schedule.snapshots_after(0)
 
 
 @pytest.mark.parametrize(("least", "short"), [(11, False), (20, True)])

@@ -91,17 +91,6 @@ def test_a_damaged_pair_is_passed_over_and_named(folder, pair, net_shapes, which
     assert path.name in passed[0]
 
 
-def test_a_state_of_another_iteration_is_passed_over(folder, pair, net_shapes):
-    _, state = later(folder, pair, 12)
-    state.unlink()
-    os.link(pair[1], state)
-    assert newest_complete(folder, net_shapes)[0].iteration == 1
-
-
-def test_nothing_there(tmp_path, net_shapes):
-    assert newest_complete(tmp_path, net_shapes) == (None, [])
-
-
 def log(folder, losses):
     lines = []
     for iteration, loss in losses.items():

@@ -7,7 +7,7 @@ import pytest
 from data_prep.profiles import read_profile
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, ModelRecord, Recipe, SplitRecord
-from deeppap.training.caffe_log import LogReader, LogRecord, parse
+from deeppap.training.caffe_log import LogRecord, parse
 from tests.support.checkout import run_tool
 
 
@@ -96,9 +96,3 @@ def test_divergence_is_read_as_it_is_written(tmp_path):
     (tmp_path / "train.log").write_text(LOG.replace("loss = 5e-05", "loss = nan").replace("0.703112", "-nan"))
     found = parse(tmp_path / "train.log")
     assert math.isnan(found.train[1][1]) and math.isnan(found.test[0][1])
-
-
-@pytest.mark.parametrize(("index", "news"), [(1, None), (3, ("test", 0)), (5, ("train", 0)), (6, None)])
-def test_a_line_says_what_is_new(index, news):
-    reader = LogReader()
-    assert [reader.feed(line) for line in LOG.splitlines()][index] == news

@@ -117,13 +117,9 @@ def test_qupath_objects_without_a_class_or_a_nucleus(tmp_path):
 @pytest.mark.parametrize(
     ("classification", "name"),
     [
-        ({"name": "HSIL", "color": [200, 0, 0]}, "HSIL"),  # 0.4 and newer
-        ({"names": ["Other", "HSIL"], "color": [200, 0, 0, 128]}, "Other: HSIL"),
-        ({"name": "HSIL", "colorRGB": -3670016}, "HSIL"),  # before
+        ({"names": ["Other", "HSIL"], "color": [200, 0, 0, 128]}, "Other: HSIL"),  # 0.4 and newer
         ({"parentClass": {"name": "Other", "colorRGB": -1}, "name": "HSIL", "colorRGB": -3670016}, "Other: HSIL"),
-        ("Other: HSIL", "Other: HSIL"),
         ({}, ""),
-        (None, ""),
     ],
 )
 def test_a_class_is_read_as_qupath_reads_it(classification, name):
