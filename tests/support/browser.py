@@ -26,6 +26,7 @@ def opened(browser):
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", accept_downloads=True
         )
+        context.set_default_timeout(120_000)  # a busy machine takes more than half a minute to open a report
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
