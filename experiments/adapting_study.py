@@ -139,7 +139,7 @@ def study(args: argparse.Namespace) -> list[dict]:
         part = "" if order == RANDOM else f"{order}-"
         chosen = sorted(labelled_cells(groups, count, seed, order, cells))
         labelled = listed(args.data, f"labelled_{part}{count}_{seed}", [ready[place] for place in chosen])
-        request = Request(data=(str(labelled),), profile=args.profile, protocol="field", seed=seed)
+        request = Request(data=(str(labelled),), profile=args.profile, protocol="field", select="last", seed=seed)
         name = f"{tag}-{part}{count}-{seed}"
         options = CrossValidateOptions(source=source, folds=[0], device=resolve(args.gpu), name=name)
         fold = fold_folder(cross_validate(request, options), 0)

@@ -145,7 +145,7 @@ def add_run_options(parser: ToolParser, default_profile: str) -> None:
         "--select",
         choices=SELECTIONS,
         help="snapshot to keep: lowest loss on the test fold (paper), the last one, or lowest loss on training cells "
-        "that were held back (inner) (default: paper; inner with --protocol field)",
+        "that were held back (inner) (default: paper; inner with --protocol field, last if --from adapts too)",
     )
     parser.add_argument(
         "--classes",
@@ -299,5 +299,9 @@ def data_words(data: Iterable[Path | str]) -> str:
 
 def requested(args: argparse.Namespace) -> Request:
     """The request in what `add_run_options` parsed; a tool without an option takes its default."""
-    found = Request(**{name: getattr(args, name, default) for name, default in vars(DEFAULTS).items()})
+    words = {name: getattr(args, name, default) for name, default in vars(DEFAULTS).items()}
+    # labelled cells to adapt to are few: all but the test cells train, and no inner cells are held back
+    if getattr(args, "source", None) and words["select"] is None and words["protocol"] == "field":
+        words["select"] = "last"
+    found = Request(**words)
     return msgspec.structs.replace(found, data=tuple(found.data) if found.data else None)

@@ -285,13 +285,14 @@ class BlendTry(Facts, frozen=True, kw_only=True):
 
 
 class BlendRecord(Facts, frozen=True, kw_only=True):
-    """Which weights an adapted net kept, by the inner cells: see deeppap.training.blend."""
+    """Which weights an adapted net kept: see deeppap.training.blend."""
 
     share: Share
-    # so many inner cells chose
-    abnormal: Count
-    normal: Count
-    tried: tuple[BlendTry, ...]
+    # so many inner cells chose, by what each share gave them
+    abnormal: Count = 0
+    normal: Count = 0
+    tried: tuple[BlendTry, ...] = ()
+    trained: Count | None = None  # with `select` last, by which no cells choose: so many cells trained
 
 
 class ModelRecord(Record, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ def _snapshots(run: RunResult) -> str:
         return "those of the nets' own runs"
     rule = f"{run.record.select} ({SELECTIONS[run.record.select]})"
     if any(fold.blend for fold in run.folds):
-        rule = f"{run.record.select} (the final one; cells held back from training choose its share)"
+        rule = f"{run.record.select} (the final one, averaged with the source's weights)"
     for words, folds in grouped(run.folds, _newest):
         rule = words if len(folds) == len(run.folds) else f"{rule}; {where(run, folds)}{words}"
     epochs = ", ".join(f"fold {fold.fold}: {fold.model.epoch:g}" for fold in run.folds if fold.model)

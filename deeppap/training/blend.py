@@ -1,8 +1,9 @@
 """Which weights an adapted net keeps: a mean of its own and its source's (WiSE-FT), or the source as it is.
 
 Wortsman et al. 2022 (arXiv:2109.01903): a net that was fine-tuned on few examples forgets; the mean of its weights and
-those that it started from is often better than both. Half and half is kept, unless the inner cells show another share
-to be better by more than two standard errors (docs/experiments/adapting.md has what each share gave).
+those that they started from is often better than both. With `select` last all cells but the test cells train, and
+three quarters of the adapted weights are kept. With `select` inner it is half, unless the inner cells show another
+share to be better by more than two standard errors (docs/experiments/adapting.md has what each share gave).
 """
 
 import shutil
@@ -26,12 +27,13 @@ from deeppap.io.files import complete_or_absent, remove, sha256_file, write_byte
 from deeppap.io.progress import progress
 from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
 from deeppap.stats.compare import delong
-from deeppap.training.snapshots import too_few
+from deeppap.training.snapshots import FEWEST_TRAINED, too_few
 from deeppap.training.source import SourceNet
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the adapted weights
 # 64 inner cells often order nets by chance: so the share that served most trials is kept until they are sure
 HALF = 0.5
+THREE_QUARTERS = 0.75  # served most trials in which all cells but the test cells trained
 VIEWS = 10  # of an inner cell, at most
 REFERENCE = "ood_reference.npz"  # deeppap.scoring.ood.FILE, which this room may not import
 AGAIN = "Train the fold again."
@@ -45,20 +47,14 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
     did. The fold's own mean image stays, so that an interrupted training and a fold that is built again find it.
     """
     adapted = model.weights_in(fold)
-    kept, trial = adapted.with_name("convnet_t_kept.caffemodel"), fold / "snapshots" / ".blend.caffemodel"
-    mean = read_mean(fold / MEAN, FoldRecord.read(fold).mean_sha)
+    kept = adapted.with_name("convnet_t_kept.caffemodel")
     source_mean, mean_sha = mean_of(source.fold, source.weights, source.origin.weights_sha)
-    labels, before = _scores(fold, source.weights, read_mean(source_mean, mean_sha), run, device)
-    found = {0.0: before}
-    try:
-        for share in progress(SHARES, desc="weights", unit="net", leave=False):
-            mean_of_weights(source.weights, adapted, share, trial)
-            found[share] = _scores(fold, trial, mean, run, device)[1]
-    finally:
-        remove(trial)
-    share = chosen(labels, found)
-    tried = tuple(_tried(one, labels, scores) for one, scores in found.items())
-    record = BlendRecord(share=share, abnormal=int(labels.sum()), normal=int((labels == 0).sum()), tried=tried)
+    if run.select == "inner":
+        record = _by_inner_cells(fold, adapted, source, read_mean(source_mean, mean_sha), run, device)
+    else:
+        trained = FoldRecord.read(fold).train_cells
+        record = BlendRecord(share=THREE_QUARTERS if trained >= FEWEST_TRAINED else 0.0, trained=trained)
+    share = record.share
     if share == 1:
         return msgspec.structs.replace(model, blend=record)
     if share:
@@ -75,6 +71,25 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
         facts |= {"val_loss": model.val_loss_before, "val_accuracy": model.val_accuracy_before}
     facts |= {"snapshot": str(kept.relative_to(fold)), "weights_sha": sha256_file(kept), "blend": record}
     return msgspec.structs.replace(model, **facts)
+
+
+def _by_inner_cells(
+    fold: Path, adapted: Path, source: SourceNet, source_mean: np.ndarray, run: RunRecord, device: Device
+) -> BlendRecord:
+    """Which share the inner cells choose; the source and each mean of weights score them."""
+    trial = fold / "snapshots" / ".blend.caffemodel"
+    mean = read_mean(fold / MEAN, FoldRecord.read(fold).mean_sha)
+    labels, before = _scores(fold, source.weights, source_mean, run, device)
+    found = {0.0: before}
+    try:
+        for share in progress(SHARES, desc="weights", unit="net", leave=False):
+            mean_of_weights(source.weights, adapted, share, trial)
+            found[share] = _scores(fold, trial, mean, run, device)[1]
+    finally:
+        remove(trial)
+    tried = tuple(_tried(one, labels, scores) for one, scores in found.items())
+    normal, abnormal = (int((labels == label).sum()) for label in (0, 1))
+    return BlendRecord(share=chosen(labels, found), abnormal=abnormal, normal=normal, tried=tried)
 
 
 def chosen(labels: np.ndarray, found: Mapping[float, np.ndarray]) -> float:

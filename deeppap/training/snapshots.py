@@ -169,6 +169,9 @@ def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shape
     )
 
 
+FEWEST_TRAINED = 80  # cells: nets adapted to fewer were worse than their source (docs/experiments/adapting.md)
+
+
 def kept(share: float) -> str:
     """Which weights an adapted net kept, of which this share is adapted, in the words of every page."""
     if share == 0:
@@ -179,7 +182,11 @@ def kept(share: float) -> str:
 
 
 def kept_because(blend: BlendRecord) -> str:
-    """The same, and what the inner cells showed."""
+    """The same, and what the inner cells showed, or how many cells trained."""
+    if blend.trained is not None:
+        cells = f"{blend.trained} training cells"
+        few = f"{cells} are too few to adapt a net, which takes {FEWEST_TRAINED}. Label more cells."
+        return f"{kept(blend.share)}. {few}" if not blend.share else f"{kept(blend.share)}, after {cells}."
     if few := too_few(blend.abnormal, blend.normal):
         return f"{kept(blend.share)}. {few}. Label more cells."
     cells = _inner(blend.abnormal, blend.normal)

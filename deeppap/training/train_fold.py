@@ -97,10 +97,11 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         # marked before the model is selected: if we are killed in between, the next call finishes the removal
         if not options.keep_snapshots:
             (fold / "snapshots" / PRUNING).touch()
-        # of an adapted net, the inner cells choose how much is kept of the weights that it ends with
-        rule = "last" if options.source and run.select == "inner" else run.select
+        # of an adapted net, a mean of the weights that it ends with and of its source's is kept
+        averaged = adapting and run.select in ("inner", "last")
+        rule = "last" if averaged else run.select
         model = select_model(fold, rule, schedule, record.fold_sha, shapes)
-        if options.source and run.select == "inner":
+        if averaged:
             # another border changes the source's views: its scores here would not be those of the net as it is
             if options.source.run.border == run.border:
                 from deeppap.training import blend  # loads scikit-learn, which only an adapted net needs
