@@ -25,7 +25,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
-from deeppap.training.snapshots import too_few
+from deeppap.training.snapshots import too_few, too_few_trained
 from deeppap.training.source import SourceNet, fitted_to, require_same_outputs, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, train_fold
 
@@ -86,9 +86,11 @@ def cross_validate(
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
-        for fold in missing if options.source and run.select == "inner" else ():
-            # its training would be in vain
-            if few := too_few(*(sum(cell.label == label for cell in cells[fold]["inner"]) for label in (1, 0))):
+        for fold in missing if options.source and run.select != "paper" else ():
+            few = too_few_trained(len(cells[fold]["train"]))
+            if run.select == "inner":
+                few = too_few(*(sum(cell.label == label for cell in cells[fold]["inner"]) for label in (1, 0)))
+            if few:  # its training would be in vain
                 lines.append(f"!! fold {fold}: {few}. The source will be kept: label more cells first !!")
         for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), plan]:
             say(line)

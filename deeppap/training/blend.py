@@ -27,7 +27,7 @@ from deeppap.io.files import complete_or_absent, remove, sha256_file, write_byte
 from deeppap.io.progress import progress
 from deeppap.records import BlendRecord, BlendTry, FoldRecord, ModelRecord, RunRecord
 from deeppap.stats.compare import delong
-from deeppap.training.snapshots import FEWEST_TRAINED, too_few
+from deeppap.training.snapshots import too_few, too_few_trained
 from deeppap.training.source import SourceNet
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the adapted weights
@@ -53,7 +53,7 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
         record = _by_inner_cells(fold, adapted, source, read_mean(source_mean, mean_sha), run, device)
     else:
         trained = FoldRecord.read(fold).train_cells
-        record = BlendRecord(share=THREE_QUARTERS if trained >= FEWEST_TRAINED else 0.0, trained=trained)
+        record = BlendRecord(share=0.0 if too_few_trained(trained) else THREE_QUARTERS, trained=trained)
     share = record.share
     if share == 1:
         return msgspec.structs.replace(model, blend=record)

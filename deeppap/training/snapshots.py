@@ -184,9 +184,9 @@ def kept(share: float) -> str:
 def kept_because(blend: BlendRecord) -> str:
     """The same, and what the inner cells showed, or how many cells trained."""
     if blend.trained is not None:
-        cells = f"{blend.trained} training cells"
-        few = f"{cells} are too few to adapt a net, which takes {FEWEST_TRAINED}. Label more cells."
-        return f"{kept(blend.share)}. {few}" if not blend.share else f"{kept(blend.share)}, after {cells}."
+        if few := too_few_trained(blend.trained):
+            return f"{kept(blend.share)}. {few}. Label more cells."
+        return f"{kept(blend.share)}. {blend.trained} cells trained."
     if few := too_few(blend.abnormal, blend.normal):
         return f"{kept(blend.share)}. {few}. Label more cells."
     cells = _inner(blend.abnormal, blend.normal)
@@ -207,6 +207,12 @@ def too_few(abnormal: int, normal: int) -> str:
     if min(abnormal, normal) >= FEWEST:
         return ""
     return f"{_inner(abnormal, normal)} are too few to judge an adapted net, which takes {FEWEST} of each label"
+
+
+def too_few_trained(cells: int) -> str:
+    """Why so many training cells adapt no net; "" if they do."""
+    few = f"{cells} training cells are too few to adapt a net, which takes {FEWEST_TRAINED}"
+    return few if cells < FEWEST_TRAINED else ""
 
 
 def _inner(abnormal: int, normal: int) -> str:

@@ -34,6 +34,15 @@ def test_the_default_selection_follows_from_the_protocol(words, select):
     assert parsed(*words.split()).select == select
 
 
+def test_adapting_by_field_trains_on_all_but_the_test_cells(tmp_path):
+    parser = ToolParser("a tool", "")
+    add_run_options(parser, default_profile="quick")
+    add_source_options(parser)
+    net = ["--from", str(tmp_path)]
+    for words, select in (("--protocol field", "last"), ("--protocol field --select inner", "inner"), ("", "paper")):
+        assert requested(parser.parse_args([*net, *words.split()])).select == select
+
+
 def test_every_option_reaches_the_request():
     words = "--data d --data e --pixel-um 0.2 --profile paper --protocol field --select last --classes 7"
     asked = {"data": ("d", "e"), "profile": "paper", "protocol": "field", "select": "last", "classes": 7}

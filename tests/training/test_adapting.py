@@ -17,7 +17,7 @@ from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord
+from deeppap.records import BlendRecord, FoldRecord, ModelRecord, Request, RunRecord
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training import blend
@@ -129,6 +129,23 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
     # an adapted net that kept its source is itself a source
     again = blend.blended(fold, trained, open_source(fold), run, device)
     assert (again.source_mean_sha, again.blend.tried[0]) == (model.source_mean_sha, model.blend.tried[0])
+
+
+@pytest.mark.parametrize(("trained", "share"), [(79, 0), (80, 0.75)])
+def test_without_inner_cells_the_number_of_training_cells_decides(adapted_fold, trained_fold, copy_of, trained, share):
+    _, fold = copy_of(adapted_fold)
+    (last,) = fold.glob("snapshots/*_iter_*.caffemodel")
+    own = replace(ModelRecord.read(fold), snapshot=str(last.relative_to(fold)), weights_sha=sha256_file(last))
+    replace(FoldRecord.read(fold), train_cells=trained).write(fold)
+    run, source = replace(RunRecord.read(fold.parent), select="last"), open_source(trained_fold)
+    model = blend.blended(fold, own, source, run, Device(without_gpu=True))
+    assert model.blend == BlendRecord(share=share, trained=trained)
+    assert (model.weights_sha == source.origin.weights_sha) is (not share)
+    nets = [read_binary(path, "NetParameter", "") for path in (source.weights, last, model.weights_in(fold))]
+    old, new, mean = (blob_array(layers_of(net)["fc8_t"][0]) for net in nets)
+    assert mean == pytest.approx((1 - share) * old + share * new, abs=1e-7)
+    line = kept_because(model.blend)
+    assert line.startswith("not adapted") is (not share) and str(trained) in line
 
 
 def test_a_source_of_another_border_is_not_compared(adapted_fold, trained_fold, copy_of, monkeypatch):
@@ -253,24 +270,17 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     fold = checkout / "runs/at-once/fold0"
     assert f"trained net: {fold.relative_to(checkout)}" in done.stdout
     record = RunRecord.read(fold.parent)
-    assert (record.protocol, record.select) == ("field", "inner")
+    assert (record.protocol, record.select) == ("field", "last")
     assert ModelRecord.read(fold).source.run == trained_fold.parent.name
     assert (fold / "scores.csv").exists() and not (fold.parent / "fold1").exists()
-    # the cells that were held back choose the thresholds, with the test cells' numbers of views and crops
-    inner = {cell: name for cell, part, name in fold_images(fold) if part == "inner"}
-    scores = list(csv.DictReader((fold / "inner_scores.csv").open()))
-    assert [row["id"] for row in scores] == sorted(inner)
-    abnormal = [float(row["score"]) for row in scores if row["label"] == "1"]
-    found = TrainedModel.open(fold).thresholds
-    assert [one.sensitivity for one in found] == [0.95, 0.99] and found[0].abnormal == len(abnormal)
-    assert all(one.threshold == pytest.approx(min(abnormal), abs=1e-6) for one in found)
-    tested = [float(row["score"]) for row in csv.DictReader((fold / "scores.csv").open()) if row["label"] == "1"]
-    assert found[0].tested == (sum(score >= found[0].threshold for score in tested), len(tested))
+    # no cells but the test cells are held back from training
+    assert {part for _, part, _ in fold_images(fold)} == {"train", "test"}
+    assert {one.by for one in TrainedModel.open(fold).thresholds} == {"test"}
     # the tool, the page of the training and whoever opens the net say which weights were kept, in the same words
     blend = ModelRecord.read(fold).blend
     assert ("label more cells" in done.stdout.splitlines()[-1]) is (blend.share == 0)
     # said before the training, not after it
-    assert ("The source will be kept" in done.stdout.partition("-- fold")[0]) is (min(blend.abnormal, blend.normal) < 5)
+    assert ("The source will be kept" in done.stdout.partition("-- fold")[0]) is (not blend.share)
     line = kept_because(blend)
     assert line in done.stdout and line[1:] in unescape((fold / "learning.html").read_text())
     assert TrainedModel.open(fold).not_adapted in (line, None)
