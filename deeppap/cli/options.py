@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from deeppap.cli.tool import ToolParser
-from deeppap.io.machine import usable_cores
+from deeppap.io.machine import default_engine, usable_cores
 from deeppap.records.structs import BORDERS, CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, SENSITIVITIES, Request
 
 if TYPE_CHECKING:
@@ -239,8 +239,6 @@ def add_device_options(parser: ToolParser) -> None:
 
 def add_engine_options(parser: ToolParser) -> None:
     """What computes the scores; `device_of` reads it."""
-    from deeppap.engines.device import default_engine
-
     parser.add_argument("--engine", choices=ENGINES, default=default_engine(), help="what computes the scores")
     parser.add_argument(
         "--precision",

@@ -124,13 +124,6 @@ def adopt(device: Device) -> Device:
     return replace(device, gpu=gpu)
 
 
-def default_engine() -> str:
-    """Caffe, the reference, where it is built; else the fastest of the others that is installed."""
-    if caffe_select() is not None:
-        return "caffe"
-    return next((name for name in ("openvino", "onnxruntime") if importlib.util.find_spec(name)), "caffe")
-
-
 def require_engine(engine: str, precision: str) -> None:
     """Refuse an engine that is unknown or not installed, or a precision that it or the processor lacks."""
     if engine not in ENGINES:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -57,6 +58,12 @@ def time_limit(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+def default_engine() -> str:
+    """Caffe, the reference, where it is built; else the fastest of the others that is installed."""
+    installed = [name for name in ("caffe_select", "openvino", "onnxruntime") if find_spec(name)]
+    return installed[0] if installed and installed[0] != "caffe_select" else "caffe"
 
 
 def extra(module: str, use: str, target: str) -> ModuleType:

@@ -82,7 +82,7 @@ def test_all_eight_layers_begin_as_the_sources(adapted_fold, adapted_output, tra
     epoch = math.ceil(FoldRecord.read(adapted_fold).train_lmdb.entries / 16)
     assert f", 1 epoch of {epoch} iterations, each of 16 views, select inner" in adapted_output.stdout
     log = parse(adapted_fold / "train.log")
-    assert [row[0] for row in log.train] == list(range(epoch)) and {row[2] for row in log.train} == {0.001}
+    assert [row[0] for row in log.train] == list(range(epoch)) and {row[2] for row in log.train} == {0.003}
     assert [row[0] for row in log.test] == [0, epoch]
     model, source = ModelRecord.read(adapted_fold), ModelRecord.read(trained_fold)
     assert (model.val_loss_before, model.val_accuracy_before) == log.test[0][1:]
