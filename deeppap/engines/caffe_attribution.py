@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from deeppap.engines.caffe_engine import CaffeEngine
 from deeppap.engines.caffe_net import CaffeNet
+from deeppap.engines.deploy import require_blob
 from deeppap.engines.net_geometry import receptive_fields
 
 # steadier than conv5: docs/explanation/heatmaps.md
@@ -23,7 +24,7 @@ class CaffeAttribution:
     """
 
     def __init__(self, engine: CaffeEngine, outputs: Sequence[int], layer: str = LAYER):
-        engine.require_layer(layer)
+        require_blob(engine.deploy, layer)
         self.engine, self.outputs, self.layer = engine, list(outputs), layer
         message = deepcopy(engine.deploy.message)
         self.fields = receptive_fields(message, layer)
