@@ -42,6 +42,7 @@ cluster: venv
 # Caffe's messages are compiled, Caffe is not
 score: engines slides
 	third_party/caffe/messages.sh
+	@echo "Next: tools/screen.py IMAGES --mpp UM --net models/herlev_cric"
 
 caffe: venv
 	third_party/caffe/install.sh cpu

@@ -17,7 +17,7 @@ if [ ! -x "$venv/bin/pip" ] || [ "$(who "$venv/bin/python")" != "$(who "$python"
   rm -rf "$venv"
   "$base" -m venv "$venv" || { rm -rf "$venv"; die "$python could not make a virtual environment (its words are above). On Debian: apt-get install python3-venv"; }
 fi
-say "installing the pinned Python packages"
+echo "installing the pinned Python packages, which takes minutes" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$root/requirements.txt" -r "$root/requirements-dev.txt" 2>"$log" || {
