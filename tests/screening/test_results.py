@@ -156,7 +156,7 @@ def test_tiles_that_were_given_up_are_named_and_tried_again(settings, images, tm
 
 
 def test_a_tile_without_end_is_named_and_all_else_is_done(settings, images, tmp_path, monkeypatch):
-    monkeypatch.setattr("deeppap.screening.plan.SECONDS", 1)
+    monkeypatch.setattr("deeppap.screening.plan.SECONDS", 4)  # the other tiles need less on a busy machine too
     monkeypatch.setattr("deeppap.screening.plan.SECONDS_A_CROP", 0)
     real = screen_tile.cells_of
 
@@ -168,7 +168,7 @@ def test_a_tile_without_end_is_named_and_all_else_is_done(settings, images, tmp_
     monkeypatch.setattr(screen_tile, "cells_of", cells_of)
     results = screen_images(images, tmp_path / "out", settings, MPP)
     assert [len(result.not_screened) for result in results] == [0, 1, 0]
-    assert "not done after 1 s" in results[1].not_screened[0].reason
+    assert "not done after 4 s" in results[1].not_screened[0].reason
     monkeypatch.undo()
     assert not any(result.not_screened for result in screen_images(images, tmp_path / "out", settings, MPP))
 
