@@ -23,7 +23,9 @@ LAYERS = 64  # NucleusFCN has 21, ConvNet-T 23
 NUMBER = 4096  # a layer's outputs, kernel, stride and so on: CaffeNet's fc6 has as many outputs
 WEIGHTS = 100_000_000  # values in all; CaffeNet has 61 million
 VALUES = 100_000_000  # of all blobs, as the prototxt has its batch; ConvNet-T: 15 million
+COLUMNS = 20_000_000  # of an unrolled convolution, which Caffe keeps once a core; CaffeNet: 2 million
 VIEW = 256  # pixels: the side of a view, and of its mean image
+IMAGE_WORK = 4_000_000_000  # products for one input; CaffeNet: 0.7 billion
 ONE_LAYER = {"name", "type", "bottom", "top", "param"}  # fields besides the options of its type
 RATES = {"lr_mult", "decay_mult"}  # of `param`: left from a train_val, and without effect on scores
 DO = "Take a net of this project. A net of your own is scored in the checkout whose prototxt/ defines it."
@@ -97,6 +99,7 @@ def allowed_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
         raise ValueError(f"{len(net.layer)} layers")
     blobs: Shapes = {}
     params: dict[str, list[list[int]]] = {}
+    work = 0
     for layer in net.layer:
         what = f"layer {layer.name} of type {layer.type}"
         _require_options(layer, what)
@@ -108,12 +111,17 @@ def allowed_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
             raise ValueError(f"{what} that does not fit: {error}") from None
         if min(shape) < 1 or any(min(one) < 1 for one in weights):
             raise ValueError(f"{what} with an output of {shape}")
+        # a small file can ask for any amount of memory or time: counted before Caffe is asked
+        work += _work(layer, below, shape, weights, what)
         blobs[layer.top[0]] = shape
         params[layer.name] = weights
-    # a small file can ask for any amount of memory: counted before Caffe is asked
     total = sum(math.prod(one) for some in params.values() for one in some)
     values = sum(math.prod(shape) for shape in blobs.values())
-    for what, found, most in (("weights", total, WEIGHTS), ("values in its blobs", values, VALUES)):
+    for what, found, most in (
+        ("weights", total, WEIGHTS),
+        ("values in its blobs", values, VALUES),
+        ("products an image", work, IMAGE_WORK),
+    ):
         if found > most:
             raise ValueError(f"{found:,} {what}, more than {most:,}")
     return blobs, {name: shapes for name, shapes in params.items() if shapes}
@@ -162,6 +170,18 @@ def _require_wired(layer: Message, blobs: Shapes, names: dict[str, object], what
     in_place = layer.top[0] in layer.bottom and layer.type in IN_PLACE
     if layer.top[0] in blobs and not in_place:
         raise ValueError(f"{what} that makes {layer.top[0]} again")
+
+
+def _work(layer: Message, below: list[list[int]], shape: list[int], weights: list[list[int]], what: str) -> int:
+    """Products of one image in a layer with weights."""
+    if not weights:
+        return 0
+    # a deconvolution is a convolution from its output to its input
+    places = math.prod((below[0] if layer.type == "Deconvolution" else shape)[2:])
+    channels = (shape if layer.type == "Deconvolution" else below[0])[1]
+    if len(weights[0]) == 4 and channels * math.prod(weights[0][2:]) * places > COLUMNS:
+        raise ValueError(f"{what} that unrolls to more than {COLUMNS:,} values")
+    return math.prod(weights[0]) * places
 
 
 def _with_outputs(net: Message, outputs: int) -> Message:

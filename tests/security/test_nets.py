@@ -49,6 +49,7 @@ ATTACKS = {
     "weights": 'type: "InnerProduct" bottom: "data" top: "x" inner_product_param { num_output: 4096 }',
     "values": 'type: "Deconvolution" bottom: "data" top: "x"'
     " convolution_param { num_output: 64 kernel_size: 4 stride: 4 }",
+    "work": 'type: "Convolution" bottom: "norm2" top: "x" convolution_param { num_output: 4096 kernel_size: 9 pad: 4 }',
     "a stride of 0": 'type: "Pooling" bottom: "data" top: "x" pooling_param { kernel_size: 2 stride: 0 }',
     "an unknown input": 'type: "ReLU" bottom: "nothing" top: "x"',
     "an output twice": 'type: "LRN" bottom: "data" top: "conv1"',
