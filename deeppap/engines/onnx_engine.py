@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppap.engines.deploy import Deploy
+from deeppap.engines.deploy import Deploy, read_deploy
 from deeppap.engines.device import CUDA, Device, import_onnxruntime, import_openvino, uses_gpu
 from deeppap.engines.engine import Engine
 from deeppap.engines.onnx_proof import proven_graph
@@ -24,9 +24,9 @@ class OnnxEngine(Engine):
         self, deploy: Path | Deploy, model: Path, device: Device, batch: int | None = None, sha256: str | None = None
     ):
         self.name, self.model, self.precision, self.batch = device.engine, model, device.precision, batch or BATCH
-        self.device, self.hardware, self.net, self.shown = device, device.scores_on, (deploy, model, sha256), None
-        graph, self.crop, self.classes = proven_graph(*self.net)
-        self.run = graph_runner(graph, device, device.precision)
+        self.deploy, self.device, self.hardware, self.shown = read_deploy(deploy), device, device.scores_on, None
+        self.graph, self.crop, self.classes = proven_graph(self.deploy, model, sha256)
+        self.run = graph_runner(self.graph, device, device.precision)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
@@ -35,7 +35,9 @@ class OnnxEngine(Engine):
     def show(self, layer: str) -> None:
         """See `Engine.show`: a graph has no outputs but those that it was made with."""
         if self.shown != layer:
-            self.run = graph_runner(proven_graph(*self.net, layer)[0], self.device, self.precision)
+            from deeppap.engines.onnx_graph import with_means  # imports onnx, which may be missing
+
+            self.run = graph_runner(with_means(self.graph, self.deploy, layer), self.device, self.precision)
             self.shown = layer
 
     def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

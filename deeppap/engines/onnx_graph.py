@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import Message
-from onnx import helper, numpy_helper
+from onnx import helper, load_model_from_string, numpy_helper
 
 from deeppap.engines.deploy import Deploy, read_deploy, require_blob
 from deeppap.engines.net_geometry import Shapes, net_shapes, window_of
@@ -40,11 +40,10 @@ class Builder:
         return name
 
 
-def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None, shown: str | None = None) -> Message:
+def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> Message:
     """The net as an ONNX ModelProto; its batch is free, every other size fixed.
 
-    `sha256` is of the weights' bytes, where it is known. `shown` is a blob whose means over its maps the graph gives
-    too.
+    `sha256` is of the weights' bytes, where it is known.
 
     Raises UserError for a layer that cannot be exported, or weights that do not belong to the net.
     """
@@ -62,8 +61,6 @@ def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None, s
     taken = {name for layer in net.layer for name in layer.bottom}
     inputs = [layer.top[0] for layer in net.layer if layer.type == "Input"]
     outputs = [layer.top[0] for layer in net.layer if layer.top[0] not in taken]
-    if shown is not None:
-        outputs.append(_add_means(_latest_name(deploy, net, shown), blobs, build))
     inputs, outputs = (
         [helper.make_tensor_value_info(name, FLOAT, ["N", *blobs[name][1:]]) for name in names]
         for names in (inputs, outputs)
@@ -71,20 +68,25 @@ def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None, s
     return model_of(helper.make_graph(build.nodes, net.name or "net", inputs, outputs, build.values))
 
 
-def _latest_name(deploy: Path | Deploy, net: Message, blob: str) -> str:
-    """What the last output that a deploy net writes into a blob is called in `with_named_outputs` of it."""
-    deploy = read_deploy(deploy)
+def with_means(graph: bytes, deploy: Deploy, blob: str) -> bytes:
+    """A graph of `net_graph` that gives a blob's means over its maps too, float32 (N, C), as its second output.
+
+    Raises UserError if the net has no blob of that name.
+    """
     require_blob(deploy, blob)
+    net = with_named_outputs(deploy)
     layers = zip(deploy.message.layer, net.layer, strict=True)
-    return [named.top[0] for layer, named in layers if blob in layer.top][-1]
-
-
-def _add_means(name: str, blobs: Shapes, build: Builder) -> str:
-    """Add what averages maps, and return the name of its output (N, C)."""
-    blobs[MEANS] = blobs[name][:2]
-    if len(blobs[name]) == 2:  # no maps
-        return build.node("Identity", [name], MEANS)
-    return build.node("ReduceMean", [name], MEANS, axes=[2, 3], keepdims=0)
+    # what the last layer that writes into the blob gives
+    name = [named.top[0] for layer, named in layers if blob in layer.top][-1]
+    shape, build = net_shapes(net)[0][name], Builder()
+    if len(shape) == 2:  # no maps
+        build.node("Identity", [name], MEANS)
+    else:
+        build.node("ReduceMean", [name], MEANS, axes=[2, 3], keepdims=0)
+    model = load_model_from_string(graph)
+    model.graph.node.extend(build.nodes)
+    model.graph.output.append(helper.make_tensor_value_info(MEANS, FLOAT, ["N", shape[1]]))
+    return model.SerializeToString()
 
 
 def model_of(graph: Message) -> Message:

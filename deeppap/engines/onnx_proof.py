@@ -37,12 +37,10 @@ class LayerDifference:
         return f"{self.layer:12} {self.largest:.2e} of {self.range:.4g} ({self.largest / (self.range or 1):.1e})"
 
 
-def proven_graph(
-    deploy: Path | Deploy, weights: Path, sha256: str | None = None, shown: str | None = None
-) -> tuple[bytes, int, int]:
+def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> tuple[bytes, int, int]:
     """The net as ONNX, the side of its input, and its outputs; compared with Caffe, if installed, once on this machine.
 
-    `sha256` is of the weights' bytes, where it is known. `shown` is a blob whose means the graph gives too.
+    `sha256` is of the weights' bytes, where it is known.
 
     Raises UserError if the net cannot be exported, or its graph does not give what Caffe gives.
     """
@@ -55,7 +53,7 @@ def proven_graph(
             raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
         sha256 = sha256_file(weights)
     # made anew in a second; a file beside the weights could be anybody's
-    model = net_graph(deploy, weights, sha256=sha256, shown=shown)
+    model = net_graph(deploy, weights, sha256=sha256)
     ends = {value.name: value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)}
     crop, classes = crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
     mark = compared_mark(deploy, sha256)
