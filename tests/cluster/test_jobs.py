@@ -154,3 +154,25 @@ def test_without_a_cluster_no_card_is_looked_for():
         assert run == "here"
     with pytest.raises(AssertionError), on_cluster("local", work=str, cards=cards):
         pass
+
+
+def test_job_whose_result_is_lost_with_its_worker_is_tried_once_more_alone(client):
+    """Dask computes a lost result again; if that kills a worker too, asking for the result raises."""
+    from distributed.scheduler import KilledWorker
+
+    class Lost:
+        status = "finished"
+
+        def result(self):
+            self.status = "error"
+            raise self.exception()
+
+        def exception(self):
+            return KilledWorker("key", None, 0)
+
+    job, done = Job("tile", double, ()), []
+    jobs = Jobs(client, "mark", lambda *given: done.append(given))
+    assert not jobs._try_again(job, Lost(), alone=False)
+    assert (jobs.suspects, jobs.given_up) == ([job], {})
+    assert not jobs._try_again(job, Lost(), alone=True)
+    assert jobs.given_up.keys() == {"tile"} and not done

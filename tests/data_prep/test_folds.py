@@ -213,3 +213,9 @@ def test_few_groups_of_one_label_each_fill_every_fold_where_they_can(cells, norm
     assert sorted(i for fold in split.folds for i in fold) == [c.id for c in dataset.cells]
     groups = per_fold(split, dataset, lambda cell: cell.group)
     assert sum(map(len, groups)) == len(normal) + len(abnormal)  # no group is parted
+
+
+def test_an_inner_split_that_cannot_have_both_labels_is_refused(cells):
+    train = of_groups([20] * 5, [0, 1, 0, 1, 0], cells.cells[0].image)
+    with pytest.raises(UserError, match="select: expected a fifth of the training cells with both labels"):
+        inner_split(train, "field", 1)

@@ -145,3 +145,24 @@ def test_a_net_is_compared_with_caffe_once(trained_model, comparisons, monkeypat
     monkeypatch.setattr(onnx_proof, "VERSION", onnx_proof.VERSION + 1)
     proven_graph(DEPLOY, first)
     assert comparisons == ["first", "other", "first", "first"]
+
+
+def test_without_a_cache_it_is_compared_each_time(trained_model, comparisons, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path / "file"))
+    assert proven_graph(DEPLOY, trained_model) == proven_graph(DEPLOY, trained_model)
+    assert len(comparisons) == 2
+
+
+def test_a_graph_that_differs_from_caffe_is_refused(trained_model, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPPAP_CACHE", str(tmp_path))
+    real = onnx_proof.run_onnx
+    monkeypatch.setattr(onnx_proof, "run_onnx", lambda *words: {k: v + 1 for k, v in real(*words).items()})
+    for _ in range(2):
+        with pytest.raises(UserError, match="within 1e-05 of its range"):
+            proven_graph(DEPLOY, trained_model)
+
+
+def test_a_missing_model(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        proven_graph(DEPLOY, tmp_path / "none.caffemodel")

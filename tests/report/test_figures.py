@@ -129,8 +129,11 @@ def test_filters_before_and_after_share_a_scale(result, run):
     assert np.array_equal(net.filters.draw(run).axes[0].images[0].get_array()[0, 0], [1, 0, 0])
 
 
-def test_a_file_without_the_arrays_leaves_a_figure_out(result, run):
-    with_arrays(result.folds[0])
+@pytest.mark.parametrize(
+    "arrays", [{}, {"conv1_after": np.zeros((3, 4))}, {"input": np.zeros((3, 9, 9)), "pool1": np.zeros(4)}]
+)
+def test_arrays_of_another_shape_leave_a_figure_out(result, run, arrays):
+    with_arrays(result.folds[0], **arrays)
     for plot in (net.filters, net.activations):
         with pytest.raises(LeftOutError):
             plot.draw(run)

@@ -9,6 +9,7 @@ import pytest
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.phantom.field import field_of
+from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening import screen_tile
 from deeppap.screening.open_image import open_image
@@ -137,3 +138,9 @@ def test_other_weights_than_planned_are_refused(copy_of, trained_fold, tmp_path)
     weights.write_bytes(b"newer")
     with pytest.raises(UserError, match="fcn.caffemodel: .* as they were"):
         screen_tile._detector(plain_settings(detector=str(weights), detector_sha="0" * 64))
+
+
+def test_other_training_cells_than_planned_are_refused(evaluated_fold, field, tmp_path):
+    plan, tiles = planned(field, replace(settings_for(evaluated_fold, confidence=0.2), ood_sha="0" * 64), tmp_path)
+    with pytest.raises(UserError, match=f"{OOD_FILE}: .* as they were"):
+        cells_of(plan, tiles[0])

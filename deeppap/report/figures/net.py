@@ -120,6 +120,9 @@ def filters(run: Run) -> Figure:
     before, after = arrays.get("conv1_before"), arrays.get("conv1_after")
     if after is None:
         raise style.LeftOutError(f"{FILE} has no conv1_after")
+    for array in (before, after):
+        if array is not None and (array.ndim != 4 or array.shape[1] != 3):
+            raise style.LeftOutError(f"{FILE} holds conv1 of shape {array.shape}")
     if before is None:
         figure = style.new_figure(style.WIDE / 2, style.WIDE / 3, layout="constrained")
         _panel(figure.subplots(), grid(style.stretch(_rgb_tiles(after)), COLUMNS), "after training")
@@ -151,6 +154,8 @@ def activations(run: Run) -> Figure:
     shown = {name: arrays[name] for name in ("input", *LAYERS) if name in arrays}
     if "input" not in shown or len(shown) < 2:
         raise style.LeftOutError(f"{FILE} has no activations")
+    if strange := [f"{name} of shape {array.shape}" for name, array in shown.items() if array.ndim != 3]:
+        raise style.LeftOutError(f"{FILE} holds {strange[0]}")
     figure = style.new_figure(style.WIDE, style.WIDE * 0.31, layout="constrained")
     axes = iter(figure.subplots(1, len(shown)))
     blob = shown.pop("input")
