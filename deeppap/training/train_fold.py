@@ -98,7 +98,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if not options.keep_snapshots:
             (fold / "snapshots" / PRUNING).touch()
         # of an adapted net, a mean of the weights that it ends with and of its source's is kept
-        averaged = adapting and run.select in ("inner", "last")
+        averaged = adapting and run.select != "paper"
         rule = "last" if averaged else run.select
         model = select_model(fold, rule, schedule, record.fold_sha, shapes)
         if averaged:
