@@ -115,6 +115,15 @@ def source_images(fold: Path) -> set[str]:
     return read_images(fold / SOURCE_IMAGES) if (fold / SOURCE_IMAGES).exists() else set()
 
 
+def known_images(folds: Iterable[Path]) -> set[str]:
+    """Checksums of all images of the sets that nets, and the nets they were adapted from, were built with.
+
+    A run that was trained by hand may keep none.
+    """
+    files = [path for fold in folds for path in (fold.parent / IMAGES, fold / SOURCE_IMAGES) if path.exists()]
+    return set().union(*map(read_images, files))
+
+
 def write_source_images(fold: Path, seen: Iterable[str]) -> None:
     """Keep what a fold's source net had learned from, for whoever adapts or validates this one."""
     write_text(fold / SOURCE_IMAGES, "".join(f"{value}\n" for value in sorted(seen)))

@@ -70,12 +70,13 @@ class ImageResult(msgspec.Struct):
     unreadable: list[Damage] = []
     not_screened: list[Damage] = []  # tiles that were given up
     nuclei_skipped: int = 0  # too near to what is unreadable
+    trained: bool = False  # whether the net's own data set has the image
 
     @classmethod
     def of(cls, plan: ImagePlan) -> "ImageResult":
         """The result of an image before its cells are counted."""
         given = (plan.settings.threshold, plan.nuclei_file)
-        return cls(plan.name, plan.image_sha, plan.width, plan.height, plan.mpp, plan.key, *given)
+        return cls(plan.name, plan.image_sha, plan.width, plan.height, plan.mpp, plan.key, *given, trained=plan.trained)
 
     def add(self, part: Part) -> None:
         """Count a tile's cells."""

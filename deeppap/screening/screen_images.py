@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from data_prep.image_hashes import known_images
 from data_prep.pixel_size import same_pixel
 from deeppap.io.errors import FieldError, ListError, UserError
 from deeppap.io.files import remove
@@ -11,6 +13,7 @@ from deeppap.io.machine import TimeLimitError, time_limit
 from deeppap.io.progress import progress
 from deeppap.records.run_folder import locked
 from deeppap.screening.open_image import open_image, require_unchanged
+from deeppap.screening.outputs.pages import trained_text
 from deeppap.screening.plan import ImagePlan, Settings, plan_image
 from deeppap.screening.results import (
     Failed,
@@ -62,7 +65,7 @@ def screen_images(
                 with suppress(OSError):  # somebody has put a file there
                     out.rmdir()
             raise
-        failed = _run_missing(work, run or run_here)
+        failed = _run_missing(work, run or run_here, say)
         results = write_results(out, work, outputs or Outputs(), failed)
         # the parts of an incomplete screening spare the next call what was done
         if not keep_parts and not failed:
@@ -85,8 +88,8 @@ def plan_images(
 
     Raises UserError if an image cannot be screened; of several images, a `ListError` that names each such image.
     """
-    work, unusable = [], []
-    for path in paths:
+    work, unusable, known = [], [], known_images(map(Path, settings.folds))
+    for path in progress(paths, desc="open", unit="image"):
         try:
             image = open_image(str(path))
             plan = plan_image(path, image, settings, out / PARTS, mpp, nuclei)
@@ -96,6 +99,7 @@ def plan_images(
                     do = "Screen it by itself, or leave `mpp` out for it."
                     raise UserError(path, f"an image of the pixel size `mpp` {mpp:g}", f"{image.slide.mpp:g} um", do)
                 say(f"!! {path}: {line} !!")
+            plan = replace(plan, trained=image.pixels_sha in known)
             # the tissue is found even if given nuclei do not need it: it reads the whole image once
             work.append((plan, plan.tiles(image.tissue)))
             require_unchanged(plan, image)
@@ -107,6 +111,8 @@ def plan_images(
             unusable.append(error)
     if unusable:
         raise _cannot_screen(unusable, len(paths))
+    if trained := sum(plan.trained for plan, _ in work):
+        say(f"!! {trained_text(trained, len(work))} !!")
     return work
 
 
@@ -145,10 +151,11 @@ def run_here(pairs: Sequence[tuple[ImagePlan, Box]], done: Callable[[int], None]
     return failed
 
 
-def _run_missing(work: Work, run: Callable) -> Failed:
+def _run_missing(work: Work, run: Callable, say: Callable[[str], None]) -> Failed:
     """Run every tile that has no part yet, under a progress bar."""
     missing = [(plan, tile) for plan, tiles in work for tile in tiles if not plan.part(tile).exists()]
-    total = 0
+    total, noun = 0, "image" if len(work) == 1 else "images"
+    say(f"{len(work)} {noun}, {len(missing)} tiles to screen")
     with progress(total=len(missing), desc="screen", unit="tile") as bar:
 
         def done(cells: int) -> None:

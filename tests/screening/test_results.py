@@ -8,11 +8,13 @@ from pathlib import Path
 import cv2
 import pytest
 
+from data_prep.image_hashes import IMAGES, SOURCE_IMAGES, pixel_sha256
 from deeppap.io.errors import UserError
 from deeppap.screening import results, screen_tile
 from deeppap.screening import screen_images as screen_images_module
-from deeppap.screening.results import Outputs, ScreenRecord, require_nothing_overwritten
-from deeppap.screening.screen_images import run_here, screen_images
+from deeppap.screening.outputs.pages import trained_text
+from deeppap.screening.results import Outputs, ScreenRecord, require_nothing_overwritten, write_results
+from deeppap.screening.screen_images import plan_images, run_here, screen_images
 from tests.support.pictures import plain
 from tests.support.screening import MPP, settings_for, write_tiff
 
@@ -121,12 +123,31 @@ def test_given_nuclei_are_named(settings, images, tmp_path):
     assert not (tmp_path / "out/parts").exists()
 
 
+def test_images_that_the_net_was_built_with_are_named(settings, images, tmp_path):
+    """By their pixels, whatever the file is called; those of the net that it was adapted from count too."""
+    fold = tmp_path / "run/fold0"
+    fold.mkdir(parents=True)
+    again = tmp_path / "again.tif"
+    write_tiff(again, cv2.imread(str(images[1])))
+    for path, image in ((fold.parent / IMAGES, images[1]), (fold / SOURCE_IMAGES, images[2])):
+        path.write_text(f"{pixel_sha256(cv2.imread(str(image)))}\n")
+    said = []
+    work = plan_images([images[0], again, images[2]], tmp_path / "out", replace(settings, folds=(str(fold),)), MPP)
+    assert [plan.trained for plan, _ in work] == [False, True, True]
+    screen_images([again], tmp_path / "out", settings, MPP, say=said.append)
+    line = trained_text(1, 1)[1:]
+    assert line not in (tmp_path / "out/gallery.html").read_text() and line not in " ".join(said)
+    plan, tiles = work[1]
+    write_results(tmp_path / "out", [(plan, tiles)], failed=dict.fromkeys([(plan, tile) for tile in tiles], "-"))
+    assert line in (tmp_path / "out/gallery.html").read_text()
+
+
 def test_pixel_size_that_contradicts_a_file(settings, tmp_path):
     said, slides = [], [tmp_path / f"{name}.tif" for name in "ab"]
     for path in slides:
         write_tiff(path, plain((300, 300, 3), 225), mpp=0.5)
     screen_images(slides[:1], tmp_path / "one", settings, MPP, say=said.append)
-    assert len(said) == 1 and "0.5 um" in said[0] and "0.201" in said[0]
+    assert "0.5 um" in said[0] and "0.201" in said[0]
     with pytest.raises(UserError, match="`mpp` 0.201, found 0.5 um"):
         screen_images(slides, tmp_path / "both", settings, MPP)
     screen_images(slides, tmp_path / "both", settings, 0.501)

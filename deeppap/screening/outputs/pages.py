@@ -161,6 +161,7 @@ class Gallery:
             results=results,
             cells=sum(r.cells for r in results),
             abnormal=sum(r.abnormal for r in results),
+            marked=sum(r.out_of_distribution or 0 for r in results),
             shown=len(self.cells),
             threshold=self.threshold,
             threshold_words=short(self.threshold),
@@ -216,7 +217,15 @@ def neither_text(counts: Mapping[str, int]) -> str:
 def banners(settings: Settings, results: Sequence["ImageResult"]) -> list[str]:
     """The lines above everything: why the net is doubted, and that its scores are not for such cells."""
     said = [*(f"{doubt}." for doubt in settings.doubts), *settings.not_adapted]
+    if trained := sum(result.trained for result in results):
+        said.append(trained_text(trained, len(results)))
     return [capital(line) for line in said] + ([line] if (line := ood_banner(results)) else [])
+
+
+def trained_text(trained: int, images: int) -> str:
+    """What a screening says of images that the net's own data set has."""
+    which = "this image is" if images == 1 else f"{trained} of {images} images are"
+    return f"{which} of the set that the net was trained and tested on: it scores new images less well."
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:
