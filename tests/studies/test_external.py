@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace as with_fields
 
 from data_prep.dataset import open_dataset
+from data_prep.image_hashes import fold_images
 from data_prep.manifest import read_manifest
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
@@ -23,6 +24,7 @@ from deeppap.studies.external import (
     ExternalOptions,
     as_seen,
     auc_by_mark,
+    learned_images,
     require_one_training,
     require_replaceable,
     validate,
@@ -92,6 +94,18 @@ def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, p
     manifest = write_manifest(tmp_path / "set/cells.csv", [["renamed.png", *cell.centre, "NILM"]])
     words = ["--net", trained_fold, "--gpu", "none"]
     assert "renamed.png" in run_tool(checkout, "validate", manifest, *words, status=2).stderr
+
+
+def test_test_cells_judge_a_net_only_if_their_fields_were_kept_apart(two_nets):
+    rows = fold_images(two_nets[0].folder)
+    test, train = ({value for _, part, value in rows if part in parts} for parts in (["test"], ["train", "inner"]))
+
+    def refused(protocol, select):
+        run = with_fields(two_nets[0].run, protocol=protocol, select=select)
+        return learned_images(replace(two_nets[0], run=run))
+
+    assert refused("field", "last") == refused("field", "inner") == train
+    assert refused("field", "paper") == refused("cell", "inner") == test | train
 
 
 @pytest.fixture
