@@ -19,8 +19,7 @@ from deeppap.io.caffe_messages import prototxt_folder, read_binary
 from deeppap.io.progress import progress
 from deeppap.phantom.cell_set import make_phantom
 from deeppap.phantom.slide import BLOCK, CELLS, make_slide
-from deeppap.records import Request
-from deeppap.records.provenance import machine
+from deeppap.records import Machine, Request
 from deeppap.training.snapshots import TRAIN_LMDB
 
 GRID = Grid(10, 10)
@@ -39,7 +38,7 @@ def options(doc: str) -> argparse.Namespace:
     parser.add_argument("--smallest", action="store_true", help="the smallest sizes, only to see that it runs")
     args = parser.parse_args()
     os.environ.setdefault("GLOG_minloglevel", "2")
-    load, where = os.getloadavg()[0], machine()
+    load, where = os.getloadavg()[0], Machine.here()
     print(doc.splitlines()[0])
     print(f"{where.processor}, {where.cores} cores, {where.system}; load before: {load:.2f}")
     peak = gemm_peak(256 if args.smallest else 2048)

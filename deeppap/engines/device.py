@@ -9,7 +9,7 @@ from types import ModuleType
 
 from deeppap.io.errors import FieldError
 from deeppap.io.machine import extra, wanted_threads
-from deeppap.records.provenance import machine
+from deeppap.records import Machine
 
 # every engine with its precisions; Caffe is the reference that the others are compared with
 ENGINES = {"caffe": ("float32",), "openvino": ("float32", "bfloat16"), "onnxruntime": ("float32",)}
@@ -68,7 +68,7 @@ class Device:
     @property
     def processor(self) -> str:
         """The processor and the number of threads."""
-        return f"CPU, {machine().processor}, {wanted_threads()} threads"
+        return f"CPU, {Machine.here().processor}, {wanted_threads()} threads"
 
     def gpu_name(self, number: int) -> str:
         """A GPU's name, or its number if the driver does not list it."""
@@ -138,7 +138,7 @@ def require_engine(engine: str, precision: str) -> None:
     if engine != "caffe" and importlib.util.find_spec(engine) is None:
         raise FieldError("engine", f"the package {engine}", "none", "Run make engines.")
     if precision == "bfloat16" and not has_bfloat16():
-        found = f"{machine().processor}, which has none"
+        found = f"{Machine.here().processor}, which has none"
         raise FieldError(
             "precision", "a processor with bfloat16 (AVX-512 BF16 or AMX)", found, "Leave `precision` out."
         )

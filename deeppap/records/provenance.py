@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from deeppap.io.caffe_messages import ROOT
-from deeppap.io.machine import usable_cores
 from deeppap.records.structs import Machine
 
 ROOMS = ("data_prep", "deeppap")
@@ -32,7 +31,7 @@ def provenance() -> dict[str, Any]:
     versions = {name: _version(name) for name in packages}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
+        "machine": Machine.here(),
         "versions": {"python": platform.python_version(), **versions, "project": _commit()},
     }
 
@@ -43,15 +42,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return version(f"{package}-headless")
-
-
-def machine() -> Machine:
-    """Processor, cores and system of the computer that runs this."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    processor = models[0] if models else platform.machine()
-    return Machine(processor=processor, cores=usable_cores(), system=platform.platform())
 
 
 def _commit() -> str:

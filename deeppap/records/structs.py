@@ -1,5 +1,6 @@
 """What a user asks of a run, and the records: what a run, its folds, their nets and their scores remember."""
 
+import platform
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -7,6 +8,7 @@ import msgspec
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import digest, sha256_file
+from deeppap.io.machine import usable_cores
 from deeppap.records.record import Count, Inside, Record, Sha, Some, inside, read_record, write_record
 
 PROTOCOLS = ("cell", "field")
@@ -74,6 +76,15 @@ class Machine(Facts, frozen=True, kw_only=True):
     processor: str
     cores: int
     system: str
+
+    @classmethod
+    def here(cls) -> Self:
+        """The one that runs this."""
+        path = Path("/proc/cpuinfo")
+        lines = path.read_text().splitlines() if path.exists() else []
+        models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+        processor = models[0] if models else platform.machine()
+        return cls(processor=processor, cores=usable_cores(), system=platform.platform())
 
 
 class SetRecord(Facts, frozen=True, kw_only=True):

@@ -13,8 +13,7 @@ from data_prep.views import PATCH
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError
 from deeppap.io.files import sha256_file
-from deeppap.records import FoldRecord, ModelRecord, RunRecord, ScoreRecord
-from deeppap.records.provenance import machine
+from deeppap.records import FoldRecord, Machine, ModelRecord, RunRecord, ScoreRecord
 from deeppap.records.run_folder import locked
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.score_cells import CellScore, all_scores, judged_cells, score_cells
@@ -79,7 +78,7 @@ def evaluate_fold(
             precision=precision_of(device),
             device=engine.hardware,
             caffe=device.describe(),
-            machine=machine(),
+            machine=Machine.here(),
             seconds_per_cell=seconds / len(cells),
             crops_per_second=len(cells) * choice.count * crops / seconds,
             weights=str(model.weights),

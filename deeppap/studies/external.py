@@ -27,8 +27,7 @@ from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file
-from deeppap.records import ExternalRecord, NetRecord, RunRecord, ScoreRecord, SplitRecord
-from deeppap.records.provenance import machine
+from deeppap.records import ExternalRecord, Machine, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
 from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels
 from deeppap.scoring.evaluate_fold import file_suffix, precision_of
@@ -334,7 +333,7 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
         engine=found.device.engine,
         precision=precision_of(found.device),
         device=found.device.scores_on,
-        machine=machine(),
+        machine=Machine.here(),
         weights=str(found.models[0].weights) if one else None,
         weights_sha=found.weights_shas[0] if one else digest(found.weights_shas),
         fold_sha=folds[0] if one else digest(folds),

@@ -128,7 +128,7 @@ def ran(place, tool, *words):
 @pytest.mark.parametrize(
     ("tool", "words", "most"),
     [
-        ("evaluate", ["--views", 1, "--crops", 1], 44),
+        ("evaluate", [], 44),
         ("screen", ["field.png", "--mpp", MPP, "--training-mpp", 0.2, "--views", 1, "--crops", 1, "--out", "out"], 69),
     ],
 )
