@@ -12,6 +12,8 @@ from deeppap.screening.cells import ScreenedCell
 from deeppap.screening.plan import ImagePlan, Settings, settings_of
 
 MPP = 0.201  # micrometres a pixel of the phantom's fields
+LEVELS = (1, 2, 4)  # how much smaller the levels of a slide are
+SCN = "http://www.leica-microsystems.com/scn/2010/10/01"
 
 
 def settings_for(fold: Path, tile: int = 2048, **more) -> Settings:
@@ -51,12 +53,38 @@ def write_tiff(path: Path, image: np.ndarray, mpp: float | None = MPP, **options
 
 def write_pyramid(path: Path, image: np.ndarray, mpp: float = MPP, **options) -> Path:
     """A tiled pyramid of an image, BGR: full size, a half and a quarter."""
-    options = {"tile": (128, 128), "photometric": "rgb", "metadata": None, **options}
     with tifffile.TiffWriter(path) as writer:
-        for shrink in (1, 2, 4):
-            small = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
-            size = {"resolution": (1e4 / mpp / shrink, 1e4 / mpp / shrink), "resolutionunit": "CENTIMETER"}
-            writer.write(np.ascontiguousarray(small[..., ::-1]), subfiletype=int(shrink > 1), **size, **options)
+        _write_levels(writer, image, mpp, **options)
+    return path
+
+
+def _write_levels(writer: tifffile.TiffWriter, image: np.ndarray, mpp: float, **options) -> None:
+    options = {"tile": (128, 128), "photometric": "rgb", "metadata": None, **options}
+    for shrink in LEVELS:
+        small = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+        size = {"resolution": (1e4 / mpp / shrink, 1e4 / mpp / shrink), "resolutionunit": "CENTIMETER"}
+        writer.write(np.ascontiguousarray(small[..., ::-1]), subfiletype=int(shrink > 1), **size, **options)
+
+
+def write_scn(path: Path, size: tuple[int, int], areas: dict[tuple[int, int], np.ndarray], mpp: float = MPP) -> Path:
+    """A Leica slide of (width, height) of which the scanner took pictures, BGR, at some places (x, y) alone."""
+    whole = np.full((size[1] // 8, size[0] // 8, 3), 255, np.uint8)  # a small picture of all, which OpenSlide asks for
+    pictures = [((0, 0), size, whole), *((place, area.shape[1::-1], area) for place, area in areas.items())]
+    images = ""
+    for number, (place, extent, picture) in enumerate(pictures):
+        view = {"sizeX": extent[0], "sizeY": extent[1], "offsetX": place[0], "offsetY": place[1]}
+        view = " ".join(f'{name}="{round(1000 * mpp * pixels)}"' for name, pixels in view.items())  # nanometres
+        sizes = [(level, *(n // shrink for n in picture.shape[1::-1])) for level, shrink in enumerate(LEVELS)]
+        pixels = "".join(f'<dimension ifd="{3 * number + n}" sizeX="{w}" sizeY="{h}"/>' for n, w, h in sizes)
+        light = "<illuminationSettings><illuminationSource>brightfield</illuminationSource></illuminationSettings>"
+        lens = "<objectiveSettings><objective>40</objective></objectiveSettings>"
+        settings = f"<scanSettings>{lens}{light}</scanSettings>"
+        images += f"<image><view {view}/><pixels>{pixels}</pixels>{settings}</image>"
+    all_of_it = " ".join(f'size{axis}="{round(1000 * mpp * pixels)}"' for axis, pixels in zip("XY", size, strict=True))
+    xml = f'<scn xmlns="{SCN}"><collection {all_of_it}>{images}</collection></scn>'
+    with tifffile.TiffWriter(path, bigtiff=True) as writer:
+        for number, (*_, picture) in enumerate(pictures):
+            _write_levels(writer, picture, mpp, description="" if number else xml, compression="zlib")
     return path
 
 

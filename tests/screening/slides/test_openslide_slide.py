@@ -1,16 +1,17 @@
-"""Scanners' formats through OpenSlide, on an SVS made here."""
+"""Scanners' formats through OpenSlide, on an SVS and an SCN made here."""
 
 import numpy as np
 import pytest
 
 from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.detector import NucleusDetector
 from deeppap.screening.nuclei.regions import background_of
+from deeppap.screening.open_image import open_image
 from deeppap.screening.slides import openslide_slide
 from deeppap.screening.slides.open_slide import open_slide
-from deeppap.screening.slides.overview import overview
 from deeppap.screening.slides.slide import Box
 from tests.support.drawn_field import draw_field
-from tests.support.screening import spoil_segment, write_pyramid
+from tests.support.screening import spoil_segment, write_pyramid, write_scn
 
 pytest.importorskip("openslide", reason="make slides")
 APERIO = "Aperio Image Library v11.2.1\r\n640x480 [0,0 640x480] (128x128) JPEG/RGB Q=95|AppMag = 40|MPP = 0.2010"
@@ -25,6 +26,19 @@ def image():
 def svs(tmp_path, image):
     options = {"compression": "jpeg", "compressionargs": {"level": 95}, "description": APERIO}
     return write_pyramid(tmp_path / "slide.svs", image, **options)
+
+
+@pytest.fixture(scope="module")
+def stained():
+    """Pictures by their places on a slide, on glass that is not white."""
+    fields = [np.rint(draw_field(seed)[0] * (0.8, 0.92, 0.9)).astype(np.uint8) for seed in (1, 2)]
+    return dict(zip(((200, 100), (1700, 900)), fields, strict=True))
+
+
+@pytest.fixture
+def scn(tmp_path, stained):
+    """A slide of which Leica's scanner skipped most."""
+    return write_scn(tmp_path / "slide.scn", (2600, 1700), stained)
 
 
 def test_box_equals_image(svs, image):
@@ -49,27 +63,45 @@ def test_corrupt_tile_is_reported_and_the_rest_is_read(svs, image):
 
 
 @pytest.mark.parametrize("readable", [True, False], ids=["", "smallest-level-damaged"])
-def test_unscanned_area_is_bare_glass(svs, image, readable, monkeypatch):
-    """Formats such as MRXS leave out what the scanner skipped; no file of them can be written here."""
-    slide = open_slide(svs)
+def test_unscanned_area_is_bare_glass(scn, stained, readable, monkeypatch):
+    slide = open_slide(scn)
+    whole = Box(0, 0, *slide.levels[0])
+    assert slide.slide.properties["openslide.vendor"] == "leica"
+    scanned = np.zeros(slide.levels[0][::-1], bool)
+    for (x, y), field in stained.items():
+        scanned[y : y + field.shape[0], x : x + field.shape[1]] = True
+    alpha = np.asarray(slide.slide.read_region((0, 0), 0, slide.levels[0]))[..., 3]
+    assert np.array_equal(alpha, 255 * scanned)
     read = type(slide.slide).read_region
 
-    def half_scanned(self, place, level, size):
-        if not readable and level == len(slide.levels) - 1:
+    def damaged(self, place, level, size):
+        if level == len(slide.levels) - 1:
             raise slide.library.OpenSlideError("damaged")
-        picture = read(self, place, level, size)
-        left = max(0, 320 - place[0]) // round(slide.slide.level_downsamples[level])
-        picture.paste((0, 0, 0, 0), (0, 0, min(left, size[0]), size[1]))
-        return picture
+        return read(self, place, level, size)
 
-    monkeypatch.setattr(type(slide.slide), "read_region", half_scanned)
-    found, damages = slide.read(Box(0, 0, 640, 480))
+    if not readable:
+        monkeypatch.setattr(type(slide.slide), "read_region", damaged)
+    found, damages = slide.read(whole)
     assert damages == [] and found.flags.c_contiguous
-    glass = np.percentile(image[:, 320:].reshape(-1, 3), 95, axis=0)
-    assert np.abs(found[:, :320].astype(int) - glass).max() < 8
-    assert np.abs(found[:, 320:].astype(int) - image[:, 320:]).mean() < 3
-    seen = background_of(overview(slide, 160)[0])
-    assert abs(seen - background_of(image)) < 4
+    fields = np.concatenate([field.reshape(-1, 3) for field in stained.values()])
+    assert np.abs(found[~scanned].astype(int) - np.percentile(fields, 95, axis=0)).max() < 4
+    for (x, y), field in stained.items():
+        assert np.array_equal(found[y : y + field.shape[0], x : x + field.shape[1]], field)
+
+
+def test_nuclei_of_a_slide_with_gaps_are_those_of_its_pictures_alone(scn, stained):
+    image, detector = open_image(str(scn)), NucleusDetector()
+    assert image.glass == pytest.approx(background_of(next(iter(stained.values()))), abs=4)
+    pixels, _ = image.slide.read(Box(0, 0, *image.slide.levels[0]))
+    found = [(n.x, n.y) for n in detector.detect(pixels, image.slide.mpp, image.glass)]
+    alone = [n.moved(*at) for at, field in stained.items() for n in detector.detect(field, image.slide.mpp)]
+    alone = np.array([(n.x, n.y) for n in alone])
+    assert len(found) == len(alone) > 15
+    distances = np.linalg.norm(np.array(found)[:, None] - alone, axis=2)
+    assert distances.min(axis=0).max() < 3  # pixels: 0.6 micrometres
+    assert image.tissue.at(*alone.T).all()
+    x, y = np.array([(1300, 850), (50, 50), (1300, 300), (2500, 500), (500, 1500)]).T  # none of them was scanned
+    assert not image.tissue.at(x, y).any()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
@@ -81,15 +113,14 @@ def test_truncated_slide_is_refused(svs, share):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("more", "origin"), [({"width": "500", "height": "400"}, (96, 64)), ({}, (0, 0))])
-def test_origin_is_where_scanning_began(svs, monkeypatch, more, origin):
-    """Formats such as MRXS tell; no file of them can be written here. QuPath crops by all four bounds or by none."""
+@pytest.mark.parametrize(("left_out", "origin"), [("", (200, 100)), ("openslide.bounds-width", (0, 0))])
+def test_origin_is_where_scanning_began(scn, monkeypatch, left_out, origin):
+    """QuPath crops by all four bounds or by none."""
     import openslide
 
-    bounds = {f"openslide.bounds-{name}": value for name, value in ({"x": "96", "y": "64"} | more).items()}
-    facts = dict(openslide.OpenSlide(str(svs)).properties) | bounds
+    facts = {name: value for name, value in openslide.OpenSlide(str(scn)).properties.items() if name != left_out}
     monkeypatch.setattr(openslide.OpenSlide, "properties", facts)
-    assert open_slide(svs).origin == origin
+    assert open_slide(scn).origin == origin
 
 
 @pytest.mark.parametrize(
