@@ -1,5 +1,6 @@
 """Scoring where Caffe is not built, as `make score` sets it up: a bare environment without Caffe's module."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -30,31 +31,40 @@ def python(tmp_path_factory):
     return place / "bin/python"
 
 
-def run(python: Path, place: Path, tool: str, *words: object) -> subprocess.CompletedProcess:
+# the tools in one process, which loads their libraries once
+RUN = """
+import json, sys
+from pathlib import Path
+from tests.support.checkout import run_here
+print(json.dumps([vars(run_here([f"tools/{tool}.py", *words], Path(), {})) for tool, *words in json.load(sys.stdin)]))
+"""
+
+
+def run(python: Path, place: Path, *calls: tuple) -> list[dict]:
+    """What each call, a tool with its words, ended with and printed."""
     environment = {**os.environ, "DEEPPAP_PYTHON": "1"}
-    command = [python, f"tools/{tool}.py", *map(str, words)]
-    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
+    given = json.dumps([[*map(str, words)] for words in calls])
+    done = subprocess.run([python, "-c", RUN], cwd=place, env=environment, input=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("tool", ["evaluate", "classify", "screen"])
-def test_other_engines_score_without_caffe(python, copy_of, trained_fold, phantom, tool):
+def test_other_engines_score_without_caffe_and_what_needs_it_says_so(python, copy_of, trained_fold, phantom):
     place, fold = copy_of(trained_fold, "scores*", "view_scores*")
     image = next(phantom.glob("*/*.BMP"))
     shutil.copytree(phantom.parent, place / "set", dirs_exist_ok=True)
-    words = {
-        "evaluate": (),
-        "classify": (image, "--centre", "40,40", "--views", "1"),
-        "screen": (image, "--mpp", "0.201", "--training-mpp", "0.201", "--views", "1", "--out", "screened"),
-    }[tool]
-    done = run(python, place, tool, *words, "--net", fold)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(("tool", "option"), [("evaluate", "--engine=caffe"), ("train", "--from-scratch")])
-def test_what_needs_caffe_says_so_in_one_line(python, copy_of, trained_fold, tool, option):
-    place, fold = copy_of(trained_fold, "scores*", "view_scores*", "model.json")
-    done = run(python, place, tool, "--net", fold, option)
-    assert done.returncode == 2
-    assert "make caffe" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    scored = run(
+        python,
+        place,
+        ("evaluate", "--net", fold),
+        ("classify", image, "--centre", "40,40", "--views", "1", "--net", fold),
+        ("screen", image, "--mpp", 0.201, "--training-mpp", 0.201, "--views", 1, "--out", "screened", "--net", fold),
+    )
+    assert [one["returncode"] for one in scored] == [0, 0, 0], scored
+    assert list(fold.glob("scores-*.csv")) and (place / "screened/cells.csv").exists()
+    (fold / "model.json").unlink()
+    refused = run(
+        python, place, ("evaluate", "--net", fold, "--engine=caffe"), ("train", "--net", fold, "--from-scratch")
+    )
+    for one in refused:
+        assert one["returncode"] == 2 and "make caffe" in one["stderr"] and one["stderr"].strip().count("\n") == 0, one
