@@ -10,11 +10,12 @@ import pytest
 
 from data_prep.fold_data import sources
 from data_prep.patch_lmdb import write_patch_lmdb
+from data_prep.prepare import prepare_fold
 from data_prep.profiles import run_profile
 from deeppap.io import files
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_json
-from deeppap.records import RunRecord, SplitRecord
+from deeppap.records import Request, RunRecord, SplitRecord
 from deeppap.report.report import write_report
 from deeppap.scoring.results import load_run
 from deeppap.training import train_fold as training
@@ -22,6 +23,7 @@ from deeppap.training.download import download
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.checkout import make_checkout
 from tests.support.fault_tools import final_names, leftovers
+from tests.support.own_cells import write_manifest
 from tests.support.synthetic_run import write_synthetic_run
 
 
@@ -73,13 +75,13 @@ def test_snapshots_that_cannot_fit_are_refused_beforehand(small_disk, untrained,
 
 
 def test_a_disk_that_fills_up_while_caffe_writes_its_snapshot(
-    small_disk, untrained, source_weights, no_foresight, monkeypatch
+    small_disk, tmp_path, source_weights, no_foresight, monkeypatch
 ):
-    _, fold = untrained
-    disk = small_disk(64 << 20)
+    """Ten cells are three iterations, and 8 MB of views: less than a model of 40 MB is left of the disk."""
+    disk = small_disk(40 << 20)
     monkeypatch.chdir(disk.folder)
-    shutil.copytree(fold.parent, disk.folder / "run")
-    fold = disk.folder / "run/fold0"
+    request = Request(data=(str(write_manifest(tmp_path / "cells", 5, 5)),), profile="smallest")
+    fold, _ = prepare_fold(request, 0, 1, "run", disk.folder, lambda _: None)
     options, said = TrainOptions(source_weights), []
     with pytest.raises(UserError) as caught:
         train_fold(fold, options, said.append)
@@ -87,8 +89,8 @@ def test_a_disk_that_fills_up_while_caffe_writes_its_snapshot(
     assert not (fold / "model.json").exists(), "a cut snapshot was selected"
     disk.resize(256 << 20)
     model = train_fold(fold, options, said.append)
-    assert any(line.startswith("passing over iteration 9") for line in said), said
-    assert model.iteration == 9
+    assert any(line.startswith("passing over iteration 3") for line in said), said
+    assert model.iteration == 3
     assert sha256_file(fold / model.snapshot) == model.weights_sha
 
 
