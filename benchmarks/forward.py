@@ -107,7 +107,7 @@ def torch_net(model: Path, data, precision: str):
     weights = layers_of(read_binary(model, "NetParameter", "Give a .caffemodel.")).values()
     layers = [layer for layer in net if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer, blobs in zip(layers, weights, strict=True):
-        layer.weight.data, layer.bias.data = (torch.from_numpy(blob_array(blob)) for blob in blobs)
+        layer.weight.data, layer.bias.data = (torch.from_numpy(blob_array(blob).copy()) for blob in blobs)
     if precision == "float32":
         return net, data
     # channels last is how PyTorch is fast at bfloat16

@@ -16,8 +16,8 @@ import numpy as np
 from google.protobuf.message import Message
 
 from deeppap.engines.deploy import Deploy, read_deploy
-from deeppap.engines.weights_file import check_weights, layers_of
-from deeppap.io.caffe_messages import blob_values, prototxt_file
+from deeppap.engines.weights_file import check_weights
+from deeppap.io.caffe_messages import prototxt_file
 from deeppap.io.errors import UserError
 
 TEST = 1  # a Phase of caffe.proto
@@ -55,11 +55,11 @@ class CaffeNet:
         self.blobs, self.params = self.net.blobs, self.net.params
         if weights is not None:
             shapes = {name: [list(blob.data.shape) for blob in blobs] for name, blobs in self.params.items()}
-            stored = layers_of(check_weights(weights, shapes, do, sha256))
+            stored = check_weights(weights, shapes, do, sha256).values
             for name, blobs in self.params.items():
                 # the 2014 format has other shapes for the same values, in the same order
                 for blob, values in zip(blobs, stored[name], strict=True):
-                    blob.data.ravel()[...] = blob_values(values)
+                    blob.data.ravel()[...] = values
 
     def _set_mode(self) -> None:
         import caffe

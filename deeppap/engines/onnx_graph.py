@@ -13,7 +13,7 @@ from onnx import helper, load_model_from_string, numpy_helper
 
 from deeppap.engines.deploy import Deploy, read_deploy, require_blob
 from deeppap.engines.net_geometry import Shapes, net_shapes, window_of
-from deeppap.engines.weights_file import blob_array, check_weights, layers_of
+from deeppap.engines.weights_file import check_weights
 from deeppap.io.errors import UserError
 
 OPSET, IR = 17, 8  # of 2022, so that every runtime of today reads it
@@ -49,13 +49,13 @@ def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -
     """
     net = with_named_outputs(deploy)
     blobs, params = net_shapes(net)
-    stored = layers_of(check_weights(weights, params, "Give the model that belongs to this net.", sha256))
+    stored = check_weights(weights, params, "Give the model that belongs to this net.", sha256).values
     build = Builder()
     for layer in net.layer:
         # the 2014 format stores shapes of four axes, so the net's own shape is used
         shapes = params.get(layer.name, [])
-        values = [blob_array(blob) for blob in stored.get(layer.name, [])]
-        arrays = [array.reshape(shape) for array, shape in zip(values, shapes, strict=False)]
+        values = stored.get(layer.name, [])
+        arrays = [array.reshape(shape) for array, shape in zip(values, shapes, strict=True)]
         _add_layer(layer, arrays, blobs, build)
     # the ends of the graph: what no layer makes, and what no layer takes
     taken = {name for layer in net.layer for name in layer.bottom}

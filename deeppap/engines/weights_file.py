@@ -1,6 +1,7 @@
 """Reading a .caffemodel so far as to know that it is whole and fits a net."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from google.protobuf.message import Message
@@ -28,7 +29,14 @@ def blob_array(blob: Message) -> np.ndarray:
     return blob_values(blob).reshape(blob_shape(blob))
 
 
-def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = None) -> Message:
+class Weights(NamedTuple):
+    """A .caffemodel, and the values of the layers that were expected of it, each float32 (n,)."""
+
+    net: Message
+    values: dict[str, list[np.ndarray]]
+
+
+def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = None) -> Weights:
     """Read a .caffemodel and require that it holds `expected` layers whole, in shape and finite.
 
     A file cut at a message boundary parses, with layers missing; Caffe would then train those from
@@ -44,19 +52,20 @@ def check_weights(path: Path, expected: Shapes, do: str, sha256: str | None = No
     if missing:
         others = ", ".join(list(have)[:12]) or "no layer at all"
         raise UserError(path, f"weights of {', '.join(missing)}", f"only {others}", do)
+    values = {}
     for name, shapes in expected.items():
         found = [blob_shape(blob) for blob in have[name]]
         if len(found) != len(shapes) or any(_trim(a) != _trim(b) for a, b in zip(found, shapes, strict=True)):
             raise UserError(path, f"{name} of shape {_text(shapes)}", _text(found), do)
-        for blob, shape in zip(have[name], shapes, strict=True):
-            values = blob_values(blob)
-            if values.size != np.prod(shape):
-                raise UserError(path, f"{np.prod(shape)} values in {name}", f"{values.size}", do)
+        values[name] = [blob_values(blob) for blob in have[name]]
+        for numbers, shape in zip(values[name], shapes, strict=True):
+            if numbers.size != np.prod(shape):
+                raise UserError(path, f"{np.prod(shape)} values in {name}", f"{numbers.size}", do)
             # a diverged training writes such files, and every score of it would be NaN or 0.5
-            if not np.isfinite(values).all():
-                bad = int((~np.isfinite(values)).sum())
+            if not np.isfinite(numbers).all():
+                bad = int((~np.isfinite(numbers)).sum())
                 raise UserError(path, f"finite numbers in {name}", f"{bad} that are NaN or infinite", do)
-    return net
+    return Weights(net, values)
 
 
 def _trim(shape: list[int]) -> list[int]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from data_prep.cells import Cell
 from deeppap.engines.crops import crop_views
-from deeppap.engines.weights_file import blob_array, check_weights, layers_of
+from deeppap.engines.weights_file import check_weights
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_arrays
 from deeppap.scoring.cell_views import render_views
@@ -41,7 +41,7 @@ def _source_filters(model: TrainedModel, filters: np.ndarray) -> np.ndarray | No
     path, shape = Path(recipe.weights.path), filters.shape
     try:
         # a record from elsewhere may name any path: it is read only as what the record says that it is
-        net = check_weights(path, {"conv1": [list(shape), [shape[0]]]}, "", recipe.weights_sha)
+        source = check_weights(path, {"conv1": [list(shape), [shape[0]]]}, "", recipe.weights_sha)
     except UserError:
         return None
-    return blob_array(layers_of(net)["conv1"][0]).reshape(shape)
+    return source.values["conv1"][0].reshape(shape)

@@ -59,7 +59,7 @@ def check_source_weights(path: Path, shapes: Shapes) -> None:
     # Caffe copies weights by the names of the layers, whatever the learning rates
     source = read_prototxt(ROOT / "prototxt/caffenet/deploy.prototxt", "NetParameter")
     transferred = shapes.keys() & {layer.name for layer in source.layer}
-    net = check_weights(path, {name: blobs for name, blobs in shapes.items() if name in transferred}, GET_WEIGHTS)
+    net = check_weights(path, {name: blobs for name, blobs in shapes.items() if name in transferred}, GET_WEIGHTS).net
     names = {layer.name for layer in [*net.layers, *net.layer] if layer.blobs}
     # a file that holds the new layers too is a snapshot: `-weights` would copy them without a word
     new = sorted((shapes.keys() - transferred) & names)

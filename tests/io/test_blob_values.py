@@ -15,7 +15,7 @@ def test_the_values_are_protobufs_own_to_the_bit():
     blob.data.extend(ODD)
     blob.diff.extend([9.0])  # another packed field
     found = blob_values(blob)
-    assert found.dtype == np.float32 and found.flags.writeable
+    assert found.dtype == np.float32 and not found.flags.writeable
     assert found.tobytes() == np.array(list(blob.data), np.float32).tobytes()
 
 

@@ -103,7 +103,7 @@ def train_fcn(folder: Path, request: TrainRequest, say: Callable[[str], None] = 
         schedule = resolve(folder, request)
         shapes = probe_net(PROTOTXT / "deploy.prototxt")["params"]
         last = _train(folder, schedule, shapes, say, lock)
-        net = check_weights(last.model, shapes, "Train again.")
+        net = check_weights(last.model, shapes, "Train again.").net
         # data layers name this folder: without them the same training elsewhere gives the same bytes
         for index in reversed([i for i, layer in enumerate(net.layer) if layer.type == "Data"]):
             del net.layer[index]
