@@ -6,20 +6,20 @@ import pytest
 
 from data_prep.image_hashes import fold_images
 from deeppap.io.errors import FieldError
-from deeppap.phantom.cell_set import make_phantom_manifest
 from deeppap.records import SplitRecord
 from deeppap.report.learning_curve import read_curve
 from deeppap.scoring.results import load_run
 from deeppap.studies.learning_curve import CurveOptions
 from tests.support.checkout import run_tool
+from tests.support.own_cells import write_manifest
 
-CELLS = 24  # enough for five folds of whole slides, and for a part of them
+EACH = 12  # cells of a label: enough for five folds of whole groups, and for a part of them
 
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory, trained_fold):
-    folder = make_phantom_manifest(tmp_path_factory.mktemp("mine") / "mine", CELLS, seed=4)
-    asked = ["--data", folder, "--profile", "smallest", "--protocol", "field", "--shares", 40, "--seeds", 1]
+    cells = write_manifest(tmp_path_factory.mktemp("mine") / "mine", EACH, EACH)
+    asked = ["--data", cells.parent, "--profile", "smallest", "--protocol", "field", "--shares", 40, "--seeds", 1]
     return [*asked, "--from", trained_fold, "--from-scratch", "--gpu", "none", "--workers", 1]
 
 

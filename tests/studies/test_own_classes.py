@@ -200,6 +200,7 @@ def test_metrics_are_of_normal_and_abnormal_cells_and_tables_of_every_class(scor
 def test_a_net_of_own_classes_is_adapted_and_judged_by_p_abnormal(scored, other_cells, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: 100.0)
+    monkeypatch.setattr("deeppap.stats.baselines.TREES", 10)
     monkeypatch.setattr(blend, "SHARES", (0.5,))
     judged = {}
     monkeypatch.setattr(blend, "chosen", lambda labels, found: judged.update(found, labels=labels) or 0.5)
