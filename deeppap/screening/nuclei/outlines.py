@@ -64,12 +64,13 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], 
     padded = pad(channel)
     best: list[Region | None] = [None] * len(seeds)
     scores = np.zeros(len(seeds))
-    for index, region in candidates_about(channel, seeds):
-        if (values := measure(region, padded)) is None:
-            continue
-        score = _confidence(values)
-        if score > scores[index]:
-            best[index], scores[index] = region, score
+    for index, regions in enumerate(candidates_about(channel, seeds)):
+        for region in regions:
+            if (values := measure(region, padded)) is None:
+                continue
+            score = _confidence(values)
+            if score > scores[index]:
+                best[index], scores[index] = region, score
     regions = [
         tighten(region, padded) if region else _half_way(channel, *seed)
         for region, seed in zip(best, seeds.tolist(), strict=True)

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.ndimage import binary_fill_holes
 from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 from skimage.segmentation import watershed
@@ -21,7 +21,8 @@ WIDEST = 10.0  # micrometres: a dark area of a larger radius is cytoplasm or a f
 ABOVE_SURROUNDINGS = (6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 120, 140, 165)  # of 255
 ABOVE_GLASS = tuple(range(40, 232, 10))
 WINDOW = 16.0  # micrometres about a seed to each side: twice the radius of the largest nucleus
-FLOOD = 4 | 1 << 8 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY  # 4-connected; 1 in the mask
+FILLED = 2  # in a flood's mask: OpenCV writes 1 into its border
+FLOOD = 4 | FILLED << 8 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY  # 4-connected
 PAD = 8  # pixels round the image and round a region's box: room for the ring about a region
 FULL = 0.4  # share of its box that a region must fill to be worth measuring
 APART, DEEP = 2.4, 1.6  # micrometres: between the middles of two touching nuclei, and from a middle to the edge
@@ -135,6 +136,7 @@ def _disc(radius: float) -> np.ndarray:
 
 # the blurred edge of a region, and the ring that reaches 2 micrometres about it
 GAP, RING = _disc(1), _disc(2.2 / WORK_MPP)
+GREYS = np.arange(256.0)
 
 
 def _above_surroundings(channel: np.ndarray) -> np.ndarray:
@@ -150,8 +152,8 @@ def _above_surroundings(channel: np.ndarray) -> np.ndarray:
     return cv2.subtract(channel, cv2.GaussianBlur(opened, (0, 0), radius / 3))
 
 
-def candidates_about(channel: np.ndarray, seeds: np.ndarray) -> Iterator[tuple[int, Region]]:
-    """Regions that hold one seed, int (N, 2) of row, column, and no other, with the seed's number.
+def candidates_about(channel: np.ndarray, seeds: np.ndarray) -> Iterator[list[Region]]:
+    """For each seed, int (N, 2) of row, column, the regions that hold it and no other.
 
     `channel` is a smoothed field, uint8 (H, W) at WORK_MPP. Only a window about each seed is looked at. What reaches
     out of it is no nucleus, and a region is split only where it holds another seed as well.
@@ -159,15 +161,16 @@ def candidates_about(channel: np.ndarray, seeds: np.ndarray) -> Iterator[tuple[i
     half = round(WINDOW / WORK_MPP)
     places = seeds + PAD
     # over its surroundings and over glass, both with room about them
-    for image, levels in ((_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)):
-        image = np.pad(image, PAD)
-        for index, (row, column) in enumerate(places.tolist()):
-            top, left = max(0, row - half), max(0, column - half)
-            window = np.ascontiguousarray(image[top : row + half + 1, left : column + half + 1])
-            others = np.delete(places, index, axis=0) - (top, left)
-            others = others[((others >= 0) & (others < window.shape)).all(axis=1)]
-            for region in _about(window, levels, (row - top, column - left), (top, left), others):
-                yield index, region
+    images = (_above_surroundings(channel), ABOVE_SURROUNDINGS), (channel, ABOVE_GLASS)
+    images = [(np.pad(image, PAD), levels) for image, levels in images]
+    for index, (row, column) in enumerate(places.tolist()):
+        top, left = max(0, row - half), max(0, column - half)
+        windows = [(image[top : row + half + 1, left : column + half + 1], levels) for image, levels in images]
+        others = places - (top, left)
+        near = ((others >= 0) & (others < windows[0][0].shape)).all(axis=1)
+        near[index] = False
+        seed = (row - top, column - left)
+        yield [region for window in windows for region in _about(*window, seed, (top, left), others[near])]
 
 
 def _about(
@@ -182,37 +185,36 @@ def _about(
     row, column = seed
     darkest = int(window[row, column])
     smallest, largest = (area / WORK_MPP**2 for area in AREAS)
-    filled = np.zeros((height + 2, width + 2), np.uint8)
+    room = np.zeros((height + 2 + 2 * PAD, width + 2 + 2 * PAD), np.uint8)
+    filled = room[PAD:-PAD, PAD:-PAD]
     component = filled[1:-1, 1:-1]
-    seen: set[tuple] = set()
-    for level in levels:
-        if level >= darkest:
-            break  # from here on the seed lies outside
+    found: dict[tuple, tuple] = {}
+    # from the highest level, outside of which the seed does not lie, down: a region holds those before it
+    for level in reversed([level for level in levels if level < darkest]):
         filled[:] = 0
         # far faster than to number every component of the window
-        area, _, _, box = cv2.floodFill(window, filled, (column, row), 0, darkest - level - 1, 255, FLOOD)
-        x, y, wide, high = box
-        if area < smallest:
-            break  # and smaller still from here on
-        cut = min(x, y) == 0 or x + wide == width or y + high == height
-        if cut or area > 2 * largest or area < FULL * wide * high:
+        area, _, _, (x, y, wide, high) = cv2.floodFill(
+            window, filled, (column, row), 0, darkest - level - 1, 255, FLOOD
+        )
+        if min(x, y) == 0 or x + wide == width or y + high == height or area > 2 * largest:
+            break
+        if area < max(smallest, FULL * wide * high):
             continue
         # of the field, not of a window, whose corner a rounded seed may move
         key = ((x + corner[1]) // 2, (y + corner[0]) // 2, wide // 2, high // 2, round(math.log(area) / ALIKE))
-        if key in seen:
-            continue  # a region like this one was there before
-        seen.add(key)
-        part = component[y : y + high, x : x + wide].astype(bool)
-        top, left = y + corner[0] - PAD, x + corner[1] - PAD
-        held = others[component[others[:, 0], others[:, 1]] > 0] - (y, x)
+        found.pop(key, None)  # of regions that are alike the largest is kept
+        mask = room[y + 1 : y + 1 + high + 2 * PAD, x + 1 : x + 1 + wide + 2 * PAD] == FILLED
+        held = others[component[others[:, 0], others[:, 1]] == FILLED]
+        found[key] = area, mask, (y - PAD, x - PAD), held
+    for area, mask, (top, left), held in reversed(found.values()):
+        place = top + corner[0], left + corner[1]
         if not len(held):
             if area <= largest:
-                yield Region(np.pad(part, PAD), top, left)
-        elif area >= 2 * smallest and _solidity(part) < SPLIT_BELOW:
-            mask = np.pad(part, PAD)
-            piece = _piece(mask, (row - y + PAD, column - x + PAD), held + PAD)
+                yield Region(mask, *place)
+        elif area >= 2 * smallest and _solidity(mask) < SPLIT_BELOW:
+            piece = _piece(mask, (row - top, column - left), held - (top, left))
             if piece is not None and smallest <= np.count_nonzero(piece) <= largest:
-                yield Region(piece, top, left, mask)
+                yield Region(piece, *place, mask)
 
 
 def _piece(mask: np.ndarray, seed: tuple[int, int], others: np.ndarray) -> np.ndarray | None:
@@ -220,15 +222,24 @@ def _piece(mask: np.ndarray, seed: tuple[int, int], others: np.ndarray) -> np.nd
 
     None if the region has one middle or too many, or if that nucleus holds one of the `others` (M, 2) as well.
     """
+    pieces = _pieces(mask.tobytes(), mask.shape)
+    if pieces is None:
+        return None
+    own = pieces[seed]
+    return None if (pieces[tuple(others.T)] == own).any() else pieces == own
+
+
+@lru_cache(maxsize=256)  # each seed of a clump asks for the same
+def _pieces(pixels: bytes, shape: tuple[int, int]) -> np.ndarray | None:
+    """The nuclei of a region, numbered from 1, int32 (h, w), or None if it has one middle or too many."""
+    mask = np.frombuffer(pixels, bool).reshape(shape)
     depth = cv2.GaussianBlur(cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 3), (0, 0), 1)
     middles = peaks(depth, int(APART / WORK_MPP), DEEP / WORK_MPP)
     if not 2 <= len(middles) <= PIECES:
         return None
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(middles.T)] = np.arange(1, len(middles) + 1)
-    pieces = watershed(-depth, markers, mask=mask)
-    own = pieces[seed]
-    return None if (pieces[tuple(others.T)] == own).any() else pieces == own
+    return watershed(-depth, markers, mask=mask)
 
 
 def peaks(height: np.ndarray, apart: int, least: float) -> np.ndarray:
@@ -254,8 +265,8 @@ def outline_of(mask: np.ndarray) -> np.ndarray:
 
 
 def _solidity(mask: np.ndarray) -> float:
-    """A region's share of its convex hull, 0..1, both counted in pixels."""
-    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    """A region's share of its convex hull, 0..1, both counted in pixels; its mask, bool (h, w), has PAD about it."""
+    contours, _ = cv2.findContours(mask.view(np.uint8)[PAD:-PAD, PAD:-PAD], cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(max(contours, key=len))
     pixels = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1  # Pick's formula, approximately
     return min(1.0, np.count_nonzero(mask) / pixels)
@@ -276,35 +287,47 @@ def measure(region: Region, padded: np.ndarray) -> np.ndarray | None:
     solid = _solidity(region.mask)
     if solid < LEAST_SOLID:
         return None
-    mask, around = region.mask.view(np.uint8), region.cut(padded)
-    inside = cv2.mean(around, mask)[0]
-    ring = np.sort(around[_ring(region)])
-    mean, low, high = ring.mean(), float(ring[len(ring) // 10]), float(ring[9 * len(ring) // 10])
+    around = region.cut(padded)
+    inside = cv2.mean(around, region.mask.view(np.uint8))[0]
+    counts = cv2.calcHist([around], [0], _ring(region), [256], [0, 256])[:, 0].astype(np.float64)
+    below = counts.cumsum()
+    size = int(below[-1])
+    mean = counts @ GREYS / size
+    low, high = np.searchsorted(below, (size // 10, 9 * size // 10), side="right")
     area = np.log(region.area_um2)
     contrast = np.log(max(inside - mean, 0.5))
-    rest = (np.log1p(-min(solid, 0.995)), contrast, np.log(mean + 5), np.log(high - low + 2))
+    rest = (np.log1p(-min(solid, 0.995)), contrast, np.log(mean + 5), np.log(float(high - low) + 2))
     return np.array([area, area**2, *rest, float(region.clump is not None)])
 
 
 def _ring(region: Region) -> np.ndarray:
-    """The ring about a region, bool (h, w), without its blurred edge and without the nuclei that it touches."""
+    """The ring about a region, uint8 (h, w), without its blurred edge and without the nuclei that it touches."""
     mask = region.mask.view(np.uint8)
-    ring = cv2.dilate(mask, RING) > cv2.dilate(mask, GAP)
-    return ring if region.clump is None else ring & ~region.clump
+    ring = cv2.subtract(cv2.dilate(mask, RING), cv2.dilate(mask, GAP))
+    return ring if region.clump is None else cv2.subtract(ring, region.clump.view(np.uint8))
+
+
+def _without_holes(mask: np.ndarray) -> np.ndarray:
+    """A mask, bool (h, w), whose border is empty, with all that it encloses."""
+    filled = mask.astype(np.uint8)
+    cv2.floodFill(filled, None, (0, 0), FILLED)
+    return filled != FILLED
 
 
 def tighten(region: Region, padded: np.ndarray) -> Region:
     """The region without holes, cut half way from its ring's darkness to its core's: its threshold may be far lower."""
     around = region.cut(padded)
-    ring = around[_ring(region)]
+    ring = around[_ring(region) > 0]
     if ring.size:
-        level = (float(ring.mean()) + float(np.percentile(around[region.mask], CORE))) / 2
+        dark = np.sort(around[region.mask])
+        core = np.interp(CORE / 100 * (len(dark) - 1), np.arange(len(dark)), dark)  # the percentile, faster
+        level = (float(ring.mean()) + core) / 2
         dark = (region.mask & (around >= level)).astype(np.uint8)
         count, numbers, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
         if count > 1:
-            tight = binary_fill_holes(numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+            tight = _without_holes(numbers == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
             enough = np.count_nonzero(tight) >= FRAGMENT * np.count_nonzero(region.mask)
             # coarse chromatin falls apart at such a level
             if enough and _solidity(tight) >= RAGGED * _solidity(region.mask):
                 return replace(region, mask=tight)
-    return replace(region, mask=binary_fill_holes(region.mask))
+    return replace(region, mask=_without_holes(region.mask))
