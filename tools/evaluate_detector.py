@@ -5,7 +5,13 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.options import above_zero, add_detector_options, add_detector_training_options, add_field_options
+from deeppap.cli.options import (
+    above_zero,
+    add_detector_options,
+    add_detector_training_options,
+    add_field_options,
+    add_precision_option,
+)
 from deeppap.cli.tool import ToolParser, run, to_stderr
 
 EPILOG = """\
@@ -25,6 +31,7 @@ def main() -> None:
     parser = ToolParser(__doc__, EPILOG)
     add_field_options(parser)
     add_detector_options(parser)
+    add_precision_option(parser)
     parser.add_argument("--radius", type=above_zero, default=10, help="largest distance of a hit in pixels")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for pictures and scores; an older one is replaced"
@@ -39,6 +46,7 @@ def main() -> None:
     add_detector_training_options(cross)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
+    from deeppap.engines.map_net import installed_engine
     from deeppap.io.own_files import require_all_own
     from deeppap.screening.nuclei.detector import NucleusDetector
     from deeppap.screening.nuclei.evaluation import (
@@ -56,13 +64,14 @@ def main() -> None:
     if args.out:
         # before the work, not after it
         require_all_own(args.out)
+    device = installed_engine(args.precision)
     if args.fold_count is not None:
         require_foldable(args.detector, args.fold_count)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
         training = (args.training_crops, args.iterations, args.seed, args.teacher)
-        results = cross_validate(args.runs, sets, args.fold_count, training, args.confidence, args.radius)
+        results = cross_validate(args.runs, sets, args.fold_count, training, args.confidence, args.radius, device)
     else:
-        detector = NucleusDetector(args.detector, args.confidence)
+        detector = NucleusDetector(args.detector, args.confidence, device)
         sets = open_sets(args.fields, args.mpp, args.incomplete)
         sets = unseen(detector.weights, sets) if args.unseen else sets
         for one in sets:

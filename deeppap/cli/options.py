@@ -240,6 +240,11 @@ def add_device_options(parser: ToolParser) -> None:
 def add_engine_options(parser: ToolParser) -> None:
     """What computes the scores; `device_of` reads it."""
     parser.add_argument("--engine", choices=ENGINES, default=default_engine(), help="what computes the scores")
+    add_precision_option(parser)
+
+
+def add_precision_option(parser: ToolParser) -> None:
+    """In what precision an engine computes."""
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),

@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from data_prep.classes import ABNORMAL, known_class
 from data_prep.image_hashes import pixel_sha256, read_images
+from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
@@ -251,6 +252,7 @@ def cross_validate(
     training: tuple[int, int | None, int, Path | None] = (16000, None, 1, None),
     confidence: float | None = None,
     radius: float = RADIUS,
+    device: Device | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, list[Matched]]:
     """What nets found in the fields that they were not trained on, by set; one net a fold, trained in `folder`.
@@ -263,7 +265,7 @@ def cross_validate(
         train, test = split_sets(sets, fold, folds, training[2])
         say(f"fold {fold} of {folds}: {sum(len(s.fields) for s in train)} fields to train on")
         weights = train_fcn(folder / f"fold{fold}", TrainRequest(train, *training), say)
-        for name, found in detect_all(NucleusDetector(weights, confidence), test, radius, say).items():
+        for name, found in detect_all(NucleusDetector(weights, confidence, device), test, radius, say).items():
             results.setdefault(name, []).extend(found)
     return results
 

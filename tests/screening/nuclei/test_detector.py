@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deeppap.engines.device import Device
+from deeppap.engines.device import Device, has_bfloat16
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.screening.nuclei.detector import WEIGHTS, NucleusDetector
@@ -123,13 +123,20 @@ def test_shipped_weights_are_those_of_their_readme():
     assert WEIGHTS.stat().st_size < 1e6
 
 
-@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
-def test_other_engines_find_the_same_nuclei(detector, engine):
+@pytest.mark.parametrize(
+    ("engine", "precision", "apart"),
+    [("openvino", "float32", 1e-3), ("openvino", "bfloat16", 0.1), ("onnxruntime", "float32", 1e-3)],
+)
+def test_other_engines_find_the_same_nuclei(detector, engine, precision, apart):
     pytest.importorskip(engine, reason="make engines")
-    other = NucleusDetector(device=Device(engine=engine, without_gpu=True))
+    if precision == "bfloat16" and not has_bfloat16():
+        pytest.skip("this processor has no bfloat16")
+    other = NucleusDetector(device=Device(engine=engine, precision=precision, without_gpu=True))
     image, _ = draw_field(7, (333, 410))
     expected, found = detector.detect(image, MPP), other.detect(image, MPP)
     assert len(expected) > 4
+    if precision == "bfloat16":
+        assert [n.confidence for n in found] != [n.confidence for n in expected]  # it was computed in another precision
     for one, same in zip(expected, found, strict=True):
-        assert (same.x, same.y, same.confidence) == pytest.approx((one.x, one.y, one.confidence), abs=1e-3)
+        assert (same.x, same.y, same.confidence) == pytest.approx((one.x, one.y, one.confidence), abs=apart)
         assert same.area_um2 == one.area_um2
