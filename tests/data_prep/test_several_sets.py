@@ -16,7 +16,7 @@ from data_prep.profiles import run_profile
 from data_prep.views import read_neighbourhood
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
-from deeppap.records import Request, RunRecord
+from deeppap.records import FoldRecord, Request, RunRecord
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training.train_fold import TrainOptions, train_fold
 from tests.support.caffe_nets import pixels, read_datums
@@ -109,29 +109,36 @@ def draw(rng, background):
 
 
 def test_a_net_trained_on_two_sets_does_not_learn_their_colours(caffenet_weights, tmp_path, monkeypatch):
-    """The pink set is mostly normal, the blue one mostly abnormal. Mixed in one list, their colours are learned."""
+    """The pink set is mostly normal, the blue one mostly abnormal. Mixed in one list, their colours are learned.
+
+    The sets have fewer cells than the list: each set is balanced by more views, and both trainings have about as many.
+    """
     monkeypatch.chdir(tmp_path)
     rng, head = np.random.default_rng(1), "image,label,nucleus_x,nucleus_y\n"
     mixed = head
-    for name, colour, cells in (("pink", PINK, (20, 4)), ("blue", BLUE, (4, 20))):
-        lines = ""
+    for name, colour, rare in (("pink", PINK, "abnormal"), ("blue", BLUE, "normal")):
+        own = head
         (tmp_path / name).mkdir()
-        for label, count in zip(("normal", "abnormal"), cells, strict=True):
+        for label in ("normal", "abnormal"):
+            count, in_set = (4, 3) if label == rare else (20, 12)
             for number in range(count):
                 cv2.imwrite(f"{name}/{label}{number}.png", draw(rng, colour))
-                lines += f"{label}{number}.png,{label},20,20\n"
-        (tmp_path / name / "cells.csv").write_text(head + lines)
-        mixed += "".join(f"{name}/{line}\n" for line in lines.split())
+                line = f"{label}{number}.png,{label},20,20\n"
+                mixed += f"{name}/{line}"
+                own += line if number < in_set else ""
+        (tmp_path / name / "cells.csv").write_text(own)
     (tmp_path / "mixed.csv").write_text(mixed)
-    gaps = {}
+    gaps, views = {}, []
     for data in (("pink", "blue"), ("mixed.csv",)):
         fold, _ = prepare_fold(request(data, select="last"), 0, 1, None, tmp_path / "runs", lambda _: None)
+        views.append(FoldRecord.read(fold).train_lmdb.entries)
         train_fold(fold, TrainOptions(caffenet_weights, Device(without_gpu=True)), lambda _: None)
         net = TrainedModel.open(fold, say=lambda _: None)
         # the same nucleus on either background
         scores = [net.score(draw(rng, colour), [(20, 20)], 2, 2)[0].score for colour in (PINK, BLUE)]
         gaps[len(data)] = scores[1] - scores[0]
     assert abs(gaps[2]) < 0.2 and gaps[1] > 0.4
+    assert views == [195, 190]
 
 
 def test_a_run_of_several_sets_is_found_again_and_not_mixed_up(two, tmp_path):
