@@ -4,11 +4,10 @@
 
 A third of the groups is held back, and judges. Of the other cells so many are labelled as --cells says: random ones, or
 those that the gallery shows first in one of its orders (--orders). A fifth of them, by groups, is left out as the test
-cells of `train --from` would be, a fifth of the rest are inner cells. conv1 to conv5 do not learn (prototxt/adapt), so
-Caffe computes their output once for all trials. The three layers above are trained here, with the numbers of
-prototxt/adapt/solver.prototxt. That takes a small part of the time of `train --from`. Each view has one random crop,
-the same in every iteration. adapting_shares.csv gets a row for each trial and share. The means over the seeds are
-printed; "chosen" is what the inner cells choose.
+cells of `train --from` would be. conv1 to conv5 do not learn (prototxt/adapt), so Caffe computes their output once for
+all trials. The three layers above are trained here, with the numbers of prototxt/adapt/solver.prototxt. That takes a
+small part of the time of `train --from`. Each view has one random crop, always the same. adapting_shares.csv
+gets a row for each trial and share. The means over the seeds are printed.
 """
 
 import argparse
@@ -30,20 +29,17 @@ from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import ROOT, read_binary, read_prototxt
 from deeppap.io.progress import progress
-from deeppap.records.structs import SENSITIVITIES
 from deeppap.scoring.cell_views import cells_of_data_set
 from deeppap.scoring.ood import LAYER
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.stats.metrics import binary_metrics
-from deeppap.stats.operating_point import operating_point
 from deeppap.studies.external import as_seen
-from deeppap.training.blend import SHARES, chosen
+from deeppap.training.blend import SHARES
 
 VIEWS = 4  # of each cell
 BATCH = 64  # half of each label
 LAYERS = ("fc6_t", "fc7_t", "fc8_t")
 OUT = Path("adapting_shares.csv")
-CHOSEN = "chosen"  # in place of a share
 SOLVER = read_prototxt(ROOT / "prototxt/adapt/solver.prototxt", "SolverParameter")
 Head = list[np.ndarray]  # weights (out, in) and biases (out,) of each of LAYERS, in turn
 
@@ -139,27 +135,21 @@ def adapted(head: Head, inputs: np.ndarray, labels: np.ndarray, seed: int) -> He
     return learned
 
 
-def parts(cells: Sequence[Cell], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the labelled cells train and which are inner cells."""
+def trained_cells(cells: Sequence[Cell], seed: int) -> np.ndarray:
+    """Which of the labelled cells train: all but a fifth of them, by groups."""
     labels, groups = np.array([cell.label for cell in cells]), np.array([cell.group for cell in cells])
     split = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
-    rest = next(split.split(labels, labels, groups))[0]
-    train, inner = next(split.split(rest, labels[rest], groups[rest]))
-    return rest[train], rest[inner]
+    return next(split.split(labels, labels, groups))[0]
 
 
-def figures(cells: Sequence[Cell], found: np.ndarray, inner_labels: np.ndarray, inner: np.ndarray) -> dict[str, float]:
+def figures(cells: Sequence[Cell], found: np.ndarray) -> dict[str, float]:
     """What a net's scores (n,) of the held-back cells are worth.
 
-    AUC; the share of severe cells above the score that 85 % of the normal cells do not reach; and sensitivity and
-    specificity at the threshold that the scores of inner cells (m,) choose for a sensitivity of 95 %.
+    AUC, and the share of severe cells above the score that 85 % of the normal cells do not reach.
     """
     labels = np.array([cell.label for cell in cells])
     names = np.array([cell.kind for cell in cells])
-    row = {"auc": binary_metrics(labels, found.clip(0, 1))["auc"], "severe": severe_found(labels, names, found)}
-    point = operating_point(inner_labels, inner.clip(0, 1), SENSITIVITIES["sens95"])
-    at = binary_metrics(labels, found.clip(0, 1), point["threshold"]) if point else {}
-    return row | {name: at.get(name, np.nan) for name in ("sens", "spec")}
+    return {"auc": binary_metrics(labels, found.clip(0, 1))["auc"], "severe": severe_found(labels, names, found)}
 
 
 def trials(args: argparse.Namespace) -> list[dict]:
@@ -175,7 +165,7 @@ def trials(args: argparse.Namespace) -> list[dict]:
     (own, maps), (own_held, _) = (features(model, cells, model.mean, rng) for cells in (others, held))
     before, before_held = (scores(head, first_layer(head, inputs)) for inputs in (own, own_held))
     new, new_held = (features(model, cells, mean, rng)[0] for cells in (others, held))
-    old, old_held = (first_layer(head, inputs) for inputs in (new, new_held))
+    old_held = first_layer(head, new_held)
     reference = model.ood_reference(print)
     ood = [reference.score(of_cell) if reference else np.nan for of_cell in maps]
     screened = [
@@ -184,19 +174,15 @@ def trials(args: argparse.Namespace) -> list[dict]:
     ]
     for order, count, seed in progress(list(product(args.orders, args.cells, args.seeds)), desc="trials", unit="trial"):
         chosen_cells = np.array(labelled_cells([cell.group for cell in others], count, seed, order, screened))
-        train, inner = (chosen_cells[part] for part in parts([others[place] for place in chosen_cells], seed))
+        train = chosen_cells[trained_cells([others[place] for place in chosen_cells], seed)]
         after = adapted(head, new[train], labels[train], seed)
-        late, late_held = (first_layer(after, inputs) for inputs in (new[inner], new_held))
-        found, judged = {0.0: before[inner]}, {0.0: before_held}
+        late = first_layer(after, new_held)
+        judged = {0.0: before_held}
         for share in SHARES:
             mixed = [(1 - share) * first + share * last for first, last in zip(head, after, strict=True)]
-            found[share] = scores(mixed, (1 - share) * old[inner] + share * late)
-            judged[share] = scores(mixed, (1 - share) * old_held + share * late_held)
-        kept = chosen(labels[inner], found)
+            judged[share] = scores(mixed, (1 - share) * old_held + share * late)
         trial = {"order": order, "cells": count, "seed": seed, "abnormal": int(labels[chosen_cells].sum())}
-        for share, scored in judged.items():
-            row = figures(held, scored, labels[inner], found[share])
-            rows += [{**trial, "share": name, "kept": kept, **row} for name in [share, *[CHOSEN] * (share == kept)]]
+        rows += [{**trial, "share": share, **figures(held, scored)} for share, scored in judged.items()]
         write(OUT, list(rows[0]), rows)
     return rows
 
@@ -211,17 +197,11 @@ def main() -> None:
     parser.add_argument("--orders", nargs="+", choices=[RANDOM, *GALLERY], default=[RANDOM, *GALLERY])
     args = parser.parse_args()
     rows = trials(args)
-    for order, count, share in product(args.orders, args.cells, (0.0, *SHARES, CHOSEN)):
+    for order, count, share in product(args.orders, args.cells, (0.0, *SHARES)):
         of_these = [row for row in rows if (row["order"], row["cells"], row["share"]) == (order, count, share)]
-        means = {
-            name: np.array([row[name] for row in of_these], float).mean()
-            for name in ("auc", "severe", "sens", "spec", "abnormal")
-        }
-        lowest, kept = min(row["auc"] for row in of_these), [row["kept"] for row in of_these]
+        means = {name: np.mean([row[name] for row in of_these]) for name in ("auc", "severe", "abnormal")}
         line = f"{order}, {count} cells ({means['abnormal']:.0f} abnormal), {share}: AUC {means['auc']:.3f}, "
-        line += f"at least {lowest:.3f}; severe {means['severe']:.2f}"
-        line += f"; at the inner cells' threshold: sens {means['sens']:.2f}, spec {means['spec']:.2f}"
-        print(line + (f"; kept {', '.join(map(str, kept))}" if share == CHOSEN else ""))
+        print(f"{line}at least {min(row['auc'] for row in of_these):.3f}; severe {means['severe']:.2f}")
 
 
 if __name__ == "__main__":
