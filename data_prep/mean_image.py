@@ -7,12 +7,12 @@ import numpy as np
 from data_prep.views import SIZE
 from deeppap.io.caffe_messages import blob_values, caffe_pb2, read_binary
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent
+from deeppap.io.files import complete_or_absent, sha256_file
 from deeppap.records import FoldRecord, ModelRecord
 from deeppap.records.record import inside
 
 MEAN = "mean.binaryproto"  # of the fold's own training views
-SOURCE_MEAN = "source_mean.binaryproto"  # of the source's, where an adapted net kept its source's weights
+SOURCE_MEAN = "source_mean.binaryproto"  # the source's, which an adapted net is trained and scored with
 SHAPE = (3, SIZE, SIZE)
 DO = "Build the fold again with tools/build_lmdb.py."
 
@@ -61,10 +61,14 @@ def read_mean(path: Path, sha256: str | None = None) -> np.ndarray:
 
 
 def mean_of(fold: Path, weights: Path, weights_sha: str) -> tuple[Path, str]:
-    """The mean image that a net of a fold is scored with, and its checksum: the source's where the source was kept."""
-    # weights that the user names may be kept by another run's fold of the same data
-    for place in (fold, weights.resolve().parent.parent):
-        model = ModelRecord.read_if_there(place)
-        if model and model.source_mean_sha and model.weights_sha == weights_sha:
+    """The mean image that a net of a fold is scored with, and its checksum: the source's where the net is adapted."""
+    # weights that the user names may be of another run's fold of the same data
+    home = weights.resolve().parent.parent
+    for place in (fold, home):
+        model, own = ModelRecord.read_if_there(place), place.resolve() == home
+        if model and model.source_mean_sha and (own or model.weights_sha == weights_sha):
             return inside(place, SOURCE_MEAN), model.source_mean_sha
+        # a snapshot of a training that has not ended
+        if model is None and own and (path := place / SOURCE_MEAN).is_file():
+            return path, sha256_file(path)
     return inside(fold, MEAN), FoldRecord.read(fold).mean_sha

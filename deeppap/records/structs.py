@@ -290,7 +290,7 @@ class FoldRecord(Record, frozen=True, kw_only=True):
 class BlendTry(Facts, frozen=True, kw_only=True):
     """How a net of so much of the adapted weights, the rest the source's, ordered the inner cells."""
 
-    share: Share  # 0 is the source as it is, with its own mean image
+    share: Share  # 0 is the source as it is
     auc: Share | None  # None if a label is missing among the cells
     loss: float  # -log P of the right label, each label's mean in equal parts
 
@@ -323,7 +323,7 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     val_loss_before: float | None = None
     val_accuracy_before: float | None = None
     blend: BlendRecord | None = None  # None where the weights are the snapshot's as Caffe wrote it
-    source_mean_sha: Sha | None = None  # of source_mean.binaryproto, if the source was kept
+    source_mean_sha: Sha | None = None  # of source_mean.binaryproto, if the net is adapted
     weights_sha: Sha  # of the snapshot's bytes
     fold_sha: Sha  # of the data that it was trained on
     recipe: Recipe | None

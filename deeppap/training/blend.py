@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from data_prep.classes import ABNORMAL, outputs_of, outputs_with
-from data_prep.mean_image import MEAN, SOURCE_MEAN, mean_of, read_mean
+from data_prep.mean_image import SOURCE_MEAN, read_mean
 from data_prep.patch_lmdb import decoded
 from data_prep.views import spread
 from deeppap.engines.device import Device
@@ -43,14 +43,14 @@ QUANTILE = 1.959964  # half a 95 % interval in standard errors
 def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, device: Device) -> ModelRecord:
     """The record of the weights that the fold of an adapted net keeps, which are written into its snapshots/.
 
-    If the source stays, its mean image and its out-of-distribution reference are copied into the fold: it scores as it
-    did. The fold's own mean image stays, so that an interrupted training and a fold that is built again find it.
+    If the source stays, its out-of-distribution reference is copied into the fold: it scores as it did.
     """
     adapted = model.weights_in(fold)
     kept = adapted.with_name("convnet_t_kept.caffemodel")
-    source_mean, mean_sha = mean_of(source.fold, source.weights, source.origin.weights_sha)
     if run.select == "inner":
-        record = _by_inner_cells(fold, adapted, source, read_mean(source_mean, mean_sha), run, device)
+        record = _by_inner_cells(
+            fold, adapted, source, read_mean(fold / SOURCE_MEAN, model.source_mean_sha), run, device
+        )
     else:
         trained = FoldRecord.read(fold).train_cells
         record = BlendRecord(share=0.0 if too_few_trained(trained) else THREE_QUARTERS, trained=trained)
@@ -61,25 +61,24 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
         mean_of_weights(source.weights, adapted, share, kept)
         facts = {"val_loss": None, "val_accuracy": None}  # Caffe has not tested these weights
     else:
-        copies = {source.weights: kept, source_mean: fold / SOURCE_MEAN, source.fold / REFERENCE: fold / REFERENCE}
+        copies = {source.weights: kept, source.fold / REFERENCE: fold / REFERENCE}
         for path, place in copies.items():
             if path.exists():  # a reference need not be there
                 with complete_or_absent(place) as partial:
                     shutil.copyfile(path, partial)
         # as before the first iteration
-        facts = {"iteration": 0, "epoch": 0.0, "source_mean_sha": mean_sha}
+        facts = {"iteration": 0, "epoch": 0.0}
         facts |= {"val_loss": model.val_loss_before, "val_accuracy": model.val_accuracy_before}
     facts |= {"snapshot": str(kept.relative_to(fold)), "weights_sha": sha256_file(kept), "blend": record}
     return msgspec.structs.replace(model, **facts)
 
 
 def _by_inner_cells(
-    fold: Path, adapted: Path, source: SourceNet, source_mean: np.ndarray, run: RunRecord, device: Device
+    fold: Path, adapted: Path, source: SourceNet, mean: np.ndarray, run: RunRecord, device: Device
 ) -> BlendRecord:
     """Which share the inner cells choose; the source and each mean of weights score them."""
     trial = fold / "snapshots" / ".blend.caffemodel"
-    mean = read_mean(fold / MEAN, FoldRecord.read(fold).mean_sha)
-    labels, before = _scores(fold, source.weights, source_mean, run, device)
+    labels, before = _scores(fold, source.weights, mean, run, device)
     found = {0.0: before}
     try:
         for share in progress(SHARES, desc="weights", unit="net", leave=False):

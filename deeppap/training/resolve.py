@@ -8,6 +8,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from data_prep.classes import outputs_of
+from data_prep.mean_image import MEAN, SOURCE_MEAN
 from data_prep.profiles import Profile, epochs_of
 from deeppap.engines.caffe_net import probe_net
 from deeppap.engines.weights_file import Shapes
@@ -62,12 +63,12 @@ class Schedule:
         return f"{epochs} iterations, each of {self.batch_size} views"
 
 
-def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int) -> None:
-    """Point a train_val net at a fold's LMDBs and mean, with the profile's `batch`, 0 as written."""
+def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int, mean: str = MEAN) -> None:
+    """Point a train_val net at a fold's LMDBs and `mean` image, with the profile's `batch`, 0 as written."""
     for phase, name in ((TRAIN, "train_lmdb"), (TEST, "val_lmdb")):
         layer = data_layer(net, phase)
         layer.data_param.source = str(fold / name)
-        layer.transform_param.mean_file = str(fold / "mean.binaryproto")
+        layer.transform_param.mean_file = str(fold / mean)
     if batch:
         data_layer(net, TRAIN).data_param.batch_size = batch
     # one batch a cell, so that test_iter = cells covers the LMDB exactly once
@@ -124,7 +125,10 @@ def resolve_fold(
     outputs = written_outputs(run.classes, adapting)
     written = read_training(files, outputs)
     net, solver = written.train_val, written.solver
-    resolve_net(net, fold, record, profile.adapt_batch if adapting else profile.batch_size)
+    if adapting:
+        resolve_net(net, fold, record, profile.adapt_batch, SOURCE_MEAN)
+    else:
+        resolve_net(net, fold, record, profile.batch_size)
     schedule = resolve_solver(solver, net, record, profile, adapting)
     solver.net = str(fold / "train_val.prototxt")
     solver.test_iter[:] = [record.val_cells]

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from data_prep.fold_data import verify_fold
 from data_prep.image_hashes import SOURCE_IMAGES, write_source_images
+from data_prep.mean_image import SOURCE_MEAN, mean_of, read_mean
 from data_prep.prepare import expected_key
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.files import remove, require_space, sha256_file
+from deeppap.io.files import remove, require_space, sha256_file, write_bytes
 from deeppap.io.pinned import REFERENCE
 from deeppap.records import ModelRecord, Recipe, RunRecord
 from deeppap.records.run_folder import locked, note_tf32
@@ -75,6 +78,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         shapes = net_shapes(run)
         if options.source:
             check_source(options.source, fold, run, shapes, say)
+        mean_sha = _bring_mean(options.source, fold)
         schedule = resolve_fold(fold, record, run, profile, options.device.count, adapting)
         start, arguments = _start(fold, options, shapes, schedule.histories, recipe, say)
         # weights and, in the solver's state, one value more for each history; Caffe cuts a file short on a full disk
@@ -100,7 +104,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         # of an adapted net, a mean of the weights that it ends with and of its source's is kept
         averaged = adapting and run.select != "paper"
         rule = "last" if averaged else run.select
-        model = select_model(fold, rule, schedule, record.fold_sha, shapes)
+        model = replace(select_model(fold, rule, schedule, record.fold_sha, shapes), source_mean_sha=mean_sha)
         if averaged:
             # another border changes the source's views: its scores here would not be those of the net as it is
             if options.source.run.border == run.border:
@@ -122,6 +126,21 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         if not options.keep_snapshots:
             prune(fold / "snapshots", Path(model.snapshot))
         return model
+
+
+def _bring_mean(source: SourceNet | None, fold: Path) -> str | None:
+    """Copy a source's mean image into the fold that it is adapted to, and return its checksum.
+
+    Its convolutions have learned from images less this mean: less another one they see a cell in other colours. The
+    fold's own mean image stays, so that a fold that is built again finds it. None without a source.
+    """
+    if source is None:
+        remove(fold / SOURCE_MEAN)  # of an earlier training from another source
+        return None
+    path, sha = mean_of(source.fold, source.weights, source.origin.weights_sha)
+    read_mean(path, sha)  # refuses a file that was changed
+    write_bytes(fold / SOURCE_MEAN, path.read_bytes())
+    return sha
 
 
 def too_few(iterations: int, profile: Profile, view_plan: str) -> str:

@@ -163,7 +163,8 @@ def test_nets_of_different_trainings_are_not_averaged(two_nets):
 def test_folds_that_kept_their_source_have_the_same_weights(two_nets):
     one = two_nets[0]
     same = replace(one, folder=one.folder.parent / "fold1", record=with_fields(one.record, fold_sha="e" * 64))
-    kept = [replace(net, origin=with_fields(net.origin, source_mean_sha="d" * 64)) for net in (one, same)]
+    blend = BlendRecord(share=0.0, trained=9)
+    kept = [replace(net, origin=with_fields(net.origin, blend=blend)) for net in (one, same)]
     require_one_training(kept)
     for twice in ([*kept, kept[0]], [one, same]):
         with pytest.raises(FieldError, match="twice"):

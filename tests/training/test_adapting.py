@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images
+from data_prep.mean_image import SOURCE_MEAN
 from deeppap.engines.device import Device
 from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
@@ -119,7 +120,11 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
     # interrupted before model.json, the same call finds the same
     assert blend.blended(fold, trained, source, run, device) == model
     model.write(fold)
-    # a fold that is built again has the same mean image: that of its own views
+    # a fold that is built again has the same mean image, that of its own views; the net learned less the source's
+    source_mean = FoldRecord.read(trained_fold).mean_sha
+    assert model.source_mean_sha == sha256_file(fold / "source_mean.binaryproto") == source_mean
+    written = read_prototxt(fold / "train_val.prototxt", "NetParameter")
+    assert {layer.transform_param.mean_file.split("/")[-1] for layer in written.layer[:2]} == {SOURCE_MEAN}
     assert own.mean_sha != FoldRecord.read(trained_fold).mean_sha
     assert FoldRecord.read(fold) == own and (fold / "mean.binaryproto").read_bytes() == data
     # with the source's own mean image: the same pixels have the same score
@@ -155,7 +160,7 @@ def test_a_source_of_another_border_is_not_compared(adapted_fold, trained_fold, 
     source = dataclasses.replace(source, run=replace(source.run, border="reflect"))
     said = []
     model = train_fold(fold, TrainOptions(source=source, device=Device(without_gpu=True)), say=said.append)
-    assert (model.blend, model.source_mean_sha) == (None, None) and "_iter_" in model.snapshot
+    assert model.blend is None and "_iter_" in model.snapshot
     assert model.select == "last"  # by inner cells an adapted net is blended, not stopped
     assert any("border is reflect, and this run's constant" in line for line in said)
 
