@@ -109,6 +109,8 @@ const inWords = (label) => (label.class === SKIP ? "skipped" : `label: ${label.c
 // What is known of the current cell: the pressed key, and in the field also its label and the one given just before
 function drawState() {
   const cell = data.cells[shown[current]], label = cell && labels[cell.id], mark = one.querySelector(".label");
+  grid.querySelector("[aria-current]")?.removeAttribute("aria-current");
+  if (cell) buttons[shown[current]].setAttribute("aria-current", "true");
   document.querySelectorAll(".key[data-class]").forEach((button) => {
     button.setAttribute("aria-pressed", Boolean(label) && label.class === button.dataset.class);
   });
@@ -253,7 +255,7 @@ function filter() {
   const key = ORDERS[order];
   shown.sort((a, b) => key(data.cells[a]) - key(data.cells[b]) || a - b);
   grid.append(...shown.map((index) => buttons[index]));
-  current = shown.length ? 0 : -1;
+  current = -1;  // a key must not label a cell that nobody chose
   at("count").textContent = `${shown.length} of ${data.cells.length} shown`;
   document.querySelectorAll(".bar").forEach((bar) => {
     const middle = Number(bar.dataset.low) + 0.025;
@@ -329,6 +331,7 @@ document.addEventListener("keydown", (event) => {
   }
   const steps = { arrowright: current + 1, arrowleft: current - 1, home: 0, end: last };
   if (!one.open) Object.assign(steps, { arrowdown: current + columns(), arrowup: current - columns() });
+  if (current < 0) Object.assign(steps, { arrowleft: 0, arrowdown: 0, arrowup: 0 });
   const actions = { s: () => setLabel(SKIP), u: undo };
   if (one.open) Object.assign(actions, { "+": () => zoomBy(2), "=": () => zoomBy(2), "-": () => zoomBy(0.5) });
   const onSlider = event.target.matches("input[type=range]");

@@ -112,6 +112,34 @@ def test_orders_filters_and_the_dialog(page, opened):
     assert view.inner_text("#progress") == "2 labelled; the net agrees with 0 of 1"
 
 
+def test_a_key_labels_no_cell_that_nobody_chose(page, opened):
+    view = opened(page[0])
+    ring = "getComputedStyle(document.querySelector('.cell[aria-current]')).outlineStyle"
+
+    def pressed():
+        view.keyboard.press("n")
+        view.locator("#bar .key", has_text="abnormal").first.click()
+        assert view.inner_text("#said") == "Choose a cell first."
+        assert view.inner_text("#progress").startswith("0 labelled")
+        assert view.locator(".cell[aria-current]").count() == 0
+
+    pressed()
+    view.keyboard.press("ArrowLeft")
+    assert view.locator(".cell").nth(0).get_attribute("aria-current") == "true"
+    assert view.evaluate(ring) == "solid"
+    view.select_option("#order", "uncertain")
+    view.evaluate("document.activeElement.blur()")
+    pressed()
+    view.focus(".cell:visible >> nth=1")
+    view.focus("#order")  # the cell stays chosen, with its ring
+    view.locator("#bar .key", has_text="abnormal").first.click()
+    assert view.inner_text("#progress").startswith("1 labelled")
+    assert view.locator(".cell[aria-current]").count() == 1
+    view.reload()
+    view.keyboard.press("n")
+    assert view.inner_text("#progress").startswith("1 labelled")
+
+
 def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
     view = opened(page[0])
     view.focus(".cell >> nth=0")
