@@ -7,7 +7,8 @@ const kindOf = Object.fromEntries(data.classes.map(([, name, kind]) => [name, ki
 const nameOfKey = Object.fromEntries(data.classes.map(([key, name]) => [key.toLowerCase(), name]));
 const placeOf = Object.fromEntries(data.cells.map((cell, index) => [cell.id, index]));
 let shown = [], current = -1, inField = false, zoom = 1;
-let labels = {};     // by the cell's id: { class, by, at }, all text
+let labels = {};     // by the cell's id: { class, by, at }, all text; and whether a labels.csv has it: saved
+let reminded = false;
 const undone = [];   // [id, its label before], the last change at the end
 
 const colourOf = (score) => data.colours[Math.min(data.colours.length - 1, Math.floor(score * data.colours.length))];
@@ -63,6 +64,8 @@ function disagrees(cell) {
 const stores = [...data.images.map((field) => field.key), data.key];
 const storeOf = Object.fromEntries(data.images.map((field) => [field.name, field.key]));
 
+const say = (text) => { at("said").textContent = text; };
+
 function keep() {
   const kept = Object.fromEntries(stores.map((key) => [key, {}]));
   for (const [id, label] of Object.entries(labels)) kept[storeOf[label.row.image] ?? data.key][id] = label;
@@ -70,7 +73,7 @@ function keep() {
     for (const key of stores) localStorage.setItem(`deeppap-labels-${key}`, JSON.stringify(kept[key]));
     localStorage.setItem("deeppap-name", at("who").value);
   } catch {
-    at("said").textContent = "This browser keeps nothing: save the labels before you close or reload the page.";
+    say("This browser keeps nothing: save the labels before you close or reload the page.");
   }
 }
 
@@ -84,7 +87,7 @@ function recall() {
 }
 
 function drawLabels() {
-  let count = 0, judged = 0, agreeing = 0;
+  let count = 0, unsaved = 0, judged = 0, agreeing = 0;
   data.cells.forEach((cell, index) => {
     const label = labels[cell.id], mark = buttons[index].querySelector(".label");
     mark.textContent = label ? (label.class === SKIP ? "skipped" : `label: ${label.class}`) : "";
@@ -93,13 +96,16 @@ function drawLabels() {
   for (const [id, label] of Object.entries(labels)) {
     if (label.class === SKIP) continue;
     count += 1;
+    if (!label.saved) unsaved += 1;
     const kind = kindOf[label.class];
     if (id in placeOf && (kind === "normal" || kind === "abnormal")) {
       judged += 1;
       if (!disagrees(data.cells[placeOf[id]])) agreeing += 1;
     }
   }
-  at("progress").textContent = `${count} labelled` + (judged ? `; the net agrees with ${agreeing} of ${judged}` : "");
+  const agreement = `; of ${judged} on this page with a normal or abnormal class the net agrees with ${agreeing}`;
+  at("progress").textContent =
+    `${count} labelled` + (unsaved ? `, ${unsaved} not saved yet` : "") + (judged ? agreement : "");
   at("undo").disabled = undone.length === 0;
   drawState();
 }
@@ -123,12 +129,13 @@ function drawState() {
 
 function setLabel(name) {
   if (current < 0 || current >= shown.length) {
-    at("said").textContent = "Choose a cell first.";
+    say("Choose a cell first.");
     return;
   }
   const cell = data.cells[shown[current]], id = cell.id, when = new Date().toISOString().slice(0, 19) + "Z";
   undone.push([id, labels[id]]);
   labels[id] = { class: name, by: at("who").value.trim(), at: when, row: rowOf(cell) };
+  say(current === shown.length - 1 ? "That was the last cell." : "");
   keep();
   drawLabels();
   move(Math.min(current + 1, shown.length - 1));
@@ -139,6 +146,7 @@ function undo() {
   const [id, before] = undone.pop();
   if (before) labels[id] = before;
   else delete labels[id];
+  say("");
   keep();
   drawLabels();
   const place = shown.indexOf(placeOf[id]);
@@ -194,23 +202,34 @@ function readOlder(text) {
     const have = labels[row.id];
     if (have && have.at >= row.labelled_at) continue;  // the later one counts
     undone.push([row.id, have]);
-    labels[row.id] = { class: row.class, by: row.labelled_by || "", at: row.labelled_at || "", row };
+    labels[row.id] = { class: row.class, by: row.labelled_by || "", at: row.labelled_at || "", row, saved: true };
     read += 1;
   }
   keep();
   drawLabels();
   const here = rows.filter((row) => row.id in placeOf).length;
-  at("said").textContent = rows.length
+  say(rows.length
     ? `${read} labels read; ${here} of the file's ${rows.length} cells are on this page.`
-    : "No labels found: expected a labels.csv with the columns id and class.";
+    : "No labels found: expected a labels.csv with the columns id and class.");
 }
 
 at("save").addEventListener("click", () => {
+  const given = Object.values(labels).filter((label) => label.class !== SKIP);
+  if (!given.length) {
+    say("No labels yet: nothing is saved.");
+    return;
+  }
   const link = element("a");
   link.href = URL.createObjectURL(new Blob([csvOfLabels()], { type: "text/csv" }));
   link.download = "labels.csv";
   link.click();
-  at("said").textContent = "Saved as labels.csv in your folder for downloads.";
+  undone.forEach(([, before]) => { if (before) before.saved = false; });  // this file has the later one
+  given.forEach((label) => { label.saved = true; });
+  const unnamed = !reminded && !at("who").value.trim();
+  reminded ||= unnamed;
+  say("Saved as labels.csv in your folder for downloads." + (unnamed ? ' "your name" is empty.' : ""));
+  keep();
+  drawLabels();
 });
 at("older").addEventListener("change", async (event) => {
   const [file] = event.target.files;
@@ -234,6 +253,11 @@ const ORDERS = {
   random: (cell) => parseInt(cell.id.slice(0, 8), 16),  // an id is a hash of the place
 };
 
+function stateOf(cell) {
+  const label = labels[cell.id];
+  return !label ? "no" : label.class === SKIP ? "skipped" : "yes";
+}
+
 function filter() {
   const from = Number(low.value), to = Number(high.value), only = image ? image.value : "";
   const order = at("order").value, ood = at("ood").value, labelled = at("labelled").value;
@@ -244,7 +268,7 @@ function filter() {
     (cell) => only === "" || cell.image === Number(only),
     (cell) => order !== "chosen" || cell.rank !== null,
     (cell) => ood === "" || cell.out_of_distribution === (ood === "only"),
-    (cell) => labelled === "" || (labelled === "against" ? disagrees(cell) : cell.id in labels === (labelled === "yes")),
+    (cell) => labelled === "" || (labelled === "against" ? disagrees(cell) : labelled === stateOf(cell)),
   ];
   shown = [];
   data.cells.forEach((cell, index) => {
@@ -256,7 +280,8 @@ function filter() {
   shown.sort((a, b) => key(data.cells[a]) - key(data.cells[b]) || a - b);
   grid.append(...shown.map((index) => buttons[index]));
   current = -1;  // a key must not label a cell that nobody chose
-  at("count").textContent = `${shown.length} of ${data.cells.length} shown`;
+  const none = data.cells.length && !shown.length ? ": no cell matches" : "";
+  at("count").textContent = `${shown.length} of ${data.cells.length} shown${none}`;
   document.querySelectorAll(".bar").forEach((bar) => {
     const middle = Number(bar.dataset.low) + 0.025;
     bar.classList.toggle("off", middle < from || middle > to);

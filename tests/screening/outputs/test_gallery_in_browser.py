@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 
@@ -41,6 +42,11 @@ def saved(view) -> list[dict]:
     return list(csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8"))))
 
 
+def progress(view) -> list[int]:
+    """How many are labelled, and not saved; how many of these are normal or abnormal, and how many the net calls so."""
+    return [int(number) for number in re.findall(r"\d+", view.inner_text("#progress"))]
+
+
 def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path):
     path, cells = page
     view = opened(path)
@@ -50,10 +56,10 @@ def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path
     for key in ("a", "5", "n", "j", "ArrowRight", "n", "u"):
         view.keyboard.press(key)
     # 0.95 abnormal, 0.8 HSIL, 0.52 normal against the net, 0.3 junk, 0.1 normal and undone
-    assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+    assert progress(view) == [4, 4, 3, 2]
     view.wait_for_timeout(500)  # the browser takes in what a page keeps a moment later, on a busy machine
     view.reload()
-    assert view.inner_text("#progress") == "4 labelled; the net agrees with 2 of 3"
+    assert progress(view) == [4, 4, 3, 2]
     rows = saved(view)
     assert [(row["id"], row["class"]) for row in rows] == [
         (cell.id, name) for cell, name in zip(cells, ("abnormal", "HSIL", "normal", "junk"), strict=False)
@@ -106,10 +112,19 @@ def test_orders_filters_and_the_dialog(page, opened):
     view.keyboard.press("j")
     assert view.inner_text("#facts").startswith("2 of 5")
     view.keyboard.press("Escape")
-    assert view.inner_text("#progress") == "1 labelled"
+    assert progress(view) == [1, 1]
     # the next key labels the cell that was shown last, not the one that was opened first
     view.keyboard.press("n")
-    assert view.inner_text("#progress") == "2 labelled; the net agrees with 0 of 1"
+    assert progress(view) == [2, 2, 1, 0]
+    view.select_option("#labelled", "no")
+    assert scores() == [0.52, 0.3, 0.1]
+    view.focus(".cell:visible >> nth=0")
+    view.keyboard.press("s")
+    for state, wanted in (("no", [0.3, 0.1]), ("skipped", [0.52]), ("yes", [0.95, 0.8]), ("against", [0.8])):
+        view.select_option("#labelled", state)
+        assert scores() == wanted
+    view.select_option("#ood", "only")
+    assert view.inner_text("#count") == "0 of 5 shown: no cell matches"
 
 
 def test_a_key_labels_no_cell_that_nobody_chose(page, opened):
@@ -140,6 +155,28 @@ def test_a_key_labels_no_cell_that_nobody_chose(page, opened):
     assert view.inner_text("#progress").startswith("1 labelled")
 
 
+def test_labels_that_are_not_saved_are_counted(page, opened):
+    view = opened(page[0])
+    view.click("#save")
+    assert "o labels yet" in view.inner_text("#said")
+    view.focus(".cell >> nth=0")
+    for key in ("s", "a", "n"):
+        view.keyboard.press(key)
+    assert progress(view)[:2] == [2, 2] and view.inner_text("#said") == ""
+    assert len(saved(view)) == 2
+    assert view.inner_text("#progress").startswith("2 labelled; ")
+    assert '"your name" is empty' in view.inner_text("#said")
+    view.focus(".cell >> nth=2")
+    view.keyboard.press("a")  # another label in place of the saved one
+    assert progress(view)[:2] == [2, 1] and view.inner_text("#said") == ""
+    assert len(saved(view)) == 2
+    assert view.inner_text("#said").startswith("Saved") and "name" not in view.inner_text("#said")
+    view.keyboard.press("u")  # which the file does not have
+    assert progress(view)[:2] == [2, 1] and view.inner_text("#said") == ""
+    view.reload()
+    assert progress(view)[:2] == [2, 1]
+
+
 def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
     view = opened(page[0])
     view.focus(".cell >> nth=0")
@@ -147,6 +184,12 @@ def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
     keys = view.locator("dialog .key:visible")
     assert keys.count() == view.locator(".key").count() > 9
     assert "± 0.050" in view.inner_text("#facts")
+    view.keyboard.press("End")
+    view.keyboard.press("s")
+    assert view.inner_text("#facts").startswith("5 of 5")
+    assert view.inner_text("dialog #said") == "That was the last cell."
+    view.keyboard.press("u")
+    view.keyboard.press("Home")
     view.keyboard.press("a")  # moves on to the second cell, and says what the first got
     assert view.inner_text("#state .label") == ""
     assert "Cell 1: label: abnormal" in view.inner_text("#state")
