@@ -83,6 +83,7 @@ def gather(
             found.cells += objects
             found.sources.append(source)
     found.cells = _classified(found.cells, table, found, mistakes)
+    _require_one_pixel_size(found, mistakes)
     mistakes.require_none()  # before the long part
     if find_nucleus and any(one.centre is None and not one.pixel_um for one in found.cells):
         raise FieldError("find_nucleus", "the pixel size of the images", "none", "Give `mpp`, in micrometres.")
@@ -148,6 +149,19 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
     for name in table.unused({one.kind: 0 for one in objects}):
         found.warnings.append(f"`classes` speaks of {name}, which no object is called.")
     return kept
+
+
+def _require_one_pixel_size(found: Gathered, mistakes: Mistakes) -> None:
+    """Two pixel sizes of one image are a mistake: of each cell the net would see another part of it."""
+    for path, cells in found.by_image().items():
+        sizes: dict[str, str] = {}  # with the first place that states it
+        for one in cells:
+            if one.pixel_um:
+                sizes.setdefault(f"{one.pixel_um:g}", one.where)
+        if len(sizes) > 1:
+            shown = " and ".join(f"{size} um ({where})" for size, where in list(sizes.items())[:2])
+            do = "Correct the wrong one. `mpp` counts for lines that state none."
+            mistakes.add(UserError(cells[0].where, f"one pixel size of {path.name}", shown, do))
 
 
 def _placed(

@@ -5,10 +5,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import files_of, image_size
+from deeppap.io.files import sha256_file
+from deeppap.io.image_file import files_of, image_size, read_image
 
 SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 # not read here; slides are by `screen`
@@ -39,8 +43,8 @@ def plain(name: str) -> str:
 class ImageIndex:
     """The images under some folders, or single images.
 
-    An image that an earlier folder has is not looked for in the later ones. That of the labels, which may have the
-    images too, is the last one, or the only one.
+    What an image that was given, or an earlier folder, has is not looked for in the later ones. The folder of the
+    labels, which may have the images too, is the last one, or the only one.
     """
 
     def __init__(self, images: Sequence[Path], labels: Path | None = None):
@@ -59,24 +63,27 @@ class ImageIndex:
                 elif not is_image(path):
                     self.others[plain(path.name)] = path
         self.size = cache(image_size)  # (height, width)
+        self.alike = cache(_same_pixels)
         self.unnamed: str | None = None  # the one name that was taken for the image given, though it is another
 
     def find(self, name: str, near: Path) -> Path:
         """The image of that name; `near` is the file that names it.
 
         A path beside `near` is taken before all others, then one below a folder that was given; else the name counts,
-        without folders of another machine.
+        and of its folders as many as are alike.
 
-        Raises UserError where there is none, or several of which none is nearer to `near`.
+        Raises UserError where there is none, or several of which none is nearer to `near`; so are two different images
+        of that name in two of the folders that were given.
         """
         # labels may come from Windows
         name = name.replace("\\", "/")
         file = PurePosixPath(name).name
         # a name without folders means the image in the folder itself, not one of the same name below it
         below = [root / name if root.is_dir() else root for root in self.given if root.is_dir() or root.name == name]
-        for exact in (near.parent / name, *below):
-            if name and exact in self.root_of:
-                return exact
+        if name and near.parent / name in self.root_of:
+            return near.parent / name
+        if exact := [path for path in below if name and path in self.root_of]:
+            return self._only_one(exact, near, file)
         found = self.by_name.get(plain(file)) or self.by_stem.get(plain(file)) or []
         if not found and is_image(Path(file)):  # the same image, saved in another format
             found = self.by_stem.get(plain(PurePosixPath(file).stem)) or []
@@ -86,11 +93,23 @@ class ImageIndex:
             return self.roots[0]
         if not found:
             raise UserError(near, "the image that it names", f"no {name or 'name'}", self._advice(file))
+        alike = [_common_end(path, name) for path in found]
+        found = [path for path, count in zip(found, alike, strict=True) if count == max(alike)]
         nearest = _nearest([path for path in found if self.root_of[path] == self.root_of[found[0]]], near)
         if len(nearest) > 1:
-            shown = f"{nearest[0]} and {nearest[1]}"
-            raise UserError(near, f"one image called {file}", shown, "Give the folder of the right ones with `images`.")
-        return nearest[0]
+            raise _several(nearest, near, file)
+        others = [path for path in found if self.root_of[path] != self.root_of[found[0]]]
+        return self._only_one([nearest[0], *others], near, file)
+
+    def _only_one(self, found: list[Path], near: Path, file: str) -> Path:
+        """The first of the images that bear a name, in folders that were given; UserError if another is different."""
+        # the labels' own folder may have pictures of other kinds under the same names, such as masks
+        given = [path for path in found if path in self.given]  # by its own name, not by its folder's
+        found = given or [found[0], *(path for path in found[1:] if self.root_of[path] in self.given)]
+        for other in found[1:]:
+            if not self.alike(found[0], other):
+                raise _several([found[0], other], near, file)
+        return found[0]
 
     def _advice(self, file: str) -> str:
         stem = plain(PurePosixPath(file).stem if is_image(Path(file)) else file)
@@ -103,6 +122,24 @@ class ImageIndex:
         close = get_close_matches(plain(file), list(self.by_name), 1)
         known = f" The nearest name is {self.by_name[close[0]][0].name}." if close else ""
         return f"Give the images' folder with `images`.{known}"
+
+
+def _several(found: list[Path], near: Path, file: str) -> UserError:
+    do = "Give one folder with `images` and import the others later, or write the folders in the labels' names."
+    return UserError(near, f"one image called {file}", f"{found[0]} and {found[1]}", do)
+
+
+def _same_pixels(one: Path, other: Path) -> bool:
+    """Whether two files hold the same picture."""
+    if sha256_file(one) == sha256_file(other):
+        return True
+    return image_size(one) == image_size(other) and np.array_equal(read_image(one), read_image(other))
+
+
+def _common_end(path: Path, name: str) -> int:
+    """How many folders before the file are the same in a path and in a name: 1 of x/B/img.png and B/img.png."""
+    pairs = zip(reversed(path.parent.parts), reversed(PurePosixPath(name).parent.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: plain(pair[0]) == plain(pair[1]), pairs))
 
 
 def _nearest(found: list[Path], near: Path) -> list[Path]:

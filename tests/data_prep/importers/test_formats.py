@@ -50,14 +50,14 @@ def test_a_format_is_read_back(tmp_path, write, near, origins):
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        (["a", "b"], ["a/x.png", "b/y.png"]),  # of the folder itself before one of a folder in it
-        (["a/old", "b"], ["a/old/x.png", "a/old/y.png"]),
+        (["a", "c"], ["a/x.png", "c/y.png"]),  # of the folder itself before one of a folder in it
         (["a/x.png", "b/y.png"], ["a/x.png", "b/y.png"]),
         (["b/x.png", "a"], ["b/x.png", "a/old/y.png"]),
+        (["a", "b/x.png"], ["b/x.png", "a/old/y.png"]),
     ],
 )
 def test_images_of_equal_names_are_told_apart_by_what_was_given(tmp_path, given, found):
-    for number, name in enumerate(("a/x.png", "a/old/x.png", "a/old/y.png", "b/x.png", "b/y.png")):
+    for number, name in enumerate(("a/x.png", "a/old/x.png", "a/old/y.png", "b/x.png", "b/y.png", "c/y.png")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / name), plain((60, 80, 3), 200 + number))
     rows = [["x.png", 30, 20, "NILM"], ["y.png", 30, 20, "LSIL"]]

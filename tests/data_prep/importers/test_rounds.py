@@ -8,6 +8,7 @@ import pytest
 from data_prep.importers.gather import gather
 from data_prep.importers.rounds import cohens_kappa
 from data_prep.importers.write import summary
+from deeppap.io.errors import UserError
 from deeppap.screening.outputs.geojson import feature
 from tests.support import label_files as files
 from tests.support.screening import cell_at
@@ -98,7 +99,8 @@ def test_kappa():
 
 def test_what_an_import_wrote_is_read_again_with_its_own_names_and_sizes(tmp_path):
     points = files.drawn(tmp_path)
-    rows = [["field.png", *points[0], "Tumor", "abnormal", 0.201], ["field.png", *points[1], "NILM", "normal", ""]]
+    shutil.copy(tmp_path / "field.png", tmp_path / "other.png")
+    rows = [["field.png", *points[0], "Tumor", "abnormal", 0.201], ["other.png", *points[1], "NILM", "normal", ""]]
     source = files.write_csv(tmp_path / "cells.csv", "image,x,y,class,label,pixel_um", rows)
     first, second = gather([source], mpp=0.247).cells
     assert (first.known.name, first.known.label, first.pixel_um) == ("Tumor", "abnormal", 0.201)
@@ -111,3 +113,17 @@ def test_who_labelled_in_a_gallery_is_told_to_adapt_a_net(tmp_path, by, tool):
     kinds = {k: ("normal", "abnormal")[k % 2] for k in range(12)}
     found = gather([round_of(tmp_path / "a.csv", points, kinds, by, "")])
     assert tool in summary(found, tmp_path / "out")[-1]
+
+
+def test_two_pixel_sizes_of_one_image_are_refused(tmp_path):
+    """Also of two rounds, whose copies of the image are one image."""
+    sizes = {"one": 0.247, "two": 0.5}
+    rounds = []
+    for name, size in sizes.items():
+        points = files.drawn(tmp_path / name)
+        rows = [["field.png", *points[len(rounds)], size, "NILM"]]
+        rounds.append(files.write_csv(tmp_path / name / "a.csv", "image,x,y,pixel_um,class", rows))
+        assert len(gather(rounds[-1:]).cells) == 1
+    with pytest.raises(UserError, match=r"0\.247 um .*0\.5 um") as refused:
+        gather(rounds)
+    assert len(str(refused.value).splitlines()) == 1
