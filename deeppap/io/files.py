@@ -37,18 +37,12 @@ def partial_path(final: Path) -> Path:
 
 
 def own_partial(final: Path) -> Path:
-    """A partial path that nobody else writes; what others left of `final` when they died is cleared up.
-
-    Of a folder that was to be replaced, the older one is put back, or removed if the new one is there.
-    """
+    """A partial path that nobody else writes; what others left of `final` when they died is removed a week later."""
     left = re.compile(rf"\.{re.escape(final.name)}\.\w{{8}}\.(partial|old)")
     for path in final.parent.iterdir():
+        # by age alone: the numbers of processes differ between machines and between containers
         with suppress(FileNotFoundError):
-            found = left.fullmatch(path.name)
-            if found and found[1] == "old" and not os.path.lexists(final):
-                path.rename(final)
-            # by age alone: the numbers of processes differ between machines and between containers
-            elif found and (found[1] == "old" or time.time() - path.lstat().st_mtime > SILENT):
+            if left.fullmatch(path.name) and time.time() - path.lstat().st_mtime > SILENT:
                 remove(path)
     return final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
 
@@ -106,6 +100,7 @@ def _take_name(partial: Path, final: Path) -> None:
     # a rename replaces a file at once, but no folder that holds anything
     if final.is_dir() and not final.is_symlink():
         old = partial.with_suffix(".old")
+        os.utime(final)  # its week as a leftover begins now, if we are killed
         final.rename(old)
         partial.rename(final)
         shutil.rmtree(old)
