@@ -10,6 +10,7 @@ import numpy as np
 
 from data_prep.classes import LABELS, LEAVE_OUT, NEITHER, CellClass, ClassTable
 from data_prep.importers import conventions, cric
+from data_prep.importers import table as tables
 from data_prep.importers.image_index import SUMMARY, ImageIndex
 from data_prep.importers.labelled import Labelled, Source
 from data_prep.importers.recognise import read_labels
@@ -91,7 +92,9 @@ def gather(
     found.cells = one_for_each_nucleus(found)
     if not found.cells:
         left = "; ".join(f"{len(where)} {why}" for why, where in found.left_out.items())
-        mistakes.add(UserError(paths[0], "labelled cells", left or "none", "Give objects their classes; export again."))
+        lines = all(source.format == tables.NAME for source in found.sources)
+        do = "Label cells, and save them again." if lines and not left else "Give objects their classes; export again."
+        mistakes.add(UserError(paths[0], "labelled cells", left or "none", do))
     mistakes.require_none()
     found.names = _named(found)
     _grouped(found)

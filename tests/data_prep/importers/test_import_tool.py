@@ -8,6 +8,7 @@ import pytest
 
 from data_prep.classes import CLASSES, ClassTable, known_class
 from data_prep.dataset import open_dataset
+from data_prep.importers.gather import gather
 from deeppap.io.errors import UserError
 from tests.support import label_files as files
 from tests.support.checkout import run_tool
@@ -185,3 +186,11 @@ def test_a_folder_in_the_name_tells_two_images_apart(checkout, tmp_path):
     folders = ("--images", tmp_path / "A", "--images", tmp_path / "B")
     run_tool(checkout, "import_labels", labels, *folders, "--out", tmp_path / "out")
     assert (tmp_path / "out/images/field.png").read_bytes() == other.read_bytes()
+
+
+def test_a_table_without_a_label_is_told_from_an_export_without_classes(tmp_path):
+    for rows, wanted in (("", "none. Label cells"), ("field.png,9,9,\n", "1 .* export again")):
+        (tmp_path / "labels.csv").write_text("image,x,y,class\n" + rows)
+        cv2.imwrite(str(tmp_path / "field.png"), np.zeros((40, 40, 3), np.uint8))
+        with pytest.raises(UserError, match=wanted):
+            gather([tmp_path / "labels.csv"])
