@@ -54,11 +54,11 @@ def read_curve(home: Path, before: str) -> Curve:
 
 
 def _point(seed: int, share: int, start: str, run: RunResult) -> CurvePoint:
-    # everything else was trained on: the part left out belongs to the seed and share
-    out = {*run.folds[0].ids, *(run.split.left_out or ())}
+    # everything else was trained on, also cells of neither label: the part left out belongs to the seed and share
+    out = {*run.folds[0].every.ids, *(run.split.left_out or ())}
     learned = [cell.label for cell in run.cells.values() if cell.id not in out]
     labels, scores = run.pooled("labels"), run.pooled("scores")
-    return CurvePoint(seed, share, start, len(learned), sum(learned), labels, scores, run.groups())
+    return CurvePoint(seed, share, start, len(learned), learned.count(1), labels, scores, run.groups())
 
 
 def write_curve(curve: Curve, out: Path) -> tuple[Table, Path]:

@@ -1,5 +1,6 @@
 """The table and the figure of a learning curve, from the folders of its points."""
 
+import csv
 import json
 
 import pytest
@@ -23,6 +24,11 @@ def home(tmp_path):
     return tmp_path
 
 
+def label_of(run, cell):
+    with (run / "cells.csv").open() as file:
+        return next(row["label"] for row in csv.DictReader(file) if row["id"] == cell)
+
+
 def test_the_points_are_read_with_the_cells_that_they_learned_from(home):
     curve = read_curve(home, SOURCE)
     assert [(p.start, p.seed, p.share) for p in curve.points] == [
@@ -39,6 +45,25 @@ def test_the_points_are_read_with_the_cells_that_they_learned_from(home):
     part.write(home / "seed1-050-alone")
     assert read_curve(home, SOURCE).points[1].cells == 42 - tested - len(left_out)
     assert replace(part) == SplitRecord.read(home / "seed1-050-alone")
+
+
+def test_cells_of_neither_label_are_learned_from_but_are_not_abnormal(home):
+    """A net of own classes has them in training and in its test fold; in each, one cell becomes junk."""
+    point = home / "seed1-050-alone"
+    before = read_curve(home, SOURCE).points[1]
+    split = SplitRecord.read(point)
+    junk = [next(cell for cell in split.folds[fold] if label_of(point, cell) == "1") for fold in (0, 1)]
+    for path in (point / "cells.csv", point / "fold0/scores.csv"):
+        header, *lines = csv.reader(path.read_text().splitlines())
+        rows = [dict(zip(header, line, strict=True)) for line in lines]
+        for row in rows:
+            if row["id"] in junk:
+                row["label"] = "2"
+        path.write_text("".join(f"{','.join(row)}\n" for row in [header, *(row.values() for row in rows)]))
+    change_scores(point / "fold0")
+    after = read_curve(home, SOURCE).points[1]
+    assert len(after.labels) == len(before.labels) - 1
+    assert (after.cells, after.abnormal) == (before.cells, before.abnormal - 1)
 
 
 def test_the_table_has_a_row_for_each_start_and_share_and_one_for_the_source(home):
