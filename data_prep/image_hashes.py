@@ -12,6 +12,7 @@ from data_prep.cells import Cell, Dataset
 from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, read_file, write_text
 from deeppap.io.image_file import read_image
+from deeppap.records import ModelRecord, RunRecord
 
 IMAGES = "images.sha256"  # in a run folder: the images of its whole data set
 FOLD_IMAGES = "cell_images.csv"  # one line a cell of the fold
@@ -110,18 +111,39 @@ def seen_images(fold: Path) -> set[str]:
     return {value for _, part, value in fold_images(fold) if part != "test"} | source_images(fold)
 
 
+def test_images(fold: Path) -> set[str]:
+    """Checksums of the images of a fold's test cells."""
+    return {value for _, part, value in fold_images(fold) if part == "test"} if (fold / FOLD_IMAGES).exists() else set()
+
+
 def source_images(fold: Path) -> set[str]:
     """What the source net of an adapted fold had learned from; empty for any other fold."""
     return read_images(fold / SOURCE_IMAGES) if (fold / SOURCE_IMAGES).exists() else set()
 
 
-def known_images(folds: Iterable[Path]) -> set[str]:
-    """Checksums of all images of the sets that nets, and the nets they were adapted from, were built with.
+def unfit_images(fold: Path, run: RunRecord) -> set[str]:
+    """Checksums of the images that cannot judge a fold's net: those that it and its source learned from.
 
-    A run that was trained by hand may keep none.
+    If its test cells chose the snapshot, or have their own fields in training, or if nobody recorded how it was
+    trained, these are the images of its whole data set.
+
+    Raises UserError if nobody recorded these.
     """
-    files = [path for fold in folds for path in (fold.parent / IMAGES, fold / SOURCE_IMAGES) if path.exists()]
-    return set().union(*map(read_images, files))
+    if run.protocol == "field" and run.select != "paper" and ModelRecord.read_if_there(fold):
+        return seen_images(fold)
+    path = fold.resolve().parent / IMAGES
+    if not path.exists():
+        do = "Build a fold of this run again with tools/build_lmdb.py."
+        raise UserError(path, "the training images' checksums", "no such file", do)
+    return read_images(path) | source_images(fold)
+
+
+def learned_images(fold: Path) -> set[str]:
+    """As `seen_images`; of a fold that lists no cells, all images of its run's data set, if these are known."""
+    if (fold / FOLD_IMAGES).exists():
+        return seen_images(fold)
+    run = fold.resolve().parent / IMAGES
+    return source_images(fold) | (read_images(run) if run.exists() else set())
 
 
 def write_source_images(fold: Path, seen: Iterable[str]) -> None:

@@ -16,12 +16,11 @@ import numpy as np
 from data_prep.image_hashes import pixel_sha256
 from deeppap.io.errors import UserError
 from deeppap.io.files import digest, sha256_file
+from deeppap.io.image_file import MAX_PIXELS
 from deeppap.screening.nuclei.regions import background_of
 from deeppap.screening.slides.open_slide import companions, open_slide
 from deeppap.screening.slides.overview import SIDE, Tissue, find_tissue, overview
 from deeppap.screening.slides.slide import Slide
-
-TRAINED = 40_000_000  # pixels: a larger image is a slide, and no set of training images holds it as a whole
 
 if TYPE_CHECKING:
     from deeppap.screening.plan import ImagePlan
@@ -51,9 +50,9 @@ class OpenImage:
 
     @property
     def pixels_sha(self) -> str | None:
-        """The checksum of all pixels, as sets of training images keep it; None of a slide too large to be one."""
+        """The checksum of all pixels, as sets of training images keep it; None of an image too large to be one."""
         width, height = self.slide.levels[0]
-        if width * height > TRAINED:
+        if width * height > MAX_PIXELS:
             return None
         return pixel_sha256(overview(self.slide, max(width, height))[0])
 

@@ -83,7 +83,7 @@ class ImagePlan:
     nuclei_sha: str | None = None
     nuclei_file: str | None = None  # its name as the person gave it
     has_given: bool = False  # whether a person gave some of them a class
-    trained: bool = False  # whether the net's own data set has the image
+    trained: bool = False  # whether the net learned from the image
 
     @property
     def name(self) -> str:

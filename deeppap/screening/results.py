@@ -70,7 +70,7 @@ class ImageResult(msgspec.Struct):
     unreadable: list[Damage] = []
     not_screened: list[Damage] = []  # tiles that were given up
     nuclei_skipped: int = 0  # too near to what is unreadable
-    trained: bool = False  # whether the net's own data set has the image
+    trained: bool = False  # whether the net learned from the image
 
     @classmethod
     def of(cls, plan: ImagePlan) -> "ImageResult":

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.image_hashes import known_images
+from data_prep.image_hashes import learned_images
 from data_prep.pixel_size import same_pixel
 from deeppap.io.errors import FieldError, ListError, UserError
 from deeppap.io.files import remove
@@ -88,7 +88,8 @@ def plan_images(
 
     Raises UserError if an image cannot be screened; of several images, a `ListError` that names each such image.
     """
-    work, unusable, known = [], [], known_images(map(Path, settings.folds))
+    work, unusable = [], []
+    learned = set().union(*(learned_images(Path(fold)) for fold in settings.folds))
     for path in progress(paths, desc="open", unit="image"):
         try:
             image = open_image(str(path))
@@ -99,7 +100,7 @@ def plan_images(
                     do = "Screen it by itself, or leave `mpp` out for it."
                     raise UserError(path, f"an image of the pixel size `mpp` {mpp:g}", f"{image.slide.mpp:g} um", do)
                 say(f"!! {path}: {line} !!")
-            plan = replace(plan, trained=image.pixels_sha in known)
+            plan = replace(plan, trained=bool(learned) and image.pixels_sha in learned)
             # the tissue is found even if given nuclei do not need it: it reads the whole image once
             work.append((plan, plan.tiles(image.tissue)))
             require_unchanged(plan, image)

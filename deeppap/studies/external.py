@@ -11,15 +11,12 @@ from data_prep.cells import Dataset, by_image
 from data_prep.dataset import open_dataset, reopened
 from data_prep.fold_data import fold_cells
 from data_prep.image_hashes import (
-    FOLD_IMAGES,
-    IMAGES,
     fold_images,
     image_hashes,
-    read_images,
     require_held_out,
     require_no_shared_image,
-    seen_images,
-    source_images,
+    test_images,
+    unfit_images,
 )
 from data_prep.pixel_size import read_cell_image, require_pixel_um
 from data_prep.prepare import dataset_record, write_cells
@@ -71,6 +68,7 @@ class External:
     crops: int
     device: Device
     mpp: float | None = None
+    chose: bool = False  # whether some of the cells chose the nets' thresholds, and so cannot judge them
 
     @property
     def weights_shas(self) -> list[str]:
@@ -99,12 +97,16 @@ def validate(
     dataset = as_seen(opened, models[0].run, options.mpp)
     if line := dataset.left_out_line():
         say(line)
-    require_new_images(dataset, models)
+    # by pixels, not by bytes: the same picture may have been saved in another format
+    hashes = image_hashes(dataset)
+    require_unseen(hashes, models)
+    chose = any(value in hashes for model in models for value in test_images(model.folder))
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
     if models[0].run.dataset.pixel_um is None:
         say("the pixel size of the training set is unknown: the images are not resampled")
-    found = External(dataset, path, dataset.dataset_sha(), list(models), choice, crops, options.device, options.mpp)
+    how = (choice, crops, options.device, options.mpp, chose)
+    found = External(dataset, path, dataset.dataset_sha(), list(models), *how)
     folder = RUNS / (options.name or found.default_name())
     # before the work, not after it
     require_replaceable(folder, found)
@@ -203,35 +205,10 @@ def _training(model: TrainedModel) -> dict[str, object]:
     return facts | {"solver, counts and weights": recipe.recipe_sha[:12] if recipe else "not recorded"}
 
 
-def require_new_images(dataset: Dataset, models: Sequence[TrainedModel]) -> None:
-    """Refuse a data set that shares an image with what the nets, or the nets they were adapted from, learned from."""
-    # by pixels, not by bytes: the same picture may have been saved in another format
-    require_unseen(image_hashes(dataset), models)
-
-
 def require_unseen(images: Mapping[str, Path], models: Sequence[TrainedModel]) -> None:
-    """The same of images by the checksums of their pixels."""
+    """Refuse images that the nets, or the nets they were adapted from, learned from; by their pixels' checksums."""
     for model in models:
-        require_no_shared_image(learned_images(model), images, model.folder)
-
-
-def learned_images(model: TrainedModel) -> set[str]:
-    """Checksums of the images that cannot judge a net: those that it and its source learned from.
-
-    Where its test cells chose the snapshot, or have cells of their own fields in training, its whole data set.
-    """
-    apart = model.run.protocol == "field" and model.run.select != "paper"
-    if apart and (model.folder / FOLD_IMAGES).exists():
-        return seen_images(model.folder)
-    return training_images(model.folder.resolve().parent) | source_images(model.folder)
-
-
-def training_images(run: Path) -> set[str]:
-    """Checksums of all images of the data set that a run was built from."""
-    if not (run / IMAGES).exists():
-        do = "Build a fold of this run again with tools/build_lmdb.py."
-        raise UserError(run / IMAGES, "the training images' checksums", "no such file", do)
-    return read_images(run / IMAGES)
+        require_no_shared_image(unfit_images(model.folder, model.run), images, model.folder)
 
 
 def as_seen(dataset: Dataset, run: RunRecord, mpp: float | None) -> Dataset:
@@ -340,5 +317,5 @@ def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> S
         fold_sha=folds[0] if one else digest(folds),
         csv_sha=sha256_file(path),
         doubt=doubt_of_order(*judged_cells(scores)),
-        thresholds=of_nets(found.models) or None,
+        thresholds=(not found.chose and of_nets(found.models)) or None,
     )

@@ -16,7 +16,7 @@ from data_prep.image_hashes import (
     pixel_sha256,
     read_images,
     require_held_out,
-    seen_images,
+    unfit_images,
 )
 from data_prep.pixel_size import same_pixel
 from deeppap.engines.weights_file import Shapes, check_weights
@@ -107,7 +107,7 @@ def open_source(given: Path | str) -> SourceNet:
         control=run.control,
         recipe=recorded(fold),
     )
-    return SourceNet(fold, weights, run, origin, frozenset(seen_images(fold)))
+    return SourceNet(fold, weights, run, origin, frozenset(unfit_images(fold, run)))
 
 
 def _weights(given: Path, fold: Path, record: FoldRecord) -> tuple[Path, str]:

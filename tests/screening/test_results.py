@@ -123,7 +123,7 @@ def test_given_nuclei_are_named(settings, images, tmp_path):
     assert not (tmp_path / "out/parts").exists()
 
 
-def test_images_that_the_net_was_built_with_are_named(settings, images, tmp_path):
+def test_images_that_the_net_learned_from_are_named(settings, images, tmp_path):
     """By their pixels, whatever the file is called; those of the net that it was adapted from count too."""
     fold = tmp_path / "run/fold0"
     fold.mkdir(parents=True)

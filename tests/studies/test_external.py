@@ -11,12 +11,12 @@ import pytest
 from msgspec.structs import replace as with_fields
 
 from data_prep.dataset import open_dataset
-from data_prep.image_hashes import fold_images
+from data_prep.image_hashes import fold_images, unfit_images
 from data_prep.manifest import read_manifest
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import BlendRecord, ModelRecord, RunRecord, ScoreRecord
+from deeppap.records import BlendRecord, ModelRecord, RunRecord, ScoreRecord, ThresholdRecord
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import (
@@ -24,7 +24,6 @@ from deeppap.studies.external import (
     ExternalOptions,
     as_seen,
     auc_by_mark,
-    learned_images,
     require_one_training,
     require_replaceable,
     validate,
@@ -97,15 +96,18 @@ def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, p
 
 
 def test_test_cells_judge_a_net_only_if_their_fields_were_kept_apart(two_nets):
-    rows = fold_images(two_nets[0].folder)
+    fold, run = two_nets[0].folder, two_nets[0].run
+    rows = fold_images(fold)
     test, train = ({value for _, part, value in rows if part in parts} for parts in (["test"], ["train", "inner"]))
 
     def refused(protocol, select):
-        run = with_fields(two_nets[0].run, protocol=protocol, select=select)
-        return learned_images(replace(two_nets[0], run=run))
+        return unfit_images(fold, with_fields(run, protocol=protocol, select=select))
 
     assert refused("field", "last") == refused("field", "inner") == train
     assert refused("field", "paper") == refused("cell", "inner") == test | train
+    with pytest.MonkeyPatch.context() as patch:  # trained by hand: what it started from is not known
+        patch.setattr(ModelRecord, "read_if_there", lambda _: None)
+        assert refused("field", "last") == test | train
 
 
 @pytest.fixture
@@ -237,3 +239,15 @@ def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):
     for stranger in (other, replace(found, models=[two_nets[1]])):
         with pytest.raises(UserError, match="an older validation of th"):
             require_replaceable(folder, stranger)
+
+
+def test_thresholds_are_not_judged_by_the_cells_that_chose_them(two_nets, tmp_path, monkeypatch):
+    """A fold of `last` has chosen its thresholds on its test cells, which may judge the net all the same."""
+    chosen = ThresholdRecord(sensitivity=0.95, threshold=0.4, specificity=0.5, abnormal=60, normal=60, by="test")
+    monkeypatch.setattr("deeppap.studies.external.of_nets", lambda _: (chosen,))
+    path, net = field_set(tmp_path / "fields"), two_nets[0]
+    dataset = read_manifest(path)
+    scores = [replace(net.score(cell.image, [cell.centre], 1, 1)[0], cell=cell) for cell in dataset.cells]
+    for chose, kept in ((False, (chosen,)), (True, None)):
+        write_external(tmp_path / str(chose), external(dataset, path, [net], chose=chose), scores)
+        assert ScoreRecord.beside(tmp_path / str(chose) / "fold0/scores.csv").thresholds == kept

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images
+from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images, unfit_images
 from data_prep.mean_image import SOURCE_MEAN
 from deeppap.engines.device import Device
 from deeppap.engines.weights_file import blob_array, layers_of
@@ -182,7 +182,7 @@ def test_the_chain_goes_back_to_the_first_weights(adapted_fold, trained_fold, so
     assert source.weights_sha == model.recipe.weights_sha == first.weights_sha
     assert source.fold_sha == first.fold_sha != model.fold_sha
     assert source.recipe.weights_sha == sha256_file(source_weights)
-    assert source_images(adapted_fold) == seen_images(trained_fold)
+    assert source_images(adapted_fold) == unfit_images(trained_fold, RunRecord.read(trained_fold.parent))
     # an adapted net is itself a source, which has seen what its own source had
     again = open_source(adapted_fold / model.snapshot)
     assert again.origin.recipe.source == source

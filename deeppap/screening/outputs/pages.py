@@ -223,9 +223,9 @@ def banners(settings: Settings, results: Sequence["ImageResult"]) -> list[str]:
 
 
 def trained_text(trained: int, images: int) -> str:
-    """What a screening says of images that the net's own data set has."""
-    which = "this image is" if images == 1 else f"{trained} of {images} images are"
-    return f"{which} of the set that the net was trained and tested on: it scores new images less well."
+    """What a screening says of images that the net learned from."""
+    which = "this image" if images == 1 else f"{trained} of {images} images"
+    return f"the net learned from {which}: it scores new images less well."
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:
