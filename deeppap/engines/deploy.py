@@ -6,6 +6,7 @@ belong to its user, who may give them any layer that Caffe has.
 """
 
 import math
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from deeppap.engines.net_geometry import IN_PLACE, OPTIONS, Shapes, layer_shapes, unknown_part
+from deeppap.engines.net_geometry import IN_PLACE, OPTIONS, Shapes, layer_shapes, unknown_part, window_of
 from deeppap.io.caffe_messages import ROOT, read_prototxt, write_prototxt
 from deeppap.io.errors import UserError
 from deeppap.io.files import digest
@@ -25,9 +26,16 @@ WEIGHTS = 100_000_000  # values in all; CaffeNet has 61 million
 VALUES = 100_000_000  # of all blobs, as the prototxt has its batch; ConvNet-T: 15 million
 COLUMNS = 20_000_000  # of an unrolled convolution, which Caffe keeps once a core; CaffeNet: 2 million
 VIEW = 256  # pixels: the side of a view, and of its mean image
-IMAGE_WORK = 4_000_000_000  # products for one input; CaffeNet: 0.7 billion
+IMAGE_WORK = 4_000_000_000  # products for one input; CaffeNet: 0.8 billion
+SLOWER = 20  # products of a convolution that take Caffe as long as one value in a window of pooling
 ONE_LAYER = {"name", "type", "bottom", "top", "param"}  # fields besides the options of its type
 RATES = {"lr_mult", "decay_mult"}  # of `param`: left from a train_val, and without effect on scores
+# names that the net's graphs in ONNX have for parts of their own, and Caffe for copies of a blob; an empty one is none
+TAKEN = re.compile(
+    r"|layer_means|mean|views|crop_prob|crops|crop\d+|(views|crop_prob|crops|crop\d+)/.*"
+    r"|.*/(weights|bias|flat|apart)|.*_split(_\d+)?",
+    re.DOTALL,
+)
 DO = "Take a net of this project. A net of your own is scored in the checkout whose prototxt/ defines it."
 
 
@@ -115,6 +123,9 @@ def allowed_shapes(net: Message) -> tuple[Shapes, dict[str, list[list[int]]]]:
         work += _work(layer, below, shape, weights, what)
         blobs[layer.top[0]] = shape
         params[layer.name] = weights
+    # without working in place, such a layer makes a blob of its own name
+    if both := [layer.name for layer in net.layer if layer.name in blobs and layer.top[0] in layer.bottom]:
+        raise ValueError(f"a layer in place called {both[0]}, as a blob is")
     total = sum(math.prod(one) for some in params.values() for one in some)
     values = sum(math.prod(shape) for shape in blobs.values())
     for what, found, most in (
@@ -158,6 +169,9 @@ def _require_wired(layer: Message, blobs: Shapes, names: dict[str, object], what
     """One input first, then layers that take what is there and make one blob more, or work in place."""
     if layer.name in names:
         raise ValueError(f"{what} twice")
+    for name in (layer.name, *layer.top):
+        if TAKEN.fullmatch(name):
+            raise ValueError(f"{what} with the name {name!r}, which is not free")
     if (layer.type == "Input") != (not blobs):
         raise ValueError(f"{what}: one Input, as the first layer, is allowed")
     inputs = {"Input": (0, 0), "Concat": (1, 8)}.get(layer.type, (1, 1))
@@ -173,7 +187,10 @@ def _require_wired(layer: Message, blobs: Shapes, names: dict[str, object], what
 
 
 def _work(layer: Message, below: list[list[int]], shape: list[int], weights: list[list[int]], what: str) -> int:
-    """Products of one image in a layer with weights."""
+    """Products of one image in a layer, or what takes Caffe as long."""
+    if layer.type in ("Pooling", "LRN"):
+        window = window_of(layer).kernel ** 2 if layer.type == "Pooling" else layer.lrn_param.local_size
+        return SLOWER * window * math.prod(shape[1:])
     if not weights:
         return 0
     # a deconvolution is a convolution from its output to its input

@@ -50,6 +50,8 @@ ATTACKS = {
     "values": 'type: "Deconvolution" bottom: "data" top: "x"'
     " convolution_param { num_output: 64 kernel_size: 4 stride: 4 }",
     "work": 'type: "Convolution" bottom: "norm2" top: "x" convolution_param { num_output: 4096 kernel_size: 9 pad: 4 }',
+    "work in pooling": 'type: "Pooling" bottom: "conv1" top: "x" pooling_param { kernel_size: 55 pad: 54 }',
+    "work in LRN": 'type: "LRN" bottom: "conv1" top: "x" lrn_param { local_size: 4095 }',
     "a stride of 0": 'type: "Pooling" bottom: "data" top: "x" pooling_param { kernel_size: 2 stride: 0 }',
     "an unknown input": 'type: "ReLU" bottom: "nothing" top: "x"',
     "an output twice": 'type: "LRN" bottom: "data" top: "conv1"',
@@ -84,6 +86,16 @@ def test_a_layer_that_may_not_be_built(attack, trained_model, tmp_path, monkeypa
         ('name: "ConvNet-T"', 'name: "n" force_backward: true'),
         ("group: 2", "group: 7"),
         ('name: "relu1"', 'name: "conv1"'),
+        # names that two parts of the net, of its graph in ONNX, or of Caffe's own copies would have
+        ('name: "relu5"', 'name: "prob/flat"'),
+        ('name: "relu5"', 'name: "conv4/weights"'),
+        ('name: "relu5"', 'name: ""'),
+        ('name: "conv5"', 'name: ""'),
+        ('name: "relu5"', 'name: "layer_means"'),
+        ('"pool5"', '"layer_means"'),
+        ('"pool5"', '"crop0"'),
+        ('"pool5"', '"conv1_conv1_0_split_0"'),
+        ('name: "norm1"', 'name: "relu1"'),
     ],
 )
 def test_a_net_beyond_the_bounds(old, new, tmp_path):
@@ -91,6 +103,17 @@ def test_a_net_beyond_the_bounds(old, new, tmp_path):
     assert old in OWN
     path.write_text(OWN.replace(old, new))
     with pytest.raises(UserError, match="within bounds"):
+        read_deploy(path)
+
+
+@pytest.mark.parametrize(
+    ("layer", "blob"), [("relu1", "norm1"), ("relu5", "pool5"), ("relu2", "data"), ("relu1", "conv1")]
+)
+def test_a_layer_in_place_is_not_called_as_a_blob(layer, blob, tmp_path):
+    """Such a layer has its own output in ONNX, and where Caffe is compared with it: Caffe would end the process."""
+    path = tmp_path / "deploy.prototxt"
+    path.write_text(OWN.replace(f'name: "{blob}"', 'name: "N"').replace(f'name: "{layer}"', f'name: "{blob}"'))
+    with pytest.raises(UserError, match=f"in place called {blob}"):
         read_deploy(path)
 
 
