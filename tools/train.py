@@ -2,6 +2,8 @@
 """Train ConvNet-T on a fold with `caffe train`. An interrupted training is resumed by the same command."""
 
 from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import _venv  # noqa: F401
 
@@ -20,6 +22,10 @@ from deeppap.cli.options import (
 from deeppap.cli.tool import ToolParser, run
 from deeppap.io.errors import FieldError
 
+if TYPE_CHECKING:
+    from deeppap.engines.device import Device
+    from deeppap.training.source import SourceNet
+
 EPILOG = f"""\
   tools/train.py
   tools/train.py --from runs/herlev-cell-paper/fold0
@@ -32,7 +38,8 @@ prototxt/adapt, only the last three layers learn (docs/how-to/adapt.md). The sel
 fold's model.json.
 
 With --data, one command does all: it builds fold 0 of these cells, trains, and scores the fold's test cells. These are
-of fields that the net has not seen (--protocol field). tools/cross_validate.py does all five folds.
+of fields that the net has not seen (--protocol field). With --from, the net as it was before scores them too, into
+a run named -before, and what adapting gained is printed. tools/cross_validate.py does all five folds.
 """
 
 
@@ -56,7 +63,20 @@ def train_on_data(args: Namespace) -> None:
     if blend and not blend.share:
         print(f"!! {kept(blend.share)} !!")
         following = "label more cells in the gallery that tools/screen.py wrote, import all labels, and adapt again"
+    elif source:
+        print_gain(fold.parent, source, device)
     print(f"Next: {following}")
+
+
+def print_gain(folder: Path, source: "SourceNet", device: "Device") -> None:
+    """Score the test cells with the net as it was before, and print what adapting gained on them."""
+    from deeppap.report.runs import named
+    from deeppap.report.tables.comparison import adapting
+    from deeppap.scoring.results import load_run
+    from deeppap.studies.external import score_source
+
+    before = score_source(folder, source, [0], device, folder.with_name(f"{folder.name}-before"))
+    print(adapting(named([load_run(before), load_run(folder)])).text())
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import BlendRecord, FoldRecord, ModelRecord, Request, RunRecord
+from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
 from deeppap.training import blend
@@ -288,6 +289,12 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert ("The source will be kept" in done.stdout.partition("-- fold")[0]) is (not blend.share)
     line = kept_because(blend)
     assert line in done.stdout and line[1:] in unescape((fold / "learning.html").read_text())
+    # so few cells adapt no net; of one that was adapted, what that gained is said
+    change(ModelRecord, fold, blend=replace(blend, share=0.75))
+    again = run_tool(checkout, "train", "--from", trained_fold, *words).stdout
+    assert "at-once: gain over at-once-before" in again
+    before, after = (load_run(fold.parent.with_name(name)) for name in ("at-once-before", "at-once"))
+    assert before.ids == after.ids and before.record.external
     assert TrainedModel.open(fold).not_adapted in (line, None)
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
     assert "--data" in done.stderr and "--net" in done.stderr
