@@ -21,7 +21,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from data_prep.cells import Cell, by_image
 from data_prep.dataset import open_dataset
-from data_prep.mean_image import MeanImage
 from data_prep.views import render
 from deeppap.cli.options import whole_numbers
 from deeppap.cli.tool import run
@@ -49,9 +48,7 @@ def iterations(cells: int) -> int:
     return max(240, round(0.6 * cells))
 
 
-def features(
-    model: TrainedModel, cells: Sequence[Cell], mean: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def features(model: TrainedModel, cells: Sequence[Cell], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Of VIEWS views of each cell, a random crop of each: pool5, float16 (n, VIEWS, 9216), and what tells unlike cells.
 
     The latter are the means over the maps of conv3, float32 (n, VIEWS, 384).
@@ -63,22 +60,13 @@ def features(
         region, centre = item.read()
         data = net.input("data", (VIEWS, 3, crop, crop))
         for place, (_, view) in zip(data, item.views, strict=True):
-            row, column = rng.integers(0, mean.shape[-1] - crop + 1, 2)
-            image = render(region, centre, view).transpose(2, 0, 1) - mean
+            row, column = rng.integers(0, model.mean.shape[-1] - crop + 1, 2)
+            image = render(region, centre, view).transpose(2, 0, 1) - model.mean
             image = image[:, row : row + crop, column : column + crop]
             place[...] = image[..., ::-1] if rng.random() < 0.5 else image
         found.append(net.forward("pool5").reshape(VIEWS, -1).astype(np.float16))
         maps.append(net.channel_means(LAYER))
     return np.stack(found), np.stack(maps)
-
-
-def mean_of_cells(model: TrainedModel, cells: Sequence[Cell]) -> np.ndarray:
-    """The mean of one view of each cell, float32 (3, 256, 256): the mean image of a set that a net is adapted to."""
-    mean = MeanImage()
-    for item in cells_of_data_set(cells, model.views(1)):
-        region, centre = item.read()
-        mean.add(render(region, centre, item.views[0][1]).transpose(2, 0, 1), 1)
-    return mean.value()
 
 
 def head_of(model: TrainedModel) -> Head:
@@ -160,12 +148,10 @@ def trials(args: argparse.Namespace) -> list[dict]:
     held = list(by_image(cell for cell in data.cells if cell.group in groups))
     others = list(by_image(cell for cell in data.cells if cell.group not in groups))
     labels, rng = np.array([cell.label for cell in others]), np.random.default_rng(0)
-    mean, head, rows = mean_of_cells(model, others), head_of(model), []
-    # the source sees cells with its own mean image, an adapted net with that of the cells it is adapted to
-    (own, maps), (own_held, _) = (features(model, cells, model.mean, rng) for cells in (others, held))
-    before, before_held = (scores(head, first_layer(head, inputs)) for inputs in (own, own_held))
-    new, new_held = (features(model, cells, mean, rng)[0] for cells in (others, held))
-    old_held = first_layer(head, new_held)
+    head, rows = head_of(model), []
+    (inputs, maps), (held_inputs, _) = (features(model, cells, rng) for cells in (others, held))
+    early, early_held = (first_layer(head, found) for found in (inputs, held_inputs))
+    before = scores(head, early)
     reference = model.ood_reference(print)
     ood = [reference.score(of_cell) if reference else np.nan for of_cell in maps]
     screened = [
@@ -175,12 +161,12 @@ def trials(args: argparse.Namespace) -> list[dict]:
     for order, count, seed in progress(list(product(args.orders, args.cells, args.seeds)), desc="trials", unit="trial"):
         chosen_cells = np.array(labelled_cells([cell.group for cell in others], count, seed, order, screened))
         train = chosen_cells[trained_cells([others[place] for place in chosen_cells], seed)]
-        after = adapted(head, new[train], labels[train], seed)
-        late = first_layer(after, new_held)
-        judged = {0.0: before_held}
-        for share in SHARES:
+        after = adapted(head, inputs[train], labels[train], seed)
+        late = first_layer(after, held_inputs)
+        judged = {}
+        for share in (0.0, *SHARES):
             mixed = [(1 - share) * first + share * last for first, last in zip(head, after, strict=True)]
-            judged[share] = scores(mixed, (1 - share) * old_held + share * late)
+            judged[share] = scores(mixed, (1 - share) * early_held + share * late)
         trial = {"order": order, "cells": count, "seed": seed, "abnormal": int(labels[chosen_cells].sum())}
         rows += [{**trial, "share": share, **figures(held, scored)} for share, scored in judged.items()]
         write(OUT, list(rows[0]), rows)

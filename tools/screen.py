@@ -127,7 +127,10 @@ def main() -> int:
     alone = len(args.image) == 1 or len({path.parent for path in images}) > 1
     given = args.image if alone else [images[0].parent]
     words = " ".join(f"--images {shlex.quote(str(path))}" for path in given)
-    print(f"Next: label cells there, then tools/import_labels.py ~/Downloads/labels.csv {words} --out my_cells")
+    # an import replaces an earlier one of that name: what was labelled before is given too
+    former, cells = ("my_cells/ ", "my_cells_2") if Path("my_cells").is_dir() else ("", "my_cells")
+    labels = f"{former}~/Downloads/labels.csv {words} --out {cells}"
+    print(f"Next: label cells there, then tools/import_labels.py {labels}")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 

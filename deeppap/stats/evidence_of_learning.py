@@ -21,7 +21,7 @@ from deeppap.stats.metrics import binary_metrics, checked
 CHANCE = 0.5  # area under the curve
 SMALLEST = np.finfo(np.float32).tiny  # the least probability that Caffe's loss layer takes
 NO_EVIDENCE = "no evidence that this net tells abnormal cells of this set from normal ones"
-DO_NOT_USE = "do not use its scores; label more cells or train longer (docs/how-to/own-cells.md, section 4)"
+DO_NOT_USE = "do not use its scores; label cells of more images, or train longer (docs/how-to/own-cells.md, section 4)"
 OVER_CONFIDENT = "this net orders its test cells, but is over-confident"
 NO_PROBABILITIES = (
     "its scores are no probabilities, and 0.5 may be a poor threshold (docs/how-to/own-cells.md, section 4)"
@@ -51,7 +51,8 @@ def doubt(
         lossy += f"{constant:.3f} of a constant answer"
     if lossy and limits is not None and not area:
         return f"{OVER_CONFIDENT}: {lossy}; {NO_PROBABILITIES}"
-    reasons = [reason for reason in (lossy, area) if reason]
+    unsure = _unsure(labels, scores) if lossy and limits is None else ""
+    reasons = [reason for reason in (lossy, unsure, area) if reason]
     return f"{NO_EVIDENCE}: {'; '.join(reasons)}; {DO_NOT_USE}" if reasons else None
 
 
@@ -92,6 +93,12 @@ def auc_limits(labels: Sequence[int], scores: Sequence[float], groups: Groups = 
     area = binary_metrics(truth, score)["auc"]
     units = min(len(np.unique(unit[truth == label])) for label in (0, 1))
     return wilson(round(area * units), units)
+
+
+def _unsure(labels: Sequence[int], scores: Sequence[float]) -> str:
+    """Why the order of cells does not speak for a net of a high loss; "" with cells of one label alone."""
+    area = binary_metrics(np.asarray(labels), np.asarray(scores))["auc"]
+    return "" if area is None else f"the area under its curve, {area:.2f}, is of too few test images to count"
 
 
 def _doubt_of_area(limits: Limits | None) -> str | None:
