@@ -111,7 +111,7 @@ def ran(place, tool, *words):
         code = frame.f_code
         # a function's code is optimized, a class's body is not; `<genexpr>` alone is one of a module's constants
         if event == "call" and code.co_flags & inspect.CO_OPTIMIZED and not code.co_qualname.startswith("<"):
-            called.add(Path(code.co_filename).resolve())
+            called.add(code.co_filename)
 
     for module in (sys, threading):
         module.setprofile(note)
@@ -121,7 +121,8 @@ def ran(place, tool, *words):
         for module in (sys, threading):
             module.setprofile(None)
     folders = [ROOT / name for name in ("data_prep", "deeppap", "tools")]
-    return {path for path in called if path.suffix == ".py" and any(path.is_relative_to(one) for one in folders)}
+    paths = {Path(name).resolve() for name in called}  # not of each call: there are millions
+    return {path for path in paths if path.suffix == ".py" and any(path.is_relative_to(one) for one in folders)}
 
 
 @pytest.mark.slow
