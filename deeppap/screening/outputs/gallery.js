@@ -2,6 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 const grid = at("cells"), one = at("one"), low = at("low"), high = at("high"), image = at("image");
+const strange = at("ood");  // missing where the net has no reference for it
 const SKIP = "-";
 const kindOf = Object.fromEntries(data.classes.map(([, name, kind]) => [name, kind]));
 const nameOfKey = Object.fromEntries(data.classes.map(([key, name]) => [key.toLowerCase(), name]));
@@ -260,7 +261,7 @@ function stateOf(cell) {
 
 function filter() {
   const from = Number(low.value), to = Number(high.value), only = image ? image.value : "";
-  const order = at("order").value, ood = at("ood").value, labelled = at("labelled").value;
+  const order = at("order").value, ood = strange ? strange.value : "", labelled = at("labelled").value;
   at("low-value").textContent = from.toFixed(2);
   at("high-value").textContent = to.toFixed(2);
   const tests = [

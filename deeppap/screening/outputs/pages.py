@@ -161,6 +161,7 @@ class Gallery:
             results=results,
             cells=sum(r.cells for r in results),
             abnormal=sum(r.abnormal for r in results),
+            checked=any(r.out_of_distribution is not None for r in results),
             marked=sum(r.out_of_distribution or 0 for r in results),
             shown=len(self.cells),
             threshold=self.threshold,

@@ -127,6 +127,20 @@ def test_orders_filters_and_the_dialog(page, opened):
     assert view.inner_text("#count") == "0 of 5 shown: no cell matches"
 
 
+def test_without_a_reference_the_cells_are_shown_and_filtered_all_the_same(tmp_path, opened):
+    plan = plan_of(tmp_path / NAME)
+    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    cells = [cell_at(100 + 90 * k, 60, score, NAME) for k, score in enumerate(SCORES)]
+    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
+    result.add(Part(cells, ()))
+    gallery.add_image(plan, FieldImage(plan.image), cells)
+    gallery.write(tmp_path / "gallery.html", [result])
+    view = opened(tmp_path / "gallery.html")
+    assert view.inner_text("#count") == "5 of 5 shown"
+    view.select_option("#labelled", "yes")
+    assert view.inner_text("#count") == "0 of 5 shown: no cell matches"
+
+
 def test_a_key_labels_no_cell_that_nobody_chose(page, opened):
     view = opened(page[0])
     ring = "getComputedStyle(document.querySelector('.cell[aria-current]')).outlineStyle"

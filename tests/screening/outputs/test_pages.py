@@ -141,6 +141,14 @@ def test_several_images(tmp_path, made):
     assert "<strong>6</strong> cells in 2 images" in summary
 
 
+@pytest.mark.parametrize("reference", [True, False])
+def test_unknown_marks_do_not_look_like_none(tmp_path, made, reference):
+    cells = [cell_at(100 + number, 80, 0.3, **({"ood_score": 0.5} if reference else {})) for number in range(2)]
+    gallery, _ = made((plan_of(tmp_path / "field.png"), field(), cells))
+    body = re.sub(r"<(style|script).*?</\1>", "", gallery, flags=re.DOTALL)
+    assert [words in body for words in ('id="ood"', "dashed", "unknown")] == [reference, reference, not reference]
+
+
 def test_warnings(tmp_path, made):
     plan = plan_of(tmp_path / "field.png")
     pages = made((plan, field(), CELLS), unreadable=[LOST], not_screened=[FAILED])
