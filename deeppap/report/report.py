@@ -90,7 +90,7 @@ def _draw(plot: Plot, folder: Path) -> ShownFigure:
     _, svg = save(figure, folder, plot.name)
     # lines are sharp and small as SVG; photographs are not
     picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
-    kind = "photo" if plot.photo else "lines"
+    kind = "photo" if plot.true_colours else "lines"
     return ShownFigure(plot.title, plot.caption, plot.name, picture, kind, figure.get_figwidth(), figure.get_label())
 
 

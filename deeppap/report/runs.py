@@ -13,15 +13,17 @@ from deeppap.report.table import Rows, Table
 from deeppap.scoring.results import Every, FoldResult, RunResult
 from deeppap.stats.by_class import ClassFigures, class_figures
 from deeppap.stats.by_view import accuracy_by_views, centre_crop_accuracy, metrics_by_angle
-from deeppap.stats.intervals import Interval, summary
+from deeppap.stats.intervals import FEWEST, TOO_FEW, Interval, summary
 
 BY_GROUP = (
     "95 % intervals resample whole groups of cells (bootstrap, BCa where it can be computed). A share of 0 or 100 % "
-    "has Wilson's interval over the groups. '-' or no interval: every resample gives the same figure"
+    "has Wilson's interval over the groups. '-' or no interval: every resample gives the same figure. "
+    f"'{TOO_FEW}': fewer than {FEWEST} groups have such cells"
 )
 BY_CELL = (
     "95 % intervals are Wilson's for shares of cells, and a bootstrap over cells for the rest. No groups are known, so "
-    "cells are taken as independent. '-' or no interval: every resample gives the same figure"
+    "cells are taken as independent. '-' or no interval: every resample gives the same figure. "
+    f"'{TOO_FEW}': there are fewer than {FEWEST} such cells"
 )
 T = TypeVar("T")
 

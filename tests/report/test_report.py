@@ -121,6 +121,9 @@ def test_page_has_every_section_table_and_figure(whole):
     assert "left out" not in page.text()
     assert len(page.all("img")) == len(page.all("figure")) == len(PAPER_FIGURES) + 6
     assert all(image["alt"] for image in page.all("img"))
+    # a dark page inverts lines; a cell beside its feature maps keeps its colours, and so do filters
+    kinds = {image["alt"].partition(" (")[0]: image["class"] for image in page.all("img")}
+    assert (kinds["Learning"], kinds["Activations"], kinds["Filters of the first layer"]) == ("lines", "photo", "photo")
     assert {p.stem for p in (path.parent / "tables").glob("*.json")} <= ids
 
 

@@ -48,6 +48,35 @@ def test_a_table_that_goes_on_has_a_shadow_at_that_side(page, opened):
     assert right < left - 20 and left_after < right_after - 20
 
 
+def test_a_figure_that_goes_on_has_a_shadow_at_its_right(page, opened):
+    figure = opened(page, 390).locator("figure a.wide").first
+    edges = []
+    for place in (0, 10_000):
+        figure.evaluate("(box, place) => { box.scrollLeft = place; }", place)
+        figure.page.wait_for_timeout(200)  # the shadow follows a frame later
+        picture = cv2.imdecode(np.frombuffer(figure.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+        edges.append(np.median(picture[:, -2]))
+    assert edges[0] < edges[1] - 20
+
+
+# words of a table's first column that a narrow page broke
+BROKEN = """() => [...document.querySelectorAll('table.words tbody th')].flatMap((cell) => {
+    const text = cell.firstChild, words = [...text.data.matchAll(/\\S+/g)];
+    return words.map((word) => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return [word[0], range.getClientRects().length];
+    }).filter(([word, lines]) => lines > 1 && !/[-/]/.test(word));
+})"""
+
+
+def test_a_phone_breaks_no_word_of_a_first_column(page, opened):
+    view = opened(page, 390)
+    assert view.evaluate(BROKEN) == []
+    assert view.locator("table.words tbody th").count() > 10
+
+
 def test_a_click_enlarges_a_figure_and_escape_closes_it(page, opened):
     view = opened(page, 1280)
     small = view.locator("#figure-calibration img")

@@ -111,7 +111,7 @@ def _smoothed(train: np.ndarray) -> np.ndarray:
     return np.column_stack([(used + 0.5) * step, [train[stretch_of == one, 1].mean() for one in used]])
 
 
-@style.plot("fig6-filters", "Filters of the first layer (paper: Fig. 6)")
+@style.plot("fig6-filters", "Filters of the first layer (paper: Fig. 6)", true_colours=True)
 def filters(run: Run) -> Figure:
     """The 96 filters of conv1 (11 × 11 × 3), from the first scored fold; change: the difference between the two, on a
     scale of its own.
@@ -145,7 +145,7 @@ def _rgb_tiles(weights: np.ndarray) -> np.ndarray:
     return weights[:, ::-1].transpose(0, 2, 3, 1)
 
 
-@style.plot("fig7-activations", "Activations (paper: Fig. 7)")
+@style.plot("fig7-activations", "Activations (paper: Fig. 7)", true_colours=True)
 def activations(run: Run) -> Figure:
     """Feature maps of pool1, pool2 and pool5 for one crop of a cell. Brightness is the square root of the activation;
     each layer has its own scale.

@@ -173,7 +173,7 @@ def _text(run: Run, cell: str, score: float) -> str:
 
 @style.plot("heatmaps", "Where the score comes from", photo=True)
 def heatmaps(run: Run, pictures: CellPictures) -> Figure:
-    """Each cell beside its heat map. Red places speak for abnormal, blue places for normal; each cell has its own
+    """Each cell beside its heat map. Orange places speak for abnormal, blue places for normal; each cell has its own
     scale. The evidence is conv3's gradient times its output, averaged over views and crops. It shows what the net
     used, not what is wrong with a cell.
     """

@@ -62,9 +62,12 @@ class Plot:
     caption: str
     draw: Callable[..., Figure]  # raises LeftOutError if there is nothing to draw
     photo: bool = False  # whether it is made of the cells' own pictures: these are embedded as JPEG, others as SVG
+    true_colours: bool = False  # whether a dark page must show it in its own colours too, as every photo
 
 
-def plot(name: str, title: str, photo: bool = False) -> Callable[[Callable[..., Figure]], Plot]:
+def plot(
+    name: str, title: str, photo: bool = False, true_colours: bool = False
+) -> Callable[[Callable[..., Figure]], Plot]:
     """Make a function that draws a figure into a `Plot`, drawn in the common style; its docstring is the caption."""
 
     def decorate(function: Callable[..., Figure]) -> Plot:
@@ -72,7 +75,7 @@ def plot(name: str, title: str, photo: bool = False) -> Callable[[Callable[..., 
             with mpl.rc_context(STYLE):  # leave matplotlib's own settings alone
                 return function(*args)
 
-        return Plot(name, title, " ".join(function.__doc__.split()), draw, photo)
+        return Plot(name, title, " ".join(function.__doc__.split()), draw, photo, photo or true_colours)
 
     return decorate
 
