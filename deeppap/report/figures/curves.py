@@ -143,8 +143,8 @@ def by_angle(runs: Sequence[Run]) -> Figure:
 @style.plot("fig11-scores", "Scores by class (paper: Fig. 11)")
 def scores_by_class(run: Run) -> Figure:
     """Abnormality scores of all scored cells by class: box from quartile to quartile, line at the median, whiskers to
-    1.5 times the box. Blue background: normal, orange: abnormal, grey: neither; the dashed line is the threshold 0.5 and
-    crosses are misclassified cells.
+    1.5 times the box. Blue background: normal, orange: abnormal, grey: neither; dashed line: the threshold 0.5;
+    crosses: misclassified cells.
     """
     _scored([run])
     every = run.every
