@@ -10,6 +10,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import write_text
 from deeppap.io.html import render
 from deeppap.screening.cells import colour_of, hexadecimal
+from deeppap.screening.outputs.pages import banners
 from deeppap.screening.parts import require_parquet
 from deeppap.screening.results import ScreenRecord
 
@@ -38,7 +39,8 @@ def compare_screens(before: Path, after: Path) -> list[str]:
         raise UserError(after, f"cells that {before} has too", "none", do)
     was, now = (np.array([cells[identity]["p_abnormal"] for identity in ids]) for cells in (old, new))
     # each by its own threshold
-    limits = [ScreenRecord.read(folder).settings.threshold for folder in (before, after)]
+    records = [ScreenRecord.read(folder) for folder in (before, after)]
+    limits = [record.settings.threshold for record in records]
     then, later = was >= limits[0], now >= limits[1]
     change = np.abs(now - was)
     lines = [
@@ -63,7 +65,16 @@ def compare_screens(before: Path, after: Path) -> list[str]:
         for k in most
     ]
     title = "Cells whose scores changed most"
-    page = render("screening/outputs/changed.html", title=title, lines=lines, rows=rows, before=before, after=after)
+    page = render(
+        "screening/outputs/changed.html",
+        title=title,
+        banners=banners(records[1].settings, records[1].images),
+        lines=lines,
+        rows=rows,
+        both=len(ids),
+        before=before,
+        after=after,
+    )
     write_text(after / PAGE, page)
     return lines
 

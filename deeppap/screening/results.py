@@ -31,6 +31,8 @@ BINS = 20  # of the histogram of scores
 SHOWN = 500  # cells in worst.geojson and uncertain.geojson, and in the gallery unless the user says otherwise
 CHOSEN = 50  # cells that the gallery offers to label first
 GEOJSON = ("cells.geojson", "worst.geojson", "uncertain.geojson")
+SUMMARY = "Summary of all images"
+OF_ONE = {"../summary.html": SUMMARY, "../gallery.html": "Cells of all images"}  # where its own gallery leads
 OF_IMAGE = (*GEOJSON, *(f"{name}.gz" for name in GEOJSON), "overlay.png", "gallery.html")
 PART = re.compile(r".+_([0-9a-f]{16})_x\d+_y\d+\.parquet")
 LEFT = re.compile(r"\..+_(nuclei|[0-9a-f]{16}_x\d+_y\d+)\.parquet\..+\.partial")
@@ -287,7 +289,7 @@ def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[
                 # while this image is open, so that it is not opened once more
                 own = Gallery(settings)
                 own.add_image(plan, planned_image(plan).slide, cells[: outputs.shown])
-                own.write(folder / "gallery.html", [result])
+                own.write(folder / "gallery.html", [result], OF_ONE)
                 rows.append(own.summary_row(result, f"{folder.name}/gallery.html"))
     # the gallery comes last: which cells it shows is known once all images are through
     ranks = {cell.id: rank for rank, cell in enumerate(choice.cells())}
@@ -295,7 +297,7 @@ def _write_all(out: Path, work: Work, outputs: Outputs, failed: Failed) -> list[
     for plan, _ in work:
         cells = [cell for cell in shown.values() if cell.image == plan.name]
         gallery.add_image(plan, planned_image(plan).slide, cells, ranks)
-    gallery.write(out / "gallery.html", results)
+    gallery.write(out / "gallery.html", results, {"summary.html": SUMMARY} if several else {})
     if several:
         write_summary(out / "summary.html", settings, rows)
     return results

@@ -34,12 +34,17 @@ def screened(folder, scores, first=0, sha="ab" * 32, **settings):
 
 
 def test_cells_that_changed_side_are_counted_and_shown_first(checkout, tmp_path):
-    before, after = screened(tmp_path / "a", BEFORE), screened(tmp_path / "b", (*AFTER, 0.5))
+    before, after = (
+        screened(tmp_path / "a", BEFORE),
+        screened(tmp_path / "b", (*AFTER, 0.5), doubts=("it learned <nothing>",)),
+    )
     done = run_tool(checkout, "compare", before, after)
     counts = [int(line.rsplit(": ", 1)[1]) for line in done.stdout.splitlines()[2:6]]
     assert counts == [1, 1, 1, 1]
     assert done.stdout.startswith("4 cells are in both; 0 only in") and "+0.050" in done.stdout
     text = (after / "changed.html").read_text()
+    assert "t learned &lt;nothing&gt;" in text.split("<ul>")[0]  # as the gallery of the second screening says first
+    assert "4 of 4 cells" in text
     rows = text.split("<tbody>")[1].split("<tr")[1:]
     assert ['class="changed"' in row for row in rows] == [True, True, False, False]
     assert "0.800" in rows[0] and "0.100" in rows[0] and "30, 20" in rows[0]
@@ -58,8 +63,19 @@ def test_a_phone_breaks_no_number(tmp_path, opened):
     name = "8d62bc0267b58954ef9fa8e355d6ec22.png"
     row = {"image": name, "place": "1054, 314", "scores": [("0.478", "#f00"), ("0.218", "#00f")], "changed": True}
     rows = [{**row, "picture": data_uri(b"", "image/jpeg")}]
-    page = render("screening/outputs/changed.html", title="T", lines=["a: 1"], rows=rows, before="a", after="b")
+    page = render(
+        "screening/outputs/changed.html",
+        title="T",
+        lines=["a: 1"],
+        rows=rows,
+        both=9,
+        banners=[],
+        before="a",
+        after="b",
+    )
     (tmp_path / "changed.html").write_text(page)
+    view = opened(tmp_path / "changed.html", 1440)
+    assert view.locator("table").bounding_box()["width"] > 1100
     view = opened(tmp_path / "changed.html", 390)
     assert view.evaluate(BROKEN) == [] and view.evaluate(TOO_WIDE) == []
     assert view.locator("td.score").count() == 2 and view.get_attribute("td.image", "title") == name

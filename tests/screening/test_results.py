@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def test_older_results_are_removed(settings, images, tmp_path):
     screen_images(images, out, settings, MPP)
     assert {"a/cells.geojson", "b/mine.txt"} <= files(out)
     assert not [name for name in files(out) if name.endswith(".gz")]
+
+
+def test_each_gallery_leads_to_the_pages_of_all_images_and_back(settings, images, tmp_path):
+    screen_images(images[:2], tmp_path, settings, MPP)
+    leads = {"gallery.html": ["summary.html"], "summary.html": ["gallery.html", "a/gallery.html", "b/gallery.html"]}
+    for name in ("a", "b"):
+        leads[f"{name}/gallery.html"] = ["../summary.html", "../gallery.html"]
+    for page, links in leads.items():
+        assert re.findall('<a href="(.*?)"', (tmp_path / page).read_text()) == links
+        assert all((tmp_path / page).parent.joinpath(link).is_file() for link in links)
+    screen_images(images[:1], tmp_path / "one", settings, MPP)
+    assert "<a href" not in (tmp_path / "one/gallery.html").read_text()
 
 
 def test_results_of_other_images_are_not_lost(settings, images, tmp_path):

@@ -138,8 +138,10 @@ class Gallery:
         """The row in summary.html of the one image of this gallery, which lies beside it at `gallery`."""
         return SummaryRow(result, quote(gallery), self.cells[:TOP])
 
-    def write(self, path: Path, results: Sequence["ImageResult"]) -> None:
-        """Write the page, complete or absent."""
+    def write(
+        self, path: Path, results: Sequence["ImageResult"], others: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Write the page, complete or absent; `others` has the names of other pages that it leads to by their links."""
         self.cells.sort(key=lambda cell: (-cell.score, cell.image, cell.y, cell.x))
         colours = [hexadecimal(colour) for colour in COLOURS]
         data = {
@@ -159,6 +161,7 @@ class Gallery:
             script="screening/outputs/gallery.js",
             title=f"Cells of {results[0].image if len(results) == 1 else f'{len(results)} images'}",
             results=results,
+            others=others,
             cells=sum(r.cells for r in results),
             abnormal=sum(r.abnormal for r in results),
             checked=any(r.out_of_distribution is not None for r in results),
@@ -193,6 +196,7 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         warned=sum(bool(row.result.warnings()) for row in rows),
         banners=banners(settings, [row.result for row in rows]),
         thresholds=thresholds,
+        out_of_distribution=any(row.result.out_of_distribution is not None for row in rows),
         headings=[
             f"{'abnormal: ' * (threshold == settings.threshold)}{short(threshold)} or more" for threshold in thresholds
         ],

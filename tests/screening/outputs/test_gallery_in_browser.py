@@ -306,7 +306,8 @@ def summary(tmp_path_factory):
     for name, scores in {"field 10.png": (0.9, 0.2), "field 9.png": (0.6, 0.95, 0.8), "empty.png": ()}.items():
         plan = plan_of(folder / name)
         cv2.imwrite(plan.image, plain((400, 600, 3), 200))
-        cells = [cell_at(100 + 90 * k, 60, score, name) for k, score in enumerate(scores)]
+        marked = {"ood_score": 2.0} if name == "field 9.png" else {}
+        cells = [cell_at(100 + 90 * k, 60, score, name, **marked) for k, score in enumerate(scores)]
         result, gallery = ImageResult.of(plan), Gallery(settings)
         result.add(Part(cells, ()))
         gallery.add_image(plan, FieldImage(plan.image), sorted(cells, key=lambda cell: -cell.score))
@@ -323,6 +324,7 @@ def test_a_heading_sorts_the_summary(summary, opened):
         ("cells", ["field 9.png", "field 10.png", "empty.png"]),
         ("cells", ["empty.png", "field 10.png", "field 9.png"]),
         ("image", ["empty.png", "field 9.png", "field 10.png"]),
+        ("out of distribution", ["field 9.png", "empty.png", "field 10.png"]),
         ("highest scores", ["field 9.png", "field 10.png", "empty.png"]),
     ):
         view.click(f"th button:text-is('{heading}')")
