@@ -16,6 +16,7 @@ from data_prep.nucleus import nucleus_pixels
 from data_prep.views import neighbourhood, rng
 from deeppap.cli.tool import run
 from deeppap.engines.caffe_attribution import CaffeAttribution
+from deeppap.engines.device import Device
 from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import CellViews, of_data_set
 from deeppap.scoring.heatmaps import heat_map
@@ -35,7 +36,7 @@ def compared(heats: list[np.ndarray], mask: np.ndarray, label: int) -> list[floa
 
 def study(model: TrainedModel, dataset, cells: list, views: int) -> dict[str, list[list[float]]]:
     """By layer, what `compared` gives of each cell."""
-    engine, abnormal = model.engine(), outputs_with(ABNORMAL, model.outputs)
+    engine, abnormal = model.engine(Device()), outputs_with(ABNORMAL, model.outputs)
     found = {layer: [] for layer in LAYERS}
     layers = {layer: CaffeAttribution(engine, abnormal, layer) for layer in LAYERS}
     for cell in progress(cells, desc="cells", unit="cell"):

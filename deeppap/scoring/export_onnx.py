@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.engines.crops import crop_views
+from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_bytes
 from deeppap.io.machine import extra
@@ -30,7 +31,7 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     from deeppap.engines.onnx_proof import compare_layers, run_onnx
     from deeppap.engines.onnx_views import views_graph
 
-    caffe = model.engine()  # Caffe on the CPU
+    caffe = model.engine(Device())  # Caffe on the CPU
     # Caffe is the reference: another engine has a graph of the same make
     net, crops = net_graph(model.deploy, model.weights, sha256=model.weights_sha), model.crops()
     cut = crop_views(views, model.mean, caffe.crop, crops)

@@ -11,6 +11,7 @@ from data_prep.classes import ABNORMAL, outputs_with
 from data_prep.views import PATCH, SIZE, View, patch_to_image, render
 from deeppap.engines.caffe_attribution import CaffeAttribution
 from deeppap.engines.crops import corners, crop_views
+from deeppap.engines.device import Device
 from deeppap.engines.net_geometry import ReceptiveFields
 from deeppap.io.files import write_arrays
 from deeppap.scoring.cell_views import CellViews, of_data_set
@@ -35,7 +36,7 @@ class HeatMap(NamedTuple):
 
 def attribution_of(model: TrainedModel) -> CaffeAttribution:
     """What tells it of a trained net; always Caffe on the CPU, whatever scores."""
-    return CaffeAttribution(model.engine(), outputs_with(ABNORMAL, model.outputs))
+    return CaffeAttribution(model.engine(Device()), outputs_with(ABNORMAL, model.outputs))
 
 
 def heat_map(attribution: CaffeAttribution, cell: CellViews, mean: np.ndarray, crops: int) -> HeatMap:

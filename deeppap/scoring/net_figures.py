@@ -6,6 +6,7 @@ import numpy as np
 
 from data_prep.cells import Cell
 from deeppap.engines.crops import crop_views
+from deeppap.engines.device import Device
 from deeppap.engines.weights_file import check_weights
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_arrays
@@ -23,7 +24,7 @@ def write_net_figures(model: TrainedModel, cell: Cell) -> None:
     (96, 3, 11, 11); `input`, float32 (3, 227, 227); `pool1`, `pool2`, `pool5`, float32 (C, H, W); `cell_id` and
     `weights_sha`.
     """
-    caffe = model.engine(batch=1)  # whatever scored: only Caffe shows its layers
+    caffe = model.engine(Device(), batch=1)  # whatever scored: only Caffe shows its layers
     view = render_views(cell, [view for _, view in model.views(1).of(cell.id)])
     crop = crop_views(view, model.mean, caffe.crop, 1)[0]
     names = {"cell_id": np.array(cell.id), "weights_sha": np.array(model.weights_sha)}

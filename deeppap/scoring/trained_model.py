@@ -19,6 +19,7 @@ from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
+from deeppap.io.machine import default_engine
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, ThresholdRecord
 from deeppap.records.record import inside
 from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_inside
@@ -164,8 +165,9 @@ class TrainedModel:
         return ViewChoice(self.profile.test, wanted, self.run.seed, self.run.border)
 
     def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
-        """The net in the engine that a device names; Caffe on the CPU without one."""
-        engine = open_engine(self.deploy, self.weights, device or Device(), batch, self.weights_sha)
+        """The net in the engine that a device names; without one on the CPU, in Caffe where it is built."""
+        device = device or Device(engine=default_engine(), without_gpu=True)
+        engine = open_engine(self.deploy, self.weights, device, batch, self.weights_sha)
         if engine.classes != len(self.outputs):
             do = "Use the net that the run was trained with."
             raise UserError(self.deploy.path, f"{len(self.outputs)} outputs, as its run has", f"{engine.classes}", do)

@@ -62,6 +62,10 @@ def test_other_engines_score_without_caffe_and_what_needs_it_says_so(python, cop
     )
     assert [one["returncode"] for one in scored] == [0, 0, 0], scored
     assert list(fold.glob("scores-*.csv")) and (place / "screened/cells.csv").exists()
+    from_python = "import sys; from deeppap.scoring.trained_model import TrainedModel; "
+    from_python += "print(TrainedModel.open(sys.argv[1]).score(sys.argv[2], [(40, 40)], 1)[0].score)"
+    done = subprocess.run([python, "-c", from_python, fold, image], cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0 and f"{float(done.stdout):.3f}" in scored[1]["stdout"], done.stderr
     (fold / "model.json").unlink()
     refused = run(
         python, place, ("evaluate", "--net", fold, "--engine=caffe"), ("train", "--net", fold, "--from-scratch")
