@@ -6,7 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import add_net_option
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = """\
   tools/audit_leaks.py
@@ -41,7 +41,8 @@ def main() -> int:
         print(printable(f"{leak.kind}: {leak.first} and {leak.second}{distance}"))
     print(f"{where}: {len(leaks) or 'no'} leak(s) found")
     if not leaks:
-        print(f"Next: tools/baselines.py --data {where}" if args.data else f"Next: tools/train.py --net {where}")
+        name = quoted(where)
+        print(f"Next: tools/baselines.py --data {name}" if args.data else f"Next: tools/train.py --net {name}")
     return 1 if leaks else 0
 
 

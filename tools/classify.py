@@ -14,7 +14,7 @@ from deeppap.cli.options import (
     centre,
     device_of,
 )
-from deeppap.cli.tool import ToolParser, run, to_stderr
+from deeppap.cli.tool import ToolParser, quoted, run, to_stderr
 from deeppap.io.errors import FieldError
 from deeppap.records.structs import CLASSIFY_VIEWS
 
@@ -100,7 +100,7 @@ def main() -> None:
     if args.out:
         marks = write_csv(scores, models[0].outputs, len(cells), args.out, bool(args.threshold))
         print(f"{args.out}: {len(cells)} cells")
-        print(f"Next: tools/screen.py IMAGES --net {args.net}, which finds the nuclei itself")
+        print(f"Next: tools/screen.py IMAGES --net {quoted(args.net)}, which finds the nuclei itself")
     else:
         marks = to_csv(scores, models[0].outputs, sys.stdout, bool(args.threshold))
     if line := share_line(marks):

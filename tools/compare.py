@@ -5,8 +5,8 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.tool import ToolParser, run
-from deeppap.io.errors import FieldError, UserError
+from deeppap.cli.tool import ToolParser, quoted, run
+from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 
 EPILOG = """\
   tools/compare.py runs/herlev-cell-paper runs/herlev-cell-paper-scratch
@@ -32,6 +32,9 @@ def main() -> None:
     args = parser.parse_args()
     if len(args.runs) < 2:
         raise FieldError("runs", "two runs or more", "one", "Give the folders of two runs.")
+    for folder in args.runs:
+        if not folder.is_dir():
+            raise UserError(folder, "the folder of a run or of a screening", "no such folder", CHECK_PATH)
     # imported here so that --help does not wait for them
     from deeppap.screening.compare_screens import PAGE, compare_screens, is_screen
 
@@ -55,7 +58,7 @@ def main() -> None:
     print(table.text())
     if adapted := adapting(runs):
         print(adapted.text())
-    print(f"Next: tools/report.py {' '.join(map(str, args.runs))}")
+    print(f"Next: tools/report.py {quoted(*args.runs)}")
 
 
 if __name__ == "__main__":

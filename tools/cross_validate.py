@@ -18,7 +18,7 @@ from deeppap.cli.options import (
     source_of,
     whole_numbers,
 )
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = f"""\
   tools/cross_validate.py --data data/herlev --profile paper --protocol cell
@@ -27,7 +27,8 @@ EPILOG = f"""\
 
 {DATA_HELP}
 --protocol cell splits single cells, as the paper does. --protocol field keeps all cells of one field in the same fold,
-which is the stricter test. It selects the snapshot on training cells that were held back, unless --select is given.
+which is the stricter test. Unless --select is given, it selects the snapshot on training cells that were held back, or
+with --from takes the last one.
 
 --from adapts a trained net in every fold (docs/how-to/adapt.md). tools/compare.py shows what adapting changed.
 {WEIGHTS_HELP}
@@ -76,7 +77,7 @@ def main() -> None:
         folder = cross_validate(requested(args), options, elsewhere=elsewhere)
     result = load_run(folder)
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
-    net = result.folds[0].folder if result.folds else folder / "fold0"
+    net = quoted(result.folds[0].folder if result.folds else folder / "fold0")
     print(f"Next: tools/validate.py OTHER_CELLS --net {net}, or tools/screen.py IMAGES --net {net}")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import add_count_options, add_device_options, add_engine_options, add_net_option, device_of
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = """\
   tools/evaluate.py
@@ -46,7 +46,8 @@ def main() -> None:
     print(summary(model.run, scores))
     if model.doubt:
         print(f"!! {model.doubt} !!")
-    print(f"Next: tools/report.py {model.folder.parent}, or tools/screen.py IMAGES --net {model.folder}")
+    report, net = quoted(model.folder.parent), quoted(model.folder)
+    print(f"Next: tools/report.py {report}, or tools/screen.py IMAGES --net {net}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from deeppap.cli.options import (
     add_field_options,
     add_precision_option,
 )
-from deeppap.cli.tool import ToolParser, run, to_stderr
+from deeppap.cli.tool import ToolParser, quoted, run, to_stderr
 
 EPILOG = """\
   tools/evaluate_detector.py --fields fields/cervix93 --mpp 0.22
@@ -87,7 +87,8 @@ def main() -> None:
     if args.out:
         write_evaluation(args.out, sets, results)
         print(f"{args.out} written")
-    print("Next: tools/screen.py IMAGES --net RUN/foldK" + (f" --detector {args.detector}" if args.detector else ""))
+    by = f" --detector {quoted(args.detector)}" if args.detector else ""
+    print(f"Next: tools/screen.py IMAGES --net RUN/foldK{by}")
 
 
 if __name__ == "__main__":

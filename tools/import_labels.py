@@ -65,8 +65,8 @@ def main() -> None:
     picture, find = CheckPicture(), nuclei_of if args.find_nucleus else None
     asked = (args.images, args.classes, args.mpp, find, args.xy_is_centre, args.reviewed)
     found = gather(args.source, *asked, picture.add)
-    for line in write(found, args.out, picture):
-        print(with_options(line), file=sys.stderr if line.startswith("!!") else sys.stdout)
+    for line in write(found, args.out, picture, with_options):
+        print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from deeppap.cli.options import (
     weights_of,
     whole_numbers,
 )
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = f"""\
   tools/learning_curve.py --data my_cells/cells.csv --protocol field --from runs/herlev-cell-paper/fold0
@@ -63,7 +63,7 @@ def main() -> None:
     table, figure = write_curve(read_curve(home, BEFORE), home / "curve")
     print(table.text())
     print(f"figure: {figure}")
-    print(f"Next: tools/train.py {data_words(find_data(args.data))} --from {args.source}")
+    print(f"Next: tools/train.py {data_words(find_data(args.data))} --from {quoted(args.source)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import at_least_one
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = """\
   tools/make_phantom.py data/phantom             917 cells in the seven folders of Herlev's classes.
@@ -46,7 +46,7 @@ def main() -> None:
         for entry, count in zip(CLASSES, counts, strict=True):
             print(f"{count:5d}  {entry.folder}")
         print(f"{sum(counts):5d}  cells in {args.out}")
-    print(f"Next: tools/train.py --data {args.out} --profile smallest")
+    print(f"Next: tools/train.py --data {quoted(args.out)} --profile smallest")
 
 
 def _draw_fields(args: argparse.Namespace) -> None:
@@ -60,7 +60,7 @@ def _draw_fields(args: argparse.Namespace) -> None:
 
         count = make_fields(args.out, args.fields, args.cells, args.seed)
     print(f"{count:5d}  cells in {args.out}")
-    print(f"Next: tools/screen.py {args.out} --mpp 0.201 --net models/herlev_cric")
+    print(f"Next: tools/screen.py {quoted(args.out)} --mpp 0.201 --net models/herlev_cric")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import whole_numbers
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = """\
   tools/release.py runs/herlev-field-medium-last --out herlev-field
@@ -40,7 +40,7 @@ def main() -> None:
     resolve("none")
     out = args.out or Path(f"{args.run.resolve().name}-release")
     print(f"{release(args.run, out, args.folds, onnx=not args.without_onnx)} written")
-    print(f"Next: tools/screen.py IMAGES --net {out}")
+    print(f"Next: tools/screen.py IMAGES --net {quoted(out)}")
 
 
 if __name__ == "__main__":

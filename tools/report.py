@@ -5,7 +5,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = """\
   tools/report.py runs/herlev-cell-paper
@@ -30,13 +30,13 @@ def main() -> None:
     print(f"report: {write_report(runs, args.out or default_out(runs), show_progress=True)}")
     # a kept run has its scores alone
     if len(runs) > 1:
-        print(f"Next: tools/compare.py {' '.join(map(str, args.runs))}, to test whether they differ")
+        print(f"Next: tools/compare.py {quoted(*args.runs)}, to test whether they differ")
     elif any(fold.model and fold.model.weights_in(fold.folder).is_file() for fold in runs[0].folds):
         folds = [str(fold.fold) for fold in runs[0].folds]
         some = f" --folds {','.join(folds)}" if len(folds) < runs[0].n_folds else ""
-        print(f"Next: tools/release.py {args.runs[0]}{some}, to hand its nets on")
+        print(f"Next: tools/release.py {quoted(args.runs[0])}{some}, to hand its nets on")
     else:
-        print(f"Next: tools/compare.py {args.runs[0]} OTHER_RUN, which needs the scores alone")
+        print(f"Next: tools/compare.py {quoted(args.runs[0])} OTHER_RUN, which needs the scores alone")
 
 
 if __name__ == "__main__":

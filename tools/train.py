@@ -19,7 +19,7 @@ from deeppap.cli.options import (
     requested,
     source_of,
 )
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 from deeppap.io.errors import FieldError
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def train_on_data(args: Namespace) -> None:
     options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run)
     fold = fold_folder(cross_validate(requested(args), options), 0)
     print(f"trained net: {fold}")
-    following = f"tools/screen.py IMAGES --net {fold}, or tools/cross_validate.py with these options for all five folds"
+    following = (
+        f"tools/screen.py IMAGES --net {quoted(fold)}, or tools/cross_validate.py with these options for all five folds"
+    )
     blend = ModelRecord.read(fold).blend
     if blend and not blend.share:
         print(f"!! {kept(blend.share)} !!")
@@ -110,7 +112,7 @@ def main() -> None:
     )
     print(f"selected ({model.select}): {fold / model.snapshot}, epoch {model.epoch:g}{tested}")
     ensure_reference(TrainedModel.open(fold), device, print)
-    print(f"Next: tools/evaluate.py --net {fold}")
+    print(f"Next: tools/evaluate.py --net {quoted(fold)}")
 
 
 if __name__ == "__main__":

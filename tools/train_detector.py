@@ -6,7 +6,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import add_detector_training_options, add_field_options
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 
 EPILOG = """\
   tools/train_detector.py --fields fields/cervix93 --mpp 0.22
@@ -32,7 +32,7 @@ def main() -> None:
     sets = open_sets(args.fields, args.mpp, args.incomplete)
     weights = train_fcn(args.out, TrainRequest(sets, args.training_crops, args.iterations, args.seed, args.teacher))
     print(f"trained: {weights}")
-    print(f"Next: tools/evaluate_detector.py --detector {weights} --fields ... --mpp ...")
+    print(f"Next: tools/evaluate_detector.py --detector {quoted(weights)} --fields ... --mpp ...")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from deeppap.cli.options import (
     add_device_options,
     add_engine_options,
     add_nets_option,
+    data_words,
     device_of,
     plain_name,
 )
-from deeppap.cli.tool import ToolParser, run
+from deeppap.cli.tool import ToolParser, quoted, run
 from deeppap.io.errors import FieldError
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def main() -> None:
     for table in (*islice(all_tables(runs), 3), thresholds_for_use(runs)):
         print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
-    if len(models) == 1:  # one net can be adapted
-        words = f"--data {args.manifest} --from {args.net[0]} --profile quick --protocol field"
+    if len(models) == 1 and args.mpp is None:  # one net can be adapted, to cells whose pixel size is known
+        words = f"{data_words([args.manifest])} --from {quoted(models[0].folder)} --profile quick --protocol field"
         print(f"Next: tools/learning_curve.py {words}, to see what adapting gains")
     else:
         print(f"Next: {next_screening(args)}")
@@ -87,7 +88,7 @@ def main() -> None:
 
 def next_screening(args: argparse.Namespace) -> str:
     """The command that screens images by what the user named first: a screening takes one net, or one release."""
-    return f"tools/screen.py IMAGES --net {args.net[0]}" + (f" --mpp {args.mpp:g}" if args.mpp else "")
+    return f"tools/screen.py IMAGES --net {quoted(args.net[0])}" + (f" --mpp {args.mpp:g}" if args.mpp else "")
 
 
 def judge_screening(args: argparse.Namespace, models: list, device: "Device") -> None:

@@ -1,7 +1,9 @@
 """The folder that an import makes: images, cells.csv, a picture to check it by, and a summary."""
 
+import shlex
 import shutil
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -87,12 +89,15 @@ def require_place(out: Path, inputs: list[Path]) -> None:
             raise UserError(out, f"another folder than that of {path}", "the same", "Choose another `out`.")
 
 
-def write(found: Gathered, out: Path, picture: CheckPicture) -> list[str]:
-    """Write the folder, complete or absent; returns the lines of its summary."""
+def write(found: Gathered, out: Path, picture: CheckPicture, said: Callable[[str], str] = str) -> list[str]:
+    """Write the folder, complete or absent; returns the lines of its summary.
+
+    `said` names the parameters in them as the user knows them.
+    """
     images = found.by_image()
     if line := picture.doubt():
         found.warnings.append(line)
-    lines = summary(found, out)
+    lines = list(map(said, summary(found, out)))
     need = sum(path.stat().st_size for path in images) + 10_000_000
     with complete_or_absent(out, need) as partial:
         for path in images:
@@ -104,7 +109,7 @@ def write(found: Gathered, out: Path, picture: CheckPicture) -> list[str]:
             writer.writerow(COLUMNS)
             writer.writerows(_rows(found))
         (partial / "import_check.png").write_bytes(cv2.imencode(".png", picture.draw())[1].tobytes())
-        text = "\n".join([*lines, "", *map(printable, details(found))]) + "\n"
+        text = "\n".join([*lines, "", *map(said, map(printable, details(found)))]) + "\n"
         (partial / SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")
         note_written(partial)
     return lines
@@ -146,12 +151,13 @@ def summary(found: Gathered, out: Path) -> list[str]:
     lines += [f"!! {line}" for line in warnings(found)]
     lines.append(f"look at {out / 'import_check.png'}: each cross must lie on a nucleus")
     lines = list(map(printable, lines))
+    cells, data = (printable(shlex.quote(str(path))) for path in (out / "cells.csv", out))
     if any(count < LEAST for count in _labels(found).values()):
         # too few to train on; a net can score them
-        return [*lines, f"Next: label more cells, or tools/classify.py --csv {out / 'cells.csv'} --net NET"]
+        return [*lines, f"Next: label more cells, or tools/classify.py --csv {cells} --net NET"]
     if any(one.by for one in found.cells):  # labelled in a gallery, of a net that can learn from it
-        return [*lines, f"Next: tools/train.py --from NET --data {out} --profile quick"]
-    return [*lines, f"Next: tools/cross_validate.py --data {out} --profile quick --protocol field"]
+        return [*lines, f"Next: tools/train.py --from NET --data {data} --profile quick"]
+    return [*lines, f"Next: tools/cross_validate.py --data {data} --profile quick --protocol field"]
 
 
 def _labels(found: Gathered) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from deeppap.cli.tool import ToolParser
+from deeppap.cli.tool import ToolParser, quoted
 from deeppap.io.machine import default_engine, usable_cores
 from deeppap.records.structs import BORDERS, CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, SENSITIVITIES, Request
 
@@ -297,7 +297,7 @@ def add_detector_training_options(parser: argparse._ActionsContainer) -> None:
 
 def data_words(data: Iterable[Path | str]) -> str:
     """Data sets as a following command names them."""
-    return " ".join(f"--data {one}" for one in data)
+    return " ".join(f"--data {quoted(one)}" for one in data)
 
 
 def requested(args: argparse.Namespace) -> Request:

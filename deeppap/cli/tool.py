@@ -7,6 +7,7 @@ import argparse
 import io
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -77,6 +78,11 @@ def option_of(parameter: str) -> str:
 def with_options(text: str) -> str:
     """A message of the library with `views` replaced by --views, if the running tool has that option."""
     return NAMED.sub(lambda found: ToolParser.options.get(found[1], found[0]), text)
+
+
+def quoted(*words: object) -> str:
+    """Words as a following command names them, for a shell: a path may have blanks."""
+    return shlex.join(map(str, words))
 
 
 def _interrupt(signum, _frame):

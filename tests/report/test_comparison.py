@@ -1,5 +1,6 @@
 """Runs on the same cells: tests of two, gains of an adapted one, and a data set's baselines alone."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,14 +84,18 @@ def test_the_table_holds_both_tests(result):
 
 
 def test_the_tool_prints_it(tmp_path, result):
-    other = write_synthetic_run(tmp_path / "other", cells=70, shift=False, dataset="phantom-manifest", folds=[0, 2])
+    other = write_synthetic_run(tmp_path / "the other", cells=70, shift=False, dataset="phantom-manifest", folds=[0, 2])
     strange = write_synthetic_run(tmp_path / "strange", cells=35, shift=False)
     record = RunRecord.read(strange)
     change(RunRecord, strange, dataset=changed(record.dataset, dataset_sha="e" * 64))
     split = SplitRecord.read(strange)
     SplitRecord.of(split.protocol, split.seed, "e" * 64, split.folds).write(strange)
     done = run_tool(ROOT, "compare", result.folder, other)
-    assert "one | other" in done.stdout
+    assert "one | the other" in done.stdout
+    following = shlex.split(done.stdout.splitlines()[-1].removeprefix("Next: "))
+    assert following == ["tools/report.py", str(result.folder), str(other)]
+    for runs in ((other, tmp_path / "none"), (tmp_path / "none", other)):
+        assert f"{tmp_path / 'none'}: " in run_tool(ROOT, "compare", *runs, status=2).stderr
     assert "cells that" in run_tool(ROOT, "compare", result.folder, strange, status=2).stderr
     assert run_tool(ROOT, "compare", result.folder, status=2).stderr.count("\n") >= 1
 

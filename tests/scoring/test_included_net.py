@@ -1,14 +1,20 @@
 """The net that the project delivers, models/herlev_cric: a release, which scores without a run beside it."""
 
 import re
+import shlex
 
+import cv2
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from data_prep.dataset import open_dataset
+from deeppap.cli.options import add_data_options, add_source_options
+from deeppap.cli.tool import ToolParser
 from deeppap.engines.device import resolve
 from deeppap.scoring.open_nets import open_nets
-from tests.support.checkout import ROOT
+from deeppap.training.source import open_source
+from tests.support.checkout import ROOT, run_tool
+from tests.support.pictures import plain
 
 NET = ROOT / "models/herlev_cric"
 
@@ -36,3 +42,30 @@ def test_it_orders_herlevs_cells_that_it_has_not_seen(model, herlev):
     scores = [model.score(cell.image, [cell.centre], views=1, crops=2, engine=engine)[0].score for cell in cells]
     assert len(cells) > 40
     assert roc_auc_score([cell.label for cell in cells], scores) > 0.93
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_what_follows_a_validation_is_not_refused(checkout, tmp_path, quick_reports, stated):
+    """A net is adapted from its fold's folder, and to cells whose pixel size the manifest states."""
+    folder = tmp_path / "two cells"
+    folder.mkdir()
+    size = (",pixel_um", ",0.25") if stated else ("", "")
+    rows = [f"image,nucleus_x,nucleus_y,label{size[0]}"]
+    for number, name in enumerate("ab"):
+        cv2.imwrite(str(folder / f"{name}.png"), plain((215, 215, 3), 150 + number))
+        rows.append(f"{name}.png,107,107,{number}{size[1]}")
+    manifest = folder / "cells.csv"
+    manifest.write_text("\n".join(rows), encoding="utf-8")
+    words = ["--views", "1", "--crops", "1", "--gpu", "none", "--run", f"two{stated}"]
+    words += [] if stated else ["--mpp", "0.25"]
+    last = run_tool(checkout, "validate", manifest, "--net", NET, *words).stdout.splitlines()[-1]
+    following = shlex.split(last.removeprefix("Next: "))
+    if not stated:
+        assert following == ["tools/screen.py", "IMAGES", "--net", str(NET), "--mpp", "0.25"]
+        return
+    parser = ToolParser("", "")
+    add_data_options(parser, default_profile="quick")
+    add_source_options(parser, required=True)
+    end = following.index("field,")  # a comma, and what it is for
+    given = parser.parse_args([*following[1:end], "field"])
+    assert given.data == [str(manifest)] and open_source(given.source)

@@ -28,7 +28,9 @@ def rows_of(folder):
 
 def test_the_folder_is_a_manifest(checkout, tmp_path, labels):
     out = tmp_path / "my_cells"
-    done = run_tool(checkout, "import_labels", labels, "--out", out, "--mpp", 0.25, "--find-nucleus")
+    labels.write_text(labels.read_text() + "field.png,100,100,120,120,junk\n")
+    words = ("--mpp", 0.25, "--find-nucleus", "--classes", "junk=-")
+    done = run_tool(checkout, "import_labels", labels, "--out", out, *words)
     rows = rows_of(out)
     assert {row["centre_from"] for row in rows} == {"detector"}
     truth = files.drawn(tmp_path / "again")
@@ -44,6 +46,9 @@ def test_the_folder_is_a_manifest(checkout, tmp_path, labels):
     last = done.stdout.splitlines()[-1]
     assert f"--csv {out / 'cells.csv'}" in last and "cross_validate" not in last
     assert "only 4 normal" in done.stderr
+    # the summary speaks of the same options as the terminal
+    summary = (out / "import_summary.txt").read_text(encoding="utf-8").splitlines()
+    assert set(done.stdout.splitlines()) | set(done.stderr.splitlines()) <= {*summary}
 
 
 @pytest.mark.parametrize(("shift", "warned"), [(0, False), (40, True)])
