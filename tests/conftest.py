@@ -10,7 +10,7 @@ import os
 HERLEV, WEIGHTS, FIELDS = (os.environ.pop(name, None) for name in ("HERLEV", "WEIGHTS", "FIELDS"))
 os.environ["GLOG_minloglevel"] = "2"  # noqa: SIM112
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# glibc would give a net's memory back after each use, and the system clears every page of it anew: a sixth of all time.
+# glibc would give a net's memory back after each use, and the system clears every page of it anew, which takes time.
 # The workers of `-n` and the tools read these when they start
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(64 << 20))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(256 << 20))

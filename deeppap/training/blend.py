@@ -2,8 +2,8 @@
 
 Wortsman et al. 2022 (arXiv:2109.01903): a net that was fine-tuned on few examples forgets; the mean of its weights and
 those that they started from is often better than both. With `select` last all cells but the test cells train, and
-three quarters of the adapted weights are kept. With `select` inner it is half, unless the inner cells show another
-share to be better by more than two standard errors (docs/experiments/adapting.md has what each share gave).
+three quarters of the adapted weights are kept, of few cells half. With `select` inner it is half, unless the inner
+cells show another share to be better by more than two standard errors (docs/experiments/adapting.md has what each gave).
 """
 
 import shutil
@@ -34,6 +34,7 @@ SHARES = (0.25, 0.5, 0.75, 1.0)  # of the adapted weights
 # 64 inner cells often order nets by chance: so the share that served most trials is kept until they are sure
 HALF = 0.5
 THREE_QUARTERS = 0.75  # served most trials in which all cells but the test cells trained
+FEW = 160  # training cells below which it is half: nets of 80 were sometimes worse than their source by three quarters
 VIEWS = 10  # of an inner cell, at most
 REFERENCE = "ood_reference.npz"  # deeppap.scoring.ood.FILE, which this room may not import
 AGAIN = "Train the fold again."
@@ -53,7 +54,8 @@ def blended(fold: Path, model: ModelRecord, source: SourceNet, run: RunRecord, d
         )
     else:
         trained = FoldRecord.read(fold).train_cells
-        record = BlendRecord(share=0.0 if too_few_trained(trained) else THREE_QUARTERS, trained=trained)
+        share = 0.0 if too_few_trained(trained) else HALF if trained < FEW else THREE_QUARTERS
+        record = BlendRecord(share=share, trained=trained)
     share = record.share
     if share == 1:
         return msgspec.structs.replace(model, blend=record)

@@ -137,7 +137,7 @@ def test_the_source_stays_as_it_was_unless_the_inner_cells_show_a_gain(
     assert (again.source_mean_sha, again.blend.tried[0]) == (model.source_mean_sha, model.blend.tried[0])
 
 
-@pytest.mark.parametrize(("trained", "share"), [(79, 0), (80, 0.75)])
+@pytest.mark.parametrize(("trained", "share"), [(79, 0), (80, 0.5), (159, 0.5), (160, 0.75)])
 def test_without_inner_cells_the_number_of_training_cells_decides(adapted_fold, trained_fold, copy_of, trained, share):
     _, fold = copy_of(adapted_fold)
     (last,) = fold.glob("snapshots/*_iter_*.caffemodel")
