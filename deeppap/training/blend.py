@@ -3,7 +3,8 @@
 Wortsman et al. 2022 (arXiv:2109.01903): a net that was fine-tuned on few examples forgets; the mean of its weights and
 those that they started from is often better than both. With `select` last all cells but the test cells train, and
 three quarters of the adapted weights are kept, of few cells half. With `select` inner it is half, unless the inner
-cells show another share to be better by more than two standard errors (docs/experiments/adapting.md has what each gave).
+cells show another share to be better by more than two standard errors (docs/experiments/adapting.md says what
+each gave).
 """
 
 import shutil
