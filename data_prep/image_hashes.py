@@ -111,7 +111,7 @@ def seen_images(fold: Path) -> set[str]:
     return {value for _, part, value in fold_images(fold) if part != "test"} | source_images(fold)
 
 
-def test_images(fold: Path) -> set[str]:
+def tested_images(fold: Path) -> set[str]:
     """Checksums of the images of a fold's test cells."""
     return {value for _, part, value in fold_images(fold) if part == "test"} if (fold / FOLD_IMAGES).exists() else set()
 

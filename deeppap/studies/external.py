@@ -15,7 +15,7 @@ from data_prep.image_hashes import (
     image_hashes,
     require_held_out,
     require_no_shared_image,
-    test_images,
+    tested_images,
     unfit_images,
 )
 from data_prep.pixel_size import read_cell_image, require_pixel_um
@@ -100,7 +100,7 @@ def validate(
     # by pixels, not by bytes: the same picture may have been saved in another format
     hashes = image_hashes(dataset)
     require_unseen(hashes, models)
-    chose = any(value in hashes for model in models for value in test_images(model.folder))
+    chose = any(value in hashes for model in models for value in tested_images(model.folder))
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
     if models[0].run.dataset.pixel_um is None:
