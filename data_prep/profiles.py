@@ -180,8 +180,12 @@ def fit_views(written: Profile, run: RunRecord) -> Profile:
 def iterations(profile: Profile, run: RunRecord) -> int:
     """Iterations of a fold's training, of a set dealt evenly to its folds."""
     batch, epochs = batch_and_epochs(profile, run.classes)
-    views = sum(_views(profile.train_of_sets.get(one.name, profile.train), one, run) for one in _sets(run))
-    return math.ceil(views / batch) * epochs
+    return math.ceil(_all_views(profile, run) / batch) * epochs
+
+
+def _all_views(profile: Profile, run: RunRecord) -> int:
+    """Training views of a fold, of all sets."""
+    return sum(_views(profile.train_of_sets.get(one.name, profile.train), one, run) for one in _sets(run))
 
 
 def _sets(run: RunRecord) -> Sequence[DatasetRecord | SetRecord]:
@@ -250,11 +254,11 @@ def view_changes(run: RunRecord) -> list[str]:
         return lines
     if uneven:
         lines.append(f"  all labels get about as many views; balance = false in {FILE.name} keeps those written")
-    few = iterations(written, run)
-    if few < written.least_iterations:
+    if iterations(written, run) < written.least_iterations:
+        views, few = (_all_views(profile, run) for profile in (fitted, written))
         lines.append(
-            f"  a small set: {iterations(fitted, run)} iterations a fold instead of {few}; profile {written.name} "
-            f"asks for at least {written.least_iterations}"
+            f"  a small set: {views:,} views a fold instead of {few:,}, so that a training from CaffeNet by profile "
+            f"{written.name} has at least {written.least_iterations} iterations"
         )
     return lines
 
