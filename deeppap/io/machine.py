@@ -37,8 +37,8 @@ def usable_memory() -> int:
     return min(machine, int(limit)) if limit.isdecimal() else machine
 
 
-class TimeLimitError(Exception):
-    """Work took longer than it may."""
+class TimeLimitError(BaseException):
+    """Work took longer than it may; no `except Exception` on the way takes it for a fault of its own, such as a file's."""
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.image_hashes import SOURCE_IMAGES, seen_images, source_images
+from data_prep.image_hashes import SOURCE_IMAGES, source_images, unfit_images
 from deeppap.io.errors import UserError
-from deeppap.records import ModelRecord
+from deeppap.records import ModelRecord, RunRecord
 from deeppap.records.run_folder import locked
 from deeppap.training.caffe_log import parse
 from deeppap.training.resolve import Schedule, recorded
@@ -157,7 +157,7 @@ def test_an_interrupted_adapting_is_resumed(place, fold, trained_fold, source_we
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "passing over iteration 2" in out, out + err
     stopped, _ = newest_complete(fold / "snapshots", net_shapes)
-    assert source_images(fold) == seen_images(trained_fold)
+    assert source_images(fold) == unfit_images(trained_fold, RunRecord.read(trained_fold.parent))
     # neither the paper's weights nor another net may take over
     for options in (TrainOptions(source_weights), TrainOptions()):
         with pytest.raises(UserError, match="solver"):
