@@ -38,7 +38,7 @@ def usable_memory() -> int:
 
 
 class TimeLimitError(BaseException):
-    """Work took longer than it may; no `except Exception` on the way takes it for a fault of its own, such as a file's."""
+    """Work took longer than it may; no `except Exception` on the way takes it for another fault, such as a file's."""
 
 
 @contextmanager
