@@ -1,6 +1,7 @@
 """The engines that run a net's ONNX graph: ONNX Runtime, on the CPU or a GPU, and OpenVINO, on the CPU."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,14 @@ def _onnxruntime(graph: bytes, device: Device) -> Run:
     return lambda data: session.run(None, {name: data})
 
 
+@cache
+def _core():
+    """OpenVINO's one core of this process: where the last one went before a net of its own, the process crashed."""
+    return import_openvino().Core()
+
+
 def _openvino(graph: bytes, precision: str) -> Run:
-    openvino = import_openvino()
-    core = openvino.Core()
+    openvino, core = import_openvino(), _core()
     options = {
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": wanted_threads(),
