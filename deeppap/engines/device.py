@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from types import ModuleType
 
 from deeppap.io.errors import FieldError
@@ -153,7 +154,13 @@ def uses_gpu(engine: str) -> bool:
 
 def has_bfloat16() -> bool:
     """Whether OpenVINO computes in bfloat16 on this processor."""
-    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@cache
+def openvino_core():
+    """OpenVINO's one core of this process: where the last one went before a net of its own, the process crashed."""
+    return import_openvino().Core()
 
 
 def import_onnxruntime() -> ModuleType:

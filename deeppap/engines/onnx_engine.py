@@ -1,13 +1,12 @@
 """The engines that run a net's ONNX graph: ONNX Runtime, on the CPU or a GPU, and OpenVINO, on the CPU."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from deeppap.engines.deploy import Deploy, read_deploy
-from deeppap.engines.device import CUDA, Device, import_onnxruntime, import_openvino, uses_gpu
+from deeppap.engines.device import CUDA, Device, import_onnxruntime, import_openvino, openvino_core, uses_gpu
 from deeppap.engines.engine import Engine
 from deeppap.engines.onnx_proof import proven_graph
 from deeppap.io.errors import FieldError
@@ -69,14 +68,8 @@ def _onnxruntime(graph: bytes, device: Device) -> Run:
     return lambda data: session.run(None, {name: data})
 
 
-@cache
-def _core():
-    """OpenVINO's one core of this process: where the last one went before a net of its own, the process crashed."""
-    return import_openvino().Core()
-
-
 def _openvino(graph: bytes, precision: str) -> Run:
-    openvino, core = import_openvino(), _core()
+    openvino, core = import_openvino(), openvino_core()
     options = {
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": wanted_threads(),
