@@ -54,7 +54,9 @@ class OpenImage:
         width, height = self.slide.levels[0]
         if width * height > MAX_PIXELS:
             return None
-        return pixel_sha256(overview(self.slide, max(width, height))[0])
+        # an image up to this side is its own overview, which is read anyway
+        whole = self.small if max(width, height) <= SIDE else overview(self.slide, max(width, height))[0]
+        return pixel_sha256(whole)
 
     @cached_property
     def glass(self) -> float:
