@@ -63,7 +63,7 @@ class Schedule:
         return f"{epochs} iterations, each of {self.batch_size} views"
 
 
-def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int, mean: str = MEAN) -> None:
+def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int, mean: str) -> None:
     """Point a train_val net at a fold's LMDBs and `mean` image, with the profile's `batch`, 0 as written."""
     for phase, name in ((TRAIN, "train_lmdb"), (TEST, "val_lmdb")):
         layer = data_layer(net, phase)
@@ -125,10 +125,8 @@ def resolve_fold(
     outputs = written_outputs(run.classes, adapting)
     written = read_training(files, outputs)
     net, solver = written.train_val, written.solver
-    if adapting:
-        resolve_net(net, fold, record, profile.adapt_batch, SOURCE_MEAN)
-    else:
-        resolve_net(net, fold, record, profile.batch_size)
+    batch, mean = (profile.adapt_batch, SOURCE_MEAN) if adapting else (profile.batch_size, MEAN)
+    resolve_net(net, fold, record, batch, mean)
     schedule = resolve_solver(solver, net, record, profile, adapting)
     solver.net = str(fold / "train_val.prototxt")
     solver.test_iter[:] = [record.val_cells]
