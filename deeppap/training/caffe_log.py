@@ -28,6 +28,7 @@ class LogReader:
         self.rate: dict[int, float] = {}
         self.outputs: dict[int, dict[str, float]] = {}
         self.testing: int | None = None
+        self.now = 0  # iteration of the newest line: a resumed training goes back to its snapshot
         if path:
             with path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
@@ -36,7 +37,7 @@ class LogReader:
     def feed(self, line: str) -> tuple[str, int] | None:
         """Take one line; returns ("train" | "test", iteration) if it brought something new."""
         if match := TESTING.search(line):
-            self.testing = int(match[1])
+            self.testing = self.now = int(match[1])
             self.outputs[self.testing] = {}
             return None
         # Caffe prints loss and rate on lines of their own; a row needs both
@@ -46,6 +47,7 @@ class LogReader:
                 if value is None:
                     return None
                 table[int(match[1])] = value
+                self.now = int(match[1])
                 # Caffe prints the rate after the loss of the same iteration
                 return (kind, int(match[1])) if kind == "train" else None
         match = OUTPUT.search(line)

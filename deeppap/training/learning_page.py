@@ -1,4 +1,4 @@
-"""learning.html beside train.log: loss and validation so far, written anew while Caffe trains."""
+"""learning.html beside train.log: loss, validation and time left, written anew while Caffe trains."""
 
 import math
 import time
@@ -26,23 +26,25 @@ class LearningPage:
 
     def __init__(self, log: Path, schedule: Schedule):
         self.path, self.schedule, self.written = log.parent / NAME, schedule, -math.inf
+        self.first: tuple[int, float] | None = None  # iteration and time of the first line that was followed
 
     def update(self, reader: LogReader, result: str | None = None) -> None:
         """Write the page from what was read of the log; at most every two seconds until there is a result.
 
         `result` says which weights an ended training keeps.
         """
-        if result is None and time.monotonic() - self.written < EVERY:
+        now = time.monotonic()
+        self.first = self.first or (reader.now, now)
+        if result is None and now - self.written < EVERY:
             return
-        self.written = time.monotonic()
+        self.written = now
         with suppress(OSError, UserError):
             write_text(self.path, self._page(reader, result))
 
     def _page(self, reader: LogReader, result: str | None) -> str:
-        record, schedule = reader.record(), self.schedule
+        record, schedule, left = reader.record(), self.schedule, self._seconds_left(reader.now)
         train = [(i, loss) for i, loss, _ in record.train if math.isfinite(loss)]
         test = [(i, loss) for i, loss, _ in record.test if math.isfinite(loss)]
-        now = max((row[0] for row in (*record.train, *record.test)), default=0)
         top = max((loss for _, loss in (*train, *test)), default=1.0) or 1.0
         losses, iterations = ticks(top), ticks(schedule.max_iter, whole=True)
         if losses[-1] < top:
@@ -52,7 +54,10 @@ class LearningPage:
             "training/learning.html",
             title=f"Training of {self.path.parent.absolute().parent.name}/{self.path.parent.name}",
             result=result,
-            now=now,
+            now=reader.now,
+            percent=100 * reader.now // schedule.max_iter,
+            left=None if left is None else rough(left),
+            clock=time.strftime("%H:%M:%S"),
             schedule=schedule,
             loss=train[-1][1] if train else None,
             best=min(test, key=lambda row: row[1], default=None),
@@ -66,6 +71,20 @@ class LearningPage:
             accuracy=_points([(i, accuracy) for i, _, accuracy in record.test], schedule.max_iter, 1.0),
             tests=record.test,
         )
+
+    def _seconds_left(self, now: int) -> float | None:
+        """What the iterations that are left take at the mean pace so far, with its validations; None: not known."""
+        begun, since = self.first
+        if not begun < now < self.schedule.max_iter:
+            return None
+        return (self.written - since) / (now - begun) * (self.schedule.max_iter - now)
+
+
+def rough(seconds: float) -> str:
+    """A time as a person who waits needs it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _points(rows: Sequence[tuple[int, float]], end: int, top: float) -> list[tuple[float, float]]:

@@ -10,6 +10,7 @@ from deeppap.training.resolve import Schedule
 from tests.support.browser import TOO_WIDE
 
 SCHEDULE = Schedule(100, 6, 64)
+DISPLAY = "I0101 00:00:00.000000 1 solver.cpp:239] Iteration %d (1 iter/s, 1s/20 iters), loss = 0.5"
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def reader():
         found.loss[iteration] = 0.7 - iteration / 500
         if iteration % 100 == 0:
             found.outputs[iteration] = {"loss": 0.8 - iteration / 1000, "accuracy": 0.5 + iteration / 1000}
+    found.now = 290
     return found
 
 
@@ -53,6 +55,28 @@ def test_axes_have_round_ticks(tmp_path, reader):
     ]
     shares = [text for *_, side, text in texts.findall(accuracy) if side == "end"]
     assert shares == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+
+
+@pytest.mark.parametrize(
+    "start, now, seconds, done, left",
+    [
+        (0, 60, 90, 10, "14 min"),  # 9 times 90 s
+        (400, 420, 10, 70, "90 s"),  # resumed: the pace is that of 20 iterations
+        (0, 60, 1000, 10, "2.5 h"),
+    ],
+)
+def test_the_page_says_how_much_is_left(tmp_path, monkeypatch, start, now, seconds, done, left):
+    clock = iter([1000.0, 1000.0 + seconds])
+    monkeypatch.setattr("deeppap.training.learning_page.time.monotonic", lambda: next(clock))
+    reader, page = LogReader(), LearningPage(tmp_path / "train.log", SCHEDULE)
+    reader.feed(DISPLAY % 500)  # of the log of an interrupted training, whose snapshot was before
+    texts = []
+    for iteration in (start, now):
+        reader.feed(DISPLAY % iteration)
+        page.update(reader)
+        texts.append((tmp_path / NAME).read_text(encoding="utf-8"))
+    assert "are left" not in texts[0]  # nothing is known of the pace yet
+    assert f"<strong>{done} %</strong>" in texts[1] and f"about <strong>{left}</strong> are left" in texts[1]
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
