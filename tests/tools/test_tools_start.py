@@ -77,6 +77,26 @@ def test_another_projects_environment_is_left_for_our_own(tmp_path):
     assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout == "['a b']\n"
 
 
+@pytest.mark.parametrize("between", [False, True])
+def test_ctrl_c_while_a_tool_starts_ends_it_as_later(tmp_path, between):
+    """While it imports its libraries, and while one Python starts the other."""
+    for folder in ("tools", ".venv/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "tools/_venv.py", tmp_path / "tools")
+    importing = "" if between else "os.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "tools/one.py").write_text(f"import _venv\nimport os, signal\n{importing}print('not reached')\n")
+    python = tmp_path / ".venv/bin/python"
+    interrupt = "kill -INT $$\n" if between else ""
+    python.write_text(f'#!/bin/sh\n{interrupt}DEEPPAP_PYTHON=ours exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    # a shell in the background may have set it to be ignored
+    heard = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    words = [sys.executable, "-c", heard, sys.executable, tmp_path / "tools/one.py"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "one.py: interrupted. Run the same command again to continue.\n"
+
+
 SLOW = ("sklearn", "scipy.stats", "pandas", "matplotlib", "skimage.transform")
 # what build_lmdb, train and classify import for their work
 LOADED = (
