@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from data_prep.cells import Dataset, by_image
+from data_prep.classes import LABELS
 from data_prep.dataset import open_dataset, reopened
 from data_prep.fold_data import fold_cells
 from data_prep.image_hashes import (
@@ -129,12 +130,16 @@ def validate(
 def auc_by_mark(scores: Sequence[CellScore]) -> Iterator[str]:
     """A line for the cells that are out of distribution, and one for the others: the AUC, with an interval by groups.
 
-    Nothing if either part lacks a label.
+    One line says why, if a part has no AUC. Nothing if no cell was checked.
     """
+    if all(score.out_of_distribution is None for score in scores):
+        return
     lines = []
     for marked, words in ((False, "not out of distribution"), (True, "out of distribution")):
         labels, values, groups = judged_cells([score for score in scores if score.out_of_distribution is marked])
         if len(set(labels)) < 2:
+            kind = f"only {LABELS[labels[0]]} cells" if labels else "no normal or abnormal cells"
+            yield f"AUC by out-of-distribution mark: unknown, since {kind} of this set are {words}"
             return
         auc = binary_metrics(labels, values)["auc"]
         limits = interval(labels, values, "auc", groups)

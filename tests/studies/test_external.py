@@ -83,7 +83,14 @@ def test_the_auc_is_told_apart_by_the_mark():
     first, second = auc_by_mark(known + foreign)
     assert "20 cells" in first and "1.000" in first
     assert "10 cells" in second and "0.500" in second
-    assert not list(auc_by_mark(known)) and not list(auc_by_mark(known + foreign[::2]))
+    for part, kind in (
+        (known, "no normal or abnormal"),
+        (known + foreign[::2], "only normal"),
+        (known[1::2], "only abnormal"),
+    ):
+        (line,) = auc_by_mark(part)
+        assert f"unknown, since {kind} cells" in line
+    assert not list(auc_by_mark([scored(0, 0.5, None, n) for n in range(2)]))
 
 
 def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, phantom, tmp_path):
