@@ -23,14 +23,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help=where)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
+    from deeppap.report.following import instead_of_release
     from deeppap.report.report import default_out, write_report
     from deeppap.scoring.results import load_run
 
     runs = [load_run(path) for path in args.runs]
     print(f"report: {write_report(runs, args.out or default_out(runs), show_progress=True)}")
-    # a kept run has its scores alone
     if len(runs) > 1:
         print(f"Next: tools/compare.py {quoted(*args.runs)}, to test whether they differ")
+    elif instead := instead_of_release(runs[0]):
+        print(f"Next: {instead}")
+    # a kept run has its scores alone
     elif any(fold.model and fold.model.weights_in(fold.folder).is_file() for fold in runs[0].folds):
         folds = [str(fold.fold) for fold in runs[0].folds]
         some = f" --folds {','.join(folds)}" if len(folds) < runs[0].n_folds else ""
