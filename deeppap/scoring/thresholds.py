@@ -142,6 +142,8 @@ def text(one: ThresholdRecord, nets: int = 1) -> str:
     if one.tested and one.tested[1]:
         right, of = one.tested
         found += f"; sensitivity on test cells {100 * right / of:.0f} % ({right} of {of})"
+    if one.threshold > THRESHOLD:
+        found += f". It is above {THRESHOLD:g}, since enough abnormal {one.by} cells score higher than {THRESHOLD:g}"
     if one.specificity == 0:
         return f"{found}. It is of no use: every normal {one.by} cell is called abnormal"
     return f"{found}. It is uncertain: too few abnormal {one.by} cells" if is_uncertain(one) else found

@@ -66,6 +66,12 @@ def test_the_line_counts_cells_and_names_the_sensitivity_on_test_cells():
     assert "7 of 7 abnormal test" in text(found) and "sensitivity" not in text(found)
 
 
+@pytest.mark.parametrize(("lowest", "said"), [(0.45, False), (0.61, True)])
+def test_the_line_says_why_a_threshold_is_above_one_half(lowest, said):
+    found = chosen([*((1, lowest + k / 100) for k in range(20)), (0, 0.2), (0, 0.55)])
+    assert all(("above 0.5" in text(one)) is said for one in found)
+
+
 def test_a_threshold_is_shown_with_three_digits_and_never_as_one():
     assert [short(value) for value in (0.312345, 5.12345e-7, 0.5, 0.999987)] == ["0.312", "5.12e-07", "0.5", "0.999987"]
 

@@ -51,6 +51,7 @@ def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
     notes = [
         "chosen on cells that the net was not trained on; each fold is judged at its own threshold",
         "uncertain: fewer than 50 abnormal cells chose a sensitivity of 95 %, or fewer than 250 one of 99 %",
+        "a threshold is above 0.5 where enough abnormal cells score higher than 0.5; it then gives fewer false alarms",
         "intervals hold the threshold",
         *interval_notes(runs),
     ]
