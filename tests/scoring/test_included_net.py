@@ -11,6 +11,7 @@ from data_prep.dataset import open_dataset
 from deeppap.cli.options import add_data_options, add_source_options
 from deeppap.cli.tool import ToolParser
 from deeppap.engines.device import resolve
+from deeppap.io.html import render
 from deeppap.scoring.open_nets import open_nets
 from deeppap.training.source import open_source
 from tests.support.checkout import ROOT, run_tool
@@ -33,6 +34,13 @@ def test_it_has_what_a_user_asks_of_it(model):
     assert model.ood_reference()
     # no path of the machine that trained it
     assert not re.findall(r"(?<![\w.<>])/\w+/", (NET / "run.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", ["readme.md", "fold0/readme.md"])
+def test_its_pages_have_the_limits_that_a_release_writes_now(model, page):
+    written = render("report/templates/limits.md", record=model.run, look_up="in the table above").strip()
+    limits = (NET / page).read_text(encoding="utf-8").partition("## Limits\n\n")[2].partition("\n\n## ")[0]
+    assert limits.strip().endswith(written)  # a doubt stands before
 
 
 def test_it_orders_herlevs_cells_that_it_has_not_seen(model, herlev):
