@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap
 
 from deeppap.stats.metrics import METRICS, THRESHOLD, binary_metrics, checked, mean_and_std, of_counts, outcomes, right
 
@@ -27,6 +26,8 @@ Groups = Sequence[Hashable] | None
 
 def wilson(k: int, n: int) -> Limits:
     """Wilson's 95 % interval of a share of k in n, as fractions."""
+    from scipy.stats import binomtest  # takes a second to load, and screening needs no interval
+
     if n <= 0 or not 0 <= k <= n:
         raise ValueError(f"{k} of {n} is no share")
     low, high = binomtest(k, n).proportion_ci(LEVEL, method="wilson")
@@ -47,6 +48,8 @@ def bootstrap_interval(figure: Callable[[np.ndarray], np.ndarray], unit: np.ndar
     BCa; percentiles where BCa does not hold (a figure that is undefined in some resamples, or many units). None if the
     figure is undefined in all resamples, or the same in all: a width of 0 is no evidence of certainty.
     """
+    from scipy.stats import bootstrap  # slow to load
+
     # an empty selection, such as a class without a cell, has no units
     units = int(unit.max()) + 1 if len(unit) else 0
     if units < FEWEST:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from data_prep.classes import THRESHOLD
 
@@ -37,6 +36,8 @@ def binary_metrics(
 
     ValueError for labels other than 0 and 1, scores outside [0, 1] or not a number, or no cells.
     """
+    from sklearn.metrics import roc_auc_score  # takes two seconds to load, and screening needs none
+
     truth, score = checked(labels, scores)
     counts = outcomes(truth, score, threshold).sum(axis=0, keepdims=True)
     values = {metric: float(of_counts(counts, metric)[0]) for metric in METRICS[:-1]}

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_curve
 
 from deeppap.stats.intervals import TOO_FEW, Groups, Interval, bootstrap_interval, interval, units_of
 from deeppap.stats.metrics import binary_metrics, checked
@@ -73,6 +72,8 @@ def operating_intervals(
 
 def roc_points(labels: Sequence[int], scores: Sequence[float]) -> dict[str, np.ndarray] | None:
     """The ROC curve: float64 arrays fpr, tpr, threshold (the first infinite); None with one class alone."""
+    from sklearn.metrics import roc_curve  # slow to load
+
     truth, score = checked(labels, scores)
     if truth.min() == truth.max():
         return None

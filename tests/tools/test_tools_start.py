@@ -98,13 +98,15 @@ def test_ctrl_c_while_a_tool_starts_ends_it_as_later(tmp_path, between):
 
 
 SLOW = ("sklearn", "scipy.stats", "pandas", "matplotlib", "skimage.transform")
-# what build_lmdb, train and classify import for their work
+# what build_lmdb, train, classify and screen import for their work
 LOADED = (
     "data_prep.prepare",
     "deeppap.training.source",
     "deeppap.training.train_fold",
     "deeppap.scoring.open_nets",
     "deeppap.scoring.classify",
+    "deeppap.screening.screen_images",
+    "deeppap.screening.screen_tile",
     "caffe",
 )
 
