@@ -31,44 +31,38 @@ def python(tmp_path_factory):
     return place / "bin/python"
 
 
-# the tools in one process, which loads their libraries once
+# the tools in one process, which loads their libraries once; then the library's own call, and what needs Caffe
 RUN = """
 import json, sys
 from pathlib import Path
+from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import run_here
-print(json.dumps([vars(run_here([f"tools/{tool}.py", *words], Path(), {})) for tool, *words in json.load(sys.stdin)]))
+calls, fold, image, refused = json.load(sys.stdin)
+def ran(calls):
+    return [vars(run_here([f"tools/{tool}.py", *words], Path(), {})) for tool, *words in calls]
+scored, score = ran(calls), TrainedModel.open(fold).score(image, [(40, 40)], 1)[0].score
+(Path(fold) / "model.json").unlink()
+print(json.dumps([scored, score, ran(refused)]))
 """
-
-
-def run(python: Path, place: Path, *calls: tuple) -> list[dict]:
-    """What each call, a tool with its words, ended with and printed."""
-    environment = {**os.environ, "DEEPPAP_PYTHON": "1"}
-    given = json.dumps([[*map(str, words)] for words in calls])
-    done = subprocess.run([python, "-c", RUN], cwd=place, env=environment, input=given, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_other_engines_score_without_caffe_and_what_needs_it_says_so(python, copy_of, trained_fold, phantom):
     place, fold = copy_of(trained_fold, "scores*", "view_scores*")
-    image = next(phantom.glob("*/*.BMP"))
+    fold, image = str(fold), str(next(phantom.glob("*/*.BMP")))
     shutil.copytree(phantom.parent, place / "set", dirs_exist_ok=True)
-    scored = run(
-        python,
-        place,
-        ("evaluate", "--net", fold),
-        ("classify", image, "--centre", "40,40", "--views", "1", "--net", fold),
-        ("screen", image, "--mpp", 0.201, "--training-mpp", 0.201, "--views", 1, "--out", "screened", "--net", fold),
-    )
+    size = ["--mpp", "0.201", "--training-mpp", "0.201"]
+    calls = [
+        ["evaluate", "--net", fold],
+        ["classify", image, "--centre", "40,40", "--views", "1", "--net", fold],
+        ["screen", image, *size, "--views", "1", "--out", "screened", "--net", fold],
+    ]
+    needing_caffe = [["evaluate", "--net", fold, "--engine=caffe"], ["train", "--net", fold, "--from-scratch"]]
+    environment, given = {**os.environ, "DEEPPAP_PYTHON": "1"}, json.dumps([calls, fold, image, needing_caffe])
+    done = subprocess.run([python, "-c", RUN], cwd=place, env=environment, input=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    scored, score, refused = json.loads(done.stdout)
     assert [one["returncode"] for one in scored] == [0, 0, 0], scored
-    assert list(fold.glob("scores-*.csv")) and (place / "screened/cells.csv").exists()
-    from_python = "import sys; from deeppap.scoring.trained_model import TrainedModel; "
-    from_python += "print(TrainedModel.open(sys.argv[1]).score(sys.argv[2], [(40, 40)], 1)[0].score)"
-    done = subprocess.run([python, "-c", from_python, fold, image], cwd=place, capture_output=True, text=True)
-    assert done.returncode == 0 and f"{float(done.stdout):.3f}" in scored[1]["stdout"], done.stderr
-    (fold / "model.json").unlink()
-    refused = run(
-        python, place, ("evaluate", "--net", fold, "--engine=caffe"), ("train", "--net", fold, "--from-scratch")
-    )
+    assert list(Path(fold).glob("scores-*.csv")) and (place / "screened/cells.csv").exists()
+    assert f"{score:.3f}" in scored[1]["stdout"]
     for one in refused:
         assert one["returncode"] == 2 and "make caffe" in one["stderr"] and one["stderr"].strip().count("\n") == 0, one

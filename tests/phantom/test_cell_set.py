@@ -66,10 +66,10 @@ def test_masks_have_the_five_colours_and_the_nucleus_is_dark_and_central(small):
 
 @pytest.fixture(scope="module")
 def nuclei():
-    """Nucleus masks of 100 cells of each class, 40 of the large: class -> list of (H, W) bool."""
+    """Nucleus masks of 50 cells of each class, 30 of the large: class -> list of (H, W) bool."""
     drawn = {}
     for class7, style in enumerate(PAP):
-        rngs = (np.random.default_rng((1, class7, index)) for index in range(100 if class7 > 1 else 40))
+        rngs = (np.random.default_rng((1, class7, index)) for index in range(50 if class7 > 1 else 30))
         drawn[class7] = [is_nucleus(draw_mask(style, rng)[2]) for rng in rngs]
     return drawn
 
