@@ -224,7 +224,7 @@ def compare(args, kinds: dict, batches: tuple[int, ...], rounds: int, title: str
             tasks = {name: side_by_side([one], batch) for name, one in running.items()}
             if single and batch == batches[-1]:
                 tasks[f"Caffe, {cores} processes of one thread"] = side_by_side(single, batch)
-            seconds = alternate(tasks, rounds)
+            seconds = alternate(tasks, rounds, not args.smallest)
             for name, values in seconds.items():
                 show(f"{title} of {batch}, {name}", [batch / s for s in values], "crops/s")
                 if name != "Caffe":

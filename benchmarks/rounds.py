@@ -67,14 +67,14 @@ def timed(work: Callable[[], object]) -> Task:
     return run
 
 
-def alternate(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[float]]:
+def alternate(tasks: Mapping[str, Task], rounds: int, warm_up: bool = True) -> dict[str, list[float]]:
     """Seconds of every task in every round.
 
-    What else the machine does meets all tasks alike: each runs once unmeasured, then the rounds go through them
-    forwards and backwards by turns, so that none is always the one after another.
+    What else the machine does meets all tasks alike: each runs once unmeasured (`warm_up`), then the rounds go
+    through them forwards and backwards by turns, so that none is always the one after another.
     """
     names = list(tasks)
-    for name in names:
+    for name in names if warm_up else ():
         tasks[name]()
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for number in progress(range(rounds), desc="rounds"):

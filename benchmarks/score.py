@@ -70,7 +70,7 @@ def main(args) -> None:
             tasks[key] = timed(partial(score_next, ready, jobs, count))
             crops[key] = count * views * CROPS
         tasks[f"{name}, bare net"], crops[f"{name}, bare net"] = timed(net), passed
-    seconds = alternate(tasks, args.rounds if args.smallest else 4 * args.rounds)
+    seconds = alternate(tasks, args.rounds if args.smallest else 4 * args.rounds, not args.smallest)
     speeds = {name: [crops[name] / s for s in values] for name, values in seconds.items()}
     for name, values in speeds.items():
         show(name, values, "crops/s")

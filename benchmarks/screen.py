@@ -89,7 +89,7 @@ def main(args) -> None:
             run_here(pairs, found.append)
             name = f"{device.engine} {device.precision}, {views} x 1"
             tasks = {f"{name}, {way}": task(run, pairs, Path(plan.parts)) for way, run in runs.items()}
-            seconds = alternate(tasks, min(args.rounds, 3))  # one round of all takes minutes
+            seconds = alternate(tasks, min(args.rounds, 3), not args.smallest)  # one round of all takes minutes
             start = time.process_time()
             tasks[f"{name}, plain"]()
             seconds[f"{name}, plain, of processor time"] = [time.process_time() - start]
