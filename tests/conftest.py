@@ -33,7 +33,7 @@ from tests.support.browser import browser, opened  # noqa: E402, F401 (fixtures)
 from tests.support.caffe_nets import gaussian_weights  # noqa: E402
 from tests.support.checkout import ROOT, make_checkout, run_tool  # noqa: E402
 
-CELLS = 40
+CELLS, OTHER_CELLS = 40, 24
 # files of long tests: begun last, one of them would keep a single worker busy. The first needs no trained net: its
 # worker has work while the other one trains that net for both
 LONG = (
@@ -51,6 +51,8 @@ LONG = (
     "studies/test_own_classes",
     "studies/test_release",
     "test_experiments",
+    "data_prep/test_several_sets",
+    "tools/test_tools_start",
 )
 FOLD = "runs/phantom-cell-smallest/fold0"
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us in the background
@@ -93,7 +95,7 @@ def phantom(shared):
 @pytest.fixture(scope="session")
 def other_phantom(shared):
     """Another laboratory's cells: a phantom of another seed, which shares no picture with the first."""
-    return shared("other", lambda folder: make_phantom(folder / "other", CELLS, seed=2)) / "other"
+    return shared("other", lambda folder: make_phantom(folder / "other", OTHER_CELLS, seed=2)) / "other"
 
 
 @pytest.fixture(scope="session")
