@@ -28,6 +28,7 @@ NAME = "report.html"
 TEMPLATE, SCRIPT = "report/templates/report.html", "report/templates/report.js"
 # a page of photographs stays below 10 MB
 JPEG_DPI, JPEG_QUALITY = 130, 82
+TALL = 0.85  # height over width from which on photographs get more of a printed page
 CITATION = (
     "Zhang L, Lu L, Nogues I, Summers RM, Liu S, Yao J. DeepPap: Deep Convolutional Networks for Cervical "
     "Cell Classification. IEEE Journal of Biomedical and Health Informatics, 2017."
@@ -43,6 +44,7 @@ class ShownFigure(NamedTuple):
     picture: str = ""
     kind: str = ""  # "photo" or "lines", which a dark page may show in other colours
     width: float = 0
+    tall: bool = False  # about as high as it is wide, or higher: small where all figures are equally high
     cells: str = ""  # their names, in reading order
     left_out: str = ""
 
@@ -91,7 +93,9 @@ def _draw(plot: Plot, folder: Path) -> ShownFigure:
     # lines are sharp and small as SVG; photographs are not
     picture = data_uri(_jpeg(figure), "image/jpeg") if plot.photo else data_uri(svg.read_bytes(), "image/svg+xml")
     kind = "photo" if plot.true_colours else "lines"
-    return ShownFigure(plot.title, plot.caption, plot.name, picture, kind, figure.get_figwidth(), figure.get_label())
+    width, height = figure.get_size_inches().tolist()
+    tall = plot.photo and height > TALL * width
+    return ShownFigure(plot.title, plot.caption, plot.name, picture, kind, width, tall, figure.get_label())
 
 
 def _jpeg(figure: Figure) -> bytes:

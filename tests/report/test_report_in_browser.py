@@ -10,6 +10,8 @@ from deeppap.report.report import write_report
 from deeppap.scoring.results import load_run
 from tests.support.browser import TOO_WIDE, WITHOUT_NAME
 from tests.support.checkout import ROOT
+from tests.support.synthetic_cells import write_cell_pictures, write_heats, write_net_arrays
+from tests.support.synthetic_run import write_synthetic_run
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,23 @@ def test_a_click_enlarges_a_figure_and_escape_closes_it(page, opened):
 def test_it_prints_on_twelve_pages(page, opened):
     printed = opened(page).pdf(format="A4")
     assert 3 < len(re.findall(rb"/Type /Page\b", printed)) <= 12
+
+
+def test_a_report_with_photographs_does_too_and_the_tall_ones_get_room(tmp_path, opened):
+    folder = write_synthetic_run(tmp_path / "run", classes=7, cells=84, folds=2)
+    write_cell_pictures(folder, tmp_path / "data")
+    write_net_arrays(folder)
+    write_heats(folder, tmp_path / "data")
+    view = opened(write_report([load_run(folder)], tmp_path / "report"))
+    assert len(re.findall(rb"/Type /Page\b", view.pdf(format="A4"))) <= 12
+    view.emulate_media(media="print")
+    examples, patches = (
+        view.locator(f"#figure-{name} img").bounding_box()["height"] for name in ("fig4-examples", "fig8-abnormal")
+    )
+    assert examples > 1.5 * patches
+    # a caption is no wider than its figure, so that narrow ones stand side by side
+    wide = "(e) => e.querySelector('figcaption').clientWidth <= e.querySelector('a').clientWidth + 1"
+    assert all(figure.evaluate(wide) for figure in view.locator("figure").all())
 
 
 @pytest.mark.parametrize(

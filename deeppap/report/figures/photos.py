@@ -61,7 +61,8 @@ def _views_of(axes: Sequence[Axes], pictures: CellPictures, cell: str, kind: str
     axes[0].add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **patch))
     dots = {"s": 7, "color": style.YELLOW, "edgecolor": "black", "linewidth": 0.4}
     axes[0].scatter([x + view.dx for view in shifts], [y + view.dy for view in shifts], **dots)
-    axes[0].set_title(style.clean(f"{kind}: {cell}", 34), loc="left", fontsize=7)
+    # on two lines: on one it would reach into the rotations
+    axes[0].set_title(f"{kind}\n{style.clean(cell, 24)}", loc="left", fontsize=7)
     axes[0].axis("off")
     _patch_panel(axes[1], rotated, style.BLUE, "rotations")
     _patch_panel(axes[2], shifted, style.GREEN, "translations")
