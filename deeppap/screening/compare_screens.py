@@ -45,12 +45,12 @@ def compare_screens(before: Path, after: Path) -> list[str]:
     change = np.abs(now - was)
     lines = [
         f"{len(ids):,} cells are in both; {len(old) - len(ids):,} only in {before}, {len(new) - len(ids):,} in {after}",
-        f"a cell is abnormal from P(abnormal) {limits[0]:g} on before, from {limits[1]:g} on after",
+        f"a cell is called abnormal from a score of {limits[0]:g} on before, and of {limits[1]:g} on after",
         f"normal before and after: {np.sum(~then & ~later):,}",
         f"abnormal before and after: {np.sum(then & later):,}",
         f"normal before, abnormal after: {np.sum(~then & later):,}",
         f"abnormal before, normal after: {np.sum(then & ~later):,}",
-        f"median change of P(abnormal): {np.median(now - was):+.3f}; without its sign: {np.median(change):.3f}",
+        f"median change of the score, P(abnormal): {np.median(now - was):+.3f}; up or down: {np.median(change):.3f}",
     ]
     most = np.argsort(-change, kind="stable")[:SHOWN]
     pictures = {**_pictures(before), **_pictures(after)}
