@@ -167,7 +167,7 @@ def build_fold(
     record.write(target)
     size = human(record.train_lmdb.bytes + record.val_lmdb.bytes)
     views = f"{record.train_lmdb.entries:,} training and {record.val_lmdb.entries:,} validation views"
-    return f"{target}: {views}, {size}"
+    return f"{target}: {views} (pictures of a cell, turned and shifted), {size}"
 
 
 def _write_lmdbs(

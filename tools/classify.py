@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here instead of printing it")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel of the images (a list: or its pixel_um)")
     add_nets_option(parser)
-    parser.add_argument("--views", type=int, default=CLASSIFY_VIEWS, help="views of each cell, 1 to 100")
+    parser.add_argument(
+        "--views", type=int, default=CLASSIFY_VIEWS, help="views of each cell (turned and shifted), 1 to 100"
+    )
     add_threshold_option(parser)
     parser.add_argument("--heatmap", type=Path, metavar="FILE", help="PNG: how much each pixel adds to the score")
     add_device_options(parser)

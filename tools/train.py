@@ -107,9 +107,9 @@ def main() -> None:
     weights, source = source_of(args)
     fold = find_fold(args.net)
     model = train_fold(fold, TrainOptions(weights, device, args.keep_snapshots, source))
-    tested = (
-        "" if model.val_loss is None else f", validation loss {model.val_loss}, patch accuracy {model.val_accuracy}"
-    )
+    tested = ""
+    if model.val_loss is not None:
+        tested = f", validation loss {model.val_loss}, accuracy on single views {model.val_accuracy}"
     print(f"selected ({model.select}): {fold / model.snapshot}, epoch {model.epoch:g}{tested}")
     ensure_reference(TrainedModel.open(fold), device, print)
     print(f"Next: tools/evaluate.py --net {quoted(fold)}")

@@ -181,7 +181,8 @@ def warnings(found: Gathered) -> list[str]:
         )
     for label, count in _labels(found).items():
         if count < LEAST:
-            lines.append(f"only {count} {label} cells: five folds need {LEAST} or more of each.")
+            folds = "five folds (parts that test a net in turn)"
+            lines.append(f"only {count} {label} cells: {folds} need {LEAST} or more of each.")
     return lines
 
 

@@ -127,8 +127,10 @@ def add_threshold_option(parser: ToolParser) -> None:
 
 def add_count_options(parser: ToolParser) -> None:
     """How many views of a cell, and crops of a view, are averaged."""
-    parser.add_argument("--views", type=int, help="views of each cell, 1 to 100 (default: the profile's)")
-    parser.add_argument("--crops", type=int, help="crops of each view, 1 to 10 (default: the profile's)")
+    parser.add_argument(
+        "--views", type=int, help="views of each cell (turned and shifted), 1 to 100 (default: the profile's)"
+    )
+    parser.add_argument("--crops", type=int, help="crops (cut-outs) of each view, 1 to 10 (default: the profile's)")
 
 
 def add_run_options(parser: ToolParser, default_profile: str) -> None:

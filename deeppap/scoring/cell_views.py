@@ -17,6 +17,12 @@ from deeppap.io.errors import FieldError, UserError
 Region = tuple[np.ndarray, tuple[float, float]]
 
 
+def scored_text(cells: int, views: int, crops: int) -> str:
+    """What is scored, for a reader who does not know what a view and a crop are."""
+    kinds = f"{views} view(s) (pictures of the cell, turned and shifted) x {crops} crop(s) (cut-outs of a view)"
+    return f"scoring {cells:,} cells, each in {kinds}"
+
+
 @dataclass(frozen=True)
 class ViewChoice:
     """The first `count` views of a test plan, spread over its rotations (paper: Nv); `border` is the net's own."""

@@ -15,7 +15,7 @@ from deeppap.io.errors import FieldError
 from deeppap.io.files import sha256_file
 from deeppap.records import FoldRecord, Machine, ModelRecord, RunRecord, ScoreRecord
 from deeppap.records.run_folder import locked
-from deeppap.scoring.cell_views import cells_of_data_set
+from deeppap.scoring.cell_views import cells_of_data_set, scored_text
 from deeppap.scoring.score_cells import CellScore, all_scores, judged_cells, score_cells
 from deeppap.scoring.score_files import scores_name, write_scores, write_view_scores
 from deeppap.scoring.thresholds import add_thresholds
@@ -56,7 +56,7 @@ def evaluate_fold(
         choice, crops = model.views(options.views), model.crops(options.crops)
         cells = model.fold_cells()["test"]
         engine = model.engine(device)
-        say(f"{folder}: {len(cells)} cells x {choice.count} views x {crops} crops with {model.weights}")
+        say(f"{folder}: {scored_text(len(cells), choice.count, crops)}, with {model.weights}")
         scored = score_cells(
             engine.view_input(model.mean, crops), cells_of_data_set(cells, choice, options.shift), model.outputs
         )

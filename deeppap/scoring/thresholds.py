@@ -21,7 +21,7 @@ from deeppap.records import ScoreRecord, ThresholdRecord
 from deeppap.records.record import write_record
 from deeppap.records.run_folder import locked
 from deeppap.records.structs import SENSITIVITIES
-from deeppap.scoring.cell_views import cells_of_data_set
+from deeppap.scoring.cell_views import cells_of_data_set, scored_text
 from deeppap.scoring.open_nets import SUMS
 from deeppap.scoring.score_cells import CellScore, all_scores, score_cells
 from deeppap.scoring.score_files import read_scores, scores_name, write_scores
@@ -104,7 +104,8 @@ def _score_inner(
     model: "TrainedModel", cells: Sequence[Cell], record: ScoreRecord, device: Device, say: Callable[[str], None]
 ) -> list[CellScore]:
     """Score the inner cells as the record says that the test cells were scored, and keep the scores."""
-    say(f"{model.folder}: {len(cells)} inner cells x {record.views} views x {record.crops} crops, for the thresholds")
+    what = scored_text(len(cells), record.views, record.crops)
+    say(f"{model.folder}: {what}, to choose the thresholds; these are its inner cells, held back from training")
     ready = model.engine(device).view_input(model.mean, record.crops)
     scored = score_cells(ready, cells_of_data_set(cells, model.views(record.views)), model.outputs)
     scores = all_scores(scored, len(cells), "inner cells")
@@ -182,4 +183,6 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
             do = "Give a number."
         raise UserError(model.folder, "scores of held-back cells of both labels, to choose a threshold by", "none", do)
     made = models[0].test_record
-    return found.threshold, f"{asked}: {text(found, len(models))}. Chosen at {made.views} views x {made.crops} crops"
+    held_back = "Inner cells were held back from training. " if found.by == "inner" else ""
+    counts = f"{made.views} views (pictures of a cell) x {made.crops} crops (cut-outs of a view)"
+    return found.threshold, f"{asked}: {text(found, len(models))}. {held_back}Chosen at {counts}"

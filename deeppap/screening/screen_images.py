@@ -156,7 +156,7 @@ def _run_missing(work: Work, run: Callable, say: Callable[[str], None]) -> Faile
     """Run every tile that has no part yet, under a progress bar."""
     missing = [(plan, tile) for plan, tiles in work for tile in tiles if not plan.part(tile).exists()]
     total, noun = 0, "image" if len(work) == 1 else "images"
-    say(f"{len(work)} {noun}, {len(missing)} tiles to screen")
+    say(f"{len(work)} {noun}, {len(missing)} tiles (parts of an image) to screen")
     with progress(total=len(missing), desc="screen", unit="tile") as bar:
 
         def done(cells: int) -> None:

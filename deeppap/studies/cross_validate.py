@@ -85,6 +85,8 @@ def cross_validate(
     if missing:
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
+        words = f"a fold is one of {count} parts of the cells, and tests the net that is trained on the others; "
+        words += "a view is a picture of one cell, turned and shifted"
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
         for fold in missing if options.source and run.select != "paper" else ():
             few = too_few_trained(len(cells[fold]["train"]))
@@ -92,7 +94,7 @@ def cross_validate(
                 few = too_few(*(sum(cell.label == label for cell in cells[fold]["inner"]) for label in (1, 0)))
             if few:  # its training would be in vain
                 lines.append(f"!! fold {fold}: {few}. The source will be kept: label more cells first !!")
-        for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), plan]:
+        for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), words, plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds
     ensure_baselines(folder / "baselines.json", dataset, split)
@@ -116,7 +118,7 @@ def one_fold(
     ensure_reference(TrainedModel.open(folder, say=say), options.device, say)
     _evaluate(folder, options, say)
     if not options.keep and (folder / "train_lmdb").exists():
-        say(f"removed its LMDBs: {human(drop_lmdbs(folder))}")
+        say(f"removed its LMDBs (the stored views): {human(drop_lmdbs(folder))}")
 
 
 def require_one_recipe(run: Path, recipe: Recipe) -> None:

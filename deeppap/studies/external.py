@@ -27,7 +27,7 @@ from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file
 from deeppap.records import ExternalRecord, Machine, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
-from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels
+from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels, scored_text
 from deeppap.scoring.evaluate_fold import file_suffix, precision_of
 from deeppap.scoring.ood import share_line
 from deeppap.scoring.score_cells import CellScore, all_scores, averaged, judged_cells, score_cells
@@ -103,7 +103,7 @@ def validate(
     require_unseen(hashes, models)
     chose = any(value in hashes for model in models for value in tested_images(model.folder))
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
-    say(f"{path}: {len(dataset.cells)} cells x {choice.count} views x {crops} crops x {len(models)} net(s)")
+    say(f"{path}: {scored_text(len(dataset.cells), choice.count, crops)}, by {len(models)} net(s)")
     if models[0].run.dataset.pixel_um is None:
         say("the pixel size of the training set is unknown: the images are not resampled")
     how = (choice, crops, options.device, options.mpp, chose)
@@ -172,7 +172,7 @@ def score_source(
     require_replaceable(folder, found)
     if folder.exists():
         return folder
-    say(f"{source.weights} as it is: {len(cells)} cells x {choice.count} views x {profile.crops} crops")
+    say(f"{source.weights} as it is: {scored_text(len(cells), choice.count, profile.crops)}")
     ready = model.engine(device).view_input(model.mean, profile.crops)
     jobs = score_cells(ready, cells_of_data_set(cells, choice), model.outputs)
     write_external(folder, found, all_scores(jobs, len(cells), "score"))

@@ -59,8 +59,8 @@ class Schedule:
 
     def describe(self) -> str:
         """Its length in words."""
-        epochs = f"{self.epochs} epoch{'s' * (self.epochs != 1)} of {self.iterations_per_epoch}"
-        return f"{epochs} iterations, each of {self.batch_size} views"
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs != 1)} (once through them all) of {self.iterations_per_epoch}"
+        return f"{epochs} iterations (steps) of {self.batch_size} views"
 
 
 def resolve_net(net: Message, fold: Path, record: FoldRecord, batch: int, mean: str) -> None:

@@ -216,4 +216,4 @@ def too_few_trained(cells: int) -> str:
 
 
 def _inner(abnormal: int, normal: int) -> str:
-    return f"{abnormal} abnormal and {normal} normal inner cells"
+    return f"{abnormal} abnormal and {normal} normal inner cells (held back from training)"

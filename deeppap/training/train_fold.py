@@ -84,7 +84,7 @@ def train_fold(fold: Path, options: TrainOptions, say: Callable[[str], None] = p
         # weights and, in the solver's state, one value more for each history; Caffe cuts a file short on a full disk
         copies = 1 + schedule.histories + schedule.diff
         require_space(fold, copies * WEIGHTS_BYTES * schedule.snapshots_after(start))
-        say(f"{fold}: {record.train_lmdb.entries:,} views, {schedule.describe()}, select {run.select}")
+        say(f"{fold}: training on {record.train_lmdb.entries:,} views, {schedule.describe()}; select {run.select}")
         # a fold of Herlev whose fields are kept together has 252 iterations by quick, which is enough
         # an adapted net has learned before
         if not adapting and 0 < schedule.max_iter < ENOUGH * profile.least_iterations:
