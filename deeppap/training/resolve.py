@@ -1,7 +1,6 @@
 """The hand-written prototxt files: resolved for one fold, and the recipe that they are a part of."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,29 +82,35 @@ def resolve_solver(
     images = data_layer(net, TRAIN).data_param.batch_size * solver.iter_size
     epoch = math.ceil(record.train_lmdb.entries / images)
     epochs = epochs_of(profile, solver, adapting)
-    # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
-    _fit_rates(solver, epochs * epoch, lambda stage: math.ceil(epochs * stage / solver.max_iter) * epoch)
+    _fit_rates(solver, epochs, epoch)
     solver.test_interval = solver.snapshot = epoch
     solver.display = max(1, min(solver.display, epoch // 10))
     return Schedule(epoch, epochs, images, histories=histories(solver), diff=solver.snapshot_diff)
 
 
-def _fit_rates(solver: Message, max_iter: int, fit: Callable[[int], int]) -> None:
+def _fit_rates(solver: Message, epochs: int, epoch: int) -> None:
     """Set the length; at each part of it the rate is that of the hand-written solver at the same part of its own.
 
-    `fit` gives the new iteration of a stage's end. The policy `poly` follows `max_iter` by itself.
+    `epoch` is in iterations. The policy `poly` follows `max_iter` by itself.
     """
+    # so many iterations of the hand-written training does one stand for
+    stretch = solver.max_iter / (epochs * epoch)
+
+    def fit(stage: int) -> int:
+        # rounded up: where the stages do not come out even it is the first, at the highest rate, that is not cut short
+        whole = math.ceil(epochs * stage / solver.max_iter) * epoch
+        # too few epochs for the stages: within one, or the rate would never fall
+        return whole if whole < epochs * epoch else math.ceil(stage / stretch)
+
     # not set in other policies, where writing it would make another solver of it
     if solver.HasField("stepsize"):
         solver.stepsize = fit(solver.stepsize)
     solver.stepvalue[:] = list(map(fit, solver.stepvalue))
-    # so many iterations of the hand-written training does one stand for
-    stretch = solver.max_iter / max_iter
     if solver.lr_policy == "exp":
         solver.gamma **= stretch
     elif solver.lr_policy in ("inv", "sigmoid"):
         solver.gamma *= stretch
-    solver.max_iter = max_iter
+    solver.max_iter = epochs * epoch
 
 
 def share_batch(net: Message, gpus: int) -> None:
