@@ -41,7 +41,7 @@ class Axis:
     @property
     def _reach(self) -> float:
         """Image pixels on either side of its centre that a lattice pixel is made of."""
-        return 1.0 if self.scale < 1 else self.scale / 2 + 0.5
+        return 2.0 if self.scale < 1 else self.scale / 2 + 0.5
 
     def to_lattice(self, value: float) -> float:
         """A coordinate of the image on the lattice."""
@@ -66,21 +66,34 @@ class Axis:
     def weights(self, span: Span, source: Span) -> csr_matrix:
         """The weight of each image pixel of `source` in each lattice pixel of `span`, float32.
 
-        A larger pixel is the mean of what it covers, a smaller one interpolated between two, as OpenCV's
-        INTER_AREA and INTER_LINEAR do.
+        A larger pixel is the mean of what it covers, a smaller one a cubic between four, as `data_prep.pixel_size`
+        resamples what a net learns from (OpenCV's INTER_AREA and INTER_CUBIC).
         """
         centres = (np.arange(span.first, span.first + span.count) + 0.5) * self.scale - 0.5
-        width = 2 * math.ceil(self._reach) + 1
-        pixels = np.floor(centres)[:, None].astype(np.int64) + np.arange(-(width // 2), width // 2 + 1)
+        reach = math.ceil(self._reach)
+        pixels = np.floor(centres)[:, None].astype(np.int64) + np.arange(-reach, reach + 1)
         apart = np.abs(pixels - centres[:, None])
-        weight = np.clip(1 - apart if self.scale < 1 else (self.scale + 1) / 2 - apart, 0, 1)
-        weight[(pixels < 0) | (pixels >= self.size)] = 0
-        # at the image's border a pixel is made of fewer, which weigh more
-        weight /= weight.sum(axis=1, keepdims=True)
+        if self.scale < 1:
+            weight = _cubic(apart)
+            # beyond the border lies its last pixel again
+            pixels = np.clip(pixels, 0, self.size - 1)
+        else:
+            weight = np.clip((self.scale + 1) / 2 - apart, 0, 1)
+            weight[(pixels < 0) | (pixels >= self.size)] = 0
+            # at the image's border a pixel is made of fewer, which weigh more
+            weight /= weight.sum(axis=1, keepdims=True)
         rows, taps = np.nonzero(weight)
         columns = pixels[rows, taps] - source.first
         shape = (span.count, source.count)
         return csr_matrix((weight[rows, taps].astype(np.float32), (rows, columns)), shape)
+
+
+def _cubic(apart: np.ndarray) -> np.ndarray:
+    """What a pixel weighs that lies so far from the place in question: Keys' cubic with OpenCV's a of -0.75."""
+    a = -0.75
+    near = (a + 2) * apart**3 - (a + 3) * apart**2 + 1
+    far = a * (apart**3 - 5 * apart**2 + 8 * apart - 4)
+    return np.where(apart <= 1, near, np.where(apart < 2, far, 0))
 
 
 def resample(image: np.ndarray, axes: tuple[Axis, Axis], spans: tuple[Span, Span], sources: tuple[Span, Span]):
@@ -118,11 +131,11 @@ class TilePixels:
         margin_um: float = 0.0,
     ):
         size = slide.levels[0]
-        self._training = _Region(size, tile, training_mpp / mpp, REACH + ROUND)
+        self._training = _Region(size, tile, _whole(size, training_mpp / mpp), REACH + ROUND)
         box = self._training.box
         if detector_mpp is not None:
             margin = math.ceil(margin_um / detector_mpp) + ROUND
-            self._detector = _Region(size, tile, detector_mpp / mpp, margin)
+            self._detector = _Region(size, tile, (detector_mpp / mpp,) * 2, margin)
             box = _hull(box, self._detector.box)
         self._box = box
         # one read for the detector and the views: decoding takes longer than resampling
@@ -167,11 +180,11 @@ class TilePixels:
 class _Region:
     """A tile with a margin on the lattice of one pixel size."""
 
-    def __init__(self, size: tuple[int, int], tile: Box, scale: float, margin: int):
-        if abs(scale - 1) < 1e-6:
-            scale = 1.0  # the same pixel size, rounded another way
-        rows, columns = self.axes = Axis(size[1], scale), Axis(size[0], scale)
-        far = margin * scale
+    def __init__(self, size: tuple[int, int], tile: Box, scales: tuple[float, float], margin: int):
+        # 1 where it is the same pixel size, rounded another way
+        across, down = (1.0 if abs(scale - 1) < 1e-6 else scale for scale in scales)
+        rows, columns = self.axes = Axis(size[1], down), Axis(size[0], across)
+        far = margin * max(down, across)
         self.spans = rows.cover(tile.y - far, tile.bottom + far), columns.cover(tile.x - far, tile.right + far)
         down, across = rows.source(self.spans[0]), columns.source(self.spans[1])
         self.box = Box(across.first, down.first, across.count, down.count)
@@ -179,6 +192,11 @@ class _Region:
     def cut(self, pixels: np.ndarray, box: Box) -> np.ndarray:
         """The region's pixels on the lattice, from the image's pixels of `box`."""
         return resample(pixels, self.axes, self.spans, (Span(box.y, box.height), Span(box.x, box.width)))
+
+
+def _whole(size: tuple[int, int], scale: float) -> tuple[float, float]:
+    """The scales of x and y that make a whole number of pixels of an image, as `data_prep.pixel_size` does."""
+    return tuple(side / max(1, round(side / scale)) for side in size)
 
 
 def _hull(one: Box, other: Box) -> Box:
