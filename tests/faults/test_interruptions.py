@@ -35,7 +35,7 @@ def words(untrained, source_weights):
 
 
 def test_every_signal_leaves_a_resumable_run(untrained, words, net_shapes, start):
-    """SIGTERM and SIGHUP one after another in one training, then kill -9 between a snapshot's two files."""
+    """SIGTERM and SIGHUP in one training, then kill -9 between a snapshot's two files, then an end in its last test."""
     place, fold = untrained
     reached = 0
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -63,12 +63,21 @@ def test_every_signal_leaves_a_resumable_run(untrained, words, net_shapes, start
     process.communicate(timeout=PATIENCE)
     cut = list_snapshots(fold / "snapshots")[0]
     assert cut.iteration > reached
-    done = run_tool(place, "train", *words)
+    done = run_tool(place, "train", *words, "--keep-snapshots")
     if f"passing over iteration {cut.iteration}" in done.stdout:
         assert f"resuming from iteration {reached}" in done.stdout
     else:  # the kill came too late and the pair was whole
         assert f"resuming from iteration {cut.iteration}" in done.stdout
-    assert ModelRecord.read(fold).iteration == END and iterations(fold)[-1] <= END
+    model, log = ModelRecord.read(fold), fold / "train.log"
+    tests = parse(log).test
+    assert model.iteration == END and iterations(fold)[-1] <= END and [row[0] for row in tests] == [0, END]
+
+    # as if it had been stopped between its last snapshot and the end of its last test
+    text = log.read_text()
+    log.write_text(text[: re.search(rf".*Iteration {END}, Testing net", text).end()] + "\n")
+    (fold / "model.json").unlink()
+    run_tool(place, "train", *words, "--keep-snapshots")
+    assert parse(log).test == tests and ModelRecord.read(fold) == model
 
 
 def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, words, source_weights, start):
@@ -96,13 +105,13 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, w
     assert list((fold / "snapshots").glob("*.solverstate")), "Caffe ended without its snapshot"
 
 
-def test_a_training_that_others_stopped_is_not_finished(untrained, words, start):
+def test_a_training_that_others_stopped_is_not_finished(untrained, words, source_weights, start):
     """A scheduler may signal every process of a job: Caffe then ends well, before its last iteration or its test.
 
     Under nohup a hang-up ends nothing: the tool leaves an ignored signal ignored, and Caffe is in another session.
     """
     place, fold = untrained
-    process = start("train", *words, "--keep-snapshots", where=place, under=["nohup"])
+    process = start("train", *words, where=place, under=["nohup"])
     wait_for_iteration(fold, 0, process)
     assert os.getsid(caffe_of(process)) != os.getsid(process.pid)
     process.send_signal(signal.SIGHUP)
@@ -114,18 +123,11 @@ def test_a_training_that_others_stopped_is_not_finished(untrained, words, start)
     assert "Caffe stopped by a signal; its snapshot is written" in err.splitlines()[-1]
     assert reached.state.exists() and not (fold / "model.json").exists()
 
-    done = run_tool(place, "train", *words, "--keep-snapshots")
-    assert f"resuming from iteration {reached.iteration}" in done.stdout
-    model, log = ModelRecord.read(fold), (fold / "train.log").read_text()
-    tests = parse(fold / "train.log").test
-    assert model.iteration == END and [row[0] for row in tests] == [0, END]
+    def say(line):
+        assert not line.startswith("resuming"), line
 
-    # as if it had been stopped between its last snapshot and the end of its last test
-    (fold / "train.log").write_text(log[: re.search(rf".*Iteration {END}, Testing net", log).end()] + "\n")
-    (fold / "model.json").unlink()
-    run_tool(place, "train", *words, "--keep-snapshots")
-    assert parse(fold / "train.log").test == tests
-    assert ModelRecord.read(fold) == model
+    with pytest.raises(AssertionError, match=f"resuming from iteration {reached.iteration}:"):
+        train_fold(fold, TrainOptions(source_weights), say)
 
 
 def test_a_cut_model_is_not_selected(copy_of, trained_fold, net_shapes):
