@@ -20,6 +20,7 @@ SOURCE_IMAGES = "source_images.sha256"  # of a fold that is adapted: what its so
 COLUMNS = ["id", "part", "sha256"]
 MAX_BYTES = 200_000_000  # a million cells take 100 MB
 PARTS = ("train", "inner", "test")
+NAMED = 10  # images that a line names
 DO = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
 Row = tuple[str, str, str]  # a cell's id, its part of the fold, and the checksum of its image's pixels
 
@@ -54,13 +55,22 @@ def read_images(path: Path) -> set[str]:
 
     Raises UserError for a line that does not begin with one.
     """
+    return set(read_image_names(path))
+
+
+def read_image_names(path: Path) -> dict[str, str]:
+    """The images in a file that `write_images` wrote, by their checksums; "" where it has no name.
+
+    Raises UserError for a line that does not begin with one.
+    """
     expected, do = "one sha256 of an image's pixels a line", "Remove it and run tools/build_lmdb.py again."
     data = read_file(path, expected, MAX_BYTES, do)
     # the name behind the checksum is for people
-    values = [line.split(" ")[0] for line in data.decode("utf-8", "replace").splitlines()]
-    if not values or any(len(value) != 64 or set(value) - set("0123456789abcdef") for value in values):
+    lines = [line.partition(" ") for line in data.decode("utf-8", "replace").splitlines()]
+    names = {value: name.removeprefix(" ") for value, _, name in lines}
+    if not names or any(len(value) != 64 or set(value) - set("0123456789abcdef") for value in names):
         raise UserError(path, expected, "something else", do)
-    return set(values)
+    return names
 
 
 def require_no_shared_image(known: set[str], images: Mapping[str, Path], source: Path) -> None:
@@ -152,10 +162,22 @@ def write_source_images(fold: Path, seen: Iterable[str]) -> None:
 
 
 def require_held_out(rows: Iterable[Row], fold: Path, seen: Collection[str], source: Path) -> None:
-    """Refuse a source net that has learned from an image of a fold's test or inner cells; `rows` are the fold's."""
-    held = [(cell, part) for cell, part, value in rows if part != "train" and value in seen]
-    if held:
-        cell, part = held[0]
-        found = f"{len(held)} whose image the source was trained on, such as {cell} ({part})"
-        do = "Adapt another net, or leave these cells out: the figures would be of cells it knows."
-        raise UserError(source, f"a net that has not seen the held-out cells of {fold}", found, do)
+    """Refuse a source net that has learned from an image of a fold's test or inner cells; `rows` are the fold's.
+
+    The line names every image of the run that the net has learned from: without those of this fold, the rest would be
+    split anew, and others of them be held out.
+    """
+    held = {value: f"the image of {cell}" for cell, part, value in rows if part != "train" and value in seen}
+    if not held:
+        return
+    path = fold.resolve().parent / IMAGES
+    if path.exists():
+        held |= {value: name for value, name in read_image_names(path).items() if value in seen}
+    names = sorted(held.values())
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    found = f"one that learned from {len(names)} image(s) of this set: {', '.join(names[:NAMED])}{more}"
+    do = (
+        "Remove the lines of these images from your labels and import the rest into another folder with "
+        "tools/import_labels.py, or adapt another net."
+    )
+    raise UserError(source, f"a net that has not seen the held-out cells of {fold}", found, do)

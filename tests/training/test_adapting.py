@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from data_prep.image_hashes import FOLD_IMAGES, SOURCE_IMAGES, fold_images, seen_images, source_images, unfit_images
+from data_prep.image_hashes import (
+    FOLD_IMAGES,
+    IMAGES,
+    SOURCE_IMAGES,
+    fold_images,
+    require_held_out,
+    seen_images,
+    source_images,
+    unfit_images,
+)
 from data_prep.mean_image import SOURCE_MEAN
 from deeppap.engines.device import Device
 from deeppap.engines.weights_file import blob_array, layers_of
@@ -228,7 +237,22 @@ def test_a_source_that_knows_a_held_out_cell_is_refused_by_its_pixels(adapted_fo
     known = next(value for _, p, value in fold_images(trained_fold) if p == "train")
     first = next(cell for cell, p, _ in fold_images(fold) if p == part)
     with_rows(fold, lambda row: [*row[:2], known] if row[0] == first else row)
-    assert f"found 1 whose image the source was trained on, such as {first} ({part})" in refusal(fold, trained_fold)
+    assert f"1 image(s) of this set: the image of {first}." in refusal(fold, trained_fold)
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_every_image_of_the_set_that_the_source_knows_is_named(tmp_path, count):
+    names = {f"{k:064x}": f"field_{k:02}.png" for k in range(count)}
+    rest = {f"{k + 100:064x}": f"new_{k}.png" for k in range(3)}
+    (tmp_path / IMAGES).write_text("".join(f"{value}  {name}\n" for value, name in (names | rest).items()))
+    # one of them is held out here, and the others would be by the next split
+    rows = [("a", "test", f"{0:064x}"), ("b", "train", f"{1:064x}"), ("c", "test", f"{100:064x}")]
+    with pytest.raises(UserError) as caught:
+        require_held_out(rows, tmp_path / "fold0", names.keys(), tmp_path)
+    assert f"{count} image(s)" in caught.value.found and "new" not in caught.value.found
+    assert [name in caught.value.found for name in names.values()] == [k < 10 for k in range(count)]
+    assert ("2 more" in caught.value.found) is (count == 12)
+    require_held_out(rows[1:], tmp_path / "fold0", names.keys(), tmp_path)
 
 
 def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_fold, phantom, tmp_path, monkeypatch):
