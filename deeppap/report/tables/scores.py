@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.classes import THRESHOLD
+from deeppap.records import ThresholdRecord
 from deeppap.report.paper import paper
 from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, with_interval
@@ -51,6 +52,7 @@ def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
     notes = [
         "chosen on cells that the net was not trained on; each fold is judged at its own threshold",
         "uncertain: fewer than 50 abnormal cells chose a sensitivity of 95 %, or fewer than 250 one of 99 %",
+        "test cells: these very cells chose the threshold, so Sens and Spec on other cells may be lower",
         "a threshold is above 0.5 where enough abnormal cells score higher than 0.5; it then gives fewer false alarms",
         "intervals hold the threshold",
         *interval_notes(runs),
@@ -61,9 +63,10 @@ def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
 
 def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
     chosen = [fold.made[0].thresholds or () for fold in run.folds]
-    # a threshold must not be judged by the cells that it was chosen on
-    if not all(chosen) or (not run.record.external and any(one.by == "test" for same in chosen for one in same)):
+    if not all(chosen):
         return None
+    # a threshold must not be judged by the cells that it was chosen on: shown, but without intervals
+    by_test = not run.record.external and any(one.by == "test" for same in chosen for one in same)
     rows, data = [], []
     each = " or more a net" if len(run.folds) > 1 or len(run.record.net_shas) > 1 else ""
     kinds = [(f"sensitivity {100 * same[0].sensitivity:.0f} %", same) for same in zip(*chosen, strict=True)]
@@ -71,17 +74,26 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
         limits = [one.threshold for one in same] if same else [THRESHOLD] * len(run.folds)
         calls = np.concatenate([fold.scores >= at for fold, at in zip(run.folds, limits, strict=True)]).astype(float)
         found = binary_metrics(run.labels, calls)
-        shares = [with_interval(found[m], interval(run.labels, calls, m, run.groups)) for m in ("sens", "spec")]
+        own = bool(same) and by_test
+        limits_of = {m: None if own else interval(run.labels, calls, m, run.groups) for m in ("sens", "spec")}
+        shares = [with_interval(found[m], limit) for m, limit in limits_of.items()]
         missed, alarms = int((calls[run.labels == 1] == 0).sum()), int(calls[run.labels == 0].sum())
         at = short(min(limits)) + (f" to {short(max(limits))}" if min(limits) < max(limits) else "")
-        rests = f"{min(one.abnormal for one in same)} abnormal cells{each}" if same else None
-        if same and any(map(is_uncertain, same)):
-            rests += ", uncertain"
-        if same and all(one.specificity == 0 for one in same):
-            rests += ", of no use: calls every normal one abnormal"
+        rests = _chosen_on(same, each, own) if same else None
         rows.append([run.title, name, at, *shares, missed, alarms, rests])
-        data.append({"chosen for": name, "thresholds": limits, **found, "missed": missed, "false_alarms": alarms})
+        counted = {"missed": missed, "false_alarms": alarms, "by_test": own}
+        data.append({"chosen for": name, "thresholds": limits, **found, **counted})
     return rows, data
+
+
+def _chosen_on(same: Sequence[ThresholdRecord], each: str, own: bool) -> str:
+    """The cells that chose a threshold; `own` if they are the test cells that it is judged on."""
+    text = f"{min(one.abnormal for one in same)} abnormal {'test ' if own else ''}cells{each}"
+    if any(map(is_uncertain, same)):
+        text += ", uncertain"
+    if all(one.specificity == 0 for one in same):
+        text += ", of no use: calls every normal one abnormal"
+    return text
 
 
 def calibration(runs: Sequence[Run]) -> Table | None:
