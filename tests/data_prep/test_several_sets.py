@@ -15,11 +15,14 @@ from data_prep.prepare import prepare_fold, prepare_run
 from data_prep.profiles import run_profile
 from data_prep.views import read_neighbourhood
 from deeppap.engines.device import Device
+from deeppap.io import caffe_messages
+from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
 from deeppap.records import FoldRecord, Request, RunRecord
 from deeppap.scoring.trained_model import TrainedModel
+from deeppap.training import resolve
 from deeppap.training.train_fold import TrainOptions, train_fold
-from tests.support.caffe_nets import pixels, read_datums
+from tests.support.caffe_nets import edit_once, pixels, read_datums
 from tests.support.own_cells import write_manifest
 
 
@@ -112,8 +115,14 @@ def test_a_net_trained_on_two_sets_does_not_learn_their_colours(caffenet_weights
     """The pink set is mostly normal, the blue one mostly abnormal. Mixed in one list, their colours are learned.
 
     The sets have fewer cells than the list: each set is balanced by more views, and both trainings have about as many.
+    The rate does not fall: a dozen iterations are few as they are.
     """
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "prototxt", tmp_path / "root/prototxt")
+    for module in (caffe_messages, resolve):
+        monkeypatch.setattr(module, "ROOT", tmp_path / "root")
+    step = 'lr_policy: "step"\ngamma: 0.1\nstepsize: 4230'
+    edit_once(tmp_path / "root/prototxt", "solver", step, 'lr_policy: "fixed"\n')
     rng, head = np.random.default_rng(1), "image,label,nucleus_x,nucleus_y\n"
     mixed = head
     for name, colour, rare in (("pink", PINK, "abnormal"), ("blue", BLUE, "normal")):

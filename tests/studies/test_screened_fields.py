@@ -21,6 +21,8 @@ MPP = 0.201
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn") / "fields"
     make_fields(folder, 2, 12, seed=5)
+    with (folder / "nuclei.csv").open("a") as marks:
+        marks.write("field_00.png,3,3,severe dysplasia\n")  # where there is none: one mark is missed
     return folder
 
 
@@ -39,6 +41,7 @@ def test_every_mark_is_asked_for_and_the_report_tells(checkout, trained_fold, dr
     assert table["rows"][-1][:3] == ["all", marked, len(found)]
     assert "Cells called abnormal where none is marked" in done.stdout
     page = (out / "report.html").read_text()
+    # the curve, and a picture of the abnormal cells that were missed
     assert page.count("data:image/png") == 2
     # the share of abnormal cells that were found stands first
     abnormal = next(row for row in table["rows"] if row[0] == "all abnormal")

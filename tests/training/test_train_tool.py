@@ -36,7 +36,7 @@ def test_the_log_is_caffes_own_and_whole(trained_fold):
     found = parse(trained_fold / "train.log")
     assert [row[0] for row in found.train] == list(range(9))
     assert [row[0] for row in found.test] == [0, 9]
-    assert {row[2] for row in found.train} == {0.01}
+    assert [row[2] for row in found.train] == 3 * [0.01] + 3 * [0.001] + 3 * [0.0001]
     assert "Optimization Done." in (trained_fold / "train.log").read_text()
 
 
