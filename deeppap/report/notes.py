@@ -173,7 +173,7 @@ def _external_note(run: RunResult, external: ExternalRecord) -> str:
     """Which nets scored an external set, and at what size of pixel."""
     before = external.source.datasets if external.source else []
     sets = ", before that on ".join([external.trained_on, *before])
-    own = f"external: a set that the net has not seen; trained on {sets}, {len(external.nets)} net(s)"
+    own = f"external: cells that the net has not learned from; trained on {sets}, {len(external.nets)} net(s)"
     own += "".join(f"; {line}" for line in kept_of_nets(external))
     for fold in run.folds:
         own += f"; {fold.made[0].views} view(s) x {fold.made[0].crops} crops a cell"

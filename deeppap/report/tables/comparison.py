@@ -17,7 +17,7 @@ from deeppap.stats.compare import compare, gain
 from deeppap.stats.intervals import Interval, interval
 from deeppap.stats.metrics import METRICS, binary_metrics, percent
 
-TESTS = ["cells", "groups", "right: first only", "second only", "P", "AUC first", "second", "difference", "95 %"]
+TESTS = ["cells", "groups", "right: first only", "second only", "P", "AUC first", "second", "first less second", "95 %"]
 TESTS += ["P (AUC)"]
 TEST_NOTES = (
     "P: exact sign-flip test of cells that one side alone has right, groups kept whole; without groups it is McNemar's",

@@ -230,7 +230,7 @@ def banners(settings: Settings, results: Sequence["ImageResult"]) -> list[str]:
 def trained_text(trained: int, images: int) -> str:
     """What a screening says of images that the net learned from."""
     which = "this image" if images == 1 else f"{trained} of {images} images"
-    return f"the net learned from {which}: it scores new images less well."
+    return f"the net learned from {which}: there its scores look better than on new images."
 
 
 def ood_banner(results: Sequence["ImageResult"]) -> str | None:
