@@ -145,9 +145,15 @@ def text(one: ThresholdRecord, nets: int = 1) -> str:
         found += f"; sensitivity on test cells {100 * right / of:.0f} % ({right} of {of})"
     if one.threshold > THRESHOLD:
         found += f". It is above {THRESHOLD:g}, since enough abnormal {one.by} cells score higher than {THRESHOLD:g}"
+    doubt = doubt_of(one)
+    return f"{found}. It is {doubt}" if doubt else found
+
+
+def doubt_of(one: ThresholdRecord) -> str:
+    """Why a threshold should not be trusted; "" if nothing is against it."""
     if one.specificity == 0:
-        return f"{found}. It is of no use: every normal {one.by} cell is called abnormal"
-    return f"{found}. It is uncertain: too few abnormal {one.by} cells" if is_uncertain(one) else found
+        return f"of no use: every normal {one.by} cell is called abnormal"
+    return f"uncertain: too few abnormal {one.by} cells" if is_uncertain(one) else ""
 
 
 def is_uncertain(one: ThresholdRecord) -> bool:
@@ -166,7 +172,7 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         return THRESHOLD, f"threshold {THRESHOLD:g}, the paper's"
     if asked not in SENSITIVITIES:
         return float(asked), f"threshold {asked:g}, as given"
-    found = next((one for one in of_nets(models) if one.sensitivity == SENSITIVITIES[asked]), None)
+    found = _named(models, asked)
     if found is None:
         model = next((model for model in models if not model.thresholds), models[0])
         if model.run.select == "paper":
@@ -186,3 +192,14 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
     held_back = "Inner cells were held back from training. " if found.by == "inner" else ""
     counts = f"{made.views} views (pictures of a cell) x {made.crops} crops (cut-outs of a view)"
     return found.threshold, f"{asked}: {text(found, len(models))}. {held_back}Chosen at {counts}"
+
+
+def doubt_of_threshold(models: Sequence["TrainedModel"], asked: str | float | None) -> str:
+    """As `doubt_of`, of the threshold that a user asks for; "" of a number or of the paper's."""
+    found = _named(models, asked)
+    return doubt_of(found) if found else ""
+
+
+def _named(models: Sequence["TrainedModel"], asked: str | float | None) -> ThresholdRecord | None:
+    """The nets' own threshold of that name; None if they have none."""
+    return next((one for one in of_nets(models) if one.sensitivity == SENSITIVITIES.get(asked)), None)

@@ -12,7 +12,7 @@ from deeppap.io.files import digest, sha256_file
 from deeppap.records.provenance import code_digest
 from deeppap.scoring.ood import FILE as OOD_FILE
 from deeppap.scoring.open_nets import of_each
-from deeppap.scoring.thresholds import require_threshold
+from deeppap.scoring.thresholds import doubt_of_threshold, require_threshold
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ABNORMAL
 from deeppap.screening.nuclei.detector import WEIGHTS, NucleusDetector
@@ -51,6 +51,7 @@ class Settings:
     not_adapted: tuple[str, ...] = ()  # why a net kept the weights that it was to be adapted from
     threshold: float = ABNORMAL  # a cell of this score or more is called abnormal
     threshold_said: str = ""  # how the user's threshold was chosen; "" for the paper's
+    threshold_doubt: str = ""  # why it should not be trusted
 
     @property
     def seconds(self) -> int:
@@ -60,7 +61,7 @@ class Settings:
     @property
     def key(self) -> str:
         """A digest of everything that changes a cell's row; where the files lie does not."""
-        said = ("folds", "detector", "doubts", "not_adapted")
+        said = ("folds", "detector", "doubts", "not_adapted", "threshold_doubt")
         own = {name: value for name, value in asdict(self).items() if name not in said}
         device = own.pop("device")
         return digest(own, [device[name] for name in ("engine", "precision", "tf32")])
@@ -170,6 +171,7 @@ def settings_of(
         not_adapted=of_each(models, "not_adapted"),
         threshold=limit,
         threshold_said=said if threshold else "",
+        threshold_doubt=doubt_of_threshold(models, threshold),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import ThresholdRecord
-from deeppap.scoring.thresholds import choose, is_uncertain, of_nets, require_threshold, short, text
+from deeppap.scoring.thresholds import choose, doubt_of_threshold, is_uncertain, of_nets, require_threshold, short, text
 
 
 def chosen(pairs, tested=()):
@@ -102,6 +102,15 @@ def test_what_a_user_asks_for():
     nets = [net(record(0.95, 0.3), record(0.99, 0.1))]
     assert [require_threshold(nets, asked)[0] for asked in (None, "sens95", "sens99", 0.7)] == [0.5, 0.3, 0.1, 0.7]
     assert "100 abnormal" in require_threshold(nets, "sens95")[1]
+
+
+@pytest.mark.parametrize(
+    ("abnormal", "specificity", "said"), [(49, 0.8, "uncertain"), (50, 0.0, "of no use"), (50, 0.8, "")]
+)
+def test_only_a_threshold_of_the_nets_own_is_doubted(abnormal, specificity, said):
+    nets = [net(record(0.95, abnormal=abnormal, specificity=specificity))]
+    assert doubt_of_threshold(nets, "sens95").partition(":")[0] == said
+    assert [doubt_of_threshold(nets, asked) for asked in (None, 0.3, "sens99")] == ["", "", ""]
 
 
 @pytest.mark.parametrize(("select", "error"), [("paper", FieldError), ("inner", UserError)])

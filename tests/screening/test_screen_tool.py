@@ -127,6 +127,7 @@ def test_a_threshold_of_the_nets_own_is_used_and_shown_everywhere(checkout, fold
     assert sum(one["classification"]["name"] == "Abnormal" for one in detections) == above
     page = (out / "gallery.html").read_text()
     assert line in page and page.count('"called":"abnormal"') == above
+    assert f"abnormal from {short(middle)}, uncertain" in page
     assert f'"threshold":{middle}' in page
 
 

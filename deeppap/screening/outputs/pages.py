@@ -93,6 +93,7 @@ class Gallery:
         self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
         self.warnings = partial(banners, settings)
         self.threshold, self.views = settings.threshold, settings.views
+        self.threshold_doubt = settings.threshold_doubt
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
@@ -169,6 +170,7 @@ class Gallery:
             shown=len(self.cells),
             threshold=self.threshold,
             threshold_words=short(self.threshold),
+            threshold_doubt=self.threshold_doubt,
             net=self.net,
             banners=self.warnings(results),
             classes=[(key, name) for key, name, _ in self.keys],
@@ -196,6 +198,7 @@ def write_summary(path: Path, settings: Settings, rows: Sequence[SummaryRow]) ->
         warned=sum(bool(row.result.warnings()) for row in rows),
         banners=banners(settings, [row.result for row in rows]),
         thresholds=thresholds,
+        threshold_doubt=settings.threshold_doubt,
         out_of_distribution=any(row.result.out_of_distribution is not None for row in rows),
         headings=[
             f"{'abnormal: ' * (threshold == settings.threshold)}{short(threshold)} or more" for threshold in thresholds

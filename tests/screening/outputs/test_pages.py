@@ -21,6 +21,8 @@ from tests.support.screening import cell_at, plain_settings, plan_of
 CELLS = [cell_at(100, 80, 0.3), cell_at(300, 200, 0.95), cell_at(2, 398, 0.6, area_um2=float("nan"))]
 LOST = Damage(Box(256, 0, 256, 256), "DecoderError <b>")
 FAILED = Damage(Box(0, 0, 9, 9), "its <worker> died")
+HOW = "sens95: threshold 0.0445 calls at least 5 of 5 abnormal test cells abnormal"
+DOUBT = "uncertain: too few abnormal test cells"
 
 
 def field(size=(600, 400), spot=(300, 200)):
@@ -198,3 +200,25 @@ def test_histogram(tmp_path, made):
     assert len(bars) == 20
     assert {low: float(height) for low, height, _ in bars if float(height)} == {"0.200": 112, "0.950": 79.2}
     assert bars[4][2] == "0.20 to 0.25: 4 cells"
+
+
+@pytest.mark.parametrize("doubt", [DOUBT, ""])
+def test_a_doubted_threshold_is_doubted_where_it_is_first_named(tmp_path, doubt):
+    settings = plain_settings(threshold=0.0445, threshold_said=HOW, threshold_doubt=doubt)
+    plan = plan_of(tmp_path / "field.png", settings=settings)
+    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    result, gallery = ImageResult.of(plan), Gallery(settings)
+    cells = [cell_at(100, 60, 0.9), cell_at(200, 60, 0.01)]
+    result.add(Part(cells, ()))
+    gallery.add_image(plan, FieldImage(plan.image), cells)
+    gallery.write(tmp_path / "gallery.html", [result])
+    write_summary(tmp_path / "summary.html", settings, [gallery.summary_row(result, "gallery.html")])
+    for name in ("gallery.html", "summary.html"):
+        page = (tmp_path / name).read_text()
+        before_how = page[page.index("<body") : page.index(HOW)]
+        assert (DOUBT in before_how) is bool(doubt)
+    drawn = (tmp_path / "gallery.html").read_text()
+    assert ("abnormal from 0.0445, uncertain<" in drawn) is bool(doubt)
+    assert ("abnormal from 0.0445<" in drawn) is (not doubt)
+    # why a threshold is doubted changes no cell's row
+    assert settings.key == plain_settings(threshold=0.0445, threshold_said=HOW).key
