@@ -5,7 +5,7 @@ from pathlib import Path
 
 import _venv  # noqa: F401
 
-from deeppap.cli.tool import ToolParser, quoted, run
+from deeppap.cli.tool import ToolParser, label_words, quoted, run
 from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 
 EPILOG = """\
@@ -44,7 +44,7 @@ def main() -> None:
             print(line)
         print(f"the cells that changed most: {after / PAGE}")
         label = f"label cells in {after / 'gallery.html'}"
-        print(f"Next: {label}, then tools/import_labels.py ~/Downloads/labels.csv --images IMAGES --out my_cells")
+        print(f"Next: {label}, then tools/import_labels.py {label_words('--images IMAGES', again=True)}")
         return
     from deeppap.report.runs import named
     from deeppap.report.tables.comparison import adapting, comparison

@@ -18,7 +18,7 @@ from deeppap.cli.options import (
     at_least_one,
     device_of,
 )
-from deeppap.cli.tool import ToolParser, run, to_stderr
+from deeppap.cli.tool import ToolParser, label_words, run, to_stderr
 from deeppap.io.errors import FieldError
 
 PARTLY = 3  # exit status if a part of an image could not be read or was given up; all else was done
@@ -127,10 +127,7 @@ def main() -> int:
     alone = len(args.image) == 1 or len({path.parent for path in images}) > 1
     given = args.image if alone else [images[0].parent]
     words = " ".join(f"--images {shlex.quote(str(path))}" for path in given)
-    # an import replaces an earlier one of that name: what was labelled before is given too
-    former, cells = ("my_cells/ ", "my_cells_2") if Path("my_cells").is_dir() else ("", "my_cells")
-    labels = f"{former}~/Downloads/labels.csv {words} --out {cells}"
-    print(f"Next: label cells there, then tools/import_labels.py {labels}")
+    print(f"Next: label cells there, then tools/import_labels.py {label_words(words)}")
     return PARTLY if any(result.unreadable or result.not_screened for result in results) else 0
 
 

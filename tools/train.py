@@ -45,7 +45,7 @@ a run named -before, and what adapting gained is printed. tools/cross_validate.p
 
 def train_on_data(args: Namespace) -> None:
     """Build fold 0 of the cells in --data, train it and score its test cells."""
-    from deeppap.records import ModelRecord
+    from deeppap.records import ModelRecord, RunRecord
     from deeppap.records.run_folder import fold_folder
     from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
     from deeppap.training.snapshots import kept
@@ -58,20 +58,24 @@ def train_on_data(args: Namespace) -> None:
     options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run)
     fold = fold_folder(cross_validate(requested(args), options), 0)
     print(f"trained net: {fold}")
-    following = (
-        f"tools/screen.py IMAGES --net {quoted(fold)}, or tools/cross_validate.py with these options for all five folds"
-    )
+    reported, out = [fold.parent], ""
     blend = ModelRecord.read(fold).blend
     if blend and not blend.share:
         print(f"!! {kept(blend.share)} !!")
-        following = "label more cells in the gallery that tools/screen.py wrote, import all labels, and adapt again"
-    elif source:
-        print_gain(fold.parent, source, device)
-    print(f"Next: {following}")
+        print("Next: label more cells in the gallery that tools/screen.py wrote, import all labels, and adapt again")
+        return
+    if source:
+        reported.insert(0, print_gain(fold.parent, source, device))
+        out = " --out screen/adapted"
+    size = RunRecord.read(fold.parent).dataset.images_um
+    print(
+        f"Next: tools/report.py {quoted(*reported)}, then tools/screen.py IMAGES --mpp {f'{size:g}' if size else 'UM'} "
+        f"--net {quoted(fold)}{out}, or tools/cross_validate.py with these options for all five folds"
+    )
 
 
-def print_gain(folder: Path, source: "SourceNet", device: "Device") -> None:
-    """Score the test cells with the net as it was before, and print what adapting gained on them."""
+def print_gain(folder: Path, source: "SourceNet", device: "Device") -> Path:
+    """Score the test cells with the net as it was before, and print what adapting gained; returns that net's run."""
     from deeppap.report.runs import named
     from deeppap.report.tables.comparison import adapting
     from deeppap.scoring.results import load_run
@@ -79,6 +83,7 @@ def print_gain(folder: Path, source: "SourceNet", device: "Device") -> None:
 
     before = score_source(folder, source, [0], device, folder.with_name(f"{folder.name}-before"))
     print(adapting(named([load_run(before), load_run(folder)])).text())
+    return before
 
 
 def main() -> None:

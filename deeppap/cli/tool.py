@@ -85,6 +85,19 @@ def quoted(*words: object) -> str:
     return shlex.join(map(str, words))
 
 
+def label_words(images: str, again: bool = False) -> str:
+    """The words of tools/import_labels.py for what a gallery saved; `again` if cells were labelled before.
+
+    An import replaces an older one of its name. So the newest is read too, and the words name a new one. `images` are
+    the options of that name.
+    """
+    names = ["my_cells"]
+    while Path(names[-1]).is_dir() or (again and len(names) == 1):
+        names.append(f"my_cells_{len(names) + 1}")
+    former = "".join(f"{name}/ " for name in names[-2:-1])
+    return f"{former}~/Downloads/labels.csv {images} --out {names[-1]}"
+
+
 def _interrupt(signum, _frame):
     raise KeyboardInterrupt(signum)
 

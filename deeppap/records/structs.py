@@ -117,6 +117,12 @@ class DatasetRecord(Facts, frozen=True, kw_only=True):
         """Where its set lies, or where its sets lie."""
         return tuple(one.path for one in self.sets) or (self.path,)
 
+    @property
+    def images_um(self) -> float | None:
+        """The pixel size of its images before they are resampled; None where there are several, or none is stated."""
+        sizes = self.resampled_um or (self.pixel_um,)
+        return sizes[0] if len(sizes) == 1 else None
+
 
 class WeightsRecord(Facts, frozen=True, kw_only=True):
     """A .caffemodel that a training started from."""

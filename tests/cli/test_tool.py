@@ -1,11 +1,13 @@
 """Types of options, and how the library's parameters become options in a message."""
 
 import os
+import shlex
+from pathlib import Path
 
 import pytest
 
 from deeppap.cli import options
-from deeppap.cli.tool import ToolParser, error_lines, run
+from deeppap.cli.tool import ToolParser, error_lines, label_words, run
 from deeppap.io.errors import FieldError, InterruptionError, UserError
 
 
@@ -103,3 +105,21 @@ def test_an_error_is_one_line_and_a_status(error, status, said, capsys, monkeypa
     assert (ended.value.code, printed.count("\n")) == (status, 1)
     assert said in printed
     assert os.environ["MPLBACKEND"] == "agg"
+
+
+@pytest.mark.parametrize(
+    ("there", "again", "former", "out"),
+    [
+        ((), False, [], "my_cells"),
+        ((), True, ["my_cells/"], "my_cells_2"),
+        (("my_cells",), False, ["my_cells/"], "my_cells_2"),
+        (("my_cells",), True, ["my_cells/"], "my_cells_2"),
+        (("my_cells", "my_cells_2"), True, ["my_cells_2/"], "my_cells_3"),
+    ],
+)
+def test_an_label_words_replaces_no_earlier_one(tmp_path, monkeypatch, there, again, former, out):
+    monkeypatch.chdir(tmp_path)
+    for name in there:
+        Path(name).mkdir()
+    words = shlex.split(label_words("--images IMAGES", again))
+    assert words == [*former, "~/Downloads/labels.csv", "--images", "IMAGES", "--out", out]

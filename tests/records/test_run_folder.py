@@ -142,3 +142,11 @@ def test_what_changes_a_folds_figures_makes_another_version(tmp_path, monkeypatc
         before = digest()
         (tmp_path / file).write_text("two")
         assert (digest() != before) is (file != "tools/c.py")
+
+
+@pytest.mark.parametrize(
+    ("pixel_um", "resampled", "size"),
+    [(0.2, (), 0.2), (0.2, (0.25,), 0.25), (0.2, (0.25, 0.5), None), (None, (), None)],
+)
+def test_the_pixel_size_of_the_images_is_that_before_resampling(pixel_um, resampled, size):
+    assert run_record(dataset={"pixel_um": pixel_um, "resampled_um": resampled}).dataset.images_um == size

@@ -1,6 +1,7 @@
 """Two screenings compared: cells are matched by their ids, and the page shows those that changed most."""
 
 import json
+import shlex
 
 import pytest
 
@@ -41,6 +42,9 @@ def test_cells_that_changed_side_are_counted_and_shown_first(checkout, tmp_path)
     done = run_tool(checkout, "compare", before, after)
     counts = [int(line.rsplit(": ", 1)[1]) for line in done.stdout.splitlines()[2:6]]
     assert counts == [1, 1, 1, 1]
+    # labels of an earlier round are kept
+    *_, out = following = shlex.split(done.stdout.splitlines()[-1].partition(", then ")[2])
+    assert following[:2] == ["tools/import_labels.py", "my_cells/"] and out == "my_cells_2"
     assert done.stdout.startswith("4 cells are in both; 0 only in") and "+0.050" in done.stdout
     text = (after / "changed.html").read_text()
     assert "t learned &lt;nothing&gt;" in text.split("<ul>")[0]  # as the gallery of the second screening says first

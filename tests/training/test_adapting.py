@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import math
 import re
+import shlex
 import shutil
 from html import unescape
 
@@ -318,6 +319,11 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     change(ModelRecord, fold, blend=replace(blend, share=0.75))
     again = run_tool(checkout, "train", "--from", trained_fold, *words).stdout
     assert "at-once: gain over at-once-before" in again
+    report, screening, _ = again.splitlines()[-1].removeprefix("Next: ").split(", ")
+    assert shlex.split(report) == ["tools/report.py", "runs/at-once-before", "runs/at-once"]
+    # the phantom's cells state no pixel size
+    options = ["--mpp", "UM", "--net", "runs/at-once/fold0", "--out", "screen/adapted"]
+    assert shlex.split(screening)[1:] == ["tools/screen.py", "IMAGES", *options]
     before, after = (load_run(fold.parent.with_name(name)) for name in ("at-once-before", "at-once"))
     assert before.ids == after.ids and before.record.external
     assert TrainedModel.open(fold).not_adapted in (line, None)
