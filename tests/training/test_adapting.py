@@ -30,6 +30,8 @@ from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import BlendRecord, FoldRecord, ModelRecord, Request, RunRecord
+from deeppap.report.runs import named
+from deeppap.report.tables.scores import thresholds_for_use
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
@@ -326,6 +328,11 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert shlex.split(screening)[1:] == ["tools/screen.py", "IMAGES", *options]
     before, after = (load_run(fold.parent.with_name(name)) for name in ("at-once-before", "at-once"))
     assert before.ids == after.ids and before.record.external
+    # of the adapted net too, whose test cells chose them
+    rows = thresholds_for_use(named([before, after])).rows
+    assert [row[1] for row in rows[-3:]] == ["the paper", "sensitivity 95 %", "sensitivity 99 %"]
+    assert {row[0].split(",")[0] for row in rows[-3:]} == {"at-once"}
+    assert all("abnormal test cells, uncertain" in row[-1] for row in rows[-2:])
     assert TrainedModel.open(fold).not_adapted in (line, None)
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
     assert "--data" in done.stderr and "--net" in done.stderr
