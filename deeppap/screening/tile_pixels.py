@@ -182,9 +182,9 @@ class _Region:
 
     def __init__(self, size: tuple[int, int], tile: Box, scales: tuple[float, float], margin: int):
         # 1 where it is the same pixel size, rounded another way
-        across, down = (1.0 if abs(scale - 1) < 1e-6 else scale for scale in scales)
-        rows, columns = self.axes = Axis(size[1], down), Axis(size[0], across)
-        far = margin * max(down, across)
+        wide, high = (1.0 if abs(scale - 1) < 1e-6 else scale for scale in scales)
+        rows, columns = self.axes = Axis(size[1], high), Axis(size[0], wide)
+        far = margin * max(high, wide)
         self.spans = rows.cover(tile.y - far, tile.bottom + far), columns.cover(tile.x - far, tile.right + far)
         down, across = rows.source(self.spans[0]), columns.source(self.spans[1])
         self.box = Box(across.first, down.first, across.count, down.count)
@@ -196,7 +196,7 @@ class _Region:
 
 def _whole(size: tuple[int, int], scale: float) -> tuple[float, float]:
     """The scales of x and y that make a whole number of pixels of an image, as `data_prep.pixel_size` does."""
-    return tuple(side / max(1, round(side / scale)) for side in size)
+    return tuple(side / Axis(side, scale).count for side in size)
 
 
 def _hull(one: Box, other: Box) -> Box:
