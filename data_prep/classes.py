@@ -105,8 +105,8 @@ GRADES = {"NILM": ("NILM",), "low": ("ASC-US", "LSIL"), "high": ("ASC-H", "HSIL"
 
 def _key(name: str) -> str:
     """A name without what spellings differ in: case, accents' composition, blanks, hyphens, a plural s, `cell`."""
-    # a question mark is no spelling: who wrote it was not sure
-    letters = re.sub(r"[^\w?]|_", "", unicodedata.normalize("NFKC", name).casefold())
+    # these signs are no spelling: HSIL? is not sure, <CIN2 and CIN2- are less than CIN 2
+    letters = re.sub(r"_|[^\w?<≤-]|-(?!$)", "", unicodedata.normalize("NFKC", name).casefold().strip())
     letters = letters[:-1] if letters.endswith("s") and len(letters) > 4 else letters
     return letters.removesuffix("cell") or name.strip()  # "+" is a name too
 

@@ -130,7 +130,9 @@ def test_the_names_that_people_use(name, known, label):
     assert (found.name, found.label) == (known, label)
 
 
-@pytest.mark.parametrize("name", ["HSIL/SCC", "HSIL (not sure)", "not HSIL", "HSIL?", "cell", "?", "tumor"])
+@pytest.mark.parametrize(
+    "name", ["HSIL/SCC", "HSIL (not sure)", "not HSIL", "HSIL?", "cell", "?", "tumor", "<CIN2", "≤LSIL", "CIN2-"]
+)
 def test_a_name_that_may_mean_something_else_is_not_known(name):
     assert known_class(name) is None
 
