@@ -96,8 +96,8 @@ class ImageIndex:
         alike = [_common_end(path, name) for path in found]
         found = [path for path, count in zip(found, alike, strict=True) if count == max(alike)]
         nearest = _nearest([path for path in found if self.root_of[path] == self.root_of[found[0]]], near)
-        if len(nearest) > 1:
-            raise _several(nearest, near, file)
+        if other := next((path for path in nearest[1:] if not self.alike(nearest[0], path)), None):
+            raise _several([nearest[0], other], near, file)
         others = [path for path in found if self.root_of[path] != self.root_of[found[0]]]
         return self._only_one([nearest[0], *others], near, file)
 
@@ -143,7 +143,11 @@ def _common_end(path: Path, name: str) -> int:
 
 
 def _nearest(found: list[Path], near: Path) -> list[Path]:
-    """Those that share most folders with `near`: labels/train/a.txt means images/train/a.png, not images/val/a.png."""
+    """Those that share most folders with `near`: labels/train/a.txt means images/train/a.png, not images/val/a.png.
+
+    Of these x/a.png, not x/old/a.png: an image in a folder comes before those in folders below it.
+    """
     folders = set(near.parent.parts)
-    shared = [(len(folders & set(path.parent.parts)), -len(path.parent.parts)) for path in found]
-    return [path for path, count in zip(found, shared, strict=True) if count == max(shared)]
+    shared = [len(folders & set(path.parent.parts)) for path in found]
+    found = [path for path, count in zip(found, shared, strict=True) if count == max(shared)]
+    return [path for path in found if not any(other.parent in path.parent.parents for other in found)]

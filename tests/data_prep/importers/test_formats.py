@@ -95,6 +95,19 @@ def test_an_image_is_found_by_its_place_and_by_its_name(tmp_path):
     assert len(set(found.names.values())) == 2
 
 
+@pytest.mark.parametrize(("other", "found"), [("b/old/x.png", False), ("a/old/x.png", True), ("a/x.png", True)])
+def test_an_image_below_another_folder_is_not_farther(tmp_path, other, found):
+    for number, name in enumerate(dict.fromkeys(("a/x.png", other))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), plain((60, 80, 3), 200 + number))
+    source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", [["x.png", 30, 20, "NILM"]])
+    if found:
+        assert gather([source]).cells[0].image == tmp_path / "a/x.png"
+    else:
+        with pytest.raises(UserError, match=r"one image called x.png"):
+            gather([source])
+
+
 def test_qupath_objects_without_a_class_or_a_nucleus(tmp_path):
     points = files.drawn(tmp_path)
     features = [files.feature(files.point(*place), "NILM") for place in points[:5]]
