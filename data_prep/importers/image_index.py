@@ -101,6 +101,17 @@ class ImageIndex:
         others = [path for path in found if self.root_of[path] != self.root_of[found[0]]]
         return self._only_one([nearest[0], *others], near, file)
 
+    def find_own(self, name: str, near: Path) -> Path:
+        """The image that a file of one image's labels names; UserError if the file bears the name of another one.
+
+        Images that were renamed leave their old names in the labels.
+        """
+        image, own = self.find(name, near), self.by_stem.get(plain(near.stem))
+        if own and image not in own:
+            do = "Rename the file, or correct the name in it."
+            raise UserError(near, f"labels of {own[0].name}, whose name it bears", f"those of {image.name}", do)
+        return image
+
     def _only_one(self, found: list[Path], near: Path, file: str) -> Path:
         """The first of the images that bear a name, in folders that were given; UserError if another is different."""
         # the labels' own folder may have pictures of other kinds under the same names, such as masks

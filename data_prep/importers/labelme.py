@@ -23,7 +23,7 @@ def matches(data: Any) -> bool:
 
 def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]:
     """The shapes of the file's image."""
-    image = source.images.find(str(data.get("imagePath") or path.stem), path)
+    image = source.images.find_own(str(data.get("imagePath") or path.stem), path)
     source.require_size(name, image, data.get("imageWidth"), data.get("imageHeight"))
     for number, shape in enumerate(data["shapes"], 1):
         where = f"{name}, shape {number}"

@@ -33,7 +33,10 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         raise UserError(path, "XML", str(error), "Export it again.") from None
-    image = source.images.find((root.findtext("filename") or path.stem).strip(), path)
+    if root.tag != "annotation":  # CVAT's own has all images in one <annotations>
+        do = "Export it again as Pascal VOC or COCO."
+        raise UserError(path, "Pascal VOC's XML, one file an image", f"<{root.tag}>, such as CVAT's own", do)
+    image = source.images.find_own((root.findtext("filename") or path.stem).strip(), path)
     width, height = (int(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
     source.require_size(str(path), image, width, height)
     for number, entry in enumerate(root.iter("object"), 1):
