@@ -78,8 +78,8 @@ def one_piece(where: str | Path, mask: np.ndarray, number: int) -> np.ndarray:
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((mask == number).astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     if areas.sum() - areas.max() > SPECK * areas.sum():
-        do = "Give each nucleus a number of its own, as scikit-image's measure.label does."
-        raise UserError(where, "one nucleus of this number", f"{count - 1} pieces apart", do)
+        do = "Mark each nucleus alone: in a label map by a number of its own, as scikit-image's measure.label does."
+        raise UserError(where, "one nucleus", f"{count - 1} pieces apart", do)
     nucleus = pieces == 1 + areas.argmax()
     # a nucleus in its cytoplasm fills a hole of it, so the cytoplasm is what was numbered
     if set(np.unique(mask[binary_fill_holes(nucleus)])) - {0, number}:

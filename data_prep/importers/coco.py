@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, masked, numbers, outlined
+from data_prep.nucleus import one_piece
 from deeppap.io.errors import UserError
 from deeppap.io.machine import extra
 
@@ -26,10 +28,10 @@ def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]
             raise UserError(name, f"a list of {part}", f"{data[part]}"[:40], "Export it again.")
     for entry in data["images"]:
         with source.reading(f"{name}, image {entry}"[:200], "an image with id and file_name"):
-            images[entry["id"]] = {**entry, "file_name": str(entry["file_name"])}
+            _add(images, entry["id"], {**entry, "file_name": str(entry["file_name"])}, name)
     for entry in data.get("categories", []):
         with source.reading(f"{name}, category {entry}"[:200], "a category with id and name"):
-            kinds[entry["id"]] = str(entry["name"])
+            _add(kinds, entry["id"], str(entry["name"]), name)
     for number, entry in enumerate(data["annotations"], 1):
         where = f"{name}, annotation {number}"
         with source.reading(where, "an annotation with id, image_id and category_id"):
@@ -42,11 +44,23 @@ def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]
             yield Labelled(where, image, kind, **_place(where, entry, image, source))
 
 
+def _add(known: dict, identity: Any, value: Any, name: str) -> None:
+    """Keep an image or a category; two of one id are a mistake, as where two files were put together."""
+    if known.setdefault(identity, value) != value:
+        found = f"two of id {identity}"
+        raise UserError(name, "one image and one category of each id", found, "Import each file alone.")
+
+
 def _place(where: str, entry: dict, image: Path, source: Source) -> dict:
     """From the segmentation where there is one, else from the box."""
     segmentation = entry.get("segmentation")
     if isinstance(segmentation, dict):
-        return masked(where, _decoded(where, segmentation, source.images.size(image)))
+        mask = _decoded(where, segmentation, source.images.size(image))
+        if not (parts := find_objects(mask)):
+            return masked(where, mask)
+        # a crowd is several objects in one mask, and between them lies no nucleus
+        rows, columns = parts[0]
+        return masked(where, one_piece(where, mask[rows, columns], 1), columns.start, rows.start)
     if segmentation:
         what = "x and y in turn, three corners or more"
         rings = [np.array(numbers(where, ring, len(ring), what)).reshape(-1, 2) - HALF for ring in segmentation]
@@ -56,7 +70,7 @@ def _place(where: str, entry: dict, image: Path, source: Source) -> dict:
 
 
 def _decoded(where: str, segmentation: dict, size: tuple[int, int]) -> np.ndarray:
-    """A run-length mask, bool (H, W); its size is checked first, or a small file could fill the memory."""
+    """A run-length mask, 0 and 1 (H, W); its size is checked first, or a small file could fill the memory."""
     rle = extra("pycocotools.mask", "COCO's masks", "labels")
     if tuple(segmentation["size"]) != tuple(size):
         expected, found = f"a mask of its image's {size[1]} x {size[0]} pixels", f"size {segmentation['size']}"
@@ -66,5 +80,5 @@ def _decoded(where: str, segmentation: dict, size: tuple[int, int]) -> np.ndarra
         total = sum(numbers(where, counts, len(counts), "counts of pixels"))
         if total != size[0] * size[1]:
             raise UserError(where, f"counts of {size[0] * size[1]} pixels in all", f"{total:g}", "Export it again.")
-        return rle.decode(rle.frPyObjects(segmentation, *size)).astype(bool)
-    return rle.decode({"size": list(size), "counts": counts.encode()}).astype(bool)
+        return rle.decode(rle.frPyObjects(segmentation, *size))
+    return rle.decode({"size": list(size), "counts": counts.encode()})

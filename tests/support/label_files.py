@@ -112,7 +112,7 @@ def write_qupath_zip(folder, points):
     return folder / "export.zip"
 
 
-def _coco(folder, annotations):
+def write_coco(folder, annotations):
     data = {
         "images": [{"id": 7, "file_name": "field.png", "width": SIZE[1], "height": SIZE[0]}],
         "categories": [{"id": i + 1, "name": kind} for i, kind in enumerate(KINDS)],
@@ -126,11 +126,11 @@ def _coco(folder, annotations):
 
 
 def write_coco_boxes(folder, points):
-    return _coco(folder, [{"bbox": box(*place)} for place in points])
+    return write_coco(folder, [{"bbox": box(*place)} for place in points])
 
 
 def write_coco_polygons(folder, points):
-    return _coco(folder, [{"segmentation": [np.ravel(ring(*place)).tolist()]} for place in points])
+    return write_coco(folder, [{"segmentation": [np.ravel(ring(*place)).tolist()]} for place in points])
 
 
 def write_coco_masks(folder, points):
@@ -147,7 +147,7 @@ def write_coco_masks(folder, points):
             counts = np.diff([0, *ends, mask.size])
             segmentation = {"size": list(SIZE), "counts": counts.tolist()}
         annotations.append({"segmentation": segmentation, "iscrowd": 1})
-    return _coco(folder, annotations)
+    return write_coco(folder, annotations)
 
 
 def _yolo(folder, lines):
