@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.importers.image_index import is_image
+from data_prep.importers.image_index import is_image, plain
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers, outlined
 from deeppap.io.errors import UserError
 from deeppap.io.files import open_text
 from deeppap.io.machine import extra
 
 NAME = "YOLO"
-LISTS = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt")
+OFFERED = "predefined_classes.txt"  # by LabelImg, whatever was used
+LISTS = ("classes.txt", "obj.names", "_darknet.labels", OFFERED)
 MOST_YAML = 1_000_000  # characters
 SLACK = 1e-3  # what rounding adds to a fraction of 1
 
@@ -72,15 +73,25 @@ def _place(where: str, values: list[float], size: tuple[int, int]) -> dict:
 
 
 def class_names(folder: Path) -> dict[int, str]:
-    """Names by number, from the set's yaml or its list of names; none where there is neither."""
+    """Names by number, from the set's yaml or its list of names; none where there is neither.
+
+    Raises UserError if two of them call a number by different names.
+    """
     folder = folder if folder.is_dir() else folder.parent
     for above in (folder, folder.parent):  # SOURCE may be the folder labels/ itself
-        for path in sorted([*above.glob("*.yaml"), *above.glob("*.yml")]):
-            if names := _of_yaml(path):
-                return names
-        for path in (place / name for place in (above, above / "labels") for name in LISTS):
-            if path.is_file():
-                return {number: line.strip() for number, line in enumerate(_lines(path))}
+        found = {path: _of_yaml(path) for path in sorted([*above.glob("*.yaml"), *above.glob("*.yml")])}
+        for path in (place / name for name in LISTS for place in (above, above / "labels")):
+            if path.is_file() and not (path.name == OFFERED and any(found.values())):
+                found[path] = {number: line.strip() for number, line in enumerate(_lines(path))}
+        tables = [(path, names) for path, names in found.items() if names]
+        for path, names in tables[1:]:
+            first, known = tables[0]
+            for number in sorted(names.keys() & known.keys()):
+                if plain(names[number]) != plain(known[number]):
+                    do = "Remove the file that is wrong."
+                    raise UserError(path, f"class {number} called {known[number]} as in {first}", names[number], do)
+        if tables:
+            return tables[0][1]
     return {}
 
 
