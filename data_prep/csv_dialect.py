@@ -1,6 +1,7 @@
 """How a spreadsheet wrote a CSV: with commas, semicolons or tabs, and with points or commas in its numbers."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from deeppap.io.names import unquoted
 
 SEPARATORS = ",;\t"
 LINE_LIMIT = 100_000  # characters
+THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
 LONGEST = 1000  # characters of a heading that are looked at
 
 
@@ -86,6 +88,32 @@ def _lines(file: TextIO) -> Iterator[str]:
 def with_point(number: str, separator: str) -> str:
     """A number with a decimal point; commas are decimal ones only where they separate nothing."""
     return number if separator == "," else number.replace(",", ".")
+
+
+class Commas:
+    """Looks at all places of a list: a comma that parts thousands, as in 1,234, is no decimal one.
+
+    Decimals show that they are: some have another number of digits, or all numbers have them.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.thousands, self.whole, self.decimals = path, "", "", False
+
+    def add(self, number: str, separator: str) -> None:
+        """Note one number as it is written."""
+        if separator != SEPARATORS[0] and THOUSANDS.fullmatch(number):
+            self.thousands = number
+        elif "," in number:
+            self.decimals = True
+        elif number.isdecimal():
+            self.whole = number
+
+    def require_decimal(self) -> None:
+        """Refuse a list in which commas most likely part thousands."""
+        if self.thousands and self.whole and not self.decimals:
+            found = f"{self.thousands} beside {self.whole}"
+            do = "If the commas part thousands, save the numbers without them. If not, write decimal points."
+            raise UserError(self.path, "decimal commas, or none", found, do)
 
 
 def names_of(header: Sequence[str]) -> str:

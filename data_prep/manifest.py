@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
 from data_prep.classes import LABELS, NEITHER, known_class
-from data_prep.csv_dialect import Centres, csv_lines, names_of, with_point
+from data_prep.csv_dialect import Centres, Commas, csv_lines, names_of, with_point
 from data_prep.nucleus import centroid
 from data_prep.pixel_size import PIXEL_RANGE
 from deeppap.io.errors import Mistakes, UserError
@@ -166,6 +166,7 @@ def manifest_rows(
     lines = csv_lines(path, lambda name: name.strip().lower())
     _, header, separator = next(lines)
     _require_columns(path, header, required)
+    commas = Commas(path)
     for line, values, _ in lines:
         where = f"{path}, line {line}"
         try:
@@ -179,7 +180,10 @@ def manifest_rows(
                 raise
             mistakes.add(error)
             continue
+        for name in {"nucleus_x", "nucleus_y"} & row.keys():
+            commas.add(row[name], separator)
         yield line, row | {name: with_point(row[name], separator) for name in DECIMAL & row.keys()}
+    commas.require_decimal()
 
 
 def _require_columns(path: Path, header: list[str], required: Sequence[str]) -> None:

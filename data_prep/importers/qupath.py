@@ -20,6 +20,7 @@ NAME = "QuPath"
 LIKELY = re.compile(rb'"type"\s*:\s*"Feature(Collection)?"')
 OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
 OF_CLASS = re.compile(r"P\(.+\)")
+OF_NET = "objects with the class that the net gave them (`reviewed` takes them as labels)"
 # an object's type: `objectType`, before 0.4 `object_type`, in 0.2 the `id`
 CELLS = ("cell", "PathCellObject")
 NO_CELLS = ("tile", "PathTileObject", "tmaCore", "tma_core", "TMACoreObject")
@@ -70,7 +71,7 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
         source.leave_out(f"objects of QuPath's class {kind}" if kind else "objects without a class", where)
         return
     if not source.reviewed and kind.casefold() == net_call(properties.get("measurements")):
-        source.leave_out("objects with the class that the net gave them (`reviewed` takes them as labels)", where)
+        source.leave_out(OF_NET, where)
         return
     if any(one in NO_CELLS for one in what):
         source.leave_out("tiles and TMA cores", where)

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import csv_lines, with_point
-from data_prep.importers import cric
+from data_prep.csv_dialect import Commas, csv_lines, with_point
+from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME
+from data_prep.importers import cric, qupath
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
 from deeppap.io.errors import UserError
 
@@ -52,9 +53,9 @@ class Columns(NamedTuple):
     have: frozenset[str]
 
     @property
-    def places(self) -> bool:
-        """Whether they say where cells lie in which image."""
-        return bool(self.image and (self.points or self.sides or self.corner))
+    def places(self) -> tuple[str, ...]:
+        """Those that say where cells lie in which image; none if there is no column of images."""
+        return (self.points or self.sides or self.corner or ()) if self.image else ()
 
 
 def columns_of(header: list[str]) -> Columns:
@@ -84,6 +85,7 @@ def _header_of(path: Path) -> Columns:
 def read(path: Path, source: Source) -> Iterator[Labelled]:
     """The objects of a table."""
     columns: Columns | None = None
+    commas = Commas(path)
     for line, row, separator in rows(path):
         columns = columns or _require(path, columns_of([name for name in row if name is not None]))
         where = f"{path}, line {line}"
@@ -91,6 +93,9 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             if None in row:
                 raise UserError(where, "a value under each name", row[None], "Correct the line.")
             numbered = {name: with_point(value, separator) for name, value in row.items()}
+            if not source.reviewed and columns.points in QUPATH and _name(row[columns.kind]) == _net_call(numbered):
+                source.leave_out(qupath.OF_NET, where)
+                continue
             pixel = numbered.get(columns.pixel)
             about = {
                 "group": row.get(columns.group) or None,
@@ -101,8 +106,11 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 "pixel_um": numbers(where, [pixel], 1, "a number")[0] if pixel else None,
             }
             image = source.images.find(row[columns.image], path)
-            place = _place(where, numbered, columns, source)
+            place = _place(where, numbered, columns, source, about["pixel_um"])
+            for name in columns.places:
+                commas.add(row[name], separator)
             yield Labelled(where, image, row[columns.kind], **place, **about)
+    commas.require_decimal()
 
 
 def _require(path: Path, columns: Columns) -> Columns:
@@ -118,7 +126,16 @@ def _require(path: Path, columns: Columns) -> Columns:
     return columns
 
 
-def _place(where: str, row: dict[str, str], columns: Columns, source: Source) -> dict:
+def _net_call(row: dict[str, str]) -> str | None:
+    """As `qupath.net_call`, of a line of QuPath's measurement table; the class is called as columns are."""
+    measured = {name: value for name, value in row.items() if value and value != "NaN"}
+    names = {_name(name): name for name in (qupath.OWN_SCORE, GIVEN_NAME, CALLED_NAME, THRESHOLD_NAME)}
+    found = {names[name]: float(value) for name, value in measured.items() if name in names}
+    classes = [name for name in measured if name.startswith("p_") and not name.startswith("p_abnormal")]
+    return qupath.net_call(found | {f"P({name[2:]})": 1.0 for name in classes})
+
+
+def _place(where: str, row: dict[str, str], columns: Columns, source: Source, pixel_um: float | None) -> dict:
     box = None
     if columns.sides:
         box = Box.of_corners(*numbers(where, [row[name] for name in columns.sides], 4, "the four sides of a box"))
@@ -134,7 +151,7 @@ def _place(where: str, row: dict[str, str], columns: Columns, source: Source) ->
         return {"centre": None, "box": box}
     x, y = numbers(where, [row[name] for name in columns.points], 2, "the two numbers of a point")
     if columns.points in QUPATH:
-        scale = 1.0 if columns.points == QUPATH[0] else source.mpp
+        scale = 1.0 if columns.points == QUPATH[0] else pixel_um or source.mpp
         if scale is None:
             raise UserError(where.split(", line")[0], "the pixel size, as its points are in um", "none", "Give `mpp`.")
         x, y = x / scale - HALF, y / scale - HALF

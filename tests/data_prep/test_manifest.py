@@ -265,3 +265,13 @@ def test_data_sets_are_found_in_folders(folder, tmp_path, monkeypatch):
     drawn = open_dataset(make_phantom_manifest(tmp_path / "hemlbc", 20).parent)
     assert (counts(drawn.cells), drawn.name) == ((10, 10), "hemlbc")
     assert None not in {c.group for c in drawn.cells}
+
+
+def test_commas_that_part_thousands_are_no_decimal_ones(folder):
+    for numbers, refused in (("1,234;7", True), ("1,234;7,5", False), ("1,234;7,125", False)):
+        (folder / "list.csv").write_text(f"image;label;nucleus_x;nucleus_y\na.png;0;{numbers}\n")
+        if refused:
+            with pytest.raises(UserError, match="1,234 beside 7"):
+                read_manifest(folder / "list.csv")
+        else:
+            assert read_manifest(folder / "list.csv").cells[0].centre[0] == 1.234

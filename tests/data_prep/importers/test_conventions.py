@@ -202,6 +202,9 @@ def test_all_mistakes_are_told_at_once(tmp_path, points):
         ("field.geojson.gz", "no gzip"),
         ("a.zip", "no zip"),
         ("a.docx", "x"),
+        # CVAT's own format; two images of one id
+        ("a.xml", '<annotations><image name="field.png"><box label="NILM" xtl="1"/></image></annotations>'),
+        ("a.json", '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], "annotations": []}'),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path, points, name, text):
@@ -245,3 +248,56 @@ def test_a_separator_too_many_is_no_number_of_a_line(tmp_path, points):
     lines = [f"{k},field.png,HSIL,{points[k][0]},{points[k][1]}," for k in (1, 2)]
     (tmp_path / "cells.csv").write_text("\n".join(["id,image,class,x,y", *lines]))
     assert {one.id for one in gather([tmp_path]).cells} == {"1", "2"}
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_commas_that_part_thousands_are_no_decimal_ones(tmp_path, points, separator):
+    def table(x, y):
+        lines = [["image", "x", "y", "class"], ["field.png", x, y, "NILM"]]
+        (tmp_path / "mine.csv").write_text("\n".join(map(separator.join, lines)))
+        return tmp_path / "mine.csv"
+
+    (mistake,) = refused([table("1,234", "45")])
+    assert mistake.found == "1,234 beside 45" and "thousands" in mistake.do
+    assert gather([table("12,345", "45,5")]).cells[0].centre == (12.345, 45.5)
+    assert gather([table("12,345", "45,125")]).cells[0].centre == (12.345, 45.125)
+
+
+def test_a_mask_of_several_objects_is_no_nucleus(tmp_path, points):
+    mask = files.disc(*points[0]) | files.disc(*points[1])
+    counts = np.diff(np.flatnonzero(np.diff(mask.ravel(order="F"), prepend=0, append=2)), prepend=0).tolist()
+    crowd = {"segmentation": {"size": list(files.SIZE), "counts": counts}, "iscrowd": 1}
+    source = files.write_coco(tmp_path, [crowd])
+    (mistake,) = refused([source])
+    assert mistake.expected == "one nucleus" and "2 pieces" in mistake.found
+
+
+@pytest.mark.parametrize("write", [files.write_voc, files.write_labelme])
+def test_labels_that_name_the_image_of_another_file_are_refused(tmp_path, points, write):
+    """Images that were renamed leave their old names in the labels."""
+    source = write(tmp_path, points)
+    (labels,) = [path for path in tmp_path.iterdir() if path.suffix != ".png"]
+    labels.rename(labels.with_stem("other"))
+    assert len(gather([tmp_path]).cells) == len(points)  # no image of that name
+    (tmp_path / "other.png").write_bytes((tmp_path / "field.png").read_bytes())
+    (mistake,) = refused([source if source.is_dir() else tmp_path])
+    assert "other.png" in mistake.expected and "field.png" in mistake.found
+
+
+def test_two_lists_of_names_that_differ_are_refused(tmp_path, points):
+    files.write_yolo_boxes(tmp_path, points)
+    names = [f"  {number}: {kind}" for number, kind in enumerate(files.KINDS)]
+    (tmp_path / "data.yaml").write_text("\n".join(["names:", *names]))
+    (tmp_path / "classes.txt").write_text("\n".join(files.KINDS))
+    assert len(gather([tmp_path]).cells) == len(points)
+    (tmp_path / "classes.txt").write_text("\n".join(reversed(files.KINDS)))
+    (mistake,) = refused([tmp_path])
+    assert "class 0 called NILM" in mistake.expected and mistake.found == "HSIL"
+
+
+@pytest.mark.parametrize("mpp", [None, 0.25])
+def test_places_in_micrometres_are_read_by_the_pixel_size_of_their_line(tmp_path, points, mpp):
+    rows = [["field.png", 30, 40, "NILM", 0.5]]
+    source = files.write_csv(tmp_path / "mine.csv", "image,Centroid X µm,Centroid Y µm,class,pixel_um", rows)
+    (cell,) = gather([source], mpp=mpp).cells
+    assert cell.centre == (59.5, 79.5) and cell.pixel_um == 0.5

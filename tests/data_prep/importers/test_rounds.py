@@ -90,6 +90,31 @@ def test_what_the_net_said_is_no_label_unless_a_person_reviewed_it(tmp_path, lis
     assert [one.known.name for one in gather([source], reviewed=True).cells] == ["abnormal", "normal", "normal"]
 
 
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+def test_what_the_net_said_is_no_label_in_a_measurement_table(tmp_path, threshold):
+    """QuPath's table has a line an object, and columns of all measurements; those that one lacks are empty."""
+    files.drawn(tmp_path)
+    scores, given = (0.9, 0.2, 0.8, 0.7), ("", "", "", "HSIL")
+    cells = [
+        cell_at(50 + 40 * k, 60, score, outline=None, threshold=threshold, given=kind)
+        for k, (score, kind) in enumerate(zip(scores, given, strict=True))
+    ]
+    objects = [feature(cell)["properties"] for cell in cells]
+    objects[2]["classification"] = {"name": "Normal"}  # a person's correction
+    names = list(dict.fromkeys(name for one in objects for name in one["measurements"]))
+    rows = [
+        ["field.png", one["classification"]["name"], cell.x + 0.5, cell.y + 0.5]
+        + [one["measurements"].get(name, "") for name in names]
+        for one, cell in zip(objects, cells, strict=True)
+    ]
+    header = ",".join(["Image", "Class", "Centroid X px", "Centroid Y px", *names])
+    source = files.write_csv(tmp_path / "measurements.csv", header, rows)
+    found = gather([source])
+    assert [(one.centre, one.known.name) for one in found.cells] == [((130, 60), "normal"), ((170, 60), "HSIL")]
+    assert sum(map(len, found.left_out.values())) == 2
+    assert len(gather([source], reviewed=True).cells) == 4
+
+
 def test_kappa():
     # four of six alike; by chance half: (4/6 - 1/2) / (1 - 1/2)
     pairs = [("a", "a"), ("a", "a"), ("b", "b"), ("b", "b"), ("a", "b"), ("b", "a")]
