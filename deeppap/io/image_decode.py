@@ -11,6 +11,8 @@ import numpy as np
 
 PNG, JPEG, BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
 COLOUR, ALPHA, GREY = "colour", "colour with an alpha channel", "a grey image of 8 bits"
+ORIENTATION = 274  # EXIF's tag and TIFF's
+TURNED = range(2, 9)  # its values that ask for another picture than is stored
 # what a byte of the file can become: zlib's limit; two bits for each block of 8 x 8 grey pixels of a JPEG
 PNG_BYTES, JPEG_PIXELS, RLE_PIXELS = 1032, 512, 128
 SCAN_PIXELS = 2_000_000_000  # of all scans of a JPEG: some ten of the largest image; a file of 1,000 takes minutes
@@ -44,6 +46,7 @@ class Header(NamedTuple):
     height: int
     kind: str  # COLOUR, ALPHA, GREY, or what else it is, in words
     decode: Callable[[], np.ndarray]  # (H, W) or (H, W, 3 or 4) in OpenCV's order of channels; raises what it meets
+    turned: bool = False  # whether it asks to be shown in another orientation than it is stored in
 
 
 def open_header(file: IO[bytes], size: int) -> Header | None:
@@ -163,7 +166,11 @@ def _jpeg(file: IO[bytes], size: int) -> Header:
         file.seek(0)
         return decode_jpeg(file.read(), [image.size])
 
-    return Header(*image.size, kind, decode)
+    try:
+        turned = image.getexif().get(ORIENTATION) in TURNED
+    except Exception:  # broken EXIF is not of the pixels
+        turned = False
+    return Header(*image.size, kind, decode, turned)
 
 
 def decode_jpeg(data: bytes, sizes: Sequence[tuple[int, int]], model: str | None = None) -> np.ndarray:

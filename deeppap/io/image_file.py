@@ -16,12 +16,14 @@ import numpy as np
 from deeppap.io.errors import CHECK_PATH, UserError, printable
 from deeppap.io.files import open_regular
 from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, Header, one_line, open_header
+from deeppap.io.image_pixel_size import PIXEL_SIZES
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, in either order of bytes
 ANOTHER_COPY = "Get this file again from where it came."
 CONVERT = "Convert it to 24-bit RGB."
 FIELDS = "If it is a slide, export fields of it as images and use those. Otherwise get this file again."
+CELL, FIELD = (COLOUR, ALPHA), (COLOUR, ALPHA, GREY)  # kinds of images that are read as such
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
 # what these begin with, from so many bytes on
 FOREIGN = ((0, b"GIF8", "GIF"), (8, b"WEBP", "WebP"), (4, b"jP  ", "JPEG 2000"), (4, b"ftyp", "HEIC or AVIF"))
@@ -48,15 +50,35 @@ def files_of(folder: Path) -> list[Path]:
     found = sorted(folder.iterdir())
     kept = [path for path in found if not path.name.startswith(SIDECAR)]
     if len(kept) < len(found):
-        _say_once(f"{folder}: passed over {len(found) - len(kept)} file(s) called {SIDECAR}*, which a Mac left there")
+        say_once(f"{folder}: passed over {len(found) - len(kept)} file(s) called {SIDECAR}*, which a Mac left there")
     if others := [path.name for path in kept if path.suffix.lower() in OTHERS]:
-        _say_once(f"{folder}: passed over {len(others)} image(s) of formats that are not read, such as {others[0]}")
+        say_once(f"{folder}: passed over {len(others)} image(s) of formats that are not read, such as {others[0]}")
     return [path for path in kept if not path.name.startswith(".") and path.name.lower() not in LITTER]
 
 
 @cache
-def _say_once(line: str) -> None:
+def say_once(line: str) -> None:
+    """Print a line of what a person should know, for all calls of a process."""
     print(printable(line), file=sys.stderr)
+
+
+def stated_um(path: Path) -> float | None:
+    """The pixel size in micrometres that a TIFF states, if a microscope can have it; errors as `read_image`'s."""
+    if not is_tiff(path):
+        return None
+    with _tiff(path) as image:
+        size = image.pixel_size.x
+    return size if PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1] else None
+
+
+def _say_turned(path: Path) -> None:
+    """Places that another program counted may be those of the turned picture."""
+    say_once(f"!! {path.parent}: images ask to be turned (EXIF); they are not, so count places in the stored pixels !!")
+
+
+def _say_pictures(path: Path, count: int) -> None:
+    if count > 1:
+        say_once(f"!! {path}: the first of its {count} pictures is read !!")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -66,12 +88,12 @@ def read_image(path: Path) -> np.ndarray:
     channel that hides anything, or 16-bit; for one that claims more than it holds; and for pixels that are all the
     same.
     """
-    return _sound(path, _read(path, (COLOUR, ALPHA)))
+    return _sound(path, _read(path, CELL))
 
 
 def read_field(path: Path) -> np.ndarray:
     """As `read_image`, but a grey image is read too, uint8 (H, W)."""
-    return _sound(path, _read(path, (COLOUR, ALPHA, GREY)))
+    return _sound(path, _read(path, FIELD))
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -94,11 +116,14 @@ def image_size(path: Path) -> tuple[int, int]:
     with _opened(path) as (file, size, start):
         if start[:4] in TIFF:
             with _tiff(path) as image:
-                (width, height), kind = image.levels[0], image.kind
+                (width, height), kind, turned = image.levels[0], image.kind, image.turned
+                _say_pictures(path, image.pictures)
         else:
             _require_small(path, size)
-            width, height, kind, _ = _header(path, file, size)
-    _require(path, width, height, kind, (COLOUR, ALPHA))
+            width, height, kind, _, turned = _header(path, file, size)
+    _require(path, width, height, kind, CELL)
+    if turned:
+        _say_turned(path)
     # only its pixels tell whether alpha hides anything
     return read_image(path).shape[:2] if kind == ALPHA else (height, width)
 
@@ -147,6 +172,8 @@ def _pixels(path: Path, file, size: int, start: bytes, kinds: tuple[str, ...] | 
     # read once: header and pixels are of the same bytes, even while somebody writes to the file
     header = _header(path, BytesIO(file.read()), size)
     _require(path, header.width, header.height, header.kind, kinds)
+    if header.turned and kinds == CELL:
+        _say_turned(path)
     try:
         pixels = header.decode()
     except ImportError:  # a package that requirements.txt lists is no damage
@@ -195,6 +222,9 @@ def _tiff_pixels(path: Path, kinds: tuple[str, ...] | None) -> np.ndarray:
         if kinds is None and not is_mask(image) and image.kind not in (COLOUR, ALPHA):
             raise UserError(path, "a mask of whole numbers or of colours", image.kind, CONVERT)
         _require(path, *image.levels[0], image.kind, kinds)
+        _say_pictures(path, image.pictures)
+        if image.turned and kinds == CELL:
+            _say_turned(path)
         pixels = image.whole()
     return _without_alpha(path, pixels) if kinds else pixels
 

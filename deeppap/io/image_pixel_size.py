@@ -5,6 +5,8 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+# micrometres a pixel that a microscope can have; other values in a file are a program's default, such as 72 dpi
+PIXEL_SIZES = (0.05, 2.0)
 PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # micrometres in ResolutionUnit's inch and centimetre
 UNITS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "\\u00b5m"), 1.0),

@@ -11,7 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, decode_jpeg, one_line, require_size
+from deeppap.io.image_decode import (
+    ALPHA,
+    COLOUR,
+    GREY,
+    ORIENTATION,
+    TURNED,
+    DamagedError,
+    decode_jpeg,
+    one_line,
+    require_size,
+)
 from deeppap.io.image_pixel_size import PixelSize, tiff_pixel_size
 
 MAX_DIRECTORIES, MAX_SEGMENTS = 10_000, 4_000_000  # no slide has more, and each of them takes memory
@@ -69,8 +79,9 @@ class TiffImage:
     """A TIFF whose segments (tiles or strips) are decoded one by one.
 
     Of a stack of pictures the first is taken; red, green and blue in planes or directories of their own are put
-    together. Orientation tags are not applied. `levels` are (width, height), the full size first, then its smaller
-    copies. `kind` is COLOUR, ALPHA, GREY, or what else it is, in words; all but the first three are for masks alone.
+    together. Orientation tags are not applied: `turned` says that one asks for it. `levels` are (width, height), the
+    full size first, then its smaller copies; `pictures` is how many there are of that size or larger. `kind` is COLOUR,
+    ALPHA, GREY, or what else it is, in words; all but the first three are for masks alone.
     """
 
     def __init__(self, path: Path):
@@ -88,6 +99,8 @@ class TiffImage:
             page = self._levels[0].page
             _require_sound_tags(path, page)
             self.kind = _kind(path, page, len(self._levels[0].planes))
+            self.pictures = _pictures(self.file)
+            self.turned = page.tags.valueof(ORIENTATION) in TURNED
             self._require_whole()
             self.pixel_size: PixelSize = tiff_pixel_size(self.file, page)
         except UserError:
@@ -277,6 +290,16 @@ def _levels(path: Path, file) -> list[_Level]:
         for page, own in found
         if page is first or (_same_picture(page, first) and len(own) == len(planes))
     ]
+
+
+def _pictures(file) -> int:
+    """How many pictures as large as the first there are, or larger: the others are not read."""
+    first = file.series[0]
+    before = zip(first.axes[: first.axes.index("Y")], first.shape, strict=False)
+    count = int(np.prod([size for axis, size in before if axis not in "CS"], dtype=np.int64))
+    width, height = first.keyframe.imagewidth, first.keyframe.imagelength
+    others = (one.keyframe for one in file.series[1:] if one.keyframe is not None)
+    return count + sum(1 for page in others if page.imagewidth >= width and page.imagelength >= height)
 
 
 def _planes(path: Path, level) -> list:

@@ -100,6 +100,8 @@ def plan_images(
                     do = "Screen it by itself, or leave `mpp` out for it."
                     raise UserError(path, f"an image of the pixel size `mpp` {mpp:g}", f"{image.slide.mpp:g} um", do)
                 say(f"!! {path}: {line} !!")
+            if image.slide.pictures > 1:
+                say(f"!! {path}: the first of its {image.slide.pictures} pictures is screened !!")
             plan = replace(plan, trained=bool(learned) and image.pixels_sha in learned)
             # the tissue is found even if given nuclei do not need it: it reads the whole image once
             work.append((plan, plan.tiles(image.tissue)))

@@ -7,6 +7,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, PngImagePlugin
 
 from data_prep.importers.image_index import ImageIndex
@@ -260,3 +261,30 @@ def test_what_is_refused_is_refused_by_every_way(tmp_path, name):
     for way in (*WAYS.values(), image_size) if "one value" not in found else WAYS.values():
         with pytest.raises(UserError, match=found):
             way(path)
+
+
+@pytest.mark.parametrize("read", [read_image, image_size])
+@pytest.mark.parametrize(
+    ("name", "write", "said"),
+    [
+        ("a.jpg", pillow("JPEG", exif=ROTATED), "EXIF"),
+        ("a.tif", lambda: tiff_bytes(RGB, extratags=[(274, 3, 1, 6, True)]), "EXIF"),
+        ("a.tif", lambda: tiff_bytes(np.stack([RGB, RGB[::-1]])), "the first of its 2 pictures"),
+        ("a.tif", pillow("TIFF", save_all=True, append_images=[Image.fromarray(RGB[::-1])]), "first of its 2 pictures"),
+        ("a.tif", lambda: tiff_bytes(RGB.transpose(2, 0, 1), planarconfig="separate"), ""),
+        ("a.jpg", pillow("JPEG"), ""),
+    ],
+)
+def test_what_is_not_applied_or_not_read_is_said(tmp_path, capsys, read, name, write, said):
+    (tmp_path / name).write_bytes(write())
+    read(tmp_path / name)
+    shown = capsys.readouterr().err
+    assert said in shown and bool(said) == bool(shown)
+
+
+def test_a_larger_picture_after_the_first_is_told_from_its_smaller_copies(tmp_path):
+    for sizes, pictures in (((1, 2), 1), ((2, 1), 2)):  # each the divisor of its side
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for divisor in sizes:
+                writer.write(np.ascontiguousarray(RGB[::divisor, ::divisor]), photometric="rgb")
+        assert open_slide(tmp_path / "a.tif").pictures == pictures

@@ -21,7 +21,7 @@ PIECES = {".dcm": (".dcm",), ".vms": (".jpg", ".jpeg", ".opt"), ".vmu": (".ngr",
 class FieldImage:
     """A PNG, BMP or JPEG, decoded whole. These formats state no pixel size that can be trusted."""
 
-    mpp, stated, origin = None, "none", (0, 0)
+    mpp, stated, pictures, origin = None, "none", 1, (0, 0)
 
     def __init__(self, path: Path):
         self.path = path

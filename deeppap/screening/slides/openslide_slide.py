@@ -37,7 +37,7 @@ except openslide.OpenSlideError:
 class OpenSlideSlide:
     """A slide that OpenSlide reads. After an error OpenSlide's handle is useless, so it is opened again."""
 
-    colour = True
+    colour, pictures = True, 1
 
     def __init__(self, path: Path):
         self.path, self.library = path, extra("openslide", "scanners' own formats", "slides")

@@ -8,10 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.image_pixel_size import PixelSize
+from deeppap.io.image_pixel_size import PIXEL_SIZES, PixelSize
 
-# micrometres a pixel that a microscope can have; other values in a file are a program's default, such as 72 dpi
-PIXEL_SIZES = (0.05, 2.0)
 MISSING = 255  # the value of pixels that could not be read; no cell near them is kept
 SQUARE = 0.01  # share by which width and height of a pixel may differ
 
@@ -62,6 +60,7 @@ class Slide(Protocol):
     colour: bool  # three channels; otherwise grey
     mpp: float | None  # micrometres a pixel of the full size, if the file states one that a microscope can have
     stated: str  # what it states of it, in words
+    pictures: int  # how many the file holds, of which the first is this one
     origin: tuple[int, int]  # the pixel (x, y) that QuPath counts from: the first scanned one, if the file states it
 
     def read(self, box: Box, level: int = 0) -> tuple[np.ndarray, list[Damage]]:

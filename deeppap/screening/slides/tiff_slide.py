@@ -24,6 +24,7 @@ class TiffSlide:
     def __init__(self, path: Path):
         self.path, self.tiff = path, TiffImage(path)
         self.levels, kind = self.tiff.levels, self.tiff.kind
+        self.pictures = self.tiff.pictures
         width, height = self.levels[0]
         if kind not in (COLOUR, GREY) and not (kind == ALPHA and width * height <= MAX_PIXELS):
             raise UserError(path, "8 bits, grey or RGB without transparency", kind, CONVERT)
