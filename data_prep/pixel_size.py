@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from deeppap.io.errors import FieldError
-from deeppap.io.image_file import read_image
+from deeppap.io.image_file import read_image, stated_um
 
 PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 
@@ -49,6 +49,14 @@ def moved(centre: tuple[float, float], before: tuple[int, ...], after: tuple[int
 def same_pixel(size: float, other: float) -> bool:
     """Whether a pixel is as large as another one, but for what a file's rounding makes of it."""
     return abs(size - other) <= 0.02 * other
+
+
+def other_size(path: Path, used: float | None) -> str:
+    """A line if an image states another pixel size than the one in use, in micrometres; else ""."""
+    stated = stated_um(path) if used else None
+    if stated is None or same_pixel(used, stated):
+        return ""
+    return f"{path.parent}: images state {stated:g} um a pixel; {used:g} um takes its place"
 
 
 def require_pixel_um(field: str, size: float | None) -> None:

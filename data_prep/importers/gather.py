@@ -111,6 +111,8 @@ def _fits(one: Labelled, source: Source) -> bool:
             stated = f"{source.path}: some lines state {one.pixel_um:g} um a pixel, which counts there"
             source.warn(f"{stated}; {source.mpp:g} um is for lines that state none.")
         one.pixel_um = one.pixel_um or source.mpp or published
+        if line := source.images.other_size(one.image, one.pixel_um):
+            source.warn(line)
         if one.area and one.area > LARGEST_UM2 / (one.pixel_um or USUAL_UM) ** 2:
             one.centre, one.whole_cell = None, True
         return True

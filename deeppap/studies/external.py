@@ -19,7 +19,7 @@ from data_prep.image_hashes import (
     tested_images,
     unfit_images,
 )
-from data_prep.pixel_size import read_cell_image, require_pixel_um
+from data_prep.pixel_size import read_cell_image, require_pixel_um, same_pixel
 from data_prep.prepare import dataset_record, write_cells
 from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
@@ -96,6 +96,8 @@ def validate(
     require_one_training(models)
     opened = open_dataset(path, allow_partial=True, own=models[0].run.classes == "own")
     dataset = as_seen(opened, models[0].run, options.mpp)
+    if options.mpp and opened.pixel_um and not same_pixel(options.mpp, opened.pixel_um):
+        say(f"!! the set states {opened.pixel_um:g} um a pixel; {options.mpp:g} um takes its place !!")
     if line := dataset.left_out_line():
         say(line)
     # by pixels, not by bytes: the same picture may have been saved in another format
@@ -226,6 +228,10 @@ def as_seen(dataset: Dataset, run: RunRecord, mpp: float | None) -> Dataset:
     if mpp is not None:
         if trained is None:
             raise FieldError("mpp", "a net whose training set states its pixel size", "none", "Leave `mpp` out.")
+        sizes = sorted({cell.pixel_um for cell in dataset.cells if cell.pixel_um})
+        if len(sizes) > 1:
+            found = " and ".join(f"{size:g}" for size in sizes[:3])
+            raise FieldError("mpp", "images of one pixel size", f"{found} um in pixel_um", "Leave `mpp` out.")
         dataset = dataset.stated(mpp)
     elif trained is not None and dataset.pixel_um is None:
         found, do = "none stated", "Give `mpp`, or add the column pixel_um to the manifest."

@@ -15,6 +15,7 @@ from deeppap.scoring.classify import cells_in_csv, cells_in_image, with_pixels
 from tests.support.checkout import run_tool
 from tests.support.pictures import plain
 from tests.support.records import change_scores
+from tests.support.screening import write_tiff
 
 
 def rows_of(output: str) -> list[dict]:
@@ -142,10 +143,19 @@ def test_images_are_resampled_to_the_pixel_size_of_the_training(dataset, tmp_pat
     assert [cell[0].read()[1] for cell in same] == [(20, 20)] * 2
     with pytest.raises(UserError, match="a.png: expected its pixel size, since the net was trained at 0.25 um"):
         cells_in_image(tmp_path / "a.png", [(20, 20)], choice, 0.25)
+    with pytest.raises(UserError, match="line 2: expected pixel_um 0.25"):
+        cells_in_csv(listing, choice, 0.25, mpp=0.25)
     listing.write_text("image,nucleus_x,nucleus_y\na.png,20,20\n")
     with pytest.raises(UserError, match="line 2: expected its pixel size"):
         cells_in_csv(listing, choice, 0.25)
     assert cells_in_csv(listing, choice, 0.25, mpp=0.5)[0].read()[1] == (40.5, 40.5)
+
+
+@pytest.mark.parametrize(("mpp", "said"), [(0.25, True), (0.5, False)])
+def test_a_tiff_that_states_another_pixel_size_is_told(dataset, tmp_path, capsys, mpp, said):
+    write_tiff(tmp_path / "a.tif", read_image(dataset.cells[0].image), 0.5)
+    cells_in_image(tmp_path / "a.tif", [(20, 20)], ViewChoice(Grid(10, 10), 1, 1), 0.25, mpp)
+    assert ("images state 0.5 um a pixel; 0.25 um takes its place" in capsys.readouterr().err) == said
 
 
 def test_a_centre_beside_a_list_is_not_dropped_in_silence(checkout, trained_fold, tmp_path):

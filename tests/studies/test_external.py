@@ -204,6 +204,9 @@ def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets, tmp_path)
         assert (seen.pixel_um, seen.resampled_um()) == (0.2, (0.25,))
     assert as_seen(bare.stated(0.1), known.run, None).cells[0].scale == 0.5
     assert as_seen(bare, one.run, None) == bare
+    several = replace(bare, cells=tuple(replace(c, pixel_um=0.1 + 0.1 * (k % 2)) for k, c in enumerate(bare.cells)))
+    with pytest.raises(UserError, match="mpp: expected images of one pixel size, found 0.1 and 0.2 um"):
+        as_seen(several, known.run, 0.25)
     for mpp in (0.001, 250, float("nan")):
         with pytest.raises(UserError, match="mpp: expected 0.01 to 10 micrometres"):
             as_seen(bare, known.run, mpp)

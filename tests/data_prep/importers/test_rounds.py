@@ -11,7 +11,8 @@ from data_prep.importers.write import summary
 from deeppap.io.errors import UserError
 from deeppap.screening.outputs.geojson import feature
 from tests.support import label_files as files
-from tests.support.screening import cell_at
+from tests.support.pictures import plain
+from tests.support.screening import cell_at, write_tiff
 
 HEADER = "id,image,x,y,pixel_um,class,labelled_by,labelled_at,p_abnormal"
 
@@ -62,6 +63,14 @@ def test_a_pixel_size_that_the_lines_contradict_is_said(tmp_path, mpp, warned):
     found = gather([labels], mpp=mpp)
     assert {one.pixel_um for one in found.cells} == {0.25}
     assert any("0.25 um a pixel" in line for line in found.warnings) == warned
+
+
+@pytest.mark.parametrize(("mpp", "warned"), [(0.25, True), (0.5, False), (None, False)])
+def test_a_pixel_size_that_the_image_contradicts_is_said(tmp_path, mpp, warned):
+    write_tiff(tmp_path / "field.tif", plain((60, 80, 3), 200), 0.5)
+    source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", [["field.tif", 30, 20, "NILM"]])
+    found = gather([source], mpp=mpp)
+    assert any("0.5 um a pixel" in line for line in found.warnings) == warned
 
 
 def test_the_nets_own_call_is_known_by_the_threshold_that_it_was_made_at(tmp_path):
