@@ -190,6 +190,7 @@ def test_csv_holds_pixel_centres_of_the_whole_image(tmp_path, text, expected):
         ("x,y\n1\n", "line 2: expected 2 values"),
         ("x,y\n1,two\n", "line 2: .* found 'two'"),
         ("x,y\n1,nan\n", "found 'nan'"),
+        ("x;y\n1,234;56\n", "1,234 beside 56"),  # the comma may part thousands
         ("x,y\n1,2\n640,2\n", "line 3: expected a nucleus inside"),
         ('x,y\n"1,2\n', "UTF-8 CSV"),
         ("image,x,y\nother.png,1,2\n", "nuclei of field.png, found none"),

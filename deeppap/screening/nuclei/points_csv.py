@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.csv_dialect import Centres, csv_lines, names_of, with_point
+from data_prep.csv_dialect import Centres, Commas, csv_lines, names_of, with_point
 from deeppap.io.errors import UserError
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
@@ -43,7 +43,7 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
     if names == XY[0] and sum(SIDE.fullmatch(name) is not None for name in header) >= 2:
         do = "Import them by tools/import_labels.py, or give each nucleus' centre as nucleus_x and nucleus_y."
         raise UserError(path, "the centres of nuclei", "boxes, whose x and y may be a corner's", do)
-    centres = Centres(path)
+    centres, commas = Centres(path), Commas(path)
     for number, values, _ in lines:
         where = f"{path}, line {number}"
         if len(values) != len(header):
@@ -51,8 +51,11 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
         cell = dict(zip(header, values, strict=True))
         x, y = (_number(where, with_point(cell[name], separator)) for name in names)
         centres.add(x, y)
+        for name in names:
+            commas.add(cell[name], separator)
         yield CsvPoint(where, x, y, cell.get("image"), cell.get("bethesda") or cell.get("label"), cell.get("group"))
     centres.require_pixels()
+    commas.require_decimal()
 
 
 def _number(where: str, text: str) -> float:
