@@ -6,6 +6,7 @@ Points are pixel centres, counted from 0, as in a manifest. Boxes are counted fr
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 "id": row.get(columns.identity) or None,
                 "label": (row.get("label") or "").lower() if columns.kind != "label" else "",
                 "by": row.get("labelled_by") or "",
-                "at": row.get("labelled_at") or "",
+                "at": _time(where, row.get("labelled_at") or ""),
                 "pixel_um": numbers(where, [pixel], 1, "a number")[0] if pixel else None,
             }
             image = source.images.find(row[columns.image], path)
@@ -124,6 +125,16 @@ def _require(path: Path, columns: Columns) -> Columns:
             do += " p_abnormal is what a net thinks of the cell, not a label."
         raise UserError(path, "a column class", found, do)
     return columns
+
+
+def _time(where: str, text: str) -> str:
+    """A time in ISO 8601 as the gallery writes it, so that the later one is the greater text; "" stays."""
+    try:
+        when = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        do = "A spreadsheet may have changed it. Write it so again, or empty it: the label is then the oldest."
+        raise UserError(where, "labelled_at as 2026-11-30T21:05:00Z", text, do) from None
+    return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC).isoformat() if when else ""
 
 
 def _net_call(row: dict[str, str]) -> str | None:

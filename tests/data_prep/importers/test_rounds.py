@@ -73,6 +73,21 @@ def test_a_pixel_size_that_the_image_contradicts_is_said(tmp_path, mpp, warned):
     assert any("0.5 um a pixel" in line for line in found.warnings) == warned
 
 
+@pytest.mark.parametrize("later", ["2026-11-30T09:00:00+01:00", "2026-11-30 08:00"])
+def test_times_are_compared_as_times(tmp_path, later):
+    points = files.drawn(tmp_path)
+    old = round_of(tmp_path / "old.csv", points, {0: "HSIL"}, "Ann", "2026-11-30T08:30:00Z")
+    new = round_of(tmp_path / "new.csv", points, {0: "NILM"}, "Ann", later)
+    assert list(kinds_of(gather([old, new])).values()) == ["HSIL"]
+
+
+def test_a_time_that_a_spreadsheet_changed_is_refused(tmp_path):
+    points = files.drawn(tmp_path)
+    source = round_of(tmp_path / "a.csv", points, {0: "HSIL"}, "Ann", "30.11.2026 09:00")
+    with pytest.raises(UserError, match=r"line 2: expected labelled_at .* found 30.11.2026 09:00"):
+        gather([source])
+
+
 def test_the_nets_own_call_is_known_by_the_threshold_that_it_was_made_at(tmp_path):
     files.drawn(tmp_path)
     cells = [cell_at(50 + 40 * k, 60, score, outline=None, threshold=0.3) for k, score in enumerate((0.35, 0.2, 0.4))]
