@@ -10,7 +10,7 @@ import numpy as np
 
 from data_prep.cells import Cell, Dataset
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, read_file, write_text
+from deeppap.io.files import complete_or_absent, digest, read_file, write_text
 from deeppap.io.image_file import read_image
 from deeppap.records import ModelRecord, RunRecord
 
@@ -23,6 +23,11 @@ PARTS = ("train", "inner", "test")
 NAMED = 10  # images that a line names
 DO = "Remove fold.json beside it and build the fold again with tools/build_lmdb.py; its model stays."
 Row = tuple[str, str, str]  # a cell's id, its part of the fold, and the checksum of its image's pixels
+
+
+def image_key(sha256: str) -> str:
+    """What names an image's file in labels, by the checksum of its bytes."""
+    return digest(sha256)[:16]
 
 
 def pixel_sha256(image: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from data_prep.image_hashes import image_key
 from data_prep.pixel_size import other_size
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
@@ -64,6 +65,7 @@ class ImageIndex:
                 elif not is_image(path):
                     self.others[plain(path.name)] = path
         self.size = cache(image_size)  # (height, width)
+        self.key = cache(lambda path: image_key(sha256_file(path)))
         self.other_size = cache(other_size)
         self.alike = cache(_same_pixels)
         self.unnamed: str | None = None  # the one name that was taken for the image given, though it is another

@@ -107,6 +107,10 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 "pixel_um": numbers(where, [pixel], 1, "a number")[0] if pixel else None,
             }
             image = source.images.find(row[columns.image], path)
+            # a folder for each slide often has the same names: 001.png, 002.png
+            if row.get("image_key") and row["image_key"] != source.images.key(image):
+                do = "Give the folder that was screened with `images`."
+                raise UserError(path, f"{image.name} as it was screened", f"another file of that name, {image}", do)
             place = _place(where, numbered, columns, source, about["pixel_um"])
             for name in columns.places:
                 commas.add(row[name], separator)

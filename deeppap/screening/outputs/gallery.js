@@ -162,15 +162,15 @@ function move(place) {
   }
 }
 
-const COLUMNS = ["id", "image", "x", "y", "pixel_um", "class", "labelled_by", "labelled_at", "p_abnormal"];
+const COLUMNS = ["id", "image", "x", "y", "pixel_um", "class", "labelled_by", "labelled_at", "p_abnormal", "image_key"];
 // a spreadsheet would run a name that begins so as a formula; deeppap/io/names.py has the same rule
 const FORMULA = /^'*[=+\-@\t\r]/;
 const asText = (value) => (FORMULA.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value);
 const quoted = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 function rowOf(cell) {
-  const { name, pixel_um } = data.images[cell.image];
-  return { id: cell.id, image: name, x: cell.x, y: cell.y, pixel_um, p_abnormal: cell.score };
+  const { name, key, pixel_um } = data.images[cell.image];
+  return { id: cell.id, image: name, x: cell.x, y: cell.y, pixel_um, p_abnormal: cell.score, image_key: key };
 }
 
 function csvOfLabels() {

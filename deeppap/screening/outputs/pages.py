@@ -15,6 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from data_prep.classes import known_class
+from data_prep.image_hashes import image_key
 from deeppap.io.errors import printable
 from deeppap.io.files import digest, write_text
 from deeppap.io.html import capital, data_uri, render
@@ -131,7 +132,7 @@ class Gallery:
                 rank=ranks.get(cell.id),
             )
             self.cells.append(shown)
-        name, key = printable(plan.name), digest(plan.image_sha)[:16]
+        name, key = printable(plan.name), image_key(plan.image_sha)
         self.images.append(_Image(name, key, plan.width, plan.height, picture, plan.mpp))
         self.shas.append(plan.image_sha)
 

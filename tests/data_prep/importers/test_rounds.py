@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 
+from data_prep.image_hashes import image_key
 from data_prep.importers.gather import gather
 from data_prep.importers.rounds import cohens_kappa
 from data_prep.importers.write import summary
 from deeppap.io.errors import UserError
+from deeppap.io.files import sha256_file
 from deeppap.screening.outputs.geojson import feature
 from tests.support import label_files as files
 from tests.support.pictures import plain
@@ -86,6 +88,19 @@ def test_a_time_that_a_spreadsheet_changed_is_refused(tmp_path):
     source = round_of(tmp_path / "a.csv", points, {0: "HSIL"}, "Ann", "30.11.2026 09:00")
     with pytest.raises(UserError, match=r"line 2: expected labelled_at .* found 30.11.2026 09:00"):
         gather([source])
+
+
+def test_labels_of_another_image_of_the_same_name_are_refused(tmp_path):
+    points = files.drawn(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    write_tiff(tmp_path / "b/field.tif", plain((480, 640, 3), 200)).rename(tmp_path / "b/field.png")
+    key = image_key(sha256_file(tmp_path / "a/field.png"))
+    rows = [["field.png", *place, "NILM", key] for place in points]
+    source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class,image_key", rows)
+    assert len(gather([source], [tmp_path / "a"]).cells) == len(points)
+    with pytest.raises(UserError, match=r"expected field.png as it was screened, found another file") as caught:
+        gather([source], [tmp_path / "b"])
+    assert len(caught.value.lines()) == 1
 
 
 def test_the_nets_own_call_is_known_by_the_threshold_that_it_was_made_at(tmp_path):

@@ -66,6 +66,7 @@ def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path
     ]
     first = rows[0]
     assert (first["image"], first["x"], first["y"], first["labelled_by"]) == (NAME, "100", "60", "Dr. Ohm")
+    assert len(first["image_key"]) == 16
     view.select_option("#labelled", "against")
     assert view.inner_text("#count") == "1 of 5 shown"
     # an older file: its later label wins, the earlier one does not
