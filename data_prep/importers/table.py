@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from data_prep.classes import LABELS, NEITHER, known_class
 from data_prep.csv_dialect import Commas, csv_lines, with_point
 from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME
 from data_prep.importers import cric, qupath
@@ -37,6 +38,8 @@ CORNER = [
     *[("left", "top", "width", "height"), ("bbox_x", "bbox_y", "bbox_width", "bbox_height")],
     *[("bbox_x", "bbox_y", "bbox_w", "bbox_h"), ("x", "y", "bbox_width", "bbox_height")],
 ]
+# of the whole image; the last pair only beside the sides of a box, as TensorFlow's tables have it
+IMAGE_SIZE = [("image_width", "image_height"), ("img_width", "img_height"), ("width", "height")]
 RIVA = {"image_filename", "x", "y", "width", "height", "class", "class_name"}  # there x and y are the box's middle
 
 
@@ -101,7 +104,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             about = {
                 "group": row.get(columns.group) or None,
                 "id": row.get(columns.identity) or None,
-                "label": (row.get("label") or "").lower() if columns.kind != "label" else "",
+                "label": _label(row.get("label") or "", row[columns.kind]) if columns.kind != "label" else "",
                 "by": row.get("labelled_by") or "",
                 "at": _time(where, row.get("labelled_at") or ""),
                 "pixel_um": numbers(where, [pixel], 1, "a number")[0] if pixel else None,
@@ -111,6 +114,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             if row.get("image_key") and row["image_key"] != source.images.key(image):
                 do = "Give the folder that was screened with `images`."
                 raise UserError(path, f"{image.name} as it was screened", f"another file of that name, {image}", do)
+            _require_size(where, numbered, columns, image, source)
             place = _place(where, numbered, columns, source, about["pixel_um"])
             for name in columns.places:
                 commas.add(row[name], separator)
@@ -129,6 +133,29 @@ def _require(path: Path, columns: Columns) -> Columns:
             do += " p_abnormal is what a net thinks of the cell, not a label."
         raise UserError(path, "a column class", found, do)
     return columns
+
+
+def _label(text: str, kind: str) -> str:
+    """What a column `label` says beside the class: a label, or that of a class, which may contradict the other one."""
+    classes = known_class(text), known_class(kind)
+    if text.lower() in LABELS or not all(classes) or NEITHER in {one.label for one in classes}:
+        return text.lower()
+    return classes[0].label
+
+
+def _require_size(where: str, row: dict[str, str], columns: Columns, image: Path, source: Source) -> None:
+    """Refuse a line that states another size of its image, as where a program has scaled the images for labelling."""
+    names = next((names for names in IMAGE_SIZE if all(row.get(name) for name in names)), None)
+    # beside the four sides of a box, `width` and `height` are the image's, unless they are the box's own
+    if names == IMAGE_SIZE[-1] and not columns.sides:
+        return
+    if names:
+        size = numbers(where, [row[name] for name in names], 2, "a width and a height")
+        box = (
+            numbers(where, [row[name] for name in columns.sides], 4, "the four sides of a box") if columns.sides else ()
+        )
+        if not (box and abs(box[2] - box[0] - size[0]) <= 1 and abs(box[3] - box[1] - size[1]) <= 1):
+            source.require_size(where.split(", line")[0], image, *map(int, size))
 
 
 def _time(where: str, text: str) -> str:

@@ -95,6 +95,8 @@ def test_a_label_beside_the_class_is_no_ornament(tmp_path, points):
     (mistake,) = refused([source])
     assert "line 4" in mistake.where and "HSIL=normal" in mistake.do
     assert len(gather([source], classes="HSIL=normal").cells) == 3
+    rows[-1][-1] = "NILM"  # of a class as well
+    assert "HSIL" in refused([files.write_csv(tmp_path / "mine.csv", "image,x,y,class,label", rows)])[0].expected
 
 
 @pytest.mark.parametrize("suffix", [".heic", ".svs"])
@@ -103,6 +105,24 @@ def test_an_image_of_a_format_that_is_not_read_is_named(tmp_path, points, suffix
     (tmp_path / "field.png").rename(tmp_path / f"field{suffix}")
     (mistake,) = refused([tmp_path])
     assert f"field{suffix} is there" in mistake.do
+
+
+@pytest.mark.parametrize(
+    ("header", "size", "taken"),
+    [
+        ("width,height", (WIDTH, HEIGHT), True),
+        ("width,height", (20, 24), True),  # the box's
+        ("width,height", (2 * WIDTH, 2 * HEIGHT), False),
+        ("image_width,image_height", (2 * WIDTH, 2 * HEIGHT), False),
+    ],
+)
+def test_a_table_of_a_larger_copy_is_refused(tmp_path, points, header, size, taken):
+    rows = [["field.png", *size, "NILM", x - 10, y - 12, x + 10, y + 12] for x, y in points]
+    source = files.write_csv(tmp_path / "mine.csv", f"filename,{header},class,xmin,ymin,xmax,ymax", rows)
+    if taken:
+        assert len(gather([source]).cells) == len(points)
+    else:
+        assert "scaled copy" in refused([source])[0].do
 
 
 @pytest.mark.parametrize("write", [files.write_coco_boxes, files.write_voc, files.write_labelme])
