@@ -17,7 +17,7 @@ def instead_of_release(run: RunResult) -> str | None:
     if run.record.control:
         return f"tools/compare.py {shlex.quote(str(run.folder))} OTHER_RUN; nets of a control run are wrong on purpose"
     if run.record.dataset.phantom:
-        return "tools/train.py --data MY_CELLS; these nets were trained on synthetic cells"
+        return "tools/train.py --data MY_CELLS; the cells of this run are synthetic"
     if not run.folds:
         return "tools/cross_validate.py with the options of this run; no fold is scored yet"
     if run.record.external:
