@@ -29,7 +29,7 @@ def compare_screens(before: Path, after: Path) -> list[str]:
 
     Cells are the same if their ids are: the same place in an image of the same name. Returns the lines for the user.
 
-    Raises UserError if the images differ, or no cell is in both.
+    Raises UserError if the images or their pixel sizes differ, or no cell is in both.
     """
     _require_same_images(before, after)
     old, new = _cells(before), _cells(after)
@@ -41,11 +41,13 @@ def compare_screens(before: Path, after: Path) -> list[str]:
     # each by its own threshold
     records = [ScreenRecord.read(folder) for folder in (before, after)]
     limits = [record.settings.threshold for record in records]
+    words = [f"{one.settings.views} view(s) x {one.settings.crops} crop(s)" for one in records]
     then, later = was >= limits[0], now >= limits[1]
     change = np.abs(now - was)
     lines = [
         f"{len(ids):,} cells are in both; {len(old) - len(ids):,} only in {before}, {len(new) - len(ids):,} in {after}",
         f"a cell is called abnormal from a score of {limits[0]:g} on before, and of {limits[1]:g} on after",
+        *([f"scored in {words[0]} before, and in {words[1]} after"] if words[0] != words[1] else []),
         f"normal before and after: {np.sum(~then & ~later):,}",
         f"abnormal before and after: {np.sum(then & later):,}",
         f"normal before, abnormal after: {np.sum(~then & later):,}",
@@ -80,10 +82,13 @@ def compare_screens(before: Path, after: Path) -> list[str]:
 
 
 def _require_same_images(before: Path, after: Path) -> None:
-    old, new = ({one.image: one.sha256 for one in ScreenRecord.read(folder).images} for folder in (before, after))
+    old, new = ({one.image: one for one in ScreenRecord.read(folder).images} for folder in (before, after))
     for name in sorted(old.keys() & new.keys()):
-        if old[name] != new[name]:
+        if old[name].sha256 != new[name].sha256:
             raise UserError(after, f"the image {name} that {before} has", "another of that name", "Screen it again.")
+        if (size := new[name].um_per_pixel) != old[name].um_per_pixel:
+            expected = f"{name} at {old[name].um_per_pixel:g} um a pixel, as in {before}"
+            raise UserError(after, expected, f"{size:g} um", "Screen it again with the same pixel size.")
 
 
 def _cells(folder: Path) -> dict[str, dict]:

@@ -19,7 +19,7 @@ BEFORE = (0.1, 0.9, 0.2, 0.8)
 AFTER = (0.15, 0.95, 0.7, 0.1)
 
 
-def screened(folder, scores, first=0, sha="ab" * 32, **settings):
+def screened(folder, scores, first=0, sha="ab" * 32, mpp=None, **settings):
     """What a screening leaves, as far as it is compared; cells are numbered from `first`."""
     folder.mkdir()
     cells = [cell_at(10 * (first + k), 20, score) for k, score in enumerate(scores)]
@@ -28,6 +28,7 @@ def screened(folder, scores, first=0, sha="ab" * 32, **settings):
             write(cell)
     result = ImageResult.of(plan_of(folder / "field.png"))
     result.sha256 = sha
+    result.um_per_pixel = mpp or result.um_per_pixel
     ScreenRecord(plain_settings(**settings), [result]).write(folder)
     shown = json.dumps({"cells": [{"id": cell.id, "picture": "data:image/jpeg;base64,AA"} for cell in cells[:1]]})
     (folder / "gallery.html").write_text(f'<script type="application/json" id="data">{shown}</script>')
@@ -95,6 +96,14 @@ def test_other_images_and_other_cells_are_refused(tmp_path):
     before = screened(tmp_path / "a", BEFORE)
     with pytest.raises(UserError, match=r"field\.png"):
         compare_screens(before, screened(tmp_path / "b", BEFORE, sha="cd" * 32))
+    with pytest.raises(UserError, match=r"found 0\.4 um"):  # all nuclei look larger or smaller to the net
+        compare_screens(before, screened(tmp_path / "d", BEFORE, mpp=0.4))
     with pytest.raises(UserError, match="none"):
         compare_screens(before, screened(tmp_path / "c", BEFORE, first=100))
     assert not (tmp_path / "c/changed.html").exists()
+
+
+@pytest.mark.parametrize("more", [{}, {"views": 7}, {"crops": 7}])
+def test_other_numbers_of_views_are_told(tmp_path, more):
+    before, after = screened(tmp_path / "a", BEFORE), screened(tmp_path / "b", BEFORE, **more)
+    assert any("scored in" in line and " 7 " in line for line in compare_screens(before, after)) == bool(more)
