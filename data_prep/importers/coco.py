@@ -13,6 +13,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.machine import extra
 
 NAME = "COCO"
+OF_NET = "objects with a score, which a net gave them (`reviewed` takes them as labels)"
 
 
 def matches(data: Any) -> bool:
@@ -40,6 +41,9 @@ def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]
                 raise UserError(where, "an image_id among the file's images", f"{named}", "Export it again.")
             image = source.images.find(images[named]["file_name"], path)
             source.require_size(name, image, images[named].get("width"), images[named].get("height"))
+            if entry.get("score") is not None and not source.reviewed:
+                source.leave_out(OF_NET, where)
+                continue
             kind = kinds.get(entry.get("category_id"), "")
             yield Labelled(where, image, kind, **_place(where, entry, image, source))
 
@@ -64,7 +68,16 @@ def _place(where: str, entry: dict, image: Path, source: Source) -> dict:
     if segmentation:
         what = "x and y in turn, three corners or more"
         rings = [np.array(numbers(where, ring, len(ring), what)).reshape(-1, 2) - HALF for ring in segmentation]
-        return outlined(where, rings)
+        found = outlined(where, rings)
+        # parts of one nucleus lie about its centroid; between those of several objects there is none
+        if found["centre"] and not any(
+            (ring.min(axis=0) <= found["centre"]).all() and (ring.max(axis=0) >= found["centre"]).all()
+            for ring in rings
+        ):
+            x, y = found["centre"]
+            what = f"{len(rings)} parts about an empty centroid at {x:g}, {y:g}"
+            raise UserError(where, "the outline of one object", what, "Draw each object alone.")
+        return found
     left, top, width, height = numbers(where, entry["bbox"], 4, "a bbox of x, y, width and height")
     return {"centre": None, "box": Box.of_corners(left, top, left + width, top + height)}
 

@@ -1,5 +1,6 @@
 """Coordinates, boxes and masks of another convention than the format promises are refused or told."""
 
+import json
 import re
 
 import cv2
@@ -290,6 +291,26 @@ def test_a_mask_of_several_objects_is_no_nucleus(tmp_path, points):
     source = files.write_coco(tmp_path, [crowd])
     (mistake,) = refused([source])
     assert mistake.expected == "one nucleus" and "2 pieces" in mistake.found
+
+
+@pytest.mark.parametrize(("apart", "taken"), [(16, True), (100, False)])
+def test_an_outline_of_parts_far_apart_is_no_nucleus(tmp_path, points, apart, taken):
+    x, y = points[0]
+    parts = [np.ravel(files.ring(x + shift, y)).tolist() for shift in (0, apart)]
+    source = files.write_coco(tmp_path, [{"segmentation": parts}])
+    if taken:
+        assert gather([source]).cells[0].centre == pytest.approx((x + apart / 2, y), abs=0.1)
+    else:
+        assert "2 parts" in refused([source])[0].found
+
+
+def test_what_a_net_found_is_no_label(tmp_path, points):
+    source = files.write_coco(tmp_path, [{"bbox": files.box(*place)} for place in points[:2]])
+    data = json.loads((source / "coco.json").read_text())
+    data["annotations"][0]["score"] = 0.9
+    (source / "coco.json").write_text(json.dumps(data))
+    assert len(gather([source]).cells) == 1
+    assert len(gather([source], reviewed=True).cells) == 2
 
 
 @pytest.mark.parametrize("write", [files.write_voc, files.write_labelme])
