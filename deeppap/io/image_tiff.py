@@ -189,7 +189,9 @@ class TiffImage:
         samples = page.samplesperpixel if page.planarconfig == 1 else 1
         sizes = [(wide, high), _segment_size(page)]  # some writers fill up the last strip
         if page.compression in JPEG:
-            pixels = decode_jpeg(_whole_jpeg(data, page), sizes, MODELS[page.photometric.name])
+            model = MODELS[page.photometric.name]
+            # each plane of red, green and blue is a grey JPEG; of YCbCr's planes none is a colour
+            pixels = decode_jpeg(_whole_jpeg(data, page), sizes, "Gray" if (model, samples) == ("RGB", 1) else model)
         elif page.compression in JPEG2000:
             pixels = _decode_jpeg2000(data, sizes)
         else:

@@ -152,6 +152,7 @@ LOSSY |= {
     for name, at in (("strips", {"rowsperstrip": 16}), ("tiles", TILE))
     for more in ({}, *([{"subsampling": (2, 2)}, {"subsampling": (2, 1)}] if model == "ycbcr" else []))
 }
+LOSSY["tif jpeg planes"] = tiff(PLANES, planarconfig="separate", compression="jpeg", **TILE)
 
 
 def with_alpha(suffix: str):
