@@ -73,13 +73,17 @@ def read_nuclei(
 
     Raises UserError naming the feature or the line, for every one that cannot be used; none is skipped.
     """
-    found = []
+    found, given = [], {}
     read, begin = (_csv, (0, 0)) if path.suffix.lower() == ".csv" else (_geojson, origin)
     for where, one in read(path, image, mpp):
         nucleus = one.moved(*begin)
         if not (-0.5 <= nucleus.x <= size[0] - 0.5 and -0.5 <= nucleus.y <= size[1] - 0.5):
             expected = f"a nucleus inside the image of {size[0]} x {size[1]} pixels"
             raise UserError(where, expected, f"{nucleus.x:g}, {nucleus.y:g}", DO)
+        place, kind = (round(nucleus.x, 2), round(nucleus.y, 2)), nucleus.given
+        if kind and given.setdefault(place, kind) != kind:
+            expected = f"one class of the nucleus at {nucleus.x:g}, {nucleus.y:g}"
+            raise UserError(where, expected, f"{given[place]} and {kind}", "Delete the object that is wrong.")
         found.append(nucleus)
         if len(found) > MOST_FEATURES:
             raise UserError(path, f"at most {MOST_FEATURES:,} nuclei", "more", "Split the image.")

@@ -74,9 +74,12 @@ def read_part(path: Path, key: str, tile: Box, image: str, threshold: float = AB
 
 
 def write_nuclei(path: Path, nuclei: Iterable[Nucleus], size: tuple[int, int]) -> None:
-    """Write an image's nuclei in order of y and x; a point that is given twice is one nucleus."""
+    """Write an image's nuclei in order of y and x; a point that is given twice is one nucleus.
+
+    Its class is that of the one which has one: a person may have drawn an object over a detected one.
+    """
     # as precise as a detector's centres are kept
-    places = {(round(n.y, 2), round(n.x, 2)): n for n in nuclei}
+    places = {(round(n.y, 2), round(n.x, 2)): n for n in sorted(nuclei, key=lambda n: bool(n.given))}
     ordered = [Nucleus(x, y, n.area_um2, n.confidence, n.outline, n.given) for (y, x), n in sorted(places.items())]
     table = _table(ordered, NUCLEUS)
     columns, rows = pixels_of(size, np.array([n.x for n in ordered]), np.array([n.y for n in ordered]))

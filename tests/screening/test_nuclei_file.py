@@ -11,6 +11,8 @@ from data_prep.importers.gather import gather
 from deeppap.io.errors import UserError
 from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.outputs.geojson import writing_geojson
+from deeppap.screening.parts import nuclei_inside, write_nuclei
+from deeppap.screening.slides.slide import Box
 from tests.support.screening import MPP, cell_at
 
 SIZE = (640, 480)
@@ -199,3 +201,17 @@ def test_csv_holds_pixel_centres_of_the_whole_image(tmp_path, text, expected):
 def test_row_that_is_no_nucleus_is_named(tmp_path, text, said):
     with pytest.raises(UserError, match=said):
         read(written(tmp_path, text, "nuclei.csv"))
+
+
+def test_two_classes_of_one_nucleus_are_refused(tmp_path):
+    pytest.importorskip("pyarrow", reason="make slides")
+    shape = {"type": "Point", "coordinates": [20, 30]}
+    features = [{"type": "Feature", "geometry": shape, "properties": {}}]
+    features += [{**features[0], "properties": {"classification": {"name": name}}} for name in ("HSIL", "NILM")]
+    with pytest.raises(UserError, match=r"feature 3: expected one class .* found HSIL and NILM"):
+        read(written(tmp_path, {"type": "FeatureCollection", "features": features}))
+    for order in ([0, 1], [1, 0, 0]):
+        chosen = [features[k] for k in order]
+        nuclei = read(written(tmp_path, {"type": "FeatureCollection", "features": chosen}))
+        write_nuclei(tmp_path / "nuclei", nuclei, SIZE)
+        assert [n.given for n in nuclei_inside(tmp_path / "nuclei", Box(0, 0, *SIZE))] == ["HSIL"]
