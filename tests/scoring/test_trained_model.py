@@ -16,6 +16,7 @@ from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 from tests.support.page_code import blocks, run_in
 from tests.support.records import with_sources_mean
+from tests.support.screening import write_tiff
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,16 @@ def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_pat
     assert capsys.readouterr().out.startswith(f"{first.score} {first.spread}")
     again = names["model"].score(cv2.imread(picture), [(210, 305.25)], views=10)
     assert again[0].score == pytest.approx(second.score, abs=1e-6)
+
+
+def test_a_tiff_that_states_another_pixel_size_is_told(model, tmp_path, capsys):
+    known = replace(model, run=with_fields(model.run, dataset=with_fields(model.run.dataset, pixel_um=0.2)))
+    for stated in (0.2, 0.5):
+        image = write_tiff(
+            tmp_path / f"{stated}.tif", np.arange(60 * 80 * 3, dtype=np.uint8).reshape(60, 80, 3), stated
+        )
+        known.score(image, [(40, 30)], views=1, crops=1)
+        assert ("0.5 um a pixel" in capsys.readouterr().err) == (stated == 0.5)
 
 
 def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
