@@ -15,6 +15,7 @@ from data_prep.importers.image_index import SUMMARY, ImageIndex
 from data_prep.importers.labelled import Labelled, Source
 from data_prep.importers.recognise import read_labels
 from data_prep.importers.rounds import one_for_each_nucleus, unify_images
+from data_prep.pixel_size import require_pixel_um
 from deeppap.io.errors import FieldError, Mistakes, UserError
 from deeppap.io.image_file import read_image
 from deeppap.io.names import require_printable
@@ -64,6 +65,7 @@ def gather(
 
     Raises UserError for all mistakes of all sources at once.
     """
+    require_pixel_um("mpp", mpp)
     table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
     known_images: dict[int, list[Path]] = defaultdict(list)
     for number, path in enumerate(paths):

@@ -15,6 +15,7 @@ from data_prep.csv_dialect import Commas, csv_lines, with_point
 from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME
 from data_prep.importers import cric, qupath
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
+from data_prep.manifest import pixel_um_of
 from deeppap.io.errors import UserError
 
 NAME = "CSV"
@@ -100,14 +101,13 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             if not source.reviewed and columns.points in QUPATH and _name(row[columns.kind]) == _net_call(numbered):
                 source.leave_out(qupath.OF_NET, where)
                 continue
-            pixel = numbered.get(columns.pixel)
             about = {
                 "group": row.get(columns.group) or None,
                 "id": row.get(columns.identity) or None,
                 "label": _label(row.get("label") or "", row[columns.kind]) if columns.kind != "label" else "",
                 "by": row.get("labelled_by") or "",
                 "at": _time(where, row.get("labelled_at") or ""),
-                "pixel_um": numbers(where, [pixel], 1, "a number")[0] if pixel else None,
+                "pixel_um": pixel_um_of(numbered.get(columns.pixel), where),
             }
             image = source.images.find(row[columns.image], path)
             # a folder for each slide often has the same names: 001.png, 002.png

@@ -342,3 +342,12 @@ def test_places_in_micrometres_are_read_by_the_pixel_size_of_their_line(tmp_path
     source = files.write_csv(tmp_path / "mine.csv", "image,Centroid X µm,Centroid Y µm,class,pixel_um", rows)
     (cell,) = gather([source], mpp=mpp).cells
     assert cell.centre == (59.5, 79.5) and cell.pixel_um == 0.5
+
+
+@pytest.mark.parametrize("size", [250, 0, -0.25, "0,25"])  # nanometres, for instance
+def test_a_pixel_size_that_none_can_be_is_refused(tmp_path, points, size):
+    rows = [["field.png", *place, "NILM", size] for place in points[:1]]
+    source = files.write_csv(tmp_path / "mine.csv", "image,x,y,class,pixel_um", rows)
+    assert f"found {size}" in str(refused([source])[0])
+    if size != "0,25":
+        assert refused([source], mpp=size)[0].where == "mpp"
