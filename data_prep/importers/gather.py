@@ -14,7 +14,7 @@ from data_prep.importers import table as tables
 from data_prep.importers.image_index import SUMMARY, ImageIndex
 from data_prep.importers.labelled import Labelled, Source
 from data_prep.importers.recognise import read_labels
-from data_prep.importers.rounds import one_for_each_nucleus, unify_images
+from data_prep.importers.rounds import one_for_each_nucleus, tell_copies, unify_images
 from data_prep.pixel_size import require_pixel_um
 from deeppap.io.errors import FieldError, Mistakes, UserError
 from deeppap.io.image_file import read_image
@@ -98,6 +98,7 @@ def gather(
         do = "Label cells, and save them again." if lines and not left else "Give objects their classes; export again."
         mistakes.add(UserError(paths[0], "labelled cells", left or "none", do))
     mistakes.require_none()
+    tell_copies(found)
     found.names = _named(found)
     _grouped(found)
     return found

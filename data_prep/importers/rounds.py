@@ -33,6 +33,20 @@ def unify_images(objects: list[Labelled], of_size: dict[int, list[Path]]) -> Non
             alike.append(path)
 
 
+def tell_copies(found: "Gathered") -> None:
+    """Warn of images with the same bytes under several names: a net would be tested by what it learned from."""
+    of_size: dict[int, list[Path]] = defaultdict(list)
+    for path in found.by_image():
+        of_size[path.stat().st_size].append(path)
+    first: dict[str, Path] = {}
+    alike = [path for paths in of_size.values() if len(paths) > 1 for path in paths]
+    pairs = [(path, first.setdefault(sha256_file(path), path)) for path in alike]
+    if copies := [(path, other) for path, other in pairs if path != other]:
+        path, other = copies[0]
+        line = f"{len(copies):,} images are copies of others, such as {path} of {other}"
+        found.warnings.append(f"{line}: keep one of each, or give them one group. Do their labels agree?")
+
+
 def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
     """One cell for each nucleus; what is left out is noted in `found`, and so is how well people agree.
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import cv2
 import pytest
 
 from data_prep.image_hashes import image_key
@@ -191,3 +192,12 @@ def test_two_pixel_sizes_of_one_image_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"0\.247 um .*0\.5 um") as refused:
         gather(rounds)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_copies_under_two_names_are_told(tmp_path, alike):
+    """A picture in two class folders has two labels that contradict each other."""
+    for number, name in enumerate(("HSIL/a.png", "NILM/b.png")):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / name), plain((60, 80, 3), 200 if alike else 200 + number))
+    assert any("copies of others" in line for line in gather([tmp_path]).warnings) == alike
