@@ -12,6 +12,7 @@ from data_prep.classes import CellClass, outputs_of
 from data_prep.fold_data import key_of
 from data_prep.mean_image import MEAN, mean_of, read_mean
 from data_prep.pixel_size import other_size
+from data_prep.profiles import FILE as PROFILES
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.deploy import Deploy, read_deploy
 from deeppap.engines.device import Device
@@ -267,8 +268,9 @@ def _require_one_fold(folder: Path, record: FoldRecord, run: RunRecord, split: S
     if record.split_sha != split.split_sha:
         raise _foreign(folder / FoldRecord.FILE, "data of this run's split", "another split's")
     if record.fold_sha != key_of(folder, run, split):
-        expected = "this run's data of this fold"
-        raise _foreign(folder / FoldRecord.FILE, expected, "those of another fold, seed or profile")
+        expected, found = "this run's data of this fold", "those of another fold, seed or profile"
+        do = f"If the profile {run.profile} was changed in {PROFILES.name}, change it back: a new one has a new name."
+        raise UserError(folder / FoldRecord.FILE, expected, found, do)
     if sha256_file(inside(folder, MEAN)) != record.mean_sha:
         raise _foreign(folder / MEAN, "the mean image of this fold's training views", "another one")
 
