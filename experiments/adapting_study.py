@@ -172,7 +172,7 @@ def main() -> None:
         "--orders", nargs="+", choices=orders, default=[RANDOM], help="how the labelled cells are chosen"
     )
     parser.add_argument("--seeds", type=whole_numbers, default=[1], help="of the choice of cells and of the trainings")
-    parser.add_argument("--profile", default="quick")
+    parser.add_argument("--profile", default="jitter")
     parser.add_argument("--views", type=int, default=3, help="views of each cell that is judged")
     parser.add_argument("--crops", type=int, default=2, help="crops of each view")
     parser.add_argument("--gpu", default="none")

@@ -30,7 +30,7 @@ EPILOG = f"""\
   tools/train.py
   tools/train.py --from runs/herlev-cell-paper/fold0
   tools/train.py --net runs/herlev-cell-paper/fold3 --gpu 0
-  tools/train.py --from runs/herlev-cell-paper/fold0 --data my_cells --profile quick
+  tools/train.py --from runs/herlev-cell-paper/fold0 --data my_cells
 
 {WEIGHTS_HELP}
 --from adapts a trained net: training continues from the weights of all eight layers. By the net and solver in
@@ -93,7 +93,7 @@ def main() -> None:
     add_source_options(parser)
     add_device_options(parser)
     parser.add_argument("--keep-snapshots", action="store_true", help="keep the snapshots that are not selected")
-    add_data_options(parser, default_profile="quick")
+    add_data_options(parser, default_profile="jitter")
     add_border_option(parser)
     add_work_options(parser)
     parser.set_defaults(protocol="field")
