@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from deeppap.io.errors import FieldError
-from deeppap.io.image_file import read_image, stated_um
+from deeppap.io.image_file import read_image, say_once, stated_um
 
 PIXEL_RANGE = (0.01, 10)  # micrometres; anything else is another unit
 
@@ -57,6 +57,12 @@ def other_size(path: Path, used: float | None) -> str:
     if stated is None or same_pixel(used, stated):
         return ""
     return f"{path.parent}: images state {stated:g} um a pixel; {used:g} um takes its place"
+
+
+def say_other_size(path: Path, used: float | None) -> None:
+    """Tell if an image states another pixel size than the one in use."""
+    if line := other_size(path, used):
+        say_once(f"!! {line} !!")
 
 
 def require_pixel_um(field: str, size: float | None) -> None:

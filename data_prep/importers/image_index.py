@@ -100,8 +100,7 @@ class ImageIndex:
         alike = [_common_end(path, name) for path in found]
         found = [path for path, count in zip(found, alike, strict=True) if count == max(alike)]
         nearest = _nearest([path for path in found if self.root_of[path] == self.root_of[found[0]]], near)
-        if other := next((path for path in nearest[1:] if not self.alike(nearest[0], path)), None):
-            raise _several([nearest[0], other], near, file)
+        self._require_alike(nearest, near, file)
         others = [path for path in found if self.root_of[path] != self.root_of[found[0]]]
         return self._only_one([nearest[0], *others], near, file)
 
@@ -121,10 +120,15 @@ class ImageIndex:
         # the labels' own folder may have pictures of other kinds under the same names, such as masks
         given = [path for path in found if path in self.given]  # by its own name, not by its folder's
         found = given or [found[0], *(path for path in found[1:] if self.root_of[path] in self.given)]
+        self._require_alike(found, near, file)
+        return found[0]
+
+    def _require_alike(self, found: list[Path], near: Path, file: str) -> None:
+        """Refuse images of one name that are not the same picture."""
+        do = "Give one folder with `images` and import the others later, or write the folders in the labels' names."
         for other in found[1:]:
             if not self.alike(found[0], other):
-                raise _several([found[0], other], near, file)
-        return found[0]
+                raise UserError(near, f"one image called {file}", f"{found[0]} and {other}", do)
 
     def _advice(self, file: str) -> str:
         stem = plain(PurePosixPath(file).stem if is_image(Path(file)) else file)
@@ -137,11 +141,6 @@ class ImageIndex:
         close = get_close_matches(plain(file), list(self.by_name), 1)
         known = f" The nearest name is {self.by_name[close[0]][0].name}." if close else ""
         return f"Give the images' folder with `images`.{known}"
-
-
-def _several(found: list[Path], near: Path, file: str) -> UserError:
-    do = "Give one folder with `images` and import the others later, or write the folders in the labels' names."
-    return UserError(near, f"one image called {file}", f"{found[0]} and {found[1]}", do)
 
 
 def _same_pixels(one: Path, other: Path) -> bool:

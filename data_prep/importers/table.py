@@ -147,15 +147,15 @@ def _require_size(where: str, row: dict[str, str], columns: Columns, image: Path
     """Refuse a line that states another size of its image, as where a program has scaled the images for labelling."""
     names = next((names for names in IMAGE_SIZE if all(row.get(name) for name in names)), None)
     # beside the four sides of a box, `width` and `height` are the image's, unless they are the box's own
-    if names == IMAGE_SIZE[-1] and not columns.sides:
+    if names is None or (names == IMAGE_SIZE[-1] and not columns.sides):
         return
-    if names:
-        size = numbers(where, [row[name] for name in names], 2, "a width and a height")
-        box = (
-            numbers(where, [row[name] for name in columns.sides], 4, "the four sides of a box") if columns.sides else ()
-        )
-        if not (box and abs(box[2] - box[0] - size[0]) <= 1 and abs(box[3] - box[1] - size[1]) <= 1):
-            source.require_size(where.split(", line")[0], image, *map(int, size))
+    width, height = numbers(where, [row[name] for name in names], 2, "a width and a height")
+    if columns.sides:
+        sides = [row[name] for name in columns.sides]
+        left, top, right, bottom = numbers(where, sides, 4, "the four sides of a box")
+        if abs(right - left - width) <= 1 and abs(bottom - top - height) <= 1:
+            return
+    source.require_size(where.split(", line")[0], image, int(width), int(height))
 
 
 def _time(where: str, text: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from deeppap.io.errors import CHECK_PATH, UserError, printable
 from deeppap.io.files import open_regular
 from deeppap.io.image_decode import ALPHA, COLOUR, GREY, DamagedError, Header, one_line, open_header
-from deeppap.io.image_pixel_size import PIXEL_SIZES
+from deeppap.io.image_pixel_size import is_possible
 
 MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, in either order of bytes
@@ -68,17 +68,17 @@ def stated_um(path: Path) -> float | None:
         return None
     with _tiff(path) as image:
         size = image.pixel_size.x
-    return size if PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1] else None
+    return size if is_possible(size) else None
 
 
-def _say_turned(path: Path) -> None:
-    """Places that another program counted may be those of the turned picture."""
-    say_once(f"!! {path.parent}: images ask to be turned (EXIF); they are not, so count places in the stored pixels !!")
-
-
-def _say_pictures(path: Path, count: int) -> None:
-    if count > 1:
-        say_once(f"!! {path}: the first of its {count} pictures is read !!")
+def _say_what_is_left(path: Path, kinds: tuple[str, ...] | None, turned: bool, pictures: int = 1) -> None:
+    """Say of an image that has more pictures than the first, or of a cell's that asks to be turned."""
+    if pictures > 1:
+        say_once(f"!! {path}: the first of its {pictures} pictures is read !!")
+    # places that another program counted may be those of the turned picture
+    if turned and kinds == CELL:
+        do = "they are not, so count places in the stored pixels"
+        say_once(f"!! {path.parent}: images ask to be turned (EXIF); {do} !!")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -116,14 +116,12 @@ def image_size(path: Path) -> tuple[int, int]:
     with _opened(path) as (file, size, start):
         if start[:4] in TIFF:
             with _tiff(path) as image:
-                (width, height), kind, turned = image.levels[0], image.kind, image.turned
-                _say_pictures(path, image.pictures)
+                (width, height), kind, left = image.levels[0], image.kind, (image.turned, image.pictures)
         else:
             _require_small(path, size)
-            width, height, kind, _, turned = _header(path, file, size)
+            width, height, kind, _, *left = _header(path, file, size)
     _require(path, width, height, kind, CELL)
-    if turned:
-        _say_turned(path)
+    _say_what_is_left(path, CELL, *left)
     # only its pixels tell whether alpha hides anything
     return read_image(path).shape[:2] if kind == ALPHA else (height, width)
 
@@ -172,8 +170,7 @@ def _pixels(path: Path, file, size: int, start: bytes, kinds: tuple[str, ...] | 
     # read once: header and pixels are of the same bytes, even while somebody writes to the file
     header = _header(path, BytesIO(file.read()), size)
     _require(path, header.width, header.height, header.kind, kinds)
-    if header.turned and kinds == CELL:
-        _say_turned(path)
+    _say_what_is_left(path, kinds, header.turned)
     try:
         pixels = header.decode()
     except ImportError:  # a package that requirements.txt lists is no damage
@@ -222,9 +219,7 @@ def _tiff_pixels(path: Path, kinds: tuple[str, ...] | None) -> np.ndarray:
         if kinds is None and not is_mask(image) and image.kind not in (COLOUR, ALPHA):
             raise UserError(path, "a mask of whole numbers or of colours", image.kind, CONVERT)
         _require(path, *image.levels[0], image.kind, kinds)
-        _say_pictures(path, image.pictures)
-        if image.turned and kinds == CELL:
-            _say_turned(path)
+        _say_what_is_left(path, kinds, image.turned, image.pictures)
         pixels = image.whole()
     return _without_alpha(path, pixels) if kinds else pixels
 

@@ -19,6 +19,11 @@ UNITS = {
 NUMBER = r"[^\"|\s]{1,40}"
 
 
+def is_possible(size: float) -> bool:
+    """Whether a microscope can have this side of a pixel, in micrometres; not of nan."""
+    return PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1]
+
+
 class PixelSize(NamedTuple):
     """Micrometres a pixel along each axis, not a number where the file states none; and what it states, in words."""
 

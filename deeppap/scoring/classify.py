@@ -10,12 +10,11 @@ from typing import NamedTuple, TextIO
 from data_prep.classes import PLAIN, THRESHOLD, CellClass
 from data_prep.csv_dialect import Centres
 from data_prep.manifest import inside, manifest_rows, pixel_um_of
-from data_prep.pixel_size import CellImage, other_size, read_cell_image, require_pixel_um, same_pixel
+from data_prep.pixel_size import CellImage, read_cell_image, require_pixel_um, same_pixel, say_other_size
 from data_prep.views import REACH
 from deeppap.engines.device import Device
 from deeppap.io.errors import Mistakes, UserError
 from deeppap.io.files import complete_or_absent
-from deeppap.io.image_file import say_once
 from deeppap.io.machine import usable_memory
 from deeppap.io.names import CsvWriter
 from deeppap.io.progress import progress
@@ -51,7 +50,7 @@ def cells_in_image(
 ) -> GivenCells:
     """Cells of one image, which is read once; see `cells_in_csv` for the pixel sizes."""
     image = read_cell_image(path, scale_to(path, training_um, mpp))
-    _say_other_size(path, mpp if training_um else None)
+    say_other_size(path, mpp if training_um else None)
     checked = [require_inside(path, x, y, image.stored.shape[:2]) for x, y in centres]
     return [_cell(image, path, centre, choice) for centre in checked]
 
@@ -68,12 +67,6 @@ def scale_to(where: Path | str, training_um: float | None, own_um: float | None)
         do = "Give `mpp`, or a list with the column pixel_um."
         raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none given", do)
     return own_um / training_um
-
-
-def _say_other_size(path: Path, used: float | None) -> None:
-    """Tell if a TIFF states another pixel size than the one by which it is resampled."""
-    if line := other_size(path, used):
-        say_once(f"!! {line} !!")
 
 
 def _cell(image: CellImage, path: Path, centre: tuple[float, float], choice: ViewChoice) -> CellViews:
@@ -124,7 +117,7 @@ def cells_in_csv(
         except UserError as error:
             errors.append((lines[0], error))
             continue
-        _say_other_size(name, scale * training_um if training_um else None)
+        say_other_size(name, scale * training_um if training_um else None)
         for line in lines:
             cell = listed[line]
             try:

@@ -11,7 +11,7 @@ from data_prep.cells import Cell
 from data_prep.classes import CellClass, outputs_of
 from data_prep.fold_data import key_of
 from data_prep.mean_image import MEAN, mean_of, read_mean
-from data_prep.pixel_size import other_size
+from data_prep.pixel_size import say_other_size
 from data_prep.profiles import FILE as PROFILES
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.deploy import Deploy, read_deploy
@@ -20,7 +20,7 @@ from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.io.image_file import read_image, say_once
+from deeppap.io.image_file import read_image
 from deeppap.io.machine import default_engine
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, ThresholdRecord
 from deeppap.records.record import inside
@@ -208,8 +208,8 @@ class TrainedModel:
             For an image that is none, a centre outside it, or a count out of range.
         """
         source, pixels = _pixels(image)
-        if source.is_file() and (line := other_size(source, self.run.dataset.pixel_um)):
-            say_once(f"!! {line} !!")
+        if source.is_file():
+            say_other_size(source, self.run.dataset.pixel_um)
         choice, pairs = self.views(views), as_pairs(centres)
         cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in pairs]
         engine = engine or self.engine()

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.image_pixel_size import PIXEL_SIZES, PixelSize
+from deeppap.io.image_pixel_size import PIXEL_SIZES, PixelSize, is_possible
 
 MISSING = 255  # the value of pixels that could not be read; no cell near them is kept
 SQUARE = 0.01  # share by which width and height of a pixel may differ
@@ -100,9 +100,8 @@ def one_pixel_size(path: Path, stated: PixelSize) -> tuple[float | None, str]:
 
     Raises UserError if pixels are not square: views are cut by one size.
     """
-    low, high = PIXEL_SIZES
     x, y, words = stated
-    if not all(low <= size <= high for size in (x, y)):  # true for nan, too
+    if not (is_possible(x) and is_possible(y)):
         return None, words
     if abs(x - y) > SQUARE * max(x, y):
         found = f"{x:g} x {y:g} um"
@@ -112,7 +111,7 @@ def one_pixel_size(path: Path, stated: PixelSize) -> tuple[float | None, str]:
 
 def require_pixel_size(mpp: float, name: str = "mpp") -> None:
     """Refuse a pixel size, in micrometres, that no microscope has; `name` is the parameter's."""
-    low, high = PIXEL_SIZES
-    if not low <= mpp <= high:
+    if not is_possible(mpp):
+        low, high = PIXEL_SIZES
         do = "Give the image's own pixel size, such as 0.25."
         raise FieldError(name, f"{low:g} to {high:g} micrometres a pixel", f"{mpp:g}", do)
