@@ -117,7 +117,7 @@ def test_an_error_is_one_line_and_a_status(error, status, said, capsys, monkeypa
         (("my_cells", "my_cells_2"), True, ["my_cells_2/"], "my_cells_3"),
     ],
 )
-def test_an_label_words_replaces_no_earlier_one(tmp_path, monkeypatch, there, again, former, out):
+def test_the_next_import_replaces_no_earlier_one(tmp_path, monkeypatch, there, again, former, out):
     monkeypatch.chdir(tmp_path)
     for name in there:
         Path(name).mkdir()
