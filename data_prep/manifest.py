@@ -7,12 +7,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from data_prep.cells import Cell, Dataset, is_phantom
-from data_prep.classes import LABELS, NEITHER, known_class
+from data_prep.classes import ABNORMAL, LABELS, NEITHER, NORMAL, known_class
 from data_prep.csv_dialect import Centres, Commas, csv_lines, names_of, with_point
 from data_prep.nucleus import centroid
 from data_prep.pixel_size import PIXEL_RANGE
 from deeppap.io.errors import Mistakes, UserError
-from deeppap.io.image_file import image_size, missing_image_advice
+from deeppap.io.image_file import image_size, missing_image_advice, say_once
 from deeppap.io.names import require_printable
 
 NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
@@ -50,6 +50,7 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
         if row.get("mask"):
             masks[cell.id] = path.parent / row["mask"]
     mistakes.require_none()
+    _say_contradictions(path, cells)
     centres = Centres(path)
     for cell in cells:
         if cell.id not in masks:
@@ -68,6 +69,19 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
         own=own,
         left_out=rows.left_out,
     ).seen_at(pixel_um)
+
+
+def _say_contradictions(path: Path, cells: Sequence[Cell]) -> None:
+    """Tell of cells whose label is the opposite of what their class is known to be: somebody may have meant it."""
+    known = [(cell, known_class(cell.kind)) for cell in cells]
+    found = Counter(
+        f"{cell.kind} as {LABELS[cell.label]}"
+        for cell, one in known
+        if one and {one.label, LABELS[cell.label]} == {NORMAL, ABNORMAL}
+    )
+    if found:
+        counts = ", ".join(f"{count:,} {name}" for name, count in sorted(found.items()))
+        say_once(f"{path}: the column label contradicts the class, and counts: {counts}")
 
 
 class _Rows:

@@ -13,6 +13,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.machine import extra
 
 NAME = "COCO"
+CROWD = "boxes about several objects (iscrowd)"
 OF_NET = "objects with a score, which a net gave them (`reviewed` takes them as labels)"
 
 
@@ -43,6 +44,9 @@ def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]
             source.require_size(name, image, images[named].get("width"), images[named].get("height"))
             if entry.get("score") is not None and not source.reviewed:
                 source.leave_out(OF_NET, where)
+                continue
+            if entry.get("iscrowd") and not entry.get("segmentation"):
+                source.leave_out(CROWD, where)
                 continue
             kind = kinds.get(entry.get("category_id"), "")
             yield Labelled(where, image, kind, **_place(where, entry, image, source))

@@ -1,6 +1,6 @@
 """Masks beside images: a label map, in which each number is one nucleus, or a mask of a single nucleus.
 
-A mask has its image's name, as it is in another folder, or with one of the endings below. All its nuclei are of one
+A mask has its image's name, as it is in a folder of masks, or with one of the endings below. All its nuclei are of one
 class: the name of its folder, where that is a class, else `nucleus`, which `classes` says the meaning of.
 """
 
@@ -35,7 +35,9 @@ def _image_stem(path: Path) -> str | None:
     for ending in ENDINGS:
         if stem.endswith(ending):
             return stem.removesuffix(ending)
-    return stem if plain(path.parent.name) in FOLDERS else None
+    # masks may lie in a folder a class
+    folder = path.parent.parent if known_class(path.parent.name) else path.parent
+    return stem if plain(folder.name) in FOLDERS else None
 
 
 def read(path: Path, source: Source) -> Iterator[Labelled]:

@@ -37,8 +37,8 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
         do = "Export it again as Pascal VOC or COCO."
         raise UserError(path, "Pascal VOC's XML, one file an image", f"<{root.tag}>, such as CVAT's own", do)
     image = source.images.find_own((root.findtext("filename") or path.stem).strip(), path)
-    width, height = (int(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
-    source.require_size(str(path), image, width, height)
+    size = [root.findtext(f"size/{side}") or "0" for side in ("width", "height")]  # 0: not stated
+    source.require_size(str(path), image, *map(round, numbers(str(path), size, 2, "a size of width and height")))
     for number, entry in enumerate(root.iter("object"), 1):
         where = f"{path}, object {number}"
         with source.reading(where, "an object with name and bndbox"):

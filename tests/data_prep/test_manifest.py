@@ -95,6 +95,16 @@ def test_a_class_of_any_name_takes_its_label_from_the_column_label(folder):
         cells_of(folder, "a.png,type B,3,4", head="image,class,nucleus_x,nucleus_y")
 
 
+def test_a_label_that_contradicts_its_class_counts_and_is_told(folder, capsys):
+    head = "image,label,class,nucleus_x,nucleus_y"
+    found = read_manifest(write(folder, "a.png,normal,HSIL,3,4", "b.png,abnormal,metaplastic,3,4", head=head))
+    assert [(cell.label, cell.kind) for cell in found.cells] == [(0, "HSIL"), (1, "metaplastic")]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "1 HSIL as normal" in line and "metaplastic" not in line
+    read_manifest(write(folder, "a.png,abnormal,HSIL,3,4", "b.png,normal,,3,4", head=head))
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("lines", "ids", "groups"),
     [

@@ -293,6 +293,31 @@ def test_a_mask_of_several_objects_is_no_nucleus(tmp_path, points):
     assert mistake.expected == "one nucleus" and "2 pieces" in mistake.found
 
 
+def test_a_box_about_a_crowd_is_left_out(tmp_path, points):
+    crowd, cell = ({"bbox": files.box(*points[1 - number]), "iscrowd": number} for number in (1, 0))
+    found = gather([files.write_coco(tmp_path, [crowd, cell])])
+    assert [one.centre for one in found.cells] == [pytest.approx(points[1], abs=10)]
+    assert [len(where) for where in found.left_out.values()] == [1]
+
+
+@pytest.mark.parametrize(("size", "said"), [("{}.0", None), ("{}00", "00 x"), ("wide", "wide")])
+def test_a_stated_size_of_an_image(tmp_path, points, size, said):
+    files.write_voc(tmp_path, points)
+    path = tmp_path / "field.xml"
+    path.write_text(path.read_text().replace(f"<width>{WIDTH}<", f"<width>{size.format(WIDTH)}<"))
+    if said is None:
+        assert len(gather([tmp_path]).cells) == len(points)
+    else:
+        (mistake,) = refused([tmp_path])
+        assert "field.xml" in mistake.where and said in str(mistake)
+
+
+def test_masks_in_a_folder_a_class(tmp_path, points):
+    (tmp_path / "masks/HSIL").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "masks/HSIL/field.png"), mask_of((100, 90)))
+    assert [(one.centre, one.known.name) for one in gather([tmp_path]).cells] == [((100, 90), "HSIL")]
+
+
 @pytest.mark.parametrize(("apart", "taken"), [(16, True), (100, False)])
 def test_an_outline_of_parts_far_apart_is_no_nucleus(tmp_path, points, apart, taken):
     x, y = points[0]
