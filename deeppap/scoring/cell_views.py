@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from numbers import Integral
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.cells import Cell, by_image
-from data_prep.pixel_size import read_cell_image
+from data_prep.pixel_size import CellImage, read_cell_image, require_pixel_um
 from data_prep.views import REACH, Grid, View, neighbourhood, plan_view, read_neighbourhood, render, shifted, spread
 from deeppap.io.errors import FieldError, UserError
 
@@ -88,6 +88,12 @@ def of_pixels(image: np.ndarray, centre: tuple[float, float], choice: ViewChoice
     return CellViews(Cell(name, source, 0, "", centre, None), partial(_same, region, inside), choice.of(name))
 
 
+def of_image(image: CellImage, path: Path, centre: tuple[float, float], choice: ViewChoice) -> CellViews:
+    """A cell of an image, its centre as the file has it, and the views at the net's pixel size."""
+    found = of_pixels(image.pixels, image.place(centre), choice, path)
+    return replace(found, cell=replace(found.cell, centre=centre))
+
+
 def _same(region: np.ndarray, centre: tuple[float, float]) -> Region:
     return region, centre
 
@@ -96,6 +102,20 @@ def render_views(cell: Cell, views: list[View]) -> np.ndarray:
     """Views of a data set's cell, uint8 (V, 256, 256, 3), BGR."""
     region, centre = read_neighbourhood(cell)
     return np.stack([render(region, centre, view) for view in views])
+
+
+def scale_to(where: Path | str, training_um: float | None, own_um: float | None) -> float:
+    """By how much an image is enlarged to the pixels of a net's training; as it is where that size is unknown.
+
+    UserError if the training set states a pixel size and the image does not.
+    """
+    require_pixel_um("mpp", own_um)
+    if training_um is None:
+        return 1.0
+    if own_um is None:
+        do = "Give `mpp`, or a list with the column pixel_um."
+        raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none given", do)
+    return own_um / training_um
 
 
 def require_inside(image: Path | str, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TextIO
 from data_prep.classes import PLAIN, THRESHOLD, CellClass
 from data_prep.csv_dialect import Centres
 from data_prep.manifest import inside, manifest_rows, pixel_um_of
-from data_prep.pixel_size import CellImage, read_cell_image, require_pixel_um, same_pixel, say_other_size
+from data_prep.pixel_size import read_cell_image, same_pixel, say_other_size
 from data_prep.views import REACH
 from deeppap.engines.device import Device
 from deeppap.io.errors import Mistakes, UserError
@@ -18,7 +18,7 @@ from deeppap.io.files import complete_or_absent
 from deeppap.io.machine import usable_memory
 from deeppap.io.names import CsvWriter
 from deeppap.io.progress import progress
-from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels, require_inside
+from deeppap.scoring.cell_views import CellViews, ViewChoice, of_image, require_inside, scale_to
 from deeppap.scoring.ood import COLUMN, WORDS
 from deeppap.scoring.score_cells import CellScore, averaged, score_cells
 from deeppap.scoring.trained_model import TrainedModel
@@ -52,27 +52,7 @@ def cells_in_image(
     image = read_cell_image(path, scale_to(path, training_um, mpp))
     say_other_size(path, mpp if training_um else None)
     checked = [require_inside(path, x, y, image.stored.shape[:2]) for x, y in centres]
-    return [_cell(image, path, centre, choice) for centre in checked]
-
-
-def scale_to(where: Path | str, training_um: float | None, own_um: float | None) -> float:
-    """By how much an image is enlarged to the pixels of a net's training; as it is where that size is unknown.
-
-    UserError if the training set states a pixel size and the image does not.
-    """
-    require_pixel_um("mpp", own_um)
-    if training_um is None:
-        return 1.0
-    if own_um is None:
-        do = "Give `mpp`, or a list with the column pixel_um."
-        raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none given", do)
-    return own_um / training_um
-
-
-def _cell(image: CellImage, path: Path, centre: tuple[float, float], choice: ViewChoice) -> CellViews:
-    """A cell of an image, its centre as the file has it, and the views at the net's pixel size."""
-    found = of_pixels(image.pixels, image.place(centre), choice, path)
-    return replace(found, cell=replace(found.cell, centre=centre))
+    return [of_image(image, path, centre, choice) for centre in checked]
 
 
 def cells_in_csv(
@@ -125,7 +105,7 @@ def cells_in_csv(
             except UserError as error:
                 errors.append((line, error))
             else:
-                found[line] = _cell(image, name, centre, choice) if len(found) < room else cell
+                found[line] = of_image(image, name, centre, choice) if len(found) < room else cell
     for _, error in sorted(errors, key=lambda pair: pair[0]):
         mistakes.add(error)
     mistakes.require_none()
@@ -152,7 +132,7 @@ def with_pixels(cells: Iterable[CellViews | Listed], choice: ViewChoice) -> Iter
     read = lru_cache(maxsize=1)(read_cell_image)
     for cell in cells:
         if isinstance(cell, Listed):
-            yield _cell(read(cell.image, cell.scale), cell.image, (cell.x, cell.y), choice)
+            yield of_image(read(cell.image, cell.scale), cell.image, (cell.x, cell.y), choice)
         else:
             yield cell
 

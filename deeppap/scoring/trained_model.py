@@ -11,7 +11,7 @@ from data_prep.cells import Cell
 from data_prep.classes import CellClass, outputs_of
 from data_prep.fold_data import key_of
 from data_prep.mean_image import MEAN, mean_of, read_mean
-from data_prep.pixel_size import say_other_size
+from data_prep.pixel_size import CellImage, resample, say_other_size
 from data_prep.profiles import FILE as PROFILES
 from data_prep.profiles import Profile, run_profile
 from deeppap.engines.deploy import Deploy, read_deploy
@@ -20,11 +20,11 @@ from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.io.image_file import read_image
+from deeppap.io.image_file import read_image, say_once
 from deeppap.io.machine import default_engine
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, ThresholdRecord
 from deeppap.records.record import inside
-from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_pixels, require_inside
+from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_image, require_inside, scale_to
 from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name
@@ -182,19 +182,22 @@ class TrainedModel:
         views: int | None = None,
         crops: int | None = None,
         engine: Engine | None = None,
+        mpp: float | None = None,
     ) -> list[CellScore]:
         """Score cells of one image.
 
         Parameters
         ----------
         image : path, or ndarray uint8 (H, W, 3), BGR
-            Its pixels of the training set's size (Herlev: 0.201 um).
         centres : pairs of float
             Nucleus centres (x, y) in pixels, 0-based, x the column.
         views, crops : int, optional
             Of each cell and of each view; without them, the run's counts.
         engine : Engine, optional
             What `engine()` gave, to use again for many images.
+        mpp : float, optional
+            Micrometres a pixel of the image, which is resampled to the training set's; without it the image is taken
+            to have those (Herlev: 0.201).
 
         Returns
         -------
@@ -205,13 +208,18 @@ class TrainedModel:
         Raises
         ------
         UserError
-            For an image that is none, a centre outside it, or a count out of range.
+            For an image that is none, a centre outside it, or a count or `mpp` out of range.
         """
         source, pixels = _pixels(image)
+        size = self.run.dataset.pixel_um
+        scale = scale_to(source, size, size if mpp is None else mpp)
+        if mpp and size is None:
+            say_once(f"!! {self.folder} states no pixel size: images are scored as they are, whatever `mpp` says !!")
         if source.is_file():
-            say_other_size(source, self.run.dataset.pixel_um)
+            say_other_size(source, size and (mpp or size))
+        seen = CellImage(pixels, resample(pixels, scale))
         choice, pairs = self.views(views), as_pairs(centres)
-        cells = [of_pixels(pixels, require_inside(source, *xy, pixels.shape[:2]), choice, source) for xy in pairs]
+        cells = [of_image(seen, source, require_inside(source, *xy, pixels.shape[:2]), choice) for xy in pairs]
         engine = engine or self.engine()
         ready = engine.view_input(self.mean, self.crops(crops))
         return list(score_cells(ready, cells, self.outputs, self.ood_reference()))

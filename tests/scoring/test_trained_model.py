@@ -10,8 +10,10 @@ from PIL import Image
 
 from data_prep.views import render
 from deeppap.engines.crops import crop_views
+from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import ViewChoice
+from deeppap.scoring.classify import cells_in_image, score_given
 from deeppap.scoring.trained_model import TrainedModel
 from tests.support.checkout import ROOT, run_tool
 from tests.support.page_code import blocks, run_in
@@ -55,6 +57,25 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
     assert row[3:5] == [f"{own.score:.6f}", f"{own.spread:.6f}"]
 
 
+def test_an_image_of_another_pixel_size_is_scored_as_the_tool_scores_it(model, dataset):
+    known = replace(model, run=with_fields(model.run, dataset=with_fields(model.run.dataset, pixel_um=0.2)))
+    image, centre = dataset.cells[3].image, dataset.cells[3].centre
+    pixels, choice = cv2.imread(str(image)), known.views(2)
+    given = cells_in_image(image, [centre], choice, 0.2, 0.3)
+    (tool,) = score_given([known], Device(without_gpu=True), given, choice, print)
+    for source in (image, pixels):
+        (own,) = known.score(source, [centre], views=2, mpp=0.3)
+        assert (own.score, own.spread, own.cell.centre) == (tool.score, tool.spread, centre)
+    as_trained = [known.score(image, [centre], views=2, **size)[0].score for size in ({}, {"mpp": 0.2})]
+    assert as_trained[0] == as_trained[1] != tool.score
+
+
+def test_a_net_without_a_pixel_size_scores_an_image_as_it_is_and_says_so(model, dataset, capsys):
+    image, centre = dataset.cells[3].image, dataset.cells[3].centre
+    scores = [model.score(image, [centre], views=1, **size)[0].score for size in ({}, {"mpp": 0.3})]
+    assert scores[0] == scores[1] and "states no pixel size" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("image", "centres", "options", "said"),
     [
@@ -65,6 +86,7 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "crops: expected 1 to 10"),
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 2.5}, "views: .* found 2.5"),
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 2.5}, "crops: .* found 2.5"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"mpp": 250}, "mpp: expected 0.01 to 10 micrometres"),
         (np.zeros((40, 50, 3), np.uint8), (1, 1), {}, r"pairs \(x, y\), as in"),
         (Image.new("RGB", (50, 40)), [(1, 1)], {}, "found Image"),
         ("nothing.png", [(1, 1)], {}, "no such file"),
