@@ -2,15 +2,19 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from data_prep.classes import ABNORMAL, NEITHER, NORMAL
 from deeppap.io.errors import UserError
 from deeppap.io.files import write_text
 from deeppap.io.html import render
 from deeppap.screening.cells import colour_of, hexadecimal
 from deeppap.screening.outputs.pages import banners
+from deeppap.screening.outputs.tables import CALLED
 from deeppap.screening.parts import require_parquet
 from deeppap.screening.results import ScreenRecord
 
@@ -42,16 +46,16 @@ def compare_screens(before: Path, after: Path) -> list[str]:
     records = [ScreenRecord.read(folder) for folder in (before, after)]
     limits = [record.settings.threshold for record in records]
     words = [f"{one.settings.views} view(s) x {one.settings.crops} crop(s)" for one in records]
-    then, later = was >= limits[0], now >= limits[1]
+    sides = [_sides(cells, ids, limit) for cells, limit in zip((old, new), limits, strict=True)]
+    moves = Counter(zip(*sides, strict=True))
+    kinds = [(NORMAL, NORMAL), (ABNORMAL, ABNORMAL), (NORMAL, ABNORMAL), (ABNORMAL, NORMAL)]
+    kinds += sorted(kind for kind in moves if NEITHER in kind)
     change = np.abs(now - was)
     lines = [
         f"{len(ids):,} cells are in both; {len(old) - len(ids):,} only in {before}, {len(new) - len(ids):,} in {after}",
         f"a cell is called abnormal from a score of {limits[0]:g} on before, and of {limits[1]:g} on after",
         *([f"scored in {words[0]} before, and in {words[1]} after"] if words[0] != words[1] else []),
-        f"normal before and after: {np.sum(~then & ~later):,}",
-        f"abnormal before and after: {np.sum(then & later):,}",
-        f"normal before, abnormal after: {np.sum(~then & later):,}",
-        f"abnormal before, normal after: {np.sum(then & ~later):,}",
+        *(f"{_move_words(*kind)}: {moves[kind]:,}" for kind in kinds),
         f"median change of the score, P(abnormal): {np.median(now - was):+.3f}; up or down: {np.median(change):.3f}",
     ]
     most = np.argsort(-change, kind="stable")[:SHOWN]
@@ -62,7 +66,7 @@ def compare_screens(before: Path, after: Path) -> list[str]:
             "place": f"{new[ids[k]]['x']:.0f}, {new[ids[k]]['y']:.0f}",
             "picture": pictures.get(ids[k]),
             "scores": [(f"{score:.3f}", hexadecimal(colour_of(score))) for score in (was[k], now[k])],
-            "changed": bool(then[k] != later[k]),
+            "changed": sides[0][k] != sides[1][k],
         }
         for k in most
     ]
@@ -94,9 +98,23 @@ def _require_same_images(before: Path, after: Path) -> None:
 def _cells(folder: Path) -> dict[str, dict]:
     """The cells of a screening by their ids."""
     _, parquet = require_parquet()
-    columns = ["id", "image", "x", "y", "p_abnormal"]
-    rows = parquet.read_table(folder / "cells.parquet", columns=columns).to_pylist()
+    path = folder / "cells.parquet"
+    called = [CALLED] if CALLED in parquet.read_schema(path).names else []  # in some screenings alone
+    rows = parquet.read_table(path, columns=["id", "image", "x", "y", "p_abnormal", *called]).to_pylist()
     return {row["id"]: row for row in rows}
+
+
+def _sides(cells: dict[str, dict], ids: Sequence[str], limit: float) -> list[str]:
+    """What each cell is called: normal, abnormal, or neither, as a net of several classes may call it."""
+    sides = []
+    for cell in map(cells.get, ids):
+        called = cell.get(CALLED) or (ABNORMAL if cell["p_abnormal"] >= limit else NORMAL)
+        sides.append(called if called in (NORMAL, ABNORMAL) else NEITHER)
+    return sides
+
+
+def _move_words(before: str, after: str) -> str:
+    return f"{before} before and after" if before == after else f"{before} before, {after} after"
 
 
 def _pictures(folder: Path) -> dict[str, str]:

@@ -19,11 +19,15 @@ BEFORE = (0.1, 0.9, 0.2, 0.8)
 AFTER = (0.15, 0.95, 0.7, 0.1)
 
 
-def screened(folder, scores, first=0, sha="ab" * 32, mpp=None, **settings):
-    """What a screening leaves, as far as it is compared; cells are numbered from `first`."""
+def screened(folder, scores, first=0, sha="ab" * 32, mpp=None, named=None, **settings):
+    """What a screening leaves, as far as it is compared; cells are numbered from `first`.
+
+    `named` has label and class of each cell, as a net of several classes gives them.
+    """
     folder.mkdir()
-    cells = [cell_at(10 * (first + k), 20, score) for k, score in enumerate(scores)]
-    with writing_tables(folder, "caffe float32", "ab" * 32) as write:
+    kinds = [{"label": label, "kind": kind} for label, kind in named or [("", "")] * len(scores)]
+    cells = [cell_at(10 * (first + k), 20, score, **kinds[k]) for k, score in enumerate(scores)]
+    with writing_tables(folder, "caffe float32", "ab" * 32, named=bool(named)) as write:
         for cell in cells:
             write(cell)
     result = ImageResult.of(plan_of(folder / "field.png"))
@@ -90,6 +94,21 @@ def test_each_screening_is_counted_by_its_own_threshold(tmp_path):
     before, after = screened(tmp_path / "a", BEFORE), screened(tmp_path / "b", BEFORE, threshold=0.15)
     counts = [int(line.rsplit(": ", 1)[1]) for line in compare_screens(before, after)[2:6]]
     assert counts == [1, 2, 1, 0]  # the cell of score 0.2 became abnormal
+
+
+def test_cells_that_are_neither_are_not_counted_as_normal(tmp_path):
+    normal, abnormal, junk = ("normal", "NILM"), ("abnormal", "HSIL"), ("neither", "junk")
+    before = screened(tmp_path / "a", BEFORE, named=[normal, abnormal, junk, abnormal])
+    after = screened(tmp_path / "b", AFTER, named=[junk, abnormal, abnormal, junk])
+    counts = dict(line.rsplit(": ", 1) for line in compare_screens(before, after)[2:-1])
+    wanted = {"normal before and after": "0", "abnormal before and after": "1"}
+    wanted |= {"normal before, abnormal after": "0", "abnormal before, normal after": "0"}
+    wanted |= {"abnormal before, neither after": "1", "neither before, abnormal after": "1"}
+    assert counts == wanted | {"normal before, neither after": "1"}
+    rows = (after / "changed.html").read_text().split("<tbody>")[1].split("<tr")[1:]
+    assert sum('class="changed"' in row for row in rows) == 3
+    plain = screened(tmp_path / "c", BEFORE)  # of a net of two classes
+    assert "normal before, neither after: 1" in compare_screens(plain, before)
 
 
 def test_other_images_and_other_cells_are_refused(tmp_path):
