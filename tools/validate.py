@@ -35,7 +35,7 @@ are averaged. Output: runs/<set>-external-<run>-<folds>/ with the scores and rep
 --engine or --mpp are given, they are part of the folder's name.
 
 With --screen the whole chain is judged: nuclei are detected in the fields, and every one is scored. Each marked cell is
-then not found, found and called normal, or called abnormal. Output: runs/<set>-screened-<run>/ with report.html.
+then not found, found and not called abnormal, or called abnormal. Output: runs/<set>-screened-<run>/ with report.html.
 """
 
 

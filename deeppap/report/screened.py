@@ -14,7 +14,7 @@ from deeppap.report.figures.mosaic import Picture, Row, flow
 from deeppap.report.figures.style import BLUE, WIDE, LeftOutError, new_figure, plot, save
 from deeppap.report.table import Table, range_text, with_interval
 from deeppap.screening.cells import ABNORMAL
-from deeppap.screening.outcomes import CALLED_NORMAL, NOT_FOUND, FieldOutcome, Finding
+from deeppap.screening.outcomes import NOT_CALLED, NOT_FOUND, FieldOutcome, Finding
 from deeppap.stats.froc import Froc
 from deeppap.stats.intervals import mean_interval, share_interval, units_of
 
@@ -134,10 +134,10 @@ def froc_curve(froc: Froc) -> Figure:
 @plot("missed", "Missed abnormal cells", photo=True)
 def missed(outcomes: Sequence[FieldOutcome], mpp: float) -> Figure:
     """Marked abnormal cells that were not called abnormal, each in the middle of its picture. First those that were not
-    found, then those that were found and called normal, by rising score.
+    found, then those that were found and not called abnormal, by rising score.
     """
     rows = []
-    for kind in (NOT_FOUND, CALLED_NORMAL):
+    for kind in (NOT_FOUND, NOT_CALLED):
         found = [f for one in outcomes for f in one.findings if f.abnormal and f.outcome == kind]
         found = sorted(found, key=lambda f: (f.score, f.field.name, f.y, f.x))
         shown = [found[i] for i in np.linspace(0, len(found) - 1, min(MOST, len(found))).round().astype(int)]

@@ -11,7 +11,8 @@ from deeppap.screening.nuclei.evaluation import is_abnormal, match
 from deeppap.screening.nuclei.fields import Field
 from deeppap.screening.nuclei.nucleus import Nucleus
 
-NOT_FOUND, CALLED_NORMAL, CALLED = "not found", "found and called normal", "called abnormal"
+# a net of several classes may call what it does not call abnormal junk, for instance
+NOT_FOUND, NOT_CALLED, CALLED = "not found", "found, not called abnormal", "called abnormal"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Finding:
         """What became of it."""
         if not self.found:
             return NOT_FOUND
-        return CALLED if self.score >= ABNORMAL else CALLED_NORMAL
+        return CALLED if self.score >= ABNORMAL else NOT_CALLED
 
 
 @dataclass(frozen=True)
