@@ -15,6 +15,7 @@ from deeppap.records import SplitRecord
 from deeppap.records.structs import PROTOCOLS
 
 FOLDS = 5
+FEWEST_TRAINED = 80  # cells: nets adapted to fewer were worse than their source (docs/experiments/adapting.md)
 SEEDS = 2**32  # what scikit-learn takes
 SPLITS = 100  # of other seeds, of which one may bring both labels into every fold
 TRIES = 1000  # orders of the groups, of which one must bring both labels into the smallest subset

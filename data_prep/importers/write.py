@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from data_prep.classes import ABNORMAL, LABELS, NEITHER, NORMAL
+from data_prep.folds import FEWEST_TRAINED, FOLDS
 from data_prep.importers.gather import Gathered
 from data_prep.importers.image_index import SUMMARY
 from data_prep.importers.labelled import Labelled
@@ -23,6 +24,8 @@ COLUMNS = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_
 SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line names of many
 SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
 LEAST = 5  # cells of each label that five folds need
+ENOUGH = FEWEST_TRAINED * FOLDS // (FOLDS - 1)  # labelled cells to adapt a net with: one fold of them tests it
+INCLUDED = "models/herlev_cric"  # the net that everybody has
 CORE, AROUND = 7, 65  # pixels a side: what is compared at a centre, and what with
 # of centres that are darker than what is about them: nearly all right ones are, and of those beside a nucleus half
 DARK, JUDGED = 0.75, 20
@@ -145,19 +148,39 @@ def summary(found: Gathered, out: Path) -> list[str]:
     lines.append("centres from: " + ", ".join(f"{name} {count:,}" for name, count in origins.most_common()))
     sizes = sorted({f"{one.pixel_um:g} um" if one.pixel_um else "not stated" for one in found.cells})
     lines.append(f"pixel size: {' and '.join(sizes)}")
+    if found.in_two_sources:
+        classes = f"{found.of_two_classes:,} of them of another class, where the later label counts"
+        lines.append(f"taken as a cell that another source has: {found.in_two_sources:,}, {classes}")
     for why, where in found.left_out.items():
         more = f"; ... all in {out / SUMMARY}" if len(where) > NAMED else ""
         lines.append(f"left out: {len(where):,} {why}: {'; '.join(where[:NAMED])}{more}")
     lines += [f"!! {line}" for line in warnings(found)]
     lines.append(f"look at {out / 'import_check.png'}: each cross must lie on a nucleus")
     lines = list(map(printable, lines))
+    return [*lines, f"Next: {_next(found, out)}"]
+
+
+def _next(found: Gathered, out: Path) -> str:
+    """What to do with the cells: adapt the net that is included, or label more where they are too few for that."""
     cells, data = (printable(shlex.quote(str(path))) for path in (out / "cells.csv", out))
-    if any(count < LEAST for count in _labels(found).values()):
-        # too few to train on; a net can score them
-        return [*lines, f"Next: label more cells, or tools/classify.py --csv {cells} --net NET"]
-    if any(one.by for one in found.cells):  # labelled in a gallery, of a net that can learn from it
-        return [*lines, f"Next: tools/train.py --from NET --data {data} --profile quick"]
-    return [*lines, f"Next: tools/cross_validate.py --data {data} --profile quick --protocol field"]
+    counts, groups = _labels(found), {one.group for one in found.cells}
+    um = next((one.pixel_um for one in found.cells if one.pixel_um), None)
+    adapt = f"tools/train.py --from {INCLUDED}/fold0 --data {data}"
+    alone = None in groups  # pictures of single cells
+    missing = {
+        "cells": ENOUGH - sum(counts.values()),
+        **{f"{label} cells": LEAST - count for label, count in counts.items()},
+        "images": 0 if alone else FOLDS - len(groups),
+    }
+    if more := [f"{count} more {what if count > 1 else what[:-1]}" for what, count in missing.items() if count > 0]:
+        gallery = f"tools/screen.py IMAGES --mpp {f'{um:g}' if um else 'UM'} --net {INCLUDED} --choose 200"
+        label = f"label {', '.join(more)} or more to adapt a net (docs/how-to/label-adapt-screen.md)"
+        return (
+            f"{label}. {gallery} makes a gallery to label in; tools/classify.py --csv {cells} --net {INCLUDED} scores"
+        )
+    if not um:
+        return f"the same command with `mpp`, the micrometres of a pixel, without which no net is adapted; then {adapt}"
+    return f"{adapt} --protocol cell" if alone else adapt
 
 
 def _labels(found: Gathered) -> dict[str, int]:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.folds import FEWEST_TRAINED
 from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
@@ -167,9 +168,6 @@ def select_model(fold: Path, rule: str, schedule: Schedule, fold_sha: str, shape
         fold_sha=fold_sha,
         recipe=recipe,
     )
-
-
-FEWEST_TRAINED = 80  # cells: nets adapted to fewer were worse than their source (docs/experiments/adapting.md)
 
 
 def kept(share: float) -> str:

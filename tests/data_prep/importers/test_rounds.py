@@ -4,12 +4,14 @@ import json
 import shutil
 
 import cv2
+import numpy as np
 import pytest
 
 from data_prep.image_hashes import image_key
 from data_prep.importers.gather import gather
 from data_prep.importers.rounds import cohens_kappa
 from data_prep.importers.write import summary
+from deeppap.cli.tool import ToolParser, with_options
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.screening.outputs.geojson import feature
@@ -41,6 +43,43 @@ def test_the_later_label_counts_in_whatever_order_the_files_are_given(tmp_path):
         assert len(found.left_out["labels that a later one replaces"]) == 2
         assert len(found.left_out["repeats of the same cell and class"]) == 1
         assert found.warnings[-1].startswith("Ann and Bo labelled 3 cells both, 1 alike")
+
+
+@pytest.mark.parametrize(
+    ("away", "mpp", "merged"), [(5.6, 0.25, 12), (7.9, 0.25, 12), (8.1, 0.25, 0), (5.6, None, 0), (1.9, None, 12)]
+)
+def test_a_nucleus_that_two_sources_have_is_one_cell(tmp_path, away, mpp, merged):
+    """A gallery has the detector's centre, QuPath the outline's centroid: they differ by about a micrometre."""
+    points = files.drawn(tmp_path / "a")
+    files.drawn(tmp_path / "b")
+    outlines = files.write_qupath_cells(tmp_path / "a", points)
+    turns = np.linspace(0, 6, len(points))
+    rows = [
+        [f"c{k}", "field.png", x + away * np.cos(turns[k]), y + away * np.sin(turns[k]), mpp or "", "NILM"]
+        for k, (x, y) in enumerate(points)
+    ]
+    marks = files.write_csv(tmp_path / "b/labels.csv", "id,image,x,y,pixel_um,class", rows)
+    found = gather([outlines, marks], [tmp_path / "a"], mpp=mpp)
+    assert len(found.cells) == 2 * len(points) - merged
+    assert found.in_two_sources == merged
+    of_another_class = sum(files.kind_of(k) != "NILM" for k in range(len(points)))
+    assert found.of_two_classes == (of_another_class if merged else 0)
+    if merged:
+        assert {one.known.name for one in found.cells} == {"NILM"}
+        assert [line for line in summary(found, tmp_path) if f"{merged}, {of_another_class} of them of another" in line]
+
+
+def test_near_nuclei_of_one_source_stay_two_and_a_mark_between_them_is_of_the_nearer(tmp_path):
+    files.drawn(tmp_path)
+    columns = "image,x,y,pixel_um,class"
+    clump = [["field.png", 100, 100, 0.25, "NILM"], ["field.png", 108, 100, 0.25, "NILM"]]
+    first = files.write_csv(tmp_path / "a.csv", columns, clump)
+    second = files.write_csv(tmp_path / "b.csv", columns, [["field.png", 105, 100, 0.25, "HSIL"]])
+    assert len(gather([first]).cells) == 2
+    for order in ([first, second], [second, first]):
+        found = gather(order)
+        later = (105, 100) if order[1] == second else (108, 100)
+        assert {one.centre for one in found.cells} == {(100, 100), later}
 
 
 def test_a_former_import_is_joined_by_the_bytes_of_its_images(tmp_path):
@@ -172,12 +211,32 @@ def test_what_an_import_wrote_is_read_again_with_its_own_names_and_sizes(tmp_pat
     assert (second.known.name, second.pixel_um) == ("NILM", 0.247)
 
 
-@pytest.mark.parametrize(("by", "tool"), [("Ann", "tools/train.py --from NET"), ("", "tools/cross_validate.py")])
-def test_who_labelled_in_a_gallery_is_told_to_adapt_a_net(tmp_path, by, tool):
-    points = files.drawn(tmp_path)
-    kinds = {k: ("normal", "abnormal")[k % 2] for k in range(12)}
-    found = gather([round_of(tmp_path / "a.csv", points, kinds, by, "")])
-    assert tool in summary(found, tmp_path / "out")[-1]
+@pytest.mark.parametrize(
+    ("cells", "images", "abnormal", "um", "missing"),
+    [
+        (100, 5, 5, 0.25, ""),
+        (100, 5, 5, "", "--mpp"),
+        (99, 5, 5, 0.25, "label 1 more cell or"),
+        (100, 4, 5, 0.25, "label 1 more image or"),
+        (100, 5, 3, 0.25, "label 2 more abnormal cells or"),
+        (40, 3, 5, 0.25, "label 60 more cells, 2 more images or"),
+    ],
+)
+def test_what_comes_next_is_adapting_or_how_much_to_label(tmp_path, monkeypatch, cells, images, abnormal, um, missing):
+    rows = []
+    for k in range(images):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), plain((600, 900, 3), 150 + k))
+    for k in range(cells):
+        place = (20 + 30 * (k // images), 50)
+        rows.append([f"{k % images}.png", *place, um, "HSIL" if k < abnormal else "NILM"])
+    found = gather([files.write_csv(tmp_path / "cells.csv", "image,x,y,pixel_um,class", rows)])
+    assert len(found.cells) == cells
+    monkeypatch.setattr(ToolParser, "options", {"mpp": "--mpp"})
+    last = with_options(summary(found, tmp_path / "out")[-1])
+    adapt = f"tools/train.py --from models/herlev_cric/fold0 --data {tmp_path / 'out'}"
+    assert (last == f"Next: {adapt}") is (not missing)
+    assert missing in last and "quick" not in last
+    assert (adapt in last) is ("label" not in missing)
 
 
 def test_two_pixel_sizes_of_one_image_are_refused(tmp_path):
