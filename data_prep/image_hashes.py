@@ -166,6 +166,20 @@ def write_source_images(fold: Path, seen: Iterable[str]) -> None:
     write_text(fold / SOURCE_IMAGES, "".join(f"{value}\n" for value in sorted(seen)))
 
 
+def known_images(run: Path, seen: Collection[str]) -> dict[str, str]:
+    """The images of a run's data set that are among `seen`: names by their checksums; none if nobody recorded them."""
+    path = run / IMAGES
+    names = read_image_names(path) if path.exists() else {}
+    return {value: name for value, name in names.items() if value in seen}
+
+
+def some_of(names: Iterable[str]) -> str:
+    """The first names of many, and how many more there are."""
+    names = sorted(names)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
 def require_held_out(rows: Iterable[Row], fold: Path, seen: Collection[str], source: Path) -> None:
     """Refuse a source net that has learned from an image of a fold's test or inner cells; `rows` are the fold's.
 
@@ -175,12 +189,8 @@ def require_held_out(rows: Iterable[Row], fold: Path, seen: Collection[str], sou
     held = {value: f"the image of {cell}" for cell, part, value in rows if part != "train" and value in seen}
     if not held:
         return
-    path = fold.resolve().parent / IMAGES
-    if path.exists():
-        held |= {value: name for value, name in read_image_names(path).items() if value in seen}
-    names = sorted(held.values())
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    found = f"one that learned from {len(names)} image(s) of this set: {', '.join(names[:NAMED])}{more}"
+    held |= known_images(fold.resolve().parent, seen)
+    found = f"one that learned from {len(held)} image(s) of this set: {some_of(held.values())}"
     do = (
         "Remove the lines of these images from your labels and import the rest into another folder with "
         "tools/import_labels.py, or adapt another net."

@@ -35,7 +35,7 @@ def prepare_run(
     name: str | None,
     runs: Path = RUNS,
     suffix: str = "",
-    require: Callable[[RunRecord], None] | None = None,
+    require: Callable[[RunRecord, Dataset, SplitRecord], None] | None = None,
 ) -> tuple[Path, Dataset, SplitRecord, RunRecord]:
     """Open the data set and the run, and freeze the split; or find all three again.
 
@@ -53,7 +53,7 @@ def prepare_run(
     jitter = read_profile(request.profile).jitter
     wanted = new_run(request, dataset_record(dataset, paths, split.dataset_sha), outputs, *jitter)
     if require:
-        require(wanted)
+        require(wanted, dataset, split)
     folder = runs / (name or f"{default_name(wanted)}{suffix}")
     with locked(folder, wait=True):  # two folds of one run may start at once
         run = open_run(wanted, folder)

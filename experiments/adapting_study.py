@@ -141,7 +141,8 @@ def study(args: argparse.Namespace) -> list[dict]:
         labelled = listed(args.data, f"labelled_{part}{count}_{seed}", [ready[place] for place in chosen])
         request = Request(data=(str(labelled),), profile=args.profile, protocol="field", select="last", seed=seed)
         name = f"{tag}-{part}{count}-{seed}"
-        options = CrossValidateOptions(source=source, folds=[0], device=resolve(args.gpu), name=name)
+        device = resolve(args.gpu)
+        options = CrossValidateOptions(source=source, folds=[0], device=device, name=name, adapt_few=True)
         fold = fold_folder(cross_validate(request, options), 0)
         blend = TrainedModel.open(fold).origin.blend
         found = figures(judged(f"{name}-judged", held_list, fold, args))

@@ -76,13 +76,17 @@ def train_on_data(args: Namespace) -> None:
 
 def print_gain(folder: Path, source: "SourceNet", device: "Device") -> Path:
     """Score the test cells with the net as it was before, and print what adapting gained; returns that net's run."""
+    from deeppap.report.headline import gain_verdict
     from deeppap.report.runs import named
     from deeppap.report.tables.comparison import adapting
     from deeppap.scoring.results import load_run
     from deeppap.studies.external import score_source
 
     before = score_source(folder, source, [0], device, folder.with_name(f"{folder.name}-before"))
-    print(adapting(named([load_run(before), load_run(folder)])).text())
+    old, new = named([load_run(before), load_run(folder)])
+    table = adapting([old, new])
+    print(table.text())
+    print(f"verdict: {gain_verdict(new, table.data['runs'][new.label]['gains'][old.label]['auc'])}")
     return before
 
 

@@ -36,6 +36,20 @@ def headline(run: Run) -> Headline:
     return Headline(run.label, figures, _verdict(run, metrics["auc"], run.limits["auc"]), _caveat(run))
 
 
+def gain_verdict(adapted: Run, found: tuple[float, Interval] | None) -> str:
+    """The verdict on an adapted run, and whether its cells show that adapting gained; `found` is the gain in AUC."""
+    verdict = headline(adapted).verdict
+    if found is None or found[1] == TOO_FEW:
+        return f"{verdict} These cells cannot tell whether adapting gained either."
+    value, limits = found
+    between = f"AUC {value:+.3f}" + (f", 95 % {limits[0]:+.3f} to {limits[1]:+.3f}" if limits else "")
+    if limits and limits[0] > 0:
+        return f"{verdict} Adapting gained on these cells: {between}."
+    if limits and limits[1] < 0:
+        return f"{verdict} Adapting lost on these cells: {between}. Use the net as it was."
+    return f"{verdict} These cells do not show that adapting gained: {between}."
+
+
 def _text(metric: str, limits: Interval) -> str:
     if limits is None or limits == TOO_FEW:
         return limits or "no interval"

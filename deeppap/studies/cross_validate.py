@@ -1,12 +1,13 @@
 """Cross-validation: build, train and evaluate every fold (paper: "Evaluation Methods")."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from data_prep.cells import Cell, Dataset
 from data_prep.fold_data import build_fold, drop_lmdbs, key_of, parts_of
 from data_prep.folds import split_lines
 from data_prep.prepare import class_lines, prepare_run
@@ -22,6 +23,7 @@ from deeppap.scoring.ood import ensure_reference
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.thresholds import ensure_thresholds
 from deeppap.scoring.trained_model import TrainedModel
+from deeppap.stats.intervals import FEWEST
 from deeppap.studies.baselines import ensure_baselines
 from deeppap.studies.estimate import Prepared, estimate, work
 from deeppap.training.resolve import require_same
@@ -30,6 +32,10 @@ from deeppap.training.source import SourceNet, fitted_to, require_same_outputs, 
 from deeppap.training.train_fold import TrainOptions, train_fold
 
 SHIFTS = (5, 10)  # pixels (paper: Table 3)
+LABEL_MORE = (
+    "Nothing was trained, since the source would be kept as it is. Label more cells: docs/how-to/label-adapt-screen.md "
+    "says how many, and tools/screen.py with --choose 200 makes a gallery to label in."
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class CrossValidateOptions:
     shift: bool = False
     keep: bool = False
     name: str | None = None
+    adapt_few: bool = False  # train also where so few cells train that each fold keeps its source anyway
 
     @property
     def training(self) -> TrainOptions:
@@ -68,7 +75,7 @@ def cross_validate(
     """
     if options.source:
         request = fitted_to(options.source, request)
-    require = partial(require_same_outputs, options.source) if options.source else None
+    require = partial(require_adaptable, options) if options.source else None
     folder, dataset, split, run = prepare_run(request, options.name, suffix=options.suffix, require=require)
     ready = Prepared(dataset, split, run, run_profile(run))
     count = len(split.folds)
@@ -77,10 +84,12 @@ def cross_validate(
         raise FieldError("folds", f"numbers from 0 to {count - 1}", f"{min(strange)}", "Folds are counted from 0.")
     # before any work: a fold of another recipe would make the run's mean meaningless
     require_one_recipe(folder, options.training.recipe(run.classes, ready.profile))
-    cells = {fold: parts_of(dataset, split, fold, run) for fold in folds} if options.source else {}
+    known, few = "", {}
     if options.source:
         untrained = [fold for fold in folds if not (fold_folder(folder, fold) / ModelRecord.FILE).exists()]
-        require_unseen_folds(options.source, folder, {fold: cells[fold] for fold in untrained})
+        cells = {fold: parts_of(dataset, split, fold, run) for fold in untrained}
+        known = require_unseen_folds(options.source, folder, cells)
+        few = {fold: why for fold in untrained if (why := _too_few(run, cells[fold]))}
     missing = [fold for fold in folds if to_score(fold_folder(folder, fold))]
     if missing:
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
@@ -88,12 +97,12 @@ def cross_validate(
         words = f"a fold is one of {count} parts of the cells, and tests the net that is trained on the others; "
         words += "a view is a picture of one cell, turned and shifted"
         lines = [line for fold in missing for line in class_lines(dataset, split, fold, run)]
-        for fold in missing if options.source and run.select != "paper" else ():
-            few = too_few_trained(len(cells[fold]["train"]))
-            if run.select == "inner":
-                few = too_few(*(sum(cell.label == label for cell in cells[fold]["inner"]) for label in (1, 0)))
-            if few:  # its training would be in vain
-                lines.append(f"!! fold {fold}: {few}. The source will be kept: label more cells first !!")
+        # the training of such a fold is in vain
+        lines += [
+            f"!! fold {fold}: {why}. The source will be kept: label more cells first !!" for fold, why in few.items()
+        ]
+        lines += [known] if known else []
+        lines.append(line_of_test_cells(dataset, [cell for fold in folds for cell in split.folds[fold]]))
         for line in [*dict.fromkeys(lines), *split_lines(dataset, split), *view_changes(run), words, plan]:
             say(line)
     # once a run and not once a fold: baselines are compared under all folds
@@ -105,6 +114,37 @@ def cross_validate(
         say(f"-- fold {fold} of {len(split.folds)}: {fold_folder(folder, fold)}")
         one_fold(fold_folder(folder, fold), ready, fold, options, say)
     return folder
+
+
+def require_adaptable(options: CrossValidateOptions, run: RunRecord, dataset: Dataset, split: SplitRecord) -> None:
+    """Refuse, before the run's folder is made, a source of other classes, and cells too few for any of the folds."""
+    require_same_outputs(options.source, run)
+    folds = [fold for fold in range(len(split.folds)) if options.folds is None or fold in options.folds]
+    few = [_too_few(run, parts_of(dataset, split, fold, run)) for fold in folds]
+    compared = options.source.run.border == run.border  # else the adapted weights are kept, of however few cells
+    if few and all(few) and compared and not options.adapt_few:
+        raise UserError(dataset.root, "cells enough to adapt a net", f"not enough: {few[0]}", LABEL_MORE)
+
+
+def _too_few(run: RunRecord, parts: Mapping[str, Sequence[Cell]]) -> str:
+    """Why a fold with these cells would keep its source whatever it learns; "" if it may be adapted."""
+    if run.select == "inner":
+        return too_few(*(sum(cell.label == label for cell in parts["inner"]) for label in (1, 0)))
+    return too_few_trained(len(parts["train"])) if run.select == "last" else ""
+
+
+def line_of_test_cells(dataset: Dataset, ids: Sequence[str]) -> str:
+    """How many cells test the nets, and whether they are too few for an interval, without which nothing is shown."""
+    cells = [cell for cell in map(dataset.by_id().get, ids) if cell.label < 2]
+    abnormal = sum(cell.label for cell in cells)
+    images = len({cell.image for cell in cells})
+    line = f"test cells: {len(cells)}, {abnormal} of them abnormal, from {images} image{'s' * (images != 1)}"
+    known = all(cell.group is not None for cell in cells)
+    units = [{cell.group if known else cell.id for cell in cells if cell.label == label} for label in (0, 1)]
+    if min(map(len, units)) >= FEWEST:
+        return line
+    of = f"of {FEWEST} groups each (an image is one, unless you named groups)" if known else f"{FEWEST} of each"
+    return f"!! {line}: too few to judge the result, which takes normal and abnormal cells {of} !!"
 
 
 def one_fold(

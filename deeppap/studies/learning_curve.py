@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -118,7 +117,10 @@ def plan_curve(request: Request, options: CurveOptions) -> tuple[Path, list[Poin
     """The run folder of a curve, and its points, the quick ones first: smaller parts before larger ones."""
     suffix = f"-curve-from-{options.source.name}"
     # one split for all points: every net is tested on the same fold
-    require = partial(require_same_outputs, options.source)
+
+    def require(wanted: RunRecord, *_: object) -> None:
+        require_same_outputs(options.source, wanted)
+
     home, dataset, split, run = prepare_run(request, options.name, suffix=suffix, require=require)
     train = train_test_cells(dataset, split, options.fold)[0]
     points = []

@@ -13,9 +13,11 @@ from data_prep.image_hashes import (
     IMAGES,
     fold_images,
     image_rows,
+    known_images,
     pixel_sha256,
     read_images,
     require_held_out,
+    some_of,
     unfit_images,
 )
 from data_prep.pixel_size import same_pixel
@@ -145,15 +147,23 @@ def require_same_outputs(source: SourceNet, run: RunRecord) -> None:
         raise FieldError("source", f"a net of the classes {ours}", f"one of {theirs}", do)
 
 
-def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> None:
-    """Refuse, before a fold is built, a source that has learned from a test or inner cell; `folds` has their parts."""
+def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[str, list[Cell]]]) -> str:
+    """Refuse, before a fold is built, a source that has learned from a test or inner cell; `folds` has their parts.
+
+    Returns a line about images that it has learned from and that are training images here; "" if there are none.
+    """
     # by the pixels: the same image may have another name, format or folder there
-    if not source.seen & read_images(run / IMAGES):
-        return
+    seen = known_images(run, source.seen)
+    if not seen:
+        return ""
     images = {cell.image for parts in folds.values() for cells in parts.values() for cell in cells}
     known = {path: pixel_sha256(read_image(path)) for path in images}
     for fold, parts in folds.items():
         require_held_out(image_rows(parts, known), fold_folder(run, fold), source.seen, source.fold)
+    number = f"{len(seen)} of the {len(read_images(run / IMAGES))} images of this set"
+    return (
+        f"!! {source.fold} has learned from {number} already: {some_of(seen.values())}. None of them tests it here !!"
+    )
 
 
 def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, say: Callable[[str], None]) -> None:

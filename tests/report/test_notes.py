@@ -17,7 +17,7 @@ from deeppap.records import (
 )
 from deeppap.records.structs import CAVEAT
 from deeppap.report.facts import what_was_run
-from deeppap.report.headline import headline
+from deeppap.report.headline import gain_verdict, headline
 from deeppap.report.notes import AS_IN_THE_PAPER, BY_HAND, UNFINISHED, run_notes
 from deeppap.report.runs import BY_CELL, BY_GROUP, named
 from deeppap.report.tables import all_tables
@@ -220,3 +220,20 @@ def test_an_external_set_says_at_what_size_of_pixel(run, resampled, training, pi
 @pytest.mark.parametrize("note", [BY_CELL, BY_GROUP])
 def test_the_note_of_intervals_explains_all_that_stands_in_place_of_one(note):
     assert "'-'" in note and f"'{TOO_FEW}': " in note and f"fewer than {FEWEST}" in note
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (None, "cannot tell"),
+        ((0.0, TOO_FEW), "cannot tell"),
+        ((0.05, (0.01, 0.09)), "gained on these cells: AUC +0.050, 95 % +0.010 to +0.090"),
+        ((-0.05, (-0.09, -0.01)), "lost on these cells: AUC -0.050"),
+        ((0.01, (-0.02, 0.05)), "do not show that adapting gained: AUC +0.010, 95 % -0.020 to +0.050"),
+        ((0.0, None), "do not show that adapting gained: AUC +0.000"),
+    ],
+)
+def test_the_verdict_on_an_adapted_net_names_what_adapting_gained(run, gain, said):
+    (own,) = named([load_run(run)])
+    verdict = gain_verdict(own, gain)
+    assert verdict.startswith(headline(own).verdict) and said in verdict

@@ -1,6 +1,7 @@
 """All folds down all the arrows, by the tool: what it leaves, that it goes on, and what it refuses."""
 
 import csv
+import dataclasses
 import json
 
 import cv2
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from data_prep.cells import Cell, Dataset
 from deeppap.records import FoldRecord, RunRecord, ScoreRecord
+from deeppap.stats.intervals import TOO_FEW, interval
+from deeppap.studies.cross_validate import line_of_test_cells
 from deeppap.training.caffe_log import parse
 from tests.support.checkout import make_checkout, run_tool
 
@@ -118,3 +122,18 @@ def test_a_second_training_of_a_fold_on_a_worker_gives_the_same_bytes(cross_vali
     assert logs[0].train and logs[0] == logs[1]
     assert FoldRecord.read(fold) == FoldRecord.read(run / "fold1")  # with the checksums of both LMDBs
     assert not list(run.glob(".driver-*"))
+
+
+@pytest.mark.parametrize(
+    ("images", "grouped", "few"), [(5, True, False), (4, True, True), (1, True, True), (1, False, False)]
+)
+def test_whether_the_test_cells_can_judge_a_net_is_said_before_training(tmp_path, images, grouped, few):
+    """Five groups with cells of each label, as the report's intervals need."""
+    names = [f"{k // 2 % images}" for k in range(10)]
+    cells = [Cell(f"{k}", tmp_path / name, k % 2, "", (0, 0), name) for k, name in enumerate(names)]
+    cells = cells if grouped else [dataclasses.replace(cell, group=None) for cell in cells]
+    line = line_of_test_cells(Dataset("mine", tmp_path, tuple(cells)), [cell.id for cell in cells])
+    assert f"test cells: 10, 5 of them abnormal, from {images} image" in line
+    assert line.startswith("!!") is few
+    labels, groups = [cell.label for cell in cells], [cell.group for cell in cells] if grouped else None
+    assert (interval(labels, np.linspace(0, 1, 10), "auc", groups) == TOO_FEW) is few

@@ -205,7 +205,8 @@ def test_a_net_of_own_classes_is_adapted_and_judged_by_p_abnormal(scored, other_
     judged = {}
     monkeypatch.setattr(blend, "chosen", lambda labels, found: judged.update(found, labels=labels) or 0.5)
     source = open_source(scored[0].folder)
-    options = CrossValidateOptions(source=source, folds=[0], device=Device(without_gpu=True), keep=True, name="adapted")
+    device = Device(without_gpu=True)
+    options = CrossValidateOptions(source=source, folds=[0], device=device, keep=True, name="adapted", adapt_few=True)
     request = Request(data=(str(other_cells),), profile="smallest", select="inner")
     fold = cross_validate(request, options, lambda _: None) / "fold0"  # without `classes`: they are the source's
     run, record = RunRecord.read(fold.parent), ModelRecord.read(fold)

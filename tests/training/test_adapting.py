@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from data_prep.dataset import open_dataset
 from data_prep.image_hashes import (
     FOLD_IMAGES,
     IMAGES,
@@ -35,10 +36,10 @@ from deeppap.report.tables.scores import thresholds_for_use
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
-from deeppap.training import blend
+from deeppap.training import blend, snapshots
 from deeppap.training.caffe_log import parse
 from deeppap.training.snapshots import kept_because
-from deeppap.training.source import fitted_to, open_source, require_same_pixels
+from deeppap.training.source import fitted_to, open_source, require_same_pixels, require_unseen_folds
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
@@ -271,6 +272,25 @@ def test_what_no_fold_could_be_trained_from_is_told_before_one_is_built(trained_
     assert not list(tmp_path.glob("runs/*/fold*/*")) and not list(tmp_path.glob("runs/*7class*"))
 
 
+@pytest.mark.parametrize("part", [{"test"}, {"train"}])
+def test_images_that_the_source_has_learned_from_are_told_where_they_only_train(
+    adapted_fold, trained_fold, other_phantom, part
+):
+    cells = open_dataset(other_phantom).by_id()
+    parts = {"train": [], "inner": [], "test": []}
+    for cell, of, _ in fold_images(adapted_fold):
+        parts[of].append(cells[cell])
+    known = [value for cell, of, value in fold_images(adapted_fold) if of in part][:2]
+    source = dataclasses.replace(open_source(trained_fold), seen=frozenset(known))
+    if part == {"test"}:
+        with pytest.raises(UserError, match=r"2 image\(s\) of this set"):
+            require_unseen_folds(source, adapted_fold.parent, {0: parts})
+    else:
+        line = require_unseen_folds(source, adapted_fold.parent, {0: parts})
+        assert f"2 of the {len(cells)} images" in line
+        assert not require_unseen_folds(dataclasses.replace(source, seen=frozenset()), adapted_fold.parent, {0: parts})
+
+
 def test_what_is_no_source_is_named(adapted_fold, trained_fold, source_weights, copy_of, tmp_path):
     _, fold = copy_of(adapted_fold, "model.json", "train.log", "snapshots", SOURCE_IMAGES)
     assert "expected a trained fold" in refusal_of(source_weights)
@@ -298,7 +318,19 @@ def refusal_of(given):
     return str(caught.value)
 
 
-def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_fold, quick_reports):
+@pytest.mark.parametrize("tool", ["train", "cross_validate"])
+def test_cells_too_few_to_adapt_a_net_are_refused_before_training(
+    checkout, other_phantom, trained_fold, quick_reports, tool
+):
+    words = ["--data", other_phantom, "--profile", "smallest", "--run", "few", "--gpu", "none", "--protocol", "field"]
+    done = run_tool(checkout, tool, "--from", trained_fold, *words, status=2)
+    assert re.search(r"found not enough: \d+ training cells .* takes 80\. Nothing was trained", done.stderr)
+    assert done.stderr.count("\n") == 1 and "label-adapt-screen.md" in done.stderr
+    assert not (checkout / "runs/few").exists()
+
+
+def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_fold, quick_reports, monkeypatch):
+    monkeypatch.setattr(snapshots, "FEWEST_TRAINED", 10)
     words = ["--data", other_phantom, "--profile", "smallest", "--run", "at-once", "--gpu", "none", "--workers", 1]
     done = run_tool(checkout, "train", "--from", trained_fold, *words)
     fold = checkout / "runs/at-once/fold0"
@@ -312,13 +344,14 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert {one.by for one in TrainedModel.open(fold).thresholds} == {"test"}
     # the tool, the page of the training and whoever opens the net say which weights were kept, in the same words
     blend = ModelRecord.read(fold).blend
-    assert ("label more cells" in done.stdout.splitlines()[-1]) is (blend.share == 0)
-    # said before the training, not after it
-    assert ("The source will be kept" in done.stdout.partition("-- fold")[0]) is (not blend.share)
+    assert blend.share == 0.5
     line = kept_because(blend)
     assert line in done.stdout and line[1:] in unescape((fold / "learning.html").read_text())
-    # so few cells adapt no net; of one that was adapted, what that gained is said
-    change(ModelRecord, fold, blend=replace(blend, share=0.75))
+    # what so few test cells can show is said before the training, and again at its end
+    cells = [cell for cell, part, _ in fold_images(fold) if part == "test"]
+    assert f"test cells: {len(cells)}, " in done.stdout.partition("-- fold")[0]
+    assert done.stdout.splitlines()[-2].startswith("verdict: ")
+    # the same command again says what adapting gained
     again = run_tool(checkout, "train", "--from", trained_fold, *words).stdout
     assert "at-once: gain over at-once-before" in again
     report, screening, _ = again.splitlines()[-1].removeprefix("Next: ").split(", ")
@@ -333,7 +366,12 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert [row[1] for row in rows[-3:]] == ["the paper", "sensitivity 95 %", "sensitivity 99 %"]
     assert {row[0].split(",")[0] for row in rows[-3:]} == {"at-once"}
     assert all("abnormal test cells, uncertain" in row[-1] for row in rows[-2:])
-    assert TrainedModel.open(fold).not_adapted in (line, None)
+    assert TrainedModel.open(fold).not_adapted is None
+    # a net that kept its source is told so
+    change(ModelRecord, fold, blend=replace(blend, share=0.0))
+    again = run_tool(checkout, "train", "--from", trained_fold, *words).stdout
+    assert "not adapted" in again and "label more cells" in again.splitlines()[-1]
+    assert TrainedModel.open(fold).not_adapted
     done = run_tool(checkout, "train", "--net", fold, "--from", trained_fold, *words, status=2)
     assert "--data" in done.stderr and "--net" in done.stderr
 
