@@ -7,6 +7,7 @@ from pathlib import Path
 import _venv  # noqa: F401
 
 from deeppap.cli.options import (
+    add_crops_option,
     add_device_options,
     add_engine_options,
     add_nets_option,
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument(
         "--views", type=int, default=CLASSIFY_VIEWS, help="views of each cell (turned and shifted), 1 to 100"
     )
+    add_crops_option(parser)
     add_threshold_option(parser)
     parser.add_argument("--heatmap", type=Path, metavar="FILE", help="PNG: how much each pixel adds to the score")
     add_device_options(parser)
@@ -96,7 +98,7 @@ def main() -> None:
             to_stderr(
                 f"!! {model.folder} states no pixel size: the images are scored as they are, whatever --mpp says !!"
             )
-    scores = score_given(models, device, cells, choice, to_stderr, limit)
+    scores = score_given(models, device, cells, choice, to_stderr, limit, args.crops)
     if args.threshold:
         to_stderr(said)
     if args.out:

@@ -130,6 +130,11 @@ def add_count_options(parser: ToolParser) -> None:
     parser.add_argument(
         "--views", type=int, help="views of each cell (turned and shifted), 1 to 100 (default: the profile's)"
     )
+    add_crops_option(parser)
+
+
+def add_crops_option(parser: ToolParser) -> None:
+    """How many crops of a view are averaged."""
     parser.add_argument("--crops", type=int, help="crops (cut-outs) of each view, 1 to 10 (default: the profile's)")
 
 

@@ -149,15 +149,17 @@ def score_given(
     choice: ViewChoice,
     say: Callable[[str], None],
     threshold: float = THRESHOLD,
+    crops: int | None = None,
 ) -> Iterator[CellScore]:
     """Score the cells with every net side by side and average the scores, in the cells' order.
 
-    A score of `threshold` or more is called abnormal.
+    A score of `threshold` or more is called abnormal. Of each view `crops` are scored, by default as many as the net's
+    profile says.
     """
     of_nets = []
     for model in models:
         engine = model.engine(device)
-        ready = engine.view_input(model.mean, model.crops())
+        ready = engine.view_input(model.mean, model.crops(crops))
         known = model.ood_reference(say)
         # generators: the nets advance cell by cell, so no net's scores are held for a whole list
         of_nets.append(score_cells(ready, with_pixels(cells, choice), model.outputs, known))

@@ -48,11 +48,13 @@ def test_a_tiff_that_states_another_pixel_size_is_told(model, tmp_path, capsys):
         assert ("0.5 um a pixel" in capsys.readouterr().err) == (stated == 0.5)
 
 
-def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout):
+@pytest.mark.parametrize("crops", [None, 1])
+def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout, crops):
     cell = dataset.cells[3]
     x, y = (round(value, 2) for value in cell.centre)
-    (own,) = model.score(cell.image, [(x, y)], views=2)
-    words = (cell.image, "--centre", f"{x},{y}", "--views", "2", "--net", trained_fold, "--gpu", "none")
+    (own,) = model.score(cell.image, [(x, y)], views=2, crops=crops)
+    words = [cell.image, "--centre", f"{x},{y}", "--views", "2", "--net", trained_fold, "--gpu", "none"]
+    words += ["--crops", crops] if crops else []
     row = run_tool(checkout, "classify", *words).stdout.splitlines()[1].split(",")
     assert row[3:5] == [f"{own.score:.6f}", f"{own.spread:.6f}"]
 
