@@ -80,8 +80,8 @@ def main() -> None:
         print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
     if len(models) == 1 and args.mpp is None:  # one net can be adapted, to cells whose pixel size is known
-        words = f"{data_words([args.manifest])} --from {quoted(models[0].folder)} --profile quick --protocol field"
-        print(f"Next: tools/learning_curve.py {words}, to see what adapting gains")
+        words = f"--from {quoted(models[0].folder)} {data_words([args.manifest])}"
+        print(f"Next: tools/train.py {words}, which adapts the net to such cells")
     else:
         print(f"Next: {next_screening(args)}")
 

@@ -57,6 +57,7 @@ def compare_screens(before: Path, after: Path) -> list[str]:
         *([f"scored in {words[0]} before, and in {words[1]} after"] if words[0] != words[1] else []),
         *(f"{_move_words(*kind)}: {moves[kind]:,}" for kind in kinds),
         f"median change of the score, P(abnormal): {np.median(now - was):+.3f}; up or down: {np.median(change):.3f}",
+        "more or fewer cells called abnormal are no improvement by themselves: only labels tell (tools/validate.py)",
     ]
     most = np.argsort(-change, kind="stable")[:SHOWN]
     pictures = {**_pictures(before), **_pictures(after)}

@@ -170,7 +170,8 @@ def test_validate_marks_and_counts(checkout, evaluated_fold, two_cells, rng, qui
     words = ("--net", evaluated_fold, "--views", "2", "--crops", "1", "--gpu", "none", "--run", "noise")
     said = run_tool(checkout, "validate", manifest, *words).stdout
     assert "2 of 2 cells (100.0 %)" in said
-    assert "--profile quick --protocol field" in said.splitlines()[-1]
+    net = evaluated_fold.relative_to(checkout)
+    assert f"tools/train.py --from {net} --data {manifest}" in said.splitlines()[-1]
     assert marks((checkout / "runs/noise/fold0/ood.csv").read_text()) == ["yes", "yes"]
     assert RunRecord.read(checkout / "runs/noise").external.out_of_distribution == 2
 

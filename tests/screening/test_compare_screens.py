@@ -100,7 +100,7 @@ def test_cells_that_are_neither_are_not_counted_as_normal(tmp_path):
     normal, abnormal, junk = ("normal", "NILM"), ("abnormal", "HSIL"), ("neither", "junk")
     before = screened(tmp_path / "a", BEFORE, named=[normal, abnormal, junk, abnormal])
     after = screened(tmp_path / "b", AFTER, named=[junk, abnormal, abnormal, junk])
-    counts = dict(line.rsplit(": ", 1) for line in compare_screens(before, after)[2:-1])
+    counts = dict(line.rsplit(": ", 1) for line in compare_screens(before, after)[2:-2])
     wanted = {"normal before and after": "0", "abnormal before and after": "1"}
     wanted |= {"normal before, abnormal after": "0", "abnormal before, normal after": "0"}
     wanted |= {"abnormal before, neither after": "1", "neither before, abnormal after": "1"}
