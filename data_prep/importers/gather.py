@@ -38,8 +38,8 @@ class Gathered:
     left_out: dict[str, list[str]] = field(default_factory=dict)  # reason -> where
     names: dict[Path, str] = field(default_factory=dict)  # of the images, as the data set will call them
     warnings: list[str] = field(default_factory=list)
-    in_two_sources: int = 0  # pairs of labels of one cell, of two sources, and how many of them name two classes
-    of_two_classes: int = 0
+    in_two_sources: int = 0  # pairs of labels of one cell, of two sources
+    of_two_labels: int = 0  # those of them that contradict each other: normal, abnormal or neither
 
     def leave_out(self, why: str, where: str) -> None:
         """Note an object that does not become a cell."""

@@ -64,7 +64,7 @@ def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
         _settle(_of_one_source(cells), found, dropped, people)
         pairs = list(_of_two_sources([one for one in cells if id(one) not in dropped]))
         found.in_two_sources += len(pairs)
-        found.of_two_classes += sum(first.known.name != second.known.name for first, second in pairs)
+        found.of_two_labels += sum(first.known.label != second.known.label for first, second in pairs)
         _settle(pairs, found, dropped, people)
     for (one, other), classes in people.items():
         alike = sum(a == b for a, b in classes)

@@ -149,8 +149,10 @@ def summary(found: Gathered, out: Path) -> list[str]:
     sizes = sorted({f"{one.pixel_um:g} um" if one.pixel_um else "not stated" for one in found.cells})
     lines.append(f"pixel size: {' and '.join(sizes)}")
     if found.in_two_sources:
-        classes = f"{found.of_two_classes:,} of them of another class, where the later label counts"
-        lines.append(f"taken as a cell that another source has: {found.in_two_sources:,}, {classes}")
+        against = (
+            f"{found.of_two_labels:,} of them contradict its label (normal, abnormal, neither): the later one counts"
+        )
+        lines.append(f"taken as a cell that another source has: {found.in_two_sources:,}, {against}")
     for why, where in found.left_out.items():
         more = f"; ... all in {out / SUMMARY}" if len(where) > NAMED else ""
         lines.append(f"left out: {len(where):,} {why}: {'; '.join(where[:NAMED])}{more}")

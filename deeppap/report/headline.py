@@ -40,7 +40,7 @@ def gain_verdict(adapted: Run, found: tuple[float, Interval] | None) -> str:
     """The verdict on an adapted run, and whether its cells show that adapting gained; `found` is the gain in AUC."""
     verdict = headline(adapted).verdict
     if found is None or found[1] == TOO_FEW:
-        return f"{verdict} These cells cannot tell whether adapting gained either."
+        return f"{verdict} These cells cannot tell whether adapting gained either: label cells of more images."
     value, limits = found
     between = f"AUC {value:+.3f}" + (f", 95 % {limits[0]:+.3f} to {limits[1]:+.3f}" if limits else "")
     if limits and limits[0] > 0:

@@ -62,11 +62,11 @@ def test_a_nucleus_that_two_sources_have_is_one_cell(tmp_path, away, mpp, merged
     found = gather([outlines, marks], [tmp_path / "a"], mpp=mpp)
     assert len(found.cells) == 2 * len(points) - merged
     assert found.in_two_sources == merged
-    of_another_class = sum(files.kind_of(k) != "NILM" for k in range(len(points)))
-    assert found.of_two_classes == (of_another_class if merged else 0)
+    against = sum(files.kind_of(k) != "NILM" for k in range(len(points)))
+    assert found.of_two_labels == (against if merged else 0)
     if merged:
         assert {one.known.name for one in found.cells} == {"NILM"}
-        assert [line for line in summary(found, tmp_path) if f"{merged}, {of_another_class} of them of another" in line]
+        assert [line for line in summary(found, tmp_path) if f"{merged}, {against} of them" in line]
 
 
 def test_near_nuclei_of_one_source_stay_two_and_a_mark_between_them_is_of_the_nearer(tmp_path):
