@@ -121,7 +121,7 @@ def add_threshold_option(parser: ToolParser) -> None:
         type=threshold,
         metavar="T",
         help="call a cell abnormal from this score on: a number, or sens95 or sens99, the net's own threshold for a "
-        "sensitivity of 95 or 99 %% on cells held back from training (default: 0.5, the paper's)",
+        "sensitivity of 95 or 99 %% on its test or inner cells (default: 0.5, the paper's)",
     )
 
 

@@ -26,7 +26,7 @@ from deeppap.report.tables.by_set import by_set
 from deeppap.report.tables.comparison import baselines
 from deeppap.report.tables.performance import table3, table5
 from deeppap.scoring.results import FoldResult, RunResult
-from deeppap.scoring.thresholds import text
+from deeppap.scoring.thresholds import has_enough, text
 from deeppap.stats.metrics import METRICS, binary_metrics
 from deeppap.training.snapshots import kept_because
 
@@ -74,7 +74,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         ),
         selection=SELECTIONS[model.select],
         made=made(fold.made[0]),
-        thresholds=[(name_of[one.sensitivity], text(one)) for one in fold.made[0].thresholds or ()],
+        thresholds=[(name_of[one.sensitivity], text(one)) for one in fold.made[0].thresholds or () if has_enough(one)],
         command=printable(shlex.join([f"tools/{Path(tool).name}", *words])),
         metrics=_table(table.columns, rows),
         each_set=each_set and _table(each_set.columns[1:], [row[1:] for row in each_set.text_rows()]),

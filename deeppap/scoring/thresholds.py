@@ -5,6 +5,7 @@ Inner cells choose the threshold where a run has any. Where the last snapshot is
 do: they have chosen nothing else, but they cannot say what the threshold is worth.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from decimal import ROUND_FLOOR, Context
 from statistics import mean
@@ -95,9 +96,9 @@ def add_thresholds(model: "TrainedModel", device: Device, say: Callable[[str], N
         found = choose(np.array([score.cell.label for score in inner]), values, tested[test.labels == 1])
     write_record(path.with_suffix(".json"), msgspec.structs.replace(record, thresholds=found))
     for name, one in zip(SENSITIVITIES, found, strict=False):  # none is found without both labels
-        say(f"{name}: {text(one)}")
+        say(f"{name}: {text(one)}" if has_enough(one) else f"no {name}: {few_text(one)}")
     if not found:
-        say("no threshold for use: the cells held back are all normal, or all abnormal")
+        say("no threshold for use: these cells are all normal, or all abnormal")
 
 
 def _score_inner(
@@ -114,7 +115,14 @@ def _score_inner(
 
 
 def of_nets(models: Sequence["TrainedModel"]) -> tuple[ThresholdRecord, ...]:
-    """The thresholds of nets whose scores are averaged, the means of theirs; none if a net has none."""
+    """The thresholds of nets whose scores are averaged, the means of theirs; none if a net has none.
+
+    One that too few abnormal cells chose is left out.
+    """
+    return tuple(filter(has_enough, _means(models)))
+
+
+def _means(models: Sequence["TrainedModel"]) -> tuple[ThresholdRecord, ...]:
     each = [model.thresholds for model in models]
     return tuple(map(_mean, zip(*each, strict=True))) if all(each) else ()
 
@@ -132,11 +140,12 @@ def short(threshold: float) -> str:
 
 
 def text(one: ThresholdRecord, nets: int = 1) -> str:
-    """A threshold in a line: which cells it calls abnormal, and whether too few cells chose it."""
+    """A threshold in a line: whether it is doubted, and which cells it calls abnormal."""
     # the highest one that reaches the sensitivity: equal scores may add a cell
     called = needed(one.sensitivity, one.abnormal)
     alarms = round((1 - one.specificity) * one.normal)
-    found = f"threshold {short(one.threshold)}"
+    doubt = doubt_of(one)
+    found = f"threshold {short(one.threshold)}" + (f" ({doubt})" if doubt else "")
     found += f", the mean of {nets} nets; that of the fewest cells" if nets > 1 else ""
     found += f" calls at least {called} of {one.abnormal} abnormal {one.by} cells abnormal"
     found += f", {alarms} of {one.normal} normal ones"
@@ -145,8 +154,7 @@ def text(one: ThresholdRecord, nets: int = 1) -> str:
         found += f"; sensitivity on test cells {100 * right / of:.0f} % ({right} of {of})"
     if one.threshold > THRESHOLD:
         found += f". It is above {THRESHOLD:g}, since enough abnormal {one.by} cells score higher than {THRESHOLD:g}"
-    doubt = doubt_of(one)
-    return f"{found}. It is {doubt}" if doubt else found
+    return found
 
 
 def doubt_of(one: ThresholdRecord) -> str:
@@ -154,6 +162,21 @@ def doubt_of(one: ThresholdRecord) -> str:
     if one.specificity == 0:
         return f"of no use: every normal {one.by} cell is called abnormal"
     return f"uncertain: too few abnormal {one.by} cells" if is_uncertain(one) else ""
+
+
+def has_enough(one: ThresholdRecord) -> bool:
+    """Whether enough abnormal cells chose it to speak of its sensitivity at all: 20 for 95 %, 100 for 99 %."""
+    return one.abnormal >= least_abnormal(one.sensitivity)
+
+
+def least_abnormal(sensitivity: float) -> int:
+    """The fewest abnormal cells that choose a threshold; of fewer, the lowest score of all would be it."""
+    return math.ceil(1 / (1 - sensitivity) - 1e-9)
+
+
+def few_text(one: ThresholdRecord) -> str:
+    """Why a threshold is not offered."""
+    return f"{one.abnormal} abnormal {one.by} cell(s) are too few, {least_abnormal(one.sensitivity)} are needed"
 
 
 def is_uncertain(one: ThresholdRecord) -> bool:
@@ -172,7 +195,7 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         return THRESHOLD, f"threshold {THRESHOLD:g}, the paper's"
     if asked not in SENSITIVITIES:
         return float(asked), f"threshold {asked:g}, as given"
-    found = _named(models, asked)
+    found = _named(_means(models), asked)
     if found is None:
         model = next((model for model in models if not model.thresholds), models[0])
         if model.run.select == "paper":
@@ -187,7 +210,11 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         do = f"Run tools/evaluate.py --net {model.folder} {own}, or give a number."
         if (model.folder.parent / SUMS).exists():  # a release has no inner cells to score
             do = "Give a number."
-        raise UserError(model.folder, "scores of held-back cells of both labels, to choose a threshold by", "none", do)
+        raise UserError(model.folder, "scores of test or inner cells of both labels, which choose it", "none", do)
+    if not has_enough(found):
+        expected = f"a net of which {least_abnormal(found.sensitivity)} or more abnormal cells chose {asked}"
+        do = "Give a number, such as 0.5, or train with more labelled cells."
+        raise FieldError("threshold", expected, f"{found.abnormal} abnormal {found.by} cell(s)", do)
     made = models[0].test_record
     held_back = "Inner cells were held back from training. " if found.by == "inner" else ""
     counts = f"{made.views} views (pictures of a cell) x {made.crops} crops (cut-outs of a view)"
@@ -196,10 +223,10 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
 
 def doubt_of_threshold(models: Sequence["TrainedModel"], asked: str | float | None) -> str:
     """As `doubt_of`, of the threshold that a user asks for; "" of a number or of the paper's."""
-    found = _named(models, asked)
+    found = _named(of_nets(models), asked)
     return doubt_of(found) if found else ""
 
 
-def _named(models: Sequence["TrainedModel"], asked: str | float | None) -> ThresholdRecord | None:
-    """The nets' own threshold of that name; None if they have none."""
-    return next((one for one in of_nets(models) if one.sensitivity == SENSITIVITIES.get(asked)), None)
+def _named(thresholds: Sequence[ThresholdRecord], asked: str | float | None) -> ThresholdRecord | None:
+    """The threshold of that name; None if there is none."""
+    return next((one for one in thresholds if one.sensitivity == SENSITIVITIES.get(asked)), None)

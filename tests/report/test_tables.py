@@ -313,15 +313,18 @@ def test_each_fold_is_judged_at_the_threshold_of_its_own_inner_cells(runs, table
 def test_a_threshold_that_the_test_cells_chose_is_shown_without_intervals(runs):
     run = runs["cell"]
     fold = run.folds[0]
-    few = (int((fold.labels == 1).sum()), int((fold.labels == 0).sum()))
-    facts = {"sensitivity": 0.95, "specificity": 0.5, "abnormal": few[0], "normal": few[1], "by": "test"}
-    made = changed(fold.made[0], thresholds=(ThresholdRecord(threshold=0.2, **facts),))
-    one = replace(run, folds=(replace(fold, made=fold.made | {0: made}),))
-    paper, chosen = tables_of(one)["thresholds_for_use"].rows
+
+    def chosen_by(abnormal):
+        facts = {"sensitivity": 0.95, "specificity": 0.5, "abnormal": abnormal, "normal": 9, "by": "test"}
+        made = changed(fold.made[0], thresholds=(ThresholdRecord(threshold=0.2, **facts),))
+        return tables_of(replace(run, folds=(replace(fold, made=fold.made | {0: made}),)))
+
+    assert "thresholds_for_use" not in chosen_by(19)
+    paper, chosen = chosen_by(20)["thresholds_for_use"].rows
     sens = 100 * (fold.scores >= 0.2)[fold.labels == 1].mean()
     assert (chosen[2], chosen[3]) == ("0.2", f"{sens:.1f}")
     assert "(" in paper[3] and "(" not in chosen[3] + chosen[4]
-    assert chosen[-1] == f"{few[0]} abnormal test cells, uncertain" and paper[-1] is None
+    assert chosen[-1] == "20 abnormal test cells, uncertain" and paper[-1] is None
 
 
 def test_views_and_angles_are_those_of_the_view_scores(runs, tables):

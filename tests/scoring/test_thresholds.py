@@ -40,7 +40,7 @@ def test_the_threshold_reaches_the_sensitivity_and_no_more():
 
 
 def test_an_over_confident_net_has_a_threshold_below_one_millionth():
-    found = chosen([(1, 5.1234567e-7), *((0, value) for value in (1e-9, 2e-9, 3e-9, 1e-3))])
+    found = chosen([*[(1, 5.1234567e-7)] * 100, *((0, value) for value in (1e-9, 2e-9, 3e-9, 1e-3))])
     assert [(one.threshold, one.specificity) for one in found] == [(5.12345e-7, 0.75)] * 2
     (mean, _) = of_nets([net(*found), net(*found)])
     assert mean.threshold == 5.12345e-7
@@ -111,6 +111,17 @@ def test_only_a_threshold_of_the_nets_own_is_doubted(abnormal, specificity, said
     nets = [net(record(0.95, abnormal=abnormal, specificity=specificity))]
     assert doubt_of_threshold(nets, "sens95").partition(":")[0] == said
     assert [doubt_of_threshold(nets, asked) for asked in (None, 0.3, "sens99")] == ["", "", ""]
+
+
+@pytest.mark.parametrize(("asked", "sensitivity", "least"), [("sens95", 0.95, 20), ("sens99", 0.99, 100)])
+def test_a_threshold_of_too_few_abnormal_cells_is_refused(asked, sensitivity, least):
+    """Of fewer, the lowest score would be the threshold."""
+    enough, few = (net(record(sensitivity, abnormal=count)) for count in (least, least - 1))
+    assert require_threshold([enough], asked)[0] == 0.3 and len(of_nets([enough])) == 1
+    for nets in ([few], [enough, few]):
+        assert of_nets(nets) == ()
+        with pytest.raises(FieldError, match=f"threshold: .*{least} or more .*{asked}, found {least - 1} .*number"):
+            require_threshold(nets, asked)
 
 
 @pytest.mark.parametrize(("select", "error"), [("paper", FieldError), ("inner", UserError)])

@@ -361,11 +361,8 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     assert shlex.split(screening)[1:] == ["tools/screen.py", "IMAGES", *options]
     before, after = (load_run(fold.parent.with_name(name)) for name in ("at-once-before", "at-once"))
     assert before.ids == after.ids and before.record.external
-    # of the adapted net too, whose test cells chose them
-    rows = thresholds_for_use(named([before, after])).rows
-    assert [row[1] for row in rows[-3:]] == ["the paper", "sensitivity 95 %", "sensitivity 99 %"]
-    assert {row[0].split(",")[0] for row in rows[-3:]} == {"at-once"}
-    assert all("abnormal test cells, uncertain" in row[-1] for row in rows[-2:])
+    # so few test cells choose no threshold
+    assert "no sens95: " in done.stdout and thresholds_for_use(named([before, after])) is None
     assert TrainedModel.open(fold).not_adapted is None
     # a net that kept its source is told so
     change(ModelRecord, fold, blend=replace(blend, share=0.0))

@@ -10,7 +10,7 @@ from deeppap.records import ThresholdRecord
 from deeppap.report.paper import paper
 from deeppap.report.runs import Run, fold_scores, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, with_interval
-from deeppap.scoring.thresholds import is_uncertain, short
+from deeppap.scoring.thresholds import has_enough, is_uncertain, short
 from deeppap.stats.calibration import calibration_intervals, calibration_summary
 from deeppap.stats.intervals import interval
 from deeppap.stats.metrics import binary_metrics, percent
@@ -47,17 +47,17 @@ def _operating_point(run: Run) -> tuple[Rows, dict[str, Any]] | None:
 
 
 def thresholds_for_use(runs: Sequence[Run]) -> Table | None:
-    """Sens and Spec at 0.5 and at the thresholds that cells held back from training chose; None if no run has any."""
+    """Sens and Spec at 0.5 and at the thresholds that test or inner cells chose; None if no run has any."""
     columns = ["run", "chosen for", "threshold", "Sens (%)", "Spec (%)", "missed", "false alarms", "chosen on"]
     notes = [
         "chosen on cells that the net was not trained on; each fold is judged at its own threshold",
-        "uncertain: fewer than 50 abnormal cells chose a sensitivity of 95 %, or fewer than 250 one of 99 %",
+        "95 % needs 20 abnormal cells, 99 % needs 100; uncertain: fewer than 50, or fewer than 250, chose it",
         "test cells: these very cells chose the threshold, so Sens and Spec on other cells may be lower",
         "a threshold is above 0.5 where enough abnormal cells score higher than 0.5; it then gives fewer false alarms",
         "intervals hold the threshold",
         *interval_notes(runs),
     ]
-    title = "Thresholds for use, chosen on cells held back from training"
+    title = "Thresholds for use, chosen on test or inner cells"
     return table_of_runs("thresholds_for_use", title, columns, runs, _thresholds, notes)
 
 
@@ -69,7 +69,10 @@ def _thresholds(run: Run) -> tuple[Rows, list[dict[str, Any]]] | None:
     by_test = not run.record.external and any(one.by == "test" for same in chosen for one in same)
     rows, data = [], []
     each = " or more a net" if len(run.folds) > 1 or len(run.record.net_shas) > 1 else ""
-    kinds = [(f"sensitivity {100 * same[0].sensitivity:.0f} %", same) for same in zip(*chosen, strict=True)]
+    offered = [same for same in zip(*chosen, strict=True) if all(map(has_enough, same))]
+    if not offered:
+        return None
+    kinds = [(f"sensitivity {100 * same[0].sensitivity:.0f} %", same) for same in offered]
     for name, same in [("the paper", None), *kinds]:
         limits = [one.threshold for one in same] if same else [THRESHOLD] * len(run.folds)
         calls = np.concatenate([fold.scores >= at for fold, at in zip(run.folds, limits, strict=True)]).astype(float)
