@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,24 +35,34 @@ def pixel_sha256(image: np.ndarray) -> str:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
-def image_hashes(dataset: Dataset) -> dict[str, Path]:
-    """Every image of a data set by the checksum of its pixels; each is read once, and none is kept.
+def image_hashes(dataset: Dataset) -> dict[Path, str]:
+    """The checksum of the pixels of every image of a data set; each is read once, and none is kept.
 
     Raises UserError if two of its sets share an image: folds would train on it in one set and test it in the other.
     """
-    found: dict[str, tuple[Path, str]] = {}
+    found: dict[Path, str] = {}
+    firsts: dict[str, tuple[Path, str]] = {}
     for path, name in sorted({(cell.image, cell.set_name) for cell in dataset.cells}):
-        other, first = found.setdefault(pixel_sha256(read_image(path)), (path, name))
+        found[path] = pixel_sha256(read_image(path))
+        other, first = firsts.setdefault(found[path], (path, name))
         if name != first:
             do = "Leave it out of one of them."
             raise UserError(path, f"images of {name} that {first} does not have", f"the pixels of {other}", do)
-    return {value: path for value, (path, _) in found.items()}
+    return found
 
 
 def write_images(path: Path, dataset: Dataset) -> None:
-    """Write one line an image: the checksum and the file's name, as sha256sum does."""
-    lines = sorted(f"{value}  {image.name}" for value, image in image_hashes(dataset).items())
-    write_text(path, "\n".join(lines) + "\n")
+    """Write one line for each of different images: the checksum and the file's name, as sha256sum does."""
+    names: dict[str, str] = {}
+    for image, value in image_hashes(dataset).items():
+        names.setdefault(value, image.name)
+    write_text(path, "".join(f"{value}  {name}\n" for value, name in sorted(names.items())))
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def read_images(path: Path) -> set[str]:
@@ -76,15 +86,6 @@ def read_image_names(path: Path) -> dict[str, str]:
     if not names or any(len(value) != 64 or set(value) - set("0123456789abcdef") for value in names):
         raise UserError(path, expected, "something else", do)
     return names
-
-
-def require_no_shared_image(known: set[str], images: Mapping[str, Path], source: Path) -> None:
-    """Refuse images that the set behind `source`, a run's folder, holds too."""
-    shared = sorted(images[value] for value in known & images.keys())
-    if shared:
-        found = f"{len(shared)} of the {len(images)} images, such as {shared[0].name}"
-        do = "Leave them out: the net has seen them, or their neighbours, in training."
-        raise UserError(source, "no image of the set to validate on in the training data", found, do)
 
 
 def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str] | None = None) -> list[Row]:
@@ -173,13 +174,6 @@ def known_images(run: Path, seen: Collection[str]) -> dict[str, str]:
     return {value: name for value, name in names.items() if value in seen}
 
 
-def some_of(names: Iterable[str]) -> str:
-    """The first names of many, and how many more there are."""
-    names = sorted(names)
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
-
-
 def require_held_out(rows: Iterable[Row], fold: Path, seen: Collection[str], source: Path) -> None:
     """Refuse a source net that has learned from an image of a fold's test or inner cells; `rows` are the fold's.
 
@@ -190,7 +184,7 @@ def require_held_out(rows: Iterable[Row], fold: Path, seen: Collection[str], sou
     if not held:
         return
     held |= known_images(fold.resolve().parent, seen)
-    found = f"one that learned from {len(held)} image(s) of this set: {some_of(held.values())}"
+    found = f"one that learned from {len(held)} image(s) of this set: {some_names(sorted(held.values()))}"
     do = (
         "Remove the lines of these images from your labels and import the rest into another folder with "
         "tools/import_labels.py, or adapt another net."

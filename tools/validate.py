@@ -30,9 +30,10 @@ EPILOG = """\
   tools/validate.py fields/ --screen --mpp 0.247 --net RUN/fold0
 
 The data set is a manifest CSV (docs/how-to/own-cells.md). Its labels may be Bethesda classes (column bethesda; NILM is
-normal). A data set that shares an image with the training data is refused. The scores of several folds of one training
-are averaged. Output: runs/<set>-external-<run>-<folds>/ with the scores and report/report.html. If --views, --crops,
---engine or --mpp are given, they are part of the folder's name.
+normal). A data set that shares an image with the training data is refused; --skip-known leaves such images out, and
+scores the others. The scores of several folds of one training are averaged. Output: runs/<set>-external-<run>-<folds>/
+with the scores and report/report.html. If --views, --crops, --engine or --mpp are given, they are part of the folder's
+name.
 
 With --screen the whole chain is judged: nuclei are detected in the fields, and every one is scored. Each marked cell is
 then not found, found and not called abnormal, or called abnormal. Output: runs/<set>-screened-<run>/ with report.html.
@@ -50,6 +51,8 @@ def main() -> None:
     parser.add_argument("--screen", action="store_true", help="detect the cells, instead of taking the marked ones")
     add_detector_options(parser)
     parser.add_argument("--training-mpp", type=float, help="with --screen: micrometres per pixel at training")
+    skip = "leave out the images that the net learned from, and score the others"
+    parser.add_argument("--skip-known", action="store_true", help=skip)
     add_count_options(parser)
     parser.add_argument("--run", type=plain_name, help="folder in runs/ (default: named after the set and the nets)")
     add_device_options(parser)
@@ -72,14 +75,16 @@ def main() -> None:
     if args.screen:
         judge_screening(args, models, device)
         return
-    options = ExternalOptions(args.views, args.crops, args.mpp, device, args.run)
+    options = ExternalOptions(args.views, args.crops, args.mpp, device, args.run, args.skip_known)
     result = load_run(validate(args.manifest, models, options))
     # performance, confusion matrix, right cells per class; the thresholds that the nets' own held-back cells chose
     runs = named([result])
     for table in (*islice(all_tables(runs), 3), thresholds_for_use(runs)):
         print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
-    if len(models) == 1 and args.mpp is None:  # one net can be adapted, to cells whose pixel size is known
+    left_out = result.record.external.left_out
+    # one net can be adapted, to cells whose pixel size is known, all of images that it has not seen
+    if len(models) == 1 and args.mpp is None and not left_out:
         words = f"--from {quoted(models[0].folder)} {data_words([args.manifest])}"
         print(f"Next: tools/train.py {words}, which adapts the net to such cells")
     else:
@@ -98,7 +103,7 @@ def judge_screening(args: argparse.Namespace, models: list, device: "Device") ->
     if args.mpp is None:
         raise FieldError("mpp", "micrometres per pixel of the fields", "none", "Give it.")
     given = (args.mpp, args.views, args.crops, device, args.detector, args.confidence, args.training_mpp, args.run)
-    page, tables = validate_screening(args.manifest, models, ScreenedOptions(*given))
+    page, tables = validate_screening(args.manifest, models, ScreenedOptions(*given, args.skip_known))
     for table in tables:
         print(table.text())
     print(f"report: {page}")

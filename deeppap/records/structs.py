@@ -206,6 +206,7 @@ class ExternalRecord(Facts, frozen=True, kw_only=True):
     nets: list[NetRecord]  # their scores are averaged
     training_um: Positive | None  # side of a pixel of the training set in micrometres
     out_of_distribution: Count | None  # cells; None if there is no reference to tell
+    left_out: tuple[str, ...] = ()  # names of the images that the nets had learned from
 
 
 class RunRecord(Options, Record, frozen=True, kw_only=True):

@@ -41,7 +41,8 @@ def _adapt(run: RunResult) -> str | None:
     reason = f"{marked:,} of {cells:,} cells are out of distribution" if marked > MANY * cells else _weak(run)
     if reason is None:
         return None
-    data = " ".join(f"--data {shlex.quote(path)}" for path in run.record.dataset.paths)
+    paths = ["OTHER_CELLS"] if external.left_out else run.record.dataset.paths  # a net adapts to no image that it knows
+    data = " ".join(f"--data {shlex.quote(path)}" for path in paths)
     return f"tools/train.py --from {shlex.quote(external.nets[0].folder)} {data}, to adapt the net; {reason}"
 
 

@@ -177,6 +177,8 @@ def _external_note(run: RunResult, external: ExternalRecord) -> str:
     own += "".join(f"; {line}" for line in kept_of_nets(external))
     for fold in run.folds:
         own += f"; {fold.made[0].views} view(s) x {fold.made[0].crops} crops a cell"
+    if external.left_out:
+        own += f"; {len(external.left_out)} images that the net learned from are left out"
     if external.out_of_distribution is not None:
         own += f"; {external.out_of_distribution} of its cells are out of distribution"
     data = run.record.dataset

@@ -1,6 +1,6 @@
 """External validation: score labelled cells that the nets were not trained on, as a run that the report can read."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,10 +12,11 @@ from data_prep.classes import LABELS
 from data_prep.dataset import open_dataset, reopened
 from data_prep.fold_data import fold_cells
 from data_prep.image_hashes import (
+    NAMED,
     fold_images,
     image_hashes,
     require_held_out,
-    require_no_shared_image,
+    some_names,
     tested_images,
     unfit_images,
 )
@@ -24,7 +25,7 @@ from data_prep.prepare import dataset_record, write_cells
 from data_prep.profiles import run_profile
 from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.files import complete_or_absent, digest, sha256_file
+from deeppap.io.files import complete_or_absent, digest, sha256_file, write_text
 from deeppap.records import ExternalRecord, Machine, NetRecord, RunRecord, ScoreRecord, SplitRecord
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
 from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels, scored_text
@@ -55,6 +56,7 @@ class ExternalOptions:
     mpp: float | None = None
     device: Device = Device()
     name: str | None = None
+    skip_known: bool = False  # leave out the images that the nets learned from
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class External:
     device: Device
     mpp: float | None = None
     chose: bool = False  # whether some of the cells chose the nets' thresholds, and so cannot judge them
+    left_out: tuple[str, ...] = ()  # names of the set's images that the nets learned from
 
     @property
     def weights_shas(self) -> list[str]:
@@ -90,8 +93,8 @@ def validate(
 ) -> Path:
     """Score every cell of a data set with each net, average the scores, and return the run's folder.
 
-    UserError if the set shares an image with the training data, if a pixel size is missing or out of range, or if the
-    nets do not belong to one training.
+    UserError if the set shares an image with the training data and `skip_known` is not set, if a pixel size is missing
+    or out of range, or if the nets do not belong to one training.
     """
     require_one_training(models)
     opened = open_dataset(path, allow_partial=True, own=models[0].run.classes == "own")
@@ -101,15 +104,19 @@ def validate(
     if line := dataset.left_out_line():
         say(line)
     # by pixels, not by bytes: the same picture may have been saved in another format
-    hashes = image_hashes(dataset)
-    require_unseen(hashes, models)
-    chose = any(value in hashes for model in models for value in tested_images(model.folder))
+    hashes, whole = image_hashes(dataset), dataset.dataset_sha()
+    known = known_images(hashes, models, options.skip_known, options.name or dataset.name)
+    if known:
+        dataset = replace(dataset, cells=tuple(cell for cell in dataset.cells if cell.image not in known))
+        say(f"{left_out_text(known, hashes)}; {len(dataset.cells)} of {len(opened.cells)} cells remain")
+    tested = set().union(*(tested_images(model.folder) for model in models))
+    chose = any(value in tested for image, value in hashes.items() if image not in known)
     choice, crops = models[0].views(options.views), models[0].crops(options.crops)
     say(f"{path}: {scored_text(len(dataset.cells), choice.count, crops)}, by {len(models)} net(s)")
     if models[0].run.dataset.pixel_um is None:
         say("the pixel size of the training set is unknown: the images are not resampled")
-    how = (choice, crops, options.device, options.mpp, chose)
-    found = External(dataset, path, dataset.dataset_sha(), list(models), *how)
+    how = (choice, crops, options.device, options.mpp, chose, tuple(image.name for image in known))
+    found = External(dataset, path, whole, list(models), *how)
     folder = RUNS / (options.name or found.default_name())
     # before the work, not after it
     require_replaceable(folder, found)
@@ -212,10 +219,32 @@ def _training(model: TrainedModel) -> dict[str, object]:
     return facts | {"solver, counts and weights": recipe.recipe_sha[:12] if recipe else "not recorded"}
 
 
-def require_unseen(images: Mapping[str, Path], models: Sequence[TrainedModel]) -> None:
-    """Refuse images that the nets, or the nets they were adapted from, learned from; by their pixels' checksums."""
-    for model in models:
-        require_no_shared_image(unfit_images(model.folder, model.run), images, model.folder)
+def known_images(images: Mapping[Path, str], models: Sequence[TrainedModel], skip: bool, name: str) -> list[Path]:
+    """The images that the nets, or the nets they were adapted from, learned from, by their pixels' checksums.
+
+    UserError if there are any, unless they are to be skipped and others remain. If it cannot name all, it writes their
+    names into a file in runs/, which begins with `name`.
+    """
+    unfit = set().union(*(unfit_images(model.folder, model.run) for model in models))
+    known = sorted(path for path, value in images.items() if value in unfit)
+    others = len(known) < len(images)
+    if known and not (skip and others):
+        names = [path.name for path in known]
+        found = f"{len(known)} of the {len(images)} images in its training data: {some_names(names)}"
+        if len(names) > NAMED:
+            file = RUNS / f"{name}-known-images.txt"
+            write_text(file, "".join(f"{name}\n" for name in names))
+            found += f", all in {file}"
+        do = "Leave them out by `skip_known`" if others else "Validate on other images"
+        do += ": the net has seen them, or their neighbours, in training."
+        raise UserError(models[0].folder, "images that the net has not learned from", found, do)
+    return known
+
+
+def left_out_text(known: Sequence[Path], images: Collection[Path]) -> str:
+    """Which images are not scored, since the nets learned from them."""
+    names = some_names([path.name for path in known])
+    return f"left out {len(known)} of {len(images)} images, which the net learned from: {names}"
 
 
 def as_seen(dataset: Dataset, run: RunRecord, mpp: float | None) -> Dataset:
@@ -305,6 +334,7 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
         nets=nets,
         training_um=first.run.dataset.pixel_um,
         out_of_distribution=None if None in marks else sum(marks),
+        left_out=found.left_out,
     )
     made = new_run(first.run, data, first.run.outputs, first.run.stain_jitter, first.run.scale_jitter)
     return msgspec.structs.replace(made, protocol=EXTERNAL, external=external)

@@ -19,7 +19,7 @@ from deeppap.screening.outcomes import outcome_of
 from deeppap.screening.plan import settings_of
 from deeppap.screening.results import parts_of
 from deeppap.screening.screen_images import plan_images, screen_images
-from deeppap.studies.external import require_one_training, require_unseen
+from deeppap.studies.external import known_images, left_out_text, require_one_training
 
 COLUMNS = ["image", "x", "y", "class", "outcome", "p_abnormal"]
 
@@ -39,6 +39,7 @@ class ScreenedOptions:
     confidence: float | None = None
     training_mpp: float | None = None
     name: str | None = None
+    skip_known: bool = False  # leave out the fields that the nets learned from
 
 
 def validate_screening(
@@ -56,7 +57,10 @@ def validate_screening(
         do = "Give nuclei.csv with a column bethesda or label."
         raise UserError(folder, "marks with classes", "points or masks alone", do)
     hashes = field_hashes(fields)
-    require_unseen(hashes, models)
+    known = known_images(hashes, models, options.skip_known, options.name or folder.resolve().name)
+    fields = [field for field in fields if field.path not in known]
+    if known:
+        say(left_out_text(known, hashes))
     counts = (options.views, options.crops, False, options.confidence, options.training_mpp)
     settings = settings_of(models, options.device, options.detector, *counts, say=say)
     run = models[0].folder.resolve().parent.name
@@ -74,7 +78,9 @@ def validate_screening(
         ("views and crops", f"{settings.views} x {settings.crops}"),
         ("detector", f"{Path(settings.detector).name}, sha256 {settings.detector_sha[:12]}"),
     ]
-    if line := seen_in_training(Path(settings.detector), hashes):
+    if known:
+        facts.append(("left out", left_out_text(known, hashes)))
+    if line := seen_in_training(Path(settings.detector), {field.path: hashes[field.path] for field in fields}):
         say(f"!! {line} !!")
         facts.append(("warning", line))
     rows = []

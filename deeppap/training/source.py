@@ -17,7 +17,7 @@ from data_prep.image_hashes import (
     pixel_sha256,
     read_images,
     require_held_out,
-    some_of,
+    some_names,
     unfit_images,
 )
 from data_prep.pixel_size import same_pixel
@@ -162,7 +162,7 @@ def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[
         require_held_out(image_rows(parts, known), fold_folder(run, fold), source.seen, source.fold)
     number = f"{len(seen)} of the {len(read_images(run / IMAGES))} images of this set"
     return (
-        f"!! {source.fold} has learned from {number} already: {some_of(seen.values())}. None of them tests it here !!"
+        f"!! {source.fold} has learned from {number} already: {some_names(sorted(seen.values()))}. None of them tests it here !!"
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -17,6 +18,7 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.records import BlendRecord, ModelRecord, RunRecord, ScoreRecord, ThresholdRecord
+from deeppap.report.notes import run_notes
 from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import (
@@ -24,6 +26,7 @@ from deeppap.studies.external import (
     ExternalOptions,
     as_seen,
     auc_by_mark,
+    known_images,
     require_one_training,
     require_replaceable,
     validate,
@@ -100,6 +103,33 @@ def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, p
     manifest = write_manifest(tmp_path / "set/cells.csv", [["renamed.png", *cell.centre, "NILM"]])
     words = ["--net", trained_fold, "--gpu", "none"]
     assert "renamed.png" in run_tool(checkout, "validate", manifest, *words, status=2).stderr
+
+
+def test_known_images_are_all_named_or_left_out(two_nets, phantom, tmp_path):
+    """One picture twice, so that a copy under another name does not stay."""
+    manifest, cell, net = field_set(tmp_path / "fields"), open_dataset(phantom).cells[0], two_nets[0]
+    with manifest.open("a", newline="") as file:
+        for name in ("known.png", "again.bmp"):
+            cv2.imwrite(str(tmp_path / "fields" / name), cv2.imread(str(cell.image)))
+            csv.writer(file).writerow([name, *cell.centre, "NILM"])
+    with pytest.raises(UserError, match="found 2 of the 4 images .*again.bmp, known.png.*`skip_known`"):
+        validate(manifest, [net], ExternalOptions(1, 1, name="left"))
+    said, options = [], ExternalOptions(1, 1, name="left", skip_known=True)
+    run = load_run(validate(manifest, [net], options, said.append))
+    assert run.record.external.left_out == ("again.bmp", "known.png") and len(run.ids) == 6
+    assert [line for line in said if "6 of 8 cells remain" in line]
+    assert any("2 images that the net learned from are left out" in note for note in run_notes(run))
+    write_manifest(manifest, [["known.png", *cell.centre, "NILM"]])
+    with pytest.raises(UserError, match="found 1 of the 1 images .*known.png. Validate on other"):
+        validate(manifest, [net], replace(options, name="none"))
+
+
+def test_many_known_images_are_named_in_a_file(two_nets):
+    images = {Path(f"{n}.png"): value for n, value in enumerate({row[2] for row in fold_images(two_nets[0].folder)})}
+    with pytest.raises(UserError, match="runs/mine-known-images.txt"):
+        known_images({**images, Path("new.png"): "0" * 64}, two_nets, False, "mine")
+    names = Path("runs/mine-known-images.txt").read_text().split()
+    assert len(names) > 10 and sorted(names) == sorted(path.name for path in images)
 
 
 def test_test_cells_judge_a_net_only_if_their_fields_were_kept_apart(two_nets):

@@ -214,14 +214,15 @@ def detect_all(
     return results
 
 
-def field_hashes(fields: Sequence[Field]) -> dict[str, Path]:
-    """The image of every field by the checksum of its pixels."""
-    return {pixel_sha256(field.image()): field.path for field in fields}
+def field_hashes(fields: Sequence[Field]) -> dict[Path, str]:
+    """The checksum of the pixels of every field's image."""
+    return {field.path: pixel_sha256(field.image()) for field in fields}
 
 
-def seen_in_training(weights: Path, hashes: Mapping[str, Path]) -> str:
+def seen_in_training(weights: Path, hashes: Mapping[Path, str]) -> str:
     """A line that says how many of these images a detector was trained on, by the list beside its weights, or ""."""
-    seen = len(_learned_from(weights) & hashes.keys())
+    learned = _learned_from(weights)
+    seen = sum(value in learned for value in hashes.values())
     flatters = "were in the detector's training: what is found there flatters it"
     return f"{seen} of {len(hashes)} fields {flatters}" if seen else ""
 
