@@ -59,12 +59,9 @@ def main() -> None:
     add_engine_options(parser)
     args = parser.parse_args()
     # imported here so that --help does not wait for them
-    from deeppap.report.report import default_out, write_report
-    from deeppap.report.runs import named
-    from deeppap.report.tables import all_tables
-    from deeppap.report.tables.scores import thresholds_for_use
     from deeppap.scoring.open_nets import open_nets
     from deeppap.scoring.results import load_run
+    from deeppap.scoring.thresholds import of_nets
     from deeppap.studies.external import ExternalOptions, validate
 
     device = device_of(args)
@@ -77,10 +74,21 @@ def main() -> None:
         return
     options = ExternalOptions(args.views, args.crops, args.mpp, device, args.run, args.skip_known)
     result = load_run(validate(args.manifest, models, options))
-    # performance, confusion matrix, right cells per class; the thresholds that the nets' own held-back cells chose
+    # they take seconds to import: a data set that is refused does not wait for them
+    from deeppap.report.report import default_out, write_report
+    from deeppap.report.runs import named
+    from deeppap.report.table import with_notes_once
+    from deeppap.report.tables import all_tables
+    from deeppap.report.tables.scores import thresholds_for_use
+
+    # performance, confusion matrix, right cells per class; the nets' own thresholds
     runs = named([result])
-    for table in (*islice(all_tables(runs), 3), thresholds_for_use(runs)):
-        print(table.text() if table else "thresholds for use: none, since the nets have scored no held-back cells")
+    thresholds = thresholds_for_use(runs)
+    for table in with_notes_once([*islice(all_tables(runs), 3), *([thresholds] if thresholds else [])]):
+        print(table.text())
+    if not thresholds:
+        own = "cells of this set chose the nets' own" if of_nets(models) else "the nets have none of their own"
+        print(f"thresholds for use are not judged, since {own} (docs/how-to/choose-a-threshold.md)")
     print(f"report: {write_report([result], default_out([result]), show_progress=True)}")
     left_out = result.record.external.left_out
     # one net can be adapted, to cells whose pixel size is known, all of images that it has not seen
@@ -98,13 +106,14 @@ def next_screening(args: argparse.Namespace) -> str:
 
 def judge_screening(args: argparse.Namespace, models: list, device: "Device") -> None:
     """Screen the fields, print the tables."""
+    from deeppap.report.table import with_notes_once
     from deeppap.studies.screened_fields import ScreenedOptions, validate_screening
 
     if args.mpp is None:
         raise FieldError("mpp", "micrometres per pixel of the fields", "none", "Give it.")
     given = (args.mpp, args.views, args.crops, device, args.detector, args.confidence, args.training_mpp, args.run)
     page, tables = validate_screening(args.manifest, models, ScreenedOptions(*given, args.skip_known))
-    for table in tables:
+    for table in with_notes_once(tables):
         print(table.text())
     print(f"report: {page}")
     print(f"Next: {next_screening(args)}")

@@ -4,8 +4,8 @@
 """
 
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,15 @@ class Table:
         """Write `<name>.csv` and `<name>.json`, each complete or not at all."""
         write_text(Path(folder) / f"{self.name}.csv", self.csv())
         write_json(Path(folder) / f"{self.name}.json", asdict(self))
+
+
+def with_notes_once(tables: Iterable[Table]) -> Iterator[Table]:
+    """Tables to print one after another: notes that an earlier one had are left out."""
+    said: set[str] = set()
+    for table in tables:
+        notes, of_runs = ([note for note in own if note not in said] for own in (table.notes, table.of_runs))
+        said |= {*notes, *of_runs}
+        yield replace(table, notes=notes, of_runs=of_runs)
 
 
 def show(value: Any) -> str:

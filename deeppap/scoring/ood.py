@@ -240,4 +240,5 @@ def share_line(found: Iterable[bool | None]) -> str | None:
     if not checked:
         return None
     share = f"{sum(checked)} of {len(checked)} cells ({100 * sum(checked) / len(checked):.1f} %)"
-    return f"{share} are out of distribution: their scores mean little (docs/explanation/out-of-distribution.md)"
+    little = ": their scores mean little (docs/explanation/out-of-distribution.md)" if any(checked) else ""
+    return f"{share} are out of distribution{little}"

@@ -14,6 +14,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import remove
 from deeppap.io.own_files import note_begun, note_written, require_own
 from deeppap.records.record import Record
+from deeppap.scoring.thresholds import short
 from deeppap.screening.cells import ABNORMAL, ScreenedCell
 from deeppap.screening.open_image import planned_image, require_same_bytes
 from deeppap.screening.outputs.geojson import writing_geojson
@@ -202,7 +203,8 @@ def require_same_call(out: Path, plans: Sequence[ImagePlan], overwrite: bool = F
     limit, older_limit = (settings.threshold for settings in (plans[0].settings, older.settings))
     if limit != older_limit:
         do = "Give another `out`, or `overwrite` to replace these calls."
-        raise UserError(out, f"results at threshold {limit:g}", f"those at threshold {older_limit:g}", do)
+        text = short if short(limit) != short(older_limit) else "{:g}".format
+        raise UserError(out, f"results at threshold {text(limit)}", f"those at threshold {text(older_limit)}", do)
 
 
 def remove_older(out: Path, plans: Sequence[ImagePlan]) -> None:

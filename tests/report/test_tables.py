@@ -14,7 +14,7 @@ from data_prep.classes import CellClass
 from deeppap.io.errors import UserError
 from deeppap.records import ModelRecord, SetRecord, ThresholdRecord
 from deeppap.report.runs import BY_CELL, BY_GROUP, named
-from deeppap.report.table import Table, range_text, with_interval
+from deeppap.report.table import Table, range_text, with_interval, with_notes_once
 from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
 from deeppap.report.tables.by_set import by_set
@@ -289,6 +289,18 @@ def test_operating_point_from_other_folds(runs, tables):
         called.append(fold.scores >= np.sort(rest)[::-1][int(np.ceil(0.99 * len(rest))) - 1])
     abnormal = run.pooled("labels") == 1
     assert data["cross_fitted"]["sens"] == pytest.approx(np.concatenate(called)[abnormal].mean())
+
+
+def test_one_fold_has_no_mean_over_folds_and_its_notes_are_printed_once(runs):
+    run = replace(runs["cell"], folds=runs["cell"].folds[:1])
+    tables = tables_of(run)
+    assert [row[0].partition(": ")[2] for row in tables["table3"].rows if row[0].startswith("cell: ")] == [
+        "pooled, fold 0 of 5",
+        "pooled, 95 % interval",
+    ]
+    notes = [note for one in with_notes_once(tables.values()) for note in (*one.notes, *one.of_runs)]
+    every = [note for one in tables.values() for note in (*one.notes, *one.of_runs)]
+    assert len(notes) < len(every) and sorted(notes) == sorted(set(every))
 
 
 def test_each_fold_is_judged_at_the_threshold_of_its_own_inner_cells(runs, tables):

@@ -179,6 +179,7 @@ def test_validate_marks_and_counts(checkout, evaluated_fold, two_cells, rng, qui
 def test_the_share_counts_only_what_was_checked():
     assert share_line([None, None]) is None
     assert share_line([True, None, False]).startswith("1 of 2 cells (50.0 %)")
+    assert "mean little" in share_line([True, False]) and "mean little" not in share_line([False, False])
 
 
 def test_cells_of_fewer_groups_than_five_are_dealt_out_one_by_one(dataset):

@@ -97,6 +97,8 @@ def test_results_of_other_images_are_not_lost(settings, images, tmp_path):
         ({"weights_sha": "0" * 64}, f"net {'0' * 12}, found .* net "),
         ({"confidence": 0.9}, "another detector, confidence or list"),
         ({"threshold": 0.9}, "results at threshold 0.9"),
+        ({"threshold": 0.339997}, "results at threshold 0.34,"),
+        ({"threshold": 0.500001}, "results at threshold 0.500001, found those at threshold 0.5"),
     ],
 )
 def test_results_of_other_settings_are_replaced_only_if_asked(settings, images, tmp_path, changed, said):

@@ -136,8 +136,9 @@ def _seven_errors(run: Run) -> tuple[Rows, dict[str, Any]]:
     cells, folds = len(run.scores), run.result.fold_text()
     rows = [
         [f"{run.label}: pooled, {folds}", cells, None, *[with_interval(pooled[name], limits[name]) for name in pooled]],
-        [f"{run.label}: mean ± std, {folds}", cells, None, *map(_mean_text, spread.values())],
     ]
+    if len(run.folds) > 1:
+        rows.append([f"{run.label}: mean ± std, {folds}", cells, None, *map(_mean_text, spread.values())])
     return rows, {"pooled": pooled, "over_folds": spread, "interval": limits}
 
 
