@@ -114,7 +114,7 @@ def plan_images(
             unusable.append(error)
     if unusable:
         raise _cannot_screen(unusable, len(paths))
-    if trained := sum(plan.trained for plan, _ in work):
+    if trained := [plan.name for plan, _ in work if plan.trained]:
         say(f"!! {trained_text(trained, len(work))} !!")
     return work
 

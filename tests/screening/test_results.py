@@ -146,15 +146,20 @@ def test_images_that_the_net_learned_from_are_named(settings, images, tmp_path):
     write_tiff(again, cv2.imread(str(images[1])))
     for path, image in ((fold.parent / IMAGES, images[1]), (fold / SOURCE_IMAGES, images[2])):
         path.write_text(f"{pixel_sha256(cv2.imread(str(image)))}\n")
-    said = []
-    work = plan_images([images[0], again, images[2]], tmp_path / "out", replace(settings, folds=(str(fold),)), MPP)
+    said, known = [], replace(settings, folds=(str(fold),))
+    work = plan_images([images[0], again, images[2]], tmp_path / "out", known, MPP, say=said.append)
+    assert "2 of 3 images (again.tif, c.png)" in said.pop()
     assert [plan.trained for plan, _ in work] == [False, True, True]
     screen_images([again], tmp_path / "out", settings, MPP, say=said.append)
-    line = trained_text(1, 1)[1:]
+    line = trained_text(["a.png"], 1)[1:]
     assert line not in (tmp_path / "out/gallery.html").read_text() and line not in " ".join(said)
     plan, tiles = work[1]
     write_results(tmp_path / "out", [(plan, tiles)], failed=dict.fromkeys([(plan, tile) for tile in tiles], "-"))
     assert line in (tmp_path / "out/gallery.html").read_text()
+    none = {(plan, tile): "-" for plan, tiles in work for tile in tiles}
+    write_results(tmp_path / "all", work, failed=none)
+    rows = (tmp_path / "all/summary.html").read_text().split("<tr>")[2:]
+    assert ["the net learned from this image" in row for row in rows] == [False, True, True]
 
 
 def test_pixel_size_that_contradicts_a_file(settings, tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from data_prep.classes import known_class
-from data_prep.image_hashes import image_key
+from data_prep.image_hashes import image_key, some_names
 from deeppap.io.errors import printable
 from deeppap.io.files import digest, write_text
 from deeppap.io.html import capital, data_uri, render
@@ -226,14 +226,14 @@ def neither_text(counts: Mapping[str, int]) -> str:
 def banners(settings: Settings, results: Sequence["ImageResult"]) -> list[str]:
     """The lines above everything: why the net is doubted, and that its scores are not for such cells."""
     said = [*(f"{doubt}." for doubt in settings.doubts), *settings.not_adapted]
-    if trained := sum(result.trained for result in results):
+    if trained := [result.image for result in results if result.trained]:
         said.append(trained_text(trained, len(results)))
     return [capital(line) for line in said] + ([line] if (line := ood_banner(results)) else [])
 
 
-def trained_text(trained: int, images: int) -> str:
-    """What a screening says of images that the net learned from."""
-    which = "this image" if images == 1 else f"{trained} of {images} images"
+def trained_text(trained: Sequence[str], images: int) -> str:
+    """What a screening of so many images says of those that the net learned from."""
+    which = "this image" if images == 1 else f"{len(trained)} of {images} images ({some_names(trained)})"
     return f"the net learned from {which}: there its scores look better than on new images."
 
 
