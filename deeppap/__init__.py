@@ -3,7 +3,7 @@
 from deeppap import TrainedModel
 
 model = TrainedModel.open("runs/herlev-cell-paper/fold3")
-scores = model.score("cell.png", [(61, 48)])
+scores = model.score("cell.png", [(61, 48)], mpp=0.25)
 """
 
 from typing import Any

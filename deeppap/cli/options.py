@@ -104,8 +104,8 @@ def add_net_option(parser: ToolParser, meaning: str = "trained fold to use") -> 
 
 
 def add_nets_option(parser: ToolParser, repeatable: bool = False) -> None:
-    """`--net` of a tool that scores new cells: a fold, or all nets of a release. It has no default on purpose."""
-    text = "trained net: a fold's folder (RUN/foldK), or a release, whose nets are averaged"
+    """`--net` of a tool that scores new cells: one net, or all of a release. It has no default on purpose."""
+    text = "trained net: a fold's folder (RUN/foldK), a run of one net, or a release, whose nets are averaged"
     if repeatable:
         parser.add_argument(
             "--net", type=Path, metavar="NET", required=True, action="append", help=f"{text}; may be repeated"
@@ -217,7 +217,7 @@ def add_source_options(parser: ToolParser, required: bool = False) -> None:
         type=Path,
         metavar="NET",
         required=required,
-        help="trained net to adapt: a fold's folder, or a .caffemodel among its snapshots",
+        help="trained net to adapt: a fold's folder, a run or release of one net, or a fold's .caffemodel",
     )
     weights = parser.add_mutually_exclusive_group() if required else kinds
     weights.add_argument("--weights", type=Path, help="source .caffemodel with CaffeNet's conv1 to conv5 (see below)")

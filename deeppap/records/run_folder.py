@@ -6,15 +6,17 @@ The hand-written prototxt files read a fold, and write its snapshots, by that li
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.files import FULL, disk_full
 from deeppap.records.provenance import command_line, provenance
+from deeppap.records.release_files import SUMS, release_folds
 from deeppap.records.structs import DatasetRecord, FoldRecord, Options, OutputRecord, RunRecord
 
 RUNS = Path("runs")
@@ -166,13 +168,40 @@ def is_read(lmdb: Path) -> bool:
 
 
 def find_fold(given: Path | str | None) -> Path:
-    """The fold's folder: what was given, else the current one; of a run's folder the folds are named."""
-    fold = Path(given) if given else CURRENT
-    if (fold / FoldRecord.FILE).exists():
-        return Path(os.path.relpath(fold.resolve()))  # the link may point elsewhere before we have ended
-    found, do = "none", "Name one with `net`, such as RUN/fold3, or run tools/build_lmdb.py first."
-    if folds := sorted(str(record.parent) for record in fold.glob(f"fold*/{FoldRecord.FILE}")):
-        found, do = "a whole run", f"Give one of its folds: {', '.join(folds)}."
-    elif given is not None and not fold.exists():
+    """The fold's folder: what was given, or the only fold in it, else the current one."""
+    # the link may point elsewhere before we have ended
+    return Path(os.path.relpath(only_fold(Path(given) if given else CURRENT).resolve()))
+
+
+def is_release(folder: Path) -> bool:
+    """Whether a folder lists its files as a release does."""
+    return (folder / SUMS).is_file()
+
+
+def one_net(given: Path) -> Path:
+    """As `only_fold`, also of a release, whose files are checked first."""
+    if not is_release(given):
+        return only_fold(given)
+    folds = release_folds(given)
+    return folds[0] if len(folds) == 1 else refuse_several(given, folds)
+
+
+def only_fold(given: Path) -> Path:
+    """A fold's folder itself, or the only fold of a run's folder; UserError naming the folds if there are several."""
+    if (given / FoldRecord.FILE).exists():
+        return given
+    folds = sorted(record.parent for record in given.glob(f"fold*/{FoldRecord.FILE}"))
+    if len(folds) > 1:
+        refuse_several(given, folds)
+    if folds:
+        return folds[0]
+    found, do = "none", "Give a fold such as RUN/fold3, or run tools/build_lmdb.py first."
+    if given != CURRENT and not given.exists():
         found, do = "no such folder", CHECK_PATH
-    raise UserError(fold, "a fold that tools/build_lmdb.py made", found, do)
+    raise UserError(given, "a fold that tools/build_lmdb.py made", found, do)
+
+
+def refuse_several(given: Path, folds: Sequence[Path]) -> NoReturn:
+    """Refuse a run or a release of several nets where one is wanted."""
+    do = f"Give one of its folds: {', '.join(map(str, folds))}."
+    raise UserError(given, "a fold, or a run or release of one", f"{len(folds)} folds", do)

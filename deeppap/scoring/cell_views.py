@@ -113,7 +113,7 @@ def scale_to(where: Path | str, training_um: float | None, own_um: float | None)
     if training_um is None:
         return 1.0
     if own_um is None:
-        do = "Give `mpp`, or a list with the column pixel_um."
+        do = "Give `mpp`, micrometres a pixel, or in a list the column pixel_um."
         raise UserError(where, f"its pixel size, since the net was trained at {training_um:g} um", "none given", do)
     return own_um / training_um
 

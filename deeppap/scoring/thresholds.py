@@ -20,10 +20,9 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.records import ScoreRecord, ThresholdRecord
 from deeppap.records.record import write_record
-from deeppap.records.run_folder import locked
+from deeppap.records.run_folder import is_release, locked
 from deeppap.records.structs import SENSITIVITIES
 from deeppap.scoring.cell_views import cells_of_data_set, scored_text
-from deeppap.scoring.open_nets import SUMS
 from deeppap.scoring.score_cells import CellScore, all_scores, score_cells
 from deeppap.scoring.score_files import read_scores, scores_name, write_scores
 from deeppap.stats.operating_point import needed, operating_point
@@ -208,7 +207,7 @@ def require_threshold(models: Sequence["TrainedModel"], asked: str | float | Non
         # by another engine than the run's own, the scores would be others beside them
         own = f"--engine {model.run.engine} --precision {model.run.precision}"
         do = f"Run tools/evaluate.py --net {model.folder} {own}, or give a number."
-        if (model.folder.parent / SUMS).exists():  # a release has no inner cells to score
+        if is_release(model.folder.parent):  # a release has no inner cells to score
             do = "Give a number."
         raise UserError(model.folder, "scores of test or inner cells of both labels, which choose it", "none", do)
     if not has_enough(found):

@@ -24,6 +24,7 @@ from deeppap.io.image_file import read_image, say_once
 from deeppap.io.machine import default_engine
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, ThresholdRecord
 from deeppap.records.record import inside
+from deeppap.records.run_folder import one_net
 from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_image, require_inside, scale_to
 from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
@@ -85,7 +86,7 @@ class TrainedModel:
         Parameters
         ----------
         folder : path
-            A fold's folder, such as runs/herlev-cell-paper/fold3.
+            A fold's folder, such as runs/herlev-cell-paper/fold3, or a run or release of one net.
         weights : path, optional
             Another .caffemodel than the selected one.
 
@@ -94,7 +95,7 @@ class TrainedModel:
         UserError
             Naming the file that is missing or does not fit.
         """
-        folder = Path(folder)
+        folder = one_net(Path(folder))
         # resolved: data/fold is a link, and the run lies where it leads
         record, home = FoldRecord.read(folder), folder.resolve().parent
         run = RunRecord.read(home)
@@ -166,9 +167,13 @@ class TrainedModel:
         wanted = self.profile.test_views if count is None else count
         return ViewChoice(self.profile.test, wanted, self.run.seed, self.run.border)
 
-    def engine(self, device: Device | None = None, batch: int | None = None) -> Engine:
-        """The net in the engine that a device names; without one on the CPU, in Caffe where it is built."""
-        device = device or Device(engine=default_engine(), without_gpu=True)
+    def engine(self, device: Device | str | None = None, batch: int | None = None) -> Engine:
+        """The net in the engine that a device names; of an engine's name alone, or without any, it is on the CPU.
+
+        Without any it is Caffe where that is built.
+        """
+        if device is None or isinstance(device, str):
+            device = Device(engine=device or default_engine(), without_gpu=True)
         engine = open_engine(self.deploy, self.weights, device, batch, self.weights_sha)
         if engine.classes != len(self.outputs):
             do = "Use the net that the run was trained with."
@@ -196,8 +201,8 @@ class TrainedModel:
         engine : Engine, optional
             What `engine()` gave, to use again for many images.
         mpp : float, optional
-            Micrometres a pixel of the image, which is resampled to the training set's; without it the image is taken
-            to have those (Herlev: 0.201).
+            Micrometres a pixel of the image, which is resampled to the training set's (Herlev: 0.201). Needed if the
+            training set states them.
 
         Returns
         -------
@@ -208,15 +213,15 @@ class TrainedModel:
         Raises
         ------
         UserError
-            For an image that is none, a centre outside it, or a count or `mpp` out of range.
+            For an image that is none, a centre outside it, a count or `mpp` out of range, or if `mpp` is needed.
         """
         source, pixels = _pixels(image)
         size = self.run.dataset.pixel_um
-        scale = scale_to(source, size, size if mpp is None else mpp)
+        scale = scale_to(source, size, mpp)
         if mpp and size is None:
             say_once(f"!! {self.folder} states no pixel size: images are scored as they are, whatever `mpp` says !!")
         if source.is_file():
-            say_other_size(source, size and (mpp or size))
+            say_other_size(source, mpp if size else None)
         seen = CellImage(pixels, resample(pixels, scale))
         choice, pairs = self.views(views), as_pairs(centres)
         cells = [of_image(seen, source, require_inside(source, *xy, pixels.shape[:2]), choice) for xy in pairs]

@@ -10,10 +10,10 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, sha256_file, write_text
 from deeppap.records import ModelRecord, RunRecord
 from deeppap.records.record import without_paths
+from deeppap.records.release_files import SUMS
 from deeppap.report.release_pages import model_card, release_page
 from deeppap.scoring.export_onnx import export_onnx, proof_views
 from deeppap.scoring.ood import FILE as OOD_FILE
-from deeppap.scoring.open_nets import SUMS
 from deeppap.scoring.results import FoldResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel

@@ -28,7 +28,7 @@ from deeppap.io.files import sha256_file
 from deeppap.io.image_file import read_image
 from deeppap.io.pinned import MODEL, REFERENCE, facts
 from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord, SourceDataset, SourceRecord
-from deeppap.records.run_folder import fold_folder
+from deeppap.records.run_folder import fold_folder, one_net
 from deeppap.training.resolve import recorded
 from deeppap.training.snapshots import foreign
 
@@ -87,11 +87,12 @@ class SourceNet:
 
 
 def open_source(given: Path | str) -> SourceNet:
-    """Find a trained fold by its folder, or by a .caffemodel among its snapshots.
+    """Find a trained fold by its folder, by that of its run or release, or by a .caffemodel among its snapshots.
 
     Raises UserError for what is no trained fold, or weights that are not that fold's.
     """
     given = Path(given)
+    given = one_net(given) if given.is_dir() else given
     fold = given.resolve().parent.parent if given.suffix == SUFFIX else given
     if not given.exists() or not (fold / FoldRecord.FILE).is_file():
         kind = "a file whose origin nobody recorded" if given.is_file() else "no such fold"

@@ -25,8 +25,9 @@ from deeppap.io.caffe_messages import caffe_pb2, parse_prototxt, read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import read_json
 from deeppap.records import ScoreRecord, SplitRecord
+from deeppap.records.release_files import SUMS
 from deeppap.scoring.ood import OODReference
-from deeppap.scoring.open_nets import SUMS, open_release
+from deeppap.scoring.open_nets import open_release
 from deeppap.scoring.score_files import read_scores, read_views
 from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.training.caffe_log import LogReader

@@ -115,10 +115,14 @@ def test_scores_do_not_take_the_place_of_what_is_read(checkout, trained_fold, da
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset):
+def test_a_run_given_for_a_fold_names_its_folds(checkout, trained_fold, dataset, tmp_path):
     words = (dataset.cells[0].image, "--centre", "20,20", "--net")
-    done = run_tool(checkout, "classify", *words, trained_fold.parent, status=2)
-    assert f"found a whole run. Give one of its folds: {trained_fold}" in done.stderr
+    folds = [tmp_path / f"run/fold{number}" for number in range(2)]
+    for fold in folds:
+        fold.mkdir(parents=True)
+        (fold / "fold.json").touch()
+    done = run_tool(checkout, "classify", *words, tmp_path / "run", status=2)
+    assert f"found 2 folds. Give one of its folds: {folds[0]}, {folds[1]}." in done.stderr
     done = run_tool(checkout, "classify", *words, "runs/nowhere/fold0", status=2)
     assert "found no such folder. Check the path." in done.stderr
     done = run_tool(checkout, "classify", "nowhere.png", *words[1:], trained_fold, status=2)

@@ -13,6 +13,7 @@ from deeppap.cli.tool import ToolParser
 from deeppap.engines.device import resolve
 from deeppap.io.html import render
 from deeppap.scoring.open_nets import open_nets
+from deeppap.scoring.trained_model import TrainedModel
 from deeppap.training.source import open_source
 from tests.support.checkout import ROOT, run_tool
 from tests.support.pictures import plain
@@ -43,11 +44,16 @@ def test_its_pages_have_the_limits_that_a_release_writes_now(model, page):
     assert limits.strip().endswith(written)  # a doubt stands before
 
 
+def test_it_is_opened_and_adapted_by_its_name(model):
+    assert TrainedModel.open(str(NET)).weights_sha == model.weights_sha
+    assert open_source(NET).origin == open_source(NET / "fold0").origin
+
+
 def test_it_orders_herlevs_cells_that_it_has_not_seen(model, herlev):
     test = {cell.partition(":")[2] for cell in model.split.folds[model.record.fold] if cell.startswith("herlev:")}
     cells = [cell for cell in open_dataset(herlev).cells if cell.id in test][::4]
     engine = model.engine(resolve("none"))
-    scores = [model.score(cell.image, [cell.centre], views=1, crops=2, engine=engine)[0].score for cell in cells]
+    scores = [model.score(cell.image, [cell.centre], 1, 2, engine, 0.201)[0].score for cell in cells]
     assert len(cells) > 40
     assert roc_auc_score([cell.label for cell in cells], scores) > 0.93
 

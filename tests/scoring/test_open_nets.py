@@ -8,7 +8,9 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.scoring.open_nets import SUMS, open_release
+from deeppap.records.release_files import SUMS
+from deeppap.records.run_folder import one_net
+from deeppap.scoring.open_nets import open_release
 from deeppap.scoring.trained_model import TrainedModel
 
 FILES = ("fold.json", "model.json", "mean.binaryproto", "deploy.prototxt", "snapshots/convnet_t_iter_60.caffemodel")
@@ -44,6 +46,17 @@ def test_its_folds_are_opened(net):
     text = (net / SUMS).read_bytes()
     (net / SUMS).write_bytes(text.replace(b"\n", b"\r\n") + b"\n")  # as an editor may leave it
     assert len(open_release(net)) == 2
+
+
+def test_one_net_is_named_by_its_fold_run_or_release(net):
+    with pytest.raises(UserError, match="found 2 folds. Give one of its folds: .*fold0, .*fold2"):
+        one_net(net)
+    assert one_net(net / "fold2") == net / "fold2"
+    shutil.rmtree(net / "fold2")
+    with pytest.raises(UserError, match="fold2/.*: expected the file that was released, found no such file"):
+        one_net(net)
+    (net / SUMS).unlink()
+    assert one_net(net) == net / "fold0"
 
 
 def test_a_fold_that_was_not_released_is_refused(net):

@@ -44,7 +44,7 @@ def test_a_tiff_that_states_another_pixel_size_is_told(model, tmp_path, capsys):
         image = write_tiff(
             tmp_path / f"{stated}.tif", np.arange(60 * 80 * 3, dtype=np.uint8).reshape(60, 80, 3), stated
         )
-        known.score(image, [(40, 30)], views=1, crops=1)
+        known.score(image, [(40, 30)], views=1, crops=1, mpp=0.2)
         assert ("0.5 um a pixel" in capsys.readouterr().err) == (stated == 0.5)
 
 
@@ -68,8 +68,18 @@ def test_an_image_of_another_pixel_size_is_scored_as_the_tool_scores_it(model, d
     for source in (image, pixels):
         (own,) = known.score(source, [centre], views=2, mpp=0.3)
         assert (own.score, own.spread, own.cell.centre) == (tool.score, tool.spread, centre)
-    as_trained = [known.score(image, [centre], views=2, **size)[0].score for size in ({}, {"mpp": 0.2})]
-    assert as_trained[0] == as_trained[1] != tool.score
+    assert known.score(image, [centre], views=2, mpp=0.2)[0].score != tool.score
+    for source, name in ((image, image.name), (pixels, "<memory>")):
+        with pytest.raises(UserError, match=f"{name}: expected its pixel size, .* 0.2 um, found none given"):
+            known.score(source, [centre], views=2)
+
+
+def test_a_net_is_opened_by_its_run_and_an_engine_by_its_name(trained_fold):
+    model = TrainedModel.open(trained_fold.parent)
+    assert model.weights == TrainedModel.open(trained_fold).weights
+    assert model.engine("caffe").name == "caffe"
+    with pytest.raises(UserError, match="engine: expected .*caffe.*, found tensorflow"):
+        model.engine("tensorflow")
 
 
 def test_a_net_without_a_pixel_size_scores_an_image_as_it_is_and_says_so(model, dataset, capsys):
