@@ -9,13 +9,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from data_prep.classes import ABNORMAL, LABELS, outputs_with
+from data_prep.classes import ABNORMAL, LABELS, CellClass, outputs_of, outputs_with
 from data_prep.mean_image import MEAN, SOURCE_MEAN
 from data_prep.profiles import run_profile
 from deeppap.io.errors import printable
 from deeppap.io.files import sha256_file
 from deeppap.io.html import render
 from deeppap.io.pinned import caffe_commit
+from deeppap.records import RunRecord
 from deeppap.records.record import without_paths
 from deeppap.records.structs import CLASSIFY_VIEWS, SENSITIVITIES
 from deeppap.report.facts import SELECTIONS
@@ -61,7 +62,7 @@ def model_card(result: RunResult, fold: FoldResult, release: str) -> str:
         release=release,
         file=Path(model.snapshot).name,
         prototxt="prototxt/seven_class" if record.classes == 7 else "prototxt",
-        outputs=_outputs(result),
+        outputs=_outputs(result.outputs),
         source=weights_of(fold),
         kept=kept_because(model.blend) if model.blend else None,
         # a snapshot's checksum is another than that of a mean
@@ -87,7 +88,6 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
     run = Run(result, result.name)
     # pooled over all folds, also those that are not released: they are of the same training
     metrics = binary_metrics(run.labels, run.scores)
-    um = run.record.dataset.pixel_um
     row = [len(run.scores), *[metric_text(metric, metrics[metric]) for metric in METRICS]]
     return render(
         "report/templates/release.md",
@@ -101,16 +101,28 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
         usual_views=CLASSIFY_VIEWS,
         views=sorted({fold.made[0].views for fold in run.folds}),
         onnx=onnx,
-        pixel=f"{um:g} micrometres per pixel" if um else "pixels of the training set's size, which is not stated",
-        rotations=run_profile(run.record).test.rotations,
-        border={"constant": "BORDER_CONSTANT", "reflect": "BORDER_REFLECT_101"}[run.record.border],
-        abnormal=outputs_with(ABNORMAL, result.outputs),
-        outputs=_outputs(result),
+        **_use_of_onnx(run.record),
     )
 
 
-def _outputs(result: RunResult) -> list[str]:
-    return [f"{printable(one.name)} ({one.label})" for one in result.outputs]
+def onnx_section(record: RunRecord, folds: Sequence[int]) -> str:
+    """What the readme of a release with graphs says of them, Markdown."""
+    return render("report/templates/release_onnx.md", record=record, folds=folds, **_use_of_onnx(record))
+
+
+def _use_of_onnx(record: RunRecord) -> dict[str, Any]:
+    um, outputs = record.dataset.pixel_um, outputs_of(record)
+    return {
+        "pixel": f"{um:g} micrometres per pixel" if um else "pixels of the training set's size, which is not stated",
+        "rotations": run_profile(record).test.rotations,
+        "border": {"constant": "BORDER_CONSTANT", "reflect": "BORDER_REFLECT_101"}[record.border],
+        "abnormal": outputs_with(ABNORMAL, outputs),
+        "outputs": _outputs(outputs),
+    }
+
+
+def _outputs(outputs: Sequence[CellClass]) -> list[str]:
+    return [f"{printable(one.name)} ({one.label})" for one in outputs]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:

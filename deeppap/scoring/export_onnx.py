@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.views import render
 from deeppap.engines.crops import crop_views
 from deeppap.engines.device import Device
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_bytes
 from deeppap.io.machine import extra
+from deeppap.phantom.field import field_of
 from deeppap.scoring.cell_views import render_views
 from deeppap.scoring.trained_model import TrainedModel
 
@@ -66,6 +68,13 @@ def facts(model: TrainedModel, crops: int) -> dict[str, str]:
         "crops_of_a_view": str(crops),
         "use": USE,
     }
+
+
+def drawn_views(model: TrainedModel) -> np.ndarray:
+    """A view each of drawn cells, uint8 (V, 256, 256, 3), BGR: to compare graphs where there is no image of a cell."""
+    image, cells = field_of(seed=1, number=0, cells=4)
+    views = [model.views(1).of(str(number))[0][1] for number in range(len(cells))]
+    return np.stack([render(image[..., ::-1], (cell.x, cell.y), view) for cell, view in zip(cells, views, strict=True)])
 
 
 def proof_views(model: TrainedModel) -> np.ndarray:

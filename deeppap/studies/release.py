@@ -11,9 +11,10 @@ from deeppap.io.files import complete_or_absent, sha256_file, write_text
 from deeppap.records import ModelRecord, RunRecord
 from deeppap.records.record import without_paths
 from deeppap.records.release_files import SUMS
-from deeppap.report.release_pages import model_card, release_page
-from deeppap.scoring.export_onnx import export_onnx, proof_views
+from deeppap.report.release_pages import model_card, onnx_section, release_page
+from deeppap.scoring.export_onnx import drawn_views, export_onnx, proof_views
 from deeppap.scoring.ood import FILE as OOD_FILE
+from deeppap.scoring.open_nets import open_release
 from deeppap.scoring.results import FoldResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
@@ -40,8 +41,7 @@ def release(
         found = f"none of fold {','.join(map(str, missing))}"
         do = "Run tools/cross_validate.py to its end, or name the folds with `folds`."
         raise UserError(result.folder, "scores of every fold", found, do)
-    if out.exists():
-        raise UserError(out, "a new folder", "one that exists", "Remove it, or give another `out`.")
+    _require_new(out)
     chosen = [fold for fold in result.folds if fold.fold in wanted]
     for fold in chosen:
         ModelRecord.read(fold.folder)  # a net of `caffe train` that was started by hand has none
@@ -57,10 +57,42 @@ def release(
             if onnx:
                 export_onnx(model, proof_views(model), partial / fold.folder.name / "onnx", say)
         write_text(partial / "readme.md", release_page(result, [fold.fold for fold in chosen], out.name, onnx))
-        files = sorted(path for path in partial.rglob("*") if path.is_file())
-        # as sha256sum writes and checks them
-        write_text(partial / SUMS, "".join(f"{sha256_file(path)}  {path.relative_to(partial)}\n" for path in files))
+        _write_sums(partial)
     return out
+
+
+def with_onnx(source: Path, out: Path, say: Callable[[str], None] = print) -> Path:
+    """Write a release again with ONNX graphs, complete or not at all.
+
+    It has no image of a cell, so the graphs are compared with Caffe on drawn cells.
+
+    Raises UserError if a file of it is missing or changed, or if `out` exists.
+    """
+    models = open_release(source, say)
+    if (models[0].folder / "onnx").exists():
+        raise UserError(source, "a release without ONNX graphs", "one that has them", "Use those.")
+    _require_new(out)
+    with complete_or_absent(out) as partial:
+        shutil.copytree(source, partial, ignore=shutil.ignore_patterns(".*", f"{SUMS}*"))
+        for model in models:
+            export_onnx(model, drawn_views(model), partial / model.folder.name / "onnx", say)
+        readme = partial / "readme.md"
+        before, end, rest = readme.read_text(encoding="utf-8").partition("`sha256sum ")
+        section = onnx_section(models[0].run, [model.record.fold for model in models])
+        write_text(readme, f"{before}{section}\n{end}{rest}")
+        _write_sums(partial)
+    return out
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise UserError(out, "a new folder", "one that exists", "Remove it, or give another `out`.")
+
+
+def _write_sums(folder: Path) -> None:
+    """As sha256sum writes and checks them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    write_text(folder / SUMS, "".join(f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files))
 
 
 def _copy_fold(model: TrainedModel, fold: FoldResult, out: Path) -> None:

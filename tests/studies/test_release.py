@@ -57,6 +57,20 @@ def test_what_is_in_it(released):
     assert str(folder.parent) not in (folder / "run.json").read_text()
 
 
+def test_a_release_gets_graphs_afterwards(released, small, checkout, tmp_path):
+    """Those of the run itself, and all else stays; it is compared on drawn cells."""
+    onnx = pytest.importorskip("onnx")
+    run_tool(checkout, "release", small, "--out", tmp_path / "again")
+    (opened,) = open_release(tmp_path / "again", say=lambda _: None)
+    for name in ("crops", "views"):
+        own, runs = (onnx.load(folder / f"onnx/{name}.onnx") for folder in (opened.folder, released[0] / "fold0"))
+        assert own.graph.SerializeToString() == runs.graph.SerializeToString()
+    readme = (tmp_path / "again/readme.md").read_text(encoding="utf-8")
+    assert readme == (released[0] / "readme.md").read_text(encoding="utf-8")
+    done = run_tool(checkout, "release", small, "--out", tmp_path / "some", "--folds", "0", status=2)
+    assert "--folds" in done.stderr and not (tmp_path / "some").exists()
+
+
 def test_what_its_test_scores_say_of_a_net_goes_with_it(small, evaluated_fold):
     (opened,) = open_release(small, say=lambda _: None)
     assert opened.doubt == TrainedModel.open(evaluated_fold, say=lambda _: None).doubt
