@@ -220,7 +220,8 @@ def test_a_set_that_the_source_has_seen_validates_no_adapted_net(checkout, adapt
     row = f"renamed.png,{cell.label},{cell.centre[0]},{cell.centre[1]}\n"
     (tmp_path / "cells.csv").write_text(f"image,label,nucleus_x,nucleus_y\n{row}")
     words = [tmp_path / "cells.csv", "--net", adapted_fold, "--gpu", "none"]
-    assert "1 of the 1 images, such as renamed.png" in run_tool(checkout, "validate", *words, status=2).stderr
+    said = run_tool(checkout, "validate", *words, status=2).stderr
+    assert "1 of the 1 images" in said and "renamed.png" in said
 
 
 def refusal(fold, source, **options):
