@@ -162,9 +162,8 @@ def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[
     for fold, parts in folds.items():
         require_held_out(image_rows(parts, known), fold_folder(run, fold), source.seen, source.fold)
     number = f"{len(seen)} of the {len(read_images(run / IMAGES))} images of this set"
-    return (
-        f"!! {source.fold} has learned from {number} already: {some_names(sorted(seen.values()))}. None of them tests it here !!"
-    )
+    names = some_names(sorted(seen.values()))
+    return f"!! {source.fold} has learned from {number} already: {names}. None of them tests it here !!"
 
 
 def check_source(source: SourceNet, fold: Path, run: RunRecord, shapes: Shapes, say: Callable[[str], None]) -> None:
