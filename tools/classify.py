@@ -94,10 +94,7 @@ def main() -> None:
         require_picture(args.heatmap, len(cells), len(models))
         require_writable(args.heatmap, [*read, *([args.out] if args.out else [])])
     for model in models:
-        if args.mpp and model.run.dataset.pixel_um is None:
-            to_stderr(
-                f"!! {model.folder} states no pixel size: the images are scored as they are, whatever --mpp says !!"
-            )
+        model.say_unused(args.mpp)
     scores = score_given(models, device, cells, choice, to_stderr, limit, args.crops)
     if args.threshold:
         to_stderr(said)

@@ -35,7 +35,7 @@ def _image_stem(path: Path) -> str | None:
     for ending in ENDINGS:
         if stem.endswith(ending):
             return stem.removesuffix(ending)
-    # masks may lie in a folder a class
+    # masks may lie in one folder for each class
     folder = path.parent.parent if known_class(path.parent.name) else path.parent
     return stem if plain(folder.name) in FOLDERS else None
 

@@ -180,6 +180,11 @@ class TrainedModel:
             raise UserError(self.deploy.path, f"{len(self.outputs)} outputs, as its run has", f"{engine.classes}", do)
         return engine
 
+    def say_unused(self, mpp: float | None) -> None:
+        """Tell if the pixel size of an image cannot be used, since the training set states none."""
+        if mpp and self.run.dataset.pixel_um is None:
+            say_once(f"!! {self.folder} states no pixel size: images are scored as they are, whatever `mpp` says !!")
+
     def score(
         self,
         image: Path | str | np.ndarray,
@@ -218,8 +223,7 @@ class TrainedModel:
         source, pixels = _pixels(image)
         size = self.run.dataset.pixel_um
         scale = scale_to(source, size, mpp)
-        if mpp and size is None:
-            say_once(f"!! {self.folder} states no pixel size: images are scored as they are, whatever `mpp` says !!")
+        self.say_unused(mpp)
         if source.is_file():
             say_other_size(source, mpp if size else None)
         seen = CellImage(pixels, resample(pixels, scale))

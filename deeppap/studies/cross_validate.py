@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -119,11 +120,13 @@ def cross_validate(
 def require_adaptable(options: CrossValidateOptions, run: RunRecord, dataset: Dataset, split: SplitRecord) -> None:
     """Refuse, before the run's folder is made, a source of other classes, and cells too few for any of the folds."""
     require_same_outputs(options.source, run)
+    if options.adapt_few or options.source.run.border != run.border:  # adapted weights are kept, of however few cells
+        return
     folds = [fold for fold in range(len(split.folds)) if options.folds is None or fold in options.folds]
-    few = [_too_few(run, parts_of(dataset, split, fold, run)) for fold in folds]
-    compared = options.source.run.border == run.border  # else the adapted weights are kept, of however few cells
-    if few and all(few) and compared and not options.adapt_few:
-        raise UserError(dataset.root, "cells enough to adapt a net", f"not enough: {few[0]}", LABEL_MORE)
+    # up to the first fold that can be adapted: to part one takes a second with many cells
+    reasons = list(takewhile(bool, (_too_few(run, parts_of(dataset, split, fold, run)) for fold in folds)))
+    if folds and len(reasons) == len(folds):
+        raise UserError(dataset.root, "cells enough to adapt a net", f"not enough: {reasons[0]}", LABEL_MORE)
 
 
 def _too_few(run: RunRecord, parts: Mapping[str, Sequence[Cell]]) -> str:

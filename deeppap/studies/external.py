@@ -105,7 +105,7 @@ def validate(
         say(line)
     # by pixels, not by bytes: the same picture may have been saved in another format
     hashes, whole = image_hashes(dataset), dataset.dataset_sha()
-    known = known_images(hashes, models, options.skip_known, options.name or dataset.name)
+    known = images_to_skip(hashes, models, options.skip_known, options.name or dataset.name)
     if known:
         dataset = replace(dataset, cells=tuple(cell for cell in dataset.cells if cell.image not in known))
         say(f"{left_out_text(known, hashes)}; {len(dataset.cells)} of {len(opened.cells)} cells remain")
@@ -219,7 +219,7 @@ def _training(model: TrainedModel) -> dict[str, object]:
     return facts | {"solver, counts and weights": recipe.recipe_sha[:12] if recipe else "not recorded"}
 
 
-def known_images(images: Mapping[Path, str], models: Sequence[TrainedModel], skip: bool, name: str) -> list[Path]:
+def images_to_skip(images: Mapping[Path, str], models: Sequence[TrainedModel], skip: bool, name: str) -> list[Path]:
     """The images that the nets, or the nets they were adapted from, learned from, by their pixels' checksums.
 
     UserError if there are any, unless they are to be skipped and others remain. If it cannot name all, it writes their

@@ -19,7 +19,7 @@ from deeppap.screening.outcomes import outcome_of
 from deeppap.screening.plan import settings_of
 from deeppap.screening.results import parts_of
 from deeppap.screening.screen_images import plan_images, screen_images
-from deeppap.studies.external import known_images, left_out_text, require_one_training
+from deeppap.studies.external import images_to_skip, left_out_text, require_one_training
 
 COLUMNS = ["image", "x", "y", "class", "outcome", "p_abnormal"]
 
@@ -57,7 +57,7 @@ def validate_screening(
         do = "Give nuclei.csv with a column bethesda or label."
         raise UserError(folder, "marks with classes", "points or masks alone", do)
     hashes = field_hashes(fields)
-    known = known_images(hashes, models, options.skip_known, options.name or folder.resolve().name)
+    known = images_to_skip(hashes, models, options.skip_known, options.name or folder.resolve().name)
     fields = [field for field in fields if field.path not in known]
     if known:
         say(left_out_text(known, hashes))

@@ -26,7 +26,7 @@ from deeppap.studies.external import (
     ExternalOptions,
     as_seen,
     auc_by_mark,
-    known_images,
+    images_to_skip,
     require_one_training,
     require_replaceable,
     validate,
@@ -127,7 +127,7 @@ def test_known_images_are_all_named_or_left_out(two_nets, phantom, tmp_path):
 def test_many_known_images_are_named_in_a_file(two_nets):
     images = {Path(f"{n}.png"): value for n, value in enumerate({row[2] for row in fold_images(two_nets[0].folder)})}
     with pytest.raises(UserError, match="runs/mine-known-images.txt"):
-        known_images({**images, Path("new.png"): "0" * 64}, two_nets, False, "mine")
+        images_to_skip({**images, Path("new.png"): "0" * 64}, two_nets, False, "mine")
     names = Path("runs/mine-known-images.txt").read_text().split()
     assert len(names) > 10 and sorted(names) == sorted(path.name for path in images)
 
