@@ -14,13 +14,13 @@ LABELS = (NORMAL, ABNORMAL, NEITHER)  # a cell's `label` is its place here
 LEAVE_OUT = "-"
 THRESHOLD = 0.5  # P(abnormal) at or above it is called abnormal (paper: "Evaluation Methods")
 HERLEV_TOO = {  # what others call Herlev's seven classes
-    "superficial": ("normal superficial", "superficial squamous epithelial"),
-    "intermediate": ("intermediate squamous epithelial",),
-    "columnar": ("columnar epithelial",),
-    "light dysplasia": ("mild dysplasia", "mild dysplastic"),
-    "moderate dysplasia": (),
-    "severe dysplasia": (),
-    "carcinoma in situ": ("CIS", "squamous cell carcinoma in situ"),
+    "superficial": "normal superficial, superficial squamous epithelial",
+    "intermediate": "intermediate squamous epithelial",
+    "columnar": "columnar epithelial",
+    "light dysplasia": "mild dysplasia, mild dysplastic",
+    "moderate dysplasia": "",
+    "severe dysplasia": "",
+    "carcinoma in situ": "CIS, squamous cell carcinoma in situ",
 }
 
 
@@ -33,68 +33,62 @@ class CellClass:
     spellings: tuple[str, ...] = field(default=(), compare=False)
 
 
+def _class(name: str, label: str, spellings: str = "") -> CellClass:
+    return CellClass(name, label, tuple(filter(None, spellings.split(", "))))
+
+
 CLASSES = (
-    CellClass("normal", NORMAL, ("benign", "healthy")),
-    CellClass("abnormal", ABNORMAL, ("dysplastic", "malignant", "cancer")),
-    CellClass("neither", NEITHER),
+    _class("normal", NORMAL, "benign, healthy"),
+    _class("abnormal", ABNORMAL, "dysplastic, malignant, cancer"),
+    _class("neither", NEITHER),
     # the Bethesda system; CRIC's six are the first of them, and RIVA's eight are among these too
-    CellClass(
+    _class(
         "NILM",
         NORMAL,
-        ("negative", "negative for intraepithelial lesion", "negative for intraepithelial lesion or malignancy"),
+        "negative, negative for intraepithelial lesion, negative for intraepithelial lesion or malignancy",
     ),
-    CellClass("ASC-US", ABNORMAL, ("atypical squamous cells of undetermined significance", "atypical squamous cells")),
-    CellClass(
-        "LSIL",
-        ABNORMAL,
-        ("low grade", "low grade squamous intraepithelial lesion", "low grade SIL", "LGSIL", "CIN 1", "CIN I"),
+    _class("ASC-US", ABNORMAL, "atypical squamous cells of undetermined significance, atypical squamous cells"),
+    _class(
+        "LSIL", ABNORMAL, "low grade, low grade squamous intraepithelial lesion, low grade SIL, LGSIL, CIN 1, CIN I"
     ),
-    CellClass("ASC-H", ABNORMAL, ("atypical squamous cells cannot exclude HSIL", "ASC-US cannot exclude HSIL")),
-    CellClass(
+    _class("ASC-H", ABNORMAL, "atypical squamous cells cannot exclude HSIL, ASC-US cannot exclude HSIL"),
+    _class(
         "HSIL",
         ABNORMAL,
-        (
-            *("high grade", "high grade squamous intraepithelial lesion", "high grade SIL", "HGSIL"),
-            *("CIN 2", "CIN 3", "CIN II", "CIN III", "CIN 2/3", "CIN II/III"),
-        ),
+        "high grade, high grade squamous intraepithelial lesion, high grade SIL, HGSIL, "
+        "CIN 2, CIN 3, CIN II, CIN III, CIN 2/3, CIN II/III",
     ),
-    CellClass("SCC", ABNORMAL, ("squamous cell carcinoma", "invasive squamous cell carcinoma", "SQCC", "SqCa", "SCA")),
-    CellClass("AGC", ABNORMAL, ("AGC-NOS", "AGC-FN", "AGC favor neoplastic", "AGUS", "atypical glandular cells")),
-    CellClass("AIS", ABNORMAL, ("adenocarcinoma in situ", "endocervical adenocarcinoma in situ")),
-    CellClass("adenocarcinoma", ABNORMAL, ("ADC", "AdCa", "endocervical adenocarcinoma")),
-    CellClass("endocervical", NORMAL, ("ENDO", "endocervical cell", "glandular")),
-    *(CellClass(one.name, (NORMAL, ABNORMAL)[one.label], (one.folder, *HERLEV_TOO[one.name])) for one in HERLEV),
+    _class("SCC", ABNORMAL, "squamous cell carcinoma, invasive squamous cell carcinoma, SQCC, SqCa, SCA"),
+    _class("AGC", ABNORMAL, "AGC-NOS, AGC-FN, AGC favor neoplastic, AGUS, atypical glandular cells"),
+    _class("AIS", ABNORMAL, "adenocarcinoma in situ, endocervical adenocarcinoma in situ"),
+    _class("adenocarcinoma", ABNORMAL, "ADC, AdCa, endocervical adenocarcinoma"),
+    _class("endocervical", NORMAL, "ENDO, endocervical cell, glandular"),
+    *(_class(one.name, (NORMAL, ABNORMAL)[one.label], f"{one.folder}, {HERLEV_TOO[one.name]}") for one in HERLEV),
     # SIPaKMeD's five
-    CellClass("superficial-intermediate", NORMAL, ("im_Superficial-Intermediate",)),
-    CellClass("parabasal", NORMAL, ("im_Parabasal", "basal", "parabasal cell")),
-    CellClass("koilocytotic", ABNORMAL, ("im_Koilocytotic", "koilocyte", "koilocytosis")),
-    CellClass("dyskeratotic", ABNORMAL, ("im_Dyskeratotic", "dyskeratocyte")),
+    _class("superficial-intermediate", NORMAL, "im_Superficial-Intermediate"),
+    _class("parabasal", NORMAL, "im_Parabasal, basal, parabasal cell"),
+    _class("koilocytotic", ABNORMAL, "im_Koilocytotic, koilocyte, koilocytosis"),
+    _class("dyskeratotic", ABNORMAL, "im_Dyskeratotic, dyskeratocyte"),
     # benign, but much of the literature on SIPaKMeD counts it as abnormal: only the user can say which is meant
-    CellClass("metaplastic", NEITHER, ("im_Metaplastic", "squamous metaplasia", "metaplasia")),
+    _class("metaplastic", NEITHER, "im_Metaplastic, squamous metaplasia, metaplasia"),
     # no squamous or glandular cell at all
-    CellClass(
+    _class(
         "inflammatory",
         NEITHER,
-        (
-            *("INFL", "inflammation", "leukocyte", "leucocyte", "white blood cell", "WBC", "neutrophil", "granulocyte"),
-            *("lymphocyte", "histiocyte", "macrophage", "immune cells"),
-        ),
+        "INFL, inflammation, leukocyte, leucocyte, white blood cell, WBC, neutrophil, granulocyte, "
+        "lymphocyte, histiocyte, macrophage, immune cells",
     ),
-    CellClass(
+    _class(
         "organism",
         NEITHER,
-        (
-            *("trichomonas", "trichomonas vaginalis", "candida", "candida albicans", "fungus", "fungi", "yeast"),
-            *("flora", "bacteria", "lactobacilli", "actinomyces"),
-        ),
+        "trichomonas, trichomonas vaginalis, candida, candida albicans, fungus, fungi, yeast, "
+        "flora, bacteria, lactobacilli, actinomyces",
     ),
-    CellClass(
+    _class(
         "junk",
         NEITHER,
-        (
-            *("debris", "artefact", "artifact", "fold", "folded", "mucus", "blood", "red blood cell", "RBC"),
-            *("erythrocyte", "not a cell", "background", "other"),
-        ),
+        "debris, artefact, artifact, fold, folded, mucus, blood, red blood cell, RBC, "
+        "erythrocyte, not a cell, background, other",
     ),
 )
 
