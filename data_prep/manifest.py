@@ -13,7 +13,7 @@ from data_prep.nucleus import centroid
 from data_prep.pixel_size import PIXEL_RANGE
 from deeppap.io.errors import Mistakes, UserError
 from deeppap.io.image_file import image_size, missing_image_advice, say_once
-from deeppap.io.names import require_printable
+from deeppap.io.names import require_printable, to_number
 
 NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
 CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills decides its label
@@ -42,7 +42,7 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     cells: list[Cell] = []
     # all mistakes of a list at once: a person who mends one line a run gives up
     rows, masks, mistakes = _Rows(path.parent, own), {}, Mistakes()
-    for line, row in manifest_rows(path, mistakes=mistakes):
+    for line, row in manifest_rows(path, mistakes):
         cell = rows.cell(row, line, f"{path}, line {line}", mistakes)
         if cell is None:
             continue
@@ -169,13 +169,11 @@ def images_as_groups(cells: list[Cell], folder: Path) -> list[Cell]:
     return [replace(cell, group=cell.image.relative_to(folder).as_posix()) for cell in cells]
 
 
-def manifest_rows(
-    path: Path, required: Sequence[str] = (), mistakes: Mistakes | None = None
-) -> Iterator[tuple[int, dict[str, str]]]:
+def manifest_rows(path: Path, mistakes: Mistakes, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a manifest, one at a time, with its header and shape checked.
 
     `required` names other columns than a data set's, for lists of cells without labels. A line of another number of
-    values is refused, or passed over and noted where there are `mistakes` to note it in.
+    values is noted in `mistakes` and passed over.
     """
     lines = csv_lines(path, lambda name: name.strip().lower())
     _, header, separator = next(lines)
@@ -190,8 +188,6 @@ def manifest_rows(
             for name in COLUMNS & row.keys():  # other columns are passed over, as is what is in them
                 require_printable(row[name], where, name)
         except UserError as error:
-            if mistakes is None:
-                raise
             mistakes.add(error)
             continue
         for name in {"nucleus_x", "nucleus_y"} & row.keys():
@@ -241,10 +237,7 @@ def class_of(row: dict[str, str], where: str) -> tuple[int, str]:
 
 def pixel_um_of(value: str | None, where: str) -> float | None:
     """The size of a pixel in one line, if it states one."""
-    try:
-        size = float(value) if value else None
-    except ValueError:
-        size = float("nan")
+    size = to_number(value) if value else None
     if size is not None and not PIXEL_RANGE[0] <= size <= PIXEL_RANGE[1]:
         expected = f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres in pixel_um"
         raise UserError(where, expected, f"{value}", "Give the side of a pixel, or leave the column out.")
@@ -253,10 +246,7 @@ def pixel_um_of(value: str | None, where: str) -> float | None:
 
 def centre_of(row: dict[str, str], size: tuple[int, int], where: str) -> tuple[float, float]:
     """The nucleus centre (x, y) in pixels, inside an image of `size` (height, width)."""
-    try:
-        x, y = float(row.get("nucleus_x", "")), float(row.get("nucleus_y", ""))
-    except ValueError:
-        x = y = float("nan")
+    x, y = to_number(row.get("nucleus_x")), to_number(row.get("nucleus_y"))
     if not (-0.5 <= x <= size[1] - 0.5 and -0.5 <= y <= size[0] - 0.5):
         found = f"{row.get('nucleus_x')}, {row.get('nucleus_y')}"
         expected = f"a nucleus centre inside its image of {size[1]} x {size[0]}"

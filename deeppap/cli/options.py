@@ -15,6 +15,7 @@ import msgspec
 
 from deeppap.cli.tool import ToolParser, quoted
 from deeppap.io.machine import default_engine, usable_cores
+from deeppap.io.names import to_number
 from deeppap.records.structs import BORDERS, CLASSES, CONTROLS, ENCODINGS, PROTOCOLS, SELECTIONS, SENSITIVITIES, Request
 
 if TYPE_CHECKING:
@@ -49,14 +50,9 @@ def at_least_one(text: str) -> int:
 
 def above_zero(text: str) -> float:
     """A number that measures something."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    # `inf` and `nan` are floats too
-    if not 0 < value < inf:
+    if not 0 < to_number(text) < inf:  # not of nan
         raise ArgumentTypeError(f"expected a number above 0, found {text or 'nothing'}")
-    return value
+    return float(text)
 
 
 def plain_name(text: str) -> str:
@@ -71,14 +67,10 @@ def threshold(text: str) -> str | float:
     """Where a score is called abnormal: a number, or the name of a sensitivity."""
     if text in SENSITIVITIES:
         return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
+    if not 0 < to_number(text) < 1:
         names = ", ".join(SENSITIVITIES)
         raise ArgumentTypeError(f"expected {names} or a number between 0 and 1, found {text or 'nothing'}")
-    return value
+    return float(text)
 
 
 def whole_numbers(text: str) -> list[int]:

@@ -5,6 +5,8 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from deeppap.io.names import to_number
+
 # micrometres a pixel that a microscope can have; other values in a file are a program's default, such as 72 dpi
 PIXEL_SIZES = (0.05, 2.0)
 PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # micrometres in ResolutionUnit's inch and centimetre
@@ -41,14 +43,6 @@ def tiff_pixel_size(file, page) -> PixelSize:
         if stated:
             return stated
     return _resolution(page)
-
-
-def to_number(text: str | None) -> float:
-    """The number that a text states; nan if it states none."""
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return math.nan
 
 
 def _ome(text: str) -> PixelSize | None:

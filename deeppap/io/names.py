@@ -1,6 +1,7 @@
-"""Names that come from elsewhere, of files, cells, groups and classes: how they are checked, and written into a CSV."""
+"""Names and numbers that come from elsewhere: how they are checked, and written into a CSV."""
 
 import csv
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,14 @@ def require_printable(name: str, where: str | Path, what: str = "a name") -> str
     if not name.isprintable():
         raise UserError(where, f"{what} of printable characters", name[:100], "Rename it.")
     return name
+
+
+def to_number(text: str | None) -> float:
+    """The number that a text states; nan if it states none."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def quoted(text: str) -> str:

@@ -75,7 +75,7 @@ def cells_in_csv(
     mistakes = Mistakes()
     errors: list[tuple[int, UserError]] = []  # with their lines: they are found line by line, then image by image
     listed: dict[int, Listed] = {}
-    for line, row in manifest_rows(path, COLUMNS, mistakes):
+    for line, row in manifest_rows(path, mistakes, COLUMNS):
         try:
             listed[line] = _listed(path, line, row, training_um, mpp)
         except UserError as error:

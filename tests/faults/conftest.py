@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkout import ROOT, make_checkout, run_tool, tool_environment
+from tests.support.checkout import make_checkout, run_tool, tool_environment
 from tests.support.fault_tools import Disk, can_mount
 
 HERE = Path(__file__).parent
@@ -98,10 +98,3 @@ def start(place):
         if process.poll() is None:
             os.kill(process.pid, 9)
         process.communicate()
-
-
-@pytest.fixture(scope="session")
-def project_files():
-    """Every Python file of the project itself, tests left out."""
-    folders = (path for path in ROOT.iterdir() if path.is_dir() and path.name != "tests" and path.name[0] != ".")
-    return sorted(path for folder in folders for path in folder.rglob("*.py"))

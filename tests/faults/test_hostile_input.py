@@ -1,8 +1,8 @@
 """Input that means harm: climbing paths, forged names, HTML, files far too large; and nothing is unpickled."""
 
-import ast
 import csv
 import os
+import re
 import resource
 import shutil
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.manifest import manifest_rows, read_manifest
+from data_prep.manifest import read_manifest
 from data_prep.prepare import prepare_fold
 from data_prep.views import Grid
 from deeppap.io.caffe_messages import read_prototxt
@@ -20,6 +20,7 @@ from deeppap.records import Request, RunRecord
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
 from tests.support.caffe_nets import read_datums
+from tests.support.checkout import ROOT
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_gigabyte_is_not_read(manifest, tmp_path):
     reads = [
         (read_prototxt, json, "SolverParameter"),
         (RunRecord.read, tmp_path),
-        (lambda: list(manifest_rows(path)),),
+        (read_manifest, path),
     ]
     for function, *arguments in reads:
         kilobytes, message = grown(function, *arguments)
@@ -108,31 +109,18 @@ def test_a_gigabyte_is_not_read(manifest, tmp_path):
         read_manifest(path)
 
 
-FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle", "yaml"}
-CALLS = {"eval", "exec", "compile", "__import__"}
+# an import of a library that loads pickles, a call that runs text, and a np.load that may unpickle
+RUNS_DATA = re.compile(
+    r"^\s*(import|from) (pickle|cPickle|dill|joblib|shelve|marshal|cloudpickle|yaml)\b"
+    r"|(?<![.\w])(eval|exec|compile|__import__)\(|\b(np|numpy)\.load\((?!.*allow_pickle=False)",
+    re.MULTILINE,
+)
 
 
-def test_nothing_is_unpickled_or_evaluated_anywhere(project_files):
-    """numpy.load may read .npz without pickles only; no library that loads pickles is imported."""
-    assert len(project_files) > 60
-    found = []
-    for path in project_files:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name.split(".")[0] for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [(node.module or "").split(".")[0]]
-            found += [f"{path}: imports {name}" for name in names if name in FORBIDDEN]
-            if not isinstance(node, ast.Call):
-                continue
-            if isinstance(node.func, ast.Name) and node.func.id in CALLS:
-                found.append(f"{path}:{node.lineno}: {node.func.id}")
-            if isinstance(node.func, ast.Attribute) and node.func.attr == "load" and _is_numpy(node.func.value):
-                safe = any(k.arg == "allow_pickle" and getattr(k.value, "value", True) is False for k in node.keywords)
-                found += [] if safe else [f"{path}:{node.lineno}: np.load without allow_pickle=False"]
-    assert found == []
-
-
-def _is_numpy(node) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("np", "numpy")
+def test_nothing_is_unpickled_or_evaluated_anywhere():
+    for line in ("from pickle import loads", "x = eval(text)", "a = np.load(path)", "a = np.load(path, mmap_mode='r')"):
+        assert RUNS_DATA.search(line)
+    folders = [path for path in ROOT.iterdir() if path.is_dir() and path.name != "tests" and path.name[0] != "."]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    assert len(files) > 60
+    assert [path for path in files if RUNS_DATA.search(path.read_text(encoding="utf-8"))] == []

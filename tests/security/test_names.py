@@ -119,5 +119,5 @@ def test_a_formula_as_a_name_goes_through_every_csv_and_back(image, tmp_path, na
     assert read_rows(scores, ["id", "score"])[0][1] == {"id": name, "score": "-0.5"}
     with (tmp_path / "cells.csv").open("w", newline="") as file:
         CsvWriter(file).writerows([["image", "nucleus_x", "nucleus_y"], [path.name, 3, 4]])
-    assert [row["image"] for _, row in manifest_rows(tmp_path / "cells.csv", ["image"], Mistakes())] == [path.name]
+    assert [row["image"] for _, row in manifest_rows(tmp_path / "cells.csv", Mistakes(), ["image"])] == [path.name]
     assert [point.image for point in read_points(tmp_path / "cells.csv")] == [path.name]

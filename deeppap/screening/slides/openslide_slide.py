@@ -10,9 +10,10 @@ import numpy as np
 
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import refuse_one_value
-from deeppap.io.image_pixel_size import PixelSize, to_number
+from deeppap.io.image_pixel_size import PixelSize
 from deeppap.io.image_tiff import GLASS_PIXELS, bare_glass
 from deeppap.io.machine import extra
+from deeppap.io.names import to_number
 from deeppap.screening.slides.slide import Box, Damage, one_pixel_size, read_pieces
 
 PIECE = 256  # pixels: if a box cannot be read, it is read again in pieces so that little is lost
