@@ -10,14 +10,14 @@ from data_prep.cells import Cell, Dataset
 from data_prep.classes import outputs_of
 from data_prep.folds import inner_split, train_test_cells
 from data_prep.image_hashes import write_fold_images
-from data_prep.mean_image import MeanImage, read_mean, write_mean
+from data_prep.mean_image import read_mean, write_mean
 from data_prep.patch_lmdb import ENTRY_BYTES, Source, write_patch_lmdb
 from data_prep.profiles import Grids, Profile, run_profile
 from data_prep.regions import cut_regions, region_bytes
 from data_prep.views import NO_JITTER, rng, spread
 from deeppap.io.caffe_messages import training_prototxt, written_outputs
 from deeppap.io.errors import FieldError, UserError
-from deeppap.io.files import digest, human, partial_path, remove, require_space, sha256_file, sync
+from deeppap.io.files import digest, human, remove, require_space, sha256_file, sync
 from deeppap.io.training_prototxt import read_training
 from deeppap.records import FoldRecord, LmdbRecord, ModelRecord, RunRecord, SplitRecord
 from deeppap.records.run_folder import is_read
@@ -144,7 +144,7 @@ def build_fold(
         if is_read(target / name):
             raise UserError(target / name, "an LMDB that nobody reads", "a process reading it", "Wait until it ended.")
         remove(target / name)
-        remove(partial_path(target / name))
+        remove(_partial(target, name))
     require_space(target, need_bytes(train, validation))
     lmdbs, checksums = _write_lmdbs(target, train, validation, workers)
     record = FoldRecord(
@@ -170,6 +170,11 @@ def build_fold(
     return f"{target}: {views} (pictures of a cell, turned and shifted), {size}"
 
 
+def _partial(target: Path, name: str) -> Path:
+    """Where an LMDB is written until both are complete: beside it, so that the rename is atomic."""
+    return target / f".{name}.partial"
+
+
 def _write_lmdbs(
     target: Path, train: Source, validation: Source, workers: int
 ) -> tuple[dict[str, LmdbRecord], dict[Path, str]]:
@@ -177,21 +182,21 @@ def _write_lmdbs(
 
     Returns the LMDBs' part of the record, and the checksums of the pixels of every image that was decoded.
     """
-    mean, record = MeanImage(), {}
+    record, means = {}, {}
     try:
         with cut_regions([*train.cells, *validation.cells], target, workers, train.reach) as regions:
-            for name, source, own_mean in ((LMDBS[0], train, mean), (LMDBS[1], validation, None)):
-                partial = partial_path(target / name)
-                entries = write_patch_lmdb(partial, source, own_mean is not None, workers, own_mean, name, regions)
+            for name, source in zip(LMDBS, (train, validation), strict=True):
+                partial = _partial(target, name)
+                entries, means[name] = write_patch_lmdb(partial, source, regions, workers, name)
                 record[name] = lmdb_record(partial, entries)
                 (partial / "lock.mdb").unlink(missing_ok=True)
         # the final names come last and together: an LMDB under its name is whole
-        write_mean(target / "mean.binaryproto", mean.value())
+        write_mean(target / "mean.binaryproto", means[LMDBS[0]])
         for name in LMDBS:
-            partial_path(target / name).rename(target / name)
+            _partial(target, name).rename(target / name)
     finally:
         for name in LMDBS:
-            remove(partial_path(target / name))
+            remove(_partial(target, name))
     return record, regions.sha256
 
 

@@ -17,24 +17,6 @@ SHAPE = (3, SIZE, SIZE)
 DO = "Build the fold again with tools/build_lmdb.py."
 
 
-class MeanImage:
-    """Adds views up in whole numbers, so that neither their order nor their number costs precision."""
-
-    def __init__(self):
-        # int64 holds the sum of 3.6e16 views of 255
-        self.total = np.zeros(SHAPE, np.int64)
-        self.count = 0
-
-    def add(self, total: np.ndarray, count: int) -> None:
-        """Add the sum, integers (3, 256, 256), of `count` views."""
-        self.total += total
-        self.count += count
-
-    def value(self) -> np.ndarray:
-        """The mean, float32 (3, 256, 256), BGR."""
-        return (self.total / self.count).astype(np.float32)
-
-
 def write_mean(path: Path, mean: np.ndarray) -> None:
     """Write a mean image (3, 256, 256) as the BlobProto that Caffe's compute_image_mean writes."""
     # the old four fields, and not `shape`, are what Caffe's own tool writes

@@ -12,8 +12,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from data_prep.cells import Cell
-from data_prep.mean_image import MeanImage
-from data_prep.regions import Regions, cut_regions, in_order
+from data_prep.regions import Regions, in_order
 from data_prep.views import NO_JITTER, SIZE, Grid, Jitter, plan_view, reach_at, render, rng
 from deeppap.io.caffe_messages import caffe_pb2
 from deeppap.io.errors import UserError
@@ -45,7 +44,7 @@ class Source(NamedTuple):
         return reach_at(1 + self.jitter.scale)
 
 
-def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
+def order(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Cell and view index of every record, int32 each, in key order.
 
     Caffe reads an LMDB in key order and shuffles nothing, so training records are shuffled here.
@@ -53,7 +52,7 @@ def order(source: Source, shuffled: bool) -> tuple[np.ndarray, np.ndarray]:
     cells = [np.full(len(indices), i, np.int32) for i, indices in enumerate(source.indices)]
     views = [np.asarray(indices, np.int32) for indices in source.indices]
     cell, view = np.concatenate(cells), np.concatenate(views)
-    if shuffled:
+    if source.purpose == "train":
         permutation = rng(source.seed, "order", source.purpose).permutation(len(cell))
         cell, view = cell[permutation], view[permutation]
     return cell, view
@@ -82,46 +81,36 @@ def _render_chunk(
     return datums, total
 
 
-def write_patch_lmdb(
-    path: Path,
-    source: Source,
-    shuffled: bool,
-    workers: int,
-    mean: MeanImage | None = None,
-    title: str | None = None,
-    regions: Regions | None = None,
-) -> int:
-    """Write an LMDB and return its number of records; `mean` collects the views' sum on the way.
+def write_patch_lmdb(path: Path, source: Source, regions: Regions, workers: int, title: str) -> tuple[int, np.ndarray]:
+    """Write an LMDB and return its number of records, and their mean, float32 (3, 256, 256), BGR.
 
-    `regions` are those of the source's cells, where they have been cut for other LMDBs too.
+    `regions` are those of the source's cells.
 
     Raises UserError if the disk fills up. The caller gives a partial path and renames it when all is complete.
     """
-    if regions is None:
-        with cut_regions(source.cells, path.parent, workers, source.reach) as regions:
-            return write_patch_lmdb(path, source, shuffled, workers, mean, title, regions)
     # the order is drawn before anything is rendered, so any number of workers gives the same bytes
-    cell, view = order(source, shuffled)
+    cell, view = order(source)
     chunks = [(cell[i : i + CHUNK], view[i : i + CHUNK]) for i in range(0, len(cell), CHUNK)]
     # threads, not processes: OpenCV, NumPy and LMDB let go of Python's lock, and a view need not be copied twice
     cv2.setNumThreads(1)  # each worker is one thread
     rendered = in_order(partial(_render_chunk, source, regions), chunks, workers)
-    bar = progress(total=len(cell), desc=title or path.name, unit="view", smoothing=0.05)
+    bar = progress(total=len(cell), desc=title, unit="view", smoothing=0.05)
+    # whole numbers, so that neither the order of views nor their number costs precision
+    total = np.zeros((3, SIZE, SIZE), np.int64)
     with _new_lmdb(path, len(cell)) as environment, bar:
         index = 0
-        for (cells, _), (datums, total) in zip(chunks, rendered, strict=True):
+        for (cells, _), (datums, part) in zip(chunks, rendered, strict=True):
             with environment.begin(write=True) as transaction:
                 for one, datum in zip(cells.tolist(), datums, strict=True):
                     # append: keys come in order, and pages are filled without a search
                     transaction.put(key(index, source.cells[one].id), datum, append=True)
                     index += 1
-            if mean is not None:
-                mean.add(total, len(datums))
+            total += part
             bar.update(len(datums))
             if index % (MAPPED * CHUNK) == 0:
                 # lets go of the pages that were touched: they count as ours
                 environment.set_mapsize(_map_size(len(cell)))
-    return len(cell)
+    return len(cell), (total / len(cell)).astype(np.float32)
 
 
 def _map_size(records: int) -> int:

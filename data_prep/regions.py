@@ -17,7 +17,7 @@ import numpy as np
 from data_prep.cells import Cell, by_image
 from data_prep.image_hashes import pixel_sha256
 from data_prep.pixel_size import read_cell_image
-from data_prep.views import REACH, neighbourhood
+from data_prep.views import neighbourhood
 from deeppap.io.files import disk_full
 from deeppap.io.progress import progress
 
@@ -25,7 +25,7 @@ Region = tuple[np.ndarray, tuple[float, float]]
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
-def region_bytes(reach: int = REACH) -> int:
+def region_bytes(reach: int) -> int:
     """Of one cell at most, on disk while a fold is built; in memory none is kept."""
     return 3 * (2 * reach + 1) ** 2
 
@@ -84,7 +84,7 @@ class Regions:
 
 
 @contextmanager
-def cut_regions(cells: Sequence[Cell], folder: Path, workers: int, reach: int = REACH) -> Iterator[Regions]:
+def cut_regions(cells: Sequence[Cell], folder: Path, workers: int, reach: int) -> Iterator[Regions]:
     """The neighbourhoods of these cells, in a nameless file in `folder` that ends with the context or the process.
 
     The system keeps as much of the file in memory as it has to spare, so that memory bounds no number of cells.

@@ -31,11 +31,6 @@ MAX_ARRAYS = 200_000_000  # bytes of an .npz file, unpacked; a reference of 4,09
 MAX_JSON = 100_000_000  # bytes; a split of a million cells takes 30 MB
 
 
-def partial_path(final: Path) -> Path:
-    """Where `final` is written until it is complete: beside it, so that the rename is atomic."""
-    return final.with_name(f".{final.name}.partial")
-
-
 def own_partial(final: Path) -> Path:
     """A partial path that nobody else writes; what others left of `final` when they died is removed a week later."""
     left = re.compile(rf"\.{re.escape(final.name)}\.\w{{8}}\.(partial|old)")
@@ -207,20 +202,11 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
-def read_json(path: Path, made_by: str) -> Any:
-    """Read JSON that a tool of ours wrote; `made_by` names the tool in the error."""
-    do = f"Remove it and run {made_by} again."
-    try:
-        return json.loads(read_file(path, "a JSON file", MAX_JSON, do))
-    except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of too many digits
-        raise UserError(path, "JSON", f"{error}", do) from None
-
-
-def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
-    """Open for reading, line ends as they are; a file that ends in .gz is unpacked on the way."""
+def open_text(path: Path) -> TextIO:
+    """Open UTF-8 text for reading, line ends as they are; a file that ends in .gz is unpacked on the way."""
     file = open_regular(path)
     binary = gzip.GzipFile(fileobj=file) if path.suffix.lower() == PACKED else file
-    return io.TextIOWrapper(binary, encoding=encoding, newline="")
+    return io.TextIOWrapper(binary, encoding="utf-8", newline="")
 
 
 def packed(data: bytes) -> bytes:

@@ -10,8 +10,8 @@ import numpy as np
 
 from data_prep.classes import LABELS, SEVEN, CellClass, class_text, in_order, outputs_of
 from deeppap.io.errors import CHECK_PATH, UserError
-from deeppap.io.files import read_json
 from deeppap.records import BlendRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SourceRecord, SplitRecord
+from deeppap.records.record import read_record
 from deeppap.scoring import score_files
 from deeppap.scoring.score_files import Scores, ViewScores
 from deeppap.training.caffe_log import LogRecord, parse
@@ -190,9 +190,7 @@ def load_run(path: Path) -> RunResult:
     scored = [k for k in range(len(split.folds)) if (folder / f"fold{k}" / "scores.csv").exists()]
     folds = tuple(_load_fold(folder / f"fold{k}", k, record, split.folds[k], cells) for k in scored)
     path = folder / "baselines.json"
-    baselines = read_json(path, MADE_BY) if path.exists() else None
-    if not isinstance(baselines, dict | None):
-        raise _wrong(path, "a JSON object", type(baselines).__name__)
+    baselines = read_record(path, dict, MADE_BY) if path.exists() else None
     return RunResult(folder.resolve().name, folder, record, split, cells, folds, baselines)
 
 

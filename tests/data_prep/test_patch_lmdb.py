@@ -4,6 +4,7 @@ import pytest
 
 from data_prep.classes import SEVEN
 from data_prep.patch_lmdb import Source, order, write_patch_lmdb
+from data_prep.regions import cut_regions
 from data_prep.views import Grid, plan_view, render
 from deeppap.io.image_file import read_image
 from tests.support.caffe_nets import pixels, read_datums
@@ -21,48 +22,31 @@ def source(dataset):
     return Source(cells, [KINDS.index(c.kind) for c in cells], "train", grids, views, 7, "raw")
 
 
-@pytest.fixture(scope="module")
-def written(source, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lmdb") / "train_lmdb"
-    assert write_patch_lmdb(folder, source, True, 1) == 54
-    return folder
-
-
-def test_records_are_complete_and_in_key_order(source, written):
-    cells, _ = order(source, shuffled=True)
-    records = read_datums(written)
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_datums_hold_the_rendered_views_in_key_order(source, tmp_path, encoding):
+    with cut_regions(source.cells, tmp_path, 1, source.reach) as regions:
+        count, mean = write_patch_lmdb(tmp_path / "lmdb", source._replace(encoding=encoding), regions, 1, "views")
+    records, (cells, views) = read_datums(tmp_path / "lmdb"), order(source)
     assert [key for key, _ in records] == [f"{i:08d}_{source.cells[c].id}" for i, c in enumerate(cells)]
-    assert len(records) == 54
+    wanted = []
+    for (_, datum), index, view in zip(records, cells, views, strict=True):
+        cell = source.cells[index]
+        assert (datum.channels, datum.height, datum.width, datum.encoded) == (3, 256, 256, encoding == "png")
+        assert datum.label == KINDS.index(cell.kind)
+        plan = plan_view(cell.id, "train", GRIDS[cell.label], view, 7)
+        wanted.append(render(read_image(cell.image), cell.centre, plan))
+        data = np.frombuffer(datum.data, np.uint8)
+        found = cv2.imdecode(data, cv2.IMREAD_COLOR) if datum.encoded else pixels(datum).transpose(1, 2, 0)
+        assert np.array_equal(found, wanted[-1])
+    assert count == len(records) == 54
+    assert np.array_equal(mean.transpose(1, 2, 0), np.mean(wanted, axis=0, dtype=np.float64).astype(np.float32))
 
 
-def test_every_view_of_the_plan_is_there_once(source):
-    cells, views = order(source, shuffled=True)
+def test_every_view_of_the_plan_is_there_once_and_training_records_are_shuffled(source):
+    cells, views = order(source)
     expected = [(i, v) for i, cell in enumerate(source.cells) for v in range(GRIDS[cell.label].views)]
     assert sorted(zip(cells.tolist(), views.tolist(), strict=True)) == expected
-
-
-def test_datums_hold_the_rendered_views(source, written):
-    cells, views = order(source, shuffled=True)
-    for (_, datum), index, view in zip(read_datums(written), cells, views, strict=True):
-        cell = source.cells[index]
-        assert (datum.channels, datum.height, datum.width, datum.encoded) == (3, 256, 256, False)
-        assert datum.label == KINDS.index(cell.kind)
-        wanted = render(read_image(cell.image), cell.centre, plan_view(cell.id, "train", GRIDS[cell.label], view, 7))
-        assert np.array_equal(pixels(datum), wanted.transpose(2, 0, 1))
-
-
-def test_png_decodes_to_the_same_pixels(source, written, tmp_path):
-    write_patch_lmdb(tmp_path / "png", source._replace(encoding="png"), True, 1)
-    for (raw_key, raw), (png_key, png) in zip(read_datums(written), read_datums(tmp_path / "png"), strict=True):
-        assert (raw_key, raw.label, png.encoded) == (png_key, png.label, True)
-        decoded = cv2.imdecode(np.frombuffer(png.data, np.uint8), cv2.IMREAD_COLOR)
-        assert np.array_equal(decoded.transpose(2, 0, 1), pixels(raw))
-
-
-def test_training_records_are_shuffled_and_others_are_not(source):
-    labels = [source.cells[i].label for i in order(source, shuffled=True)[0]]
-    assert sorted(labels) != labels
+    labels = [source.cells[i].label for i in cells]
     changes = sum(a != b for a, b in zip(labels, labels[1:], strict=False))
     assert changes > 15  # of 53; about 24 are expected of a shuffled row, 1 of a sorted one
-    plain = order(source, shuffled=False)[0].tolist()
-    assert plain == sorted(plain)
+    assert list(zip(*map(np.ndarray.tolist, order(source._replace(purpose="test"))), strict=True)) == expected

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from data_prep.dataset import open_dataset
-from data_prep.patch_lmdb import Source, write_patch_lmdb
-from data_prep.views import Grid
+from data_prep.regions import cut_regions
+from data_prep.views import REACH
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import image_size, read_image
 from tests.support.fault_tools import bmp, filled_bmp, leftovers
@@ -138,14 +138,12 @@ def test_the_tool_names_a_wrong_image_and_writes_nothing(set_of_cells, place, re
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_image_that_changed_since_it_was_read_stops_the_workers(set_of_cells, place, workers):
+def test_an_image_that_changed_since_it_was_read_stops_the_workers(set_of_cells, tmp_path, workers):
     root, image, _ = set_of_cells
     dataset = open_dataset(root)
     image.write_bytes(WRONG_IMAGES["cut in its pixels"][0])
-    grids, views = [Grid(1, 1)] * len(dataset.cells), [range(1)] * len(dataset.cells)
-    source = Source(dataset.cells, [cell.label for cell in dataset.cells], "train", grids, views, 1, "raw")
-    with pytest.raises(UserError) as caught:
-        write_patch_lmdb(place / "lmdb", source, True, workers)
+    with pytest.raises(UserError) as caught, cut_regions(dataset.cells, tmp_path, workers, REACH):
+        pass
     assert caught.value.where == str(image)
 
 

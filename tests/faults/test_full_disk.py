@@ -13,10 +13,12 @@ from data_prep.fold_data import sources
 from data_prep.patch_lmdb import write_patch_lmdb
 from data_prep.prepare import prepare_fold
 from data_prep.profiles import run_profile
+from data_prep.regions import cut_regions
 from deeppap.io import files
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file, write_json
 from deeppap.records import Request, RunRecord, SplitRecord
+from deeppap.records.record import read_record
 from deeppap.report import report
 from deeppap.report.figures import all_figures
 from deeppap.report.report import write_report
@@ -44,18 +46,19 @@ def test_an_lmdb_that_cannot_fit_is_refused_beforehand(small_disk, phantom, refu
     assert not list(place.rglob("*.mdb"))
 
 
-def test_a_disk_that_fills_up_while_the_lmdb_is_written(small_disk, built_fold, dataset):
+def test_a_disk_that_fills_up_while_the_lmdb_is_written(small_disk, built_fold, dataset, tmp_path):
     config, split = RunRecord.read(built_fold.parent), SplitRecord.read(built_fold.parent)
     train, _ = sources(dataset, split, 0, config, run_profile(config))
     disk = small_disk(8 << 20)
     target = disk.folder / "train_lmdb"
-    with pytest.raises(UserError) as caught:
-        write_patch_lmdb(target, train, True, 1)
+    with cut_regions(train.cells, tmp_path, 1, train.reach) as regions:
+        with pytest.raises(UserError) as caught:
+            write_patch_lmdb(target, train, regions, 1, "train_lmdb")
+        shutil.rmtree(target)
+        disk.resize(64 << 20)
+        assert write_patch_lmdb(target, train, regions, 1, "train_lmdb")[0] == 144
     assert caught.value.where == str(target)
     assert "29.5 MB for it" in str(caught.value) and "a full disk" in str(caught.value)
-    shutil.rmtree(target)
-    disk.resize(64 << 20)
-    assert write_patch_lmdb(target, train, True, 1) == 144
 
 
 def test_a_text_file_on_a_full_disk_keeps_the_old_one(small_disk, no_foresight):
@@ -64,7 +67,7 @@ def test_a_text_file_on_a_full_disk_keeps_the_old_one(small_disk, no_foresight):
     write_json(path, {"old": 1})
     with pytest.raises(UserError, match="a full disk"):
         write_json(path, {"new": "x" * 100_000})
-    assert files.read_json(path, "a test") == {"old": 1}
+    assert read_record(path, dict, "a test") == {"old": 1}
     assert not leftovers(disk.folder)
 
 

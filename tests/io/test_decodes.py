@@ -8,7 +8,7 @@ from data_prep.image_hashes import image_hashes
 from data_prep.leaks import audit_dataset
 from data_prep.prepare import prepare_fold
 from data_prep.regions import cut_regions, region_bytes
-from data_prep.views import read_neighbourhood
+from data_prep.views import REACH, read_neighbourhood
 from deeppap.records import Request
 from tests.support.field_cells import Counts, write_field_cells
 
@@ -44,9 +44,9 @@ def test_a_whole_build_decodes_each_image_twice_and_a_second_fold_once(manifest,
 
 def test_regions_are_the_neighbourhoods_to_the_bit(manifest, tmp_path):
     cells = open_dataset(manifest).cells
-    with cut_regions(cells, tmp_path, 2) as regions:
+    with cut_regions(cells, tmp_path, 2, REACH) as regions:
         for cell in reversed(cells):
             (found, centre), (region, inside) = regions(cell), read_neighbourhood(cell)
             assert centre == inside and found.shape == region.shape and (found == region).all()
-            assert found.nbytes <= region_bytes()
+            assert found.nbytes <= region_bytes(REACH)
         assert not list(tmp_path.iterdir()), "the scratch file has no name that could be left behind"

@@ -14,7 +14,9 @@ from data_prep.importers import json_files
 from data_prep.importers.gather import gather
 from deeppap.io import files
 from deeppap.io.errors import UserError
-from deeppap.io.files import read_arrays, read_json, write_arrays
+from deeppap.io.files import read_arrays, write_arrays
+from deeppap.records import record
+from deeppap.records.record import read_record
 from deeppap.screening.nuclei_file import read_nuclei
 
 POINT = b'{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":{"n":"}{\\"]"}}'
@@ -81,7 +83,7 @@ def test_the_longest_feature_and_the_most_features(tmp_path, monkeypatch):
 
 def test_unpacked_json_is_bounded(tmp_path, monkeypatch):
     """A record, nuclei, and labels of each kind, packed from ten times their bound; and labels in a .zip."""
-    for module, name in ((files, "MAX_JSON"), (geojson, "MOST"), (json_files, "MOST"), (json_files, "MOST_OTHER")):
+    for module, name in ((record, "MAX_JSON"), (geojson, "MOST"), (json_files, "MOST"), (json_files, "MOST_OTHER")):
         monkeypatch.setattr(module, name, 10_000)
     many = collection(*[POINT] * 1000)
     for name, text in (
@@ -93,7 +95,7 @@ def test_unpacked_json_is_bounded(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "d.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("d.geojson", many)
     with pytest.raises(UserError, match="at most 10.0 kB"):
-        read_json(tmp_path / "a.json.gz", "a test")
+        read_record(tmp_path / "a.json.gz", dict, "a test")
     with pytest.raises(UserError, match="at most 10.0 kB"):
         read_nuclei(tmp_path / "b.geojson.gz", "b.png", (99, 99), 0.2)
     for name in ("b.geojson.gz", "c.json.gz", "d.zip"):
