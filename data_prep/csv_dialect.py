@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from deeppap.io.errors import CHECK_PATH, UserError
 from deeppap.io.names import unquoted
@@ -27,7 +27,14 @@ def csv_lines(path: Path, name: Callable[[str], str], row_names: bool = False) -
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader, separator = sniffed_rows(file)
+            lines = _lines(file)
+            first = next(lines, "")
+            # told from the first line alone: an image's name may hold any of them
+            try:
+                separator = csv.Sniffer().sniff(first[:LONGEST].strip(), SEPARATORS).delimiter
+            except csv.Error:  # one column
+                separator = SEPARATORS[0]
+            reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
             header = _without_blanks([name(text) for text in next(reader, [])])
             lines = ((reader.line_num, [unquoted(value.strip()) for value in line]) for line in reader if any(line))
             if row_names and "" not in header:
@@ -63,18 +70,6 @@ def _without_blanks(row: list[str], least: int = 0) -> list[str]:
     while len(row) > least and not row[-1]:
         row = row[:-1]
     return row
-
-
-def sniffed_rows(file: TextIO) -> tuple[Any, str]:
-    """A csv.reader over all of a file, its header first, and what separates the values."""
-    lines = _lines(file)
-    first = next(lines, "")
-    # told from the first line alone: an image's name may hold any of them
-    try:
-        separator = csv.Sniffer().sniff(first[:LONGEST].strip(), SEPARATORS).delimiter
-    except csv.Error:  # one column
-        separator = SEPARATORS[0]
-    return csv.reader(chain([first], lines), delimiter=separator, strict=True), separator
 
 
 def _lines(file: TextIO) -> Iterator[str]:

@@ -88,11 +88,11 @@ def read_image_names(path: Path) -> dict[str, str]:
     return names
 
 
-def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str] | None = None) -> list[Row]:
+def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str]) -> list[Row]:
     """A row for each cell; every image is read once, or not at all where its checksum is `known`."""
     cells = [(cell, part) for part, members in parts.items() for cell in members]
     # checksums of images that were just decoded are reused: reading takes most of the time
-    known = dict(known or {})
+    known = dict(known)
     for path in sorted({cell.image for cell, _ in cells} - known.keys()):
         known[path] = pixel_sha256(read_image(path))
     return sorted((cell.id, part, known[cell.image]) for cell, part in cells)

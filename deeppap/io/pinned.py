@@ -1,7 +1,6 @@
 """What the project pins, read from the one file that states it."""
 
 import re
-from pathlib import Path
 
 from deeppap.io.caffe_messages import ROOT
 
@@ -10,9 +9,10 @@ MODEL = ROOT / "models/bvlc_reference_caffenet"
 SOURCE = ROOT / "third_party/caffe/source.env"
 
 
-def facts(readme: Path = MODEL / "readme.md") -> dict[str, str]:
-    """The front matter of a model's readme: caffemodel, caffemodel_url, sha1."""
-    return dict(re.findall(r"^(\w+): (\S.*)$", readme.read_text(encoding="utf-8").split("---")[1], re.MULTILINE))
+def facts() -> dict[str, str]:
+    """The front matter of the reference model's readme: caffemodel, caffemodel_url, sha1."""
+    text = (MODEL / "readme.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^(\w+): (\S.*)$", text.split("---")[1], re.MULTILINE))
 
 
 def caffe_commit() -> str:

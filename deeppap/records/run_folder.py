@@ -28,9 +28,9 @@ SAME = (*OPTIONS, "stain_jitter", "scale_jitter")  # in all calls for one run
 def new_run(
     request: Options,
     dataset: DatasetRecord,
-    outputs: list[OutputRecord] | None = None,
-    stain_jitter: float = 0.0,
-    scale_jitter: float = 0.0,
+    outputs: list[OutputRecord] | None,
+    stain_jitter: float,
+    scale_jitter: float,
 ) -> RunRecord:
     """The record of a run that is made here and now, by this command; a net of own classes has `outputs`."""
     options = {name: getattr(request, name) for name in OPTIONS}

@@ -62,7 +62,7 @@ def test_a_missing_record_names_the_tool_that_makes_it(tmp_path):
 
 def test_every_option_of_a_request_is_in_the_record(tmp_path):
     asked = run_record(profile="quick", protocol="field", control="shuffle", encoding="png", engine="onnxruntime")
-    made = new_run(asked, asked.dataset)
+    made = new_run(asked, asked.dataset, None, 0.0, 0.0)
     assert {name: getattr(made, name) for name in made.__struct_fields__[:10]} == {
         name: getattr(asked, name) for name in asked.__struct_fields__[:10]
     }
