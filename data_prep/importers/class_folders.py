@@ -52,7 +52,7 @@ def _any(folder: Path, source: Source) -> Iterator[Labelled]:
     for path in source.images.root_of:
         if path.is_relative_to(folder):
             if path.parent == folder:
-                source.leave_out("images in no class folder", str(path))
+                source.left_out["images in no class folder"].append(str(path))
             else:
                 yield from _crop(path, path.parent.name, None, source)
 

@@ -43,10 +43,10 @@ def read(data: Any, name: str, path: Path, source: Source) -> Iterator[Labelled]
             image = source.images.find(images[named]["file_name"], path)
             source.require_size(name, image, images[named].get("width"), images[named].get("height"))
             if entry.get("score") is not None and not source.reviewed:
-                source.leave_out(OF_NET, where)
+                source.left_out[OF_NET].append(where)
                 continue
             if entry.get("iscrowd") and not entry.get("segmentation"):
-                source.leave_out(CROWD, where)
+                source.left_out[CROWD].append(where)
                 continue
             kind = kinds.get(entry.get("category_id"), "")
             yield Labelled(where, image, kind, **_place(where, entry, image, source))

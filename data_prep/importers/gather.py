@@ -35,15 +35,11 @@ class Gathered:
     cells: list[Labelled] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)  # objects, by "path (format)"
-    left_out: dict[str, list[str]] = field(default_factory=dict)  # reason -> where
+    left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # where, by the reason
     names: dict[Path, str] = field(default_factory=dict)  # of the images, as the data set will call them
     warnings: list[str] = field(default_factory=list)
     in_two_sources: int = 0  # pairs of labels of one cell, of two sources
     of_two_labels: int = 0  # those of them that contradict each other: normal, abnormal or neither
-
-    def leave_out(self, why: str, where: str) -> None:
-        """Note an object that does not become a cell."""
-        self.left_out.setdefault(why, []).append(where)
 
     def by_image(self) -> dict[Path, list[Labelled]]:
         """The cells of each image, images in the order of their paths."""
@@ -131,7 +127,7 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
     kept = []
     for one in objects:
         if not one.kind:
-            found.leave_out("objects without a class", one.where)
+            found.left_out["objects without a class"].append(one.where)
             continue
         try:
             one.known = table.find(one.kind)
@@ -148,7 +144,7 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
         if one.known:
             kept.append(one)
         else:
-            found.leave_out(f"objects of class {one.kind}, as `classes` says", one.where)
+            found.left_out[f"objects of class {one.kind}, as `classes` says"].append(one.where)
     for kind, where in unknown.items():
         do = f'Say what it is: `classes` "{kind}=CLASS", CLASS being NILM, LSIL, ..., normal, abnormal or {LEAVE_OUT}.'
         mistakes.add(UserError(where[0], "a known class", f"{kind} ({len(where)} objects)", do))
@@ -202,7 +198,7 @@ def _find_centre(one: Labelled, nuclei: np.ndarray, found: Gathered) -> None:
         distances = np.linalg.norm(inside - one.box.middle, axis=1)
         one.centre, one.centre_from = tuple(inside[distances.argmin()].tolist()), "detector"
     elif one.whole_cell:
-        found.leave_out(NO_NUCLEUS, one.where)
+        found.left_out[NO_NUCLEUS].append(one.where)
     else:
         one.centre, one.centre_from = one.box.middle, "middle"
 

@@ -5,6 +5,7 @@ count from that pixel's corner instead, so their readers subtract half a pixel (
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,14 +72,10 @@ class Source:
     xy_is_centre: bool = False
     reviewed: bool = False  # a person has looked at every object, so that a net's class that stands is a label too
     mistakes: Mistakes = field(default_factory=Mistakes)
-    left_out: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # where, by the reason
     warnings: list[str] = field(default_factory=list)
     format: str = ""  # set by the reader
     corner_boxes: bool = False  # set by the reader: that x and y are a box's corner is a guess
-
-    def leave_out(self, why: str, where: str) -> None:
-        """Note an object that is not imported."""
-        self.left_out.setdefault(why, []).append(where)
 
     def require_size(self, where: str, image: Path, width: int | None, height: int | None) -> None:
         """Refuse labels of a larger or smaller copy of the image; 0 and None tell nothing."""

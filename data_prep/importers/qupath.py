@@ -68,13 +68,13 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
     where += f" ({identity})" if identity else ""
     kind = kind_of(properties.get("classification"))
     if not kind or kind.endswith("*"):  # Region*, Ignore*: QuPath's classes for what is no object
-        source.leave_out(f"objects of QuPath's class {kind}" if kind else "objects without a class", where)
+        source.left_out[f"objects of QuPath's class {kind}" if kind else "objects without a class"].append(where)
         return
     if not source.reviewed and kind.casefold() == net_call(properties.get("measurements")):
-        source.leave_out(OF_NET, where)
+        source.left_out[OF_NET].append(where)
         return
     if any(one in NO_CELLS for one in what):
-        source.leave_out("tiles and TMA cores", where)
+        source.left_out["tiles and TMA cores"].append(where)
         return
     nucleus = feature.get("nucleusGeometry")
     geometry = nucleus or feature["geometry"]

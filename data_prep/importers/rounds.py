@@ -113,13 +113,13 @@ def _settle(pairs: Iterable[tuple[Labelled, Labelled]], found: "Gathered", dropp
         said = f"{_text(first)}, {_text(second)}"
         if first.known.name == second.known.name:
             repeat = second if _age(first) == _age(second) else first
-            found.leave_out("repeats of the same cell and class", repeat.where)
+            found.left_out["repeats of the same cell and class"].append(repeat.where)
             dropped.add(id(repeat))
         elif _age(first) == _age(second):
-            found.leave_out("pairs of labels that contradict each other", said)
+            found.left_out["pairs of labels that contradict each other"].append(said)
             dropped |= {id(first), id(second)}
         else:
-            found.leave_out("labels that a later one replaces", said)
+            found.left_out["labels that a later one replaces"].append(said)
             dropped.add(id(first))
 
 

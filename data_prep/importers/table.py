@@ -99,7 +99,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 raise UserError(where, "a value under each name", row[None], "Correct the line.")
             numbered = {name: with_point(value, separator) for name, value in row.items()}
             if not source.reviewed and columns.points in QUPATH and _name(row[columns.kind]) == _net_call(numbered):
-                source.leave_out(qupath.OF_NET, where)
+                source.left_out[qupath.OF_NET].append(where)
                 continue
             about = {
                 "group": row.get(columns.group) or None,
