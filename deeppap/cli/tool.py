@@ -70,11 +70,6 @@ class ToolParser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def option_of(parameter: str) -> str:
-    """The option of the running tool that sets a parameter; the parameter's own name if there is none."""
-    return ToolParser.options.get(parameter, parameter)
-
-
 def with_options(text: str) -> str:
     """A message of the library with `views` replaced by --views, if the running tool has that option."""
     return NAMED.sub(lambda found: ToolParser.options.get(found[1], found[0]), text)
@@ -119,26 +114,20 @@ def run(main: Callable[[], int | None]) -> None:
     try:
         sys.exit(main())
     except UserError as error:
-        for line in error_lines(error):
-            print(f"{_tool()}: {line}", file=sys.stderr)
-        sys.exit(INTERRUPTED if isinstance(error, InterruptionError) else 2)
+        _end(INTERRUPTED if isinstance(error, InterruptionError) else 2, *error_lines(error))
     except KeyboardInterrupt:
-        print(f"{_tool()}: interrupted. Run the same command again to continue.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        _end(INTERRUPTED, "interrupted. Run the same command again to continue.")
     except BrokenPipeError:
         # whoever read our output has ended, such as `head`; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except MemoryError as error:
-        found, do = f"too little ({error})" if str(error) else "too little", "Ask for less, or close other programs."
-        print(f"{_tool()}: {UserError('memory', 'enough for this', found, do)}", file=sys.stderr)
-        sys.exit(2)
+        found = f"too little ({error})" if str(error) else "too little"
+        _end(2, UserError("memory", "enough for this", found, "Ask for less, or close other programs."))
     except OSError as error:
         # not a mistake of ours: permissions, a full disk, a folder in the place of a file
         where, found = error.filename or "a file or folder", error.strerror or str(error)
-        do = "Correct that and run the same command again."
-        print(f"{_tool()}: {UserError(where, 'to read or write it', found, do)}", file=sys.stderr)
-        sys.exit(2)
+        _end(2, UserError(where, "to read or write it", found, "Correct that and run the same command again."))
 
 
 def to_stderr(line: str) -> None:
@@ -150,9 +139,11 @@ def error_lines(error: UserError) -> list[str]:
     """The lines of an error, with the options of the running tool in the place of the library's parameters."""
     lines = error.lines()
     if error.field is not None:
-        lines[0] = option_of(error.field) + lines[0].removeprefix(error.field)
+        lines[0] = ToolParser.options.get(error.field, error.field) + lines[0].removeprefix(error.field)
     return [with_options(line) for line in lines]
 
 
-def _tool() -> str:
-    return Path(sys.argv[0]).name
+def _end(status: int, *lines: object) -> NoReturn:
+    for line in lines:
+        print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr)
+    sys.exit(status)
