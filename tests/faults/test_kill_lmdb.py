@@ -1,24 +1,16 @@
 """kill -9 of the LMDB writer: each final name is absent or complete, and a rerun gives the same bytes."""
 
-import contextlib
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 
 from data_prep import fold_data
-from data_prep.fold_data import drop_lmdbs, verify_fold
+from data_prep.fold_data import LMDBS, drop_lmdbs
 from data_prep.profiles import run_profile
 from deeppap.io.errors import UserError
 from deeppap.records import RunRecord, SplitRecord
-from tests.support.checkout import run_tool, tool_environment
+from tests.support.checkout import run_tool
 from tests.support.fault_tools import final_names, leftovers
+from tests.support.waiting import wait_until
 
-KILLS = 5
 COMMAND = ("--fold", "0", "--profile", "smallest", "--workers", "1")
 
 
@@ -28,67 +20,16 @@ def data_of(fold):
     return {n: h for n, h in final_names(fold).items() if n.endswith(wanted)}
 
 
-# imports everything once and then forks: a start of Python for each kill would take a minute
-FORKS = """
-import os, runpy, sys
-sys.path.insert(0, "tools")
-import _venv, data_prep.prepare
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(os.open("tool.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
-        os.dup2(1, 2)
-        sys.argv = ["tools/build_lmdb.py", *line.split()]
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("ended", flush=True)
-"""
-
-
-@pytest.fixture
-def forks(place, phantom):
-    """Starts tools/build_lmdb.py at once; gives its process number and a call that waits for its end."""
-    command = [sys.executable, "-c", FORKS]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    server = subprocess.Popen(command, cwd=place, env=tool_environment(phantom, DEEPPAP_PYTHON=sys.executable), **pipes)
-
-    def begin():
-        server.stdin.write(" ".join(COMMAND) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline()), server.stdout.readline
-
-    yield begin
-    server.stdin.close()
-    server.wait()
-
-
-def test_kills_leave_nothing_half_made(place, phantom, forks, built_fold):
-    _, wait = forks()
-    begun = time.monotonic()
-    wait()
-    duration = time.monotonic() - begun
-    whole = data_of(built_fold)
-    fold = place / "runs/phantom-cell-smallest/fold0"
-    moments = random.Random(1)
-    interrupted = 0
-    (fold / "fold.json").unlink()  # so that the next one has something to write
-    for _ in range(KILLS):
-        process, wait = forks()
-        time.sleep(duration * moments.random())
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-        wait()
-        found = data_of(fold) if fold.exists() else {}
-        if "fold.json" in found:
-            assert found == whole
-            verify_fold(fold)
-            (fold / "fold.json").unlink()
-        else:
-            interrupted += 1
-            assert all(whole[name] == digest for name, digest in found.items()), "half-made under a final name"
-    assert interrupted >= KILLS // 4, "most kills came too late: little was tested"
+def test_kills_leave_nothing_half_made(place, phantom, start, built_fold):
+    """Killed as soon as the first, and then the second LMDB is begun."""
+    whole, fold = data_of(built_fold), place / "runs/phantom-cell-smallest/fold0"
+    for name in LMDBS:
+        process = start("build_lmdb", *COMMAND, herlev=phantom)
+        begun = fold / f".{name}.partial/data.mdb"
+        wait_until(lambda: begun.exists() or process.poll() is not None, name, step=0.002)  # noqa: B023
+        process.kill()
+        process.communicate()
+        assert begun.exists() and data_of(fold) == {}
     run_tool(place, "build_lmdb", *COMMAND, herlev=phantom)
     assert data_of(fold) == whole
     assert not [name for name in leftovers(place) if "lmdb" in name]
