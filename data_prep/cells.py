@@ -38,7 +38,7 @@ class Dataset:
     view_plan: str = "balanced"
     pixel_um: float | None = None  # side of a pixel in micrometres, as a net sees these cells; None where nobody says
     masks: Mapping[str, Path] = field(default_factory=dict)  # by cell id, for the cells that have one
-    paper: str | None = None  # where the paper has figures of this very set: their key in reporting/paper.json
+    paper: str | None = None  # where the paper has figures of this very set: their key in deeppap/report/paper.json
     phantom: bool = False  # whether the cells were drawn by a program: no figure of them is a result
     own: bool = False  # whether a net is to tell its own classes apart: only then are cells of neither label in it
     left_out: Mapping[str, int] = field(default_factory=dict)  # cells that are neither, by class, where not in it

@@ -176,15 +176,13 @@ class ClassTable:
     """
 
     def __init__(self, said: str = ""):
-        self.said: dict[str, CellClass | None] = {}
-        self.names: dict[str, str] = {}  # as the user wrote them, by key
+        self.said: dict[str, tuple[str, CellClass | None]] = {}  # by key: the name as the user wrote it, and its class
         for part in filter(None, (part.strip() for part in said.split(","))):
             name, equals, target = (word.strip() for word in part.rpartition("="))
             if not (name and equals and target):
                 do = 'Write, for instance, "Normal=NILM,junk=-".'
                 raise FieldError("classes", "NAME=CLASS, separated by commas", part, do)
-            self.said[_key(name)] = self._target(name, target)
-            self.names[_key(name)] = name
+            self.said[_key(name)] = name, self._target(name, target)
 
     @staticmethod
     def _target(name: str, target: str) -> CellClass | None:
@@ -205,7 +203,7 @@ class ClassTable:
         """
         key = _key(name)
         if key in self.said:
-            return self.said[key]
+            return self.said[key][1]
         if (known := known_class(name)) is None:
             raise KeyError(name)
         return known
@@ -216,4 +214,4 @@ class ClassTable:
 
     def unused(self, names: Mapping[str, int]) -> list[str]:
         """The names that the user spoke of and that the data, whose names these are, does not have."""
-        return [name for key, name in self.names.items() if key not in set(map(_key, names))]
+        return [name for key, (name, _) in self.said.items() if key not in set(map(_key, names))]

@@ -57,13 +57,6 @@ class Profile:
         return self.train_of_sets.get(cell.set_name, self.train)[cell.label]
 
 
-class _Adapting(msgspec.Struct, forbid_unknown_fields=True):
-    """A profile's numbers for prototxt/adapt, as they are written."""
-
-    epochs: Count = 0
-    batch_size: Count = 0
-
-
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
     """A profile as it is written; grids are rotations and translations."""
 
@@ -75,7 +68,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     crops: Annotated[int, msgspec.Meta(ge=1, le=10)]
     batch_size: Count
     epochs: Count
-    adapting: _Adapting = msgspec.field(default_factory=_Adapting)
+    adapting: dict[Literal["epochs", "batch_size"], Count] = {}  # for prototxt/adapt
     least_iterations: Count = 0
     balance: bool = True
     stain_jitter: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
@@ -112,8 +105,8 @@ def read_profile(name: str, view_plan: str = "unbalanced") -> Profile:
         name=name,
         train=train,
         test=Grid(*values.test),
-        adapt_epochs=values.adapting.epochs,
-        adapt_batch=values.adapting.batch_size,
+        adapt_epochs=values.adapting.get("epochs", 0),
+        adapt_batch=values.adapting.get("batch_size", 0),
         balance=view_plan == "balanced" and values.balance,
         jitter=Jitter(values.stain_jitter, values.scale_jitter),
         **{count: getattr(values, count) for count in counts},
