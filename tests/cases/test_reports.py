@@ -20,7 +20,7 @@ from data_prep.importers.image_index import walk
 from data_prep.nucleus import centroid
 from data_prep.views import Grid
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import read_field, read_image
+from deeppap.io.image_file import read_field
 from deeppap.scoring.cell_views import ViewChoice
 from deeppap.scoring.classify import cells_in_csv
 from deeppap.screening.nuclei.fields import read_fields, read_nuclei_mask
@@ -28,7 +28,7 @@ from deeppap.screening.nuclei_file import read_nuclei
 from deeppap.screening.slides.open_slide import find_images, open_slide
 from tests.support import label_files as files
 from tests.support.drawn_field import draw_field
-from tests.support.pictures import encoded, png_bytes, tiff_bytes
+from tests.support.pictures import encoded, tiff_bytes
 
 PICTURE = np.ascontiguousarray(draw_field()[0][:200, :256])  # BGR
 RGB = np.ascontiguousarray(PICTURE[..., ::-1])
@@ -269,46 +269,6 @@ def test_lists_of_nuclei(tmp_path, report):
 
 
 SIZE = (600, 400)
-
-
-@pytest.mark.parametrize(("claimed", "refused"), [(40, False), (60, True), (30, True)])
-def test_a_png_has_as_many_rows_as_it_says(tmp_path, claimed, refused):
-    path = tmp_path / "a.png"
-    rows = np.random.default_rng(1).integers(0, 256, (40, 150), np.uint8)
-    path.write_bytes(png_bytes(50, claimed, b"".join(b"\0" + row.tobytes() for row in rows)))
-    if refused:
-        with pytest.raises(UserError, match=r"a\.png"):
-            read_image(path)
-    else:
-        assert read_image(path).shape == (40, 50, 3)
-
-
-def test_signed_samples_are_refused(tmp_path):
-    pixels = np.random.default_rng(1).integers(0, 99, (40, 50, 3), np.int8)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
-    with pytest.raises(UserError, match="sample format 2"):
-        read_image(tmp_path / "a.tif")
-
-
-def test_planes_of_other_stains_are_no_colours(tmp_path):
-    pixels = np.random.default_rng(1).integers(0, 99, (3, 40, 50), np.uint8)
-    for names in (["DAPI", "FITC", "TRITC"], ["Blue", "Green", "Red"], ["Red", "Green", "Blue"]):
-        metadata = {"axes": "CYX", "Channel": {"Name": names}}
-        tifffile.imwrite(tmp_path / "a.ome.tif", pixels, photometric="minisblack", metadata=metadata)
-        if names[0] == "Red":
-            assert (read_image(tmp_path / "a.ome.tif")[..., ::-1].transpose(2, 0, 1) == pixels).all()
-        else:
-            with pytest.raises(UserError, match=names[0]):
-                read_image(tmp_path / "a.ome.tif")
-
-
-def test_a_thumbnail_is_not_read_in_place_of_its_picture(tmp_path):
-    pixels = np.random.default_rng(1).integers(0, 99, (400, 500, 3), np.uint8)
-    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
-        writer.write(pixels[::2, ::2], photometric="rgb", subfiletype=1, metadata=None)
-        writer.write(pixels, photometric="rgb", metadata=None)
-    with pytest.raises(UserError, match="reduced copy"):
-        read_image(tmp_path / "a.tif")
 
 
 def nuclei(tmp_path, *features) -> list:

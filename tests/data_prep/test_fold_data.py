@@ -37,17 +37,13 @@ def test_lmdbs_hold_the_folds_cells_and_no_others(built_fold, dataset, split):
     assert all(train[cell.id] == (3 if cell.label else 9) for cell in dataset.cells if cell.id in train)
 
 
-def test_labels_are_the_cells_own(built_fold, dataset):
-    cells = dataset.by_id()
-    for name in ("train_lmdb", "val_lmdb"):
-        assert all(datum.label == cells[key[9:]].label for key, datum in read_datums(built_fold / name))
-
-
-def test_validation_views_are_test_views(built_fold, dataset, config):
-    profile = read_profile("smallest")
+def test_labels_are_the_cells_own_and_validation_views_are_test_views(built_fold, dataset, config):
+    cells, grid = dataset.by_id(), read_profile("smallest").test
+    assert all(datum.label == cells[key[9:]].label for key, datum in read_datums(built_fold / "train_lmdb"))
     for key, datum in read_datums(built_fold / "val_lmdb"):
-        cell = dataset.by_id()[key[9:]]
-        view = plan_view(cell.id, "test", profile.test, 0, config.seed)
+        cell = cells[key[9:]]
+        view = plan_view(cell.id, "test", grid, 0, config.seed)
+        assert datum.label == cell.label
         assert (pixels(datum) == render(read_image(cell.image), cell.centre, view).transpose(2, 0, 1)).all()
 
 

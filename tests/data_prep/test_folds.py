@@ -130,13 +130,10 @@ def of_groups(sizes, labels, image):
 def test_an_inner_split_leaves_both_labels_on_both_sides(cells, seed):
     """A snapshot chosen on one label alone is the net that always gives it."""
     sizes = [5, 60, 9, 31, 44, 12, 27, 50]
-    train = of_groups(sizes, [0, 1] * 4, cells.cells[0].image)
-    try:
-        parts = inner_split(train, "field", seed)
-    except UserError as error:
-        assert "select: expected a fifth of the training cells with both labels" in str(error)
-        return
+    parts = inner_split(of_groups(sizes, [0, 1] * 4, cells.cells[0].image), "field", seed)
     assert [{cell.label for cell in part} for part in parts] == [{0, 1}, {0, 1}]
+    with pytest.raises(UserError, match="select: expected a fifth of the training cells with both labels"):
+        inner_split(of_groups([20] * 5, [0, 1, 0, 1, 0], cells.cells[0].image), "field", seed)
 
 
 def test_a_fold_without_cells_is_refused(cells):
@@ -145,18 +142,12 @@ def test_a_fold_without_cells_is_refused(cells):
         make_split(Dataset("made", cells.root, tuple(few)), "field", 1)
 
 
-def grouped_cells(groups=10, each=4, abnormal=lambda group, place: place == 0, named=True):
+def grouped_cells(abnormal=lambda group, place: place == 0, named=True):
+    """Ten groups of four cells."""
+    places = [(group, place, int(abnormal(group, place))) for group in range(10) for place in range(4)]
     return [
-        Cell(
-            f"{g}-{i}",
-            Path("none"),
-            int(abnormal(g, i)),
-            LABELS[abnormal(g, i)],
-            (0, 0),
-            f"group{g}" if named else None,
-        )
-        for g in range(groups)
-        for i in range(each)
+        Cell(f"{group}-{place}", Path("none"), label, LABELS[label], (0, 0), f"group{group}" if named else None)
+        for group, place, label in places
     ]
 
 
@@ -213,9 +204,3 @@ def test_few_groups_of_one_label_each_fill_every_fold_where_they_can(cells, norm
     assert sorted(i for fold in split.folds for i in fold) == [c.id for c in dataset.cells]
     groups = per_fold(split, dataset, lambda cell: cell.group)
     assert sum(map(len, groups)) == len(normal) + len(abnormal)  # no group is parted
-
-
-def test_an_inner_split_that_cannot_have_both_labels_is_refused(cells):
-    train = of_groups([20] * 5, [0, 1, 0, 1, 0], cells.cells[0].image)
-    with pytest.raises(UserError, match="select: expected a fifth of the training cells with both labels"):
-        inner_split(train, "field", 1)

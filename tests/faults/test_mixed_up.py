@@ -1,6 +1,5 @@
 """Parts of different folds, splits, seeds and data sets are refused by their sha."""
 
-import json
 import shutil
 
 import pytest
@@ -114,15 +113,6 @@ def test_a_data_set_that_changed_or_moved(scorable, phantom, tmp_path):
     is_refused(scorable, root)
     move_dataset(scorable.parent, tmp_path / "gone/cells.csv")
     is_refused(scorable, tmp_path / "gone/cells.csv")
-
-
-def test_a_split_that_somebody_edited(scorable):
-    path = scorable.parent / "split.json"
-    split = json.loads(path.read_text())
-    folds = split["folds"]
-    folds[0][0], folds[1][0] = folds[1][0], folds[0][0]
-    path.write_text(json.dumps(split))
-    is_refused(scorable, path)
 
 
 def test_a_folder_that_is_not_a_fold_of_its_run(scorable):

@@ -85,6 +85,22 @@ def cv_tiff(compression: int):
     return partial(encoded, ".tiff", PICTURE, cv2.IMWRITE_TIFF_COMPRESSION, compression)
 
 
+def channels(*names: str):
+    """OME's planes of these names."""
+    named = {"Channel": {"Name": list(names)}} if names else {}
+    return tiff(PLANES, ome=True, photometric="minisblack", metadata={"axes": "CYX", **named})
+
+
+def thumbnail_first() -> bytes:
+    out = BytesIO()
+    with tifffile.TiffWriter(out) as writer:
+        writer.write(RGB[::2, ::2], photometric="rgb", subfiletype=1, metadata=None)
+        writer.write(RGB, photometric="rgb", metadata=None)
+    return out.getvalue()
+
+
+PLANES = np.ascontiguousarray(RGB.transpose(2, 0, 1))
+ROWS = b"".join(b"\0" + row.tobytes() for row in RGB)  # of a PNG
 TILE = {"tile": (32, 48)}
 FACTORS = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
@@ -93,7 +109,6 @@ FACTORS = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 ]
-PLANES = np.ascontiguousarray(RGB.transpose(2, 0, 1))
 SAME = {  # pixels as they were drawn
     "png": png(),
     **{f"png compression {n}": png(cv2.IMWRITE_PNG_COMPRESSION, n) for n in (0, 1, 9)},
@@ -129,7 +144,8 @@ SAME = {  # pixels as they were drawn
     "tif opaque alpha": opaque(".tiff"),
     "tif by Pillow": pillow("TIFF", compression="tiff_lzw"),
     "ome z-stack": tiff(np.stack([RGB, RGB[::-1], RGB[:, ::-1]]), ome=True, metadata={"axes": "ZYXS"}),
-    "ome channels": tiff(PLANES, ome=True, photometric="minisblack", metadata={"axes": "CYX"}),
+    "ome channels": channels(),
+    "ome channels with names": channels("Red", "Green", "Blue"),
     "imagej": tiff(RGB, imagej=True),
     "imagej channels": tiff(PLANES, imagej=True, photometric="minisblack", metadata={"axes": "CYX"}),
 }
@@ -189,6 +205,8 @@ REFUSED = {
     "png alpha": (with_alpha(".png"), "opaque"),
     "png grey and alpha": (pillow_image("LA", "PNG"), "alpha"),
     "png animated": (animation, "animation"),
+    "png of too few rows": (partial(png_bytes, WIDTH, HEIGHT + 9, ROWS), "bytes of pixels"),
+    "png of too many rows": (partial(png_bytes, WIDTH, HEIGHT - 9, ROWS), "bytes of pixels"),
     "png of one value": (partial(encoded, ".png", np.full((9, 9, 3), 7, np.uint8)), "one value"),
     "jpeg CMYK": (pillow_image("CMYK", "JPEG"), "CMYK"),
     "jpeg CMYK without Adobe's marker": (without_adobe, "CMYK"),
@@ -204,6 +222,10 @@ REFUSED = {
     "tif 16 bits": (tiff(RGB.astype(np.uint16) * 257), "16 bits"),
     "tif alpha": (with_alpha(".tiff"), "opaque"),
     "tif floats": (tiff(RGB.astype(np.float32)), "sample format"),
+    "tif with signs": (tiff(RGB.astype(np.int8)), "sample format 2"),
+    "tif after its thumbnail": (thumbnail_first, "reduced copy"),
+    "ome channels of other stains": (channels("DAPI", "FITC", "TRITC"), "DAPI"),
+    "ome channels, blue first": (channels("Blue", "Green", "Red"), "Blue"),
     "tif white is 0": (tiff(RGB[..., 0], photometric="miniswhite"), "miniswhite"),
     "tif webp": (tiff(compression="webp"), "compression WEBP"),
     "tif four channels": (
@@ -259,7 +281,8 @@ def test_jpeg_data_are_decoded_as_libjpeg_does_by_its_defaults(tmp_path, name):
 def test_what_is_refused_is_refused_by_every_way(tmp_path, name):
     write, found = REFUSED[name]
     path = written(tmp_path, name, write())
-    for way in (*WAYS.values(), image_size) if "one value" not in found else WAYS.values():
+    # a header tells nothing of what the pixels are
+    for way in (*WAYS.values(), *([] if found in ("one value", "bytes of pixels") else [image_size])):
         with pytest.raises(UserError, match=found):
             way(path)
 
