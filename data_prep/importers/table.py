@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.classes import LABELS, NEITHER, known_class
-from data_prep.csv_dialect import Commas, csv_lines, with_point
+from data_prep.csv_dialect import Commas, csv_lines, names_of, with_point
 from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME
 from data_prep.importers import cric, qupath
 from data_prep.importers.labelled import HALF, Box, Labelled, Source, numbers
@@ -123,7 +123,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
 
 
 def _require(path: Path, columns: Columns) -> Columns:
-    found = ", ".join(sorted(columns.have))[:150] or "an empty file"
+    found = names_of(sorted(columns.have))
     if not columns.places:
         expected = "columns image, class, and x and y (or xmin, ymin, xmax, ymax; or x, y, width, height)"
         raise UserError(path, expected, found, "Name them in the first line.")
