@@ -71,30 +71,37 @@ def test_what_was_left_for_weeks_is_removed(tmp_path):
     assert [path.exists() for path in left] == [False, True] and (tmp_path / ".run.json.txt.partial").exists()
 
 
-def test_a_folder_is_replaced_without_ever_being_half_removed(tmp_path, monkeypatch):
+@pytest.fixture
+def report(tmp_path):
+    """An older report, of long ago."""
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/page").write_text("old")
+    os.utime(tmp_path / "report", (0, 0))
+    return tmp_path / "report"
+
+
+def write_again(report):
+    with complete_or_absent(report) as partial:
+        partial.mkdir()
+        (partial / "page").write_text("new")
+
+
+def test_a_folder_is_replaced_without_ever_being_half_removed(report, monkeypatch):
     """Killed while an older report is cleared away: under its name stands the new one or none, never half."""
-    report = tmp_path / "report"
-    report.mkdir()
-    (report / "page").write_text("old")
 
     def killed(path, *_, **__):
         raise SystemExit("kill -9")
 
     monkeypatch.setattr(shutil, "rmtree", killed)
-    with pytest.raises(SystemExit), complete_or_absent(report) as partial:
-        partial.mkdir()
-        (partial / "page").write_text("new")
+    with pytest.raises(SystemExit):
+        write_again(report)
     monkeypatch.undo()
     assert (report / "page").read_text() == "new"
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_second_writer_leaves_the_folder_that_the_first_is_replacing(tmp_path, monkeypatch, killed):
+def test_a_second_writer_leaves_the_folder_that_the_first_is_replacing(report, tmp_path, monkeypatch, killed):
     """It begins between the two renames of the first, which then ends, or is killed there."""
-    report = tmp_path / "report"
-    report.mkdir()
-    (report / "page").write_text("old")
-    os.utime(report, (0, 0))  # results of long ago
 
     def second_begins(path, to, real=Path.rename):
         if to == report:
@@ -104,9 +111,8 @@ def test_a_second_writer_leaves_the_folder_that_the_first_is_replacing(tmp_path,
         return real(path, to)
 
     monkeypatch.setattr(Path, "rename", second_begins)
-    with pytest.raises(SystemExit) if killed else nullcontext(), complete_or_absent(report) as partial:
-        partial.mkdir()
-        (partial / "page").write_text("new")
+    with pytest.raises(SystemExit) if killed else nullcontext():
+        write_again(report)
     # the results of long ago are there for a week, aside
     found = leftovers(tmp_path) if killed else [report]
     assert [(tmp_path / path / "page").read_text() for path in found] == ["old" if killed else "new"]

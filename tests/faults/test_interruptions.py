@@ -1,6 +1,5 @@
 """Interrupted trainings and adaptings: each is resumable, and nothing unfinished passes for finished."""
 
-import contextlib
 import os
 import re
 import signal
@@ -58,7 +57,7 @@ def test_every_signal_leaves_a_resumable_run(untrained, words, net_shapes, start
         "a snapshot",
         step=0.002,
     )
-    with contextlib.suppress(ProcessLookupError):
+    with suppress(ProcessLookupError):
         os.kill(caffe, signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
     cut = list_snapshots(fold / "snapshots")[0]
@@ -96,7 +95,7 @@ def test_a_killed_tool_leaves_the_fold_locked_until_caffe_has_ended(untrained, w
         os.kill(caffe, signal.SIGCONT)
 
     def free():
-        with contextlib.suppress(UserError), locked(fold):
+        with suppress(UserError), locked(fold):
             return True
         return False
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.support.drawn_field import draw_field
+from tests.support.pictures import plain
 
 SIZE = (480, 640)  # height, width
 KINDS = ("NILM", "LSIL", "HSIL")
@@ -27,6 +28,13 @@ def drawn(folder: Path) -> np.ndarray:
     image, points = draw_field(seed=3, size=SIZE)
     cv2.imwrite(str(folder / "field.png"), image)
     return np.round(points, 2)
+
+
+def pictures(folder: Path, *names: str) -> None:
+    """Write a picture of another brightness under each name, in folders that are made."""
+    for number, name in enumerate(dict.fromkeys(names)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), plain((60, 80, 3), 200 + number))
 
 
 def kind_of(index: int) -> str:

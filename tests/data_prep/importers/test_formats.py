@@ -1,6 +1,5 @@
 """Every format is read back from files made to its specification: places to a fraction of a pixel, and classes."""
 
-import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +7,6 @@ from data_prep.importers.gather import NO_NUCLEUS, gather
 from data_prep.importers.qupath import kind_of
 from deeppap.io.errors import UserError
 from tests.support import label_files as files
-from tests.support.pictures import plain
 
 # the writer, how near the centres must be (a mask's lie on whole pixels), and what the centre is from
 FORMATS = [
@@ -57,9 +55,7 @@ def test_a_format_is_read_back(tmp_path, write, near, origins):
     ],
 )
 def test_images_of_equal_names_are_told_apart_by_what_was_given(tmp_path, given, found):
-    for number, name in enumerate(("a/x.png", "a/old/x.png", "a/old/y.png", "b/x.png", "b/y.png", "c/y.png")):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / name), plain((60, 80, 3), 200 + number))
+    files.pictures(tmp_path, "a/x.png", "a/old/x.png", "a/old/y.png", "b/x.png", "b/y.png", "c/y.png")
     rows = [["x.png", 30, 20, "NILM"], ["y.png", 30, 20, "LSIL"]]
     source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", rows)
     cells = gather([source], [tmp_path / name for name in given]).cells
@@ -97,9 +93,7 @@ def test_an_image_is_found_by_its_place_and_by_its_name(tmp_path):
 
 @pytest.mark.parametrize(("other", "found"), [("b/old/x.png", False), ("a/old/x.png", True), ("a/x.png", True)])
 def test_an_image_below_another_folder_is_not_farther(tmp_path, other, found):
-    for number, name in enumerate(dict.fromkeys(("a/x.png", other))):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / name), plain((60, 80, 3), 200 + number))
+    files.pictures(tmp_path, "a/x.png", other)
     source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", [["x.png", 30, 20, "NILM"]])
     if found:
         assert gather([source]).cells[0].image == tmp_path / "a/x.png"
