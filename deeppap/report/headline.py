@@ -6,12 +6,12 @@ from deeppap.io.html import capital
 from deeppap.report.notes import kept_of_nets, where
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
+from deeppap.stats.evidence_of_learning import CHANCE
 from deeppap.stats.intervals import TOO_FEW, Interval
 from deeppap.stats.metrics import percent
 from deeppap.training.snapshots import kept
 
 SHOWN = {"auc": "AUC", "sens": "Sensitivity", "spec": "Specificity", "acc": "Accuracy"}
-CHANCE = 0.5  # AUC of a coin
 
 
 @dataclass(frozen=True)

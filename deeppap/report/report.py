@@ -8,7 +8,6 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from deeppap.io.errors import UserError
 from deeppap.io.files import complete_or_absent, write_text
 from deeppap.io.html import data_uri, render
 from deeppap.io.own_files import note_written, require_all_own
@@ -61,10 +60,8 @@ def write_report(results: Sequence[RunResult], out: Path, show_progress: bool = 
 
     An older report there is replaced. The same runs give the same bytes.
 
-    Raises UserError if `out` holds anything but an older report, or there is no run.
+    Raises UserError if `out` holds anything but an older report.
     """
-    if not results:
-        raise UserError("report", "at least one run", "none", "Name a run's folder.")
     # refuse before anything long is begun
     require_all_own(out)
     for result in results:

@@ -194,12 +194,8 @@ def _predict_majority(train: list[Cell], targets: np.ndarray, test: list[Cell]):
 
 def _nearest(cell: Cell, train: list[Cell], numbers: Mapping[str, list[int]]) -> int:
     """Index of the training cell whose numbers are nearest, the first number first."""
-    left = list(range(len(train)))
-    for place, own in enumerate(numbers[cell.id]):
-        distances = [abs(numbers[train[i].id][place] - own) for i in left]
-        nearest = min(distances)
-        left = [i for i, distance in zip(left, distances, strict=True) if distance == nearest]
-    return min(left, key=lambda i: train[i].id)
+    own, ids = numbers[cell.id], [one.id for one in train]
+    return min(range(len(ids)), key=lambda i: ([abs(a - b) for a, b in zip(numbers[ids[i]], own, strict=True)], ids[i]))
 
 
 def _forest() -> RandomForestClassifier:

@@ -16,25 +16,25 @@ DRAWS = 20
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def accuracy_by_views(folds: Folds, groups: Groups = None, draws: int = DRAWS, seed: int = 0) -> list[dict[str, Any]]:
-    """Accuracy when only some views of each cell are averaged, drawn anew for every cell `draws` times.
+def accuracy_by_views(folds: Folds, groups: Groups = None) -> list[dict[str, Any]]:
+    """Accuracy when only some views of each cell are averaged, drawn anew for every cell DRAWS times.
 
     For each count below all that the cells have, and for all, {"views", "acc", "std", "interval"}: mean over the draws,
     sample standard deviation (0 for all views) and the mean's interval over cells.
     """
     total = min(scores.shape[1] for _, scores in folds)
     # the same draws serve all counts: a cell's first five views are among its first ten
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     of_cells, table = 0.0, []
-    for _ in range(draws):
+    for _ in range(DRAWS):
         drawn = np.concatenate([_right_by_count(*fold, total, rng) for fold in folds])
         table.append(drawn.mean(axis=0))
-        of_cells = of_cells + drawn / draws
+        of_cells = of_cells + drawn / DRAWS
     rows = []
     for count in [*(c for c in COUNTS if c < total), total]:
         accuracies = np.array(table)[:, count - 1]
         # all views can be drawn in one way alone: what is left of a deviation would be rounding
-        std = float(accuracies.std(ddof=1)) if count < total and draws > 1 else 0.0
+        std = float(accuracies.std(ddof=1)) if count < total else 0.0
         limits = _interval(of_cells[:, count - 1], groups)
         rows.append({"views": count, "acc": float(accuracies.mean()), "std": std, "interval": limits})
     return rows

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from data_prep.classes import LABELS
 from deeppap.report.figures import curves, net
 from deeppap.report.figures.mosaic import Picture, Row, flow
-from deeppap.report.figures.style import KIND_BACKGROUNDS, LeftOutError, save
+from deeppap.report.figures.style import KIND_BACKGROUNDS, save
 from deeppap.report.runs import named
 from deeppap.scoring.results import load_run
 from deeppap.stats.calibration import calibration_curve_intervals
@@ -127,16 +127,6 @@ def test_filters_before_and_after_share_a_scale(result, run):
     red[:, 2] = 1
     with_arrays(result.folds[0], conv1_after=red)
     assert np.array_equal(net.filters.draw(run).axes[0].images[0].get_array()[0, 0], [1, 0, 0])
-
-
-@pytest.mark.parametrize(
-    "arrays", [{}, {"conv1_after": np.zeros((3, 4))}, {"input": np.zeros((3, 9, 9)), "pool1": np.zeros(4)}]
-)
-def test_arrays_of_another_shape_leave_a_figure_out(result, run, arrays):
-    with_arrays(result.folds[0], **arrays)
-    for plot in (net.filters, net.activations):
-        with pytest.raises(LeftOutError):
-            plot.draw(run)
 
 
 def test_flow_keeps_one_scale_and_stays_on_the_page():

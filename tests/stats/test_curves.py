@@ -25,18 +25,15 @@ def halves(scores):
 
 def test_all_views_give_the_accuracy_of_their_mean_and_one_view_the_mean_accuracy():
     scores = view_scores()
-    rows = accuracy_by_views(halves(scores), GROUPS, draws=300)
+    rows = accuracy_by_views(halves(scores), GROUPS)
+    assert rows == accuracy_by_views(halves(scores), GROUPS)  # the draws are seeded
     assert [row["views"] for row in rows] == [1, 5, 10, 12]
     hits = (scores.mean(axis=1) >= 0.5) == LABELS
-    assert rows[-1] == {"views": 12, "acc": hits.mean(), "std": 0.0, "interval": share_interval(hits, GROUPS)}
+    assert (rows[-1]["acc"], rows[-1]["std"]) == (pytest.approx(hits.mean()), 0.0)
+    assert rows[-1]["interval"] == share_interval(hits, GROUPS)
     single = ((scores >= 0.5) == LABELS[:, None]).mean()
-    assert rows[0]["acc"] == pytest.approx(single, abs=0.02)
+    assert rows[0]["acc"] == pytest.approx(single, abs=3 * rows[0]["std"] / np.sqrt(20))
     assert rows[0]["std"] > 0
-
-
-def test_the_draws_are_seeded():
-    folds = halves(view_scores())
-    assert accuracy_by_views(folds) == accuracy_by_views(folds) != accuracy_by_views(folds, seed=1)
 
 
 def test_centre_crops_of_one_view_and_of_all():

@@ -1,7 +1,6 @@
 """Figures of the net itself: its learning (Fig. 5), its first filters (Fig. 6), its activations (Fig. 7)."""
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +12,12 @@ from deeppap.io.files import read_arrays
 from deeppap.report.figures import style
 from deeppap.report.figures.mosaic import grid
 from deeppap.report.runs import Run
+from deeppap.scoring.net_figures import FILE, LAYERS
 from deeppap.scoring.results import FoldResult
 
-FILE = "net_figures.npz"
 COLUMNS = 12  # filters side by side
+PLAIN = ("plain arrays", "Remove it; the report does without.")  # of a file: what was expected, and what to do
 TEST_INTERVAL = re.compile(r"^\s*test_interval\s*:\s*([1-9]\d{0,8})\b", re.MULTILINE)
-LAYERS = ("pool1", "pool2", "pool5")
 
 
 class Course(NamedTuple):
@@ -117,12 +116,7 @@ def filters(run: Run) -> Figure:
     scale of its own.
     """
     arrays = read_net_arrays(run)
-    before, after = arrays.get("conv1_before"), arrays.get("conv1_after")
-    if after is None:
-        raise style.LeftOutError(f"{FILE} has no conv1_after")
-    for array in (before, after):
-        if array is not None and (array.ndim != 4 or array.shape[1] != 3):
-            raise style.LeftOutError(f"{FILE} holds conv1 of shape {array.shape}")
+    before, after = arrays.get("conv1_before"), arrays["conv1_after"]
     if before is None:
         figure = style.new_figure(style.WIDE / 2, style.WIDE / 3, layout="constrained")
         _panel(figure.subplots(), grid(style.stretch(_rgb_tiles(after)), COLUMNS), "after training")
@@ -151,22 +145,18 @@ def activations(run: Run) -> Figure:
     each layer has its own scale.
     """
     arrays = read_net_arrays(run)
-    shown = {name: arrays[name] for name in ("input", *LAYERS) if name in arrays}
-    if "input" not in shown or len(shown) < 2:
-        raise style.LeftOutError(f"{FILE} has no activations")
-    if strange := [f"{name} of shape {array.shape}" for name, array in shown.items() if array.ndim != 3]:
-        raise style.LeftOutError(f"{FILE} holds {strange[0]}")
     figure = style.new_figure(style.WIDE, style.WIDE * 0.31, layout="constrained")
-    axes = iter(figure.subplots(1, len(shown)))
-    blob = shown.pop("input")
-    head = style.clean(arrays.get("cell_id", ""), 26) or "input"
-    # a BGR blob, mean subtracted or not, as an RGB picture
-    _panel(next(axes), style.stretch(blob[::-1].transpose(1, 2, 0).astype(float)), f"{head}\n{_size(blob)}")
-    for name, maps in shown.items():
+    first, *others = figure.subplots(1, 1 + len(LAYERS))
+    blob = arrays["input"]
+    # a BGR blob, mean subtracted, as an RGB picture
+    picture = style.stretch(blob[::-1].transpose(1, 2, 0).astype(float))
+    _panel(first, picture, f"{style.clean(arrays['cell_id'], 26)}\n{_size(blob)}")
+    for axes, name in zip(others, LAYERS, strict=True):
+        maps = arrays[name]
         columns = int(np.ceil(np.sqrt(len(maps))))
         # the root keeps weak maps visible beside the strongest
         picture = grid(np.sqrt(style.stretch(maps, 0)), columns, fill=np.nan)
-        _panel(next(axes), picture, f"{name}\n{_size(maps)}", cmap="viridis")
+        _panel(axes, picture, f"{name}\n{_size(maps)}", cmap="viridis")
     return figure
 
 
@@ -178,16 +168,8 @@ def read_net_arrays(run: Run) -> dict[str, np.ndarray]:
     """The arrays of the first fold with the file; LeftOutError if no fold has it."""
     for fold in run.folds:
         if (fold.folder / FILE).exists():
-            return load_arrays(fold.folder / FILE)
+            return read_arrays(fold.folder / FILE, *PLAIN)
     raise style.LeftOutError(f"no fold has {FILE}")
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file, by name; nothing is ever unpickled.
-
-    Raises UserError where it holds anything but plain arrays.
-    """
-    return read_arrays(path, "plain arrays", "Remove it; the report does without.")
 
 
 def _panel(axes: Axes, picture: np.ndarray, title: str, **options) -> None:

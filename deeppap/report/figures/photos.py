@@ -12,12 +12,13 @@ from matplotlib.patches import Rectangle
 
 from data_prep.classes import LABELS
 from data_prep.views import Grid, View, plan_view
+from deeppap.io.files import read_arrays
 from deeppap.report.figures import style
 from deeppap.report.figures.cell_pictures import CellPictures
 from deeppap.report.figures.mosaic import SPACE, Picture, Row, flow, grid
-from deeppap.report.figures.net import load_arrays
+from deeppap.report.figures.net import PLAIN
 from deeppap.report.runs import Run
-from deeppap.scoring.results import FoldResult
+from deeppap.scoring.heatmaps import FILE as HEATMAPS
 from deeppap.stats.metrics import THRESHOLD, right
 
 SHOWN_VIEWS = 10  # rotations, and as many translations
@@ -25,7 +26,6 @@ COLUMNS, GAP = 5, 6  # patches side by side in a panel, and pixels between them
 CANDIDATES = 12  # examples of a class; as many are drawn as fit on one line
 EXAMPLE_PIXELS, CELL_PIXELS = 1500, 1100  # image pixels across the page's width
 SHOWN_WRONG = 12  # cells a kind of error
-HEATMAPS = "heatmaps.npz"
 STRONGEST = 0.8  # share of the colour where a heat map is strongest
 PEAK = 99.5  # percentile of a heat map that counts as its strongest: a single pixel shall not dim the rest
 
@@ -183,7 +183,9 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
         raise style.LeftOutError(f"no fold has {HEATMAPS}")
     shown: dict[bool, list[Picture]] = {True: [], False: []}
     named: dict[bool, list[str]] = {True: [], False: []}
-    for cell, heat in _read_heatmaps(fold):
+    arrays = read_arrays(fold.folder / HEATMAPS, *PLAIN)
+    for number in range(len(arrays) // 2):
+        cell, heat = str(arrays[f"id_{number}"]), arrays[f"heat_{number}"]
         index = fold.ids.index(cell)
         picture = pictures.neighbourhood(cell)
         # the data set may have been made anew since the fold was scored
@@ -209,17 +211,6 @@ def heatmap_pair(picture: np.ndarray, heat: np.ndarray, text: str) -> Picture:
     # three white columns part the picture from its heat map
     gap = np.full((len(picture), 3, 3), 255, np.uint8)
     return Picture(np.concatenate([picture, gap, overlay(picture, heat)], axis=1), text)
-
-
-def _read_heatmaps(fold: FoldResult) -> list[tuple[str, np.ndarray]]:
-    """Ids and heat maps, each checked to be what the figure can show."""
-    arrays, found = load_arrays(fold.folder / HEATMAPS), []
-    for number in range(len(arrays) // 2):
-        cell, heat = str(arrays.get(f"id_{number}", "")), arrays.get(f"heat_{number}", np.empty(0))
-        if cell not in fold.ids or heat.ndim != 2 or heat.dtype.kind != "f" or not np.isfinite(heat).all():
-            raise style.LeftOutError(f"{HEATMAPS} holds no heat map of this fold's cells")
-        found.append((cell, heat))
-    return found
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy as np
 
 from data_prep.cells import Dataset
 from data_prep.classes import CellClass
-from deeppap.io.errors import UserError
 from deeppap.report.runs import BY_CELL, BY_GROUP, Run, common_cells, interval_notes, table_notes, table_of_runs
 from deeppap.report.table import Rows, Table, gain_text, metric_interval
 from deeppap.report.tables.performance import COLUMNS
@@ -181,10 +180,7 @@ def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]]:
 
 
 def of_baseline(run: Run, name: str) -> dict[str, Any] | None:
-    """A baseline's metrics on the very cells that the run has scored; None if the run has skipped it.
-
-    Raises UserError if baselines.json lacks a prediction for one of the run's cells.
-    """
+    """A baseline's metrics on the very cells that the run has scored; None if the run has skipped it."""
     entry = _entry(run, name)
     kinds = run.kinds if run.has_seven or run.says_classes else None
     return entry and judged_baseline(entry, run.result.ids, run.labels, kinds, run.groups)
@@ -201,18 +197,9 @@ def against_baseline(run: Run, name: str) -> dict[str, Any] | None:
 
 
 def _entry(run: Run, name: str) -> Mapping[str, Any] | None:
-    """What baselines.json says of one baseline, checked; an external validation has none."""
-    # chosen by name, since a run may have skipped some
+    """What baselines.json says of one baseline, unless it was skipped; an external validation has none."""
     entry = (run.result.baselines or {}).get(name, {"skipped": "absent"})
-    if "skipped" in entry:
-        return None
-    try:
-        scores, _ = answers_of(entry, run.result.ids)
-        binary_metrics(run.labels, scores)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        path, do = run.result.folder / "baselines.json", "Remove it and run tools/cross_validate.py again."
-        raise UserError(path, f"{name}: a prediction for every cell of the run", repr(error)[:60], do) from None
-    return entry
+    return None if "skipped" in entry else entry
 
 
 def against_baselines(runs: Sequence[Run]) -> Table | None:
