@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,7 +22,6 @@ SELECTIONS = {
     "last": "the final one",
     "inner": "lowest loss on cells held back from training",
 }
-LONGEST = 200_000  # characters of a file shown
 
 
 def what_was_run(runs: Sequence[Run]) -> Table:
@@ -102,11 +100,6 @@ def configuration(run: RunResult) -> list[tuple[str, str]]:
         # the files differ between folds in their paths alone
         present = [path for name in PROTOTXT if (path := fold.folder / f"{name}.prototxt").exists()]
         if present:
-            return [(f"{fold.folder.name}/{path.name}", _read(path)) for path in present]
+            texts = [path.read_text(encoding="utf-8", errors="replace") for path in present]
+            return [(f"{fold.folder.name}/{path.name}", text) for path, text in zip(present, texts, strict=True)]
     return []
-
-
-def _read(path: Path) -> str:
-    # a prototxt of somebody else's may hold any bytes
-    content = path.read_text(encoding="utf-8", errors="replace")
-    return content if len(content) <= LONGEST else content[:LONGEST] + "\n# ... the rest is in the run's folder"

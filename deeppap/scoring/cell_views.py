@@ -56,17 +56,16 @@ class CellViews:
     views: list[tuple[int, View]]
 
 
-def of_data_set(cell: Cell, choice: ViewChoice, shift: int = 0) -> CellViews:
-    """A cell of a data set; its views follow from its id.
-
-    `shift` moves its true centre by up to so many pixels first (paper: Table 3, delta 5 and 10).
-    """
-    read = partial(read_neighbourhood, cell, shift, choice.seed, choice.reach(shift))
-    return CellViews(cell, read, choice.of(cell.id))
+def of_data_set(cell: Cell, choice: ViewChoice) -> CellViews:
+    """A cell of a data set; its views follow from its id."""
+    return CellViews(cell, partial(read_neighbourhood, cell), choice.of(cell.id))
 
 
 def cells_of_data_set(cells: Iterable[Cell], choice: ViewChoice, shift: int = 0) -> Iterator[CellViews]:
-    """As `of_data_set`, of many cells: image after image, each decoded once, here and not where its views are made."""
+    """As `of_data_set`, of many cells: image after image, each decoded once, here and not where its views are made.
+
+    `shift` moves their true centres by up to so many pixels first (paper: Table 3, delta 5 and 10).
+    """
     # one image in memory: the cells come image after image
     read = lru_cache(maxsize=1)(read_cell_image)
     for cell in by_image(cells):

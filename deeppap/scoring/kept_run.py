@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 
 from data_prep.classes import SEVEN, CellClass, outputs_of
-from deeppap.io.errors import UserError
 from deeppap.io.files import packed, write_bytes, write_text
 from deeppap.io.names import CsvWriter
 from deeppap.records import ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord
@@ -91,7 +90,7 @@ def write_kept_run(run: RunResult, out: Path) -> None:
 def read_kept_run(folder: Path) -> RunResult:
     """Read a kept run.
 
-    UserError if a file is missing or malformed, or the scores are not those of the split.
+    UserError if a file is missing or malformed.
     """
     kept, split = KeptRun.read(folder), SplitRecord.read(folder)
     outputs = outputs_of(kept.run)
@@ -111,9 +110,6 @@ def read_kept_run(folder: Path) -> RunResult:
     folds, classes = [], classes_of(kept.run, cells)
     for one in kept.folds:
         ids = sorted(split.folds[one.fold])
-        if lost := next(((shift, cell) for shift in one.made for cell in ids if (cell, shift) not in values), None):
-            do = f"Keep the run again with {KeptRun.MADE_BY}."
-            raise UserError(folder / SCORES, f"scores of fold {one.fold}, shift {lost[0]}", f"none of {lost[1]}", do)
         numbers = {shift: np.array([values[cell, shift] for cell in ids]) for shift in one.made}
         facts = {name: getattr(one, name) for name in ("fold", "model", "begun", "made")}
         # there is no such folder: the fold's other files were not kept

@@ -58,7 +58,10 @@ class CellScore:
 
         It is neither if the classes that are so are together likelier than the normal ones.
         """
-        return label_of(self.prob, self.outputs, self.threshold)
+        if self.score >= self.threshold:
+            return ABNORMAL
+        neither, normal = (self.prob[outputs_with(label, self.outputs)].sum() for label in (NEITHER, NORMAL))
+        return NEITHER if neither > normal else NORMAL
 
     @property
     def kind(self) -> str:
@@ -99,14 +102,6 @@ def abnormal(prob: np.ndarray, outputs: Sequence[CellClass]) -> np.ndarray:
     """P(abnormal) of probabilities (..., K): the sum over the outputs whose classes are abnormal."""
     # a softmax's float32 values may add up to a little more than 1
     return np.minimum(prob[..., outputs_with(ABNORMAL, outputs)].sum(axis=-1), 1)
-
-
-def label_of(prob: np.ndarray, outputs: Sequence[CellClass], threshold: float = THRESHOLD) -> str:
-    """What a cell of probabilities (K,) is called, see `CellScore.label`."""
-    if abnormal(prob, outputs) >= threshold:
-        return ABNORMAL
-    neither, normal = (prob[outputs_with(label, outputs)].sum() for label in (NEITHER, NORMAL))
-    return NEITHER if neither > normal else NORMAL
 
 
 def score_cells(

@@ -1,6 +1,6 @@
-"""The score files of a fold: written complete or absent, and read strictly, so that no wrong number reaches a table.
+"""The score files of a fold: scores.csv has one line a cell, view_scores.csv a view, ood.csv a cell that was checked.
 
-scores.csv has one line a cell, view_scores.csv one line a view, ood.csv one line a cell that was checked.
+The record beside scores.csv has its checksum, by which a file that was changed is refused.
 """
 
 import csv
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.classes import ABNORMAL, LABELS, PLAIN, SEVEN, CellClass, class_text, outputs_with
+from data_prep.classes import LABELS, PLAIN, SEVEN, CellClass, class_text
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, complete_or_absent, open_text
 from deeppap.io.names import CsvWriter, require_printable, unquoted
@@ -21,7 +21,6 @@ from deeppap.scoring.score_cells import CellScore
 TEXTS = ("id", "class", "class_name", "group")  # columns whose values people chose
 DO = "Score the fold again with tools/cross_validate.py."
 VIEW = ["id", "view", "angle", "dx", "dy", "score", "score_centre"]  # columns of view_scores.csv
-TOLERANCE = 1e-4  # scores are means of float32 probabilities
 
 
 class Scores(NamedTuple):
@@ -68,33 +67,17 @@ def prob_columns(outputs: Sequence[CellClass]) -> list[str]:
 
 def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Scores:
     """Read scores.csv of a net with these outputs; it must hold exactly the cells `ids`."""
-    names, kind = prob_columns(outputs), columns(outputs)[1]
-    of_cell: dict[str, tuple[int, str, list[float]]] = {}
-    for line, row in read_rows(path, columns(outputs)):
-        where = f"{path}:{line}"
-        if row["id"] in of_cell:
-            raise UserError(where, "unique ids", f"{row['id']} twice", DO)
-        values = [fraction(where, name, row[name]) for name in ("score", "spread", *names)]
-        _check_row(where, values, outputs)
-        of_cell[row["id"]] = (integer(where, "label", row["label"], len(LABELS)), row[kind], values)
-    if strange := sorted(of_cell.keys() - set(ids)):
-        raise UserError(path, "only cells of this fold of split.json", strange[0], DO)
+    names, kind = ["score", "spread", *prob_columns(outputs)], columns(outputs)[1]
+    of_cell = {row["id"]: (f"{path}:{line}", row) for line, row in read_rows(path, columns(outputs))}
     # a missing cell would change every figure of the fold without a word
-    if lost := sorted(set(ids) - of_cell.keys()):
-        raise UserError(path, f"all {len(set(ids))} cells of the fold", f"{len(of_cell)}, without {lost[0]}", DO)
+    if other := sorted(of_cell.keys() ^ set(ids)):
+        raise UserError(path, f"the {len(ids)} cells of this fold of split.json", f"{len(of_cell)}: see {other[0]}", DO)
     rows = [of_cell[cell] for cell in ids]
+    labels = [integer(where, "label", row["label"], len(LABELS)) for where, row in rows]
+    values = [[number(where, name, row[name]) for name in names] for where, row in rows]
     # the shape is given for a fold without a cell, whose array would have no columns
-    numbers = np.array([values for _, _, values in rows], np.float64).reshape(len(rows), 2 + len(outputs))
-    return Scores(np.array([label for label, _, _ in rows], np.int64), [name for _, name, _ in rows], numbers)
-
-
-def _check_row(where: str, values: list[float], outputs: Sequence[CellClass]) -> None:
-    score, probs = values[0], values[2:]
-    if abs(sum(probs) - 1) > TOLERANCE:
-        raise UserError(where, "probabilities that add up to 1", f"{sum(probs):.6g}", DO)
-    abnormal = sum(probs[index] for index in outputs_with(ABNORMAL, outputs))
-    if abs(score - abnormal) > TOLERANCE:
-        raise UserError(where, f"the score P(abnormal) = {abnormal:.6g}", f"{score:.6g}", DO)
+    numbers = np.array(values, np.float64).reshape(len(rows), len(names))
+    return Scores(np.array(labels, np.int64), [row[kind] for _, row in rows], rounded(numbers))
 
 
 def read_views(path: Path, ids: list[str]) -> ViewScores:
@@ -105,18 +88,15 @@ def read_views(path: Path, ids: list[str]) -> ViewScores:
         if row["id"] not in of_cell:
             raise UserError(where, "a cell of this fold", row["id"], DO)
         view = integer(where, "view", row["view"], 1_000_000)
-        if view in of_cell[row["id"]]:
-            raise UserError(where, "every view once", f"view {view} of {row['id']} twice", DO)
-        place = [number(where, name, row[name]) for name in ("angle", "dx", "dy")]
-        score = [fraction(where, name, row[name]) for name in ("score", "score_centre")]
-        of_cell[row["id"]][view] = place + score
+        of_cell[row["id"]][view] = [number(where, name, row[name]) for name in VIEW[2:]]
     # the cell with the most views tells which views there are; whoever lacks one of them is refused
     plan = sorted(max(of_cell.values(), key=len, default={}))
     for cell, views in of_cell.items():
         if not plan or sorted(views) != plan:
             raise UserError(path, f"the same {len(plan)} views of every cell", f"{len(views)} of {cell}", DO)
     numbers = np.array([[of_cell[cell][view] for view in plan] for cell in ids])  # (cells, views, the five fields)
-    return ViewScores(*np.moveaxis(numbers, 2, 0))
+    *places, scores, centre = np.moveaxis(numbers, 2, 0)
+    return ViewScores(*places, rounded(scores), rounded(centre))
 
 
 def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
@@ -154,12 +134,9 @@ def number(where: str, name: str, text: str) -> float:
     return value
 
 
-def fraction(where: str, name: str, text: str) -> float:
-    """A number in [0, 1]; a mean of float32 may pass 1 by rounding and is clipped."""
-    value = number(where, name, text)
-    if not -1e-6 <= value <= 1 + 1e-6:
-        raise UserError(where, f"{name} between 0 and 1", text, DO)
-    return min(max(value, 0.0), 1.0)
+def rounded(shares: np.ndarray) -> np.ndarray:
+    """Shares within [0, 1]: a mean of float32 values may pass 1 by rounding."""
+    return shares.clip(0, 1)
 
 
 def integer(where: str, name: str, text: str, below: int) -> int:

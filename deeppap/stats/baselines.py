@@ -74,28 +74,23 @@ def file_name(cells: Sequence[Cell], folds: Folds, leading: int | None = None) -
 
 def nucleus_area(cells: Sequence[Cell], folds: Folds, areas: Mapping[str, float]) -> dict[str, Any]:
     """Logistic regression on the nucleus area (pixels, by cell id) alone."""
-    if any(cell.id not in areas for cell in cells):
-        return {"skipped": "no masks, so no nucleus areas"}
-    features = {cell.id: [float(areas[cell.id])] for cell in cells}
+    features = {cell: [float(area)] for cell, area in areas.items()}
+    why = "no masks, so no nucleus areas"
     return _classified(
-        cells, folds, features, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        cells, folds, features, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)), why
     )
 
 
 def background_colour(cells: Sequence[Cell], folds: Folds, colours: Features) -> dict[str, Any]:
     """A random forest on the colour around the nucleus (mean and spread of B, G, R, by cell id) alone."""
-    if any(cell.id not in colours for cell in cells):
-        return {"skipped": "the pictures' colours were not measured"}
-    return _classified(cells, folds, colours, _forest)
+    return _classified(cells, folds, colours, _forest, "the pictures' colours were not measured")
 
 
 def picture_size(cells: Sequence[Cell], folds: Folds, sizes: Features) -> dict[str, Any]:
     """A random forest on the width and height of the cell's picture (by cell id) alone."""
-    if any(cell.id not in sizes for cell in cells):
-        return {"skipped": "the pictures' sizes were not measured"}
-    if len({tuple(sizes[cell.id]) for cell in cells}) == 1:
+    if len({tuple(sizes[cell.id]) for cell in cells if cell.id in sizes}) == 1:
         return {"skipped": "all pictures are of one size"}
-    return _classified(cells, folds, sizes, _forest)
+    return _classified(cells, folds, sizes, _forest, "the pictures' sizes were not measured")
 
 
 def sibling_share(cells: Iterable[Any], folds: Folds) -> dict[str, Any]:
@@ -203,9 +198,14 @@ def _forest() -> RandomForestClassifier:
 
 
 def _classified(
-    cells: Sequence[Cell], folds: Folds, features: Features, new_model: Callable[[], Any]
+    cells: Sequence[Cell], folds: Folds, features: Features, new_model: Callable[[], Any], why: str
 ) -> dict[str, Any]:
-    """A scikit-learn classifier on features by cell id, trained anew on each fold's other cells."""
+    """A scikit-learn classifier on features by cell id, trained anew on each fold's other cells.
+
+    It is skipped, and `why` says so, if a cell has no features.
+    """
+    if any(cell.id not in features for cell in cells):
+        return {"skipped": why}
 
     def predict(train: list[Cell], targets: np.ndarray, test: list[Cell]):
         if len(set(targets.tolist())) == 1:

@@ -47,13 +47,8 @@ class Schedule:
         """Iterations in all."""
         return self.iterations_per_epoch * self.epochs
 
-    @property
-    def snapshots(self) -> int:
-        """How many snapshots Caffe writes."""
-        return self.snapshots_after(0)
-
     def snapshots_after(self, start: int) -> int:
-        """How many of them it still writes where it goes on from an iteration."""
+        """How many snapshots Caffe still writes where it goes on from an iteration."""
         return math.ceil((self.max_iter - start) / self.iterations_per_epoch)
 
     def describe(self) -> str:

@@ -12,7 +12,7 @@ from data_prep.views import Grid, shifted
 from deeppap.engines.crops import crop_views
 from deeppap.engines.engine import Engine
 from deeppap.io.errors import UserError
-from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, of_data_set, of_pixels, render_views
+from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, of_pixels, render_views
 from deeppap.scoring.classify import Listed, cells_in_csv, with_pixels
 from deeppap.scoring.score_cells import CellScore, abnormal, averaged, score_cells
 from tests.support.field_cells import Counts, write_field_cells
@@ -43,7 +43,11 @@ class Recorder(Engine):
 def score(cells, views, crops, engine=None, shift=0, outputs=PLAIN):
     choice = ViewChoice(GRID, views, seed=1)
     ready = (engine or Recorder()).view_input(MEAN, crops)
-    return list(score_cells(ready, (of_data_set(cell, choice, shift) for cell in cells), outputs))
+    return list(score_cells(ready, (alone(cell, choice, shift) for cell in cells), outputs))
+
+
+def alone(cell, choice, shift):
+    return next(cells_of_data_set([cell], choice, shift))
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +86,8 @@ def test_means_over_views_and_crops(cells, views, crops):
 def test_a_cell_does_not_depend_on_its_neighbours(cells):
     together = score(cells, 11, 2)
     for cell, s in zip(cells, together, strict=True):
-        (alone,) = score([cell], 11, 2)
-        assert np.array_equal(alone.prob, s.prob)
+        (one,) = score([cell], 11, 2)
+        assert np.array_equal(one.prob, s.prob)
     assert score([], 1, 1) == []
 
 
@@ -178,8 +182,8 @@ def test_each_image_of_a_data_set_is_decoded_once(manifest, counts, shift):
     ready = Recorder().view_input(MEAN, 2)
     found = {score.cell.id: score.score for score in score_cells(ready, cells_of_data_set(cells, CHOICE, shift), PLAIN)}
     assert counts.decoded == ONCE
-    alone = score_cells(ready, (of_data_set(cell, CHOICE, shift) for cell in cells), PLAIN)
-    assert found == {score.cell.id: score.score for score in alone}
+    one_by_one = score_cells(ready, (alone(cell, CHOICE, shift) for cell in cells), PLAIN)
+    assert found == {score.cell.id: score.score for score in one_by_one}
 
 
 def test_each_image_of_a_list_is_decoded_once(manifest, counts):

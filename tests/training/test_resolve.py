@@ -101,7 +101,7 @@ def test_the_length_of_an_adapting_follows_the_number_of_views(tmp_path, views, 
     schedule = resolve_fold(tmp_path, record, RUN, profile, 0, adapting=True)
     solver = read_prototxt(tmp_path / "solver.prototxt", "SolverParameter")
     assert (solver.max_iter, solver.test_interval, solver.snapshot) == (length, interval, interval)
-    assert (schedule.batch_size, schedule.snapshots) == (64, length // interval)
+    assert (schedule.batch_size, schedule.snapshots_after(0)) == (64, length // interval)
 
 
 @pytest.mark.parametrize(("least", "short"), [(11, False), (20, True)])

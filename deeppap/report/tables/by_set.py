@@ -1,6 +1,6 @@
 """A run of several data sets, set by set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy as np
 from data_prep.dataset import SEPARATOR
 from deeppap.report.runs import Run, interval_notes, table_of_runs
 from deeppap.report.table import Rows, Table, metric_interval
-from deeppap.stats.baselines import judged_baseline, judged_net
-from deeppap.stats.metrics import METRICS
+from deeppap.report.tables.comparison import baseline_of
+from deeppap.stats.baselines import answers_of, judged_net
+from deeppap.stats.metrics import METRICS, binary_metrics
 
 # what tells a set apart without its cells: where it tells the label too, the net may have learned that
 LOOKS = {"background_colour": "AUC: colour alone", "picture_size": "image size alone", "nucleus_area": "nucleus alone"}
@@ -32,21 +33,20 @@ def _rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
         return None
     of = np.array([cell.partition(SEPARATOR)[0] for cell in run.result.ids])
     rows, data = [], {}
-    for name, inside in [(name, of == name) for name in names] + [("all", np.ones(len(of), bool))]:
+    for one, inside in [(name, of == name) for name in names] + [("all", np.ones(len(of), bool))]:
         if not inside.any():  # a fold may have none of a small set
             continue
         labels, groups = run.labels[inside], None if run.groups is None else run.groups[inside]
         net = judged_net(labels, run.scores[inside], run.probs[inside], None, groups)
         ids = [cell for cell, own in zip(run.result.ids, inside, strict=True) if own]
-        looks = {baseline: _auc(run, baseline, ids, labels, groups) for baseline in LOOKS}
+        looks = {name: _auc(baseline_of(run, name), ids, labels) for name in LOOKS}
         figures = [metric_interval(m, net[m], net["interval"][m]) for m in ("acc", "sens", "spec", "auc")]
         beside = [None if auc is None else f"{auc:.3f}" for auc in looks.values()]
-        rows.append([run.title, name, len(labels), int(labels.sum()), *figures, *beside])
-        data[name] = {"net": {metric: net[metric] for metric in METRICS}, "looks": looks}
+        rows.append([run.title, one, len(labels), int(labels.sum()), *figures, *beside])
+        data[one] = {"net": {metric: net[metric] for metric in METRICS}, "looks": looks}
     return rows, data
 
 
-def _auc(run: Run, name: str, ids: list[str], labels: np.ndarray, groups: np.ndarray | None) -> float | None:
+def _auc(baseline: Mapping[str, Any] | None, ids: list[str], labels: np.ndarray) -> float | None:
     """The area under a baseline's curve over these cells; None if the run has skipped it."""
-    entry = (run.result.baselines or {}).get(name, {"skipped": "absent"})
-    return None if "skipped" in entry else judged_baseline(entry, ids, labels, None, groups)["auc"]
+    return binary_metrics(labels, answers_of(baseline, ids)[0])["auc"] if baseline else None

@@ -181,14 +181,14 @@ def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]]:
 
 def of_baseline(run: Run, name: str) -> dict[str, Any] | None:
     """A baseline's metrics on the very cells that the run has scored; None if the run has skipped it."""
-    entry = _entry(run, name)
+    entry = baseline_of(run, name)
     kinds = run.kinds if run.has_seven or run.says_classes else None
     return entry and judged_baseline(entry, run.result.ids, run.labels, kinds, run.groups)
 
 
 def against_baseline(run: Run, name: str) -> dict[str, Any] | None:
     """`compare` of the net, the first, with a baseline; no AUC if it gives answers alone. Else as `of_baseline`."""
-    entry = _entry(run, name)
+    entry = baseline_of(run, name)
     if entry is None:
         return None
     tests = compare(run.labels, run.scores, answers_of(entry, run.result.ids)[0], run.groups)
@@ -196,7 +196,7 @@ def against_baseline(run: Run, name: str) -> dict[str, Any] | None:
     return tests if "chances" in entry else tests | dict.fromkeys(("auc", "difference", "interval", "p_auc"))
 
 
-def _entry(run: Run, name: str) -> Mapping[str, Any] | None:
+def baseline_of(run: Run, name: str) -> Mapping[str, Any] | None:
     """What baselines.json says of one baseline, unless it was skipped; an external validation has none."""
     entry = (run.result.baselines or {}).get(name, {"skipped": "absent"})
     return None if "skipped" in entry else entry
