@@ -17,7 +17,7 @@ from pathlib import Path
 from deeppap.cli.tool import run
 from deeppap.io.caffe_messages import ROOT
 from deeppap.io.errors import UserError
-from deeppap.io.files import complete_or_absent, human, write_text
+from deeppap.io.files import complete_or_absent, write_text
 from deeppap.report.paper import paper
 from deeppap.report.table import metric_text
 from deeppap.scoring.kept_run import is_kept, write_kept_run
@@ -46,7 +46,6 @@ BASELINES = {
     "background_colour": "colour outside the nucleus alone",
     "picture_size": "width and height of the picture alone",
 }
-MOST_BYTES = 1_000_000  # of one kept run
 PAGE = """\
 # {name}
 
@@ -58,26 +57,17 @@ tables again. What each file holds: `deeppap/scoring/kept_run.py`.
 
 
 def keep(folder: Path, out: Path) -> None:
-    """Write a run's kept files to `out`, complete or absent; an older copy of the same run is replaced.
+    """Write a run's kept files to `out`, complete or absent; an older copy is replaced.
 
-    UserError if the run has no scores, takes more than 1 MB, or `out` holds anything else.
+    UserError if the run has no scores.
     """
     result = load_run(folder)
     if not result.folds or is_kept(folder):
         raise UserError(folder, "a run folder with scores", "none", "Score a fold with tools/evaluate.py.")
-    if out.exists():
-        old = load_run(out).record if is_kept(out) else None
-        if old is None or old.dataset.dataset_sha != result.record.dataset.dataset_sha:
-            raise UserError(
-                out, "no such folder, or an older copy of this run", "something else", "Give another `out`."
-            )
     with complete_or_absent(out) as partial:
         partial.mkdir(parents=True)
         write_kept_run(result, partial)
         write_text(partial / "README.md", readme(out.name, load_run(partial)))  # without paths
-        size = sum(path.stat().st_size for path in partial.iterdir())
-        if size > MOST_BYTES:
-            raise UserError(folder, f"at most {human(MOST_BYTES)}", human(size), "Keep a run with fewer test views.")
 
 
 def readme(name: str, result: RunResult) -> str:

@@ -37,12 +37,6 @@ class Table:
     of_runs: list[str] = field(default_factory=list)  # the notes of its runs, with the runs that each holds for
     data: dict[str, Any] = field(default_factory=dict)  # the same figures at full precision, for the JSON file alone
 
-    def __post_init__(self):
-        # a row that is short would shift its figures under other headings
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(f"{self.name}: a row of {len(row)} under {len(self.columns)} columns")
-
     def text_rows(self) -> list[list[str]]:
         """The rows as text, ready to be shown."""
         return [[show(value) for value in row] for row in self.rows]

@@ -11,7 +11,6 @@ from data_prep.dataset import open_dataset
 from data_prep.views import Grid, shifted
 from deeppap.engines.crops import crop_views
 from deeppap.engines.engine import Engine
-from deeppap.io.errors import UserError
 from deeppap.scoring.cell_views import ViewChoice, cells_of_data_set, of_pixels, render_views
 from deeppap.scoring.classify import Listed, cells_in_csv, with_pixels
 from deeppap.scoring.score_cells import CellScore, abnormal, averaged, score_cells
@@ -97,20 +96,6 @@ def test_seven_classes_score_the_sum_of_the_abnormal_ones(cells):
     assert found.score == pytest.approx(found.prob[3:].sum())
     assert abnormal(np.array([[0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1]]), SEVEN) == pytest.approx([0.4])
     assert abnormal(np.array([0.3, 0.7]), PLAIN) == pytest.approx(0.7)
-
-
-def test_planned_views_spread_over_the_rotations():
-    five = ViewChoice(GRID, 5, 1).of("cell")
-    assert [i for i, _ in five] == [0, 20, 40, 60, 80]
-    assert [round(v.angle) for _, v in five] == [0, 72, 144, 216, 288]
-    assert [i for i, _ in ViewChoice(GRID, 100, 1).of("cell")] == list(range(100))
-
-
-@pytest.mark.parametrize("count", [0, -1, 101])
-def test_numbers_of_views_out_of_range_are_refused(count):
-    with pytest.raises(UserError, match="1 to 100") as caught:
-        ViewChoice(GRID, count, 1)
-    assert caught.value.field == "views"
 
 
 def test_a_cell_of_pixels_scores_by_what_surrounds_it(cells):

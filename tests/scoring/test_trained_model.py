@@ -26,6 +26,12 @@ def model(trained_fold):
     return TrainedModel.open(trained_fold)
 
 
+@pytest.fixture(scope="module")
+def known(model):
+    """The net as one of a set that states its pixel size."""
+    return replace(model, run=with_fields(model.run, dataset=with_fields(model.run.dataset, pixel_um=0.2)))
+
+
 def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_path, monkeypatch, capsys):
     code = next(block for block in blocks(ROOT / "docs/how-to/own-cells.md") if "TrainedModel" in block)
     picture = "new/field.png"
@@ -38,12 +44,9 @@ def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_pat
     assert again[0].score == pytest.approx(second.score, abs=1e-6)
 
 
-def test_a_tiff_that_states_another_pixel_size_is_told(model, tmp_path, capsys):
-    known = replace(model, run=with_fields(model.run, dataset=with_fields(model.run.dataset, pixel_um=0.2)))
+def test_a_tiff_that_states_another_pixel_size_is_told(known, tmp_path, capsys):
     for stated in (0.2, 0.5):
-        image = write_tiff(
-            tmp_path / f"{stated}.tif", np.arange(60 * 80 * 3, dtype=np.uint8).reshape(60, 80, 3), stated
-        )
+        image = write_tiff(tmp_path / f"{stated}.tif", np.full((60, 80, 3), 99, np.uint8), stated)
         known.score(image, [(40, 30)], views=1, crops=1, mpp=0.2)
         assert ("0.5 um a pixel" in capsys.readouterr().err) == (stated == 0.5)
 
@@ -59,8 +62,7 @@ def test_it_scores_what_the_tool_scores(model, trained_fold, dataset, checkout, 
     assert row[3:5] == [f"{own.score:.6f}", f"{own.spread:.6f}"]
 
 
-def test_an_image_of_another_pixel_size_is_scored_as_the_tool_scores_it(model, dataset):
-    known = replace(model, run=with_fields(model.run, dataset=with_fields(model.run.dataset, pixel_um=0.2)))
+def test_an_image_of_another_pixel_size_is_scored_as_the_tool_scores_it(known, dataset):
     image, centre = dataset.cells[3].image, dataset.cells[3].centre
     pixels, choice = cv2.imread(str(image)), known.views(2)
     given = cells_in_image(image, [centre], choice, 0.2, 0.3)
@@ -120,19 +122,6 @@ def test_a_net_scores_with_the_border_of_its_run(model, rng):
     expected = model.engine()(crop_views(render(padded, centre, view)[None], model.mean, 227, 1))[0]
     assert reflected.prob == pytest.approx(expected, abs=1e-4)
     assert abs(zeros.score - reflected.score) > 1e-4
-
-
-def test_a_foreign_mean_is_refused_by_classify_too(copy_of, trained_fold, dataset):
-    place, fold = copy_of(trained_fold, "train_lmdb", "val_lmdb")
-    mean = fold / "mean.binaryproto"
-    data = bytearray(mean.read_bytes())
-    data[-1] ^= 1
-    mean.write_bytes(bytes(data))
-    done = run_tool(
-        place, "classify", dataset.cells[0].image, "--centre", "30,30", "--net", fold, "--gpu", "none", status=2
-    )
-    assert "the mean image of this fold's training views" in done.stderr
-    assert not done.stdout
 
 
 def test_weights_that_are_the_sources_are_scored_with_its_mean(copy_of, trained_fold):

@@ -47,6 +47,7 @@ def test_a_score_at_the_threshold_is_abnormal():
     assert binary_metrics([1, 0], [0.5, np.nextafter(0.5, 0)])["acc"] == 1.0
     assert binary_metrics([1, 0], [0.5, 0.4], threshold=0.6)["sens"] == 0.0
     assert right(np.array([1, 0]), np.array([0.5, 0.5])).tolist() == [True, False]
+    assert binary_metrics([0, 1], [1.0, 0.0])["hmean"] == 0.0  # of all wrong, no division by 0
 
 
 def test_one_class_leaves_none_without_a_warning():
@@ -55,10 +56,6 @@ def test_one_class_leaves_none_without_a_warning():
         abnormal, normal = binary_metrics([1, 1], [0.9, 0.1]), binary_metrics([0, 0], [0.2, 0.1])
     assert abnormal == {"sens": 0.5, "spec": None, "acc": 0.5, "hmean": None, "f": 2 / 3, "auc": None}
     assert normal == {"sens": None, "spec": 1.0, "acc": 1.0, "hmean": None, "f": None, "auc": None}
-
-
-def test_all_wrong_has_hmean_zero():
-    assert binary_metrics([0, 1], [1.0, 0.0])["hmean"] == 0.0
 
 
 @pytest.mark.parametrize(

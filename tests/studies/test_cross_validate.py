@@ -92,15 +92,6 @@ def test_scores_made_otherwise_are_made_again(cross_validated, place):
     assert ScoreRecord.beside(fold / "scores_shift5.csv").weights_sha == shifted.weights_sha
 
 
-@pytest.mark.slow
-def test_a_fold_trained_otherwise_stops_the_next(cross_validated, place):
-    _, _, words = cross_validated
-    scratch = ["--from-scratch" if word == "--weights" else word for word in words if "caffemodel" not in str(word)]
-    done = run_tool(place, "cross_validate", *scratch, "--folds", "2", status=2)
-    assert "fold1: " in done.stderr and "weights " in done.stderr
-    assert not (place / "runs/herlev-cell-smallest/fold2").exists()
-
-
 @pytest.mark.parametrize("folds", ["5", "0, x"])
 def test_folds_that_do_not_exist_are_refused(place, manifest, source_weights, folds):
     words = ["--data", manifest, "--profile", "smallest", "--weights", source_weights, "--gpu", "none"]

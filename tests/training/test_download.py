@@ -8,7 +8,6 @@ import pytest
 
 from deeppap.io.errors import UserError
 from deeppap.training.download import download
-from tests.support.checkout import run_tool
 
 CONTENT = bytes(range(256)) * 5000
 SIZE = len(CONTENT)
@@ -71,19 +70,6 @@ def test_a_file_of_another_sha1_is_kept_and_named(server, tmp_path):
     with pytest.raises(UserError, match=SHA1):
         download(target, [f"{server}/good"], SHA1, SIZE)
     assert target.read_bytes() == b"mine"
-
-
-def test_a_disk_too_small_is_refused_beforehand(server, tmp_path):
-    with pytest.raises(UserError, match="of free disk"):
-        download(tmp_path / "net.caffemodel", [f"{server}/good"], SHA1, 10**18)
-    assert Handler.requests == []
-
-
-def test_the_tool_prints_an_error_in_one_line(checkout, server, tmp_path):
-    (tmp_path / "stale").write_bytes(b"x")
-    words = ("--url", f"{server}/good", "--out", tmp_path / "stale")
-    done = run_tool(checkout, "download_weights", *words, status=2)
-    assert done.stderr.count("\n") == 1 and "stale" in done.stderr
 
 
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x"])
