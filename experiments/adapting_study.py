@@ -2,11 +2,10 @@
 
     .venv/bin/python experiments/adapting_study.py --from runs/herlev-field-quick-inner/fold0 --data my_cells/cells.csv
 
-A third of the groups is held back. Of the other cells so many are labelled as --cells says: random ones, or those that
-the gallery shows first in one of its orders (--orders). From these, `train --from` holds a fifth back to test and of
-the rest a fifth to choose by. The net as it is, and each adapted net, score the cells of the groups that were held
-back. A row a net is printed and added to adapting_study.csv. An interrupted study goes on with the same command. The
-lists of cells are written beside the manifest.
+A third of the groups is held back. Of the other cells so many random ones are labelled as --cells says. From these,
+`train --from` holds a fifth back to test and of the rest a fifth to choose by. The net as it is, and each adapted net,
+score the cells of the groups that were held back. A row a net is printed and added to adapting_study.csv. An
+interrupted study goes on with the same command. The lists of cells are written beside the manifest.
 """
 
 import argparse
@@ -39,7 +38,7 @@ HELD_BACK = 3  # one group of so many
 SEVERE = ("HSIL", "SCC")
 SPECIFICITY = 0.85  # at which the severe cells are counted
 OUT = Path("adapting_study.csv")
-COLUMNS = ("order", "labelled", "seed", "kept", "auc", "severe_at_spec85", "sens", "spec", "cells", "abnormal")
+COLUMNS = ("labelled", "seed", "kept", "auc", "severe_at_spec85", "sens", "spec", "cells", "abnormal")
 
 
 def held_back(groups: Iterable[str]) -> set[str]:
@@ -84,17 +83,6 @@ def listed(manifest: Path, name: str, rows: Sequence[dict]) -> Path:
     return path
 
 
-def screened(rows: Sequence[dict], folder: Path) -> list[ScreenedCell]:
-    """The cells of a manifest with the scores of a run of `tools/validate.py`, as a screening would have them."""
-    run, path = load_run(folder), folder / "fold0" / "ood.csv"
-    scores, ood = dict(zip(run.ids, run.pooled("scores"), strict=True)), {}
-    if path.exists():  # a net of few cells has no reference
-        with path.open(newline="", encoding="utf-8") as file:
-            ood = {row["id"]: float(row["ood_score"]) for row in csv.DictReader(file)}
-    centres = ((row["id"], float(row["nucleus_x"]), float(row["nucleus_y"]), row["image"]) for row in rows)
-    return [as_screened(image, x, y, scores[cell], ood.get(cell, math.nan)) for cell, x, y, image in centres]
-
-
 def as_screened(image: str, x: float, y: float, score: float, ood_score: float) -> ScreenedCell:
     """A cell of a manifest as the gallery orders it: no order asks for its area, its confidence or its spread."""
     return ScreenedCell(image, x, y, math.nan, math.nan, float(score), math.nan, float(ood_score))
@@ -127,26 +115,22 @@ def judged(name: str, cells: Path, fold: Path, args: argparse.Namespace) -> Path
 
 
 def study(args: argparse.Namespace) -> list[dict]:
-    """All rows: the net as it is, then each order, number of labelled cells and seed."""
+    """All rows: the net as it is, then each number of labelled cells and seed."""
     source, tag = open_source(args.source), args.run
     ready, held = read_manifest(args.data)
     held_list, groups = listed(args.data, "held_back", held), [row["group"] for row in ready]
     rows = [{"labelled": 0, **figures(judged(f"{tag}-before", held_list, source.fold, args))}]
-    cells = []
-    if set(args.orders) != {RANDOM}:
-        cells = screened(ready, judged(f"{tag}-screened", listed(args.data, "screened", ready), source.fold, args))
-    for order, count, seed in itertools.product(args.orders, args.cells, args.seeds):
-        part = "" if order == RANDOM else f"{order}-"
-        chosen = sorted(labelled_cells(groups, count, seed, order, cells))
-        labelled = listed(args.data, f"labelled_{part}{count}_{seed}", [ready[place] for place in chosen])
+    for count, seed in itertools.product(args.cells, args.seeds):
+        chosen = sorted(labelled_cells(groups, count, seed))
+        labelled = listed(args.data, f"labelled_{count}_{seed}", [ready[place] for place in chosen])
         request = Request(data=(str(labelled),), profile=args.profile, protocol="field", select="last", seed=seed)
-        name = f"{tag}-{part}{count}-{seed}"
+        name = f"{tag}-{count}-{seed}"
         device = resolve(args.gpu)
         options = CrossValidateOptions(source=source, folds=[0], device=device, name=name, adapt_few=True)
         fold = fold_folder(cross_validate(request, options), 0)
         blend = TrainedModel.open(fold).origin.blend
         found = figures(judged(f"{name}-judged", held_list, fold, args))
-        rows.append({"order": order, "labelled": count, "seed": seed, "kept": blend and blend.share, **found})
+        rows.append({"labelled": count, "seed": seed, "kept": blend and blend.share, **found})
         write(OUT, COLUMNS, rows)
     write(OUT, COLUMNS, rows)
     return rows
@@ -168,10 +152,6 @@ def main() -> None:
         "--data", type=Path, required=True, help="a manifest with groups, as tools/import_labels.py writes"
     )
     parser.add_argument("--cells", type=whole_numbers, default=[25, 100, 400], help="numbers of labelled cells")
-    orders = [RANDOM, *GALLERY]
-    parser.add_argument(
-        "--orders", nargs="+", choices=orders, default=[RANDOM], help="how the labelled cells are chosen"
-    )
     parser.add_argument("--seeds", type=whole_numbers, default=[1], help="of the choice of cells and of the trainings")
     parser.add_argument("--profile", default="jitter")
     parser.add_argument("--views", type=int, default=3, help="views of each cell that is judged")

@@ -23,17 +23,12 @@ from deeppap.cli.tool import run
 from deeppap.io.image_file import read_image
 from deeppap.io.progress import progress
 from deeppap.scoring.cell_views import CellViews, ViewChoice, of_pixels
-from deeppap.scoring.ood import LAYER, VIEWS, fit_reference
+from deeppap.scoring.ood import VIEWS, OODReference
 from deeppap.scoring.score_cells import score_cells
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.external import as_seen
 
 PLACES = 5  # empty places of a field
-
-
-def unchanged(image: np.ndarray) -> np.ndarray:
-    """The image itself."""
-    return image
 
 
 def grey(image: np.ndarray) -> np.ndarray:
@@ -55,7 +50,7 @@ def some(cells: Sequence[Cell], count: int) -> list[Cell]:
 
 
 def changed(
-    cells: Sequence[Cell], choice: ViewChoice, factor: float = 1.0, change: Callable = unchanged
+    cells: Sequence[Cell], choice: ViewChoice, factor: float = 1.0, change: Callable = np.asarray
 ) -> Iterator[CellViews]:
     """Cells of a data set, image after image, resampled by a factor and changed."""
     last = None
@@ -120,14 +115,11 @@ def main() -> None:
     parser.add_argument("--mpp", type=float, help="side of its pixels in um: resampled to the training set's")
     parser.add_argument("--cells", type=int, default=100, help="cells of each kind at most (default: 100)")
     parser.add_argument("--views", type=int, default=VIEWS, help=f"views of each cell (default: {VIEWS})")
-    parser.add_argument("--layer", default=LAYER, help=f"the layer whose outputs are compared (default: {LAYER})")
     args = parser.parse_args()
     model = TrainedModel.open(args.net)
-    engine = model.engine()
-    cells_of = model.fold_cells()
-    reference = fit_reference(model, engine, cells_of["train"], cells_of["inner"], args.layer)
-    ready, own = engine.view_input(model.mean, 1), None
-    for name, cells in kinds(model, some(cells_of["test"], args.cells), args):
+    reference, test = OODReference.read(model.folder), model.fold_cells()["test"]
+    ready, own = model.engine().view_input(model.mean, 1), None
+    for name, cells in kinds(model, some(test, args.cells), args):
         bar = progress(score_cells(ready, cells, model.outputs, reference), desc=name, unit="cell")
         found = np.array([score.ood_score for score in bar])
         line = f"{name:32} {len(found):5} cells  {100 * (found > 1).mean():5.1f} % over the limit"

@@ -45,31 +45,15 @@ Gaussian = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class OODReference:
-    """A Gaussian of the training cells in a layer's outputs, and how far from it a cell may lie.
+    """A Gaussian of the training cells in a layer's outputs, and how far from it a cell may lie."""
 
-    Attributes
-    ----------
-    layer : str
-        The blob whose means over its maps are a view's features, float32 (C,), none below 0.
-    weights_sha : str
-        Of the net that it belongs to.
-    mean, scale : ndarray, float32 (C,)
-        Of the square roots of the features of the training cells' views.
-    precision : ndarray, float32 (C, C)
-        Inverse covariance of the same in units of `scale`.
-    limits : ndarray, float32 (R,)
-        The distance that 1 % of the held-out cells exceed, for cells of 1, 2, ... R views.
-    held_out : int
-        The number of those cells.
-    """
-
-    layer: str
-    weights_sha: str
-    mean: np.ndarray
-    scale: np.ndarray
-    precision: np.ndarray
-    limits: np.ndarray
-    held_out: int
+    layer: str  # the blob whose means over its maps are a view's features, float32 (C,), none below 0
+    weights_sha: str  # of the net that it belongs to
+    mean: np.ndarray  # float32 (C,): of the square roots of the features of the training cells' views
+    scale: np.ndarray  # float32 (C,): their deviation
+    precision: np.ndarray  # float32 (C, C): inverse covariance of the same in units of `scale`
+    limits: np.ndarray  # float32 (R,): the distance that 1 % of held-out cells exceed, for cells of 1, 2, ... R views
+    held_out: int  # the number of those cells
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Mahalanobis distances, float64 (n,), of cells' features, float32 (n, V, C): means over their views."""
@@ -154,14 +138,14 @@ def ensure_reference(model: "TrainedModel", device: Device, say: Callable[[str],
 
 
 def fit_reference(
-    model: "TrainedModel", engine: Engine, train: Sequence[Cell], held_out: Sequence[Cell], layer: str = LAYER
+    model: "TrainedModel", engine: Engine, train: Sequence[Cell], held_out: Sequence[Cell]
 ) -> OODReference:
     """The Gaussian of the training cells, and the limits by held-out cells.
 
     If too few cells were held out from training, the limits are cross-fitted: five times four fifths of the training
     cells make a Gaussian, and the last fifth is held out from that at least.
     """
-    features = features_of(model, engine, [*train, *held_out], layer)
+    features = features_of(model, engine, [*train, *held_out])
     trained, held = features[: len(train)], features[len(train) :]
     gaussian = fit_gaussian(trained)
     # cells that the Gaussian was fitted to lie nearer to it than new ones: they can set no limit
@@ -172,13 +156,13 @@ def fit_reference(
         out = [np.isin(ids, fold) for fold in _fifths(train, model.run)]
         pairs = [(fit_gaussian(trained[~left]), trained[left]) for left in out]
     count = sum(len(cells) for _, cells in pairs)
-    return OODReference(layer, model.weights_sha, *gaussian, _limits(pairs), count)
+    return OODReference(LAYER, model.weights_sha, *gaussian, _limits(pairs), count)
 
 
-def features_of(model: "TrainedModel", engine: Engine, cells: Sequence[Cell], layer: str) -> np.ndarray:
-    """What a layer gives for the centre crops of cells' test views, float32 (n, V, C)."""
+def features_of(model: "TrainedModel", engine: Engine, cells: Sequence[Cell]) -> np.ndarray:
+    """What LAYER gives for the centre crops of cells' test views, float32 (n, V, C)."""
     choice = model.views(min(VIEWS, model.profile.test_views))
-    scored = scores_with_layer(engine.view_input(model.mean, 1), cells_of_data_set(cells, choice), model.outputs, layer)
+    scored = scores_with_layer(engine.view_input(model.mean, 1), cells_of_data_set(cells, choice), model.outputs, LAYER)
     bar = progress(scored, total=len(cells), desc="training cells", unit="cell")
     by_id = {score.cell.id: features for score, features in bar}
     return np.stack([by_id[cell.id] for cell in cells])

@@ -34,45 +34,21 @@ from deeppap.training.snapshots import foreign, kept_because, list_snapshots
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fold's net, ready to score.
+    """A fold's net, ready to score."""
 
-    Attributes
-    ----------
-    folder : Path
-        The fold's folder.
-    run : RunRecord
-    record : FoldRecord
-    origin : ModelRecord or None
-        None if Caffe was started by hand, or if other weights were asked for.
-    split : SplitRecord
-    profile : Profile
-        Its counts of views and crops, and the plan of test views.
-    deploy : Deploy
-        The net, read and checked.
-    weights : Path
-        The .caffemodel.
-    weights_sha : str
-        Of its bytes; an engine loads these bytes and no others.
-    mean_file : Path
-        The mean image; the source's own if an adapted net kept its source's weights.
-    mean : ndarray, float32 (3, 256, 256), BGR
-        Of the training views (paper: "Convolutional Neural Networks", input).
-    own : bool
-        Whether the weights are those that the fold selects, not others that were asked for.
-    """
-
-    folder: Path
+    folder: Path  # the fold's
     run: RunRecord
     record: FoldRecord
-    origin: ModelRecord | None
+    origin: ModelRecord | None  # None if Caffe was started by hand, or if other weights were asked for
     split: SplitRecord
-    profile: Profile
-    deploy: Deploy
-    weights: Path
-    weights_sha: str
-    mean_file: Path
+    profile: Profile  # its counts of views and crops, and the plan of test views
+    deploy: Deploy  # the net, read and checked
+    weights: Path  # the .caffemodel
+    weights_sha: str  # of its bytes; an engine loads these bytes and no others
+    mean_file: Path  # the mean image; the source's own if an adapted net kept its source's weights
+    # float32 (3, 256, 256), BGR: of the training views (paper: "Convolutional Neural Networks", input)
     mean: np.ndarray = field(repr=False)
-    own: bool = True
+    own: bool = True  # whether the weights are those that the fold selects, not others that were asked for
 
     @classmethod
     def open(

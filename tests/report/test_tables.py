@@ -136,9 +136,7 @@ def test_seven_classes_and_their_confusion(runs, tables):
     data = tables["seven_classes"].data["runs"]["seven"]["pooled"]
     assert data["each_class"] == pytest.approx(1 - accuracy_score(kinds, found))
     assert data["collapsed"] == pytest.approx(1 - accuracy_score(kinds > 2, found > 2))
-    counts = np.array(tables["confusion"].data["counts"])
-    assert np.trace(counts) == (kinds == found).sum()
-    assert counts[4, 3] == ((kinds == 4) & (found == 3)).sum()
+    assert tables["confusion"].data["counts"] == confusion_matrix(kinds, found, labels=range(7)).tolist()
     assert row(tables["seven_classes"], "paper")[2].startswith("1.6")
 
 
@@ -273,17 +271,6 @@ def test_a_run_without_baselines_is_tested_against_none(runs):
     bare = replace(runs["cell"], baselines=None)
     assert against_baselines(named([bare])) is None
     assert {line[0] for line in against_baselines(named([bare, runs["field"]])).rows} == {"field, 5 folds"}
-
-
-def test_operating_point_from_other_folds(runs, tables):
-    data = tables["operating_point"].data["runs"]["cell"]
-    assert data["pooled"]["sens"] >= 0.99
-    run, called = runs["cell"], []
-    for fold in run.folds:
-        rest = np.concatenate([o.scores[o.labels == 1] for o in run.folds if o is not fold])
-        called.append(fold.scores >= np.sort(rest)[::-1][int(np.ceil(0.99 * len(rest))) - 1])
-    abnormal = run.pooled("labels") == 1
-    assert data["cross_fitted"]["sens"] == pytest.approx(np.concatenate(called)[abnormal].mean())
 
 
 def test_one_fold_has_no_mean_over_folds_and_its_notes_are_printed_once(runs):
