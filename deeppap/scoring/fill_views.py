@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import count
+from itertools import count, groupby, islice
 from multiprocessing import get_context
 from multiprocessing.shared_memory import SharedMemory
 
@@ -29,14 +29,8 @@ Chunk = list[tuple[CellViews, View]]
 
 def chunks(cells: Iterable[CellViews], size: int) -> Iterator[Chunk]:
     """Up to `size` views at a time, cell after cell; small cells share a chunk, so that the engine is always full."""
-    chunk: Chunk = []
-    for cell in cells:
-        for _, view in cell.views:
-            chunk.append((cell, view))
-            if len(chunk) == size:
-                yield chunk
-                chunk = []
-    if chunk:
+    pairs = ((cell, view) for cell in cells for _, view in cell.views)
+    while chunk := list(islice(pairs, size)):
         yield chunk
 
 
@@ -106,23 +100,18 @@ def _slots(size: int) -> Iterator[list[SharedMemory]]:
 def _pieces(chunk: Chunk) -> Iterator[tuple[int, CellViews, list[View]]]:
     """Consecutive views of one cell, some at a time, with the place of the first."""
     start = 0
-    while start < len(chunk):
-        cell = chunk[start][0]
-        views = []
-        for other, view in chunk[start : start + PIECE]:
-            if other is not cell:
-                break
-            views.append(view)
-        yield start, CellViews(cell.cell, cell.read, []), views
-        start += len(views)
+    for _, pairs in groupby(chunk, key=lambda pair: id(pair[0])):
+        (cell, *_), views = zip(*pairs, strict=True)
+        for first in range(0, len(views), PIECE):
+            piece = list(views[first : first + PIECE])
+            yield start, CellViews(cell.cell, cell.read, []), piece
+            start += len(piece)
 
 
-def filled_ahead(
-    view_input: ViewInput, cells: Iterable[CellViews], workers: int | None = None
-) -> Iterator[tuple[Chunk, np.ndarray]]:
+def filled_ahead(view_input: ViewInput, cells: Iterable[CellViews]) -> Iterator[tuple[Chunk, np.ndarray]]:
     """As `filled_in_turn`, the next chunks being rendered meanwhile."""
     # one core stays with this process, which feeds the GPU
-    workers = workers or max(1, usable_cores() - 1)
+    workers = max(1, usable_cores() - 1)
     shape, dtype = view_input.shape, np.dtype(view_input.dtype)
     size = view_input.at_once * int(np.prod(shape)) * dtype.itemsize
     with _slots(size) as slots, ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:

@@ -199,9 +199,7 @@ def require_one_training(models: Sequence[TrainedModel]) -> None:
     seen = set()
     for model in models:
         # folds that kept their source have the same weights
-        blend = model.origin and model.origin.blend
-        kept = blend is not None and blend.share == 0
-        net = model.weights_sha, model.record.fold_sha if kept else ""
+        net = model.weights_sha, model.record.fold_sha if model.not_adapted else ""
         if net in seen:
             raise FieldError("net", "every net once", f"the weights {net[0][:12]} twice", "Give each net once.")
         seen.add(net)

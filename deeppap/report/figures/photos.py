@@ -1,6 +1,8 @@
 """Figures of the cells' own pictures: views (Fig. 2), examples (4), right (8, 9) and wrong ones (10), heat maps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 import matplotlib as mpl
@@ -101,22 +103,10 @@ def examples(run: Run, pictures: CellPictures) -> Figure:
 
 
 @style.plot("fig8-abnormal", "Abnormal cells classified correctly (paper: Fig. 8)", photo=True)
-def right_abnormal(run: Run, pictures: CellPictures) -> Figure:
+def right_abnormal(run: Run, pictures: CellPictures, label: int = 1) -> Figure:
     """Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of
     its class that were classified correctly; lower row: the least certain one.
     """
-    return _right_cells(run, pictures, 1)
-
-
-@style.plot("fig9-normal", "Normal cells classified correctly (paper: Fig. 9)", photo=True)
-def right_normal(run: Run, pictures: CellPictures) -> Figure:
-    """Patches on the nucleus with their abnormality scores. Upper row: the cell with the median score among those of
-    its class that were classified correctly; lower row: the least certain one.
-    """
-    return _right_cells(run, pictures, 0)
-
-
-def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
     score_of = dict(zip(run.result.ids, run.scores.tolist(), strict=True)) if run.folds else {}
     columns = []
     for kind in run.classes:
@@ -142,6 +132,14 @@ def _right_cells(run: Run, pictures: CellPictures, label: int) -> Figure:
             axes.text(0.5, -0.03, style.clean(cell, 26), fontsize=6.5, ha="center", va="top", transform=axes.transAxes)
     in_order = [cell for row in zip_longest(*(cells for _, cells in columns)) for cell in row if cell]
     return style.of_cells(figure, in_order)
+
+
+right_normal = replace(
+    right_abnormal,
+    name="fig9-normal",
+    title="Normal cells classified correctly (paper: Fig. 9)",
+    draw=partial(right_abnormal.draw, label=0),
+)
 
 
 @style.plot("fig10-misclassified", "Misclassified cells (paper: Fig. 10)", photo=True)

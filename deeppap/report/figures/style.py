@@ -71,9 +71,9 @@ def plot(
     """Make a function that draws a figure into a `Plot`, drawn in the common style; its docstring is the caption."""
 
     def decorate(function: Callable[..., Figure]) -> Plot:
-        def draw(*args) -> Figure:
+        def draw(*args, **options) -> Figure:
             with mpl.rc_context(STYLE):  # leave matplotlib's own settings alone
-                return function(*args)
+                return function(*args, **options)
 
         return Plot(name, title, " ".join(function.__doc__.split()), draw, photo, photo or true_colours)
 
