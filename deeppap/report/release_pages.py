@@ -23,8 +23,7 @@ from deeppap.report.facts import SELECTIONS
 from deeppap.report.notes import made, weights_of
 from deeppap.report.runs import Run
 from deeppap.report.table import metric_text
-from deeppap.report.tables.by_set import by_set
-from deeppap.report.tables.comparison import baselines
+from deeppap.report.tables.comparison import baselines, by_set
 from deeppap.report.tables.performance import table3, table5
 from deeppap.scoring.results import FoldResult, RunResult
 from deeppap.scoring.thresholds import has_enough, text

@@ -19,10 +19,10 @@ from deeppap.records.structs import CAVEAT
 from deeppap.report.facts import what_was_run
 from deeppap.report.headline import gain_verdict, headline
 from deeppap.report.notes import AS_IN_THE_PAPER, BY_HAND, UNFINISHED, run_notes
-from deeppap.report.runs import BY_CELL, BY_GROUP, named
+from deeppap.report.runs import named
 from deeppap.report.tables import all_tables
 from deeppap.scoring.results import load_run
-from deeppap.stats.intervals import FEWEST, TOO_FEW
+from deeppap.stats.intervals import TOO_FEW
 from deeppap.training.snapshots import kept
 from tests.support.records import change, change_scores
 from tests.support.sources import source_record
@@ -215,11 +215,6 @@ def test_an_external_set_says_at_what_size_of_pixel(run, resampled, training, pi
     external(run, training_um=training)
     dataset(run, pixel_um=pixel, resampled_um=resampled)
     assert said in notes(run)[-1]
-
-
-@pytest.mark.parametrize("note", [BY_CELL, BY_GROUP])
-def test_the_note_of_intervals_explains_all_that_stands_in_place_of_one(note):
-    assert "'-'" in note and f"'{TOO_FEW}': " in note and f"fewer than {FEWEST}" in note
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,8 @@ from deeppap.report.runs import BY_CELL, BY_GROUP, named
 from deeppap.report.table import Table, range_text, with_interval, with_notes_once
 from deeppap.report.tables import all_tables
 from deeppap.report.tables.architecture import architecture_tables
-from deeppap.report.tables.by_set import by_set
 from deeppap.report.tables.classes import confusion_tables, own_classes
-from deeppap.report.tables.comparison import against_baselines, chance
+from deeppap.report.tables.comparison import against_baselines, by_set, chance
 from deeppap.report.tables.performance import table3
 from deeppap.scoring.results import load_run
 from deeppap.stats.compare import compare

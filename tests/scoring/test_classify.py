@@ -166,17 +166,3 @@ def test_a_centre_beside_a_list_is_not_dropped_in_silence(checkout, trained_fold
     (tmp_path / "cells.csv").write_text("image,nucleus_x,nucleus_y\n")
     words = ("--csv", tmp_path / "cells.csv", "--centre", "1,2", "--net", trained_fold)
     assert "--centre: expected none with --csv" in run_tool(checkout, "classify", *words, status=2).stderr
-
-
-def test_a_score_knows_neither_row_nor_file_name(checkout, trained_fold, dataset, tmp_path):
-    """Its views follow from the pixels and the centre alone."""
-    first, second = dataset.cells[:2]
-    for name, cell in (("a.BMP", first), ("b.BMP", second), ("copy.BMP", first)):
-        (tmp_path / name).write_bytes(cell.image.read_bytes())
-    places = [("a.BMP", first), ("b.BMP", second), ("copy.BMP", first), ("a.BMP", first)]
-    lines = [f"{name},{cell.centre[0]:g},{cell.centre[1]:g}" for name, cell in places]
-    listing = tmp_path / "cells.csv"
-    listing.write_text("image,nucleus_x,nucleus_y\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    options = ("--views", "3", "--net", trained_fold, "--gpu", "none")
-    scores = [row["score"] for row in rows_of(run_tool(checkout, "classify", "--csv", listing, *options).stdout)]
-    assert scores[0] == scores[2] == scores[3] != scores[1]

@@ -34,15 +34,6 @@ def test_views_and_bytes_are_those_of_the_built_fold(ready, built_fold):
     assert built <= found.bytes < 1.5 * found.views * 256 * 256 * 3
 
 
-def test_images_of_the_smallest_profile_by_hand(ready):
-    tested = set(ready.split.folds[0])
-    cells = [cell for cell in ready.dataset.cells if cell.id not in tested]
-    train = sum(ready.profile.train[cell.label].views for cell in cells)
-    found = work(ready, 0, False, NOWHERE)
-    assert found.train == -(-train // 16) * 16  # one epoch in batches of 16
-    assert found.forward == len(tested) * (1 * 2 + 2 * 2)  # one view before and after, then 2 views of 2 crops
-
-
 def test_the_papers_counts_come_from_the_prototxt(ready):
     split = make_split(ready.dataset, "cell", 1)
     found = work(Prepared(ready.dataset, split, ready.run, read_profile("paper")), 0, False, NOWHERE)

@@ -96,15 +96,6 @@ def test_the_auc_is_told_apart_by_the_mark():
     assert not list(auc_by_mark([scored(0, 0.5, None, n) for n in range(2)]))
 
 
-def test_a_shared_image_is_refused_whatever_its_format(checkout, trained_fold, phantom, tmp_path):
-    cell = open_dataset(phantom).cells[0]
-    (tmp_path / "set").mkdir()
-    cv2.imwrite(str(tmp_path / "set/renamed.png"), cv2.imread(str(cell.image)))
-    manifest = write_manifest(tmp_path / "set/cells.csv", [["renamed.png", *cell.centre, "NILM"]])
-    words = ["--net", trained_fold, "--gpu", "none"]
-    assert "renamed.png" in run_tool(checkout, "validate", manifest, *words, status=2).stderr
-
-
 def test_known_images_are_all_named_or_left_out(two_nets, phantom, tmp_path):
     """One picture twice, so that a copy under another name does not stay."""
     manifest, cell, net = field_set(tmp_path / "fields"), open_dataset(phantom).cells[0], two_nets[0]

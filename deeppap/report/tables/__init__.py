@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from deeppap.report.runs import Run
 from deeppap.report.table import Table
-from deeppap.report.tables import by_set, classes, comparison, performance, scores
+from deeppap.report.tables import classes, comparison, performance, scores
 
 # how good the net is comes first, then where it is wrong, then what that is worth
 BUILDERS = (
@@ -16,7 +16,7 @@ BUILDERS = (
     classes.seven_classes,
     classes.each_class,
     classes.confusion_tables,
-    by_set.by_set,
+    comparison.by_set,
     comparison.adapting,
     comparison.comparison,
     comparison.baselines,
