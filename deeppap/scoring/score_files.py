@@ -70,8 +70,9 @@ def read_scores(path: Path, ids: list[str], outputs: Sequence[CellClass]) -> Sco
     names, kind = ["score", "spread", *prob_columns(outputs)], columns(outputs)[1]
     of_cell = {row["id"]: (f"{path}:{line}", row) for line, row in read_rows(path, columns(outputs))}
     # a missing cell would change every figure of the fold without a word
-    if other := sorted(of_cell.keys() ^ set(ids)):
-        raise UserError(path, f"the {len(ids)} cells of this fold of split.json", f"{len(of_cell)}: see {other[0]}", DO)
+    if others := sorted(of_cell.keys() ^ set(ids)):
+        found = f"{len(of_cell)}, {'without' if others[0] in ids else 'with'} {others[0]}"
+        raise UserError(path, f"the {len(ids)} cells of this fold of split.json", found, DO)
     rows = [of_cell[cell] for cell in ids]
     labels = [integer(where, "label", row["label"], len(LABELS)) for where, row in rows]
     values = [[number(where, name, row[name]) for name in names] for where, row in rows]

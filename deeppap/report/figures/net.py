@@ -16,7 +16,7 @@ from deeppap.scoring.net_figures import FILE, LAYERS
 from deeppap.scoring.results import FoldResult
 
 COLUMNS = 12  # filters side by side
-PLAIN = ("plain arrays", "Remove it; the report does without.")  # of a file: what was expected, and what to do
+READ_AS = ("plain arrays", "Remove it; the report does without.")  # of a file: what was expected, and what to do
 TEST_INTERVAL = re.compile(r"^\s*test_interval\s*:\s*([1-9]\d{0,8})\b", re.MULTILINE)
 
 
@@ -168,7 +168,7 @@ def read_net_arrays(run: Run) -> dict[str, np.ndarray]:
     """The arrays of the first fold with the file; LeftOutError if no fold has it."""
     for fold in run.folds:
         if (fold.folder / FILE).exists():
-            return read_arrays(fold.folder / FILE, *PLAIN)
+            return read_arrays(fold.folder / FILE, *READ_AS)
     raise style.LeftOutError(f"no fold has {FILE}")
 
 

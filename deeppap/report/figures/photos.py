@@ -18,7 +18,7 @@ from deeppap.io.files import read_arrays
 from deeppap.report.figures import style
 from deeppap.report.figures.cell_pictures import CellPictures
 from deeppap.report.figures.mosaic import SPACE, Picture, Row, flow, grid
-from deeppap.report.figures.net import PLAIN
+from deeppap.report.figures.net import READ_AS
 from deeppap.report.runs import Run
 from deeppap.scoring.heatmaps import FILE as HEATMAPS
 from deeppap.stats.metrics import THRESHOLD, right
@@ -181,7 +181,7 @@ def heatmaps(run: Run, pictures: CellPictures) -> Figure:
         raise style.LeftOutError(f"no fold has {HEATMAPS}")
     shown: dict[bool, list[Picture]] = {True: [], False: []}
     named: dict[bool, list[str]] = {True: [], False: []}
-    arrays = read_arrays(fold.folder / HEATMAPS, *PLAIN)
+    arrays = read_arrays(fold.folder / HEATMAPS, *READ_AS)
     for number in range(len(arrays) // 2):
         cell, heat = str(arrays[f"id_{number}"]), arrays[f"heat_{number}"]
         index = fold.ids.index(cell)
