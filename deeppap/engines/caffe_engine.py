@@ -43,30 +43,23 @@ class CaffeEngine(Engine):
         self.net = CaffeNet(self.deploy, device.number, model, sha256, do)
         self.batch = batch or (CPU_BATCH if device.number is None else GPU_BATCH)
 
-    def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
-        return self.in_batches(self._forward, crops)
+    def forward(self, crops: np.ndarray) -> np.ndarray:
+        """See `Engine.forward`."""
+        self.net.input("data", crops.shape)[...] = crops
+        return self.net.forward()
 
-    def show(self, layer: str) -> None:
-        """See `Engine.show`: Caffe keeps every blob of a pass."""
+    def forward_with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.forward_with_layer`: Caffe keeps every blob of a pass."""
         require_blob(self.deploy, layer)
-        self.layer = layer
-
-    def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Engine.forward_with_layer`."""
-        return self._forward(crops), self.net.channel_means(self.layer)
+        return self.forward(crops), self.net.channel_means(layer)
 
     def view_input(self, mean: np.ndarray, crops: int = CROPS) -> ViewInput:
         """An input for whole views: on a GPU they are cropped there, else by NumPy."""
         return super().view_input(mean, crops) if self.net.gpu is None else CaffeViews(self, mean, crops)
 
-    def _forward(self, crops: np.ndarray) -> np.ndarray:
-        self.net.input("data", crops.shape)[...] = crops
-        return self.net.forward()
-
     def activations(self, crop: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Feature maps, float32 (C, H, W), of the named blobs for one crop (paper: Fig. 7)."""
-        self._forward(crop[None])
+        self.forward(crop[None])
         return {name: self.net.blobs[name].data[0].copy() for name in names}
 
     def filters(self) -> np.ndarray:

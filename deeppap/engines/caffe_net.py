@@ -4,7 +4,6 @@
 ends its process if a prototxt is wrong; `probe_net` turns that into an error of one line.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -16,11 +15,10 @@ import numpy as np
 from google.protobuf.message import Message
 
 from deeppap.engines.deploy import Deploy, read_deploy
-from deeppap.engines.weights_file import check_weights
+from deeppap.engines.weights_file import OTHER, check_weights
 from deeppap.io.caffe_messages import prototxt_file
 from deeppap.io.errors import UserError
 
-TEST = 1  # a Phase of caffe.proto
 PROBE = ("-P", "-m", "deeppap.engines.caffe_net")  # -P: a file named caffe.py in the working folder is not imported
 
 
@@ -41,7 +39,7 @@ class CaffeNet:
         gpu: int | None = None,
         weights: Path | None = None,
         sha256: str | None = None,
-        do: str = "Give the model that belongs to this net.",
+        do: str = OTHER,
     ):
         # before the import: glog reads it once, and would print every layer of every net
         os.environ.setdefault("GLOG_minloglevel", "2")
@@ -140,16 +138,11 @@ def caffe_reason(stderr: str) -> str:
 
 def _built_shapes(deploy: str) -> dict[str, dict[str, list]]:
     """What `probe_net` returns, by Caffe in this process."""
-    # the compiled module alone: pycaffe imports scikit-image too, which takes longer than all the rest
-    folder = Path(importlib.util.find_spec("caffe").origin).parent
-    spec = importlib.util.spec_from_file_location("_caffe", folder / "_caffe.so")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    net = module.Net(deploy, TEST)
-    layers = zip(net._layer_names, net.layers, strict=True)
-    params = {name: [list(blob.shape) for blob in layer.blobs] for name, layer in layers if len(layer.blobs)}
-    blobs = {name: list(blob.shape) for name, blob in zip(net._blob_names, net._blobs, strict=True)}
-    return {"params": params, "blobs": blobs}
+    import caffe
+
+    net = caffe.Net(deploy, caffe.TEST)
+    params = {name: [list(blob.shape) for blob in blobs] for name, blobs in net.params.items()}
+    return {"params": params, "blobs": {name: list(blob.shape) for name, blob in net.blobs.items()}}
 
 
 if __name__ == "__main__":

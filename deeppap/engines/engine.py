@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,27 +54,28 @@ class Engine(ABC):
     classes: int  # outputs
 
     @abstractmethod
+    def forward(self, crops: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 (N, K), of one batch."""
+
+    @abstractmethod
+    def forward_with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """The same, and the means (N, C) of the blob `layer`; UserError if the net has no blob of that name."""
+
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop), mean subtracted, BGR.
 
         Raises UserError where they are not finite.
         """
-
-    @abstractmethod
-    def show(self, layer: str) -> None:
-        """Make ready to give a blob's means too; UserError if the net has no blob of that name."""
-
-    @abstractmethod
-    def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (N, K) of one batch, and the means (N, C) of the blob that `show` named; float32."""
+        # 1.5 million values a crop: the 1000 crops of a paper's cell would take 6 GB at once
+        parts = [self.forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
+        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
 
     def with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """As a call, and the blob `layer` of the same passes, float32 (N, C): feature maps as their means.
 
         Raises UserError if the net has no blob of that name.
         """
-        self.show(layer)
-        parts = [self.forward_with_layer(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
+        parts = [self.forward_with_layer(crops[i : i + self.batch], layer) for i in range(0, len(crops), self.batch)]
         prob, means = (np.concatenate(part) for part in zip(*parts, strict=True))
         return self.finite(prob), means
 
@@ -89,23 +89,20 @@ class Engine(ABC):
         """The engine made ready for whole views and `crops` of each; `mean` is float32 (3, 256, 256), BGR."""
         return CroppedInput(self, mean, crops)
 
-    def in_batches(self, forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray) -> np.ndarray:
-        """What `forward` gives for one batch after another, float32 (N, K)."""
-        # 1.5 million values a crop: the 1000 crops of a paper's cell would take 6 GB at once
-        parts = [forward(crops[i : i + self.batch]) for i in range(0, len(crops), self.batch)]
-        return self.finite(np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32))
-
 
 class CroppedInput(ViewInput):
     """Views on their way into an engine: all cores cut their crops into one memory."""
 
     def __init__(self, engine: Engine, mean: np.ndarray, crops: int):
-        self.engine, self.crops = engine, crops
+        self.engine, self.mean, self.crops = engine, mean, crops
         # whole views in a batch: a view's crops are averaged together
         self.at_once = max(1, engine.batch // crops)
         self.shape = (crops, 3, engine.crop, engine.crop)
-        self.fill = partial(_cut_into, mean=mean)
         self._memory = super().memory(0)
+
+    def fill(self, view: np.ndarray, place: np.ndarray) -> None:
+        """Cut a view's crops, mean subtracted, into their place, float32 (crops, 3, crop, crop)."""
+        crop_views(view[None], self.mean, self.engine.crop, self.crops, place)
 
     def memory(self, count: int) -> np.ndarray:
         """The same memory each time: new memory for so many pixels costs more than the crops."""
@@ -122,11 +119,6 @@ class CroppedInput(ViewInput):
         """As a call, and the layer's output for each view's centre crop, float32 (count, C)."""
         prob, shown = self.engine.with_layer(memory.reshape(-1, *self.shape[1:]), layer)
         return prob.reshape(len(memory), self.crops, -1), shown[:: self.crops]
-
-
-def _cut_into(view: np.ndarray, place: np.ndarray, mean: np.ndarray) -> None:
-    """Cut a view's crops, mean subtracted, into `place`, float32 (crops, 3, crop, crop)."""
-    crop_views(view[None], mean, place.shape[-1], len(place), place)
 
 
 def open_engine(

@@ -9,10 +9,7 @@ from google.protobuf.message import Message
 
 from deeppap.engines.caffe_net import CaffeNet
 from deeppap.engines.device import Device, require_engine
-from deeppap.engines.net_geometry import net_shapes
 from deeppap.engines.onnx_engine import graph_runner
-from deeppap.engines.weights_file import check_weights
-from deeppap.io.caffe_messages import read_prototxt
 from deeppap.io.machine import extra
 
 MapNet = Callable[[np.ndarray], np.ndarray]  # (1, C, H, W) to (1, K, h, w), float32
@@ -32,26 +29,24 @@ def open_map_net(deploy: Path, weights: Path, device: Device, do: str) -> MapNet
     """
     precision = "float32" if device.engine == "caffe" else device.precision
     require_engine(device.engine, precision)
-    # Caffe would end the process at other weights, or go on with random values
-    check_weights(weights, net_shapes(read_prototxt(deploy, "NetParameter"))[1], do)
     if device.engine == "caffe":
-        net = CaffeNet(deploy, device.number, weights)
+        net = CaffeNet(deploy, device.number, weights, do=do)
 
         def by_caffe(data: np.ndarray) -> np.ndarray:
             net.input("data", data.shape)[...] = data
             return net.forward()
 
         return by_caffe
-    run = graph_runner(_of_any_size(deploy, weights, precision), device, precision)
+    run = graph_runner(_of_any_size(deploy, weights, precision, do), device, precision)
     return lambda data: run(data)[0]
 
 
-def _of_any_size(deploy: Path, weights: Path, precision: str) -> bytes:
+def _of_any_size(deploy: Path, weights: Path, precision: str, do: str) -> bytes:
     """The net's ONNX graph, whose height and width are free: they stand nowhere but in its ends' descriptions."""
     extra("onnx", "a net in another engine than Caffe", "engines")
     from deeppap.engines.onnx_graph import net_graph
 
-    model: Message = net_graph(deploy, weights)
+    model: Message = net_graph(deploy, weights, do=do)
     # convolutions ask for no size; each end gets names of its own, since the output is half as large
     for number, value in enumerate((*model.graph.input, *model.graph.output)):
         for name, dim in zip("HW", value.type.tensor_type.shape.dim[2:], strict=True):

@@ -28,20 +28,17 @@ class OnnxEngine(Engine):
         self.graph, self.crop, self.classes = proven_graph(self.deploy, model, sha256)
         self.run = graph_runner(self.graph, device, device.precision)
 
-    def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 (N, K), of crops, float32 (N, 3, crop, crop)."""
-        return self.in_batches(lambda batch: self.run(batch)[0], crops)
+    def forward(self, crops: np.ndarray) -> np.ndarray:
+        """See `Engine.forward`."""
+        return self.run(crops)[0]
 
-    def show(self, layer: str) -> None:
-        """See `Engine.show`: a graph has no outputs but those that it was made with."""
+    def forward_with_layer(self, crops: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.forward_with_layer`: a graph has no outputs but those that it was made with."""
         if self.shown != layer:
             from deeppap.engines.onnx_graph import with_means  # imports onnx, which may be missing
 
             self.run = graph_runner(with_means(self.graph, self.deploy, layer), self.device, self.precision)
             self.shown = layer
-
-    def forward_with_layer(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Engine.forward_with_layer`."""
         prob, means = self.run(crops)
         return prob, means
 

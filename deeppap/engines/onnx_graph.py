@@ -13,8 +13,7 @@ from onnx import helper, load_model_from_string, numpy_helper
 
 from deeppap.engines.deploy import Deploy, read_deploy, require_blob
 from deeppap.engines.net_geometry import Shapes, net_shapes, window_of
-from deeppap.engines.weights_file import check_weights
-from deeppap.io.errors import UserError
+from deeppap.engines.weights_file import OTHER, check_weights
 
 OPSET, IR = 17, 8  # of 2022, so that every runtime of today reads it
 PRODUCER = "deeppap-caffe"
@@ -40,16 +39,16 @@ class Builder:
         return name
 
 
-def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None) -> Message:
+def net_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None, do: str = OTHER) -> Message:
     """The net as an ONNX ModelProto; its batch is free, every other size fixed.
 
-    `sha256` is of the weights' bytes, where it is known.
+    `sha256` is of the weights' bytes, where it is known; `do` says what to do about other weights.
 
     Raises UserError for a layer that cannot be exported, or weights that do not belong to the net.
     """
     net = with_named_outputs(deploy)
     blobs, params = net_shapes(net)
-    stored = check_weights(weights, params, "Give the model that belongs to this net.", sha256).values
+    stored = check_weights(weights, params, do, sha256).values
     build = Builder()
     for layer in net.layer:
         # the 2014 format stores shapes of four axes, so the net's own shape is used
@@ -100,11 +99,7 @@ def with_named_outputs(deploy: Path | Deploy) -> Message:
 
     A layer that did writes a blob of its own, named as the layer is.
     """
-    deploy = read_deploy(deploy)
-    net = deepcopy(deploy.message)
-    inputs = [layer for layer in net.layer if layer.type == "Input"]
-    if len(inputs) != 1 or len(inputs[0].top) != 1:
-        raise UserError(deploy.path, "one Input layer with one top", str(len(inputs)), "Give a deploy prototxt.")
+    net = deepcopy(read_deploy(deploy).message)
     # Caffe lets ReLU and Dropout write over their input; in ONNX a name is given once
     renamed: dict[str, str] = {}  # a blob of the prototxt: its latest name
     for layer in net.layer:

@@ -48,15 +48,11 @@ def proven_graph(deploy: Path | Deploy, weights: Path, sha256: str | None = None
     from deeppap.engines.onnx_graph import net_graph
 
     deploy = read_deploy(deploy)
-    if sha256 is None:
-        if not weights.is_file():
-            raise UserError(weights, "a .caffemodel", "no such file", "Give the path of a trained model.")
-        sha256 = sha256_file(weights)
     # made anew in a second; a file beside the weights could be anybody's
     model = net_graph(deploy, weights, sha256=sha256)
     ends = {value.name: value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)}
     crop, classes = crop_and_classes(deploy, {name: [dim.dim_value for dim in dims] for name, dims in ends.items()})
-    mark = compared_mark(deploy, sha256)
+    mark = compared_mark(deploy, sha256 or sha256_file(weights))
     # where no Caffe is installed (make score) there is nothing to compare with
     if caffe_select() is not None and not mark.exists():
         shape = [dim.dim_value for dim in ends["data"]][1:]

@@ -10,6 +10,7 @@ from deeppap.io.caffe_messages import blob_values, read_binary
 from deeppap.io.errors import UserError
 
 Shapes = dict[str, list[list[int]]]
+OTHER = "Give the model that belongs to this net."  # what to do about weights of another one
 
 
 def layers_of(net: Message) -> dict[str, list[Message]]:
