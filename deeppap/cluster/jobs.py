@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,11 +63,12 @@ def shared_mark(folder: Path) -> Iterator[str]:
 
 def attempt(code: str, mark: str, function: Callable, *values: Any) -> Outcome:
     """Run `function(*values)` on a worker that has the driver's `code_digest` and sees its `shared_mark`."""
+    import cv2
     from distributed import get_worker
 
     here = get_worker().address
     try:
-        _one_thread()
+        cv2.setNumThreads(1)  # the other workers have the other cores
         # scores of two versions in one folder could not be told apart
         if code_digest() != code:
             do = "Update it and restart the worker."
@@ -80,14 +80,6 @@ def attempt(code: str, mark: str, function: Callable, *values: Any) -> Outcome:
     except Exception as error:  # any error: another worker may succeed
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         return Outcome(here, error=" ".join(text.split())[:500])
-
-
-@lru_cache(maxsize=1)
-def _one_thread() -> None:
-    """A worker uses one thread: the other workers have the other cores."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 class Jobs:
@@ -137,12 +129,12 @@ class Jobs:
         """The workers' addresses; waits for one if there is none."""
         workers = self._ask(self.client.nthreads)
         if not workers:
-            try:
-                self._ask(lambda: self.client.wait_for_workers(1, timeout=NO_WORKER))
-            except TimeoutError:
-                found = f"none within {NO_WORKER} s"
-                raise FieldError("cluster", "a worker", found, "Start one: tools/dask.sh worker.") from None
+            # a timeout is an OSError; what ended the wait is asked afterwards
+            with contextlib.suppress(OSError, CancelledError):
+                self.client.wait_for_workers(1, timeout=NO_WORKER)
             workers = self._ask(self.client.nthreads)
+        if not workers:
+            raise FieldError("cluster", "a worker", f"none within {NO_WORKER} s", "Start one: tools/dask.sh worker.")
         return list(workers)
 
     def _ask(self, question: Callable[[], Any]) -> Any:

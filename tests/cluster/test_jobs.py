@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,6 +83,18 @@ def test_worker_that_does_not_see_the_drivers_folder_is_refused(run, tmp_path):
     with pytest.raises(UserError, match="elsewhere: expected the folder that the driver writes into"):
         run(seen=str(tmp_path / "elsewhere/mark"), n=(double, 1))
     assert not tried(tmp_path, "double1")
+
+
+def test_a_cluster_without_a_worker_is_told_from_one_that_has_ended():
+    def in_vain(*_, **__):
+        raise TimeoutError("Only 0/1 workers arrived")
+
+    client = SimpleNamespace(status="running", nthreads=dict, wait_for_workers=in_vain)
+    with pytest.raises(UserError, match="expected a worker, found none within 120 s"):
+        Jobs(client, "mark", print).run([Job("n", double, ())])
+    client.status = "closed"
+    with pytest.raises(UserError, match="scheduler, found it has ended"):
+        Jobs(client, "mark", print).run([Job("n", double, ())])
 
 
 def test_worker_of_another_version_is_refused(run, monkeypatch):
