@@ -4,12 +4,11 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deeppap.cluster.jobs import Job, Jobs, shared_mark
-from deeppap.engines.device import Device, adopt
+from deeppap.engines.device import adopt
 from deeppap.screening.plan import ImagePlan
 from deeppap.screening.results import Failed
 from deeppap.screening.screen_tile import screen_tile
@@ -23,13 +22,9 @@ SEEN_WITHIN = 60  # seconds that a network disk may take to show another node's 
 
 def tile_on_worker(plan: ImagePlan, tile: Box) -> int:
     """One tile, on a worker; engine, detector and slide are opened once a process and kept there."""
-    settings = replace(plan.settings, device=_device(plan.settings.device))
+    # sets the environment too, which Caffe reads when it is imported
+    settings = replace(plan.settings, device=adopt(plan.settings.device))
     return screen_tile(replace(plan, settings=settings), tile)
-
-
-@lru_cache(maxsize=1)
-def _device(device: Device) -> Device:
-    return adopt(device)  # sets the environment, which Caffe reads when it is imported
 
 
 def run_on(client: "Client") -> Callable:

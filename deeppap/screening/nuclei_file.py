@@ -123,19 +123,16 @@ def _geojson(path: Path, image: str, mpp: float) -> Iterator[tuple[str, Nucleus]
         if kind.endswith("*"):
             # Region*, Ignore*: QuPath's classes for what is no object
             raise UserError(where, "nuclei alone", f"an object of QuPath's class {kind}", "Export the nuclei alone.")
-        geometry = feature.nucleus or feature.geometry
-        if isinstance(geometry, _Polygon):
-            yield where, replace(_of_ring(where, geometry.coordinates[0], mpp), given=kind)
-        elif isinstance(geometry, _MultiPolygon):
-            yield where, replace(_of_ring(where, geometry.coordinates[0][0], mpp), given=kind)
-        elif geometry is not None:
-            places = [geometry.coordinates] if isinstance(geometry, _Point) else geometry.coordinates
-            for x, y, *_ in places:
-                centres.add(x, y)
-                # QuPath counts from the corner of the first pixel, we from its centre
-                yield where, Nucleus(x - 0.5, y - 0.5, math.nan, math.nan, given=kind)
-        else:
-            raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
+        match feature.nucleus or feature.geometry:
+            case None:
+                raise UserError(where, "a Point, MultiPoint or Polygon, one nucleus each", "none", DO)
+            case _Polygon(coordinates=[ring, *_]) | _MultiPolygon(coordinates=[[ring, *_]]):
+                yield where, replace(_of_ring(where, ring, mpp), given=kind)
+            case points:
+                for x, y, *_ in [points.coordinates] if isinstance(points, _Point) else points.coordinates:
+                    centres.add(x, y)
+                    # QuPath counts from the corner of the first pixel, we from its centre
+                    yield where, Nucleus(x - 0.5, y - 0.5, math.nan, math.nan, given=kind)
     centres.require_pixels()
 
 

@@ -135,25 +135,21 @@ def _nets(settings: Settings) -> tuple[list[tuple[ViewInput, OODReference | None
     if one_sha256(model.weights_sha for model in models) != settings.weights_sha:
         _refuse_changed(folders[0])  # a training may have gone on since the plan was made
     compared = settings.ood_sha is not None
-    if compared and not _is_as_planned(folders, settings.ood_sha):
+    if compared and not (
+        all((folder / OOD_FILE).exists() for folder in folders) and ood_sha256(folders) == settings.ood_sha
+    ):
         _refuse_changed(folders[0] / OOD_FILE)
-    nets = [(_ready(m, settings), m.outputs, OODReference.read(m.folder) if compared else None) for m in models]
+    nets = []
+    for model in models:
+        ready = model.engine(settings.device).view_input(model.mean, settings.crops)
+        ready.ahead = False  # a tile has too few views to start processes for them
+        nets.append((ready, model.outputs, OODReference.read(model.folder) if compared else None))
     return nets, models[0].views(settings.views)
 
 
 def _refuse_changed(path: Path) -> NoReturn:
     expected = "the weights and files as they were when the screening was planned"
     raise UserError(path, expected, "others", "Run the same command again.")
-
-
-def _is_as_planned(folders: list[Path], sha256: str) -> bool:
-    return all((folder / OOD_FILE).exists() for folder in folders) and ood_sha256(folders) == sha256
-
-
-def _ready(model: TrainedModel, settings: Settings) -> ViewInput:
-    ready = model.engine(settings.device).view_input(model.mean, settings.crops)
-    ready.ahead = False  # a tile has too few views to start processes for them
-    return ready
 
 
 @lru_cache(maxsize=1)

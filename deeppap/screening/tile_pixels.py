@@ -69,7 +69,7 @@ class Axis:
         A larger pixel is the mean of what it covers, a smaller one a cubic between four, as `data_prep.pixel_size`
         resamples what a net learns from (OpenCV's INTER_AREA and INTER_CUBIC).
         """
-        centres = (np.arange(span.first, span.first + span.count) + 0.5) * self.scale - 0.5
+        centres = self.to_image(np.arange(span.first, span.first + span.count))
         reach = math.ceil(self._reach)
         pixels = np.floor(centres)[:, None].astype(np.int64) + np.arange(-reach, reach + 1)
         apart = np.abs(pixels - centres[:, None])
@@ -147,10 +147,9 @@ class TilePixels:
 
     def from_detector(self, points: np.ndarray) -> np.ndarray:
         """Points (N, 2) of x, y in `for_detector`'s pixels, in pixels of the whole image."""
-        rows, columns = self._detector.axes
-        first = np.array([self._detector.spans[1].first, self._detector.spans[0].first])
-        scale = np.array([columns.scale, rows.scale])
-        return (np.asarray(points, np.float64).reshape(-1, 2) + first + 0.5) * scale - 0.5
+        (rows, columns), (down, across) = self._detector.axes, self._detector.spans
+        x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+        return np.column_stack([columns.to_image(x + across.first), rows.to_image(y + down.first)])
 
     @cached_property
     def _for_views(self) -> np.ndarray:

@@ -27,11 +27,6 @@ NOISE = 3  # digits of a pixel after which a centre differs between tiles: a hal
 REACH = 6.0  # micrometres about a centre in which an outline is looked for if no region holds it
 
 
-def _confidence(values: np.ndarray) -> np.ndarray:
-    """From what `measure` gives, float64 (..., 7), to 0..1."""
-    return 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
-
-
 def nucleus_of(region: Region, score: float, shape: tuple[int, int], original: tuple[int, int]) -> Nucleus:
     """A region of a field of `shape` (H, W) as a nucleus of the `original` one."""
     corner = np.array([region.left - PAD, region.top - PAD])
@@ -68,7 +63,7 @@ def outline_at(channel: np.ndarray, centres: np.ndarray) -> tuple[list[Region], 
         for region in regions:
             if (values := measure(region, padded)) is None:
                 continue
-            score = _confidence(values)
+            score = 1 / (1 + np.exp(-(values @ WEIGHTS + CONSTANT)))
             if score > scores[index]:
                 best[index], scores[index] = region, score
     regions = [

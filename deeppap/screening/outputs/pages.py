@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,10 +90,7 @@ class Gallery:
     """
 
     def __init__(self, settings: Settings, images: int = 1):
-        self.net, self.few, self.keys = _net(settings), images <= FEW, label_keys(settings)
-        self.warnings = partial(banners, settings)
-        self.threshold, self.views = settings.threshold, settings.views
-        self.threshold_doubt = settings.threshold_doubt
+        self.settings, self.few, self.keys = settings, images <= FEW, label_keys(settings)
         self.images: list[_Image] = []
         self.shas: list[str] = []  # of the images
         self.cells: list[_Cell] = []
@@ -118,7 +114,7 @@ class Gallery:
                 x=cell.x,
                 y=cell.y,
                 score=round(cell.score, 6),
-                spread=round(cell.spread, 6) if self.views > 1 else None,
+                spread=round(cell.spread, 6) if self.settings.views > 1 else None,
                 area=None if math.isnan(cell.area_um2) else round(cell.area_um2, 3),
                 called=cell.called,
                 kind=cell.kind,
@@ -149,7 +145,7 @@ class Gallery:
         data = {
             "images": self.images,
             "cells": self.cells,
-            "threshold": self.threshold,
+            "threshold": self.settings.threshold,
             "colours": colours,
             "classes": self.keys,
             # of all images: labels that the browser keeps belong to images, whichever net scored them
@@ -169,11 +165,11 @@ class Gallery:
             checked=any(r.out_of_distribution is not None for r in results),
             marked=sum(r.out_of_distribution or 0 for r in results),
             shown=len(self.cells),
-            threshold=self.threshold,
-            threshold_words=short(self.threshold),
-            threshold_doubt=self.threshold_doubt,
-            net=self.net,
-            banners=self.warnings(results),
+            threshold=self.settings.threshold,
+            threshold_words=short(self.settings.threshold),
+            threshold_doubt=self.settings.threshold_doubt,
+            net=_net(self.settings),
+            banners=banners(self.settings, results),
             classes=[(key, name) for key, name, _ in self.keys],
             given=[line for result in results if (line := result.given_line())],
             neither=neither_text(sum((Counter(r.neither) for r in results), Counter())),
