@@ -156,19 +156,20 @@ def test_other_text_is_refused(tmp_path, text):
     assert len(str(caught.value)) < 500
 
 
-def test_utf_16_is_named_with_what_to_do(tmp_path):
-    (tmp_path / "nuclei.geojson").write_text(json.dumps([feature("Point", [5, 5])]), encoding="utf-16")
-    with pytest.raises(UserError, match="found a file in UTF-16. Save it again as UTF-8"):
-        read(tmp_path / "nuclei.geojson")
-
-
-def test_bytes_that_are_no_text_and_missing_or_truncated_files_are_refused(tmp_path):
-    (tmp_path / "nuclei.geojson").write_bytes(b"\xff\x00[")
-    whole = gzip.compress(json.dumps({"features": [feature("Point", [5, 5])]}).encode())
-    (tmp_path / "cut.geojson.gz").write_bytes(whole[:-12])
-    for name in ("nuclei.geojson", "cut.geojson.gz", "none.geojson"):
-        with pytest.raises(UserError, match=name):
-            read(tmp_path / name)
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.geojson", '[{"type": "Feature"}]'.encode("utf-16"), "found a file in UTF-16. Save it again as UTF-8"),
+        ("a.geojson", b"\xff\x00[", "a.geojson"),
+        ("a.geojson.gz", gzip.compress(b'{"features": []}')[:-12], "a.geojson.gz"),
+        ("a.geojson", None, "a.geojson"),
+    ],
+)
+def test_other_bytes_and_missing_or_truncated_files_are_refused(tmp_path, name, data, said):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=said):
+        read(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +206,10 @@ def test_row_that_is_no_nucleus_is_named(tmp_path, text, said):
 
 def test_two_classes_of_one_nucleus_are_refused(tmp_path):
     pytest.importorskip("pyarrow", reason="make slides")
-    shape = {"type": "Point", "coordinates": [20, 30]}
-    features = [{"type": "Feature", "geometry": shape, "properties": {}}]
-    features += [{**features[0], "properties": {"classification": {"name": name}}} for name in ("HSIL", "NILM")]
+    kinds = (None, "HSIL", "NILM")
+    features = [feature("Point", [20, 30], properties={"classification": kind}) for kind in kinds]
     with pytest.raises(UserError, match=r"feature 3: expected one class .* found HSIL and NILM"):
-        read(written(tmp_path, {"type": "FeatureCollection", "features": features}))
+        read(geojson(tmp_path, *features))
     for order in ([0, 1], [1, 0, 0]):
-        chosen = [features[k] for k in order]
-        nuclei = read(written(tmp_path, {"type": "FeatureCollection", "features": chosen}))
-        write_nuclei(tmp_path / "nuclei", nuclei, SIZE)
+        write_nuclei(tmp_path / "nuclei", read(geojson(tmp_path, *(features[k] for k in order))), SIZE)
         assert [n.given for n in nuclei_inside(tmp_path / "nuclei", Box(0, 0, *SIZE))] == ["HSIL"]

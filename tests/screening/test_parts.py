@@ -12,7 +12,7 @@ from tests.support.screening import cell_at
 
 pytest.importorskip("pyarrow", reason="make slides")
 TILE = Box(0, 0, 512, 512)
-CELLS = [cell_at(5, 4, ood_score=0.5), cell_at(30.25, 8, outline=None, area_um2=float("nan"))]
+CELLS = [cell_at(5, 4, ood_score=0.5, given="HSIL"), cell_at(30.25, 8, outline=None, area_um2=float("nan"))]
 PART = Part(CELLS, (Damage(TILE, "torn"),), 3)
 
 
@@ -27,14 +27,6 @@ def test_part_is_read_back(tmp_path):
     assert (tmp_path / "again").read_bytes() == (tmp_path / "part").read_bytes()
     write_part(tmp_path / "part", "key", TILE, Part([]))
     assert read_part(tmp_path / "part", "key", TILE, "field.png") == Part([])
-
-
-def test_a_class_that_a_person_gave_comes_back(tmp_path):
-    nuclei = [Nucleus(3.25, 4, 5.0, np.nan, None, "HSIL"), Nucleus(8, 4, np.nan, np.nan)]
-    write_nuclei(tmp_path / "nuclei", nuclei, (640, 480))
-    assert [n.given for n in nuclei_inside(tmp_path / "nuclei", Box(0, 0, 640, 480))] == ["HSIL", ""]
-    write_part(tmp_path / "part", "key", TILE, Part([cell_at(3, 4, given="HSIL"), cell_at(5, 6)]))
-    assert [c.given for c in read_part(tmp_path / "part", "key", TILE, "field.png").cells] == ["HSIL", ""]
 
 
 @pytest.mark.parametrize(("key", "tile"), [("other", TILE), ("key", Box(0, 0, 256, 512))])
@@ -57,7 +49,8 @@ def test_damaged_part_is_refused(tmp_path, keep):
 def nuclei(rng):
     outlines = [None if k % 3 else rng.uniform(0, 9, (3 + k % 5, 2)).astype(np.float32) for k in range(200)]
     places = rng.uniform(0, 500, (200, 2)).round(2)
-    return [Nucleus(float(x), float(y), 12.5, np.nan, o) for (x, y), o in zip(places, outlines, strict=True)]
+    kinds = [("HSIL", "")[k % 2] for k in range(200)]  # which people gave
+    return [Nucleus(*place, 12.5, np.nan, *more) for place, *more in zip(places.tolist(), outlines, kinds, strict=True)]
 
 
 def test_each_given_nucleus_is_in_one_tile_with_its_outline(tmp_path, nuclei):
@@ -67,7 +60,7 @@ def test_each_given_nucleus_is_in_one_tile_with_its_outline(tmp_path, nuclei):
     assert len(found) == len(by_place) == len(nuclei)
     for nucleus in nuclei:
         other = by_place[nucleus.x, nucleus.y]
-        assert (nucleus.outline is None) == (other.outline is None)
+        assert (nucleus.outline is None, nucleus.given) == (other.outline is None, other.given)
         assert nucleus.outline is None or np.array_equal(nucleus.outline, other.outline)
 
 

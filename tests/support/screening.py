@@ -1,6 +1,8 @@
-"""Screening in the tests: settings of a small net, drawn images in every format, cells made by hand."""
+"""Screening in the tests: settings of a small net, drawn images in every format, cells made by hand, their pages."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -9,7 +11,13 @@ import tifffile
 from deeppap.engines.device import Device
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.screening.cells import ScreenedCell
+from deeppap.screening.outputs.pages import Gallery, write_summary
+from deeppap.screening.parts import Part
 from deeppap.screening.plan import ImagePlan, Settings, settings_of
+from deeppap.screening.results import ImageResult
+from deeppap.screening.slides.open_slide import FieldImage
+from deeppap.screening.slides.slide import Damage
+from tests.support.pictures import plain
 
 MPP = 0.201  # micrometres a pixel of the phantom's fields
 LEVELS = (1, 2, 4)  # how much smaller the levels of a slide are
@@ -39,6 +47,34 @@ def cell_at(x: float, y: float, score: float = 0.7, image: str = "field.png", **
     outline = np.array([(x - 5, y - 5), (x + 5, y - 5), (x + 5, y + 5), (x - 5, y + 5)], np.float32)
     facts = {"area_um2": 40.25, "confidence": 0.9, "score": score, "spread": 0.05, "outline": outline}
     return ScreenedCell(image, x, y, **{**facts, **more})
+
+
+def write_pages(
+    folder: Path,
+    *images: tuple[ImagePlan, np.ndarray | None, Sequence[ScreenedCell]],
+    settings: Settings | None = None,
+    ranks: Mapping[str, int] = MappingProxyType({}),
+    found: Sequence[ScreenedCell] = (),
+    unreadable: Sequence[Damage] = (),
+    not_screened: Sequence[Damage] = (),
+) -> list[str]:
+    """Write gallery.html and summary.html of images, and return both: each has its plan, pixels (None: plain), cells.
+
+    `found` are all cells of an image, where it has more than are shown.
+    """
+    settings = settings or plain_settings()
+    gallery, rows = Gallery(settings, len(images)), []
+    for plan, pixels, cells in images:
+        cv2.imwrite(plan.image, plain((*plan.size[::-1], 3), 200) if pixels is None else pixels)
+        result, own, slide = ImageResult.of(plan), Gallery(settings), FieldImage(plan.image)
+        result.not_screened = list(not_screened)
+        result.add(Part(list(found or cells), tuple(unreadable)))
+        own.add_image(plan, slide, cells)
+        gallery.add_image(plan, slide, cells, ranks)
+        rows.append(own.summary_row(result, f"{plan.name[:-4]}/gallery.html"))
+    gallery.write(folder / "gallery.html", [row.result for row in rows])
+    write_summary(folder / "summary.html", settings, rows)
+    return [(folder / name).read_text(encoding="utf-8") for name in ("gallery.html", "summary.html")]
 
 
 def write_tiff(path: Path, image: np.ndarray, mpp: float | None = MPP, **options) -> Path:
@@ -88,10 +124,10 @@ def write_scn(path: Path, size: tuple[int, int], areas: dict[tuple[int, int], np
     return path
 
 
-def spoil_segment(path: Path, page: int, index: int, data: bytes = b"\xff") -> None:
+def spoil_segment(path: Path, page: int, index: int) -> None:
     """Overwrite one tile or strip of a TIFF, in all its length."""
     with tifffile.TiffFile(path) as file:
         offset, count = file.pages[page].dataoffsets[index], file.pages[page].databytecounts[index]
     with path.open("r+b") as raw:
         raw.seek(offset)
-        raw.write((data * count)[:count])
+        raw.write(b"\xff" * count)

@@ -6,15 +6,9 @@ import re
 
 import pytest
 
-from deeppap.screening.outputs.pages import Gallery, write_summary
-from deeppap.screening.parts import Part
-from deeppap.screening.results import ImageResult
-from deeppap.screening.slides.open_slide import FieldImage
 from tests.support.browser import INSIDE, TOO_WIDE, WITHOUT_NAME, until
-from tests.support.pictures import plain
-from tests.support.screening import cell_at, plain_settings, plan_of
+from tests.support.screening import cell_at, plain_settings, plan_of, write_pages
 
-cv2 = pytest.importorskip("cv2")
 SCORES = (0.95, 0.8, 0.52, 0.3, 0.1)
 NAME = 'a long name, "quoted", of a field.png'
 
@@ -23,16 +17,12 @@ NAME = 'a long name, "quoted", of a field.png'
 def page(tmp_path_factory):
     """The gallery of five cells of one field; the last is out of distribution."""
     folder = tmp_path_factory.mktemp("gallery")
-    plan = plan_of(folder / NAME)
-    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
     cells = [
         cell_at(100 + 90 * k, 60 + 70 * k, score, NAME, ood_score=2.0 if k == 4 else 0.5)
         for k, score in enumerate(SCORES)
     ]
-    result, gallery = ImageResult.of(plan), Gallery(plain_settings(not_adapted=("not adapted <here>",)))
-    result.add(Part(cells, ()))
-    gallery.add_image(plan, FieldImage(plan.image), cells, {cells[2].id: 0, cells[4].id: 1})
-    gallery.write(folder / "gallery.html", [result])
+    settings, ranks = plain_settings(not_adapted=("not adapted <here>",)), {cells[2].id: 0, cells[4].id: 1}
+    write_pages(folder, (plan_of(folder / NAME), None, cells), settings=settings, ranks=ranks)
     return folder / "gallery.html", cells
 
 
@@ -129,13 +119,8 @@ def test_orders_filters_and_the_dialog(page, opened):
 
 
 def test_without_a_reference_the_cells_are_shown_and_filtered_all_the_same(tmp_path, opened):
-    plan = plan_of(tmp_path / NAME)
-    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
     cells = [cell_at(100 + 90 * k, 60, score, NAME) for k, score in enumerate(SCORES)]
-    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
-    result.add(Part(cells, ()))
-    gallery.add_image(plan, FieldImage(plan.image), cells)
-    gallery.write(tmp_path / "gallery.html", [result])
+    write_pages(tmp_path, (plan_of(tmp_path / NAME), None, cells))
     view = opened(tmp_path / "gallery.html")
     assert view.inner_text("#count") == "5 of 5 shown"
     view.select_option("#labelled", "yes")
@@ -224,12 +209,8 @@ def test_the_field_view_has_the_keys_and_shows_the_labels(page, opened):
 
 @pytest.mark.parametrize("width", [1440, 1280, 390])
 def test_the_keys_stay_in_sight_and_cover_no_current_cell(tmp_path, opened, width):
-    plan = plan_of(tmp_path / "field.png")
-    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
     cells = [cell_at(60 + 4 * k, 60 + k, k / 120) for k in range(120)]
-    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
-    gallery.add_image(plan, FieldImage(plan.image), cells)
-    gallery.write(tmp_path / "gallery.html", [result])
+    write_pages(tmp_path, (plan_of(tmp_path / "field.png"), None, cells))
     view = opened(tmp_path / "gallery.html", width)
     view.focus(".cell >> nth=0")
     for key in ("End", "a", *["ArrowUp"] * 4):
@@ -254,11 +235,7 @@ def test_the_facts_of_the_field_view_are_not_squeezed(page, opened, width):
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_small_map_does_not_cover_a_cell_in_a_corner(tmp_path, opened, width):
-    plan = plan_of(tmp_path / "field.png")
-    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
-    result, gallery = ImageResult.of(plan), Gallery(plain_settings())
-    gallery.add_image(plan, FieldImage(plan.image), [cell_at(585, 385, 0.9), cell_at(15, 385, 0.8)])
-    gallery.write(tmp_path / "gallery.html", [result])
+    write_pages(tmp_path, (plan_of(tmp_path / "field.png"), None, [cell_at(585, 385, 0.9), cell_at(15, 385, 0.8)]))
     view = opened(tmp_path / "gallery.html", width)
     view.click(".cell >> nth=0")
     view.keyboard.press("+")
@@ -271,23 +248,20 @@ def test_the_small_map_does_not_cover_a_cell_in_a_corner(tmp_path, opened, width
 
 
 def test_the_gallery_of_one_image_shares_its_labels_with_that_of_all(tmp_path, opened):
-    plans, all_cells = [plan_of(tmp_path / f"{name}.png", image_sha=name * 64) for name in "ab"], []
-    whole, results = Gallery(plain_settings(), 2), []
-    for plan in plans:
-        cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    images, all_cells = [], []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        plan = plan_of(tmp_path / f"{name}.png", image_sha=name * 64)
         cells = [cell_at(100 + 90 * k, 60, score, plan.name) for k, score in enumerate((0.9, 0.2))]
-        own, result = Gallery(plain_settings()), ImageResult.of(plan)
-        own.add_image(plan, FieldImage(plan.image), cells)
-        own.write(tmp_path / f"{plan.name}.html", [result])
-        whole.add_image(plan, FieldImage(plan.image), cells[:1])
-        results.append(result)
+        write_pages(tmp_path / name, (plan, None, cells))
+        images.append((plan, None, cells[:1]))
         all_cells += cells
-    whole.write(tmp_path / "gallery.html", results)
-    view = opened(tmp_path / "a.png.html")
+    write_pages(tmp_path, *images)
+    view = opened(tmp_path / "a/gallery.html")
     view.focus(".cell >> nth=0")
     view.keyboard.press("a")
     view.keyboard.press("n")  # of a cell that the gallery of all does not show
-    view.goto((tmp_path / "b.png.html").as_uri())
+    view.goto((tmp_path / "b/gallery.html").as_uri())
     assert view.inner_text("#progress") == "0 labelled"
     view.goto((tmp_path / "gallery.html").as_uri())
     assert view.inner_text("#progress").startswith("2 labelled")
@@ -296,24 +270,19 @@ def test_the_gallery_of_one_image_shares_its_labels_with_that_of_all(tmp_path, o
     wanted = [(0, "abnormal", "0.9"), (2, "junk", "0.9"), (1, "normal", "0.2")]
     found = [(row["id"], row["class"], row["p_abnormal"]) for row in saved(view)]
     assert found == [(all_cells[k].id, *said) for k, *said in wanted]
-    view.goto((tmp_path / "b.png.html").as_uri())
+    view.goto((tmp_path / "b/gallery.html").as_uri())
     assert view.inner_text("#progress").startswith("1 labelled")
 
 
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory):
     """The summary of three images, one of them without a cell, by a net that is doubted."""
-    folder, settings, rows = tmp_path_factory.mktemp("summary"), plain_settings(doubts=("it learned nothing",)), []
-    for name, scores in {"field 10.png": (0.9, 0.2), "field 9.png": (0.6, 0.95, 0.8), "empty.png": ()}.items():
-        plan = plan_of(folder / name)
-        cv2.imwrite(plan.image, plain((400, 600, 3), 200))
+    folder, images = tmp_path_factory.mktemp("summary"), []
+    for name, scores in {"field 10.png": (0.9, 0.2), "field 9.png": (0.95, 0.8, 0.6), "empty.png": ()}.items():
         marked = {"ood_score": 2.0} if name == "field 9.png" else {}
         cells = [cell_at(100 + 90 * k, 60, score, name, **marked) for k, score in enumerate(scores)]
-        result, gallery = ImageResult.of(plan), Gallery(settings)
-        result.add(Part(cells, ()))
-        gallery.add_image(plan, FieldImage(plan.image), sorted(cells, key=lambda cell: -cell.score))
-        rows.append(gallery.summary_row(result, "gallery.html"))
-    write_summary(folder / "summary.html", settings, rows)
+        images.append((plan_of(folder / name), None, cells))
+    write_pages(folder, *images, settings=plain_settings(doubts=("it learned nothing",)))
     return folder / "summary.html"
 
 

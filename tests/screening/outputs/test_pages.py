@@ -4,19 +4,17 @@ import base64
 import hashlib
 import json
 import re
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
 from deeppap.screening.cells import COLOURS
-from deeppap.screening.outputs.pages import FEW, Gallery, write_summary
-from deeppap.screening.parts import Part
-from deeppap.screening.results import ImageResult
-from deeppap.screening.slides.open_slide import FieldImage
+from deeppap.screening.outputs.pages import FEW
 from deeppap.screening.slides.slide import Box, Damage
 from tests.support.pictures import plain
-from tests.support.screening import cell_at, plain_settings, plan_of
+from tests.support.screening import cell_at, plain_settings, plan_of, write_pages
 
 CELLS = [cell_at(100, 80, 0.3), cell_at(300, 200, 0.95), cell_at(2, 398, 0.6, area_um2=float("nan"))]
 LOST = Damage(Box(256, 0, 256, 256), "DecoderError <b>")
@@ -34,43 +32,18 @@ def field(size=(600, 400), spot=(300, 200)):
 @pytest.fixture
 def made(tmp_path):
     """Makes a gallery, and a summary with it, of (plan, pixels, cells): the text of both."""
-
-    def make(*images, unreadable=(), not_screened=()):
-        settings = plain_settings(folds=("runs/herlev/fold3",))
-        gallery, rows = Gallery(settings, len(images)), []
-        for plan, pixels, cells in images:
-            cv2.imwrite(plan.image, pixels)
-            result = ImageResult.of(plan)
-            result.not_screened = list(not_screened)
-            result.add(Part(cells, tuple(unreadable)))
-            own, slide = Gallery(settings), FieldImage(plan.image)
-            own.add_image(plan, slide, cells)
-            gallery.add_image(plan, slide, cells)
-            rows.append(own.summary_row(result, f"{plan.name[:-4]}/gallery.html"))
-        gallery.write(tmp_path / "gallery.html", [row.result for row in rows])
-        write_summary(tmp_path / "summary.html", settings, rows)
-        return [(tmp_path / name).read_text(encoding="utf-8") for name in ("gallery.html", "summary.html")]
-
-    return make
+    return partial(write_pages, tmp_path, settings=plain_settings(folds=("runs/herlev/fold3",)))
 
 
 def data_of(text):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
 
 
-def test_the_random_order_is_offered_where_all_cells_are_shown(tmp_path):
+def test_the_random_order_is_offered_where_all_cells_are_shown(tmp_path, made):
     """Of the highest scores alone a random order would be no sample of the cells."""
     plan = plan_of(tmp_path / "field.png")
-    cv2.imwrite(plan.image, field())
-    result = ImageResult.of(plan)
-    result.add(Part(CELLS, ()))
-    offered = []
-    for shown in (CELLS, CELLS[:2]):
-        gallery = Gallery(plain_settings())
-        gallery.add_image(plan, FieldImage(plan.image), shown)
-        gallery.write(tmp_path / "gallery.html", [result])
-        text = (tmp_path / "gallery.html").read_text(encoding="utf-8")
-        offered += re.findall('<option value="random"(.*?)</option>', text)
+    texts = [made((plan, None, shown), found=CELLS)[0] for shown in (CELLS, CELLS[:2])]
+    offered = [re.search('<option value="random"(.*?)</option>', text)[1] for text in texts]
     assert offered[0] == ">random"
     assert offered[1].startswith(" disabled>random (only if all")
 
@@ -206,19 +179,11 @@ def test_histogram(tmp_path, made):
 def test_a_doubted_threshold_is_doubted_where_it_is_first_named(tmp_path, doubt):
     settings = plain_settings(threshold=0.0445, threshold_said=HOW, threshold_doubt=doubt)
     plan = plan_of(tmp_path / "field.png", settings=settings)
-    cv2.imwrite(plan.image, plain((400, 600, 3), 200))
-    result, gallery = ImageResult.of(plan), Gallery(settings)
-    cells = [cell_at(100, 60, 0.9), cell_at(200, 60, 0.01)]
-    result.add(Part(cells, ()))
-    gallery.add_image(plan, FieldImage(plan.image), cells)
-    gallery.write(tmp_path / "gallery.html", [result])
-    write_summary(tmp_path / "summary.html", settings, [gallery.summary_row(result, "gallery.html")])
-    for name in ("gallery.html", "summary.html"):
-        page = (tmp_path / name).read_text()
+    pages = write_pages(tmp_path, (plan, None, [cell_at(100, 60, 0.9), cell_at(200, 60, 0.01)]), settings=settings)
+    for page in pages:
         before_how = page[page.index("<body") : page.index(HOW)]
         assert (DOUBT in before_how) is bool(doubt)
-    drawn = (tmp_path / "gallery.html").read_text()
-    assert ("abnormal from 0.0445, uncertain<" in drawn) is bool(doubt)
-    assert ("abnormal from 0.0445<" in drawn) is (not doubt)
+    assert ("abnormal from 0.0445, uncertain<" in pages[0]) is bool(doubt)
+    assert ("abnormal from 0.0445<" in pages[0]) is (not doubt)
     # why a threshold is doubted changes no cell's row
     assert settings.key == plain_settings(threshold=0.0445, threshold_said=HOW).key
