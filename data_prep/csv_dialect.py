@@ -13,6 +13,7 @@ from deeppap.io.names import unquoted
 SEPARATORS = ",;\t"
 LINE_LIMIT = 100_000  # characters
 THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
+STATED = re.compile(f'"?sep=([{SEPARATORS}])"?', re.IGNORECASE)  # a line for Excel before the names
 LONGEST = 1000  # characters of a heading that are looked at
 
 
@@ -28,10 +29,12 @@ def csv_lines(path: Path, name: Callable[[str], str], row_names: bool = False) -
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _lines(file)
-            first = next(lines, "")
+            first = next((line for line in lines if line.strip()), "")
+            if stated := STATED.fullmatch(first.strip()):
+                first = next(lines, "")
             # told from the first line alone: an image's name may hold any of them
             try:
-                separator = csv.Sniffer().sniff(first[:LONGEST].strip(), SEPARATORS).delimiter
+                separator = stated[1] if stated else csv.Sniffer().sniff(first[:LONGEST].strip(), SEPARATORS).delimiter
             except csv.Error:  # one column
                 separator = SEPARATORS[0]
             reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)

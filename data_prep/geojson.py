@@ -77,14 +77,14 @@ def _decoded(text: bytes | bytearray) -> GeoJson:
     return found
 
 
-def read_bounded(path: Path, opened: IO[bytes], most: int, head: int | None = None) -> bytearray:
-    """All that a file holds, unpacked; or its first `head` bytes.
+def read_bounded(path: Path, opened: IO[bytes], most: int) -> bytearray:
+    """All that a file holds, unpacked.
 
     Raises UserError if that is more than `most` bytes; no more of it is unpacked.
     """
     text = bytearray()
     # block by block: reading all at once holds it twice
-    while block := opened.read(BLOCK if head is None else head - len(text)):
+    while block := opened.read(BLOCK):
         text += block
         if len(text) > most:
             raise UserError(path, f"at most {human(most)} of JSON", "more than that", "Export less at once.")

@@ -1,5 +1,6 @@
 """Images of cells at the net's pixel size: wherever a net sees a cell, its image is read here."""
 
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ def say_other_size(path: Path, used: float | None) -> None:
 
 
 def require_pixel_um(field: str, size: float | None) -> None:
-    """Refuse the side of a pixel that is in another unit; `field` is the parameter that it came by."""
-    if size is not None and not PIXEL_RANGE[0] <= size <= PIXEL_RANGE[1]:
-        expected = f"{PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres"
-        raise FieldError(field, expected, f"{size:g}", "Give the side of a pixel.")
+    """Refuse the side of a pixel that is no number or in another unit; `field` is the parameter that it came by."""
+    if size is not None and not (isinstance(size, Real) and PIXEL_RANGE[0] <= size <= PIXEL_RANGE[1]):
+        expected = f"a number of {PIXEL_RANGE[0]} to {PIXEL_RANGE[1]} micrometres"
+        raise FieldError(field, expected, f"{size}", "Give the side of a pixel.")

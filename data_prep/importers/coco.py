@@ -60,8 +60,13 @@ def _add(known: dict, identity: Any, value: Any, name: str) -> None:
 
 
 def _place(where: str, entry: dict, image: Path, source: Source) -> dict:
-    """From the segmentation where there is one, else from the box."""
+    """From the segmentation where there is one, else from a single keypoint, else from the box."""
     segmentation = entry.get("segmentation")
+    points = entry.get("keypoints") or []
+    keypoints = np.array(numbers(where, points, len(points), "keypoints, x, y and visible")).reshape(-1, 3)
+    marked = keypoints[keypoints[:, 2] > 0, :2] - HALF
+    if len(marked) == 1 and not segmentation:
+        return {"centre": tuple(marked[0].tolist())}
     if isinstance(segmentation, dict):
         mask = _decoded(where, segmentation, source.images.size(image))
         if not (parts := find_objects(mask)):

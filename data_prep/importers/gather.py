@@ -24,8 +24,11 @@ from deeppap.io.progress import progress
 # an image, uint8 (H, W, 3) BGR, and its pixel size in um -> nuclei, float64 (N, 2) of x and y
 FindNuclei = Callable[[np.ndarray, float], np.ndarray]
 LARGEST_UM2 = 1000.0  # area of a nucleus; what is larger is a whole cell or a region
+LARGEST_CELL_UM = 200.0  # of the shorter side of a box, or of a picture of one cell; what is larger is a whole field
 USUAL_UM = 0.2  # the pixel of a 40x scan or finer, where nobody says
 NO_NUCLEUS = f"cells without a nucleus of their own (no nucleus drawn, or an outline above {LARGEST_UM2:g} um2)"
+
+NO_CELL = f"boxes or pictures larger than any cell ({LARGEST_CELL_UM:g} um), such as whole fields"
 
 
 @dataclass
@@ -103,7 +106,10 @@ def gather(
 
 
 def _fits(one: Labelled, source: Source) -> bool:
-    """Complete an object's pixel size, and whether it is a nucleus; False where its image cannot be read."""
+    """Complete an object's pixel size, and whether it is a nucleus; False where its image cannot be read.
+
+    False, too, for what is larger than any cell.
+    """
     with source.mistakes.noted():
         height, width = source.images.size(one.image)
         published = cric.PIXEL_UM if source.format == cric.NAME and width == cric.WIDTH else None
@@ -116,6 +122,9 @@ def _fits(one: Labelled, source: Source) -> bool:
             source.warn(line)
         if one.area and one.area > LARGEST_UM2 / (one.pixel_um or USUAL_UM) ** 2:
             one.centre, one.whole_cell = None, True
+        if one.centre is None and one.box.shorter * (one.pixel_um or USUAL_UM) > LARGEST_CELL_UM:
+            source.left_out[NO_CELL].append(one.where)
+            return False
         return True
     return False
 
@@ -214,8 +223,13 @@ def _grouped(found: Gathered) -> None:
             shown = " and ".join(groups[:2])
             mistakes.add(UserError(cells[0].where, f"one group for all cells of {path.name}", shown, "Give them one."))
         for one in cells:
-            one.group = groups[-1] or (found.names[path] if named else None)
+            one.group = groups[-1] or (_original(found.names[path]) if named else None)
     mistakes.require_none()
+
+
+def _original(name: str) -> str:
+    """The image that one was made from: Roboflow's turned and cropped copies of a.jpg are a_jpg.rf.HASH.jpg."""
+    return name.split(".rf.")[0]
 
 
 def _named(found: Gathered) -> dict[Path, str]:

@@ -19,8 +19,7 @@ NAME = "JSON"
 FORMATS = (qupath, cric, coco, labelme)
 SUFFIXES = (".json", ".geojson")
 MOST_OTHER = 64_000_000  # bytes of JSON that is decoded as a whole, into 20 times as much memory
-HEAD = 100_000  # bytes that are looked at to recognise a file
-LIKELY = re.compile(rb'"(Feature|FeatureCollection|shapes|classifications|annotations|categories|geometry)"')
+LIKELY = re.compile(rb'"(Feature|FeatureCollection|shapes|classifications|annotations|geometry)"')
 DO = "Export it again."
 
 
@@ -28,7 +27,7 @@ def label_files(source: Source, files: list[Path]) -> list[Path]:
     """The files that look like labels; others, such as a program's settings, are passed over."""
     endings = (*SUFFIXES, ".zip")
     written = [path for path in files if path.name.lower().removesuffix(".gz").endswith(endings)]
-    return [path for path in written if any(LIKELY.search(head) for _, head in _texts(path, HEAD))]
+    return [path for path in written if any(LIKELY.search(text) for _, text in _texts(path))]
 
 
 def read(path: Path, source: Source) -> Iterator[Labelled]:
@@ -55,8 +54,8 @@ def _format_of(name: str, data: Any) -> Any:
     raise UserError(name, expected, f"other JSON ({found})", "Export it in one of these formats.")
 
 
-def _texts(path: Path, head: int | None = None) -> Iterator[tuple[str, bytearray]]:
-    """(name, text) of each JSON file in a path, or of each the first `head` bytes."""
+def _texts(path: Path) -> Iterator[tuple[str, bytearray]]:
+    """(name, text) of each JSON file in a path."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as packed:
@@ -64,9 +63,9 @@ def _texts(path: Path, head: int | None = None) -> Iterator[tuple[str, bytearray
                     file = Path(name).name
                     if name.lower().endswith(SUFFIXES) and not file.startswith("."):
                         with packed.open(name) as opened:
-                            yield f"{path}/{file}", read_bounded(path, opened, MOST, head)
+                            yield f"{path}/{file}", read_bounded(path, opened, MOST)
         else:
             with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as opened:
-                yield str(path), read_bounded(path, opened, MOST, head)
+                yield str(path), read_bounded(path, opened, MOST)
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise UserError(path, "a whole packed file", str(error)[:100], DO) from None

@@ -19,6 +19,7 @@ from data_prep.importers.image_index import ImageIndex
 from deeppap.io.errors import Mistakes, UserError
 
 HALF = 0.5
+ROUNDED = 0.02  # of a rectangle's diagonal, by which rounding may move a corner
 
 
 class Box(NamedTuple):
@@ -33,6 +34,11 @@ class Box(NamedTuple):
     def middle(self) -> tuple[float, float]:
         """Its centre (x, y)."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def shorter(self) -> float:
+        """The length of its shorter side."""
+        return min(self.right - self.left, self.bottom - self.top)
 
     @classmethod
     def of_corners(cls, left: float, top: float, right: float, bottom: float) -> "Box":
@@ -135,7 +141,7 @@ def ring_points(where: str, ring: object) -> np.ndarray:
 def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     """What outlines tell, as arguments of `Labelled`; holes count as filled, several outlines as one object.
 
-    Four corners with upright sides are a box: what a rectangle tool draws says where a cell is, not where its nucleus.
+    A rectangle, upright or turned, is a box: what its tool draws says where a cell is, not where its nucleus.
     `rings` are corners in pixel-centre coordinates, each float64 (N, 2).
     """
     every = np.concatenate(rings)
@@ -144,14 +150,24 @@ def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     area = sum(areas)
     if not area > 0:
         raise UserError(where, "an outline with an area", f"{len(every)} points without one", "Draw it again.")
-    corners = np.unique(every, axis=0)
-    if len(rings) == 1 and len(corners) == 4 and all(len(np.unique(corners[:, k])) == 2 for k in (0, 1)):
+    if len(rings) == 1 and _is_rectangle(rings[0]):
         return {"centre": None, "box": box}
     x, y = np.average(centroids, axis=0, weights=areas).tolist()
     if not (box.left <= x <= box.right and box.top <= y <= box.bottom):
         # the parts of an outline that crosses itself count against each other
         raise UserError(where, "an outline that does not cross itself", f"a centroid at {x:g}, {y:g}", "Draw it again.")
     return {"centre": (x, y), "box": box, "area": area, "centre_from": "outline"}
+
+
+def _is_rectangle(ring: np.ndarray) -> bool:
+    """Whether a ring, float64 (N, 2), has four corners whose diagonals halve each other and are as long."""
+    corners = ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1)]  # without the first one's repeat at the end
+    if len(corners) != 4:
+        return False
+    first, second = corners[2] - corners[0], corners[3] - corners[1]
+    length = np.linalg.norm(first)
+    between = (corners[0] + corners[2] - corners[1] - corners[3]) / 2
+    return max(np.linalg.norm(between), abs(length - np.linalg.norm(second))) <= ROUNDED * length
 
 
 def area_and_centroid(ring: np.ndarray) -> tuple[float, np.ndarray]:

@@ -24,9 +24,11 @@ NUCLEUS = "nucleus"
 
 
 def label_files(source: Source, files: list[Path]) -> list[Path]:
-    """Images that are masks of others, by their names."""
+    """Images that are masks of others, by their names; beside them also those whose image is missing."""
     images = {plain(image.stem) for image in source.images.root_of if _image_stem(image) is None}
-    return [path for path in files if is_image(path) and _image_stem(path) in images]
+    named = {path: stem for path in files if is_image(path) and (stem := _image_stem(path)) is not None}
+    folders = {path.parent for path, stem in named.items() if stem in images}
+    return [path for path in named if path.parent in folders]
 
 
 def _image_stem(path: Path) -> str | None:

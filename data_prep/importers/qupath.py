@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data_prep.classes import THRESHOLD
 from data_prep.geojson import CALLED_NAME, GIVEN_NAME, THRESHOLD_NAME, GeoJson
-from data_prep.importers.labelled import HALF, Labelled, Source, outlined, ring_points
+from data_prep.importers.labelled import HALF, Labelled, Source, area_and_centroid, outlined, ring_points
 from deeppap.io.errors import UserError
 
 NAME = "QuPath"
@@ -21,6 +23,8 @@ LIKELY = re.compile(rb'"type"\s*:\s*"Feature(Collection)?"')
 OWN_SCORE = "P(abnormal)"  # the measurement that `screen` gives to its cells
 OF_CLASS = re.compile(r"P\(.+\)")
 OF_NET = "objects with the class that the net gave them (`reviewed` takes them as labels)"
+SPECK = 0.1  # of an object's largest part: what is smaller is no nucleus of its own
+SPECKS = "specks beside an outline (parts of less than a tenth of its largest one's area)"
 # an object's type: `objectType`, before 0.4 `object_type`, in 0.2 the `id`
 CELLS = ("cell", "PathCellObject")
 NO_CELLS = ("tile", "PathTileObject", "tmaCore", "tma_core", "TMACoreObject")
@@ -90,11 +94,20 @@ def _objects(feature: dict, where: str, image: Path, source: Source) -> Iterator
         raise UserError(where, "points or polygons", f"{shape}"[:40], "Convert it in QuPath, or delete it.")
     # of every polygon the first ring alone: a nucleus has no holes
     rings = [ring_points(where, part[0]) - HALF for part in ([places] if shape == "Polygon" else places)]
-    for parts in [rings] if nucleus else [[ring] for ring in rings]:
+    for parts in [rings] if nucleus else [[ring] for ring in _without_specks(rings, where, source)]:
         found = Labelled(**about, **outlined(where, parts))
         if not nucleus and any(one in CELLS for one in what):
             found.centre, found.whole_cell = None, True
         yield found
+
+
+def _without_specks(rings: list[np.ndarray], where: str, source: Source) -> list[np.ndarray]:
+    """The outlines of one object that may each be a nucleus: wand and brush leave specks beside one."""
+    areas = np.array([area_and_centroid(ring)[0] for ring in rings])
+    keep = areas >= SPECK * areas.max()
+    for _ in range(int((~keep).sum())):
+        source.left_out[SPECKS].append(where)
+    return [ring for ring, large in zip(rings, keep, strict=True) if large]
 
 
 def kind_of(classification: Any) -> str:

@@ -44,7 +44,8 @@ def _recognise(source: Source) -> tuple[ModuleType, list[Path]]:
     if any(is_image(file) and file.parent != path for file in files):
         return class_folders, [path]
     expected = "labels of QuPath, COCO, YOLO, Pascal VOC, LabelMe, CSV, masks, or folders of one class each"
-    raise UserError(path, expected, "none of these", "See docs/how-to/import-labels.md.")
+    names = ", ".join(file.name for file in files[:3])
+    raise UserError(path, expected, f"none of these ({names or 'no files'})", "See docs/how-to/import-labels.md.")
 
 
 def _reader_of(source: Source) -> ModuleType:

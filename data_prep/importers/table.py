@@ -30,11 +30,15 @@ POINTS = [
     *[("x_center", "y_center"), ("x_centre", "y_centre"), ("centroid_x", "centroid_y")],
 ]
 QUPATH = [("centroid_x_px", "centroid_y_px"), ("centroid_x_μm", "centroid_y_μm")]  # of its measurement table
+AREAS = {QUPATH[0]: ("area_px_2", "cell_area_px_2"), QUPATH[1]: ("area_μm_2", "cell_area_μm_2")}
+QUPATH_CELLS = "cells of QuPath's table, which has the middle of the cell, not of its nucleus (GeoJSON has both)"
 SIDES = [
     *[("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2")],
     *[("left", "top", "right", "bottom")],
 ]
+FIJI = ("bx", "by", "width", "height")  # of its table of results, beside the centroid x, y
 CORNER = [
+    FIJI,
     *[("x", "y", "w", "h"), ("x", "y", "width", "height"), ("xmin", "ymin", "width", "height")],
     *[("left", "top", "width", "height"), ("bbox_x", "bbox_y", "bbox_width", "bbox_height")],
     *[("bbox_x", "bbox_y", "bbox_w", "bbox_h"), ("x", "y", "bbox_width", "bbox_height")],
@@ -75,9 +79,13 @@ def columns_of(header: list[str]) -> Columns:
 
 
 def label_files(source: Source, files: list[Path]) -> list[Path]:
-    """Tables at the top of the folder that say where cells lie."""
-    found = [path for path in files if path.parent == source.path and path.suffix.lower() in SUFFIXES]
-    return [path for path in found if _header_of(path).places]
+    """Tables at the top of the folder that say where cells lie; those in folders below it are told of."""
+    tables = [path for path in files if path.suffix.lower() in SUFFIXES and _header_of(path).places]
+    found = [path for path in tables if path.parent == source.path]
+    if found and (below := [path for path in tables if path not in found]):
+        names = ", ".join(f"{path.relative_to(source.path)}" for path in below[:3])
+        source.warn(f"{source.path}: {len(below)} tables in folders below were not read: {names}. Name each as SOURCE.")
+    return found
 
 
 def _header_of(path: Path) -> Columns:
@@ -116,6 +124,9 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 raise UserError(path, f"{image.name} as it was screened", f"another file of that name, {image}", do)
             _require_size(where, numbered, columns, image, source)
             place = _place(where, numbered, columns, source, about["pixel_um"])
+            if place.get("whole_cell") and "box" not in place:
+                source.left_out[QUPATH_CELLS].append(where)
+                continue
             for name in columns.places:
                 commas.add(row[name], separator)
             yield Labelled(where, image, row[columns.kind], **place, **about)
@@ -196,10 +207,31 @@ def _place(where: str, row: dict[str, str], columns: Columns, source: Source, pi
         scale = 1.0 if columns.points == QUPATH[0] else pixel_um or source.mpp
         if scale is None:
             raise UserError(where.split(", line")[0], "the pixel size, as its points are in um", "none", "Give `mpp`.")
-        x, y = x / scale - HALF, y / scale - HALF
+        area = next((float(row[name]) / scale**2 for name in AREAS[columns.points] if row.get(name)), None)
+        return _of_qupath(where, row, (x / scale - HALF, y / scale - HALF), area)
+    if columns.corner == FIJI:
+        if any(float(row[name]) % 1 for name in FIJI):
+            do = "In ImageJ, remove the scale (Analyze > Set Scale) and measure again."
+            raise UserError(where, "boxes of whole pixels", f"BX {row['bx']}, Width {row['width']}", do)
+        x, y = x - HALF, y - HALF
     elif "bethesda_system" in columns.have and "image_doi" in columns.have:
         x, y = x - cric.FIRST, y - cric.FIRST
     return {"centre": (x, y), "box": box}
+
+
+def _of_qupath(where: str, row: dict[str, str], centre: tuple[float, float], area: float | None) -> dict:
+    """What a line of QuPath's measurement table says of a place: its centroid is not always a nucleus's."""
+    if row.get("roi") == "Points" and row.get("num_points") not in ("1", "1.0"):
+        found = f"the mean of {row.get('num_points') or 'unknown'} points"
+        raise UserError(where, "one point an object", found, "Export GeoJSON, which has every point.")
+    cell = row.get("object_type") in ("Cell", "PathCellObject")
+    if not cell and row.get("roi") != "Rectangle":
+        return {"centre": centre}
+    if not area:
+        return {"centre": None if cell else centre, "centre_from": "middle", "whole_cell": cell}
+    # its sides are not in the table: a square of its area
+    (x, y), half = centre, area**0.5 / 2
+    return {"centre": None, "box": Box(x - half, y - half, x + half, y + half), "whole_cell": cell}
 
 
 def rows(path: Path) -> Iterator[tuple[int, dict, str]]:

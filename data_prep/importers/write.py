@@ -68,7 +68,8 @@ class CheckPicture:
         if cells < JUDGED or dark >= DARK * cells:
             return None
         found = f"only {dark:,} of {cells:,} centres are darker than what is about them"
-        return f"{found}: do they lie on nuclei? A box may be given by its middle or by a corner (--xy-is-centre)."
+        asked = "do they lie on nuclei? Points may be in another unit, and a box given by its middle (--xy-is-centre)"
+        return f"{found}: {asked}."
 
     def draw(self) -> np.ndarray:
         """A row a class, uint8 (H, W, 3) BGR."""

@@ -14,23 +14,24 @@ from deeppap.io.machine import extra
 NAME = "YOLO"
 OFFERED = "predefined_classes.txt"  # by LabelImg, whatever was used
 LISTS = ("classes.txt", "obj.names", "_darknet.labels", OFFERED)
+FIRST = 10  # lines that are looked at for numbers; some programs begin with an empty one
 MOST_YAML = 1_000_000  # characters
 SLACK = 1e-3  # what rounding adds to a fraction of 1
 
 
 def label_files(source: Source, files: list[Path]) -> list[Path]:
-    """The text files of numbers, and empty ones, in which an image has no object."""
+    """The text files of numbers; beside them every one that bears an image's name, which may have no object."""
     texts = [path for path in files if path.suffix.lower() == ".txt" and path.name not in LISTS]
     stems = {path.stem for path in files if is_image(path)}
     found = [path for path in texts if _is_label(path)]
-    return found and [path for path in texts if path in found or path.stat().st_size == 0 and path.stem in stems]
+    return found and [path for path in texts if path in found or path.stem in stems]
 
 
 def _is_label(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        words = file.readline(1000).split()
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        words = next((words for _ in range(FIRST) if (words := file.readline(1000).split())), [])
     try:
-        return len(words) >= 5 and words[0].isdecimal() and bool([float(word) for word in words])
+        return len(words) >= 5 and bool([float(word) for word in words])
     except ValueError:
         return False
 
@@ -65,10 +66,10 @@ def _place(where: str, values: list[float], size: tuple[int, int]) -> dict:
     if len(values) == 4:
         x, y, width, height = (np.array(values) * [size[1], size[0], size[1], size[0]]).tolist()
         return {"centre": None, "box": Box.of_corners(x - width / 2, y - height / 2, x + width / 2, y + height / 2)}
-    if len(values) >= 6 and len(values) % 2 == 0:
+    if len(values) >= 8 and len(values) % 2 == 0:
         return outlined(where, [np.array(values).reshape(-1, 2) * [size[1], size[0]] - HALF])
-    expected = "4 fractions of a box, or 6 or more of a polygon"
-    do = "A fifth one is the confidence of a prediction: import what a person has labelled."
+    expected = "4 fractions of a box, or 8 or more of a polygon"
+    do = "A fifth one is the confidence of a prediction, and 6 or 7 are a pose: export boxes or polygons of labels."
     raise UserError(where, expected, f"{len(values)}", do)
 
 
@@ -108,6 +109,9 @@ def _of_yaml(path: Path) -> dict[int, str]:
         place = getattr(error, "problem_mark", None)
         found = f"something else at line {place.line + 1}" if place else "something else"
         raise UserError(path, "YAML", found, "Correct it, or give classes.txt.") from None
+    if isinstance(data, dict) and data.get("kpt_shape"):
+        do = "Export boxes or polygons. A line of a pose cannot be told from one of a polygon."
+        raise UserError(path, "a set of boxes or polygons", "one of poses (kpt_shape)", do)
     names = data.get("names") if isinstance(data, dict) else None
     pairs = dict(enumerate(names)) if isinstance(names, list) else names or {}
     if not (isinstance(pairs, dict) and all(str(number).isdecimal() for number in pairs)):

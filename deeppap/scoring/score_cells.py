@@ -20,17 +20,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CellScore:
-    """One cell's scores."""
+    """One cell's scores.
+
+    Attributes
+    ----------
+    outputs : sequence of CellClass
+        What the net's outputs stand for.
+    views : list of (int, View)
+        The views that were scored, each with its number in the plan.
+    prob : ndarray, float64 (K,)
+        Mean probabilities over views and crops.
+    view_scores, centre_scores : ndarray, float64 (V,)
+        P(abnormal) of each view: mean over its crops, and of its centre crop alone.
+    ood_score : float or None
+        Distance from the cells that the net was trained on, in units of the limit; None if it was not asked for.
+    threshold : float
+        A score of this or more is called abnormal.
+    """
 
     cell: Cell
-    outputs: Sequence[CellClass]  # what the net's outputs stand for
-    views: list[tuple[int, View]]  # that were scored, each with its number in the plan
-    prob: np.ndarray  # float64 (K,): mean probabilities over views and crops
-    view_scores: np.ndarray  # float64 (V,): P(abnormal) of each view, mean over its crops
-    centre_scores: np.ndarray  # float64 (V,): the same of its centre crop alone
-    # distance from the cells that the net was trained on, in units of the limit; None if it was not asked for
+    outputs: Sequence[CellClass]
+    views: list[tuple[int, View]]
+    prob: np.ndarray
+    view_scores: np.ndarray
+    centre_scores: np.ndarray
     ood_score: float | None = None
-    threshold: float = THRESHOLD  # a score of this or more is called abnormal
+    threshold: float = THRESHOLD
 
     @property
     def score(self) -> float:

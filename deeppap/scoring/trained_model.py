@@ -34,21 +34,45 @@ from deeppap.training.snapshots import foreign, kept_because, list_snapshots
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fold's net, ready to score."""
+    """A fold's net, ready to score.
 
-    folder: Path  # the fold's
+    Attributes
+    ----------
+    folder : Path
+        The fold's folder.
+    run : RunRecord
+    record : FoldRecord
+    origin : ModelRecord or None
+        None if Caffe was started by hand, or if other weights were asked for.
+    split : SplitRecord
+    profile : Profile
+        Its counts of views and crops, and the plan of test views.
+    deploy : Deploy
+        The net, read and checked.
+    weights : Path
+        The .caffemodel.
+    weights_sha : str
+        Of its bytes; an engine loads these bytes and no others.
+    mean_file : Path
+        The mean image; the source's own if an adapted net kept its source's weights.
+    mean : ndarray, float32 (3, 256, 256), BGR
+        Of the training views (paper: "Convolutional Neural Networks", input).
+    own : bool
+        Whether the weights are those that the fold selects, not others that were asked for.
+    """
+
+    folder: Path
     run: RunRecord
     record: FoldRecord
-    origin: ModelRecord | None  # None if Caffe was started by hand, or if other weights were asked for
+    origin: ModelRecord | None
     split: SplitRecord
-    profile: Profile  # its counts of views and crops, and the plan of test views
-    deploy: Deploy  # the net, read and checked
-    weights: Path  # the .caffemodel
-    weights_sha: str  # of its bytes; an engine loads these bytes and no others
-    mean_file: Path  # the mean image; the source's own if an adapted net kept its source's weights
-    # float32 (3, 256, 256), BGR: of the training views (paper: "Convolutional Neural Networks", input)
+    profile: Profile
+    deploy: Deploy
+    weights: Path
+    weights_sha: str
+    mean_file: Path
     mean: np.ndarray = field(repr=False)
-    own: bool = True  # whether the weights are those that the fold selects, not others that were asked for
+    own: bool = True
 
     @classmethod
     def open(
@@ -167,7 +191,7 @@ class TrainedModel:
         centres: Iterable[Sequence[float]],
         views: int | None = None,
         crops: int | None = None,
-        engine: Engine | None = None,
+        engine: Engine | str | None = None,
         mpp: float | None = None,
     ) -> list[CellScore]:
         """Score cells of one image.
@@ -179,8 +203,8 @@ class TrainedModel:
             Nucleus centres (x, y) in pixels, 0-based, x the column.
         views, crops : int, optional
             Of each cell and of each view; without them, the run's counts.
-        engine : Engine, optional
-            What `engine()` gave, to use again for many images.
+        engine : Engine or str, optional
+            What this model's `engine()` gave, to use again for many images, or an engine's name.
         mpp : float, optional
             Micrometres a pixel of the image, which is resampled to the training set's (Herlev: 0.201). Needed if the
             training set states them.
@@ -194,7 +218,8 @@ class TrainedModel:
         Raises
         ------
         UserError
-            For an image that is none, a centre outside it, a count or `mpp` out of range, or if `mpp` is needed.
+            For an image that is none, a centre outside it, a count or `mpp` out of range, or if `mpp` is needed; for
+            an engine of another net.
         """
         source, pixels = _pixels(image)
         size = self.run.dataset.pixel_um
@@ -205,7 +230,12 @@ class TrainedModel:
         seen = CellImage(pixels, resample(pixels, scale))
         choice, pairs = self.views(views), as_pairs(centres)
         cells = [of_image(seen, source, require_inside(source, *xy, pixels.shape[:2]), choice) for xy in pairs]
-        engine = engine or self.engine()
+        if not isinstance(engine, Engine):
+            engine = self.engine(engine)
+        if engine.model.resolve() != self.weights.resolve():
+            raise FieldError(
+                "engine", f"one of {self.weights}", f"{engine.model}", "Take that of this model's engine()."
+            )
         ready = engine.view_input(self.mean, self.crops(crops))
         return list(score_cells(ready, cells, self.outputs, self.ood_reference()))
 
@@ -246,7 +276,7 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
         raise FieldError("image", "a path, or uint8 pixels (H, W, 3), BGR", type(image).__name__, do)
     source = Path("<memory>") if isinstance(image, np.ndarray) else Path(image)
     pixels = image if isinstance(image, np.ndarray) else read_image(source)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         found = f"{pixels.dtype} {pixels.shape}"
         raise UserError(source, "uint8 pixels (H, W, 3), BGR", found, "Convert the image.")
     return source, pixels
