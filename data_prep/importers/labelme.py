@@ -13,7 +13,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.image_file import decode_mask
 
 NAME = "LabelMe"
-POLYGONS = ("polygon", "rectangle", "rotation")
+POLYGONS = ("polygon", "rectangle")
 
 
 def matches(data: Any) -> bool:
@@ -44,7 +44,7 @@ def _place(where: str, shape: dict) -> dict:
         radius = math.dist(*points)
         box = Box(*(points[0] - radius).tolist(), *(points[0] + radius).tolist())
         return {"centre": tuple(points[0].tolist()), "box": box, "area": math.pi * radius**2, "centre_from": "outline"}
-    if kind == "rectangle" and len(points) == 2:  # two corners, in any order
+    if kind == "rotation" or kind == "rectangle" and len(points) == 2:  # a turned box; two corners, in any order
         return {"centre": None, "box": Box(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())}
     if kind in POLYGONS:
         return outlined(where, [points])

@@ -72,4 +72,7 @@ def _image_of(path: Path, source: Source) -> Path:
     stem = _image_stem(path) or plain(path.stem)
     others = [image for image in source.images.by_stem[stem] if image != path and _image_stem(image) is None]
     beside = [image for image in others if image.parent == path.parent] or others
-    return beside[0] if len(beside) == 1 else source.images.find(stem, path)
+    image = beside[0] if len(beside) == 1 else source.images.find(stem, path)
+    if image == path:
+        raise UserError(path, "an image of the mask's name", f"none called {stem}", "Rename it, or remove the mask.")
+    return image

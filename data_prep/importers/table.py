@@ -211,8 +211,8 @@ def _place(where: str, row: dict[str, str], columns: Columns, source: Source, pi
         return _of_qupath(where, row, (x / scale - HALF, y / scale - HALF), area)
     if columns.corner == FIJI:
         if any(float(row[name]) % 1 for name in FIJI):
-            do = "In ImageJ, remove the scale (Analyze > Set Scale) and measure again."
-            raise UserError(where, "boxes of whole pixels", f"BX {row['bx']}, Width {row['width']}", do)
+            line = f"{where.split(', line')[0]}: BX and BY are no whole pixels. If they are in micrometres, remove"
+            source.warn(f"{line} the scale in ImageJ (Analyze > Set Scale) and measure again.")
         x, y = x - HALF, y - HALF
     elif "bethesda_system" in columns.have and "image_doi" in columns.have:
         x, y = x - cric.FIRST, y - cric.FIRST

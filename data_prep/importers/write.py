@@ -102,6 +102,8 @@ def write(found: Gathered, out: Path, picture: CheckPicture, said: Callable[[str
     if line := picture.doubt():
         found.warnings.append(line)
     lines = list(map(said, summary(found, out)))
+    if (out / SUMMARY).exists():
+        lines.insert(-1, f"an earlier import in {out} was replaced")  # the last line says what comes next
     need = sum(path.stat().st_size for path in images) + 10_000_000
     with complete_or_absent(out, need) as partial:
         for path in images:

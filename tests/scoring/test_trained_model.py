@@ -1,5 +1,6 @@
 """TrainedModel as a notebook uses it, as docs/how-to/own-cells.md writes it, and what it refuses."""
 
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -46,7 +47,7 @@ def test_the_notebook_of_the_docs_runs_as_written(trained_fold, dataset, tmp_pat
 
 def test_a_tiff_that_states_another_pixel_size_is_told(known, tmp_path, capsys):
     for stated in (0.2, 0.5):
-        image = write_tiff(tmp_path / f"{stated}.tif", np.full((60, 80, 3), 99, np.uint8), stated)
+        image = write_tiff(tmp_path / f"{stated}.tif", np.arange(14400, dtype=np.uint8).reshape(60, 80, 3), stated)
         known.score(image, [(40, 30)], views=1, crops=1, mpp=0.2)
         assert ("0.5 um a pixel" in capsys.readouterr().err) == (stated == 0.5)
 
@@ -84,6 +85,16 @@ def test_a_net_is_opened_by_its_run_and_an_engine_by_its_name(trained_fold):
         model.engine("tensorflow")
 
 
+def test_an_engine_of_another_net_is_refused(model, dataset, tmp_path):
+    other = tmp_path / "other.caffemodel"
+    shutil.copyfile(model.weights, other)
+    image, centre = dataset.cells[3].image, dataset.cells[3].centre
+    with pytest.raises(UserError, match=f"engine: expected one of {model.weights}, found {other}"):
+        model.score(image, [centre], views=1, crops=1, engine=replace(model, weights=other).engine())
+    own = [model.score(image, [centre], views=1, crops=1, engine=one)[0].score for one in (model.engine(), "caffe")]
+    assert own[0] == own[1]
+
+
 def test_a_net_without_a_pixel_size_scores_an_image_as_it_is_and_says_so(model, dataset, capsys):
     image, centre = dataset.cells[3].image, dataset.cells[3].centre
     scores = [model.score(image, [centre], views=1, **size)[0].score for size in ({}, {"mpp": 0.3})]
@@ -100,7 +111,10 @@ def test_a_net_without_a_pixel_size_scores_an_image_as_it_is_and_says_so(model, 
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "crops: expected 1 to 10"),
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 2.5}, "views: .* found 2.5"),
         (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 2.5}, "crops: .* found 2.5"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"mpp": 250}, "mpp: expected 0.01 to 10 micrometres"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"mpp": 250}, "mpp: expected a number of 0.01 to 10 micrometres"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"mpp": "0.25"}, "mpp: expected a number"),
+        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"engine": "tensorflow"}, "engine: expected .*caffe"),
+        (np.zeros((0, 0, 3), np.uint8), [(1, 1)], {}, r"found uint8 \(0, 0, 3\)"),
         (np.zeros((40, 50, 3), np.uint8), (1, 1), {}, r"pairs \(x, y\), as in"),
         (Image.new("RGB", (50, 40)), [(1, 1)], {}, "found Image"),
         ("nothing.png", [(1, 1)], {}, "no such file"),

@@ -229,7 +229,7 @@ def test_images_are_enlarged_to_the_training_sets_pixel_size(two_nets, tmp_path)
     with pytest.raises(UserError, match="mpp: expected images of one pixel size, found 0.1 and 0.2 um"):
         as_seen(several, known.run, 0.25)
     for mpp in (0.001, 250, float("nan")):
-        with pytest.raises(UserError, match="mpp: expected 0.01 to 10 micrometres"):
+        with pytest.raises(UserError, match="mpp: expected a number of 0.01 to 10"):
             as_seen(bare, known.run, mpp)
     with pytest.raises(UserError, match="fields: expected the images' pixel size, since the net was trained at 0.2 um"):
         as_seen(bare, known.run, None)

@@ -68,10 +68,11 @@ def test_centres_beside_the_nuclei_are_warned_of(checkout, tmp_path, shift, warn
 
 def test_an_import_is_replaced_and_nothing_else(checkout, tmp_path, labels):
     out = tmp_path / "my_cells"
-    run_tool(checkout, "import_labels", labels, "--out", out)
+    done = run_tool(checkout, "import_labels", labels, "--out", out)
+    assert "was replaced" not in done.stdout
     labels.write_text("\n".join(labels.read_text().splitlines()[:7]) + "\n")
-    run_tool(checkout, "import_labels", labels, "--out", out)
-    assert len(rows_of(out)) == 6
+    done = run_tool(checkout, "import_labels", labels, "--out", out)
+    assert len(rows_of(out)) == 6 and "was replaced" in done.stdout
     labels.write_text(labels.read_text().replace("HSIL", "alien"))
     done = run_tool(checkout, "import_labels", labels, "--out", out, status=2)
     assert "alien" in done.stderr and "--classes" in done.stderr and len(rows_of(out)) == 6

@@ -46,7 +46,7 @@ def test_the_later_label_counts_in_whatever_order_the_files_are_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("away", "mpp", "merged"), [(5.6, 0.25, 12), (7.9, 0.25, 12), (8.1, 0.25, 0), (5.6, None, 0), (1.9, None, 12)]
+    ("away", "mpp", "merged"), [(5.6, 0.25, 12), (15.9, 0.25, 12), (16.1, 0.25, 0), (5.6, None, 0), (1.9, None, 12)]
 )
 def test_a_nucleus_that_two_sources_have_is_one_cell(tmp_path, away, mpp, merged):
     """A gallery has the detector's centre, QuPath the outline's centroid: they differ by about a micrometre."""
