@@ -30,8 +30,8 @@ class WithFc8(CaffeEngine):
         self.below = next(layer.bottom[0] for layer in layers if "prob" in layer.top)
         self.fc8: list[np.ndarray] = []
 
-    def _forward(self, crops: np.ndarray) -> np.ndarray:
-        prob = super()._forward(crops)
+    def forward(self, crops: np.ndarray) -> np.ndarray:
+        prob = super().forward(crops)
         self.fc8.append(self.net.blobs[self.below].data.copy())
         return prob
 
