@@ -55,7 +55,7 @@ def train_on_data(args: Namespace) -> None:
     device = device_of(args)
     print(device.describe())
     weights, source = source_of(args)
-    options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run)
+    options = CrossValidateOptions(weights, source, [0], device, args.workers, name=args.run, score_source=bool(source))
     fold = fold_folder(cross_validate(requested(args), options), 0)
     print(f"trained net: {fold}")
     reported, out = [fold.parent], ""

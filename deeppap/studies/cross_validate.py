@@ -26,7 +26,7 @@ from deeppap.scoring.thresholds import ensure_thresholds
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.stats.intervals import FEWEST
 from deeppap.studies.baselines import ensure_baselines
-from deeppap.studies.estimate import Prepared, estimate, work
+from deeppap.studies.estimate import Prepared, estimate, source_work, work
 from deeppap.training.resolve import require_same
 from deeppap.training.snapshots import too_few, too_few_trained
 from deeppap.training.source import SourceNet, fitted_to, require_same_outputs, require_unseen_folds
@@ -51,6 +51,7 @@ class CrossValidateOptions:
     shift: bool = False
     keep: bool = False
     name: str | None = None
+    score_source: bool = False  # the caller will score the test cells with the source too: the estimate counts it
     adapt_few: bool = False  # train also where so few cells train that each fold keeps its source anyway
 
     @property
@@ -94,6 +95,8 @@ def cross_validate(
     missing = [fold for fold in folds if to_score(fold_folder(folder, fold))]
     if missing:
         parts = [work(ready, fold, options.source is not None, fold_folder(folder, fold)) for fold in missing]
+        if options.score_source:
+            parts += [source_work(ready, fold) for fold in missing]
         plan = estimate(f"{len(missing)} fold(s)", parts, run.classes, options.device)
         words = f"a fold is one of {count} parts of the cells, and tests the net that is trained on the others; "
         words += "a view is a picture of one cell, turned and shifted"

@@ -17,6 +17,8 @@ from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import Message, prototxt_folder, read_prototxt, training_prototxt
 from deeppap.io.files import human
 from deeppap.records import ModelRecord, RunRecord, SplitRecord
+from deeppap.scoring.ood import FILE as REFERENCE
+from deeppap.scoring.ood import VIEWS as OOD_VIEWS
 from deeppap.training.blend import SHARES, VIEWS
 from deeppap.training.run_caffe import LOGGING, caffe_program
 from deeppap.training.snapshots import list_snapshots
@@ -61,20 +63,28 @@ def work(ready: Prepared, fold: int, adapting: bool, folder: Path) -> Work:
     inner = len(validation.cells) if ready.run.select == "inner" else 0
     # the inner cells choose the thresholds for use
     scored = (len(ready.split.folds[fold]) + inner) * profile.test_views * profile.crops
+    # the cells that the out-of-distribution check is fitted on are seen by one crop
+    fitted = (len(train.cells) + inner) * min(OOD_VIEWS, profile.test_views)
     if (folder / ModelRecord.FILE).exists():
-        return Work(0, 0, 0, scored)
+        return Work(0, 0, 0, scored + (0 if (folder / REFERENCE).exists() else fitted))
     done = next((one.iteration for one in list_snapshots(folder / "snapshots") if one.state.exists()), 0)
     # Caffe validates once before the first iteration, also of a resumed training
     validated = views_in(validation) * (1 + (iterations - done) * tests // iterations)
+    # the inner cells choose between the source, the adapted weights and their means
+    chosen = adapting * (1 + len(SHARES)) * inner * min(profile.validation_views, VIEWS)
     built = is_built(folder)
     return Work(
         views=0 if built else views + views_in(validation),
         bytes=0 if built else need_bytes(train, validation),
         train=(iterations - done) * batch,
-        # the inner cells choose between the source, the adapted weights and their means
-        forward=validated + scored + adapting * (1 + len(SHARES)) * inner * min(profile.validation_views, VIEWS),
+        forward=validated + scored + fitted + chosen,
         step=step_cost(read_prototxt(training_prototxt(ready.run.classes, adapting)["train_val"], "NetParameter")),
     )
+
+
+def source_work(ready: Prepared, fold: int) -> Work:
+    """The work of scoring a fold's test cells with the source as it was before adapting."""
+    return Work(0, 0, 0, len(ready.split.folds[fold]) * ready.profile.test_views * ready.profile.crops)
 
 
 def step_cost(net: Message) -> float:
@@ -92,10 +102,10 @@ def estimate(what: str, parts: Sequence[Work], classes: int, device: Device) -> 
     if rate := forward_rate(prototxt_folder(classes) / "deploy.prototxt", device):
         seconds = (sum(part.step * part.train for part in parts) + forward) / rate
         time = f"about {timedelta(seconds=round(seconds))} at the {rate:.0f} forward images/s measured now"
-    free = human(shutil.disk_usage(Path.cwd()).free)
+    disk, free = human(max(part.bytes for part in parts)), human(shutil.disk_usage(Path.cwd()).free)
     return (
-        f"{what} to do: {sum(part.views for part in parts):,} views to render, {train:,} images to train on, "
-        f"{forward:,} to score; {human(max(part.bytes for part in parts))} of disk at a time ({free} free); {time}"
+        f"{what} to do: {sum(part.views for part in parts):,} training and validation views to render, "
+        f"{train:,} images to train on, {forward:,} to score; {disk} of disk at a time ({free} free); {time}"
     )
 
 

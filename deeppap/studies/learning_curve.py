@@ -17,7 +17,7 @@ from deeppap.records import Request, RunRecord, SplitRecord
 from deeppap.records.run_folder import fold_folder, locked, open_run
 from deeppap.report.learning_curve import POINT
 from deeppap.studies.cross_validate import CrossValidateOptions, one_fold, require_one_recipe, to_score
-from deeppap.studies.estimate import Prepared, estimate, work
+from deeppap.studies.estimate import Prepared, estimate, source_work, work
 from deeppap.studies.external import score_source
 from deeppap.training.source import SourceNet, fitted_to, require_same_outputs
 
@@ -100,6 +100,7 @@ def learning_curve(request: Request, options: CurveOptions, say: Callable[[str],
                 work(point.ready, options.fold, point.start == ADAPTED, fold_folder(point.folder, options.fold))
                 for point in missing
             ]
+            parts += [] if (home / BEFORE).exists() else [source_work(points[0].ready, options.fold)]
             say(estimate(f"{len(missing)} net(s)", parts, points[0].ready.run.classes, options.device))
         for number, point in enumerate(missing, 1):
             say(f"-- {number} of {len(missing)}: {point.describe(options.fold)}")

@@ -127,7 +127,7 @@ def test_a_small_set_gets_the_iterations_that_its_profile_wants():
     assert iterations(replace(fitted, train=before), config) < written.least_iterations <= iterations(fitted, config)
     (first, why) = view_changes(config)
     assert f"60 normal cells x {fitted.train[0].views} (5 rotations x" in first
-    assert "3,360 views a fold instead of 480" in why and "at least 300 iterations" in why
+    assert "3,360 training views in a fold of even size instead of 480" in why and "at least 300 iterations" in why
 
 
 @pytest.mark.parametrize("name", known_profiles())

@@ -14,7 +14,17 @@ from data_prep.profiles import read_profile, run_profile
 from deeppap.engines.device import Device
 from deeppap.io.caffe_messages import prototxt_folder, read_prototxt, training_prototxt
 from deeppap.records import FoldRecord, RunRecord, SplitRecord
-from deeppap.studies.estimate import SHORT_STEP, WHOLE_STEP, Prepared, Work, estimate, forward_rate, step_cost, work
+from deeppap.studies.estimate import (
+    SHORT_STEP,
+    WHOLE_STEP,
+    Prepared,
+    Work,
+    estimate,
+    forward_rate,
+    source_work,
+    step_cost,
+    work,
+)
 
 NOWHERE = Path("no folder yet")
 
@@ -40,7 +50,10 @@ def test_the_papers_counts_come_from_the_prototxt(ready):
     epochs = 30  # prototxt/solver.prototxt: max_iter over test_interval
     tested = len(split.folds[0])
     assert found.train == -(-(found.views - tested * 100) // 256) * 256 * epochs
-    assert found.forward == tested * 100 * (epochs + 1 + 10)
+    # three views of each training cell, by one crop, fit the out-of-distribution check
+    fitted = 3 * (len(ready.dataset.cells) - tested)
+    assert found.forward == tested * 100 * (epochs + 1 + 10) + fitted
+    assert source_work(ready._replace(split=split, profile=read_profile("paper")), 0) == Work(0, 0, 0, tested * 1000)
 
 
 def test_what_a_fold_has_already_is_not_counted(ready, built_fold, tmp_path):
@@ -57,6 +70,9 @@ def test_what_a_fold_has_already_is_not_counted(ready, built_fold, tmp_path):
     (fold / "model.json").touch()
     scored = len(ready.split.folds[0]) * ready.profile.test_views * ready.profile.crops
     assert work(ready, 0, False, fold) == Work(0, 0, 0, scored)
+    (fold / "ood_reference.npz").unlink()
+    trained = len(ready.dataset.cells) - len(ready.split.folds[0])
+    assert work(ready, 0, False, fold) == Work(0, 0, 0, scored + trained * min(3, ready.profile.test_views))
 
 
 def test_inner_cells_are_scored_for_the_thresholds_and_to_choose_the_weights(ready):
@@ -66,6 +82,7 @@ def test_inner_cells_are_scored_for_the_thresholds_and_to_choose_the_weights(rea
     tested, profile = len(ready.split.folds[0]), ready.profile
     new, adapted = (work(ready, 0, adapting, NOWHERE) for adapting in (False, True))
     scored = (tested + inner) * profile.test_views * profile.crops
+    scored += (len(ready.dataset.cells) - tested) * min(3, profile.test_views)  # the out-of-distribution check
     assert inner and new.forward == inner * profile.validation_views * (1 + profile.epochs) + scored
     # five nets: the source, three means and the adapted weights
     assert adapted.forward == inner * profile.validation_views * (1 + profile.adapt_epochs + 5) + scored
@@ -90,7 +107,8 @@ def test_the_line_adds_the_folds_and_takes_the_measured_rate(ready, monkeypatch)
     parts = [work(ready, fold, False, NOWHERE) for fold in (0, 3)]
     monkeypatch.setattr("deeppap.studies.estimate.forward_rate", lambda *_: 2.0)
     line = estimate("2 fold(s)", parts, 2, Device())
-    numbers = [int(word.replace(",", "")) for word in re.findall(r"([\d,]+)(?: views to| images to| to score)", line)]
+    counts = re.findall(r"([\d,]+)(?: training and validation views to| images to| to score)", line)
+    numbers = [int(word.replace(",", "")) for word in counts]
     assert numbers == [sum(getattr(part, name) for part in parts) for name in ("views", "train", "forward")]
     minutes, seconds = divmod(round((WHOLE_STEP * numbers[1] + numbers[2]) / 2), 60)
     assert f"about 0:{minutes:02d}:{seconds:02d} at the 2 forward images/s" in line
