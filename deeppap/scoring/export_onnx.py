@@ -37,6 +37,7 @@ def export_onnx(model: TrainedModel, views: np.ndarray, out: Path, say: Callable
     # Caffe is the reference: another engine has a graph of the same make
     net, crops = net_graph(model.deploy, model.weights, sha256=model.weights_sha), model.crops()
     cut = crop_views(views, model.mean, caffe.crop, crops)
+    say(f"{model.folder.name}: largest difference of each layer between Caffe and ONNX, of the layer's largest value:")
     for difference in compare_layers(net, model.deploy, model.weights, cut):
         say(str(difference))
     whole = views_graph(net, model.mean, crops)

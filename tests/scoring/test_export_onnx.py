@@ -26,6 +26,7 @@ def model(trained_fold):
 
 def test_every_layer_is_shown_beside_caffes(exported):
     out, said = exported
+    assert "Caffe and ONNX" in said.splitlines()[0]
     for name in ("conv1", "norm2", "pool5", "fc8_t", "prob", "views graph"):
         assert any(line.startswith(name) for line in said.splitlines()), name
     assert sorted(path.name for path in out.iterdir()) == ["crops.onnx", "views.onnx"]
