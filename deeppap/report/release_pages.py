@@ -96,6 +96,7 @@ def release_page(result: RunResult, folds: Sequence[int], name: str, onnx: bool)
         folds=folds,
         absent=[fold.fold for fold in run.folds if fold.fold not in folds],
         metrics=_table(["cells", *METRICS], [row]),
+        doubts=[f"fold {fold.fold}: {fold.doubt}" for fold in run.folds if fold.fold in folds and fold.doubt],
         made="; ".join(dict.fromkeys(made(fold.made[0]) for fold in result.folds)),
         usual_views=CLASSIFY_VIEWS,
         views=sorted({fold.made[0].views for fold in run.folds}),
@@ -112,6 +113,7 @@ def onnx_section(record: RunRecord, folds: Sequence[int]) -> str:
 def _use_of_onnx(record: RunRecord) -> dict[str, Any]:
     um, outputs = record.dataset.pixel_um, outputs_of(record)
     return {
+        "um": um,
         "pixel": f"{um:g} micrometres per pixel" if um else "pixels of the training set's size, which is not stated",
         "rotations": run_profile(record).test.rotations,
         "border": {"constant": "BORDER_CONSTANT", "reflect": "BORDER_REFLECT_101"}[record.border],

@@ -14,7 +14,7 @@ from deeppap.records.release_files import SUMS
 from deeppap.report.release_pages import model_card, onnx_section, release_page
 from deeppap.scoring.export_onnx import drawn_views, export_onnx, proof_views
 from deeppap.scoring.ood import FILE as OOD_FILE
-from deeppap.scoring.open_nets import open_release
+from deeppap.scoring.open_nets import of_each, open_release
 from deeppap.scoring.results import FoldResult, load_run
 from deeppap.scoring.score_files import scores_name
 from deeppap.scoring.trained_model import TrainedModel
@@ -39,7 +39,8 @@ def release(
     wanted = range(result.n_folds) if folds is None else folds
     if (missing := sorted(set(wanted) - {fold.fold for fold in result.folds})) or not wanted:
         found = f"none of fold {','.join(map(str, missing))}"
-        do = "Run tools/cross_validate.py to its end, or name the folds with `folds`."
+        there = ",".join(str(fold.fold) for fold in result.folds)
+        do = f"{f'Give `folds` {there}, or run' if there else 'Run'} tools/cross_validate.py to its end."
         raise UserError(result.folder, "scores of every fold", found, do)
     _require_new(out)
     chosen = [fold for fold in result.folds if fold.fold in wanted]
@@ -58,6 +59,7 @@ def release(
                 export_onnx(model, proof_views(model), partial / fold.folder.name / "onnx", say)
         write_text(partial / "readme.md", release_page(result, [fold.fold for fold in chosen], out.name, onnx))
         _write_sums(partial)
+    _say_doubts(models, say)
     return out
 
 
@@ -81,7 +83,13 @@ def with_onnx(source: Path, out: Path, say: Callable[[str], None] = print) -> Pa
         section = onnx_section(models[0].run, [model.record.fold for model in models])
         write_text(readme, f"{before}{section}\n{end}{rest}")
         _write_sums(partial)
+    _say_doubts(models, say)
     return out
+
+
+def _say_doubts(models: Sequence[TrainedModel], say: Callable[[str], None]) -> None:
+    for line in of_each(models, "doubt"):
+        say(f"!! {line} !!")
 
 
 def _require_new(out: Path) -> None:

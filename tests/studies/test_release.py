@@ -12,11 +12,11 @@ import pytest
 from msgspec.structs import replace as with_fields
 
 from data_prep.image_hashes import FOLD_IMAGES, fold_images, seen_images, source_images, write_source_images
+from data_prep.pixel_size import moved, resample
 from data_prep.views import View, render
 from deeppap.engines.crops import crop_views
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.records.structs import BORDERS
 from deeppap.report.release_pages import release_page
 from deeppap.scoring.export_onnx import facts
 from deeppap.scoring.open_nets import open_release
@@ -24,7 +24,7 @@ from deeppap.scoring.results import load_run
 from deeppap.scoring.trained_model import TrainedModel
 from deeppap.studies.release import release
 from tests.support.checkout import run_tool
-from tests.support.records import with_sources_mean
+from tests.support.records import change_scores, with_sources_mean
 
 SHIFTED = 0.05  # how far the score of shifted views may lie from that of views that are not
 
@@ -77,6 +77,16 @@ def test_what_its_test_scores_say_of_a_net_goes_with_it(small, evaluated_fold):
     assert not (small / "fold0/scores.csv").exists()
 
 
+def test_a_doubt_is_said_in_the_output_and_on_the_first_page(evaluated_fold, copy_of, tmp_path):
+    _, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
+    for doubt, lines in ((None, 0), ("this net knows nothing", 1)):
+        change_scores(fold, doubt=doubt)
+        said = []
+        page = release(fold.parent, tmp_path / str(lines), [0], onnx=False, say=said.append) / "readme.md"
+        assert sum("this net knows nothing" in line for line in said) == lines
+        assert sum("his net knows nothing" in line for line in page.read_text(encoding="utf-8").splitlines()) == lines
+
+
 def test_a_net_that_kept_its_source_goes_with_the_sources_mean(evaluated_fold, copy_of, tmp_path):
     _, fold = copy_of(evaluated_fold, "train_lmdb", "val_lmdb")
     own = with_sources_mean(fold)
@@ -89,23 +99,27 @@ def test_a_net_that_kept_its_source_goes_with_the_sources_mean(evaluated_fold, c
     assert "`source_mean.binaryproto`" in card and sha[:12] in card
 
 
-@pytest.mark.parametrize("border", BORDERS)
-def test_its_page_scores_a_cell_without_this_project(released, evaluated_fold, tmp_path, rng, border):
+# the recipe's image has 0.25 um a pixel: it is enlarged to the pixels of one net, and shrunk to those of another
+@pytest.mark.parametrize(("border", "um"), [("constant", None), ("reflect", 0.201), ("constant", 0.4)])
+def test_its_page_scores_a_cell_without_this_project(released, evaluated_fold, tmp_path, rng, border, um):
     model = TrainedModel.open(evaluated_fold, say=lambda _: None)
-    model = replace(model, run=with_fields(model.run, border=border))
+    data = with_fields(model.run.dataset, pixel_um=um)
+    model = replace(model, run=with_fields(model.run, border=border, dataset=data))
     page = release_page(replace(load_run(evaluated_fold.parent), record=model.run), [0], "net", onnx=True)
     (lines,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    if border == "constant":
+    if um is None:
         assert lines in (released[0] / "readme.md").read_text(encoding="utf-8")
     (tmp_path / "fold0").symlink_to(released[0] / "fold0")
     image = cv2.GaussianBlur(rng.integers(0, 256, (90, 100, 3), np.uint8), (0, 0), 1.5)
     cv2.imwrite(str(tmp_path / "cell.png"), image)
     alone = f"{lines}\nimport sys\nassert not {{'deeppap', 'data_prep', 'caffe'}} & set(sys.modules)\n"
     done = subprocess.run([sys.executable, "-I", "-c", alone], cwd=tmp_path, capture_output=True, text=True, check=True)
-    views = np.stack([render(image, (61, 48), View(36.0 * turn, 0, 0, border)) for turn in range(10)])
+    seen = resample(image, 0.25 / um if um else 1)
+    centre = moved((61, 48), image.shape, seen.shape)
+    views = np.stack([render(seen, centre, View(36.0 * turn, 0, 0, border)) for turn in range(10)])
     prob = model.engine()(crop_views(views, model.mean, 227, model.crops()))
-    assert float(done.stdout) == pytest.approx(prob[:, 1].mean(), abs=1e-4)
-    (tool,) = model.score(image, [(61, 48)], views=10)
+    assert float(done.stdout) == pytest.approx(prob[:, 1].mean(), abs=1e-5)
+    (tool,) = model.score(image, [(61, 48)], views=10, mpp=0.25)
     assert float(done.stdout) == pytest.approx(tool.score, abs=SHIFTED)
 
 
@@ -124,7 +138,7 @@ def test_a_changed_or_missing_file_is_named(small, tmp_path, name):
 
 def test_a_run_with_folds_to_do_is_refused_and_nothing_is_left(checkout, evaluated_fold):
     done = run_tool(checkout, "release", evaluated_fold.parent, "--out", "half", "--without-onnx", status=2)
-    assert "expected scores of every fold, found none of fold 1,2,3,4" in done.stderr
+    assert "expected scores of every fold, found none of fold 1,2,3,4. Give --folds 0," in done.stderr
     assert not (checkout / "half").exists()
 
 
