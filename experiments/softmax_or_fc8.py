@@ -31,6 +31,7 @@ class WithFc8(CaffeEngine):
         self.fc8: list[np.ndarray] = []
 
     def forward(self, crops: np.ndarray) -> np.ndarray:
+        """As Caffe's engine does, keeping the batch's `fc8`."""
         prob = super().forward(crops)
         self.fc8.append(self.net.blobs[self.below].data.copy())
         return prob
