@@ -25,12 +25,17 @@ def command_line() -> list[str]:
     return [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
 
 
+def now() -> str:
+    """The time, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def provenance() -> dict[str, Any]:
     """RunRecord's `started`, `machine` and `versions`: now, here, and with which versions."""
     packages = ("numpy", "lmdb", "opencv-python", "scikit-learn", "protobuf")
     versions = {name: _version(name) for name in packages}
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
         "machine": Machine.here(),
         "versions": {"python": platform.python_version(), **versions, "project": _commit()},
     }

@@ -1,7 +1,7 @@
 """External validation: score labelled cells that the nets were not trained on, as a run that the report can read."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from deeppap.engines.device import Device
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import complete_or_absent, digest, sha256_file, write_text
 from deeppap.records import ExternalRecord, Machine, NetRecord, RunRecord, ScoreRecord, SplitRecord
+from deeppap.records.provenance import now
 from deeppap.records.run_folder import RUNS, fold_folder, new_run
 from deeppap.scoring.cell_views import CellViews, ViewChoice, cells_of_data_set, of_pixels, scored_text
 from deeppap.scoring.evaluate_fold import file_suffix, precision_of
@@ -73,6 +74,7 @@ class External:
     mpp: float | None = None
     chose: bool = False  # whether some of the cells chose the nets' thresholds, and so cannot judge them
     left_out: tuple[str, ...] = ()  # names of the set's images that the nets learned from
+    started: str = field(default_factory=now)  # before the scoring
 
     @property
     def weights_shas(self) -> list[str]:
@@ -335,7 +337,7 @@ def _run_record(found: External, scores: Sequence[CellScore]) -> RunRecord:
         left_out=found.left_out,
     )
     made = new_run(first.run, data, first.run.outputs, first.run.stain_jitter, first.run.scale_jitter)
-    return msgspec.structs.replace(made, protocol=EXTERNAL, external=external)
+    return msgspec.structs.replace(made, protocol=EXTERNAL, external=external, started=found.started)
 
 
 def _score_record(found: External, scores: Sequence[CellScore], path: Path) -> ScoreRecord:

@@ -253,8 +253,10 @@ def test_the_record_has_the_share_of_adapted_weights(two_nets, tmp_path, share):
     found = external(read_manifest(path), path, [net])
     cells = found.dataset.cells
     scores = net.score(cells[0].image, [cells[0].centre], views=1, crops=1)
+    found = replace(found, started="2026-01-02T03:04:05+00:00")  # an hour of scoring ago
     write_external(tmp_path / "run", found, [replace(scores[0], cell=cell) for cell in cells])
-    assert [one.share for one in RunRecord.read(tmp_path / "run").external.nets] == [share]
+    record = RunRecord.read(tmp_path / "run")
+    assert [one.share for one in record.external.nets] == [share] and record.started == found.started
 
 
 def test_another_sets_validation_is_not_replaced(two_nets, tmp_path):

@@ -106,7 +106,7 @@ function drawLabels() {
   }
   const agreement = `; of ${judged} on this page with a normal or abnormal class the net agrees with ${agreeing}`;
   at("progress").textContent =
-    `${count} labelled` + (unsaved ? `, ${unsaved} not saved yet` : "") + (judged ? agreement : "");
+    `${count} labelled` + (unsaved ? `, ${unsaved} not saved yet` : "") + (judged ? agreement : "") + ".";
   at("undo").disabled = undone.length === 0;
   drawState();
 }
@@ -197,7 +197,7 @@ function rowsOfCsv(text) {
 }
 
 function readOlder(text) {
-  const rows = rowsOfCsv(text).filter((row) => row.id && row.class);
+  const rows = rowsOfCsv(text).filter((row) => row.id && row.class && row.x && row.y);
   let read = 0;
   for (const row of rows) {
     const have = labels[row.id];
@@ -211,7 +211,7 @@ function readOlder(text) {
   const here = rows.filter((row) => row.id in placeOf).length;
   say(rows.length
     ? `${read} labels read; ${here} of the file's ${rows.length} cells are on this page.`
-    : "No labels found: expected a labels.csv with the columns id and class.");
+    : "No labels found: expected a labels.csv with the columns id, class, x and y.");
 }
 
 at("save").addEventListener("click", () => {

@@ -60,9 +60,13 @@ def test_labels_by_keyboard_are_kept_saved_and_read_again(page, opened, tmp_path
     view.select_option("#labelled", "against")
     assert view.inner_text("#count") == "1 of 5 shown"
     # an older file: its later label wins, the earlier one does not
-    text = "id,class,labelled_by,labelled_at\n"
-    text += f"{cells[0].id},NILM,B,2099-01-01T00:00:00Z\n{cells[1].id},NILM,B,2000-01-01T00:00:00Z\n"
+    text = "id,class,labelled_by,labelled_at,x,y\n"
+    text += f"{cells[0].id},NILM,B,2099-01-01T00:00:00Z,1,2\n{cells[1].id},NILM,B,2000-01-01T00:00:00Z,1,2\n"
     (tmp_path / "labels.csv").write_text(text)
+    # the cells.csv of an import calls its places otherwise
+    (tmp_path / "cells.csv").write_text(text.replace("x,y", "nucleus_x,nucleus_y"))
+    view.set_input_files("#older", tmp_path / "cells.csv")
+    until(view, "document.getElementById('said').textContent.startsWith('No labels found')")
     view.set_input_files("#older", tmp_path / "labels.csv")
     until(view, "document.getElementById('said').textContent.startsWith('1 labels read')")
     assert [row["class"] for row in saved(view)] == ["NILM", "HSIL", "normal", "junk"]
@@ -222,7 +226,7 @@ def test_the_keys_stay_in_sight_and_cover_no_current_cell(tmp_path, opened, widt
     assert view.evaluate("scrollY") > 300
     assert view.locator("#progress").bounding_box()["y"] < 300
     view.locator("#undo").click()
-    assert view.inner_text("#progress") == "0 labelled"
+    assert view.inner_text("#progress") == "0 labelled."
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -262,7 +266,7 @@ def test_the_gallery_of_one_image_shares_its_labels_with_that_of_all(tmp_path, o
     view.keyboard.press("a")
     view.keyboard.press("n")  # of a cell that the gallery of all does not show
     view.goto((tmp_path / "b/gallery.html").as_uri())
-    assert view.inner_text("#progress") == "0 labelled"
+    assert view.inner_text("#progress") == "0 labelled."
     view.goto((tmp_path / "gallery.html").as_uri())
     assert view.inner_text("#progress").startswith("2 labelled")
     view.focus(".cell >> nth=1")
