@@ -28,6 +28,7 @@ from hypothesis import settings  # noqa: E402
 
 from data_prep.dataset import open_dataset  # noqa: E402
 from deeppap.engines.caffe_net import probe_net  # noqa: E402
+from deeppap.io.image_file import say_once  # noqa: E402
 from deeppap.phantom.cell_set import make_phantom  # noqa: E402
 from tests.support.browser import browser, opened  # noqa: E402, F401 (fixtures)
 from tests.support.caffe_nets import gaussian_weights  # noqa: E402
@@ -63,6 +64,12 @@ settings.load_profile("deeppap")
 def pytest_collection_modifyitems(items):
     place = {f"tests/{name}.py": number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONG)))
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet():
+    """Each test hears what is said once a process, whatever ran before it in the same worker."""
+    say_once.cache_clear()
 
 
 @pytest.fixture(scope="session")
