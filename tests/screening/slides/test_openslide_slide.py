@@ -1,4 +1,4 @@
-"""Scanners' formats through OpenSlide, on an SVS and an SCN made here."""
+"""Scanners' formats through OpenSlide, on an SVS, an SCN and an MRXS made here."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from deeppap.screening.slides import openslide_slide
 from deeppap.screening.slides.open_slide import open_slide
 from deeppap.screening.slides.slide import Box
 from tests.support.drawn_field import draw_field
-from tests.support.screening import spoil_segment, write_pyramid, write_scn
+from tests.support.mirax import write_mrxs
+from tests.support.screening import MPP, spoil_segment, write_pyramid, write_scn
 
 pytest.importorskip("openslide", reason="make slides")
 APERIO = "Aperio Image Library v11.2.1\r\n640x480 [0,0 640x480] (128x128) JPEG/RGB Q=95|AppMag = 40|MPP = 0.2010"
@@ -35,10 +36,14 @@ def stained():
     return dict(zip(((200, 100), (1700, 900)), fields, strict=True))
 
 
-@pytest.fixture
-def scn(tmp_path, stained):
-    """A slide of which Leica's scanner skipped most."""
-    return write_scn(tmp_path / "slide.scn", (2600, 1700), stained)
+@pytest.fixture(params=["leica", "mirax"])
+def gapped(request, tmp_path, stained):
+    """A slide of which the scanner skipped most."""
+    write, ending = {"leica": (write_scn, "scn"), "mirax": (write_mrxs, "mrxs")}[request.param]
+    path = write(tmp_path / f"slide.{ending}", (2600, 1700), stained, MPP)
+    slide = open_slide(path)
+    assert (slide.slide.properties["openslide.vendor"], slide.mpp) == (request.param, MPP)
+    return path
 
 
 def test_box_equals_image(svs, image):
@@ -63,10 +68,9 @@ def test_corrupt_tile_is_reported_and_the_rest_is_read(svs, image):
 
 
 @pytest.mark.parametrize("readable", [True, False], ids=["", "smallest-level-damaged"])
-def test_unscanned_area_is_bare_glass(scn, stained, readable, monkeypatch):
-    slide = open_slide(scn)
+def test_unscanned_area_is_bare_glass(gapped, stained, readable, monkeypatch):
+    slide = open_slide(gapped)
     whole = Box(0, 0, *slide.levels[0])
-    assert slide.slide.properties["openslide.vendor"] == "leica"
     scanned = np.zeros(slide.levels[0][::-1], bool)
     for (x, y), field in stained.items():
         scanned[y : y + field.shape[0], x : x + field.shape[1]] = True
@@ -89,8 +93,8 @@ def test_unscanned_area_is_bare_glass(scn, stained, readable, monkeypatch):
         assert np.array_equal(found[y : y + field.shape[0], x : x + field.shape[1]], field)
 
 
-def test_nuclei_of_a_slide_with_gaps_are_those_of_its_pictures_alone(scn, stained):
-    image, detector = open_image(str(scn)), NucleusDetector()
+def test_nuclei_of_a_slide_with_gaps_are_those_of_its_pictures_alone(gapped, stained):
+    image, detector = open_image(str(gapped)), NucleusDetector()
     assert image.glass == pytest.approx(background_of(next(iter(stained.values()))), abs=4)
     pixels, _ = image.slide.read(Box(0, 0, *image.slide.levels[0]))
     found = [(n.x, n.y) for n in detector.detect(pixels, image.slide.mpp, image.glass)]
@@ -114,13 +118,13 @@ def test_truncated_slide_is_refused(svs, share):
 
 
 @pytest.mark.parametrize(("left_out", "origin"), [("", (200, 100)), ("openslide.bounds-width", (0, 0))])
-def test_origin_is_where_scanning_began(scn, monkeypatch, left_out, origin):
+def test_origin_is_where_scanning_began(gapped, monkeypatch, left_out, origin):
     """QuPath crops by all four bounds or by none."""
     import openslide
 
-    facts = {name: value for name, value in openslide.OpenSlide(str(scn)).properties.items() if name != left_out}
+    facts = {name: value for name, value in openslide.OpenSlide(str(gapped)).properties.items() if name != left_out}
     monkeypatch.setattr(openslide.OpenSlide, "properties", facts)
-    assert open_slide(scn).origin == origin
+    assert open_slide(gapped).origin == origin
 
 
 @pytest.mark.parametrize(
