@@ -25,6 +25,7 @@ class Cell:
     pixel_um: float | None = None  # side of a pixel of its image in micrometres; None where nobody says
     scale: float = 1.0  # by how much a net sees its image enlarged (data_prep.pixel_size)
     set_name: str = ""  # which of several sets it comes from
+    slide_sha256: str = ""  # of the slide that its image was cut out of
 
 
 @dataclass(frozen=True)

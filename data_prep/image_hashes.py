@@ -35,15 +35,23 @@ def pixel_sha256(image: np.ndarray) -> str:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
+def seen_sha256(cell: Cell, image: np.ndarray | None = None) -> str:
+    """What tells whether a net has seen a cell's image: the checksum of its pixels, or of the slide that it is of.
+
+    `image` are its pixels, if they have been read.
+    """
+    return cell.slide_sha256 or pixel_sha256(read_image(cell.image) if image is None else image)
+
+
 def image_hashes(dataset: Dataset) -> dict[Path, str]:
-    """The checksum of the pixels of every image of a data set; each is read once, and none is kept.
+    """The checksum of every image of a data set, as `seen_sha256`; each is read once, and none is kept.
 
     Raises UserError if two of its sets share an image: folds would train on it in one set and test it in the other.
     """
     found: dict[Path, str] = {}
     firsts: dict[str, tuple[Path, str]] = {}
-    for path, name in sorted({(cell.image, cell.set_name) for cell in dataset.cells}):
-        found[path] = pixel_sha256(read_image(path))
+    for (path, name), cell in sorted({(cell.image, cell.set_name): cell for cell in dataset.cells}.items()):
+        found[path] = seen_sha256(cell)
         other, first = firsts.setdefault(found[path], (path, name))
         if name != first:
             do = "Leave it out of one of them."
@@ -93,8 +101,9 @@ def image_rows(parts: dict[str, list[Cell]], known: Mapping[Path, str]) -> list[
     cells = [(cell, part) for part, members in parts.items() for cell in members]
     # checksums of images that were just decoded are reused: reading takes most of the time
     known = dict(known)
-    for path in sorted({cell.image for cell, _ in cells} - known.keys()):
-        known[path] = pixel_sha256(read_image(path))
+    for path, cell in {cell.image: cell for cell, _ in cells}.items():
+        if path not in known:
+            known[path] = seen_sha256(cell)
     return sorted((cell.id, part, known[cell.image]) for cell, part in cells)
 
 

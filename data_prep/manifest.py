@@ -17,7 +17,7 @@ from deeppap.io.names import require_printable, to_number
 
 NUMBERS = {"0": LABELS[0], "1": LABELS[1]}  # in place of a label's name
 CLASS_COLUMNS = ("label", "class", "bethesda")  # the first that a line fills decides its label
-COLUMNS = {"image", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", *CLASS_COLUMNS}
+COLUMNS = {"image", "nucleus_x", "nucleus_y", "mask", "group", "id", "pixel_um", "slide_sha256", *CLASS_COLUMNS}
 LIKE = 0.85  # from 0 to 1: how near the name of a column must be to that of a known one
 DECIMAL = {"nucleus_x", "nucleus_y", "pixel_um"}
 
@@ -33,8 +33,8 @@ def read_manifest(path: Path, own: bool = False) -> Dataset:
     `class` or `bethesda`, in place of `label` or beside it: the name of the cell's class; where there is no `label` it
     is one that data_prep.classes knows, which decides that. Cells that are neither normal nor abnormal are counted in
     `left_out`, unless `own` asks for all the classes there are;
-    `pixel_um` (optional) the side of a pixel in micrometres; cells are seen at that of the first line. Other columns
-    are passed over.
+    `pixel_um` (optional) the side of a pixel in micrometres; cells are seen at that of the first line;
+    `slide_sha256` (optional) as tools/import_labels.py writes it. Other columns are passed over.
 
     Raises UserError naming the line, for every value that cannot be used: all of them at once.
     """
@@ -115,7 +115,7 @@ class _Rows:
             found["image"], found["centre"] = image, centre
         with mistakes.noted():
             found["id"] = self._id(row, line, where)
-        return Cell(**found) if len(found) == 7 else None
+        return Cell(**found, slide_sha256=row.get("slide_sha256") or "") if len(found) == 7 else None
 
     def _place(self, row: dict[str, str], where: str) -> tuple[Path, tuple[float, float]]:
         """The image and the nucleus centre in it."""

@@ -54,8 +54,12 @@ def same_pixel(size: float, other: float) -> bool:
 
 def other_size(path: Path, used: float | None) -> str:
     """A line if an image states another pixel size than the one in use, in micrometres; else ""."""
-    stated = stated_um(path) if used else None
-    if stated is None or same_pixel(used, stated):
+    return contradiction(path, used, stated_um(path) if used else None)
+
+
+def contradiction(path: Path, used: float | None, stated: float | None) -> str:
+    """As `other_size`, of an image that states this size, or none."""
+    if not used or not stated or same_pixel(used, stated):
         return ""
     return f"{path.parent}: images state {stated:g} um a pixel; {used:g} um takes its place"
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from data_prep.cells import Cell, by_image
-from data_prep.image_hashes import pixel_sha256
+from data_prep.image_hashes import seen_sha256
 from data_prep.pixel_size import read_cell_image
 from data_prep.views import neighbourhood
 from deeppap.io.files import disk_full
@@ -59,7 +59,7 @@ class Regions:
     def __init__(self, file: int, reach: int):
         self.file, self.reach, self.end, self.lock = file, reach, 0, Lock()
         self.places: dict[str, Place] = {}
-        self.sha256: dict[Path, str] = {}  # of the pixels of every image that was decoded
+        self.sha256: dict[Path, str] = {}  # of every image that was decoded
 
     def __call__(self, cell: Cell) -> Region:
         """The neighbourhood of a cell, uint8 (H, W, 3) BGR, and the nucleus centre in it."""
@@ -70,7 +70,7 @@ class Regions:
     def cut(self, cells: Sequence[Cell]) -> None:
         """Keep the neighbourhoods of the cells of one image."""
         image = read_cell_image(cells[0].image, cells[0].scale)
-        self.sha256[cells[0].image] = pixel_sha256(image.stored)  # before resampling: the same image has one checksum
+        self.sha256[cells[0].image] = seen_sha256(cells[0], image.stored)  # before resampling: an image has one
         for cell in cells:
             # views reach a hundred pixels from the nucleus; the image may be a thousand times as large
             region, centre = neighbourhood(image.pixels, image.place(cell.centre), self.reach)

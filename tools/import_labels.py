@@ -60,11 +60,13 @@ def main() -> None:
     args = parser.parse_args()
     from data_prep.importers.gather import gather
     from data_prep.importers.write import CheckPicture, require_place, write
+    from deeppap.screening.slides.slide_fields import SlideFields
 
     require_place(args.out, [*args.source, *args.images])
     picture, find = CheckPicture(), nuclei_of if args.find_nucleus else None
     asked = (args.images, args.classes, args.mpp, find, args.xy_is_centre, args.reviewed)
-    found = gather(args.source, *asked, picture.add)
+    slides = SlideFields()
+    found = gather(args.source, *asked, picture.add, slides)
     for line in write(found, args.out, picture, with_options):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)
 

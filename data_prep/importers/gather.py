@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from data_prep.classes import LABELS, LEAVE_OUT, NEITHER, CellClass, ClassTable
 from data_prep.importers import conventions, cric
 from data_prep.importers import table as tables
-from data_prep.importers.image_index import SUMMARY, ImageIndex
-from data_prep.importers.labelled import Labelled, Source
+from data_prep.importers.image_index import SUMMARY, ImageIndex, Slides
+from data_prep.importers.labelled import Labelled, Source, moved
 from data_prep.importers.recognise import read_labels
 from data_prep.importers.rounds import one_for_each_nucleus, tell_copies, unify_images
 from data_prep.pixel_size import require_pixel_um
@@ -40,9 +40,16 @@ class Gathered:
     read: dict[str, int] = field(default_factory=dict)  # objects, by "path (format)"
     left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # where, by the reason
     names: dict[Path, str] = field(default_factory=dict)  # of the images, as the data set will call them
+    # of images that were cut out of a slide: the slide, and the first pixel (x, y) there
+    cut: dict[Path, tuple[Path, tuple[int, int]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     in_two_sources: int = 0  # pairs of labels of one cell, of two sources
     of_two_labels: int = 0  # those of them that contradict each other: normal, abnormal or neither
+
+    def place(self, one: Labelled) -> tuple[Path, float, float]:
+        """Where a cell lies: the image and x, y; of an image that was cut out of a slide, the slide and x, y there."""
+        picture, (left, top) = self.cut.get(one.image, (one.image, (0, 0)))
+        return picture, one.centre[0] + left, one.centre[1] + top
 
     def by_image(self) -> dict[Path, list[Labelled]]:
         """The cells of each image, images in the order of their paths."""
@@ -61,6 +68,7 @@ def gather(
     xy_is_centre: bool = False,  # in tables of boxes, x and y are the middle and not the upper left corner
     reviewed: bool = False,  # a person has looked at all objects: a net's class that was left is a label too
     look: Callable[[np.ndarray, Labelled], None] | None = None,  # is handed each cell while its image is decoded
+    slides: Slides | None = None,  # reads those that labels name
 ) -> Gathered:
     """Read all labels and decide about each.
 
@@ -68,10 +76,9 @@ def gather(
     """
     require_pixel_um("mpp", mpp)
     table, mistakes, found = ClassTable(classes), Mistakes(), Gathered()
-    known_images: dict[int, list[Path]] = defaultdict(list)
-    for number, path in enumerate(paths):
+    for path in paths:
         labels = path if path.is_dir() else None if images else path.parent
-        index = ImageIndex(images, labels)
+        index = ImageIndex(images, labels, slides)
         source = Source(path, index, mpp, xy_is_centre, reviewed, mistakes, found.left_out, found.warnings)
         with mistakes.noted():
             objects = read_labels(source)
@@ -82,11 +89,13 @@ def gather(
             objects = [one for one in objects if _fits(one, source)]
             conventions.check(objects, source)
             for one in objects:
-                one.round = number
-            unify_images(objects, known_images)
+                one.round = len(found.sources)
             found.cells += objects
             found.sources.append(source)
     found.cells = _classified(found.cells, table, found, mistakes)
+    if not mistakes.errors:
+        found.cells = _cut_out(found, mistakes)
+    unify_images(found)
     _require_one_pixel_size(found, mistakes)
     mistakes.require_none()  # before the long part
     if find_nucleus and any(one.centre is None and not one.pixel_um for one in found.cells):
@@ -113,11 +122,12 @@ def _fits(one: Labelled, source: Source) -> bool:
     with source.mistakes.noted():
         height, width = source.images.size(one.image)
         published = cric.PIXEL_UM if source.format == cric.NAME and width == cric.WIDTH else None
+        slide = source.images.slide(one.image)
         # what a line states is not overruled: rounds of several pixel sizes are joined by one call
         if source.mpp and one.pixel_um and not math.isclose(source.mpp, one.pixel_um, rel_tol=0.01):
             stated = f"{source.path}: some lines state {one.pixel_um:g} um a pixel, which counts there"
             source.warn(f"{stated}; {source.mpp:g} um is for lines that state none.")
-        one.pixel_um = one.pixel_um or source.mpp or published
+        one.pixel_um = one.pixel_um or source.mpp or published or (slide.mpp if slide else None)
         if line := source.images.other_size(one.image, one.pixel_um):
             source.warn(line)
         if one.area and one.area > LARGEST_UM2 / (one.pixel_um or USUAL_UM) ** 2:
@@ -163,6 +173,22 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
         mistakes.add(UserError(where[0], f"a label that fits the class {kind}", found_label, do))
     for name in table.unused({one.kind: 0 for one in objects}):
         found.warnings.append(f"`classes` speaks of {name}, which no object is called.")
+    return kept
+
+
+def _cut_out(found: Gathered, mistakes: Mistakes) -> list[Labelled]:
+    """The same objects, those on slides as objects of images that are cut out of the slides; a slide is a group."""
+    kept: list[Labelled] = []
+    on_slides: list[Labelled] = []
+    for one in found.cells:
+        (on_slides if found.sources[one.round].images.slide(one.image) else kept).append(one)
+    for one in progress(on_slides, desc="cut fields out", unit="cell") if on_slides else ():
+        with mistakes.noted():
+            index, slide = found.sources[one.round].images, one.image
+            path, corner = index.slides.field(slide, *(one.centre or one.box.middle), one.pixel_um)
+            index.root_of[path], found.cut[path] = path.parent, (slide, corner)
+            about = {"image": path, "group": one.group or slide.name, "slide_sha256": index.slide(slide).sha256}
+            kept.append(replace(moved(one, -corner[0], -corner[1]), **about))
     return kept
 
 

@@ -7,19 +7,41 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from data_prep.image_hashes import image_key
-from data_prep.pixel_size import other_size
+from data_prep.pixel_size import contradiction, other_size
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
-from deeppap.io.image_file import files_of, image_size, read_image
+from deeppap.io.image_file import OTHERS, SLIDES, files_of, image_size, read_image
 
 SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-# not read here; slides are by `screen`
-NO_IMAGES = (".heic", ".gif", ".webp", ".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".bif", ".czi", ".dcm", ".jp2")
 SUMMARY = "import_summary.txt"  # marks a folder that an import wrote
+
+
+class SlideFacts(NamedTuple):
+    """What the import of labels on a slide needs to know of it."""
+
+    size: tuple[int, int]  # height, width
+    mpp: float | None  # micrometres a pixel, if it states them
+    origin: tuple[int, int]  # the pixel (x, y) that QuPath counts from
+    sha256: str  # of all its files
+    key: str  # as `image_key`
+
+
+class Slides(Protocol):
+    """Reads slides for an import: deeppap.screening.slides.slide_fields."""
+
+    def is_slide(self, path: Path) -> bool:
+        """Whether a file is a slide, of which fields are cut out, and not an image of a usual size."""
+
+    def facts(self, path: Path) -> SlideFacts:
+        """Open a slide; UserError if that fails."""
+
+    def field(self, slide: Path, x: float, y: float, um: float | None) -> tuple[Path, tuple[int, int]]:
+        """An image of the part that holds a place, and the part's first pixel (x, y)."""
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -46,10 +68,11 @@ class ImageIndex:
     """The images under some folders, or single images.
 
     What an image that was given, or an earlier folder, has is not looked for in the later ones. The folder of the
-    labels, which may have the images too, is the last one, or the only one.
+    labels, which may have the images too, is the last one, or the only one. Slides are images if `slides` reads them.
     """
 
-    def __init__(self, images: Sequence[Path], labels: Path | None = None):
+    def __init__(self, images: Sequence[Path], labels: Path | None = None, slides: Slides | None = None):
+        self.slides = slides
         self.roots = [*images, *([labels] if labels else [])]
         self.given = images or self.roots
         self.by_name: dict[str, list[Path]] = defaultdict(list)
@@ -58,17 +81,42 @@ class ImageIndex:
         self.others: dict[str, Path] = {}  # files of other formats, by name and by stem
         for root in self.roots:
             for path in walk(root) if root.is_dir() else [root]:
-                if is_image(path) and path not in self.root_of:
+                usable = is_image(path) or (slides is not None and path.suffix.lower() in SLIDES)
+                if usable and path not in self.root_of:
                     self.root_of[path] = root if root.is_dir() else root.parent
                     self.by_name[plain(path.name)].append(path)
                     self.by_stem[plain(path.stem)].append(path)
-                elif not is_image(path):
+                elif not usable:
                     self.others[plain(path.name)] = path
-        self.size = cache(image_size)  # (height, width)
-        self.key = cache(lambda path: image_key(sha256_file(path)))
-        self.other_size = cache(other_size)
-        self.alike = cache(_same_pixels)
+        self.size = cache(self._size)  # (height, width)
+        self.key = cache(self._key)
+        self.other_size = cache(self._other_size)
+        self.alike = cache(self._same_pixels)
         self.unnamed: str | None = None  # the one name that was taken for the image given, though it is another
+
+    def slide(self, path: Path) -> SlideFacts | None:
+        """What there is to know of a slide; None for any other image."""
+        return self.slides.facts(path) if self.slides and self.slides.is_slide(path) else None
+
+    def _size(self, path: Path) -> tuple[int, int]:
+        slide = self.slide(path)
+        return slide.size if slide else image_size(path)
+
+    def _key(self, path: Path) -> str:
+        slide = self.slide(path)
+        return slide.key if slide else image_key(sha256_file(path))
+
+    def _other_size(self, path: Path, used: float | None) -> str:
+        slide = self.slide(path)
+        return contradiction(path, used, slide.mpp) if slide else other_size(path, used)
+
+    def _same_pixels(self, one: Path, other: Path) -> bool:
+        """Whether two files hold the same picture; of slides, whether they are copies."""
+        if self.key(one) == self.key(other):
+            return True
+        if self.slide(one) or self.slide(other) or image_size(one) != image_size(other):
+            return False
+        return np.array_equal(read_image(one), read_image(other))
 
     def find(self, name: str, near: Path) -> Path:
         """The image of that name; `near` is the file that names it.
@@ -132,22 +180,14 @@ class ImageIndex:
 
     def _advice(self, file: str) -> str:
         stem = plain(PurePosixPath(file).stem if is_image(Path(file)) else file)
-        known = [self.others.get(plain(file)), *(self.others.get(f"{stem}{suffix}") for suffix in NO_IMAGES)]
+        known = [self.others.get(plain(file)), *(self.others.get(f"{stem}{suffix}") for suffix in (*OTHERS, *SLIDES))]
         if found := next(filter(None, known), None):
-            do = "convert it to PNG or TIFF. Of a slide, export fields as images."
-            return f"{found.name} is there, but not read: {do}"
+            return f"{found.name} is there, but not read: convert it to PNG or TIFF."
         if not self.root_of:
             return "There are no images here: give their folder with `images`."
         close = get_close_matches(plain(file), list(self.by_name), 1)
         known = f" The nearest name is {self.by_name[close[0]][0].name}." if close else ""
         return f"Give the images' folder with `images`.{known}"
-
-
-def _same_pixels(one: Path, other: Path) -> bool:
-    """Whether two files hold the same picture."""
-    if sha256_file(one) == sha256_file(other):
-        return True
-    return image_size(one) == image_size(other) and np.array_equal(read_image(one), read_image(other))
 
 
 def _common_end(path: Path, name: str) -> int:

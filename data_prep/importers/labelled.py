@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +65,15 @@ class Labelled:
     by: str = ""  # who labelled it, and when (ISO 8601, UTC), where the source says so
     at: str = ""
     round: int = 0  # place of the source among all sources
+    slide_sha256: str = ""  # of the slide that the image was cut out of
     known: CellClass | None = None  # what `kind` means; set once the reader has ended
+
+
+def moved(one: Labelled, x: float, y: float) -> Labelled:
+    """An object whose places lie further to the right and down by so many pixels."""
+    centre = one.centre and (one.centre[0] + x, one.centre[1] + y)
+    box = one.box and Box(one.box.left + x, one.box.top + y, one.box.right + x, one.box.bottom + y)
+    return replace(one, centre=centre, box=box)
 
 
 @dataclass
@@ -82,6 +90,11 @@ class Source:
     warnings: list[str] = field(default_factory=list)
     format: str = ""  # set by the reader
     corner_boxes: bool = False  # set by the reader: that x and y are a box's corner is a guess
+
+    def from_qupath(self, one: Labelled) -> Labelled:
+        """An object whose places QuPath has counted: of some slides it shows the scanned part alone."""
+        slide = self.images.slide(one.image)
+        return moved(one, *slide.origin) if slide else one
 
     def require_size(self, where: str, image: Path, width: int | None, height: int | None) -> None:
         """Refuse labels of a larger or smaller copy of the image; 0 and None tell nothing."""

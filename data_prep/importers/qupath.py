@@ -45,7 +45,7 @@ def read(data: GeoJson, name: str, path: Path, source: Source) -> Iterator[Label
         with source.reading(where, "a GeoJSON feature"):
             if isinstance(feature, Exception):
                 raise feature
-            yield from _objects(feature, where, image, source)
+            yield from map(source.from_qupath, _objects(feature, where, image, source))
 
 
 def _decoded(text: bytes) -> Any:

@@ -18,24 +18,30 @@ SAME = 2.0  # pixels: two labels so close are of one nucleus
 # um, of two sources: a detector's centre and a drawn one differ by up to 3.5 in a large nucleus. In CRIC, 16 pairs of
 # its 2,815 marked nuclei are nearer to each other than this
 SAME_UM = 4.0
+Place = tuple[float, float]  # x, y
 Pairs = dict[tuple[str, str], list[tuple[str, str]]]  # (person, person) -> their classes of the same cells
 
 
-def unify_images(objects: list[Labelled], of_size: dict[int, list[Path]]) -> None:
-    """Give the objects of one source the images of earlier sources, where the bytes are the same.
+def unify_images(found: "Gathered") -> None:
+    """Give the objects of each source the images of earlier sources, where the bytes are the same.
 
-    Each round may have a folder of copies. `of_size` has the images so far by their size in bytes: only such are read.
+    Each round may have a folder of copies.
     """
-    images: dict[Path, Path] = {}
-    for path in dict.fromkeys(one.image for one in objects):
-        earlier = of_size[path.stat().st_size]
-        images[path] = next((other for other in earlier if sha256_file(other) == sha256_file(path)), path)
-    for one in objects:
-        one.image = images[one.image]
-    # only now: two images of one source stay two, even if they are copies
-    for path in dict.fromkeys(images.values()):
-        if path not in (alike := of_size[path.stat().st_size]):
-            alike.append(path)
+    of_size: dict[int, list[Path]] = defaultdict(list)  # the images so far by their size in bytes: only such are read
+    for number in range(len(found.sources)):
+        objects = [one for one in found.cells if one.round == number]
+        images: dict[Path, Path] = {}
+        for path in dict.fromkeys(one.image for one in objects):
+            earlier = of_size[path.stat().st_size]
+            images[path] = next((other for other in earlier if sha256_file(other) == sha256_file(path)), path)
+            if path in found.cut:
+                found.cut.setdefault(images[path], found.cut[path])
+        for one in objects:
+            one.image = images[one.image]
+        # only now: two images of one source stay two, even if they are copies
+        for path in dict.fromkeys(images.values()):
+            if path not in (alike := of_size[path.stat().st_size]):
+                alike.append(path)
 
 
 def tell_copies(found: "Gathered") -> None:
@@ -60,9 +66,13 @@ def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
     """
     dropped: set[int] = set()  # ids of objects
     people: Pairs = defaultdict(list)
-    for cells in found.by_image().values():
+    pictures: dict[Path, list[tuple[Labelled, Place]]] = defaultdict(list)
+    for one in sorted(found.cells, key=lambda one: one.image):
+        picture, x, y = found.place(one)
+        pictures[picture].append((one, (x, y)))
+    for cells in pictures.values():
         _settle(_of_one_source(cells), found, dropped, people)
-        pairs = list(_of_two_sources([one for one in cells if id(one) not in dropped]))
+        pairs = list(_of_two_sources([(one, place) for one, place in cells if id(one) not in dropped]))
         found.in_two_sources += len(pairs)
         found.of_two_labels += sum(first.known.label != second.known.label for first, second in pairs)
         _settle(pairs, found, dropped, people)
@@ -74,32 +84,32 @@ def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
     return [one for one in found.cells if id(one) not in dropped]
 
 
-def _of_one_source(cells: list[Labelled]) -> Iterator[tuple[Labelled, Labelled]]:
+def _of_one_source(cells: list[tuple[Labelled, Place]]) -> Iterator[tuple[Labelled, Labelled]]:
     """Pairs of labels of one nucleus within each source; nuclei of a clump may be near each other."""
     for pair in sorted(_near(cells, SAME)):
-        first, second = (cells[place] for place in pair)
+        first, second = (cells[number][0] for number in pair)
         if first.round == second.round:
             yield first, second
 
 
-def _of_two_sources(cells: list[Labelled]) -> Iterator[tuple[Labelled, Labelled]]:
+def _of_two_sources(cells: list[tuple[Labelled, Place]]) -> Iterator[tuple[Labelled, Labelled]]:
     """Pairs of labels of one nucleus, of two sources; with each other source a label is paired once, the nearest first.
 
     So a label between two nuclei of a clump is not taken for both.
     """
-    um = next((one.pixel_um for one in cells if one.pixel_um), None)
+    um = next((one.pixel_um for one, _ in cells if one.pixel_um), None)
     pairs = _near(cells, max(SAME, SAME_UM / um) if um else SAME)
     paired: set[tuple[int, int]] = set()  # a label, and the source that has its other one
-    for pair in sorted(pairs, key=lambda pair: (math.dist(*(cells[place].centre for place in pair)), pair)):
-        first, second = (cells[place] for place in pair)
+    for pair in sorted(pairs, key=lambda pair: (math.dist(*(cells[number][1] for number in pair)), pair)):
+        first, second = (cells[number][0] for number in pair)
         both = {(pair[0], second.round), (pair[1], first.round)}
         if first.round != second.round and not both & paired:
             paired |= both
             yield first, second
 
 
-def _near(cells: list[Labelled], pixels: float) -> set[tuple[int, int]]:
-    return cKDTree([one.centre for one in cells]).query_pairs(pixels) if cells else set()
+def _near(cells: list[tuple[Labelled, Place]], pixels: float) -> set[tuple[int, int]]:
+    return cKDTree([place for _, place in cells]).query_pairs(pixels) if cells else set()
 
 
 def _settle(pairs: Iterable[tuple[Labelled, Labelled]], found: "Gathered", dropped: set[int], people: Pairs) -> None:

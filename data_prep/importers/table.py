@@ -116,6 +116,7 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 "by": row.get("labelled_by") or "",
                 "at": _time(where, row.get("labelled_at") or ""),
                 "pixel_um": pixel_um_of(numbered.get(columns.pixel), where),
+                "slide_sha256": row.get("slide_sha256") or "",
             }
             image = source.images.find(row[columns.image], path)
             # a folder for each slide often has the same names: 001.png, 002.png
@@ -129,7 +130,8 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 continue
             for name in columns.places:
                 commas.add(row[name], separator)
-            yield Labelled(where, image, row[columns.kind], **place, **about)
+            one = Labelled(where, image, row[columns.kind], **place, **about)
+            yield source.from_qupath(one) if columns.points in QUPATH else one
     commas.require_decimal()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from data_prep.classes import ABNORMAL, LABELS, NEITHER, NORMAL
 from data_prep.folds import FEWEST_TRAINED, FOLDS
+from data_prep.image_hashes import some_names
 from data_prep.importers.gather import Gathered
 from data_prep.importers.image_index import SUMMARY
 from data_prep.importers.labelled import Labelled
@@ -20,7 +21,8 @@ from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
 
-COLUMNS = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source")
+CELL = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id")
+COLUMNS = (*CELL, "centre_from", "source", "slide_sha256")
 SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line names of many
 SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
 LEAST = 5  # cells of each label that five folds need
@@ -112,8 +114,10 @@ def write(found: Gathered, out: Path, picture: CheckPicture, said: Callable[[str
             shutil.copyfile(path, copy)
         with (partial / "cells.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = CsvWriter(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(_rows(found))
+            # only cells of slides have the last column
+            columns = COLUMNS if any(one.slide_sha256 for one in found.cells) else COLUMNS[:-1]
+            writer.writerow(columns)
+            writer.writerows(row[: len(columns)] for row in _rows(found))
         (partial / "import_check.png").write_bytes(cv2.imencode(".png", picture.draw())[1].tobytes())
         text = "\n".join([*lines, "", *map(said, map(printable, details(found)))]) + "\n"
         (partial / SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -133,7 +137,7 @@ def _rows(found: Gathered) -> list[list[str]]:
             ids.add(identity)
             centre = [f"{value:.2f}" for value in one.centre]
             pixel = f"{one.pixel_um:g}" if one.pixel_um else ""
-            about = [one.group or "", pixel, identity, one.centre_from, one.where]
+            about = [one.group or "", pixel, identity, one.centre_from, one.where, one.slide_sha256]
             rows.append([f"images/{name}", one.known.label, one.known.name, *centre, *about])
     return rows
 
@@ -142,6 +146,9 @@ def summary(found: Gathered, out: Path) -> list[str]:
     """What was read, what became of it, and what to do next."""
     lines = [f"read {count:,} objects: {name}" for name, count in found.read.items()]
     lines.append(f"{len(found.cells):,} cells in {len(found.by_image()):,} images")
+    if slides := {found.cut[one.image][0] for one in found.cells if one.image in found.cut}:
+        names = some_names(sorted(path.name for path in slides))
+        lines.append(f"the images are fields cut out of {len(slides):,} slide(s); each slide is a group: {names}")
     for label in LABELS:
         classes = Counter(one.known.name for one in found.cells if one.known.label == label)
         if classes:
@@ -172,10 +179,11 @@ def _next(found: Gathered, out: Path) -> str:
     um = next((one.pixel_um for one in found.cells if one.pixel_um), None)
     adapt = f"tools/train.py --from {INCLUDED}/fold0 --data {data}"
     alone = None in groups  # pictures of single cells
+    unit = "slides" if found.cut else "images"
     missing = {
         "cells": ENOUGH - sum(counts.values()),
         **{f"{label} cells": LEAST - count for label, count in counts.items()},
-        "images": 0 if alone else FOLDS - len(groups),
+        unit: 0 if alone else FOLDS - len(groups),
     }
     if more := [f"{count} more {what if count > 1 else what[:-1]}" for what, count in missing.items() if count > 0]:
         gallery = f"tools/screen.py IMAGES --mpp {f'{um:g}' if um else 'UM'} --net {INCLUDED} --choose 200"

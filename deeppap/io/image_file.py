@@ -27,6 +27,7 @@ CELL, FIELD = (COLOUR, ALPHA), (COLOUR, ALPHA, GREY)  # kinds of images that are
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
 # what these begin with, from so many bytes on
 FOREIGN = ((0, b"GIF8", "GIF"), (8, b"WEBP", "WebP"), (4, b"jP  ", "JPEG 2000"), (4, b"ftyp", "HEIC or AVIF"))
+SLIDES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")  # OpenSlide reads them
 OTHERS = (".gif", ".webp", ".jp2", ".j2k", ".heic", ".avif")  # names of images that are not read
 SIDECAR = "._"  # of a Mac: what its other systems keep beside a file, under the file's name
 LITTER = ("thumbs.db", "desktop.ini")  # left by file browsers
@@ -130,6 +131,15 @@ def is_tiff(path: Path) -> bool:
     """Whether a file is a TIFF, by its first bytes; errors as `read_image`'s."""
     with _opened(path) as (_, _, start):
         return start[:4] in TIFF
+
+
+def is_large_tiff(path: Path) -> bool:
+    """Whether a file is a TIFF of more pixels than `read_image` takes; errors as `read_image`'s."""
+    if not is_tiff(path):
+        return False
+    with _tiff(path) as image:
+        width, height = image.levels[0]
+    return width * height > MAX_PIXELS
 
 
 def refuse_one_value(path: Path) -> None:

@@ -102,7 +102,7 @@ def plan_images(
                 say(f"!! {path}: {line} !!")
             if image.slide.pictures > 1:
                 say(f"!! {path}: the first of its {image.slide.pictures} pictures is screened !!")
-            plan = replace(plan, trained=bool(learned) and image.pixels_sha in learned)
+            plan = replace(plan, trained=bool(learned) and not learned.isdisjoint((plan.image_sha, image.pixels_sha)))
             # the tissue is found even if given nuclei do not need it: it reads the whole image once
             work.append((plan, plan.tiles(image.tissue)))
             require_unchanged(plan, image)

@@ -14,9 +14,9 @@ from data_prep.image_hashes import (
     fold_images,
     image_rows,
     known_images,
-    pixel_sha256,
     read_images,
     require_held_out,
+    seen_sha256,
     some_names,
     unfit_images,
 )
@@ -25,7 +25,6 @@ from deeppap.engines.weights_file import Shapes, check_weights
 from deeppap.io.caffe_messages import ROOT, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.io.image_file import read_image
 from deeppap.io.pinned import MODEL, REFERENCE, facts
 from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord, SourceDataset, SourceRecord
 from deeppap.records.run_folder import fold_folder, one_net
@@ -157,8 +156,8 @@ def require_unseen_folds(source: SourceNet, run: Path, folds: Mapping[int, dict[
     seen = known_images(run, source.seen)
     if not seen:
         return ""
-    images = {cell.image for parts in folds.values() for cells in parts.values() for cell in cells}
-    known = {path: pixel_sha256(read_image(path)) for path in images}
+    images = {cell.image: cell for parts in folds.values() for cells in parts.values() for cell in cells}
+    known = {path: seen_sha256(cell) for path, cell in images.items()}
     for fold, parts in folds.items():
         require_held_out(image_rows(parts, known), fold_folder(run, fold), source.seen, source.fold)
     number = f"{len(seen)} of the {len(read_images(run / IMAGES))} images of this set"

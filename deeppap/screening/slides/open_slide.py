@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from deeppap.io.errors import UserError
-from deeppap.io.image_file import files_of, is_tiff, read_field
+from deeppap.io.image_file import SLIDES, files_of, is_tiff, read_field
 from deeppap.io.names import require_printable
 from deeppap.screening.slides.slide import Box, Damage, Slide
 
-OPENSLIDE = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm")
-SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".tf8", *OPENSLIDE)
+SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".tf8", *SLIDES)
 # names in the folder of results, which has a folder for each image as well
 PARTS, RECORD = "parts", "screen.json"
 RESULTS = ("cells.csv", "cells.parquet", "gallery.html", "summary.html", RECORD)
@@ -45,7 +44,7 @@ def open_slide(path: Path) -> Slide:
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(path, f"one of {', '.join(SUFFIXES)}", path.suffix or "no extension", "Convert the image.")
     # each reader is imported when it is needed; a format is told by the file's bytes, as everywhere
-    if path.suffix.lower() in OPENSLIDE:
+    if path.suffix.lower() in SLIDES:
         from deeppap.screening.slides.openslide_slide import OpenSlideSlide
 
         return OpenSlideSlide(path)

@@ -1,0 +1,77 @@
+"""Labels on slides: fields are cut out about the labelled cells, so that a data set has images of a usual size."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+
+from data_prep.image_hashes import image_key
+from data_prep.importers.image_index import SlideFacts
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import SLIDES, is_large_tiff
+from deeppap.screening.open_image import image_sha256, open_image
+from deeppap.screening.slides.slide import Box
+
+SQUARE_UM = 64.0  # side of the squares that divide a slide; a square with labelled cells becomes one field
+MARGIN_UM = 40.0  # about a square: at 0.3 um a pixel a view reaches 32 um from its nucleus, and jitter a tenth more
+USUAL_UM = 0.25  # the pixel of a 40x scan, where nobody says
+
+
+class SlideFields:
+    """Slides that labels name, and the fields that are cut out of them; the fields' files last as long as this object.
+
+    A slide is divided into squares from its own corner, whatever is labelled. So the same cell is found in the same
+    field again when more labels are imported later.
+    """
+
+    def __init__(self):
+        self.folder = TemporaryDirectory(prefix="deeppap-fields-")
+        self.facts = cache(_facts)
+        self.is_slide = cache(_is_slide)
+        self.folders: dict[Path, Path] = {}
+        self.cut = cache(self._cut)
+
+    def field(self, slide: Path, x: float, y: float, um: float | None) -> tuple[Path, tuple[int, int]]:
+        """The field that holds a place of a slide, and the field's first pixel (x, y).
+
+        `um` is the size of a pixel in micrometres if the slide does not state it.
+
+        Raises UserError if the field cannot be read or has no colours.
+        """
+        size = self.facts(slide).mpp or um or USUAL_UM
+        side = round(SQUARE_UM / size)
+        return self.cut(slide, int((x + 0.5) // side), int((y + 0.5) // side), side, round(MARGIN_UM / size))
+
+    def _cut(self, slide: Path, column: int, row: int, side: int, margin: int) -> tuple[Path, tuple[int, int]]:
+        height, width = self.facts(slide).size
+        left, top = max(0, column * side - margin), max(0, row * side - margin)
+        right, bottom = min(width, (column + 1) * side + margin), min(height, (row + 1) * side + margin)
+        source = open_image(str(slide)).slide
+        if not source.colour:
+            raise UserError(slide, "a slide in colour", "a grey one", "Label another slide: the nets need colours.")
+        pixels, damages = source.read(Box(left, top, right - left, bottom - top))
+        if damages:
+            do = "Leave the cells there out, or get the slide again."
+            raise UserError(slide, f"a readable part at {left}, {top}", damages[0].reason, do)
+        path = self._folder(slide) / f"{slide.stem}_{left}_{top}.png"
+        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        return path, (left, top)
+
+    def _folder(self, slide: Path) -> Path:
+        """A folder for each slide: two of them may bear one name."""
+        if slide not in self.folders:
+            self.folders[slide] = Path(self.folder.name) / f"slide{len(self.folders)}"
+            self.folders[slide].mkdir()
+        return self.folders[slide]
+
+
+def _is_slide(path: Path) -> bool:
+    return path.suffix.lower() in SLIDES or is_large_tiff(path)
+
+
+def _facts(path: Path) -> SlideFacts:
+    image = open_image(str(path))
+    sha256 = image_sha256(path, image.facts)
+    (width, height), slide = image.slide.levels[0], image.slide
+    return SlideFacts((height, width), slide.mpp, slide.origin, sha256, image_key(sha256))

@@ -1,0 +1,167 @@
+"""Labels on slides: fields are cut out of the slides, wherever and by whatever program the cells were labelled."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data_prep.image_hashes import image_key, image_rows
+from data_prep.importers.gather import gather
+from data_prep.importers.write import CheckPicture, summary, write
+from data_prep.manifest import read_manifest
+from deeppap.io import image_file
+from deeppap.io.errors import UserError
+from deeppap.io.image_file import read_image
+from deeppap.screening.open_image import file_facts, image_sha256
+from deeppap.screening.slides.slide_fields import MARGIN_UM, SQUARE_UM, SlideFields
+from tests.support import label_files as files
+from tests.support.drawn_field import draw_field
+from tests.support.mirax import write_mrxs
+from tests.support.screening import spoil_segment, write_pyramid
+
+pytest.importorskip("openslide", reason="make slides")
+MPP = 0.25
+HEADER = "id,image,x,y,pixel_um,class,labelled_by,labelled_at,p_abnormal,image_key"
+AREAS = ((200, 100), (1700, 900))  # where the scanner took pictures; QuPath counts from the first
+
+
+@pytest.fixture(scope="module")
+def stained():
+    return {place: draw_field(seed) for seed, place in enumerate(AREAS, 1)}
+
+
+@pytest.fixture(scope="module")
+def nuclei(stained):
+    """Places on the slide, float64 (N, 2)."""
+    return np.concatenate([points + place for place, (_, points) in stained.items()])
+
+
+@pytest.fixture
+def slide(tmp_path, stained):
+    (tmp_path / "slides").mkdir()
+    pictures = {place: image for place, (image, _) in stained.items()}
+    return write_mrxs(tmp_path / "slides/smear.mrxs", (2600, 1700), pictures, MPP)
+
+
+def gallery(path, slide, nuclei, kind="HSIL", at="2026-01-01T10:00:00Z"):
+    """What the gallery saves: places of the whole slide."""
+    key = image_key(image_sha256(slide, file_facts(slide)))
+    rows = [[f"c{k}", slide.name, f"{x:.2f}", f"{y:.2f}", MPP, kind, "Ann", at, 0.5, key] for k, (x, y) in nuclei]
+    return files.write_csv(path, HEADER, rows)
+
+
+def qupath(path, nuclei, kind="HSIL"):
+    """What QuPath exports: places of the scanned part, from the corner of its first pixel."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [files.ring(*(place - np.array(AREAS[0])))]},
+            "properties": {"objectType": "annotation", "classification": {"name": kind}},
+        }
+        for _, place in nuclei
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def table(path, nuclei, kind="HSIL"):
+    """QuPath's measurement table, counted from the same corner as its GeoJSON."""
+    names = "Image,Class,Centroid X px,Centroid Y px,Area px^2"
+    rows = [["smear.mrxs", kind, *(place - np.array(AREAS[0]) + 0.5), 250] for _, place in nuclei]
+    return files.write_csv(path, names, rows)
+
+
+def load(sources, slide, slides=None, **more):
+    return gather(sources, [slide.parent], slides=slides or SlideFields(), **more)
+
+
+def test_a_field_shows_what_was_labelled(tmp_path, slide, nuclei):
+    slides = SlideFields()
+    labels = gallery(tmp_path / "labels.csv", slide, list(enumerate(nuclei)))
+    found = load([labels], slide, slides)
+    write(found, tmp_path / "out", picture := _looked(found))
+    cells = read_manifest(tmp_path / "out/cells.csv").cells
+    assert len(cells) == len(nuclei) and picture.dark and all(picture.dark)
+    assert {(cell.group, cell.pixel_um) for cell in cells} == {("smear.mrxs", MPP)}
+    assert {cell.slide_sha256 for cell in cells} == {image_sha256(slide, file_facts(slide))}
+    margin = round(MARGIN_UM / MPP)
+    for cell in cells:
+        image = read_image(cell.image)
+        x, y = cell.centre
+        assert min(x, y, image.shape[1] - x, image.shape[0] - y) > margin - 1  # nothing of a view is cut off
+        assert max(image.shape) <= round(SQUARE_UM / MPP) + 2 * margin
+    assert "4 more slides" in summary(found, tmp_path / "out")[-1]
+    # a net that learned from the fields has seen the slide
+    assert {value for _, _, value in image_rows({"train": list(cells)}, {})} == {slides.facts(slide).sha256}
+
+
+def _looked(found):
+    picture = CheckPicture()
+    for one in found.cells:
+        picture.add(read_image(one.image), one)
+    return picture
+
+
+@pytest.mark.parametrize(("write_labels", "name"), [(qupath, "smear.mrxs.geojson"), (table, "measurements.csv")])
+def test_programs_that_count_from_other_corners_mean_the_same_cells(tmp_path, slide, nuclei, write_labels, name):
+    numbered = list(enumerate(nuclei))
+    drawn = write_labels(tmp_path / name, numbered, "NILM")
+    kept = load([drawn, gallery(tmp_path / "labels.csv", slide, numbered)], slide)
+    assert kept.in_two_sources == len(kept.cells) == len(nuclei)
+    assert {one.known.name for one in kept.cells} == {"HSIL"}
+    alone = load([drawn], slide)
+    places = np.array(sorted(alone.place(one)[1:] for one in alone.cells))
+    assert np.abs(places - sorted(map(tuple, nuclei))).max() < 0.6
+
+
+def test_a_later_round_finds_the_fields_of_an_earlier_one(tmp_path, slide, nuclei):
+    numbered = list(enumerate(nuclei))
+    first = load([gallery(tmp_path / "a.csv", slide, numbered)], slide)
+    write(first, tmp_path / "first", _looked(first))
+    # two micrometres aside: some of them lie in the next square
+    moved = [(k, place + (8, 0)) for k, place in numbered]
+    later = gallery(tmp_path / "b.csv", slide, moved, "NILM", "2026-02-01T10:00:00Z")
+    both = load([tmp_path / "first", later], slide)
+    assert len(both.cells) == len(nuclei) and {one.known.name for one in both.cells} == {"NILM"}
+    fields = {one.image for one in first.cells}
+    assert len(fields) > 2 and not any("copies" in line for line in both.warnings)
+
+
+def test_labels_of_another_slide_of_that_name_are_refused(tmp_path, slide, nuclei, stained):
+    labels = gallery(tmp_path / "labels.csv", slide, list(enumerate(nuclei)))
+    (tmp_path / "others").mkdir()
+    pictures = {place: image for place, (image, _) in stained.items()}
+    other = write_mrxs(tmp_path / "others/smear.mrxs", (2600, 1700), dict([pictures.popitem()]), MPP)
+    with pytest.raises(UserError, match="as it was screened"):
+        load([labels], other)
+
+
+def test_a_place_outside_the_slide_is_refused(tmp_path, slide):
+    with pytest.raises(UserError, match="inside the 2720 x 1760 image"):
+        load([gallery(tmp_path / "labels.csv", slide, [(0, (2800, 100)), (1, (300, 300))])], slide)
+
+
+def test_a_tiff_too_large_to_be_an_image_is_a_slide(tmp_path, monkeypatch):
+    image, points = draw_field(1, (1200, 1600), 30)
+    write_pyramid(tmp_path / "large.tif", image, MPP)
+    labels = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", [["large.tif", *p, "HSIL"] for p in points])
+    assert len(gather([labels], slides=SlideFields()).by_image()) == 1
+    monkeypatch.setattr(image_file, "MAX_PIXELS", 1_000_000)
+    found = gather([labels], slides=SlideFields())
+    assert len(found.cells) == len(points) and len(found.by_image()) > 5
+    assert {one.pixel_um for one in found.cells} == {MPP}  # as it states
+    for one in found.cells:
+        _, x, y = found.place(one)
+        field, (column, row) = read_image(one.image), np.round(one.centre).astype(int)
+        assert np.array_equal(field[row, column], image[round(y), round(x)])
+
+
+def test_a_part_that_cannot_be_read_is_refused_and_named(tmp_path):
+    image, points = draw_field(1, (1200, 1600), 30)
+    aperio = "Aperio Image Library v11.2.1\r\n1600x1200 [0,0 1600x1200] (128x128) JPEG/RGB Q=95|AppMag = 40|MPP = 0.25"
+    options = {"compression": "jpeg", "compressionargs": {"level": 95}, "description": aperio}
+    path = write_pyramid(tmp_path / "smear.svs", image, MPP, **options)
+    spoil_segment(path, 0, 0)
+    labels = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", [["smear.svs", *p, "HSIL"] for p in points])
+    with pytest.raises(UserError, match="smear.svs: expected a readable part at 0, "):
+        gather([labels], slides=SlideFields())
