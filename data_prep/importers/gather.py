@@ -182,6 +182,7 @@ def _cut_out(found: Gathered, mistakes: Mistakes) -> list[Labelled]:
     on_slides: list[Labelled] = []
     for one in found.cells:
         (on_slides if found.sources[one.round].images.slide(one.image) else kept).append(one)
+    on_slides.sort(key=lambda one: one.image)  # slide after slide: opening one takes long
     for one in progress(on_slides, desc="cut fields out", unit="cell") if on_slides else ():
         with mistakes.noted():
             index, slide = found.sources[one.round].images, one.image
