@@ -13,11 +13,12 @@ from deeppap.io import image_file
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import read_image
 from deeppap.screening.open_image import file_facts, image_sha256
+from deeppap.screening.screen_images import plan_images
 from deeppap.screening.slides.slide_fields import MARGIN_UM, SQUARE_UM, SlideFields
 from tests.support import label_files as files
 from tests.support.drawn_field import draw_field
 from tests.support.mirax import write_mrxs
-from tests.support.screening import spoil_segment, write_pyramid
+from tests.support.screening import plain_settings, spoil_segment, write_pyramid
 
 pytest.importorskip("openslide", reason="make slides")
 MPP = 0.25
@@ -75,7 +76,7 @@ def load(sources, slide, slides=None, **more):
     return gather(sources, [slide.parent], slides=slides or SlideFields(), **more)
 
 
-def test_a_field_shows_what_was_labelled(tmp_path, slide, nuclei):
+def test_a_field_shows_what_was_labelled(tmp_path, slide, nuclei, monkeypatch):
     slides = SlideFields()
     labels = gallery(tmp_path / "labels.csv", slide, list(enumerate(nuclei)))
     found = load([labels], slide, slides)
@@ -93,6 +94,10 @@ def test_a_field_shows_what_was_labelled(tmp_path, slide, nuclei):
     assert "4 more slides" in summary(found, tmp_path / "out")[-1]
     # a net that learned from the fields has seen the slide
     assert {value for _, _, value in image_rows({"train": list(cells)}, {})} == {slides.facts(slide).sha256}
+    for learned in (set(), {slides.facts(slide).sha256}):
+        monkeypatch.setattr("deeppap.screening.screen_images.learned_images", lambda fold, learned=learned: learned)
+        ((plan, _),) = plan_images([slide], tmp_path / "screen", plain_settings())
+        assert plan.trained == bool(learned)
 
 
 def _looked(found):
