@@ -120,14 +120,13 @@ def test_programs_that_count_from_other_corners_mean_the_same_cells(tmp_path, sl
 
 
 def test_a_later_round_finds_the_fields_of_an_earlier_one(tmp_path, slide, nuclei):
-    numbered = list(enumerate(nuclei))
+    numbered = list(enumerate([*nuclei, np.array([508.0, 350.0])]))  # the last one lies beside the border of a square
     first = load([gallery(tmp_path / "a.csv", slide, numbered)], slide)
     write(first, tmp_path / "first", _looked(first))
-    # two micrometres aside: some of them lie in the next square
     moved = [(k, place + (8, 0)) for k, place in numbered]
     later = gallery(tmp_path / "b.csv", slide, moved, "NILM", "2026-02-01T10:00:00Z")
     both = load([tmp_path / "first", later], slide)
-    assert len(both.cells) == len(nuclei) and {one.known.name for one in both.cells} == {"NILM"}
+    assert len(both.cells) == len(numbered) and {one.known.name for one in both.cells} == {"NILM"}
     fields = {one.image for one in first.cells}
     assert len(fields) > 2 and not any("copies" in line for line in both.warnings)
 
