@@ -22,7 +22,8 @@ MAX_PIXELS = 100_000_000  # a whole 10,000 x 10,000 field, 300 MB in memory
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, in either order of bytes
 ANOTHER_COPY = "Get this file again from where it came."
 CONVERT = "Convert it to 24-bit RGB."
-FIELDS = "If it is a slide, export fields of it as images and use those. Otherwise get this file again."
+OF_A_SLIDE = "Of a slide, tools/screen.py --nuclei scores given cells, and tools/import_labels.py takes labels."
+FIELDS = f"{OF_A_SLIDE} Otherwise get this file again."
 CELL, FIELD = (COLOUR, ALPHA), (COLOUR, ALPHA, GREY)  # kinds of images that are read as such
 FORMATS = "a PNG, BMP, JPEG or TIFF image"
 # what these begin with, from so many bytes on
@@ -163,6 +164,9 @@ def _opened(path: Path):
     with file:
         if not size:
             raise UserError(path, "an image file", "an empty file", ANOTHER_COPY)
+        # its first picture may be a small preview: an .mrxs is itself a JPEG, an .scn begins with an overview
+        if path.suffix.lower() in SLIDES:
+            raise UserError(path, FORMATS, "a slide", OF_A_SLIDE)
         file.seek(0)
         yield file, size, start
 

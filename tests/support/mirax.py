@@ -49,7 +49,8 @@ def write_mrxs(path: Path, size: tuple[int, int], areas: Mapping[tuple[int, int]
     (folder / "Data0000.dat").write_bytes(data)
     (folder / "Index.dat").write_bytes(_index(pages, positions.nbytes))
     (folder / "Slidedat.ini").write_text(_slidedat(columns, rows, mpp))
-    path.write_bytes(cv2.imencode(".jpg", np.full((16, 16, 3), 255, np.uint8))[1].tobytes())
+    preview = cv2.resize(next(iter(areas.values())), (PHOTO, PHOTO), interpolation=cv2.INTER_AREA)
+    path.write_bytes(cv2.imencode(".jpg", preview)[1].tobytes())
     return path
 
 

@@ -18,7 +18,7 @@ from deeppap.screening.slides.slide_fields import MARGIN_UM, SQUARE_UM, SlideFie
 from tests.support import label_files as files
 from tests.support.drawn_field import draw_field
 from tests.support.mirax import write_mrxs
-from tests.support.screening import plain_settings, spoil_segment, write_pyramid
+from tests.support.screening import plain_settings, spoil_segment, write_pyramid, write_scn
 
 pytest.importorskip("openslide", reason="make slides")
 MPP = 0.25
@@ -138,6 +138,15 @@ def test_labels_of_another_slide_of_that_name_are_refused(tmp_path, slide, nucle
     other = write_mrxs(tmp_path / "others/smear.mrxs", (2600, 1700), dict([pictures.popitem()]), MPP)
     with pytest.raises(UserError, match="as it was screened"):
         load([labels], other)
+
+
+def test_the_preview_of_a_slide_is_not_taken_for_the_slide(tmp_path, slide, stained):
+    """An .mrxs file is itself a JPEG, and an .scn file a TIFF that begins with an overview."""
+    pictures = {place: image for place, (image, _) in stained.items()}
+    for path in (slide, write_scn(tmp_path / "slide.scn", (2600, 1700), pictures)):
+        for read in (read_image, image_file.image_size):
+            with pytest.raises(UserError, match="found a slide"):
+                read(path)
 
 
 def test_a_place_outside_the_slide_is_refused(tmp_path, slide):
