@@ -12,7 +12,7 @@ from data_prep.classes import LABELS, LEAVE_OUT, NEITHER, CellClass, ClassTable
 from data_prep.importers import conventions, cric
 from data_prep.importers import table as tables
 from data_prep.importers.image_index import SUMMARY, ImageIndex, Slides
-from data_prep.importers.labelled import Labelled, Source, moved
+from data_prep.importers.labelled import LARGEST_UM2, Labelled, Source, moved
 from data_prep.importers.recognise import read_labels
 from data_prep.importers.rounds import one_for_each_nucleus, tell_copies, unify_images
 from data_prep.pixel_size import require_pixel_um
@@ -23,7 +23,6 @@ from deeppap.io.progress import progress
 
 # an image, uint8 (H, W, 3) BGR, and its pixel size in um -> nuclei, float64 (N, 2) of x and y
 FindNuclei = Callable[[np.ndarray, float], np.ndarray]
-LARGEST_UM2 = 1000.0  # area of a nucleus; what is larger is a whole cell or a region
 LARGEST_CELL_UM = 200.0  # of the shorter side of a box, or of a picture of one cell; what is larger is a whole field
 USUAL_UM = 0.2  # the pixel of a 40x scan or finer, where nobody says
 NO_NUCLEUS = f"cells without a nucleus of their own (no nucleus drawn, or an outline above {LARGEST_UM2:g} um2)"

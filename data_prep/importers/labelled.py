@@ -19,6 +19,7 @@ from data_prep.importers.image_index import ImageIndex
 from deeppap.io.errors import Mistakes, UserError
 
 HALF = 0.5
+LARGEST_UM2 = 1000.0  # area of a nucleus; what is larger is a whole cell or a region
 ROUNDED = 0.02  # of a rectangle's diagonal, by which rounding may move a corner
 
 
@@ -157,19 +158,27 @@ def outlined(where: str, rings: Sequence[np.ndarray]) -> dict:
     A rectangle, upright or turned, is a box: what its tool draws says where a cell is, not where its nucleus.
     `rings` are corners in pixel-centre coordinates, each float64 (N, 2).
     """
+    area, centre = measured(where, rings)
     every = np.concatenate(rings)
     box = Box(*every.min(axis=0).tolist(), *every.max(axis=0).tolist())
+    if len(rings) == 1 and _is_rectangle(rings[0]):
+        return {"centre": None, "box": box}
+    return {"centre": centre, "box": box, "area": area, "centre_from": "outline"}
+
+
+def measured(where: str, rings: Sequence[np.ndarray]) -> tuple[float, tuple[float, float]]:
+    """Area and centroid of an object that outlines, each float64 (N, 2), make up; UserError if it has none."""
+    every = np.concatenate(rings)
     areas, centroids = zip(*map(area_and_centroid, rings), strict=True)
     area = sum(areas)
     if not area > 0:
         raise UserError(where, "an outline with an area", f"{len(every)} points without one", "Draw it again.")
-    if len(rings) == 1 and _is_rectangle(rings[0]):
-        return {"centre": None, "box": box}
-    x, y = np.average(centroids, axis=0, weights=areas).tolist()
-    if not (box.left <= x <= box.right and box.top <= y <= box.bottom):
+    centre = centroids[0] if len(rings) == 1 else np.average(centroids, axis=0, weights=areas)
+    if (centre < every.min(axis=0)).any() or (centre > every.max(axis=0)).any():
         # the parts of an outline that crosses itself count against each other
-        raise UserError(where, "an outline that does not cross itself", f"a centroid at {x:g}, {y:g}", "Draw it again.")
-    return {"centre": (x, y), "box": box, "area": area, "centre_from": "outline"}
+        found = "a centroid at {:g}, {:g} outside it".format(*centre)
+        raise UserError(where, "an outline that does not cross itself", found, "Draw it again.")
+    return float(area), tuple(centre.tolist())
 
 
 def _is_rectangle(ring: np.ndarray) -> bool:
@@ -191,7 +200,7 @@ def area_and_centroid(ring: np.ndarray) -> tuple[float, np.ndarray]:
     if len(ring) < 3:
         return 0.0, ring[0]
     here = ring - ring[0]
-    after = np.roll(here, -1, axis=0)
+    after = np.concatenate([here[1:], here[:1]])
     cross = here[:, 0] * after[:, 1] - after[:, 0] * here[:, 1]
     area = cross.sum() / 2
     if area == 0:

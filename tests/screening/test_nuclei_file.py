@@ -118,18 +118,52 @@ def test_hole_is_filled_and_direction_does_not_matter(tmp_path):
     assert [n.area_um2 for n in nuclei] == pytest.approx([400 * MPP**2] * 4)
 
 
+def test_a_file_is_read_as_its_import_reads_it(tmp_path, rng, capsys):
+    """Points, holes, parts, specks, a rectangle, cells with nuclei in one part and in several, far from the origin."""
+    cv2.imwrite(str(tmp_path / "field.png"), rng.integers(0, 256, (2400, 3000, 3), np.uint8))
+
+    def ring(x, y, size):
+        return [[x, y], [x + size, y + 0.3], [x + size / 2, y + size], [x, y]]
+
+    shapes = [
+        ("Point", [2900.5, 10.25]),
+        ("MultiPoint", [[10, 20], [60.5, 20, 7]]),
+        ("Polygon", [ring(100, 20, 20), ring(105, 23, 3)]),
+        ("Polygon", [SQUARE]),
+        ("MultiPolygon", [[ring(200, 20, 20), ring(205, 23, 3)], [ring(250, 20, 19)], [ring(221, 20, 2)]]),
+    ]
+    kind = {"classification": {"name": "HSIL"}}
+    parts = [feature(*shape, properties=kind) for shape in shapes]
+    parts[0]["geometry"]["plane"] = {"c": -1, "z": 2, "t": 0}
+    whole = {"type": "Polygon", "coordinates": [ring(2600, 1100, 20)]}
+    pieces = {"type": "MultiPolygon", "coordinates": [[ring(2600, 2000, 20)], [ring(2630, 2000, 10)]]}
+    cell = feature("Polygon", [ring(2500, 1000, 90)], properties={**kind, "objectType": "cell"})
+    parts += [{**cell, "nucleusGeometry": nucleus} for nucleus in (whole, pieces)]
+    path = geojson(tmp_path, *parts).rename(tmp_path / "field.geojson")
+    nuclei = read_nuclei(path, "field.png", (3000, 2400), MPP)
+    assert "other planes" in capsys.readouterr().err
+    found = gather([path], mpp=MPP)
+    assert places(nuclei) == pytest.approx(np.array([one.centre for one in found.cells]), abs=1e-9)
+    assert len(nuclei) == 9
+    for nucleus, one in zip(nuclei, found.cells, strict=True):
+        assert one.area is None or nucleus.area_um2 == pytest.approx(one.area * MPP**2)
+    assert nuclei[-1].area_um2 == pytest.approx((200 + 50) * MPP**2, rel=0.02)
+    assert len(nuclei[-1].outline) == 4
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         (feature("Point", ["1", 2]), "Expected `float`, got `str`"),
         (feature("Point", [True, 2]), "Expected `float`, got `bool`"),
         (feature("Point", [1]), "length >= 2"),
-        (feature("Point", None), "one nucleus each"),
-        (feature("Point", [1e300, 2]), "one nucleus each"),
+        (feature("Point", None), "found Expected `array`"),
+        (feature("Point", [1e300, 2]), "found Expected `float` <"),
         (feature("Point", [700, 20]), "640 x 480 pixels, found 699.5, 19.5"),
         (feature("Point", [20, -3]), "inside the image"),
         (feature("LineString", SQUARE), "LineString"),
-        (feature("MultiPolygon", [[SQUARE], [SQUARE]]), "length <= 1"),
+        (feature("MultiPolygon", []), "length >= 1"),
+        (feature("MultiPoint", []), "length >= 1"),
         (feature("Polygon", []), "length >= 1"),
         (feature("Polygon", [[[1, 1], [5, 5], [1, 1]]]), "an outline with an area"),
         (feature("Polygon", [[[0, 0], [600, 0], [600, 400], [0, 400]]]), "at most 1000 um2"),
