@@ -14,7 +14,7 @@ import numpy as np
 from data_prep.classes import LABELS, PLAIN, SEVEN, CellClass, class_text
 from deeppap.io.errors import UserError
 from deeppap.io.files import BROKEN, complete_or_absent, open_text
-from deeppap.io.names import CsvWriter, require_printable, unquoted
+from deeppap.io.names import CsvWriter, require_printable, to_number, unquoted
 from deeppap.scoring.ood import COLUMN, WORDS
 from deeppap.scoring.score_cells import CellScore
 
@@ -126,10 +126,7 @@ def read_rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]
 
 def number(where: str, name: str, text: str) -> float:
     """A finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = to_number(text)
     if not math.isfinite(value):
         raise UserError(where, f"a finite number as {name}", repr(text)[:40], DO)
     return value

@@ -1,6 +1,5 @@
 """Nuclei as points in a CSV with the columns x and y, or nucleus_x and nucleus_y, as spreadsheets write it."""
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 from data_prep.csv_dialect import Centres, Commas, csv_lines, names_of, with_point
 from deeppap.io.errors import UserError
+from deeppap.io.names import to_number
 
 XY = (("x", "y"), ("nucleus_x", "nucleus_y"))
 # columns that only a table of boxes has, whatever else their names hold: width, box_w, x2, xmax
@@ -59,10 +59,7 @@ def read_points(path: Path) -> Iterator[CsvPoint]:
 
 
 def _number(where: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = to_number(text)
     if not abs(value) < 1e9:  # true for nan, too
         raise UserError(where, "two numbers, x and y", repr(text)[:40], "Give pixels, 0-based.")
     return value
