@@ -29,7 +29,7 @@ from deeppap.scoring.cell_views import ViewChoice, as_pairs, of_image, require_i
 from deeppap.scoring.ood import LEAST_CELLS, OODReference, find_reference
 from deeppap.scoring.score_cells import CellScore, score_cells
 from deeppap.scoring.score_files import scores_name
-from deeppap.training.snapshots import foreign, kept_because, list_snapshots
+from deeppap.training.snapshots import OWN, kept_because, list_snapshots, require_own, selected_weights
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
 
 
 def _foreign(where: str | Path, expected: str, found: str) -> UserError:
-    return UserError(where, expected, found, "Use what belongs to this fold.")
+    return UserError(where, expected, found, OWN)
 
 
 def _require_one_fold(folder: Path, record: FoldRecord, run: RunRecord, split: SplitRecord) -> None:
@@ -302,14 +302,12 @@ def _chosen_weights(weights: Path, record: FoldRecord) -> Path:
     """Weights that the user names; `record` is the fold's."""
     home = weights.resolve().parent.parent
     origin = FoldRecord.read_if_there(home)
-    own = origin is not None and origin.fold_sha == record.fold_sha
-    if not own:
+    if origin is None or origin.fold_sha != record.fold_sha:
         found = "one of another fold, split or seed" if origin else "one of unknown origin"
         raise _foreign(weights, "a model trained on this fold", found)
     if not weights.is_file():
         raise UserError(weights, "a .caffemodel", "no such file", CHECK_PATH)
-    if own and not _is_selected(home, sha256_file(weights)):
-        _require_own(weights, home)
+    require_own(weights, home, record)
     return weights
 
 
@@ -319,30 +317,17 @@ def _is_selected(fold: Path, weights_sha: str) -> bool:
     return model is not None and weights_sha == model.weights_sha
 
 
-def _require_own(snapshot: Path, fold: Path) -> None:
-    found = foreign(snapshot, fold)
-    if found is not None:
-        raise _foreign(snapshot, "a snapshot trained on this fold", found)
-
-
 def _selected_weights(folder: Path, record: FoldRecord, say: Callable[[str], None]) -> tuple[Path, ModelRecord | None]:
     """The model that tools/train.py selected, and its record; the newest snapshot if Caffe was started by hand."""
-    model = ModelRecord.read_if_there(folder)
-    if model is not None:
-        snapshot = model.weights_in(folder)
-        if model.fold_sha != record.fold_sha:
-            found = "one of another fold, split or seed"
-            raise _foreign(folder / ModelRecord.FILE, "a model trained on this fold", found)
-        if not snapshot.exists() or sha256_file(snapshot) != model.weights_sha:
-            raise _foreign(snapshot, "the model that tools/train.py selected", "none, or a changed one")
-        return snapshot, model
+    if selected := selected_weights(folder, record):
+        return selected
     snapshots = [snapshot.model for snapshot in list_snapshots(folder / "snapshots") if snapshot.model.exists()]
     if not snapshots:
         do = "Run tools/train.py, or caffe train -solver prototxt/solver.prototxt -weights ..."
         # of snapshot_format HDF5, by a caffe train that was started by hand
         found = "HDF5 alone, which does not say what it was trained on" if [*folder.glob("snapshots/*.h5")] else "none"
         raise UserError(folder / "snapshots", "a trained model", found, do)
-    _require_own(snapshots[0], folder)
+    require_own(snapshots[0], folder, record)
     unfinished = (folder / Recipe.FILE).exists()
     reason = "the training has not ended" if unfinished else "no model was selected by tools/train.py"
     say(f"{reason}; taking the newest snapshot {snapshots[0].name}")

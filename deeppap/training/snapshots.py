@@ -14,13 +14,14 @@ from deeppap.io.caffe_messages import read_binary
 from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.training_prototxt import refused_fields
-from deeppap.records import BlendRecord, ModelRecord
+from deeppap.records import BlendRecord, FoldRecord, ModelRecord
 from deeppap.records.run_folder import CURRENT
 from deeppap.training.caffe_log import parse
 from deeppap.training.resolve import Schedule, recorded
 
 NAME = re.compile(r"_iter_(\d+)\.(caffemodel|solverstate)$")
 DO = "Remove it; training goes on from the one before."
+OWN = "Use what belongs to this fold."
 OTHERS = "Remove it and run tools/train.py again; the other snapshots are then chosen from."
 PRUNING = ".pruning"  # in a folder of snapshots: all but the selected one are to be removed
 TRAIN_LMDB = "train_lmdb"
@@ -110,6 +111,40 @@ def foreign(model: Path, fold: Path, by_hand: bool = True) -> str | None:
         elif source.parts[-3:] != (home.parent.name, home.name, TRAIN_LMDB):
             return f"one trained on {source}"
     return None
+
+
+def selected_weights(fold: Path, record: FoldRecord) -> tuple[Path, ModelRecord] | None:
+    """The model that tools/train.py selected, and its record; None if it has selected none.
+
+    `record` is the fold's. Raises UserError for a model of another fold, or one that was changed since.
+    """
+    model = _model_of(fold, record)
+    if model is None:
+        return None
+    path = model.weights_in(fold)
+    if not path.is_file() or sha256_file(path) != model.weights_sha:
+        raise UserError(path, "the model that tools/train.py selected", "none, or a changed one", OWN)
+    return path, model
+
+
+def require_own(weights: Path, fold: Path, record: FoldRecord) -> str:
+    """The checksum of a .caffemodel among a fold's snapshots; `record` is the fold's.
+
+    UserError unless it is the one that tools/train.py selected, or says itself that it was trained on the fold.
+    """
+    weights_sha, model = sha256_file(weights), _model_of(fold, record)
+    selected = model is not None and weights_sha == model.weights_sha
+    if not selected and (found := foreign(weights, fold)) is not None:
+        raise UserError(weights, "a snapshot trained on this fold", found, OWN)
+    return weights_sha
+
+
+def _model_of(fold: Path, record: FoldRecord) -> ModelRecord | None:
+    model = ModelRecord.read_if_there(fold)
+    if model is not None and model.fold_sha != record.fold_sha:
+        found = "one of another fold, split or seed"
+        raise UserError(fold / ModelRecord.FILE, "a model trained on this fold", found, OWN)
+    return model
 
 
 def is_tested(log: Path, iteration: int) -> bool:

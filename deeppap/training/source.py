@@ -26,10 +26,10 @@ from deeppap.io.caffe_messages import ROOT, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.pinned import MODEL, REFERENCE, facts
-from deeppap.records import FoldRecord, ModelRecord, Request, RunRecord, SourceDataset, SourceRecord
+from deeppap.records import FoldRecord, Request, RunRecord, SourceDataset, SourceRecord
 from deeppap.records.run_folder import fold_folder, one_net
 from deeppap.training.resolve import recorded
-from deeppap.training.snapshots import foreign
+from deeppap.training.snapshots import require_own, selected_weights
 
 PLACES = (Path(REFERENCE), MODEL / REFERENCE)
 GET_WEIGHTS = f"Get {REFERENCE} with tools/download_weights.py, or give another with `weights`."
@@ -98,7 +98,13 @@ def open_source(given: Path | str) -> SourceNet:
         raise UserError(given, "a trained fold, or a .caffemodel in its snapshots/", kind, GIVE_FOLD)
     home = fold.resolve().parent
     run, record = RunRecord.read(home), FoldRecord.read(fold)
-    weights, weights_sha = _weights(given, fold, record)
+    if given.suffix == SUFFIX:
+        weights, weights_sha = given, require_own(given, fold, record)
+    elif selected := selected_weights(fold, record):
+        weights, weights_sha = selected[0], selected[1].weights_sha
+    else:
+        do = f"Run tools/train.py on it first. {GIVE_FOLD}"
+        raise UserError(given, "a fold with a selected model", "no model.json", do)
     data = run.dataset
     origin = SourceRecord(
         run=home.name,
@@ -110,29 +116,6 @@ def open_source(given: Path | str) -> SourceNet:
         recipe=recorded(fold),
     )
     return SourceNet(fold, weights, run, origin, frozenset(unfit_images(fold, run)))
-
-
-def _weights(given: Path, fold: Path, record: FoldRecord) -> tuple[Path, str]:
-    """The weights that were given, or that the fold selects, and their checksum; they must be the fold's own."""
-    model, is_file = ModelRecord.read_if_there(fold), given.suffix == SUFFIX
-    if not is_file and model is None:
-        do = f"Run tools/train.py on it first. {GIVE_FOLD}"
-        raise UserError(given, "a fold with a selected model", "no model.json", do)
-    path = given if is_file else model.weights_in(fold)
-    if not path.is_file():
-        raise UserError(path, "the model that the fold selected", "no such file", GIVE_FOLD)
-    weights_sha = sha256_file(path)
-    if model is not None and weights_sha == model.weights_sha:
-        if model.fold_sha != record.fold_sha:
-            found = "one of another fold, split or seed"
-            raise UserError(fold / ModelRecord.FILE, "a model trained on its fold", found, GIVE_FOLD)
-    # a snapshot that was named may be any of the fold's; the one that the record selects must be that one
-    elif not is_file:
-        found = "changed ones"
-        raise UserError(path, f"weights of sha256 {model.weights_sha[:12]}", found, "Train that fold again.")
-    elif (found := foreign(path, fold)) is not None:
-        raise UserError(path, "a snapshot trained on its fold", found, GIVE_FOLD)
-    return path, weights_sha
 
 
 def require_same_outputs(source: SourceNet, run: RunRecord) -> None:
