@@ -90,12 +90,12 @@ def read_image(path: Path) -> np.ndarray:
     channel that hides anything, or 16-bit; for one that claims more than it holds; and for pixels that are all the
     same.
     """
-    return _sound(path, _read(path, CELL))
+    return sound(path, _read(path, CELL))
 
 
 def read_field(path: Path) -> np.ndarray:
     """As `read_image`, but a grey image is read too, uint8 (H, W)."""
-    return _sound(path, _read(path, FIELD))
+    return sound(path, _read(path, FIELD))
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -268,7 +268,7 @@ def _numbers(mask: np.ndarray) -> np.ndarray:
     return mask[..., 0] if mask.ndim == 3 and (mask == mask[..., :1]).all() else mask
 
 
-def _sound(path: Path, pixels: np.ndarray) -> np.ndarray:
+def sound(path: Path, pixels: np.ndarray) -> np.ndarray:
     """The pixels, unless they are all the same: what a decoder leaves where it could not decode."""
     first = pixels[:1, :1]
     # a few rows first: they settle it for nearly every image

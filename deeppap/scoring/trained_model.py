@@ -20,7 +20,7 @@ from deeppap.engines.engine import Engine, open_engine
 from deeppap.io.caffe_messages import prototxt_folder
 from deeppap.io.errors import CHECK_PATH, FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.io.image_file import read_image, say_once
+from deeppap.io.image_file import read_image, say_once, sound
 from deeppap.io.machine import default_engine
 from deeppap.records import FoldRecord, ModelRecord, Recipe, RunRecord, ScoreRecord, SplitRecord, ThresholdRecord
 from deeppap.records.record import inside
@@ -279,7 +279,7 @@ def _pixels(image: Path | str | np.ndarray) -> tuple[Path, np.ndarray]:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         found = f"{pixels.dtype} {pixels.shape}"
         raise UserError(source, "uint8 pixels (H, W, 3), BGR", found, "Convert the image.")
-    return source, pixels
+    return source, sound(source, pixels)
 
 
 def _foreign(where: str | Path, expected: str, found: str) -> UserError:

@@ -21,6 +21,8 @@ from tests.support.page_code import blocks, run_in
 from tests.support.records import with_sources_mean
 from tests.support.screening import write_tiff
 
+PICTURE = np.arange(6000, dtype=np.uint8).reshape(40, 50, 3)
+
 
 @pytest.fixture(scope="module")
 def model(trained_fold):
@@ -106,16 +108,17 @@ def test_a_net_without_a_pixel_size_scores_an_image_as_it_is_and_says_so(model, 
     [
         (np.zeros((40, 40), np.uint8), [(1, 1)], {}, "uint8 pixels"),
         (np.zeros((40, 40, 3), np.float32), [(1, 1)], {}, "float32"),
-        (np.zeros((40, 50, 3), np.uint8), [(45, 1), (1, 45)], {}, "50 x 40 pixels, found 1,45"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 0}, "views: expected 1 to 100"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 11}, "crops: expected 1 to 10"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"views": 2.5}, "views: .* found 2.5"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"crops": 2.5}, "crops: .* found 2.5"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"mpp": 250}, "mpp: expected a number of 0.01 to 10 micrometres"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"mpp": "0.25"}, "mpp: expected a number"),
-        (np.zeros((40, 50, 3), np.uint8), [(1, 1)], {"engine": "tensorflow"}, "engine: expected .*caffe"),
+        (PICTURE, [(45, 1), (1, 45)], {}, "50 x 40 pixels, found 1,45"),
+        (PICTURE, [(1, 1)], {"views": 0}, "views: expected 1 to 100"),
+        (PICTURE, [(1, 1)], {"crops": 11}, "crops: expected 1 to 10"),
+        (PICTURE, [(1, 1)], {"views": 2.5}, "views: .* found 2.5"),
+        (PICTURE, [(1, 1)], {"crops": 2.5}, "crops: .* found 2.5"),
+        (PICTURE, [(1, 1)], {"mpp": 250}, "mpp: expected a number of 0.01 to 10 micrometres"),
+        (PICTURE, [(1, 1)], {"mpp": "0.25"}, "mpp: expected a number"),
+        (PICTURE, [(1, 1)], {"engine": "tensorflow"}, "engine: expected .*caffe"),
+        (np.full((40, 50, 3), 7, np.uint8), [(20, 20)], {}, "<memory>: .* pixels that are all of one value"),
         (np.zeros((0, 0, 3), np.uint8), [(1, 1)], {}, r"found uint8 \(0, 0, 3\)"),
-        (np.zeros((40, 50, 3), np.uint8), (1, 1), {}, r"pairs \(x, y\), as in"),
+        (PICTURE, (1, 1), {}, r"pairs \(x, y\), as in"),
         (Image.new("RGB", (50, 40)), [(1, 1)], {}, "found Image"),
         ("nothing.png", [(1, 1)], {}, "no such file"),
     ],
