@@ -76,10 +76,12 @@ def _without_blanks(row: list[str], least: int = 0) -> list[str]:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """A file's lines, none longer than the limit: one endless line would fill the memory."""
+    """A file's lines of text, none longer than the limit: one endless line would fill the memory."""
     while line := file.readline(LINE_LIMIT):
         if len(line) == LINE_LIMIT:
             raise csv.Error(f"a line of {LINE_LIMIT:,} characters or more")
+        if "\0" in line:
+            raise csv.Error("a file in UTF-16, or one that is no text")
         yield line
 
 

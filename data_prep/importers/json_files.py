@@ -19,7 +19,7 @@ NAME = "JSON"
 FORMATS = (qupath, cric, coco, labelme)
 SUFFIXES = (".json", ".geojson")
 MOST_OTHER = 64_000_000  # bytes of JSON that is decoded as a whole, into 20 times as much memory
-LIKELY = re.compile(rb'"(Feature|FeatureCollection|shapes|classifications|annotations|geometry)"')
+LIKELY = re.compile(rb'"(Feature|FeatureCollection|shapes|classifications|annotations|geometry|classTitle)"')
 DO = "Export it again."
 
 
@@ -49,6 +49,8 @@ def _format_of(name: str, data: Any) -> Any:
     for known in FORMATS:
         if known.matches(data):
             return known
+    if isinstance(data, dict) and data.keys() >= {"objects", "size"}:
+        raise UserError(name, "labels in a format that is read", "Supervisely's JSON", "Export the project as COCO.")
     found = f"an object with {', '.join(map(str, list(data)[:5]))}" if isinstance(data, dict) else type(data).__name__
     expected = f"labels as written by {', '.join(one.NAME for one in FORMATS)}"
     raise UserError(name, expected, f"other JSON ({found})", "Export it in one of these formats.")

@@ -1,5 +1,6 @@
 """Which format a file or folder has, and its labels."""
 
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,7 @@ def _recognise(source: Source) -> tuple[ModuleType, list[Path]]:
     if not path.exists():
         raise UserError(path, "labels: a file or a folder", "no such file or folder", CHECK_PATH)
     if path.is_file():
+        _refuse_rois([path])
         return _reader_of(source), [path]
     files = list(walk(path))
     there = {reader: found for reader in READERS if (found := reader.label_files(source, files))}
@@ -41,11 +43,27 @@ def _recognise(source: Source) -> tuple[ModuleType, list[Path]]:
             if other not in (masks, class_folders):
                 source.warn(f"{path}: {other.NAME} is there too and was not read. Name its file as SOURCE to read it.")
         return reader, there[reader]
+    _refuse_rois(files)
     if any(is_image(file) and file.parent != path for file in files):
         return class_folders, [path]
     expected = "labels of QuPath, COCO, YOLO, Pascal VOC, LabelMe, CSV, masks, or folders of one class each"
     names = ", ".join(file.name for file in files[:3])
     raise UserError(path, expected, f"none of these ({names or 'no files'})", "See docs/how-to/import-labels.md.")
+
+
+def _refuse_rois(files: list[Path]) -> None:
+    """Say of ImageJ's ROIs, single ones or a RoiSet.zip, how to save what is read."""
+    for path in files:
+        names = [path.name]
+        if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as packed:
+                names = packed.namelist()
+        if any(name.lower().endswith(".roi") for name in names):
+            do = (
+                "In ImageJ, choose Centroid and Bounding rectangle in Set Measurements, measure the ROIs, save the "
+                "table Results as CSV, and add the columns image and class."
+            )
+            raise UserError(path, "labels in a format that is read", "ROIs of ImageJ", do)
 
 
 def _reader_of(source: Source) -> ModuleType:

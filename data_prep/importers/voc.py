@@ -1,5 +1,9 @@
-"""Pascal VOC's XML, a file an image: boxes whose sides are numbers of pixels, the first of which is 1."""
+"""Pascal VOC's XML, a file an image: boxes whose sides are numbers of pixels, the first of which is 1.
 
+roLabelImg writes turned boxes as well (`robndbox`), counted from the corner of the first pixel.
+"""
+
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +13,7 @@ from deeppap.io.errors import UserError
 
 NAME = "Pascal VOC"
 SIDES = ("xmin", "ymin", "xmax", "ymax")
+TURNED = ("cx", "cy", "w", "h", "angle")  # its middle, sides, and by how many radians it is turned
 MOST = 50_000_000  # bytes
 
 
@@ -42,8 +47,21 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
     for number, entry in enumerate(root.iter("object"), 1):
         where = f"{path}, object {number}"
         with source.reading(where, "an object with name and bndbox"):
+            kind = (entry.findtext("name") or "").strip()
+            if entry.find("robndbox") is not None:
+                yield Labelled(where, image, kind, None, _turned(where, entry))
+                continue
             sides = [entry.findtext(f"bndbox/{side}") or "" for side in SIDES]
             left, top, right, bottom = numbers(where, sides, 4, "a bndbox of xmin, ymin, xmax and ymax")
             # both sides are pixels of the box, so its corners are the first one's and that of the one after the last
             box = Box.of_corners(left - 1, top - 1, right, bottom)
-            yield Labelled(where, image, (entry.findtext("name") or "").strip(), None, box)
+            yield Labelled(where, image, kind, None, box)
+
+
+def _turned(where: str, entry: ElementTree.Element) -> Box:
+    """The upright box about a turned one, which has its middle."""
+    values = [entry.findtext(f"robndbox/{name}") or "" for name in TURNED]
+    x, y, width, height, angle = numbers(where, values, 5, "a robndbox of cx, cy, w, h and angle")
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+    across, down = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
+    return Box.of_corners(x - across, y - down, x + across, y + down)

@@ -1,6 +1,7 @@
 """Exports that look like a known format and mean something else: read rightly, told of or refused, never misread."""
 
 import json
+import zipfile
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from data_prep.importers.gather import NO_CELL, NO_NUCLEUS, gather
 from data_prep.importers.qupath import SPECKS
 from data_prep.importers.table import QUPATH_CELLS
 from deeppap.io.errors import UserError
+from deeppap.screening.nuclei.points_csv import read_points
 from tests.support import label_files as files
 
 WIDTH, HEIGHT = files.SIZE[::-1]
@@ -80,6 +82,49 @@ def test_a_turned_box_says_where_a_cell_is_and_not_its_nucleus(tmp_path, points,
     for source in ("field.geojson", "labelme/field.json"):
         (cell,) = gather([tmp_path / source], [tmp_path / "field.png"]).cells
         assert cell.centre == pytest.approx(points[0], abs=0.01) and cell.centre_from == "middle"
+
+
+@pytest.mark.parametrize(("angle", "shorter"), [(0, 18), (np.pi / 2, 18), (np.pi / 4, 21 * 2**0.5), (3, None)])
+def test_a_turned_box_of_rolabelimg_has_its_middle(tmp_path, points, angle, shorter):
+    x, y = points[0]
+    values = {"cx": x + 0.5, "cy": y + 0.5, "w": 24, "h": 18, "angle": angle}
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
+    entry = f"<object><type>robndbox</type><name>HSIL</name><robndbox>{inner}</robndbox></object>"
+    text = f"<annotation><filename>field</filename>{entry}</annotation>"
+    (tmp_path / "field.xml").write_text(text)
+    (cell,) = gather([tmp_path]).cells
+    assert cell.centre == pytest.approx((x, y)) and cell.centre_from == "middle"
+    if shorter:
+        assert cell.box.shorter == pytest.approx(shorter)
+    (tmp_path / "field.xml").write_text(text.replace("<h>18</h>", ""))
+    with pytest.raises(UserError, match="object 1: expected a robndbox"):
+        gather([tmp_path])
+
+
+def test_labels_of_imagej_and_supervisely_are_named(tmp_path, points):
+    with zipfile.ZipFile(tmp_path / "RoiSet.zip", "w") as packed:
+        packed.writestr("0001-0002.roi", b"Iout")
+    for source in (tmp_path / "RoiSet.zip", tmp_path):
+        with pytest.raises(UserError, match=r"RoiSet.zip: .* found ROIs of ImageJ\. .* CSV") as caught:
+            gather([source])
+        assert "\n" not in str(caught.value)
+    project = tmp_path / "project"
+    (project / "ann").mkdir(parents=True)
+    files.pictures(project, "img/field.png")
+    shape = {"geometryType": "polygon", "classTitle": "HSIL", "points": {"exterior": [[1, 2], [9, 2], [9, 8]]}}
+    labels = {"description": "", "size": {"height": 60, "width": 80}, "objects": [shape]}
+    (project / "ann/field.png.json").write_text(json.dumps(labels))
+    for source in (project / "ann/field.png.json", project):
+        with pytest.raises(UserError, match=r"field.png.json: .* found Supervisely's JSON\. .* COCO"):
+            gather([source])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_in_utf16_without_a_mark_is_named(tmp_path, points, encoding):
+    (tmp_path / "labels.csv").write_text("image\tx\ty\tclass\nfield.png\t10\t20\tHSIL\n", encoding=encoding)
+    for read in (lambda path: gather([path]), lambda path: list(read_points(path))):
+        with pytest.raises(UserError, match=r"labels.csv: .* found a file in UTF-16.* UTF-8"):
+            read(tmp_path / "labels.csv")
 
 
 def test_specks_beside_an_outline_are_no_cells(tmp_path, points):
