@@ -249,13 +249,9 @@ def _grouped(found: Gathered) -> None:
             shown = " and ".join(groups[:2])
             mistakes.add(UserError(cells[0].where, f"one group for all cells of {path.name}", shown, "Give them one."))
         for one in cells:
-            one.group = groups[-1] or (_original(found.names[path]) if named else None)
+            # Roboflow's turned and cropped copies of a.jpg are a_jpg.rf.HASH.jpg
+            one.group = groups[-1] or (found.names[path].split(".rf.")[0] if named else None)
     mistakes.require_none()
-
-
-def _original(name: str) -> str:
-    """The image that one was made from: Roboflow's turned and cropped copies of a.jpg are a_jpg.rf.HASH.jpg."""
-    return name.split(".rf.")[0]
 
 
 def _named(found: Gathered) -> dict[Path, str]:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from data_prep.nucleus import require_background
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.image_file import files_of, read_field, read_mask
+from deeppap.io.names import to_number
 from deeppap.screening.nuclei.points_csv import CsvPoint, read_points
 from deeppap.screening.slides.slide import require_pixel_size
 
@@ -142,13 +143,10 @@ def _read_row_col(path: Path) -> np.ndarray:
     for number, row in enumerate(rows, 1):
         if not row:
             continue
-        try:
-            y, x = map(float, row)
-        except ValueError:
-            y = x = np.nan
-        if not np.isfinite([x, y]).all():
+        place = [to_number(text) - 1 for text in reversed(row)]
+        if len(place) != 2 or not np.isfinite(place).all():
             raise UserError(f"{path}, line {number}", "two numbers", ",".join(row)[:80], SHAPES)
-        points.append((x - 1, y - 1))
+        points.append(place)
     return np.array(points, np.float64).reshape(-1, 2)
 
 
