@@ -47,6 +47,8 @@ def train_on_data(args: Namespace) -> None:
     """Build fold 0 of the cells in --data, train it and score its test cells."""
     from deeppap.records import ModelRecord, RunRecord
     from deeppap.records.run_folder import fold_folder
+    from deeppap.report.following import MORE_CELLS, is_in_doubt
+    from deeppap.scoring.results import load_run
     from deeppap.studies.cross_validate import CrossValidateOptions, cross_validate
     from deeppap.training.snapshots import kept
 
@@ -67,6 +69,9 @@ def train_on_data(args: Namespace) -> None:
     if source:
         reported.insert(0, print_gain(fold.parent, source, device))
         out = " --out screen/adapted"
+    if is_in_doubt(load_run(fold.parent)):
+        print(f"Next: {MORE_CELLS}; no evidence that this net has learned")
+        return
     size = RunRecord.read(fold.parent).dataset.images_um
     print(
         f"Next: tools/report.py {quoted(*reported)}, then tools/screen.py IMAGES --mpp {f'{size:g}' if size else 'UM'} "

@@ -24,7 +24,7 @@ def instead_of_release(run: RunResult) -> str | None:
         return _adapt(run)
     if all(fold.not_adapted for fold in run.folds):
         return "label more cells in the gallery that tools/screen.py wrote, and adapt again; nothing was adapted here"
-    if any(fold.doubt and not fold.doubt.startswith(OVER_CONFIDENT) for fold in run.folds):
+    if is_in_doubt(run):
         return f"{MORE_CELLS}; a net of this run is in doubt"
     if reason := _weak(run):
         return f"{MORE_CELLS}; {reason}"
@@ -32,6 +32,11 @@ def instead_of_release(run: RunResult) -> str | None:
         net = shlex.quote(str(doubted.folder))
         return f"tools/validate.py OTHER_CELLS --net {net}; this net is over-confident, so 0.5 may be a poor threshold"
     return None
+
+
+def is_in_doubt(run: RunResult) -> bool:
+    """Whether there is no evidence that a net of a run has learned, so that its scores should not be used."""
+    return any(fold.doubt and not fold.doubt.startswith(OVER_CONFIDENT) for fold in run.folds)
 
 
 def _adapt(run: RunResult) -> str | None:

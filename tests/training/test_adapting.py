@@ -30,7 +30,7 @@ from deeppap.engines.weights_file import blob_array, layers_of
 from deeppap.io.caffe_messages import read_binary, read_prototxt
 from deeppap.io.errors import FieldError, UserError
 from deeppap.io.files import sha256_file
-from deeppap.records import BlendRecord, FoldRecord, ModelRecord, Request, RunRecord
+from deeppap.records import BlendRecord, FoldRecord, ModelRecord, Request, RunRecord, ScoreRecord
 from deeppap.report.runs import named
 from deeppap.report.tables.scores import thresholds_for_use
 from deeppap.scoring.results import load_run
@@ -43,7 +43,7 @@ from deeppap.training.source import fitted_to, open_source, require_same_pixels,
 from deeppap.training.train_fold import TrainOptions, lost_by_adapting, train_fold
 from tests.support.caffe_nets import hand_written
 from tests.support.checkout import ROOT, run_tool
-from tests.support.records import change
+from tests.support.records import change, change_scores
 from tests.support.synthetic_run import model_record
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6_t", "fc7_t", "fc8_t"]
@@ -355,6 +355,10 @@ def test_one_command_builds_adapts_and_scores(checkout, other_phantom, trained_f
     # the same command again says what adapting gained
     again = run_tool(checkout, "train", "--from", trained_fold, *words).stdout
     assert "at-once: gain over at-once-before" in again
+    # scores of a net without evidence that it learned should not be used: it is not what to screen with
+    assert ScoreRecord.beside(fold / "scores.csv").doubt and "tools/screen.py" not in again.splitlines()[-1]
+    change_scores(fold, doubt=None)
+    again = run_tool(checkout, "train", "--from", trained_fold, *words).stdout
     report, screening, _ = again.splitlines()[-1].removeprefix("Next: ").split(", ")
     assert shlex.split(report) == ["tools/report.py", "runs/at-once-before", "runs/at-once"]
     # the phantom's cells state no pixel size
