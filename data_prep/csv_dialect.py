@@ -81,7 +81,7 @@ def _lines(file: TextIO) -> Iterator[str]:
         if len(line) == LINE_LIMIT:
             raise csv.Error(f"a line of {LINE_LIMIT:,} characters or more")
         if "\0" in line:
-            raise csv.Error("a file in UTF-16, or one that is no text")
+            raise csv.Error("NUL characters: a file in UTF-16, or no text")
         yield line
 
 

@@ -151,7 +151,7 @@ def ran(place, tool, *words):
 @pytest.mark.parametrize(
     ("tool", "words", "most"),
     [
-        ("evaluate", [], 44),
+        ("evaluate", [], 45),
         ("screen", ["field.png", "--mpp", MPP, "--training-mpp", 0.2, "--views", 1, "--crops", 1, "--out", "out"], 69),
     ],
 )

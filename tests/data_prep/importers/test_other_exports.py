@@ -123,7 +123,7 @@ def test_labels_of_imagej_and_supervisely_are_named(tmp_path, points):
 def test_a_table_in_utf16_without_a_mark_is_named(tmp_path, points, encoding):
     (tmp_path / "labels.csv").write_text("image\tx\ty\tclass\nfield.png\t10\t20\tHSIL\n", encoding=encoding)
     for read in (lambda path: gather([path]), lambda path: list(read_points(path))):
-        with pytest.raises(UserError, match=r"labels.csv: .* found a file in UTF-16.* UTF-8"):
+        with pytest.raises(UserError, match=r"labels.csv: .* found NUL characters: a file in UTF-16.* UTF-8"):
             read(tmp_path / "labels.csv")
 
 
