@@ -12,7 +12,7 @@ from data_prep.classes import LABELS, LEAVE_OUT, NEITHER, CellClass, ClassTable
 from data_prep.importers import conventions, cric
 from data_prep.importers import table as tables
 from data_prep.importers.image_index import SUMMARY, ImageIndex, Slides
-from data_prep.importers.labelled import LARGEST_UM2, Labelled, Source, moved
+from data_prep.importers.labelled import LARGEST_UM2, Labelled, Source, shifted
 from data_prep.importers.recognise import read_labels
 from data_prep.importers.rounds import one_for_each_nucleus, tell_copies, unify_images
 from data_prep.pixel_size import require_pixel_um
@@ -188,7 +188,7 @@ def _cut_out(found: Gathered, mistakes: Mistakes) -> list[Labelled]:
             path, corner = index.slides.field(slide, *(one.centre or one.box.middle), one.pixel_um)
             index.root_of[path], found.cut[path] = path.parent, (slide, corner)
             about = {"image": path, "group": one.group or slide.name, "slide_sha256": index.slide(slide).sha256}
-            kept.append(replace(moved(one, -corner[0], -corner[1]), **about))
+            kept.append(replace(shifted(one, -corner[0], -corner[1]), **about))
     return kept
 
 

@@ -28,17 +28,13 @@ class SlideFacts(NamedTuple):
     mpp: float | None  # micrometres a pixel, if it states them
     origin: tuple[int, int]  # the pixel (x, y) that QuPath counts from
     sha256: str  # of all its files
-    key: str  # as `image_key`
 
 
 class Slides(Protocol):
     """Reads slides for an import: deeppap.screening.slides.slide_fields."""
 
-    def is_slide(self, path: Path) -> bool:
-        """Whether a file is a slide, of which fields are cut out, and not an image of a usual size."""
-
-    def facts(self, path: Path) -> SlideFacts:
-        """Open a slide; UserError if that fails."""
+    def facts(self, path: Path) -> SlideFacts | None:
+        """Open a slide; None for an image of a usual size, UserError if it cannot be opened."""
 
     def field(self, slide: Path, x: float, y: float, um: float | None) -> tuple[Path, tuple[int, int]]:
         """An image of the part that holds a place, and the part's first pixel (x, y)."""
@@ -96,7 +92,7 @@ class ImageIndex:
 
     def slide(self, path: Path) -> SlideFacts | None:
         """What there is to know of a slide; None for any other image."""
-        return self.slides.facts(path) if self.slides and self.slides.is_slide(path) else None
+        return self.slides.facts(path) if self.slides else None
 
     def _size(self, path: Path) -> tuple[int, int]:
         slide = self.slide(path)
@@ -104,7 +100,7 @@ class ImageIndex:
 
     def _key(self, path: Path) -> str:
         slide = self.slide(path)
-        return slide.key if slide else image_key(sha256_file(path))
+        return image_key(slide.sha256 if slide else sha256_file(path))
 
     def _other_size(self, path: Path, used: float | None) -> str:
         slide = self.slide(path)

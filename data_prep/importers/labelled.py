@@ -70,7 +70,7 @@ class Labelled:
     known: CellClass | None = None  # what `kind` means; set once the reader has ended
 
 
-def moved(one: Labelled, x: float, y: float) -> Labelled:
+def shifted(one: Labelled, x: float, y: float) -> Labelled:
     """An object whose places lie further to the right and down by so many pixels."""
     centre = one.centre and (one.centre[0] + x, one.centre[1] + y)
     box = one.box and Box(one.box.left + x, one.box.top + y, one.box.right + x, one.box.bottom + y)
@@ -95,7 +95,7 @@ class Source:
     def from_qupath(self, one: Labelled) -> Labelled:
         """An object whose places QuPath has counted: of some slides it shows the scanned part alone."""
         slide = self.images.slide(one.image)
-        return moved(one, *slide.origin) if slide else one
+        return shifted(one, *slide.origin) if slide else one
 
     def require_size(self, where: str, image: Path, width: int | None, height: int | None) -> None:
         """Refuse labels of a larger or smaller copy of the image; 0 and None tell nothing."""

@@ -21,8 +21,10 @@ from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
 
-CELL = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id")
-COLUMNS = (*CELL, "centre_from", "source", "slide_sha256")
+COLUMNS = (
+    *("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source"),
+    "slide_sha256",  # of cells on slides alone
+)
 SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line names of many
 SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
 LEAST = 5  # cells of each label that five folds need
@@ -114,7 +116,6 @@ def write(found: Gathered, out: Path, picture: CheckPicture, said: Callable[[str
             shutil.copyfile(path, copy)
         with (partial / "cells.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = CsvWriter(file)
-            # only cells of slides have the last column
             columns = COLUMNS if any(one.slide_sha256 for one in found.cells) else COLUMNS[:-1]
             writer.writerow(columns)
             writer.writerows(row[: len(columns)] for row in _rows(found))

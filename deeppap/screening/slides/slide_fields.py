@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 import cv2
 
-from data_prep.image_hashes import image_key
 from data_prep.importers.image_index import SlideFacts
 from deeppap.io.errors import UserError
 from deeppap.io.image_file import SLIDES, is_large_tiff
@@ -28,8 +27,6 @@ class SlideFields:
     def __init__(self):
         self.folder = TemporaryDirectory(prefix="deeppap-fields-")
         self.facts = cache(_facts)
-        self.is_slide = cache(_is_slide)
-        self.folders: dict[Path, Path] = {}
         self.cut = cache(self._cut)
 
     def field(self, slide: Path, x: float, y: float, um: float | None) -> tuple[Path, tuple[int, int]]:
@@ -44,7 +41,8 @@ class SlideFields:
         return self.cut(slide, int((x + 0.5) // side), int((y + 0.5) // side), side, round(MARGIN_UM / size))
 
     def _cut(self, slide: Path, column: int, row: int, side: int, margin: int) -> tuple[Path, tuple[int, int]]:
-        height, width = self.facts(slide).size
+        facts = self.facts(slide)
+        height, width = facts.size
         left, top = max(0, column * side - margin), max(0, row * side - margin)
         right, bottom = min(width, (column + 1) * side + margin), min(height, (row + 1) * side + margin)
         source = open_image(str(slide)).slide
@@ -54,24 +52,16 @@ class SlideFields:
         if damages:
             do = "Leave the cells there out, or get the slide again."
             raise UserError(slide, f"a readable part at {left}, {top}", damages[0].reason, do)
-        path = self._folder(slide) / f"{slide.stem}_{left}_{top}.png"
+        folder = Path(self.folder.name) / facts.sha256[:16]  # two slides may bear one name
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{slide.stem}_{left}_{top}.png"
         path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
         return path, (left, top)
 
-    def _folder(self, slide: Path) -> Path:
-        """A folder for each slide: two of them may bear one name."""
-        if slide not in self.folders:
-            self.folders[slide] = Path(self.folder.name) / f"slide{len(self.folders)}"
-            self.folders[slide].mkdir()
-        return self.folders[slide]
 
-
-def _is_slide(path: Path) -> bool:
-    return path.suffix.lower() in SLIDES or is_large_tiff(path)
-
-
-def _facts(path: Path) -> SlideFacts:
+def _facts(path: Path) -> SlideFacts | None:
+    if path.suffix.lower() not in SLIDES and not is_large_tiff(path):
+        return None
     image = open_image(str(path))
-    sha256 = image_sha256(path, image.facts)
     (width, height), slide = image.slide.levels[0], image.slide
-    return SlideFacts((height, width), slide.mpp, slide.origin, sha256, image_key(sha256))
+    return SlideFacts((height, width), slide.mpp, slide.origin, image_sha256(path, image.facts))
