@@ -250,8 +250,8 @@ def view_changes(run: RunRecord) -> list[str]:
     if iterations(written, run) < written.least_iterations:
         views, few = (_all_views(profile, run) for profile in (fitted, written))
         lines.append(
-            f"  a small set: {views:,} training views in a fold of even size instead of {few:,}, so that a training "
-            f"from CaffeNet by profile {written.name} has at least {written.least_iterations} iterations"
+            f"  a small set: {views:,} training views in a fold of even size instead of {few:,}, so that profile "
+            f"{written.name} has at least {written.least_iterations} iterations from CaffeNet; adapting takes fewer"
         )
     return lines
 

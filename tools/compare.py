@@ -47,6 +47,7 @@ def main() -> None:
         print(f"Next: {label}, then tools/import_labels.py {label_words('--images IMAGES', again=True)}")
         return
     from deeppap.report.runs import named
+    from deeppap.report.table import with_notes_once
     from deeppap.report.tables.comparison import adapting, comparison
     from deeppap.scoring.results import load_run
 
@@ -55,9 +56,8 @@ def main() -> None:
     if table is None:
         do = "Compare runs of one data set with at least one scored cell in common."
         raise UserError(args.runs[1], f"cells that {args.runs[0]} scored too", "none", do)
-    print(table.text())
-    if adapted := adapting(runs):
-        print(adapted.text())
+    for one in with_notes_once([table, *([adapted] if (adapted := adapting(runs)) else [])]):
+        print(one.text())
     print(f"Next: tools/report.py {quoted(*args.runs)}")
 
 

@@ -121,8 +121,8 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
             image = source.images.find(row[columns.image], path)
             # a folder for each slide often has the same names: 001.png, 002.png
             if row.get("image_key") and row["image_key"] != source.images.key(image):
-                do = "Give the folder that was screened with `images`."
-                raise UserError(path, f"{image.name} as it was screened", f"another file of that name, {image}", do)
+                do = "If it was changed since, screen it again; else give the folder that was screened with `images`."
+                raise UserError(path, f"{image.name} as it was screened", f"another content, {image}", do)
             _require_size(where, numbered, columns, image, source)
             place = _place(where, numbered, columns, source, about["pixel_um"])
             if place.get("whole_cell") and "box" not in place:

@@ -99,7 +99,7 @@ def _follow(process: subprocess.Popen, schedule: Schedule, start: int, file: Tex
     # a resumed training goes on with the lines that its log has
     reader, page = LogReader(Path(file.name)), LearningPage(Path(file.name), schedule)
     since, last = time.monotonic(), {"loss": float("nan"), "val": float("nan")}
-    with progress(total=schedule.max_iter, initial=start, desc="train", unit="iteration", smoothing=0.05) as bar:
+    with progress(total=schedule.max_iter, initial=start, desc="train", unit="iteration", smoothing=0) as bar:
         for line in process.stdout:
             file.write(line)
             # whoever reads train.log meanwhile, and a resumed training, must find every line

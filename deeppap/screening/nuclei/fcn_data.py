@@ -226,7 +226,7 @@ def write_crops(
     size = count * CROP_BYTES + (64 << 20)
     stores = [lmdb.open(str(folder / f"{name}_{part}_lmdb"), map_size=size, sync=False) for part in PARTS]
     try:
-        for start in progress(range(0, count, COMMIT), desc=f"{name}: crops", unit=f"{COMMIT} crops"):
+        for start in progress(range(0, count, COMMIT), desc=f"{name}: crops", unit="part"):
             pairs = [cut(fields, shares, rng) for _ in range(min(COMMIT, count - start))]
             for store, images in zip(stores, zip(*pairs, strict=True), strict=True):
                 with store.begin(write=True) as transaction:

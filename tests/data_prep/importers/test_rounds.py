@@ -138,7 +138,7 @@ def test_labels_of_another_image_of_the_same_name_are_refused(tmp_path):
     rows = [["field.png", *place, "NILM", key] for place in points]
     source = files.write_csv(tmp_path / "labels.csv", "image,x,y,class,image_key", rows)
     assert len(gather([source], [tmp_path / "a"]).cells) == len(points)
-    with pytest.raises(UserError, match=r"expected field.png as it was screened, found another file") as caught:
+    with pytest.raises(UserError, match=r"expected field.png as it was screened, found another content") as caught:
         gather([source], [tmp_path / "b"])
     assert len(caught.value.lines()) == 1
 
