@@ -65,7 +65,7 @@ def main() -> None:
     require_place(args.out, [*args.source, *args.images])
     picture, find = CheckPicture(), nuclei_of if args.find_nucleus else None
     asked = (args.images, args.classes, args.mpp, find, args.xy_is_centre, args.reviewed)
-    slides = SlideFields()
+    slides = SlideFields(args.out)
     found = gather(args.source, *asked, picture.add, slides)
     for line in write(found, args.out, picture, with_options):
         print(line, file=sys.stderr if line.startswith("!!") else sys.stdout)

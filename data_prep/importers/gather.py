@@ -39,23 +39,28 @@ class Gathered:
     read: dict[str, int] = field(default_factory=dict)  # objects, by "path (format)"
     left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # where, by the reason
     names: dict[Path, str] = field(default_factory=dict)  # of the images, as the data set will call them
-    # of images that were cut out of a slide: the slide, and the first pixel (x, y) there
-    cut: dict[Path, tuple[Path, tuple[int, int]]] = field(default_factory=dict)
+    slides: dict[str, Path] = field(default_factory=dict)  # that images were cut out of, by their checksums
     warnings: list[str] = field(default_factory=list)
     in_two_sources: int = 0  # pairs of labels of one cell, of two sources
     of_two_labels: int = 0  # those of them that contradict each other: normal, abnormal or neither
 
-    def place(self, one: Labelled) -> tuple[Path, float, float]:
-        """Where a cell lies: the image and x, y; of an image that was cut out of a slide, the slide and x, y there."""
-        picture, (left, top) = self.cut.get(one.image, (one.image, (0, 0)))
-        return picture, one.centre[0] + left, one.centre[1] + top
+    def file_of(self, one: Labelled) -> Path:
+        """The file that a person has labelled: the slide, if the image was cut out of it now, or the image."""
+        return self.slides.get(one.slide_sha256, one.image)
 
     def by_image(self) -> dict[Path, list[Labelled]]:
         """The cells of each image, images in the order of their paths."""
-        images: dict[Path, list[Labelled]] = defaultdict(list)
+        return self._by("image")
+
+    def by_picture(self) -> dict[Path | str, list[Labelled]]:
+        """The cells of each image, and of each slide those of all images that were cut out of it."""
+        return self._by("picture")
+
+    def _by(self, what: str) -> dict:
+        found = defaultdict(list)
         for one in sorted(self.cells, key=lambda one: one.image):
-            images[one.image].append(one)
-        return images
+            found[getattr(one, what)].append(one)
+        return found
 
 
 def gather(
@@ -95,7 +100,7 @@ def gather(
     if not mistakes.errors:
         found.cells = _cut_out(found, mistakes)
     unify_images(found)
-    _require_one_pixel_size(found, mistakes)
+    _state_once(found, mistakes)
     mistakes.require_none()  # before the long part
     if find_nucleus and any(one.centre is None and not one.pixel_um for one in found.cells):
         raise FieldError("find_nucleus", "the pixel size of the images", "none", "Give `mpp`, in micrometres.")
@@ -176,7 +181,7 @@ def _classified(objects: list[Labelled], table: ClassTable, found: Gathered, mis
 
 
 def _cut_out(found: Gathered, mistakes: Mistakes) -> list[Labelled]:
-    """The same objects, those on slides as objects of images that are cut out of the slides; a slide is a group."""
+    """The same objects, those on slides as objects of images that are cut out of the slides."""
     kept: list[Labelled] = []
     on_slides: list[Labelled] = []
     for one in found.cells:
@@ -186,23 +191,36 @@ def _cut_out(found: Gathered, mistakes: Mistakes) -> list[Labelled]:
         with mistakes.noted():
             index, slide = found.sources[one.round].images, one.image
             path, corner = index.slides.field(slide, *(one.centre or one.box.middle), one.pixel_um)
-            index.root_of[path], found.cut[path] = path.parent, (slide, corner)
-            about = {"image": path, "group": one.group or slide.name, "slide_sha256": index.slide(slide).sha256}
+            sha256, index.root_of[path] = index.slide(slide).sha256, path.parent
+            found.slides.setdefault(sha256, slide)
+            about = {"image": path, "slide_sha256": sha256, "corner": corner}
             kept.append(replace(shifted(one, -corner[0], -corner[1]), **about))
     return kept
 
 
-def _require_one_pixel_size(found: Gathered, mistakes: Mistakes) -> None:
-    """Two pixel sizes of one image are a mistake: of each cell the net would see another part of it."""
-    for path, cells in found.by_image().items():
-        sizes: dict[str, str] = {}  # with the first place that states it
-        for one in cells:
-            if one.pixel_um:
-                sizes.setdefault(f"{one.pixel_um:g}", one.where)
-        if len(sizes) > 1:
-            shown = " and ".join(f"{size} um ({where})" for size, where in list(sizes.items())[:2])
-            do = "Correct the wrong one. `mpp` counts for lines that state none."
-            mistakes.add(UserError(cells[0].where, f"one pixel size of {path.name}", shown, do))
+def _state_once(found: Gathered, mistakes: Mistakes) -> None:
+    """All cells of an image or slide have the pixel size and the group that any label of it states; two are a mistake.
+
+    A net would see another part of each cell, or be tested on what it learned from: the images cut out of a slide
+    overlap. A label that replaces another one may state less.
+    """
+    for cells in found.by_picture().values():
+        name = found.file_of(cells[0]).name
+        wrong = "Correct the wrong one. `mpp` counts for lines that state none."
+        for what, said, do in (
+            ("pixel_um", "pixel size of", wrong),
+            ("group", "group for all cells of", "Give them one."),
+        ):
+            stated: dict[str, Labelled] = {}  # with the first label that states it
+            for one in cells:
+                if value := getattr(one, what):
+                    stated.setdefault(value if what == "group" else f"{value:g} um", one)
+            if len(stated) > 1:
+                shown = " and ".join(f"{value} ({one.where})" for value, one in list(stated.items())[:2])
+                mistakes.add(UserError(cells[0].where, f"one {said} {name}", shown, do))
+            for first in [*stated.values()][:1]:
+                for one in cells:
+                    setattr(one, what, getattr(first, what))
 
 
 def _placed(
@@ -239,19 +257,13 @@ def _find_centre(one: Labelled, nuclei: np.ndarray, found: Gathered) -> None:
 
 
 def _grouped(found: Gathered) -> None:
-    """An image has one group only; where groups are named, or images hold several cells, every image has one."""
-    images, mistakes = found.by_image(), Mistakes()
-    named = any(one.group for one in found.cells) or len(images) < len(found.cells)
-    for path, cells in images.items():
-        # labels of a later round know no groups: the image has the one that an earlier round named
-        groups = sorted({one.group for one in cells} - {None, ""}) or [""]
-        if len(groups) > 1:
-            shown = " and ".join(groups[:2])
-            mistakes.add(UserError(cells[0].where, f"one group for all cells of {path.name}", shown, "Give them one."))
+    """If groups are named, or images hold several cells, every image or slide that has none is a group."""
+    pictures = found.by_picture()
+    named = any(one.group or one.slide_sha256 for one in found.cells) or len(pictures) < len(found.cells)
+    for cells in pictures.values() if named else ():
         for one in cells:
             # Roboflow's turned and cropped copies of a.jpg are a_jpg.rf.HASH.jpg
-            one.group = groups[-1] or (found.names[path].split(".rf.")[0] if named else None)
-    mistakes.require_none()
+            one.group = one.group or found.names[found.file_of(cells[0])].split(".rf.")[0]
 
 
 def _named(found: Gathered) -> dict[Path, str]:
@@ -261,7 +273,8 @@ def _named(found: Gathered) -> dict[Path, str]:
         require_printable(path.name, path)
     # an earlier import has its images in images/, and the new data set puts them there again
     bases = {root: root / "images" if (root / SUMMARY).exists() else root for root in set(roots.values())}
-    short = {path: path.relative_to(bases[roots[path]]).as_posix() for path in found.by_image()}
+    paths = [*found.by_image(), *found.slides.values()]
+    short = {path: path.relative_to(bases[roots[path]]).as_posix() for path in paths}
     counts = Counter(short.values())
     names = {path: name if counts[name] == 1 else f"{roots[path].name}/{name}" for path, name in short.items()}
     if len(set(names.values())) < len(names):

@@ -17,7 +17,7 @@ from deeppap.io.errors import UserError
 from deeppap.io.files import sha256_file
 from deeppap.io.image_file import OTHERS, SLIDES, files_of, image_size, read_image
 
-SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".tf8")
 SUMMARY = "import_summary.txt"  # marks a folder that an import wrote
 
 
@@ -172,6 +172,8 @@ class ImageIndex:
         do = "Give one folder with `images` and import the others later, or write the folders in the labels' names."
         for other in found[1:]:
             if not self.alike(found[0], other):
+                if other.name != found[0].name:
+                    do = f"Write which: {other.name}. QuPath's file of it may be called {other.name}.geojson."
                 raise UserError(near, f"one image called {file}", f"{found[0]} and {other}", do)
 
     def _advice(self, file: str) -> str:

@@ -67,7 +67,18 @@ class Labelled:
     at: str = ""
     round: int = 0  # place of the source among all sources
     slide_sha256: str = ""  # of the slide that the image was cut out of
+    corner: tuple[int, int] = (0, 0)  # where on that slide the image's first pixel (x, y) lies
     known: CellClass | None = None  # what `kind` means; set once the reader has ended
+
+    @property
+    def picture(self) -> Path | str:
+        """What was labelled: the image, or the slide that it was cut out of, by its checksum."""
+        return self.slide_sha256 or self.image
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Where the nucleus centre (x, y) lies in that picture."""
+        return self.centre[0] + self.corner[0], self.centre[1] + self.corner[1]
 
 
 def shifted(one: Labelled, x: float, y: float) -> Labelled:

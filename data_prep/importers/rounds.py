@@ -34,14 +34,16 @@ def unify_images(found: "Gathered") -> None:
         for path in dict.fromkeys(one.image for one in objects):
             earlier = of_size[path.stat().st_size]
             images[path] = next((other for other in earlier if sha256_file(other) == sha256_file(path)), path)
-            if path in found.cut:
-                found.cut.setdefault(images[path], found.cut[path])
         for one in objects:
             one.image = images[one.image]
         # only now: two images of one source stay two, even if they are copies
         for path in dict.fromkeys(images.values()):
             if path not in (alike := of_size[path.stat().st_size]):
                 alike.append(path)
+    # fields of an earlier import may have been labelled by themselves
+    cut = {one.image: (one.slide_sha256, one.corner) for one in found.cells if one.slide_sha256}
+    for one in found.cells:
+        one.slide_sha256, one.corner = cut.get(one.image, ("", (0, 0)))
 
 
 def tell_copies(found: "Gathered") -> None:
@@ -66,11 +68,8 @@ def one_for_each_nucleus(found: "Gathered") -> list[Labelled]:
     """
     dropped: set[int] = set()  # ids of objects
     people: Pairs = defaultdict(list)
-    pictures: dict[Path, list[tuple[Labelled, Place]]] = defaultdict(list)
-    for one in sorted(found.cells, key=lambda one: one.image):
-        picture, x, y = found.place(one)
-        pictures[picture].append((one, (x, y)))
-    for cells in pictures.values():
+    for labels in found.by_picture().values():
+        cells = [(one, one.place) for one in labels]
         _settle(_of_one_source(cells), found, dropped, people)
         pairs = list(_of_two_sources([(one, place) for one, place in cells if id(one) not in dropped]))
         found.in_two_sources += len(pairs)

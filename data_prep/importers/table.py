@@ -116,15 +116,20 @@ def read(path: Path, source: Source) -> Iterator[Labelled]:
                 "by": row.get("labelled_by") or "",
                 "at": _time(where, row.get("labelled_at") or ""),
                 "pixel_um": pixel_um_of(numbered.get(columns.pixel), where),
-                "slide_sha256": row.get("slide_sha256") or "",
             }
+            if row.get("slide_sha256"):
+                about["slide_sha256"] = row["slide_sha256"]
+                corner = [row.get("field_x"), row.get("field_y")]
+                about["corner"] = tuple(map(int, numbers(where, corner, 2, "field_x and field_y of the import")))
             image = source.images.find(row[columns.image], path)
             # a folder for each slide often has the same names: 001.png, 002.png
             if row.get("image_key") and row["image_key"] != source.images.key(image):
                 do = "If it was changed since, screen it again; else give the folder that was screened with `images`."
                 raise UserError(path, f"{image.name} as it was screened", f"another content, {image}", do)
             _require_size(where, numbered, columns, image, source)
-            place = _place(where, numbered, columns, source, about["pixel_um"])
+            slide = source.images.slide(image)
+            pixel_um = about["pixel_um"] or source.mpp or (slide.mpp if slide else None)
+            place = _place(where, numbered, columns, source, pixel_um)
             if place.get("whole_cell") and "box" not in place:
                 source.left_out[QUPATH_CELLS].append(where)
                 continue
@@ -206,7 +211,7 @@ def _place(where: str, row: dict[str, str], columns: Columns, source: Source, pi
         return {"centre": None, "box": box}
     x, y = numbers(where, [row[name] for name in columns.points], 2, "the two numbers of a point")
     if columns.points in QUPATH:
-        scale = 1.0 if columns.points == QUPATH[0] else pixel_um or source.mpp
+        scale = 1.0 if columns.points == QUPATH[0] else pixel_um
         if scale is None:
             raise UserError(where.split(", line")[0], "the pixel size, as its points are in um", "none", "Give `mpp`.")
         area = next((float(row[name]) / scale**2 for name in AREAS[columns.points] if row.get(name)), None)

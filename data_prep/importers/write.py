@@ -21,10 +21,8 @@ from deeppap.io.files import complete_or_absent
 from deeppap.io.names import CsvWriter
 from deeppap.io.own_files import note_written, require_all_own
 
-COLUMNS = (
-    *("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source"),
-    "slide_sha256",  # of cells on slides alone
-)
+COLUMNS = ("image", "label", "class", "nucleus_x", "nucleus_y", "group", "pixel_um", "id", "centre_from", "source")
+OF_SLIDES = ("slide_sha256", "field_x", "field_y")  # where a field's first pixel lies on its slide
 SHOWN, NAMED = 12, 3  # cells of a class in the picture; places that a line names of many
 SIDE, NAME_WIDTH = 112, 190  # pixels of the picture
 LEAST = 5  # cells of each label that five folds need
@@ -116,7 +114,7 @@ def write(found: Gathered, out: Path, picture: CheckPicture, said: Callable[[str
             shutil.copyfile(path, copy)
         with (partial / "cells.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = CsvWriter(file)
-            columns = COLUMNS if any(one.slide_sha256 for one in found.cells) else COLUMNS[:-1]
+            columns = (*COLUMNS, *OF_SLIDES) if any(one.slide_sha256 for one in found.cells) else COLUMNS
             writer.writerow(columns)
             writer.writerows(row[: len(columns)] for row in _rows(found))
         (partial / "import_check.png").write_bytes(cv2.imencode(".png", picture.draw())[1].tobytes())
@@ -138,7 +136,8 @@ def _rows(found: Gathered) -> list[list[str]]:
             ids.add(identity)
             centre = [f"{value:.2f}" for value in one.centre]
             pixel = f"{one.pixel_um:g}" if one.pixel_um else ""
-            about = [one.group or "", pixel, identity, one.centre_from, one.where, one.slide_sha256]
+            about = [one.group or "", pixel, identity, one.centre_from, one.where]
+            about += [one.slide_sha256, *one.corner] if one.slide_sha256 else [""] * len(OF_SLIDES)
             rows.append([f"images/{name}", one.known.label, one.known.name, *centre, *about])
     return rows
 
@@ -147,9 +146,9 @@ def summary(found: Gathered, out: Path) -> list[str]:
     """What was read, what became of it, and what to do next."""
     lines = [f"read {count:,} objects: {name}" for name, count in found.read.items()]
     lines.append(f"{len(found.cells):,} cells in {len(found.by_image()):,} images")
-    if slides := {found.cut[one.image][0] for one in found.cells if one.image in found.cut}:
-        names = some_names(sorted(path.name for path in slides))
-        lines.append(f"the images are fields cut out of {len(slides):,} slide(s); each slide is a group: {names}")
+    if slides := {one.slide_sha256: one.group for one in found.cells if one.slide_sha256}:
+        names = some_names(sorted(set(slides.values())))
+        lines.append(f"the images are fields cut out of {len(slides):,} slide(s); each slide is of one group: {names}")
     for label in LABELS:
         classes = Counter(one.known.name for one in found.cells if one.known.label == label)
         if classes:
@@ -180,7 +179,7 @@ def _next(found: Gathered, out: Path) -> str:
     um = next((one.pixel_um for one in found.cells if one.pixel_um), None)
     adapt = f"tools/train.py --from {INCLUDED}/fold0 --data {data}"
     alone = None in groups  # pictures of single cells
-    unit = "slides" if found.cut else "images"
+    unit = "slides" if any(one.slide_sha256 for one in found.cells) else "images"
     missing = {
         "cells": ENOUGH - sum(counts.values()),
         **{f"{label} cells": LEAST - count for label, count in counts.items()},

@@ -1,6 +1,6 @@
 """Labels on slides: fields are cut out about the labelled cells, so that a data set has images of a usual size."""
 
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,10 +24,18 @@ class SlideFields:
     field again when more labels are imported later.
     """
 
-    def __init__(self):
-        self.folder = TemporaryDirectory(prefix="deeppap-fields-")
+    def __init__(self, out: Path | None = None):
+        self.out = out  # the fields lie beside it: the system's folder for such files is often small
         self.facts = cache(_facts)
         self.cut = cache(self._cut)
+
+    @cached_property
+    def folder(self) -> TemporaryDirectory:
+        """Made when it is needed; if the process is killed, the name lets `own_partial` remove it."""
+        if self.out is None:
+            return TemporaryDirectory()
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        return TemporaryDirectory(prefix=f".{self.out.name}.", suffix=".partial", dir=self.out.parent)
 
     def field(self, slide: Path, x: float, y: float, um: float | None) -> tuple[Path, tuple[int, int]]:
         """The field that holds a place of a slide, and the field's first pixel (x, y).
@@ -55,7 +63,11 @@ class SlideFields:
         folder = Path(self.folder.name) / facts.sha256[:16]  # two slides may bear one name
         folder.mkdir(exist_ok=True)
         path = folder / f"{slide.stem}_{left}_{top}.png"
-        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        try:
+            path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        except OSError as error:
+            error.filename = str(path)  # a full disk names none
+            raise
         return path, (left, top)
 
 

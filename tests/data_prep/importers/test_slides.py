@@ -1,6 +1,10 @@
 """Labels on slides: fields are cut out of the slides, wherever and by whatever program the cells were labelled."""
 
+import errno
 import json
+import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,7 +119,7 @@ def test_programs_that_count_from_other_corners_mean_the_same_cells(tmp_path, sl
     assert kept.in_two_sources == len(kept.cells) == len(nuclei)
     assert {one.known.name for one in kept.cells} == {"HSIL"}
     alone = load([drawn], slide)
-    places = np.array(sorted(alone.place(one)[1:] for one in alone.cells))
+    places = np.array(sorted(one.place for one in alone.cells))
     assert np.abs(places - sorted(map(tuple, nuclei))).max() < 0.6
 
 
@@ -129,6 +133,102 @@ def test_a_later_round_finds_the_fields_of_an_earlier_one(tmp_path, slide, nucle
     assert len(both.cells) == len(numbered) and {one.known.name for one in both.cells} == {"NILM"}
     fields = {one.image for one in first.cells}
     assert len(fields) > 2 and not any("copies" in line for line in both.warnings)
+
+
+@pytest.mark.parametrize("kind", ["NILM", "HSIL"])
+def test_a_label_of_a_neighbouring_square_is_of_the_same_cell(tmp_path, slide, kind):
+    """The corrected label lies in another field than the one that an earlier import has cut out."""
+    load_and_write([gallery(tmp_path / "a.csv", slide, [(0, (508, 350))])], slide, tmp_path / "first")
+    later = gallery(tmp_path / "b.csv", slide, [(0, (513, 350))], kind, "2026-02-01T10:00:00Z")
+    (one,) = load_and_write([tmp_path / "first", later], slide, tmp_path / "second").cells
+    assert one.known.name == kind
+    (again,) = load([tmp_path / "second", later], slide).cells
+    assert again.place == pytest.approx(one.place)
+
+
+def load_and_write(sources, slide, out):
+    found = load(sources, slide)
+    write(found, out, _looked(found))
+    return found
+
+
+def test_a_slide_is_one_group_whatever_its_name_and_whatever_a_later_round_knows(tmp_path, slide, nuclei):
+    """Fields overlap: in two groups, one would train the net and the other test it."""
+    (tmp_path / "copies").mkdir()
+    shutil.copy(slide, other := tmp_path / "copies/renamed.mrxs")
+    shutil.copytree(slide.with_suffix(""), other.with_suffix(""))
+    first, *_, last = enumerate(nuclei)
+    named = files.write_csv(tmp_path / "a.csv", "image,x,y,class,group", [["smear.mrxs", *first[1], "HSIL", "Ann"]])
+    load_and_write([named], slide, tmp_path / "first")
+    copied = gallery(tmp_path / "b.csv", other, [last])
+    corrected = gallery(tmp_path / "c.csv", slide, [first], "NILM")
+    for sources, cells in (([copied, tmp_path / "first"], 2), ([tmp_path / "first", corrected], 1)):
+        found = gather(sources, [slide.parent, other.parent], slides=SlideFields())
+        assert [one.group for one in found.cells] == ["Ann"] * cells
+    without = gather(
+        [gallery(tmp_path / "d.csv", slide, [first]), copied], [slide.parent, other.parent], slides=SlideFields()
+    )
+    assert len({one.group for one in without.cells}) == 1
+    rows = [["smear.mrxs", *place, "HSIL", f"patient {k}"] for k, place in (first, last)]
+    with pytest.raises(UserError, match="one group for all cells of smear.mrxs"):
+        load([files.write_csv(tmp_path / "e.csv", "image,x,y,class,group", rows)], slide)
+
+
+def test_slides_of_one_name_are_two_groups(tmp_path, slide, stained, nuclei):
+    (tmp_path / "others").mkdir()
+    write_mrxs(tmp_path / "others/smear.mrxs", (2600, 1700), {AREAS[1]: stained[AREAS[1]][0]}, MPP)
+    rows = [[f"{folder}/smear.mrxs", *nuclei[-1], "HSIL"] for folder in ("slides", "others")]
+    labels = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", rows)
+    found = gather([labels], slides=SlideFields())
+    assert {one.group for one in found.cells} == {"slides/smear.mrxs", "others/smear.mrxs"}
+
+
+def test_two_pixel_sizes_of_a_slide_are_refused(tmp_path, slide, nuclei):
+    rows = [["smear.mrxs", *nuclei[k], "HSIL", um] for k, um in ((0, 0.25), (-1, 0.5))]
+    with pytest.raises(UserError, match="one pixel size of smear.mrxs"):
+        load([files.write_csv(tmp_path / "labels.csv", "image,x,y,class,pixel_um", rows)], slide)
+
+
+def test_fields_labelled_by_themselves_stay_of_their_slide(tmp_path, slide, nuclei):
+    load_and_write([gallery(tmp_path / "a.csv", slide, [(0, nuclei[0])])], slide, tmp_path / "first")
+    (before,) = read_manifest(tmp_path / "first/cells.csv").cells
+    shutil.copytree(before.image.parent, tmp_path / "fields")
+    labels = files.write_csv(tmp_path / "b.csv", "image,x,y,class", [[before.image.name, *before.centre, "NILM"]])
+    (one,) = gather([tmp_path / "first", labels], [tmp_path / "fields"], slides=SlideFields()).cells
+    kept = one.known.name, one.slide_sha256, one.group, one.pixel_um
+    assert kept == ("NILM", before.slide_sha256, before.group, MPP)
+
+
+def test_micrometres_of_qupath_are_of_the_pixel_that_the_slide_states(tmp_path, slide, nuclei):
+    place = (nuclei[0] - np.array(AREAS[0]) + 0.5) * MPP
+    names = "Image,Class,Centroid X µm,Centroid Y µm"
+    (one,) = load([files.write_csv(tmp_path / "m.csv", names, [["smear.mrxs", "HSIL", *place]])], slide).cells
+    assert one.place == pytest.approx(nuclei[0])
+
+
+def test_fields_are_cut_beside_the_result(tmp_path, slide, nuclei, monkeypatch):
+    """Also on a full disk the place is named, and nothing stays."""
+    labels = gallery(tmp_path / "labels.csv", slide, list(enumerate(nuclei)))
+    found = load([labels], slide, slides := SlideFields(tmp_path / "new/out"))
+    assert {one.image.parents[1].parent for one in found.cells} == {tmp_path / "new"}
+    slides.folder.cleanup()
+    # `own_partial` removes it if nobody could
+    assert re.fullmatch(r"\.out\.\w{8}\.partial", Path(slides.folder.name).name)
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space.*new") as error:
+        load([labels], slide, SlideFields(tmp_path / "new/out"))
+    assert str(tmp_path / "new") in error.value.filename
+
+
+def test_a_big_tiff_is_found_by_its_name(tmp_path):
+    image, points = draw_field(1)
+    write_pyramid(tmp_path / "field.btf", image, MPP)
+    labels = files.write_csv(tmp_path / "labels.csv", "image,x,y,class", [["field.btf", *p, "HSIL"] for p in points])
+    assert len(gather([labels]).cells) == len(points)
 
 
 def test_labels_of_another_slide_of_that_name_are_refused(tmp_path, slide, nuclei, stained):
@@ -164,7 +264,7 @@ def test_a_tiff_too_large_to_be_an_image_is_a_slide(tmp_path, monkeypatch):
     assert len(found.cells) == len(points) and len(found.by_image()) > 5
     assert {one.pixel_um for one in found.cells} == {MPP}  # as it states
     for one in found.cells:
-        _, x, y = found.place(one)
+        x, y = one.place
         field, (column, row) = read_image(one.image), np.round(one.centre).astype(int)
         assert np.array_equal(field[row, column], image[round(y), round(x)])
 
