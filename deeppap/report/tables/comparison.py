@@ -168,7 +168,7 @@ def baselines(runs: Sequence[Run]) -> Table | None:
     return table_of_runs("baselines", title, columns, runs, _baseline_rows, notes)
 
 
-def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
+def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]]:
     net = judged_net(run.labels, run.scores, run.probs, run.kinds if run.says_classes else None, run.groups)
     rows, data = [[run.title, "the net", *_judged(net)]], {}
     for name in BASELINES if run.result.baselines else ():
@@ -179,7 +179,7 @@ def _baseline_rows(run: Run) -> tuple[Rows, dict[str, Any]] | None:
     if "share" in siblings:
         # the run's notes say it in words
         data["sibling_share"] = siblings
-    return (rows, data) if data else None
+    return rows, data
 
 
 def of_baseline(run: Run, name: str) -> dict[str, Any] | None:
